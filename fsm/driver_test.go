@@ -1,0 +1,351 @@
+package fsm
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// world is a Vault reduced to its observation: acts change it, the probe reads it.
+type world struct {
+	t     *testing.T
+	o     Observation
+	acted []Event
+	fail  map[Event][]error // errors to return, first ones first
+	saved []Transition
+	saves []error
+	seen  []string
+	clock time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{
+		t:     t,
+		o:     Observation{Replicas: []Replica{{Address: "a", Health: NotInitialized}}},
+		fail:  map[Event][]error{},
+		clock: time.Unix(1e9, 0),
+	}
+}
+
+func (w *world) Waiting(err error, _ int) { w.seen = append(w.seen, "waiting: "+err.Error()) }
+func (w *world) Began(event Event, from State) {
+	w.seen = append(w.seen, string(from)+" began "+string(event))
+}
+func (w *world) Failed(event Event, err error) {
+	w.seen = append(w.seen, string(event)+" failed: "+err.Error())
+}
+func (w *world) Entered(transition Transition) {
+	w.seen = append(w.seen, "entered "+string(transition.To))
+}
+func (w *world) all(health Health) { w.set(func(r *Replica) { r.Health = health }) }
+func (w *world) set(change func(r *Replica)) {
+	replicas := slices.Clone(w.o.Replicas)
+	for i := range replicas {
+		change(&replicas[i])
+	}
+	w.o.Replicas = replicas
+}
+
+func (w *world) act(event Event, change func()) Act {
+	return func(context.Context, Observation) error {
+		w.acted = append(w.acted, event)
+		if errs := w.fail[event]; len(errs) > 0 {
+			w.fail[event] = errs[1:]
+			return errs[0]
+		}
+		change()
+		return nil
+	}
+}
+
+func (w *world) driver() *Driver {
+	nothing := func() {}
+	return &Driver{
+		Goal: Hardened,
+		Probe: func(ctx context.Context) (Observation, error) {
+			w.clock = w.clock.Add(time.Second)
+			return w.o, nil
+		},
+		Acts: map[Event]Act{
+			Initialize: w.act(Initialize, func() { w.all(Sealed); w.o.Keys, w.o.Root = StoredKeys, LiveRoot }),
+			Unseal:     w.act(Unseal, func() { w.all(Active) }),
+			Seed:       w.act(Seed, func() { w.o.Plan = PlanEmpty }),
+			Harden:     w.act(Harden, func() { w.o.Root, w.o.Login, w.o.Controls = NoRoot, LoginWorks, ControlsHold }),
+			Seal:       w.act(Seal, nothing), Drift: w.act(Drift, nothing), Weaken: w.act(Weaken, nothing),
+		},
+		Tend: w.act("tend", func() { w.all(Active) }),
+		Enter: func(_ context.Context, transition Transition) error {
+			if len(w.saves) > 0 {
+				err := w.saves[0]
+				w.saves = w.saves[1:]
+				if err != nil {
+					return err
+				}
+			}
+			w.saved = append(w.saved, transition)
+			return nil
+		},
+		Reporter: w,
+		Backoff:  func() retry.Backoff { return retry.NewConstant(time.Microsecond) },
+		Patience: 5 * time.Second,
+		Now:      func() time.Time { return w.clock },
+	}
+}
+
+func (w *world) wantActs(want ...Event) {
+	w.t.Helper()
+	if !slices.Equal(w.acted, want) {
+		w.t.Errorf("acts were %v, want %v", w.acted, want)
+	}
+}
+
+func TestFromNothingToHardened(t *testing.T) {
+	w := newWorld(t)
+	outcome, err := w.driver().Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantActs(Initialize, Unseal, Seed, Harden)
+	if outcome.State != Hardened {
+		t.Errorf("ended at %q", outcome.State)
+	}
+	var entered []State
+	for _, transition := range w.saved {
+		entered = append(entered, transition.To)
+	}
+	if want := States(); !slices.Equal(entered, want) {
+		t.Errorf("recorded %v, want %v", entered, want)
+	}
+}
+
+func TestRerunDoesNothing(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.acted, w.saved = nil, nil
+	again := w.driver()
+	again.Remembered = Hardened
+	if _, err := again.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantActs()
+	if len(w.saved) != 0 {
+		t.Errorf("the rerun recorded %v", w.saved)
+	}
+}
+
+func TestGoalStopsEarly(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver()
+	d.Goal = Unsealed
+	outcome, err := d.Run(t.Context())
+	if err != nil || outcome.State != Unsealed {
+		t.Fatalf("ended at %q, %v", outcome.State, err)
+	}
+	w.wantActs(Initialize, Unseal)
+}
+
+func TestResumesAfterEveryState(t *testing.T) {
+	all := []Event{Initialize, Unseal, Seed, Harden}
+	for done := range all {
+		w := newWorld(t)
+		first := w.driver()
+		first.Goal = States()[done]
+		if _, err := first.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.acted = nil
+		second := w.driver()
+		second.Remembered = first.Remembered
+		if _, err := second.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.wantActs(all[done:]...)
+	}
+}
+
+func TestFallsBackAlongTheTable(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(w *world)
+		want   []Event
+	}{
+		{"seal", func(w *world) { w.all(Sealed) }, []Event{Seal, Unseal}},
+		{"drift", func(w *world) { w.o.Plan = PlanChanges }, []Event{Drift, Seed}},
+		{"weaken", func(w *world) { w.o.Controls = ControlsFail }, []Event{Weaken, Harden}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			if _, err := w.driver().Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.acted = nil
+			test.change(w)
+			d := w.driver()
+			d.Remembered = Hardened
+			if _, err := d.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.wantActs(test.want...)
+		})
+	}
+}
+
+func TestWorldAheadOfCheckpoint(t *testing.T) {
+	w := newWorld(t)
+	w.all(Active)
+	w.o.Keys, w.o.Root = StoredKeys, LiveRoot
+	d := w.driver()
+	d.Remembered = Initialized
+	if _, err := d.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantActs(Seed, Harden)
+	if first := w.saved[0]; first.From != Initialized || first.Event != "" || first.To != Unsealed {
+		t.Errorf("first record is %+v", first)
+	}
+}
+
+func TestTransientActIsRetriedFromTheProbe(t *testing.T) {
+	w := newWorld(t)
+	// The act fails, but its work was done: a timed-out request that succeeded.
+	d := w.driver()
+	unseal := d.Acts[Unseal]
+	d.Acts[Unseal] = func(ctx context.Context, o Observation) error {
+		if err := unseal(ctx, o); err != nil {
+			return err
+		}
+		return errors.New("timed out")
+	}
+	if _, err := d.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantActs(Initialize, Unseal, Seed, Harden)
+}
+
+func TestTerminalActEndsTheRun(t *testing.T) {
+	w := newWorld(t)
+	w.fail[Seed] = []error{fault.Stop("x", errors.New("broken"), "mend it")}
+	outcome, err := w.driver().Run(t.Context())
+	if fault.KindOf(err) != fault.Terminal || outcome.State != Unsealed {
+		t.Errorf("ended at %q with %v", outcome.State, err)
+	}
+	w.wantActs(Initialize, Unseal, Seed)
+	if !strings.Contains(err.Error(), "seed: x: broken") {
+		t.Errorf("error is %q", err)
+	}
+}
+
+func TestFindingIsJudgedByTheNextCycle(t *testing.T) {
+	w := newWorld(t)
+	w.fail[Initialize] = []error{&Finding{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}
+	_, err := w.driver().Run(t.Context())
+	if fault.NameOf(err) != NameHalfInitialized {
+		t.Errorf("ended with %v", err)
+	}
+	w.wantActs(Initialize)
+}
+
+func TestRecordThatFailsIsRepeated(t *testing.T) {
+	w := newWorld(t)
+	w.saves = []error{nil, errors.New("conflict")} // 'initialized' cannot be saved at first
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantActs(Initialize, Unseal, Seed, Harden)
+	var entered []State
+	for _, transition := range w.saved {
+		entered = append(entered, transition.To)
+	}
+	if !slices.Equal(entered, States()) {
+		t.Errorf("recorded %v", entered)
+	}
+}
+
+func TestEventWithoutAct(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver()
+	delete(d.Acts, Seed)
+	if _, err := d.Run(t.Context()); err == nil || !strings.Contains(err.Error(), `"seed" has no act`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTimeUpKeepsTheLastError(t *testing.T) {
+	w := newWorld(t)
+	w.all(NoAnswer)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := w.driver().Run(ctx)
+	if err == nil || !strings.Contains(err.Error(), "waiting for an answer from 1 of 1 replicas") {
+		t.Errorf("got %v", err)
+	}
+	if fault.KindOf(err) != fault.Transient || fault.RemedyOf(err) == "" {
+		t.Errorf("kind %v, remedy %q", fault.KindOf(err), fault.RemedyOf(err))
+	}
+}
+
+func TestLostLeaseIsTheCause(t *testing.T) {
+	w := newWorld(t)
+	lost := fault.Held(errors.New("the lease was lost"), "")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	d := w.driver()
+	unseal := d.Acts[Unseal]
+	d.Acts[Unseal] = func(ctx context.Context, o Observation) error {
+		_ = unseal(ctx, o)
+		cancel(lost)
+		return ctx.Err()
+	}
+	_, err := d.Run(ctx)
+	if !errors.Is(err, lost) || fault.KindOf(err) != fault.Busy {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStandbysAreTendedBesideTheState(t *testing.T) {
+	w := newWorld(t)
+	w.o.Replicas = []Replica{{Address: "a", Health: NotInitialized}, {Address: "b", Health: NotInitialized}}
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.acted, w.saved = nil, nil
+	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
+	d := w.driver()
+	d.Remembered = Hardened
+	outcome, err := d.Run(t.Context())
+	if err != nil || outcome.State != Hardened {
+		t.Fatalf("ended at %q, %v", outcome.State, err)
+	}
+	w.wantActs("tend")
+	if len(w.saved) != 0 {
+		t.Errorf("tending a standby recorded %v", w.saved)
+	}
+}
+
+func TestPatienceWithSilentReplicas(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: NoAnswer}}
+	d := w.driver()
+	d.Remembered = Hardened
+	outcome, err := d.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(outcome.Pending) != 1 || outcome.Pending[0].Address != "b" {
+		t.Errorf("pending: %v", outcome.Pending)
+	}
+	if !slices.ContainsFunc(w.seen, func(s string) bool { return strings.Contains(s, "waiting for the rest") }) {
+		t.Errorf("did not wait: %v", w.seen)
+	}
+}

@@ -1,0 +1,128 @@
+package fsm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// SettleTime is how long all replicas must have answered 'uninitialized' before
+// an open intent is taken to have come to nothing. A Vault that is still busy with
+// an earlier sys/init needs up to 9 s on raft storage.
+const SettleTime = 30 * time.Second
+
+// Locate returns the state that the observation amounts to. It fails with a
+// transient error when the world does not say yet, and with a terminal one when a
+// person is needed.
+func Locate(o Observation) (State, error) {
+	if err := judge(o); err != nil {
+		return "", err
+	}
+	initialized := o.with(Health.Initialized)
+	if len(initialized) == 0 {
+		return locateEmpty(o)
+	}
+	switch o.Keys {
+	case NoKeys:
+		return "", NotOurs(initialized)
+	case OpenIntent:
+		return "", KeysLost(initialized)
+	}
+	return locateOurs(o)
+}
+
+// judge turns what acts have found into terminal errors.
+func judge(o Observation) error {
+	for _, finding := range o.Findings {
+		switch finding.Kind {
+		case StorageHasState:
+			return HalfInitialized(finding)
+		case SharesRefused:
+			return ForeignShares(finding)
+		case AuditBlocks:
+			return AuditBlocksUnseal(finding)
+		}
+	}
+	return nil
+}
+
+// locateEmpty is about a Vault of which no replica says that it is initialized.
+func locateEmpty(o Observation) (State, error) {
+	silent := o.with(is(NoAnswer))
+	if len(silent) > 0 || len(o.Replicas) == 0 {
+		return "", waitForAnswers(silent, len(o.Replicas))
+	}
+	switch o.Keys {
+	case StoredKeys:
+		return "", KeysWithoutVault(o.Replicas)
+	case OpenIntent:
+		if o.UninitializedFor < SettleTime {
+			return "", fault.Wait(fmt.Errorf("an earlier attempt to initialize is on record, and the replicas have said 'uninitialized' for %s only",
+				o.UninitializedFor.Round(time.Second)),
+				fmt.Sprintf("Waiting until they have said so for %s: the earlier request may still be at work in Vault.", SettleTime))
+		}
+	}
+	return Uninitialized, nil
+}
+
+// locateOurs is about an initialized Vault whose keys we hold.
+func locateOurs(o Observation) (State, error) {
+	active, found := o.Active()
+	if !found {
+		return locateWithoutActive(o)
+	}
+	if o.ClusterID != "" && active.ClusterID != "" && o.ClusterID != active.ClusterID {
+		return "", ForeignCluster(o.ClusterID, active)
+	}
+	if o.Root != LiveRoot && o.Login == LoginRefused {
+		return "", LockedOut(o.LoginAnswer)
+	}
+	if o.Plan != PlanEmpty {
+		return Unsealed, nil
+	}
+	// A stored root token, live or dead, keeps the cluster from being hardened:
+	// the act of hardening is what removes it.
+	if o.Root == NoRoot && o.Login == LoginWorks && o.Controls == ControlsHold {
+		return Hardened, nil
+	}
+	return Seeded, nil
+}
+
+func locateWithoutActive(o Observation) (State, error) {
+	if len(o.ToUnseal()) > 0 {
+		return Initialized, nil
+	}
+	if secondary := o.with(is(DRSecondary)); len(secondary) > 0 {
+		return "", DisasterRecoverySecondary(secondary)
+	}
+	removed := o.Lost()
+	if len(removed) > 0 && len(removed) == len(o.with(Health.Initialized)) {
+		return "", AllRemoved(removed)
+	}
+	return "", fault.Wait(fmt.Errorf("no replica is active (%s)", describe(o.Replicas)),
+		"Waiting for Vault to elect an active node. If it does not come, look at the servers' logs: a raft cluster needs more than half of its members.")
+}
+
+func waitForAnswers(silent []Replica, total int) error {
+	if total == 0 {
+		return fault.Wait(errors.New("no replica is known"), "Waiting for the replicas to appear.")
+	}
+	return fault.Wait(fmt.Errorf("waiting for an answer from %d of %d replicas (%s)", len(silent), total, describe(silent)),
+		"Nothing is initialized while a replica is silent, since it may hold data. Check that the addresses are right, the servers are running and the network lets us through.")
+}
+
+// describe lists replicas with what they said, for messages.
+func describe(replicas []Replica) string {
+	parts := make([]string, 0, len(replicas))
+	for _, replica := range replicas {
+		part := replica.Address + ": " + string(replica.Health)
+		if replica.Answer != "" {
+			part += ", " + replica.Answer
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,105 @@
+package fsm
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// The names of the terminal errors: docs/runbook.md has a section on each.
+const (
+	NameKeysLost         = "keys lost"
+	NameHalfInitialized  = "half-initialized"
+	NameKeysWithoutVault = "keys without a Vault"
+	NameNotOurs          = "not ours"
+	NameForeignCluster   = "foreign cluster"
+	NameAuditBlocks      = "audit blocks unseal"
+	NameLockedOut        = "locked out"
+	NameDRSecondary      = "DR secondary"
+	NameRemoved          = "removed"
+)
+
+// KeysLost is about a Vault that an attempt of ours initialized, whose answer
+// reached nobody.
+func KeysLost(replicas []Replica) error {
+	return fault.Stop(NameKeysLost,
+		fmt.Errorf("Vault was initialized by an attempt whose answer was never stored (%s)", describe(replicas)),
+		"The unseal keys and the root token of this Vault are gone: the connection or this program ended while Vault was answering. "+
+			"The Vault is sealed and nobody has ever used it, so nothing of value is in it. "+
+			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again. The record of the lost attempt is kept.")
+}
+
+// HalfInitialized is about a Vault that died in the middle of its initialization.
+func HalfInitialized(f Finding) error {
+	return fault.Stop(NameHalfInitialized,
+		fmt.Errorf("%s says that it is uninitialized, and refuses to initialize: %w", f.Replica, f.Err),
+		"Vault was killed in the middle of an earlier initialization and can neither finish nor repeat it. Nobody has ever used it, so nothing of value is in it. "+
+			"Delete the data of this replica (with the Helm chart: its PersistentVolumeClaim, then its pod) and run again.")
+}
+
+// KeysWithoutVault is about keys whose Vault has no data.
+func KeysWithoutVault(replicas []Replica) error {
+	return fault.Stop(NameKeysWithoutVault,
+		fmt.Errorf("keys are stored, but every replica is uninitialized (%s)", describe(replicas)),
+		"Either the addresses are those of another Vault, or this one has lost its storage. If the data can be brought back (volume, snapshot), bring it back: the stored keys open it. "+
+			"To start over with an empty Vault, move the stored keys away first (rename the keys record), since they are all that opens a backup.")
+}
+
+// NotOurs is about a Vault that somebody else has initialized.
+func NotOurs(replicas []Replica) error {
+	return fault.Stop(NameNotOurs,
+		fmt.Errorf("Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
+		"If the keys are in another place, name it: --store, --name and --namespace say where we look. "+
+			"If somebody else initialized this Vault and holds its keys, take it over with 'vault-bootstrap adopt'.")
+}
+
+// ForeignShares is about a sealed Vault that the stored keys do not open.
+func ForeignShares(f Finding) error {
+	return fault.Stop(NameForeignCluster,
+		fmt.Errorf("the stored key shares do not open %s: %w", f.Replica, f.Err),
+		"The keys belong to another Vault, or this one was rekeyed by somebody else. Check the addresses, --store, --name and --namespace. "+
+			"If it was rekeyed, store its present keys with 'vault-bootstrap adopt'.")
+}
+
+// ForeignCluster is about an unsealed Vault that is not the one whose keys we hold.
+func ForeignCluster(stored string, active Replica) error {
+	return fault.Stop(NameForeignCluster,
+		fmt.Errorf("%s belongs to the cluster %s, the stored keys to %s", active.Address, active.ClusterID, stored),
+		"Check the addresses, --store, --name and --namespace: they name two different Vaults. Nothing was changed in either.")
+}
+
+// AuditBlocksUnseal is about a Vault that stays sealed because an audit device
+// cannot be set up.
+func AuditBlocksUnseal(f Finding) error {
+	return fault.Stop(NameAuditBlocks,
+		fmt.Errorf("%s does not unseal: %w", f.Replica, f.Err),
+		"Vault stays sealed while it can set up none of its audit devices. Make the device's target work again on that server (a file: its directory exists, Vault's user may write there, the disk is not full), then run again. "+
+			"A second audit device of another kind keeps this from happening.")
+}
+
+// LockedOut is about a Vault that refuses the login of later runs, with no root
+// token left.
+func LockedOut(answer string) error {
+	if answer == "" {
+		answer = "the login was refused"
+	}
+	return fault.Stop(NameLockedOut,
+		fmt.Errorf("no root token is stored, and Vault refuses our login: %w", errors.New(answer)),
+		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
+			"An administrator can put them back; with the stored keys a new root token can be made ('vault operator generate-root', or 'vault-bootstrap break-glass run').")
+}
+
+// DisasterRecoverySecondary is about replicas that take their data from elsewhere.
+func DisasterRecoverySecondary(replicas []Replica) error {
+	return fault.Stop(NameDRSecondary,
+		fmt.Errorf("this is a disaster recovery secondary (%s)", describe(replicas)),
+		"It takes its keys and its configuration from the primary cluster: run against that one.")
+}
+
+// AllRemoved is about replicas that have all been removed from their cluster.
+func AllRemoved(replicas []Replica) error {
+	return fault.Stop(NameRemoved,
+		fmt.Errorf("every replica that answers was removed from its raft cluster (%s)", describe(replicas)),
+		"Give the addresses of the members that are left. A removed server comes back only with empty storage.")
+}

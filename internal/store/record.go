@@ -1,0 +1,169 @@
+package store
+
+import (
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// RecordVersion is the version of the records that this program writes. A record
+// of a later version is refused, not guessed at: dropping a field that we do not
+// know could drop a key.
+const RecordVersion = 1
+
+// Keys is the record of everything that opens the Vault. It is one object, so
+// that one compare-and-swap covers the intent to initialize and what came of it.
+type Keys struct {
+	// Epoch is the fencing number of the holder that may write: each holder
+	// raises it by one when it acquires the Lease. 0 means that nobody has yet.
+	Epoch int64
+	// Attempt is the latest attempt at sys/init; nil before the first.
+	Attempt *Attempt
+	// Past holds earlier attempts, oldest first. They are never dropped.
+	Past []Attempt
+	// Set is the set of keys in force; nil until sys/init was answered.
+	Set *KeySet
+	// Root is the root token; nil once it has been revoked.
+	Root *Root
+	// AppRole is the credential of the tool's own login where it uses AppRole.
+	AppRole *AppRole
+	// HashKey keys the hashes of write-only values in the checkpoint.
+	HashKey secret.Value
+	// Old holds sets of keys that a person has started over from, by date (RFC 3339).
+	Old map[string]KeySet
+}
+
+// Attempt is one attempt at sys/init.
+type Attempt struct {
+	// ID is random and unique.
+	ID string
+	// Holder is the identity of the process that made the attempt.
+	Holder string
+	// Epoch is the holder's fencing number.
+	Epoch int64
+	// Started is when the intent was written, in UTC.
+	Started time.Time
+	// Status says how far the attempt got.
+	Status AttemptStatus
+	// Target is the address of the replica that was asked to initialize.
+	Target string
+}
+
+// AttemptStatus says how far an attempt at sys/init got.
+type AttemptStatus string
+
+// The statuses of an attempt.
+const (
+	// AttemptOpen: the intent is written, the answer is not stored.
+	AttemptOpen AttemptStatus = "open"
+	// AttemptStored: the answer is stored.
+	AttemptStored AttemptStatus = "stored"
+)
+
+// KeySet is one set of unseal or recovery keys.
+type KeySet struct {
+	// Kind says what the shares do.
+	Kind KeyKind
+	// Shares are the key shares as Vault gave them, base64.
+	Shares []secret.Value
+	// Threshold is how many of the shares are needed.
+	Threshold int
+	// ClusterID is the Vault cluster's ID, empty until the first unsealing shows it.
+	ClusterID string
+	// Created is when the set was stored, in UTC.
+	Created time.Time
+}
+
+// KeyKind says what key shares do.
+type KeyKind string
+
+// The kinds of key shares.
+const (
+	// UnsealKeys open a Shamir seal.
+	UnsealKeys KeyKind = "unseal"
+	// RecoveryKeys authorize generate-root and rekey where a KMS or another
+	// Vault opens the seal; they unseal nothing.
+	RecoveryKeys KeyKind = "recovery"
+)
+
+// Root is the root token of the first run.
+type Root struct {
+	Token secret.Value
+	// Accessor names the token without opening anything; empty until looked up.
+	Accessor string
+}
+
+// AppRole is a credential of Vault's AppRole auth method.
+type AppRole struct {
+	// RoleID names the role; it is no secret by itself.
+	RoleID string
+	// SecretID is the other half of the login.
+	SecretID secret.Value
+}
+
+// Checkpoint is the record of progress. It holds no secret: people and
+// dashboards may read it without access to the keys.
+type Checkpoint struct {
+	// Epoch is the fencing number of the holder that wrote it.
+	Epoch int64
+	// State is the last state entered, by its name; empty before the first.
+	State string
+	// Since is when State was entered, in UTC.
+	Since time.Time
+	// ClusterID is the Vault cluster's ID; empty before the first unsealing.
+	ClusterID string
+	// SeedDigest is the digest of the seed applied last.
+	SeedDigest string
+	// Ledger holds what the seed owns: object ID → how it came to be ours.
+	Ledger map[string]Ownership
+	// Hashes holds keyed hashes of applied values that Vault does not return:
+	// object ID → field → hash.
+	Hashes map[string]map[string]string
+	// LastError is the failure that ended the latest run; nil after a success.
+	LastError *Failure
+	// History holds the latest transitions, oldest first, HistoryLimit at most.
+	History []Transition
+}
+
+// HistoryLimit is how many transitions a checkpoint remembers.
+const HistoryLimit = 50
+
+// Ownership says how an object of the seed came to be ours.
+type Ownership string
+
+// The kinds of ownership.
+const (
+	// Intended: about to be created; written ahead, so that a crash orphans nothing.
+	Intended Ownership = "intended"
+	// Created by us.
+	Created Ownership = "created"
+	// TakenOver: it was there before the seed named it.
+	TakenOver Ownership = "taken over"
+)
+
+// Failure is an error as the checkpoint keeps it.
+type Failure struct {
+	Kind    string
+	Name    string
+	Message string
+	Remedy  string
+	At      time.Time
+}
+
+// Transition is one line of the history.
+type Transition struct {
+	At     time.Time
+	From   string
+	Event  string
+	To     string
+	Took   time.Duration
+	Holder string
+}
+
+// Remember appends a transition and drops the oldest beyond HistoryLimit.
+func (c *Checkpoint) Remember(t Transition) {
+	c.History = append(c.History, t)
+	if over := len(c.History) - HistoryLimit; over > 0 {
+		c.History = append([]Transition(nil), c.History[over:]...)
+	}
+}

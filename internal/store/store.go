@@ -1,0 +1,91 @@
+// Package store keeps the records of vault-bootstrap: the keys, the checkpoint
+// and the Lease that says who may act.
+//
+// Every write is a compare-and-swap against the revision that was read. On top of
+// that a Session carries a fencing epoch, because a Lease alone cannot stop a
+// holder that was suspended and woke up late. The same interface is served by
+// Kubernetes objects and by files; one conformance test holds both to it. The
+// package must not know Vault or the states: it stores names, not meanings.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrConflict means that the record changed since it was read. It is transient:
+// read again, decide again.
+var ErrConflict = errors.New("the record was changed by somebody else")
+
+// ErrFenced means that a later holder has raised the epoch: this one may not
+// write any more.
+var ErrFenced = errors.New("a later holder has taken over")
+
+// ErrLeaseLost is the cause of the cancellation of a held Lease's context.
+var ErrLeaseLost = errors.New("the lease was lost")
+
+// Revision identifies the version of a record that was read. The empty Revision
+// means that the record is not there (or is there but was never written).
+type Revision string
+
+// Location says where the records are, in words for people.
+type Location struct {
+	Keys, Checkpoint, Lease string
+}
+
+// LeaseOptions are the times of a Lease, with the meaning they have in client-go.
+type LeaseOptions struct {
+	// Holder is this process's identity, unique per process.
+	Holder string
+	// Duration is how long others wait after the last renewal they observed.
+	Duration time.Duration
+	// RenewDeadline is how long the holder tries to renew before it gives up.
+	RenewDeadline time.Duration
+	// RetryPeriod is the wait between tries.
+	RetryPeriod time.Duration
+	// Waiting, if not nil, is told once per holder that we wait for.
+	Waiting func(holder string)
+}
+
+// Mirror is what the Lease shows of the checkpoint to readers without access to it.
+type Mirror struct {
+	State      string
+	Since      time.Time
+	SeedDigest string
+}
+
+// Held is an acquired Lease.
+type Held interface {
+	// Context is cancelled with cause ErrLeaseLost when the Lease is lost, and
+	// when the context given to Acquire ends.
+	Context() context.Context
+	// Show mirrors the checkpoint onto the Lease. Best effort by nature: the
+	// checkpoint is what counts.
+	Show(ctx context.Context, mirror Mirror) error
+	// Release gives the Lease back, so that others need not wait it out. It is
+	// safe to call twice.
+	Release(ctx context.Context) error
+}
+
+// Store keeps the records.
+type Store interface {
+	// Location says where the records are.
+	Location() Location
+	// Preflight checks, without changing any record, that everything the run
+	// will need of the store is permitted and possible, and names what is not.
+	Preflight(ctx context.Context) error
+	// Acquire waits for the Lease until ctx ends. It fails with a fault.Busy
+	// error that names the holder when ctx ends while somebody else holds it.
+	Acquire(ctx context.Context, options LeaseOptions) (Held, error)
+	// LeaseMirror returns what the Lease shows; the zero Mirror when there is none.
+	LeaseMirror(ctx context.Context) (Mirror, error)
+	// Keys returns the keys record, or a zero one and the empty Revision.
+	Keys(ctx context.Context) (Keys, Revision, error)
+	// SaveKeys writes the keys record if it still is at revision, else fails with ErrConflict.
+	SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revision, error)
+	// Checkpoint returns the checkpoint, or a zero one and the empty Revision.
+	Checkpoint(ctx context.Context) (Checkpoint, Revision, error)
+	// SaveCheckpoint writes the checkpoint if it still is at revision, else fails with ErrConflict.
+	SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error)
+}
