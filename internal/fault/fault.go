@@ -27,9 +27,12 @@ const (
 	Seed
 	// Busy means that another holder is at work.
 	Busy
+	// Partial failures are of a part of the work, the rest of which is done: this
+	// run cannot do better, a later one may.
+	Partial
 )
 
-var kindNames = [...]string{"transient", "terminal", "usage", "seed", "busy"}
+var kindNames = [...]string{"transient", "terminal", "usage", "seed", "busy", "partial"}
 
 // String returns the kind's name as logs and the checkpoint show it.
 func (k Kind) String() string {
@@ -86,6 +89,11 @@ func BadSeed(err error, remedy string) *Error {
 // Held returns a failure because of another holder.
 func Held(err error, remedy string) *Error {
 	return &Error{Kind: Busy, Err: err, Remedy: remedy}
+}
+
+// Part returns a partial failure.
+func Part(err error, remedy string) *Error {
+	return &Error{Kind: Partial, Err: err, Remedy: remedy}
 }
 
 // KindOf returns the kind of the outermost Error in err's chain, and Transient

@@ -24,6 +24,7 @@ func TestKindNameRemedy(t *testing.T) {
 		{"outer kind wins, inner remedy serves", fault.Held(inner, ""), fault.Busy, "", "start over", "keys lost: cause"},
 		{"usage", fault.Misuse(cause, "see --help"), fault.Usage, "", "see --help", "cause"},
 		{"seed", fault.BadSeed(cause, ""), fault.Seed, "", "", "cause"},
+		{"part", fault.Part(cause, "mend it"), fault.Partial, "", "mend it", "cause"},
 		{"wait", fault.Wait(cause, "waiting"), fault.Transient, "", "waiting", "cause"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestKindNameRemedy(t *testing.T) {
 func TestKindString(t *testing.T) {
 	for kind, want := range map[fault.Kind]string{
 		fault.Transient: "transient", fault.Terminal: "terminal", fault.Usage: "usage",
-		fault.Seed: "seed", fault.Busy: "busy", fault.Kind(9): "kind 9",
+		fault.Seed: "seed", fault.Busy: "busy", fault.Partial: "partial", fault.Kind(9): "kind 9",
 	} {
 		if got := kind.String(); got != want {
 			t.Errorf("Kind(%d).String() = %q, want %q", int(kind), got, want)

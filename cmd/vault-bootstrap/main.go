@@ -1,0 +1,50 @@
+// Command vault-bootstrap takes a HashiCorp Vault on Kubernetes from nothing to
+// hardened, and makes every rerun safe.
+//
+// # Environment
+//
+// Every flag can be given as a variable: --key-shares is
+// VAULT_BOOTSTRAP_KEY_SHARES; a flag wins over its variable, and a flag that may
+// be repeated takes a comma-separated list. The variables of the vault CLI mean
+// what they mean there: VAULT_ADDR, VAULT_CACERT, VAULT_CACERT_BYTES,
+// VAULT_CAPATH, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY, VAULT_CLIENT_TIMEOUT,
+// VAULT_NAMESPACE, VAULT_SKIP_VERIFY and VAULT_TLS_SERVER_NAME. VAULT_TOKEN is
+// ignored: a person's token does not do the program's work.
+//
+// POD_NAME, POD_NAMESPACE and POD_UID, if set by the downward API, name the
+// process in the Lease. KUBECONFIG and KUBERNETES_SERVICE_HOST are honoured as in
+// kubectl. NO_COLOR turns colours off.
+//
+// # Exit codes
+//
+//	0   done
+//	1   transient: retries ran out, try again
+//	2   a crash of the Go runtime
+//	64  usage or configuration error
+//	65  the seed is invalid
+//	70  terminal: a person is needed
+//	75  another holder is at work and did not finish in time
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program. It returns the exit code.
+func run(ctx context.Context, args []string, env lookup, stdin io.Reader, stdout, stderr io.Writer) int {
+	program := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := program.root()
+	root.SetArgs(args)
+	return program.exit(root.ExecuteContext(ctx))
+}

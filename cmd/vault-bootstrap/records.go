@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// open opens the store that the options name.
+func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
+	kind, dir, err := o.resolve(env)
+	if err != nil {
+		return nil, kind, err
+	}
+	if kind == fileStore {
+		records, err := store.OpenFile(dir, o.name)
+		return records, kind, err
+	}
+	config, namespace, err := o.cluster(env)
+	if err != nil {
+		return nil, kind, err
+	}
+	records, err := store.NewKube(config, namespace, o.name)
+	return records, kind, err
+}
+
+// podNamespace is where the kubelet puts the pod's namespace.
+const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// cluster returns how to reach the Kubernetes API, and the namespace of the records.
+func (o *storeOptions) cluster(env lookup) (*rest.Config, string, error) {
+	namespace := o.namespace
+	if _, inCluster := env("KUBERNETES_SERVICE_HOST"); inCluster && o.kubeconfig == "" {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, "", fault.Misuse(fmt.Errorf("reading the pod's service account: %w", err),
+				"Mount the service account's token (automountServiceAccountToken, or a projected volume), or give --kubeconfig.")
+		}
+		if namespace == "" {
+			content, err := os.ReadFile(podNamespace)
+			if err != nil {
+				return nil, "", fault.Misuse(fmt.Errorf("reading the pod's namespace: %w", err), "Give --namespace.")
+			}
+			namespace = strings.TrimSpace(string(content))
+		}
+		return config, namespace, nil
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil)
+	config, err := loaded.ClientConfig()
+	if err != nil {
+		return nil, "", fault.Misuse(fmt.Errorf("reading the kubeconfig: %w", err), "Give --kubeconfig, or --store=file:DIR to do without Kubernetes.")
+	}
+	if namespace == "" {
+		if namespace, _, err = loaded.Namespace(); err != nil {
+			return nil, "", fault.Misuse(fmt.Errorf("reading the kubeconfig's namespace: %w", err), "Give --namespace.")
+		}
+	}
+	return config, namespace, nil
+}
+
+// identity names this process in the Lease.
+func identity(env lookup) string {
+	name, _ := env("POD_NAME")
+	if name == "" {
+		name, _ = os.Hostname()
+	}
+	uid, _ := env("POD_UID")
+	return store.Identity(name, uid)
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// lookup finds an environment variable, as os.LookupEnv does.
+type lookup func(name string) (string, bool)
+
+// program holds what the verbs share.
+type program struct {
+	env            lookup
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	// begun is set once a verb's own code runs: errors before that are the
+	// command line's.
+	begun bool
+	// told is set by a verb that has reported its error itself.
+	told bool
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vault-bootstrap",
+		Short: "Takes a HashiCorp Vault from nothing to hardened, and makes every rerun safe",
+		Long: "vault-bootstrap initializes a Vault, keeps its keys safe, unseals every replica, applies\n" +
+			"a declared seed of audit devices, policies, auth methods and secret engines, proves that\n" +
+			"it can log in again, and revokes the root token. Running it again is always safe.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetIn(p.stdin)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.Misuse(err, fmt.Sprintf("See '%s --help'.", cmd.CommandPath()))
+	})
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := p.fromEnvironment(cmd.Flags()); err != nil {
+			return err
+		}
+		p.begun = true
+		return nil
+	}
+	root.AddCommand(p.runCommand(), p.statusCommand(), p.seedCommand(), p.graphCommand(), p.versionCommand())
+	return root
+}
+
+// prefix is of the variables that stand for flags.
+const prefix = "VAULT_BOOTSTRAP_"
+
+// fromEnvironment sets the flags that are not on the command line from their
+// variables.
+func (p *program) fromEnvironment(flags *pflag.FlagSet) error {
+	var problem error
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed || problem != nil || flag.Name == "help" {
+			return
+		}
+		name := prefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		value, set := p.env(name)
+		if !set {
+			return
+		}
+		if err := flags.Set(flag.Name, value); err != nil {
+			problem = fault.Misuse(fmt.Errorf("the variable %s: %w", name, err), "It stands for the flag --"+flag.Name+".")
+		}
+	})
+	return problem
+}
+
+// exit prints an error with its remedy and returns the exit code.
+func (p *program) exit(err error) int {
+	if err == nil {
+		return 0
+	}
+	if !p.begun && fault.KindOf(err) == fault.Transient {
+		// cobra's own errors, such as an unknown verb, carry no kind.
+		err = fault.Misuse(err, "See 'vault-bootstrap --help'.")
+	}
+	if !p.told {
+		_, _ = fmt.Fprintln(p.stderr, "vault-bootstrap: "+err.Error())
+		if remedy := fault.RemedyOf(err); remedy != "" {
+			_, _ = fmt.Fprintln(p.stderr, remedy)
+		}
+	}
+	return exitCode(err)
+}
+
+// The exit codes. 2 is never ours: the Go runtime uses it for crashes.
+const (
+	exitTransient = 1
+	exitUsage     = 64
+	exitSeed      = 65
+	exitTerminal  = 70
+	exitBusy      = 75
+)
+
+func exitCode(err error) int {
+	switch fault.KindOf(err) {
+	case fault.Usage:
+		return exitUsage
+	case fault.Seed:
+		return exitSeed
+	case fault.Terminal:
+		return exitTerminal
+	case fault.Busy:
+		return exitBusy
+	default:
+		return exitTransient
+	}
+}
+
+// noArguments refuses arguments with a usage error, where cobra's own check would
+// take them for verbs.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fault.Misuse(fmt.Errorf("%s takes no argument, but got %q", cmd.CommandPath(), args[0]), fmt.Sprintf("See '%s --help'.", cmd.CommandPath()))
+	}
+	return nil
+}
+
+var errNoOutput = errors.New("the output is neither table nor json")

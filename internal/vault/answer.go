@@ -1,0 +1,146 @@
+package vault
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// Answer is an error that Vault itself returned, on one line.
+type Answer struct {
+	Method, Path string
+	// Status is the HTTP status code.
+	Status int
+	// Messages are Vault's own words.
+	Messages []string
+}
+
+// Error returns method, path, status and Vault's words.
+func (a *Answer) Error() string {
+	words := strings.Join(a.Messages, "; ")
+	if words == "" {
+		words = http.StatusText(a.Status)
+	}
+	return fmt.Sprintf("%s %s: %d: %s", a.Method, a.Path, a.Status, words)
+}
+
+// HTTPStatus returns the status code.
+func (a *Answer) HTTPStatus() int { return a.Status }
+
+// Says reports whether one of Vault's messages contains words.
+func (a *Answer) Says(words string) bool {
+	for _, message := range a.Messages {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// StatusOf returns the HTTP status of the Answer in err's chain, or of another
+// error that carries one; 0 when Vault did not answer.
+func StatusOf(err error) int {
+	var answered interface{ HTTPStatus() int }
+	if errors.As(err, &answered) {
+		return answered.HTTPStatus()
+	}
+	return 0
+}
+
+// Refused reports whether Vault refused the request for what it was: sending it
+// again gets the same answer.
+func Refused(err error) bool {
+	status := StatusOf(err)
+	return status >= http.StatusBadRequest && status < http.StatusInternalServerError &&
+		status != http.StatusPreconditionFailed && status != http.StatusTooManyRequests
+}
+
+// Says reports whether err is an Answer one of whose messages contains words.
+func Says(err error, words string) bool {
+	answer, ok := errors.AsType[*Answer](err)
+	return ok && answer.Says(words)
+}
+
+// simplify turns the API's multi-line error into an Answer; other errors stay.
+func simplify(err error) error {
+	response, ok := errors.AsType[*api.ResponseError](err)
+	if !ok {
+		return err
+	}
+	path := response.URL
+	if _, after, found := strings.Cut(path, "/v1/"); found {
+		path = after
+	}
+	messages := make([]string, 0, len(response.Errors))
+	for _, message := range response.Errors {
+		messages = append(messages, oneLine(message))
+	}
+	return &Answer{Method: response.HTTPMethod, Path: path, Status: response.StatusCode, Messages: messages}
+}
+
+// oneLine folds white space, as Vault formats nested errors over several lines
+// with bullets, and cuts off what a proxy's HTML page would add.
+func oneLine(message string) string {
+	line := strings.Join(strings.Fields(message), " ")
+	const most = 600
+	if len(line) > most {
+		return line[:most] + " …"
+	}
+	return line
+}
+
+// mayPass reports whether a call that failed with err may succeed when repeated:
+// the network failed, the server is overloaded, or an election is on.
+func mayPass(err error) bool {
+	if Untrusted(err) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	answer, ok := errors.AsType[*Answer](err)
+	if !ok {
+		return true
+	}
+	switch answer.Status {
+	case http.StatusPreconditionFailed, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case http.StatusInternalServerError:
+		return Electing(err)
+	default:
+		return false
+	}
+}
+
+// Electing reports whether err says that the cluster has no active node just now.
+// Vault answers 500 with these words while a standby looks for the active node.
+func Electing(err error) bool {
+	return Says(err, "local node not active") || Says(err, "active cluster node not found") ||
+		Says(err, "node is not the leader") || Says(err, "no longer active")
+}
+
+// Untrusted reports whether err says that the server's certificate was not
+// trusted for a reason that waiting does not mend.
+func Untrusted(err error) bool {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return true
+	}
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return record.Conn != nil || record.Msg != ""
+	}
+	return false
+}
+
+// Expired reports whether err says that the server's certificate is out of date,
+// which a rotation on the server mends while we wait.
+func Expired(err error) bool {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	return ok && invalid.Reason == x509.Expired
+}

@@ -1,0 +1,144 @@
+package vault
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// The time-outs of single requests.
+const (
+	// DefaultTimeout is for reads and writes, as in the vault CLI.
+	DefaultTimeout = 60 * time.Second
+	// lookTimeout is for sys/health and sys/seal-status, which answer at once.
+	lookTimeout = 5 * time.Second
+	// InitTimeout is for sys/init, which takes Vault up to 9 s on raft storage
+	// and more on a slow disk; giving up early loses keys.
+	InitTimeout = 5 * time.Minute
+)
+
+// Config says how to reach the servers. The fields mean what the VAULT_* variables
+// of the vault CLI mean.
+type Config struct {
+	// Addresses are the replicas' URLs, one each.
+	Addresses []string
+	// CACert is a PEM file, CACertBytes its content, CAPath a directory of PEM files.
+	CACert, CACertBytes, CAPath string
+	// ClientCert and ClientKey are PEM files.
+	ClientCert, ClientKey string
+	// TLSServerName is the name to verify instead of the address's host.
+	TLSServerName string
+	// SkipVerify turns verification of TLS off.
+	SkipVerify bool
+	// Namespace is sent with logical calls.
+	Namespace string
+	// Timeout is for one logical call; zero means DefaultTimeout.
+	Timeout time.Duration
+}
+
+// Cluster is a set of replicas.
+type Cluster struct {
+	replicas []*Replica
+	config   Config
+}
+
+// New checks the configuration and returns the cluster. It sends nothing.
+func New(config Config) (*Cluster, error) {
+	if len(config.Addresses) == 0 {
+		return nil, fault.Misuse(errors.New("no Vault address is given"), "Give --vault-addr (repeat it for each replica) or set VAULT_ADDR.")
+	}
+	if config.Timeout == 0 {
+		config.Timeout = DefaultTimeout
+	}
+	cluster := &Cluster{config: config}
+	seen := map[string]bool{}
+	for _, address := range config.Addresses {
+		if seen[address] {
+			return nil, fault.Misuse(fmt.Errorf("the Vault address %q is given twice", address), "Give each replica once.")
+		}
+		seen[address] = true
+		client, err := newClient(config, address)
+		if err != nil {
+			return nil, err
+		}
+		cluster.replicas = append(cluster.replicas, &Replica{address: address, client: client})
+	}
+	return cluster, nil
+}
+
+// Replicas returns the replicas in the order given.
+func (c *Cluster) Replicas() []*Replica { return c.replicas }
+
+// Replica returns the replica at address.
+func (c *Cluster) Replica(address string) (*Replica, error) {
+	for _, replica := range c.replicas {
+		if replica.address == address {
+			return replica, nil
+		}
+	}
+	return nil, fmt.Errorf("no replica is at %q", address)
+}
+
+func newClient(config Config, address string) (*api.Client, error) {
+	if err := checkAddress(address); err != nil {
+		return nil, fault.Misuse(err, "An address looks like https://vault-0.vault-internal:8200.")
+	}
+	settings := api.DefaultConfig()
+	if settings.Error != nil {
+		return nil, fault.Misuse(fmt.Errorf("reading the VAULT_* variables: %w", settings.Error), "")
+	}
+	settings.Address, settings.AgentAddress = address, ""
+	settings.MaxRetries = 0 // each call here has a retry class of its own
+	settings.Timeout = 0    // and a time-out of its own, on its context
+	transport, ok := settings.HttpClient.Transport.(*http.Transport)
+	if !ok {
+		return nil, fmt.Errorf("the Vault API's transport is a %T", settings.HttpClient.Transport)
+	}
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	transport.MaxIdleConnsPerHost = 32 // as many as calls in flight, so that no connection is made twice
+	err := settings.ConfigureTLS(&api.TLSConfig{
+		CACert: config.CACert, CACertBytes: []byte(config.CACertBytes), CAPath: config.CAPath,
+		ClientCert: config.ClientCert, ClientKey: config.ClientKey,
+		TLSServerName: config.TLSServerName, Insecure: config.SkipVerify,
+	})
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("setting up TLS for %s: %w", address, err), "Check --ca-cert, --ca-path, --client-cert and --client-key: the files must exist, be readable and hold PEM.")
+	}
+	client, err := api.NewClient(settings)
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("configuring the client for %s: %w", address, err), "")
+	}
+	// The API client picks up VAULT_TOKEN by itself: a person's token must not do our work.
+	client.ClearToken()
+	client.ClearNamespace()
+	if config.Namespace != "" {
+		client.SetNamespace(config.Namespace)
+	}
+	return client, nil
+}
+
+func checkAddress(address string) error {
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the Vault address is no URL: %w", err)
+	case parsed.Scheme == "unix":
+		return nil
+	case parsed.Scheme != "http" && parsed.Scheme != "https":
+		return fmt.Errorf("the Vault address %q does not begin with https:// or http://", address)
+	case parsed.Host == "":
+		return fmt.Errorf("the Vault address %q names no host", address)
+	case parsed.User != nil:
+		return errors.New("the Vault address holds a user name: Vault knows none")
+	case parsed.Path != "" && parsed.Path != "/":
+		return fmt.Errorf("the Vault address %q holds a path: leave %q out", address, parsed.Path)
+	}
+	return nil
+}

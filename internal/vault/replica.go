@@ -1,0 +1,204 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// Replica is one Vault server.
+type Replica struct {
+	address string
+	client  *api.Client
+}
+
+// Address returns the server's URL.
+func (r *Replica) Address() string { return r.address }
+
+// Health is what a server says of itself on sys/health.
+type Health struct {
+	// Code is the HTTP status code, which carries the meaning: 200 active, 429
+	// standby, 472 DR secondary, 473 performance standby, 474 standby that cannot
+	// reach its active node, 501 uninitialized, 503 sealed, 530 removed from raft.
+	Code int
+	// ClusterID and ClusterName are empty while the server is sealed.
+	ClusterID   string
+	ClusterName string
+	Version     string
+	// ServerTime is the server's clock.
+	ServerTime time.Time
+}
+
+// maxBody bounds what is read of an answer: sys/health and sys/init are small.
+const maxBody = 1 << 20
+
+// Health asks the server how it is. It fails when there is no answer, or one that
+// is not Vault's: a load balancer's 503 must not pass for a sealed Vault.
+func (r *Replica) Health(ctx context.Context) (Health, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	code, body, err := r.raw(ctx, http.MethodGet, "sys/health", nil)
+	if err != nil {
+		return Health{}, err
+	}
+	var said struct {
+		Initialized *bool  `json:"initialized"`
+		Sealed      *bool  `json:"sealed"`
+		ClusterID   string `json:"cluster_id"`
+		ClusterName string `json:"cluster_name"`
+		Version     string `json:"version"`
+		ServerTime  int64  `json:"server_time_utc"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil || said.Initialized == nil || said.Sealed == nil {
+		return Health{}, fmt.Errorf("the answer (%d) to sys/health is not Vault's: %q", code, oneLine(string(body)))
+	}
+	return Health{Code: code, ClusterID: said.ClusterID, ClusterName: said.ClusterName,
+		Version: said.Version, ServerTime: time.Unix(said.ServerTime, 0).UTC()}, nil
+}
+
+// SealStatus is what a server says of its seal.
+type SealStatus struct {
+	Type        string `json:"type"`
+	Initialized bool   `json:"initialized"`
+	Sealed      bool   `json:"sealed"`
+	Threshold   int    `json:"t"`
+	Shares      int    `json:"n"`
+	// Progress is how many shares somebody has given since the last reset.
+	Progress int    `json:"progress"`
+	Version  string `json:"version"`
+	Storage  string `json:"storage_type"`
+	// Recovery is whether something else opens the seal, so that sys/init gives
+	// recovery keys instead of unseal keys.
+	Recovery bool `json:"recovery_seal"`
+	// ClusterID is empty while the server is sealed.
+	ClusterID string `json:"cluster_id"`
+}
+
+// SealStatus asks the server for its seal.
+func (r *Replica) SealStatus(ctx context.Context) (SealStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var status SealStatus
+	err := r.call(ctx, http.MethodGet, "sys/seal-status", nil, &status)
+	return status, err
+}
+
+// Unseal gives one key share.
+func (r *Replica) Unseal(ctx context.Context, share secret.Value) (SealStatus, error) {
+	return r.unseal(ctx, map[string]any{"key": share.Reveal()})
+}
+
+// ResetUnseal makes the server forget shares given by a caller that did not finish.
+func (r *Replica) ResetUnseal(ctx context.Context) (SealStatus, error) {
+	return r.unseal(ctx, map[string]any{"reset": true})
+}
+
+func (r *Replica) unseal(ctx context.Context, body map[string]any) (SealStatus, error) {
+	// A raft member replays its log before it answers.
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
+	var status SealStatus
+	err := r.call(ctx, http.MethodPut, "sys/unseal", body, &status)
+	return status, err
+}
+
+// InitRequest says how to split the key of a new Vault.
+type InitRequest struct {
+	// Shares and Threshold are of the unseal keys, or of the recovery keys where
+	// Recovery is set.
+	Shares, Threshold int
+	Recovery          bool
+}
+
+// InitAnswer is what Vault gives once and never again.
+type InitAnswer struct {
+	// Shares are base64.
+	Shares []secret.Value
+	Root   secret.Value
+}
+
+// Initialize sends sys/init once, without any retry: after an error nobody can
+// tell from here whether Vault was initialized.
+func (r *Replica) Initialize(ctx context.Context, request InitRequest) (InitAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, InitTimeout)
+	defer cancel()
+	body := map[string]any{"secret_shares": request.Shares, "secret_threshold": request.Threshold}
+	if request.Recovery {
+		body = map[string]any{"recovery_shares": request.Shares, "recovery_threshold": request.Threshold}
+	}
+	var answer struct {
+		Keys     []string `json:"keys_base64"`
+		Recovery []string `json:"recovery_keys_base64"`
+		Root     string   `json:"root_token"`
+	}
+	if err := r.call(ctx, http.MethodPut, "sys/init", body, &answer); err != nil {
+		return InitAnswer{}, err
+	}
+	shares := answer.Keys
+	if request.Recovery {
+		shares = answer.Recovery
+	}
+	return InitAnswer{Shares: secret.Values(shares), Root: secret.New(answer.Root)}, nil
+}
+
+// call sends one request without a token and decodes the answer into out.
+func (r *Replica) call(ctx context.Context, method, path string, in, out any) error {
+	code, body, err := r.raw(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	if code >= http.StatusMultipleChoices {
+		return refusal(method, path, code, body)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("%s %s: decoding the answer (%d, %d bytes): %w", method, path, code, len(body), err)
+	}
+	return nil
+}
+
+// refusal reads Vault's error body, which has the form {"errors": […]}.
+func refusal(method, path string, code int, body []byte) error {
+	var said struct {
+		Errors []string `json:"errors"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		said.Errors = []string{string(body)}
+	}
+	for i, message := range said.Errors {
+		said.Errors[i] = oneLine(message)
+	}
+	return &Answer{Method: method, Path: path, Status: code, Messages: said.Errors}
+}
+
+// raw sends one request and returns the answer whatever its status.
+func (r *Replica) raw(ctx context.Context, method, path string, in any) (int, []byte, error) {
+	request := r.client.NewRequest(method, "/v1/"+path)
+	request.Headers.Del(api.NamespaceHeaderName) // these paths exist in the root namespace only
+	if in != nil {
+		if err := request.SetJSONBody(in); err != nil {
+			return 0, nil, fmt.Errorf("%s %s: encoding the request: %w", method, path, err)
+		}
+	}
+	//nolint:staticcheck // deprecated in favour of calls that hide the status code, which is what matters here
+	response, err := r.client.RawRequestWithContext(ctx, request)
+	if response == nil {
+		if err == nil {
+			err = errors.New("no answer")
+		}
+		return 0, nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return 0, nil, fmt.Errorf("%s %s: reading the answer: %w", method, path, err)
+	}
+	return response.StatusCode, body, nil
+}

@@ -1,0 +1,177 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// Session makes logical calls with one token. Its calls can be sent twice without
+// harm, so they are repeated when the network or an election cut them off.
+type Session struct {
+	client  *api.Client
+	timeout time.Duration
+}
+
+// Session returns a session with token at the replica at address.
+func (c *Cluster) Session(address string, token secret.Value) (*Session, error) {
+	replica, err := c.Replica(address)
+	if err != nil {
+		return nil, err
+	}
+	client, err := replica.client.CloneWithHeaders()
+	if err != nil {
+		return nil, fmt.Errorf("preparing a session at %s: %w", address, err)
+	}
+	client.SetToken(token.Reveal())
+	return &Session{client: client, timeout: c.config.Timeout}, nil
+}
+
+// Read returns the data at path, and false where there is none.
+func (s *Session) Read(ctx context.Context, path string) (map[string]any, bool, error) {
+	return s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return s.client.Logical().ReadWithContext(ctx, path)
+	})
+}
+
+// List returns the names below path, and false where there is nothing.
+func (s *Session) List(ctx context.Context, path string) ([]string, bool, error) {
+	data, found, err := s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return s.client.Logical().ListWithContext(ctx, path)
+	})
+	return texts(data["keys"]), found, err
+}
+
+// Write writes data to path and returns what Vault answers, which may be nothing.
+func (s *Session) Write(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
+	answer, _, err := s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return s.client.Logical().WriteWithContext(ctx, path, data)
+	})
+	return answer, err
+}
+
+// Delete deletes what is at path.
+func (s *Session) Delete(ctx context.Context, path string) error {
+	_, _, err := s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return s.client.Logical().DeleteWithContext(ctx, path)
+	})
+	return err
+}
+
+func (s *Session) data(ctx context.Context, call func(context.Context) (*api.Secret, error)) (map[string]any, bool, error) {
+	answer, err := s.repeat(ctx, call)
+	if err != nil {
+		return nil, false, err
+	}
+	if answer == nil || answer.Data == nil {
+		return nil, false, nil
+	}
+	return answer.Data, true, nil
+}
+
+// The waits between repeated calls: about 6 s in all, longer than an election on
+// a quiet network; what takes longer is for the next cycle.
+const (
+	firstWait  = 100 * time.Millisecond
+	longWait   = 2 * time.Second
+	mostTries  = 6
+	waitJitter = 20 // percent
+)
+
+func (s *Session) repeat(ctx context.Context, call func(context.Context) (*api.Secret, error)) (*api.Secret, error) {
+	backoff := retry.NewExponential(firstWait)
+	backoff = retry.WithCappedDuration(longWait, backoff)
+	backoff = retry.WithJitterPercent(waitJitter, backoff)
+	backoff = retry.WithMaxRetries(mostTries, backoff)
+	var last error
+	answer, err := retry.DoValue(ctx, backoff, func(ctx context.Context) (*api.Secret, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		answer, err := call(ctx)
+		last = simplify(err)
+		if last != nil && mayPass(last) {
+			return nil, retry.RetryableError(last)
+		}
+		return answer, last
+	})
+	if err != nil && last != nil && !errors.Is(err, last) {
+		return nil, fmt.Errorf("%w (last: %w)", err, last) // go-retry knows only that ctx ended
+	}
+	return answer, err
+}
+
+// Identity is what a token says of itself.
+type Identity struct {
+	Accessor string
+	Policies []string
+	// Orphan is whether the token lives on when the one that made it is revoked.
+	Orphan bool
+}
+
+// Identity looks the session's own token up.
+func (s *Session) Identity(ctx context.Context) (Identity, error) {
+	data, _, err := s.Read(ctx, "auth/token/lookup-self")
+	if err != nil {
+		return Identity{}, err
+	}
+	identity := Identity{}
+	identity.Accessor, _ = data["accessor"].(string)
+	identity.Orphan, _ = data["orphan"].(bool)
+	identity.Policies = texts(data["policies"])
+	return identity, nil
+}
+
+// texts returns the strings of a decoded JSON list.
+func texts(list any) []string {
+	items, _ := list.([]any)
+	var found []string
+	for _, item := range items {
+		if text, ok := item.(string); ok {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// Capabilities returns what the session's token may do on each path.
+func (s *Session) Capabilities(ctx context.Context, paths []string) (map[string][]string, error) {
+	if len(paths) == 0 {
+		return map[string][]string{}, nil
+	}
+	data, err := s.Write(ctx, "sys/capabilities-self", map[string]any{"paths": paths})
+	if err != nil {
+		return nil, err
+	}
+	capabilities := map[string][]string{}
+	for _, path := range paths {
+		capabilities[path] = texts(data[path])
+	}
+	return capabilities, nil
+}
+
+// RevokeSelf ends the session's token.
+func (s *Session) RevokeSelf(ctx context.Context) error {
+	_, err := s.Write(ctx, "auth/token/revoke-self", nil)
+	return err
+}
+
+// Dead reports whether Vault refuses the session's token. An error means that
+// Vault did not say.
+func (s *Session) Dead(ctx context.Context) (bool, error) {
+	_, err := s.Identity(ctx)
+	switch {
+	case err == nil:
+		return false, nil
+	case StatusOf(err) == http.StatusForbidden:
+		return true, nil
+	default:
+		return false, err
+	}
+}

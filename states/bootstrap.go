@@ -1,0 +1,128 @@
+package states
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Replica is one Vault server, before anybody has logged in.
+type Replica interface {
+	Address() string
+	Health(ctx context.Context) (vault.Health, error)
+	SealStatus(ctx context.Context) (vault.SealStatus, error)
+	Unseal(ctx context.Context, share secret.Value) (vault.SealStatus, error)
+	ResetUnseal(ctx context.Context) (vault.SealStatus, error)
+	Initialize(ctx context.Context, request vault.InitRequest) (vault.InitAnswer, error)
+}
+
+// Doorman opens sessions at a replica.
+type Doorman interface {
+	Session(address string, token secret.Value) (*vault.Session, error)
+	Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error)
+}
+
+// Records are the records of one holder, fenced by its epoch.
+type Records interface {
+	Epoch() int64
+	Keys(ctx context.Context) (store.Keys, error)
+	UpdateKeys(ctx context.Context, change func(*store.Keys) error) error
+	Checkpoint(ctx context.Context) (store.Checkpoint, error)
+	UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error
+	Show(ctx context.Context, mirror store.Mirror) error
+}
+
+// KeySplit says how to split the key of a new Vault.
+type KeySplit struct {
+	Shares, Threshold int
+}
+
+// Bootstrap holds what the acts share. Its methods are called by one driver, one
+// after another.
+type Bootstrap struct {
+	Replicas []Replica
+	Doorman  Doorman
+	Records  Records
+	// Holder is this process's identity, for the attempt and the history.
+	Holder string
+	// Preflight checks that the store takes what initialization will write.
+	Preflight func(ctx context.Context) error
+	// Digest is the digest of the seed, for the checkpoint.
+	Digest string
+	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
+	Split, Recovery KeySplit
+	// Login is how later runs log in.
+	Login Login
+	// Name is the name of our records, of our policy and of our role.
+	Name string
+	// Parallelism is how many calls to Vault may be in flight.
+	Parallelism int
+	Log         *slog.Logger
+	Now         func() time.Time
+
+	// Controls are the results of the latest look.
+	Controls []harden.Result
+
+	objects  []seed.Object // all that Vault is to hold
+	declared []seed.Object // the part of it that our own login may change
+	needs    []seed.Grant
+
+	emptySince time.Time // since when all replicas have answered 'uninitialized'
+	refused    refusals  // how long the login has been refused
+	clusterID  string    // of the active node
+
+	own   *vault.Session // our login, at ownAt
+	ownAt string
+	root  *vault.Session // the root token's, as long as it lives
+
+	plan    *seed.Plan // of the latest look, made with planner
+	planner *vault.Session
+}
+
+// Acts returns the act of every event.
+func (b *Bootstrap) Acts() map[fsm.Event]fsm.Act {
+	return map[fsm.Event]fsm.Act{
+		fsm.Initialize: b.initialize,
+		fsm.Unseal:     b.unseal,
+		fsm.Seed:       b.seed,
+		fsm.Harden:     b.harden,
+		fsm.Seal:       b.observe("Vault was sealed since the last run"),
+		fsm.Drift:      b.observe("Vault no longer matches the seed"),
+		fsm.Weaken:     b.observe("a required control no longer holds"),
+	}
+}
+
+// observe is the act of the events that the world brings about by itself: the
+// change has happened, what is left is to say so.
+func (b *Bootstrap) observe(what string) fsm.Act {
+	return func(context.Context, fsm.Observation) error {
+		b.Log.Warn(what)
+		return nil
+	}
+}
+
+// eachReplica calls f for all replicas at once and returns when all have returned.
+func eachReplica(replicas []Replica, f func(i int, replica Replica)) {
+	var group sync.WaitGroup
+	for i, replica := range replicas {
+		group.Go(func() { f(i, replica) })
+	}
+	group.Wait()
+}
+
+func (b *Bootstrap) at(address string) Replica {
+	for _, replica := range b.Replicas {
+		if replica.Address() == address {
+			return replica
+		}
+	}
+	return nil
+}

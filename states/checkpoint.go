@@ -1,0 +1,54 @@
+package states
+
+import (
+	"context"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// Enter saves the checkpoint and mirrors it onto the Lease.
+func (b *Bootstrap) Enter(ctx context.Context, t fsm.Transition) error {
+	now := b.Now().UTC()
+	var mirror store.Mirror
+	err := b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.State, c.Since = string(t.To), now
+		if b.clusterID != "" {
+			c.ClusterID = b.clusterID
+		}
+		if !t.To.Before(fsm.Seeded) {
+			c.SeedDigest = b.Digest
+		}
+		c.Remember(store.Transition{At: now, From: string(t.From), Event: string(t.Event), To: string(t.To), Took: t.Took, Holder: b.Holder})
+		mirror = store.Mirror{State: c.State, Since: c.Since, SeedDigest: c.SeedDigest}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.Records.Show(ctx, mirror); err != nil {
+		b.Log.Warn("the Lease does not show the new state", "error", err.Error())
+	}
+	point.Reach("entered." + string(t.To))
+	return nil
+}
+
+// Finish records how a run ended: its failure, or that an earlier failure is over.
+func (b *Bootstrap) Finish(ctx context.Context, failure error) error {
+	before, err := b.Records.Checkpoint(ctx)
+	if err != nil || failure == nil && before.LastError == nil {
+		return err
+	}
+	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.LastError = nil
+		if failure != nil {
+			c.LastError = &store.Failure{
+				Kind: fault.KindOf(failure).String(), Name: fault.NameOf(failure),
+				Message: failure.Error(), Remedy: fault.RemedyOf(failure), At: b.Now().UTC(),
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,189 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Probe looks at the world and changes nothing in it, the login for later runs
+// aside.
+func (b *Bootstrap) Probe(ctx context.Context) (fsm.Observation, error) {
+	replicas, err := b.lookAtReplicas(ctx)
+	if err != nil {
+		return fsm.Observation{}, err
+	}
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return fsm.Observation{}, fmt.Errorf("reading the keys: %w", err)
+	}
+	o := fsm.Observation{Replicas: replicas, Keys: keyStatus(keys)}
+	if keys.Set != nil {
+		o.RecoveryKeys = keys.Set.Kind == store.RecoveryKeys
+		o.ClusterID = keys.Set.ClusterID
+	}
+	b.countEmpty(&o)
+	active, found := o.Active()
+	b.clusterID = active.ClusterID
+	foreign := o.ClusterID != "" && active.ClusterID != "" && o.ClusterID != active.ClusterID
+	if !found || keys.Set == nil || foreign {
+		return o, nil // nothing secret is shown to a server that is not ours
+	}
+	return o, b.lookInside(ctx, active.Address, keys, &o)
+}
+
+// lookAtReplicas asks all replicas at once.
+func (b *Bootstrap) lookAtReplicas(ctx context.Context) ([]fsm.Replica, error) {
+	found := make([]fsm.Replica, len(b.Replicas))
+	errs := make([]error, len(b.Replicas))
+	eachReplica(b.Replicas, func(i int, replica Replica) {
+		health, err := replica.Health(ctx)
+		found[i], errs[i] = seen(replica.Address(), health, err), err
+	})
+	return found, misconfigured(errs)
+}
+
+// Look returns how each replica is, without anything that needs a token.
+func (b *Bootstrap) Look(ctx context.Context) []fsm.Replica {
+	replicas, _ := b.lookAtReplicas(ctx)
+	return replicas
+}
+
+func seen(address string, health vault.Health, err error) fsm.Replica {
+	if err != nil {
+		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: brief(err)}
+	}
+	known, ok := healths[health.Code]
+	if !ok {
+		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: fmt.Sprintf("sys/health answers %d, which Vault does not", health.Code)}
+	}
+	return fsm.Replica{Address: address, Health: known, ClusterID: health.ClusterID}
+}
+
+// healths gives the meaning of sys/health's status codes.
+var healths = map[int]fsm.Health{
+	http.StatusOK:                 fsm.Active,
+	http.StatusTooManyRequests:    fsm.Standby,
+	472:                           fsm.DRSecondary,
+	473:                           fsm.PerformanceStandby,
+	474:                           fsm.StandbyCutOff,
+	http.StatusNotImplemented:     fsm.NotInitialized,
+	http.StatusServiceUnavailable: fsm.Sealed,
+	530:                           fsm.Removed,
+}
+
+// brief drops what repeats the request, which the reader knows.
+func brief(err error) string {
+	text := err.Error()
+	if cut := strings.LastIndex(text, "\": "); cut >= 0 {
+		text = text[cut+3:]
+	}
+	if vault.Expired(err) {
+		text += " (the server's certificate must be renewed)"
+	}
+	return text
+}
+
+// misconfigured returns a usage error if no replica could be trusted: waiting does
+// not mend a wrong CA or name.
+func misconfigured(errs []error) error {
+	for _, err := range errs {
+		if err == nil || !vault.Untrusted(err) {
+			return nil
+		}
+	}
+	return fault.Misuse(fmt.Errorf("Vault's certificate is not trusted: %w", errs[0]),
+		"Give the CA that signed it with --ca-cert (VAULT_CACERT), and the name that it was made for with --tls-server-name if that is not the address's host. "+
+			"If the server does not speak TLS, write http:// in its address.")
+}
+
+func keyStatus(keys store.Keys) fsm.KeyStatus {
+	switch {
+	case keys.Set != nil:
+		return fsm.StoredKeys
+	case keys.Attempt != nil:
+		return fsm.OpenIntent
+	default:
+		return fsm.NoKeys
+	}
+}
+
+// countEmpty measures how long all replicas have answered 'uninitialized'.
+func (b *Bootstrap) countEmpty(o *fsm.Observation) {
+	for _, replica := range o.Replicas {
+		if replica.Health != fsm.NotInitialized {
+			b.emptySince = b.Now()
+			return
+		}
+	}
+	if b.emptySince.IsZero() {
+		b.emptySince = b.Now()
+	}
+	o.UninitializedFor = b.Now().Sub(b.emptySince)
+}
+
+// lookInside looks at what only a token shows: whether root lives, whether our
+// login works, and how far the seed is applied.
+func (b *Bootstrap) lookInside(ctx context.Context, address string, keys store.Keys, o *fsm.Observation) error {
+	b.plan, b.root = nil, nil
+	if err := b.lookAtRoot(ctx, address, keys, o); err != nil {
+		return err
+	}
+	session := b.root
+	if session == nil {
+		own, err := b.lookAtLogin(ctx, address, keys, o)
+		if own == nil || err != nil {
+			return err
+		}
+		session = own
+	}
+	if err := b.lookAtSeed(ctx, session, keys, o); err != nil {
+		return err
+	}
+	return b.lookAtControls(ctx, session, keys, o)
+}
+
+func (b *Bootstrap) lookAtRoot(ctx context.Context, address string, keys store.Keys, o *fsm.Observation) error {
+	if keys.Root == nil {
+		return nil
+	}
+	session, err := b.Doorman.Session(address, keys.Root.Token)
+	if err != nil {
+		return err
+	}
+	dead, err := session.Dead(ctx)
+	if err != nil {
+		return fmt.Errorf("looking the root token up: %w", err)
+	}
+	o.Root = fsm.DeadRoot
+	if !dead {
+		o.Root, b.root = fsm.LiveRoot, session
+	}
+	return nil
+}
+
+// lookAtLogin returns our own session, or none when the login is refused for good.
+func (b *Bootstrap) lookAtLogin(ctx context.Context, address string, keys store.Keys, o *fsm.Observation) (*vault.Session, error) {
+	session, err := b.login(ctx, address, keys)
+	switch {
+	case err == nil:
+		b.refused.clear()
+		o.Login = fsm.LoginWorks
+		return session, nil
+	case errors.Is(err, ErrNoCredential), vault.Refused(err):
+		if !b.refused.final(b.Now(), b.Login.Settles()) {
+			return nil, waitForLogin(err)
+		}
+		o.Login, o.LoginAnswer = fsm.LoginRefused, err.Error()
+		return nil, nil
+	default:
+		return nil, err
+	}
+}

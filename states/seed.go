@@ -1,0 +1,216 @@
+package states
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Declare sets what Vault is to hold: the seed's objects and, beside them, the
+// policy, the auth method and the role of our own login.
+func (b *Bootstrap) Declare(declared []seed.Object) error {
+	own := b.Login.Objects(b.Name)
+	own = append(own, seed.Policy(b.Name, policyText(b.Name, own, declared)))
+	all, err := seed.Combine(own, declared)
+	if err != nil {
+		return err
+	}
+	b.objects, b.declared = all, declared
+	b.needs = append(seed.Needs(declared), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	return nil
+}
+
+// PolicyText returns our own policy for a seed: what it needs, and no way to widen
+// itself.
+func (b *Bootstrap) PolicyText() string {
+	return policyText(b.Name, b.Login.Objects(b.Name), b.declared)
+}
+
+func policyText(name string, own, declared []seed.Object) string {
+	protected := []string{"sys/policies/acl/" + name}
+	for _, object := range own {
+		if object.Stage == seed.StageRoles {
+			protected = append(protected, string(object.ID))
+		}
+	}
+	return seed.PolicyHCL(seed.PolicyGrants(slices.Concat(own, declared)), protected)
+}
+
+// lookAtSeed compares what is live with what is declared.
+func (b *Bootstrap) lookAtSeed(ctx context.Context, session *vault.Session, keys store.Keys, o *fsm.Observation) error {
+	objects := b.objects
+	if session != b.root {
+		// Our policy denies us our own policy and role: only root puts them right.
+		if err := b.checkPrivilege(ctx, session); err != nil {
+			return err
+		}
+		objects = b.declared
+	}
+	checkpoint, err := b.Records.Checkpoint(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	memory := seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey}
+	plan, err := seed.NewPlan(ctx, session, objects, memory, b.Parallelism)
+	if err != nil {
+		if vault.StatusOf(err) == http.StatusForbidden && session == b.own {
+			b.own = nil // the token may have ended: log in again
+		}
+		return fmt.Errorf("comparing Vault with the seed: %w", err)
+	}
+	o.Plan = fsm.PlanChanges
+	if plan.Empty() {
+		o.Plan = fsm.PlanEmpty
+	}
+	b.plan, b.planner = plan, session
+	return nil
+}
+
+// checkPrivilege makes sure, before anything is read or written, that our login
+// may do all that the seed needs.
+func (b *Bootstrap) checkPrivilege(ctx context.Context, session *vault.Session) error {
+	missing, err := b.missingPrivileges(ctx, session)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return fault.Stop("seed exceeds policy",
+		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", b.Name, list(missing, 5)),
+		"The seed has grown, or the policy was changed. Our login cannot widen its own policy. An administrator can: "+
+			fmt.Sprintf("'vault-bootstrap seed policy' prints it for this seed, 'vault policy write %s -' takes it. Then run again.", b.Name))
+}
+
+// missingPrivileges returns what the session's token lacks, as "path: capability".
+func (b *Bootstrap) missingPrivileges(ctx context.Context, session *vault.Session) ([]string, error) {
+	paths := make([]string, 0, len(b.needs))
+	for _, grant := range b.needs {
+		paths = append(paths, grant.Path)
+	}
+	granted, err := session.Capabilities(ctx, paths)
+	if err != nil {
+		return nil, fmt.Errorf("asking for our own capabilities: %w", err)
+	}
+	var missing []string
+	for _, grant := range b.needs {
+		if slices.Contains(granted[grant.Path], "root") {
+			continue
+		}
+		for _, capability := range grant.Capabilities {
+			if !slices.Contains(granted[grant.Path], capability) {
+				missing = append(missing, grant.Path+": "+capability)
+			}
+		}
+	}
+	return missing, nil
+}
+
+// seed applies what is missing, with root on the first run and with our own login
+// afterwards.
+func (b *Bootstrap) seed(ctx context.Context, o fsm.Observation) error {
+	if err := b.remember(ctx, o); err != nil {
+		return err
+	}
+	if b.plan == nil {
+		return errors.New("nothing is planned yet")
+	}
+	result, err := seed.Apply(ctx, b.planner, b.plan, seed.Options{
+		Parallelism:  b.Parallelism,
+		BeforeCreate: b.announce,
+		Done: func(change seed.Change, err error) {
+			if err == nil {
+				b.Log.Info("wrote", "object", string(change.Object.ID))
+			}
+		},
+	})
+	if saveErr := b.saveLedger(context.WithoutCancel(ctx), result); saveErr != nil {
+		return errors.Join(err, saveErr)
+	}
+	point.Reach("seed.applied")
+	return lasting(err)
+}
+
+// lasting turns failures that Vault would repeat into a partial one, so that the
+// run ends after it has done what could be done.
+func lasting(err error) error {
+	if failed, ok := errors.AsType[*seed.ApplyError](err); ok && failed.Permanent() {
+		return fault.Part(err, fault.RemedyOf(err))
+	}
+	return err
+}
+
+// remember stores what the first look inside has shown: the cluster's ID, and the
+// key for the hashes of write-only values.
+func (b *Bootstrap) remember(ctx context.Context, o fsm.Observation) error {
+	active, _ := o.Active()
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the keys: %w", err)
+	}
+	if keys.Set == nil || keys.Set.ClusterID == active.ClusterID && !keys.HashKey.Empty() {
+		return nil
+	}
+	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Set.ClusterID == "" {
+			keys.Set.ClusterID = active.ClusterID
+		}
+		if keys.HashKey.Empty() {
+			keys.HashKey = secret.New(rand.Text())
+		}
+		return nil
+	})
+}
+
+// announce writes the ledger ahead of a stage that creates something.
+func (b *Bootstrap) announce(ctx context.Context, ids []seed.ID) error {
+	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		own(c, ids, store.Intended)
+		return nil
+	})
+}
+
+func (b *Bootstrap) saveLedger(ctx context.Context, result seed.Result) error {
+	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		own(c, result.Created, store.Created)
+		for _, id := range result.Updated {
+			if _, known := c.Ledger[string(id)]; !known {
+				own(c, []seed.ID{id}, store.TakenOver)
+			}
+		}
+		c.Hashes = result.Hashes
+		return nil
+	})
+}
+
+func own(c *store.Checkpoint, ids []seed.ID, how store.Ownership) {
+	if c.Ledger == nil && len(ids) > 0 {
+		c.Ledger = map[string]store.Ownership{}
+	}
+	for _, id := range ids {
+		c.Ledger[string(id)] = how
+	}
+}
+
+// list joins the first items and counts the rest.
+func list(items []string, most int) string {
+	text := ""
+	for i, item := range items {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", text, len(items)-most)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += item
+	}
+	return text
+}

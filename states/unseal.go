@@ -1,0 +1,83 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// unseal opens every sealed replica, all at once. It is also how a standby of a
+// running cluster is brought back.
+func (b *Bootstrap) unseal(ctx context.Context, o fsm.Observation) error {
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the keys: %w", err)
+	}
+	if keys.Set == nil {
+		return errors.New("no keys are stored")
+	}
+	var sealed []Replica
+	for _, replica := range o.ToUnseal() {
+		sealed = append(sealed, b.at(replica.Address))
+	}
+	errs := make([]error, len(sealed))
+	eachReplica(sealed, func(i int, replica Replica) {
+		if err := b.unsealOne(ctx, replica, *keys.Set); err != nil {
+			errs[i] = fmt.Errorf("unsealing %s: %w", replica.Address(), err)
+		}
+	})
+	point.Reach("unseal.done")
+	return errors.Join(errs...)
+}
+
+// Tend unseals the replicas that lag behind a running cluster.
+func (b *Bootstrap) Tend(ctx context.Context, o fsm.Observation) error { return b.unseal(ctx, o) }
+
+// unsealOne gives one replica as many shares as it asks for, and no more.
+func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.KeySet) error {
+	status, err := replica.SealStatus(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !status.Sealed:
+		return nil
+	case status.Recovery:
+		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
+			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
+	case set.Kind == store.RecoveryKeys:
+		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
+	case status.Threshold > len(set.Shares):
+		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
+			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
+	}
+	if status.Progress > 0 {
+		b.Log.Warn("forgetting the shares of an unsealing that was not finished", "replica", replica.Address(), "progress", status.Progress)
+		if _, err := replica.ResetUnseal(ctx); err != nil {
+			return fmt.Errorf("resetting: %w", err)
+		}
+	}
+	return b.giveShares(ctx, replica, set, status.Threshold)
+}
+
+func (b *Bootstrap) giveShares(ctx context.Context, replica Replica, set store.KeySet, threshold int) error {
+	for _, share := range set.Shares[:threshold] {
+		status, err := replica.Unseal(ctx, share)
+		if err != nil {
+			return unsealAnswer(replica.Address(), err)
+		}
+		if !status.Sealed {
+			b.Log.Info("unsealed", "replica", replica.Address())
+			return nil
+		}
+		point.Reach("unseal.share")
+	}
+	// A raft member that joins takes the shares first and opens when the leader
+	// has answered its challenge.
+	return fault.Wait(errors.New("it has all shares and is still sealed"), "Waiting for it to join the raft cluster.")
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// TestFirstLight takes three raft nodes with TLS from nothing to hardened, and
+// then shows that nothing is done twice.
+func TestFirstLight(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
+	seed, auditLog := exampleSeed(t)
+	p, _ := inFiles(t, cluster, "--seed="+seed)
+
+	stoppedRun := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.initialized"})
+	stoppedRun.stoppedAt("entered.initialized")
+	root := keysIn(t, p).Root.Token
+	testbed.NoteSecrets(t, root)
+	stoppedRun.signal(sigcont)
+	first := stoppedRun.wait()
+	if first.code != 0 {
+		t.Fatalf("the first run exited with %d\n%s", first.code, first)
+	}
+	wantEvents(t, "first run", first.events(), "initialize", "unseal", "seed", "harden")
+	for i, node := range cluster.Nodes {
+		if code := health(t, node); code != http.StatusOK && code != http.StatusTooManyRequests {
+			t.Errorf("node %d answers %d", i, code)
+		}
+	}
+
+	t.Run("no root token is left", func(t *testing.T) {
+		if keysIn(t, p).Root != nil {
+			t.Error("the store holds a root token")
+		}
+		err := cluster.Nodes[0].Call(t.Context(), http.MethodGet, "auth/token/lookup-self", root, nil, nil)
+		if failed, ok := err.(*testbed.VaultError); !ok || failed.Status != http.StatusForbidden {
+			t.Errorf("the old root token gets %v, want 403", err)
+		}
+	})
+	t.Run("a rerun writes nothing", func(t *testing.T) {
+		_, before := audited(t, auditLog, 0)
+		again := p.must(0, "run")
+		wantEvents(t, "rerun", again.events())
+		entries, _ := audited(t, auditLog, before)
+		if len(entries) == 0 {
+			t.Error("the audit log shows no request at all")
+		}
+		if found := writes(entries); len(found) > 0 {
+			t.Errorf("the rerun wrote: %v", found)
+		}
+		if !slices.ContainsFunc(entries, func(e auditEntry) bool { return e.Request.Path == "auth/token/revoke-self" }) {
+			t.Error("the rerun left its token behind")
+		}
+	})
+	t.Run("a restarted replica is unsealed alone", func(t *testing.T) {
+		standby := standbyOf(t, cluster)
+		if err := standby.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, before := audited(t, auditLog, 0)
+		again := p.must(0, "run")
+		wantEvents(t, "rerun", again.events())
+		if unsealed := again.lines("unsealed"); len(unsealed) != 1 || unsealed[0]["replica"] != standby.Addr {
+			t.Errorf("unsealed %v, want %s only", unsealed, standby.Addr)
+		}
+		if code := health(t, standby); code != http.StatusTooManyRequests {
+			t.Errorf("the restarted node answers %d", code)
+		}
+		entries, _ := audited(t, auditLog, before)
+		if found := writes(entries); len(found) > 0 {
+			t.Errorf("the rerun wrote: %v", found)
+		}
+	})
+	t.Run("after everything restarted", func(t *testing.T) {
+		for _, node := range cluster.Nodes {
+			if err := node.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantEvents(t, "rerun", p.must(0, "run").events(), "seal", "unseal")
+	})
+	t.Run("status", func(t *testing.T) {
+		if state := status(p)["state"]; state != "hardened" {
+			t.Errorf("state is %v", state)
+		}
+		table := p.must(0, "status").stdout
+		for _, want := range []string{"hardened", cluster.Nodes[2].Addr, "standby", "active", "initialize"} {
+			if !strings.Contains(table, want) {
+				t.Errorf("the table lacks %q:\n%s", want, table)
+			}
+		}
+	})
+}
+
+func standbyOf(t *testing.T, cluster *testbed.VaultCluster) *testbed.VaultNode {
+	t.Helper()
+	for _, node := range cluster.Nodes {
+		if health(t, node) == http.StatusTooManyRequests {
+			return node
+		}
+	}
+	t.Fatal("no standby")
+	return nil
+}
+
+// TestDriftIsPutRight changes Vault behind our back.
+func TestDriftIsPutRight(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	seed, auditLog := exampleSeed(t)
+	p, _ := inFiles(t, cluster, "--seed="+seed)
+	p.must(0, "run")
+
+	write(t, seed, strings.Replace(read(t, seed), `["read"]`, `["read", "list"]`, 1))
+	_, before := audited(t, auditLog, 0)
+	wantEvents(t, "changed seed", p.must(0, "run").events(), "drift", "seed")
+	entries, _ := audited(t, auditLog, before)
+	if found := writes(entries); !slices.Equal(found, []string{"update sys/policies/acl/app"}) {
+		t.Errorf("the changed seed led to the writes %v", found)
+	}
+	wantEvents(t, "rerun", p.must(0, "run").events())
+}

@@ -1,0 +1,50 @@
+package testbed
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// NotesVariable names a directory in which suites note what programs under test
+// have shown, and which secrets were made. The last step of 'make test' looks for
+// the ones in the other.
+const NotesVariable = "TESTBED_NOTES"
+
+// The files of a notes directory are below these folders.
+const (
+	NotedOutput  = "output"
+	NotedSecrets = "secrets"
+)
+
+// NoteOutput notes what a program has shown.
+func NoteOutput(t TB, text string) { note(t, NotedOutput, text) }
+
+// NoteSecrets notes texts that no output may hold.
+func NoteSecrets(t TB, secrets ...string) {
+	if len(secrets) > 0 {
+		note(t, NotedSecrets, strings.Join(secrets, "\n")+"\n")
+	}
+}
+
+func note(t TB, folder, text string) {
+	t.Helper()
+	dir := os.Getenv(NotesVariable)
+	if dir == "" {
+		return
+	}
+	dir = filepath.Join(dir, folder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatalf("making the notes: %v", err)
+	}
+	file, err := os.CreateTemp(dir, strings.ReplaceAll(t.Name(), "/", "-")+"-*")
+	if err != nil {
+		t.Fatalf("making a note: %v", err)
+	}
+	if _, err := file.WriteString(text); err != nil {
+		t.Fatalf("making a note: %v", err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatalf("making a note: %v", err)
+	}
+}
