@@ -30,6 +30,8 @@ type Reporter interface {
 	// Waiting is told a transient error, with what is waited for as its remedy,
 	// and how many cycles in a row have failed.
 	Waiting(err error, attempt int)
+	// Located is told, once per cycle, which state the world was found in.
+	Located(state State)
 	// Began is told that an act starts.
 	Began(event Event, from State)
 	// Failed is told that an act did not succeed.
@@ -134,6 +136,7 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.Reporter.Located(state)
 	if err := d.catchUp(ctx, state, o); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) Waiting(err error, _ int) { w.seen = append(w.seen, "waiting: "+err.Error()) }
+func (w *world) Located(state State)      { w.seen = append(w.seen, "located "+string(state)) }
 func (w *world) Began(event Event, from State) {
 	w.seen = append(w.seen, string(from)+" began "+string(event))
 }

@@ -79,7 +79,20 @@ func (r *lineReporter) Close()            {}
 
 func (r *lineReporter) Waiting(err error, attempt int) {
 	r.place.set(func(p *place) { p.attempt = attempt })
-	r.log.Warn("waiting", "reason", err.Error(), "remedy", fault.RemedyOf(err))
+	level := slog.LevelInfo
+	if attempt >= patientTries {
+		level = slog.LevelWarn
+	}
+	r.log.Log(context.Background(), level, "waiting", "reason", err.Error(), "remedy", fault.RemedyOf(err))
+}
+
+// patientTries is from when on waiting is worth a warning: with the waits between
+// cycles, after about 3 s.
+const patientTries = 6
+
+func (r *lineReporter) Located(state fsm.State) {
+	r.place.set(func(p *place) { p.state = state })
+	r.log.Debug("located")
 }
 
 func (r *lineReporter) Began(event fsm.Event, from fsm.State) {

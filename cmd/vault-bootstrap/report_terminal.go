@@ -21,6 +21,7 @@ type terminalReporter struct {
 	writer  progress.Writer
 	stopped chan struct{}
 	log     *slog.Logger
+	looked  bool // the driver calls one method at a time
 
 	mu   sync.Mutex
 	step *progress.Tracker // the step at work
@@ -114,7 +115,16 @@ func (r *terminalReporter) Waiting(err error, attempt int) {
 	if !again && attempt > 1 {
 		r.writer.Log("%s", strings.TrimSpace(err.Error()+"\n  "+fault.RemedyOf(err)))
 	}
-	r.note("waiting, try " + fmt.Sprint(attempt))
+	reason, _, _ := strings.Cut(err.Error(), "\n")
+	r.note("waiting: " + reason)
+}
+
+// Located ends the first look.
+func (r *terminalReporter) Located(state fsm.State) {
+	if !r.looked {
+		r.looked = true
+		r.end("look at Vault: it is "+string(state), false)
+	}
 }
 
 func (r *terminalReporter) Began(event fsm.Event, _ fsm.State) { r.begin(string(event)) }
@@ -125,8 +135,7 @@ func (r *terminalReporter) Failed(event fsm.Event, err error) {
 
 func (r *terminalReporter) Entered(t fsm.Transition) {
 	if t.Event == "" {
-		r.end("look at Vault: it is "+string(t.To), false)
-		return
+		return // Located has told it
 	}
 	r.end(fmt.Sprintf("%s: Vault is %s", t.Event, t.To), false)
 }

@@ -25,8 +25,10 @@ var ErrFenced = errors.New("a later holder has taken over")
 // ErrLeaseLost is the cause of the cancellation of a held Lease's context.
 var ErrLeaseLost = errors.New("the lease was lost")
 
-// Revision identifies the version of a record that was read. The empty Revision
-// means that the record is not there (or is there but was never written).
+// Revision identifies the version of a record that was read; only equality means
+// anything. The empty Revision means that there is no such record. An object that
+// exists but was never written to (Kubernetes) reads as a zero record with a
+// Revision, so that the compare-and-swap holds for the first write too.
 type Revision string
 
 // Location says where the records are, in words for people.
@@ -57,9 +59,16 @@ type Mirror struct {
 
 // Held is an acquired Lease.
 type Held interface {
-	// Context is cancelled with cause ErrLeaseLost when the Lease is lost, and
-	// when the context given to Acquire ends.
+	// Context is cancelled with a cause that is ErrLeaseLost when the Lease is
+	// lost, and when the context given to Acquire ends. In the second case the
+	// Lease is still held, and renewed, until Release: work that must not be cut
+	// off is protected while it ends.
 	Context() context.Context
+	// Alive returns nil while this process may count on the Lease, and otherwise
+	// an error that is ErrLeaseLost. It is computed from the clock (or the lock)
+	// at the call, so that a process that was suspended knows before its timers
+	// have run and Context is cancelled: ask it before each request that matters.
+	Alive() error
 	// Show mirrors the checkpoint onto the Lease. Best effort by nature: the
 	// checkpoint is what counts.
 	Show(ctx context.Context, mirror Mirror) error
@@ -76,15 +85,17 @@ type Store interface {
 	// will need of the store is permitted and possible, and names what is not.
 	Preflight(ctx context.Context) error
 	// Acquire waits for the Lease until ctx ends. It fails with a fault.Busy
-	// error that names the holder when ctx ends while somebody else holds it.
+	// error that names the holder when ctx ends while somebody else holds it, and
+	// at once when the store cannot be asked at all.
 	Acquire(ctx context.Context, options LeaseOptions) (Held, error)
 	// LeaseMirror returns what the Lease shows; the zero Mirror when there is none.
 	LeaseMirror(ctx context.Context) (Mirror, error)
-	// Keys returns the keys record, or a zero one and the empty Revision.
+	// Keys returns the keys record, or a zero one where there is none yet. A record
+	// that cannot be understood is a terminal error, never a zero one.
 	Keys(ctx context.Context) (Keys, Revision, error)
 	// SaveKeys writes the keys record if it still is at revision, else fails with ErrConflict.
 	SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revision, error)
-	// Checkpoint returns the checkpoint, or a zero one and the empty Revision.
+	// Checkpoint returns the checkpoint, or a zero one, as Keys does.
 	Checkpoint(ctx context.Context) (Checkpoint, Revision, error)
 	// SaveCheckpoint writes the checkpoint if it still is at revision, else fails with ErrConflict.
 	SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error)

@@ -25,6 +25,12 @@ func TestMain(m *testing.M) {
 	} else {
 		code = m.Run()
 	}
+	if controlPlane.plane != nil {
+		if err := controlPlane.plane.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }

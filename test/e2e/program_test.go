@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -113,16 +114,17 @@ func (p *program) start(binary, verb string, env []string, flags ...string) *run
 	return r
 }
 
-// flagsFor leaves flags out that only 'run' has.
+// runOnly are the beginnings of flags that only 'run' has.
+var runOnly = []string{"--seed", "--login", "--kubernetes-host", "--lease", "--key-", "--recovery-"}
+
+// flagsFor leaves out what a verb does not know.
 func (p *program) flagsFor(verb string) []string {
-	var flags []string
-	for _, flag := range p.flags {
-		if verb != "run" && (strings.HasPrefix(flag, "--seed") || strings.HasPrefix(flag, "--login") || strings.HasPrefix(flag, "--kubernetes-host")) {
-			continue
-		}
-		flags = append(flags, flag)
+	if verb == "run" {
+		return p.flags
 	}
-	return flags
+	return slices.DeleteFunc(slices.Clone(p.flags), func(flag string) bool {
+		return slices.ContainsFunc(runOnly, func(beginning string) bool { return strings.HasPrefix(flag, beginning) })
+	})
 }
 
 func (r *running) follow(pipe io.Reader) {

@@ -1,0 +1,44 @@
+package seed
+
+import (
+	"context"
+	"errors"
+)
+
+// API is what the package needs of Vault. Paths have no leading slash and no
+// "v1/", and are not percent-encoded. Numbers arrive as json.Number.
+type API interface {
+	// Read returns the data at path; found is false when Vault answers 404.
+	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
+	// List returns the names below path; found is false when Vault answers 404.
+	List(ctx context.Context, path string) (names []string, found bool, err error)
+	// Write writes data to path and returns what Vault answers, which may be nil.
+	Write(ctx context.Context, path string, data map[string]any) (map[string]any, error)
+	// Delete deletes what is at path.
+	Delete(ctx context.Context, path string) error
+}
+
+// HTTPError is what an API's errors satisfy when Vault answered at all.
+type HTTPError interface {
+	error
+	// HTTPStatus returns the status of Vault's answer, such as 403.
+	HTTPStatus() int
+}
+
+// status returns the HTTP status in err's chain, and 0 when Vault did not answer.
+func status(err error) int {
+	if answered, ok := errors.AsType[HTTPError](err); ok {
+		return answered.HTTPStatus()
+	}
+	return 0
+}
+
+// answer is an error of Vault whose text was changed: it keeps the status only,
+// since the chain below would show the text as it was.
+type answer struct {
+	code int
+	text string
+}
+
+func (a *answer) Error() string   { return a.text }
+func (a *answer) HTTPStatus() int { return a.code }

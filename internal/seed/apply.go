@@ -1,0 +1,209 @@
+package seed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// Options says how a plan is carried out.
+type Options struct {
+	// Parallelism is how many requests run at a time within a stage; less than 1
+	// means one.
+	Parallelism int
+	// BeforeCreate is called once per stage that creates something, before its first
+	// write, with the IDs in order: the ledger is written ahead, so that a crash
+	// orphans nothing. An error stops the run. May be nil.
+	BeforeCreate func(ctx context.Context, ids []ID) error
+	// Done is called after each write with its outcome, one call at a time. May be nil.
+	Done func(change Change, err error)
+}
+
+// Result is what came of a plan.
+type Result struct {
+	// Created and Updated hold the IDs written, sorted.
+	Created, Updated []ID
+	// Hashes is what to remember in the place of the Memory given to NewPlan.
+	Hashes map[string]map[string]string
+}
+
+// applying is one run of Apply.
+type applying struct {
+	api     API
+	plan    *Plan
+	options Options
+
+	mu       sync.Mutex
+	result   Result
+	failures []Failure
+	// failed holds the objects that could not be created.
+	failed map[ID]bool
+}
+
+// Apply carries the plan out, stage by stage. What is unchanged is not written.
+//
+// An object that Vault refuses does not stop the others; those below a mount that
+// failed are skipped. The error then holds an *ApplyError, and is of kind
+// fault.Partial if it is permanent. The Result is true in any case:
+// the caller saves it also when there is an error.
+func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
+	a := &applying{api: api, plan: plan, options: options, failed: map[ID]bool{}}
+	a.result.Hashes = clone(plan.memory.Hashes)
+	if err := plan.refused(); err != nil {
+		return a.result, err
+	}
+	var pending []Change
+	for _, c := range plan.Changes {
+		if c.Action == None {
+			a.keep(c.Object.ID, c.hashes)
+		} else {
+			pending = append(pending, c)
+		}
+	}
+	for len(pending) > 0 {
+		end := slices.IndexFunc(pending, func(c Change) bool { return c.Stage != pending[0].Stage })
+		if end < 0 {
+			end = len(pending)
+		}
+		if err := a.stage(ctx, pending[:end]); err != nil {
+			return a.finish(), err
+		}
+		pending = pending[end:]
+	}
+	return a.finish(), a.summary()
+}
+
+// stage carries out the changes of one stage. It fails only when the run must stop.
+func (a *applying) stage(ctx context.Context, changes []Change) error {
+	if err := a.announce(ctx, changes); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(a.parallelism(changes[0].Stage))
+	for _, c := range changes {
+		if ctx.Err() != nil {
+			break
+		}
+		if a.orphaned(c) {
+			a.done(c, nil, errSkipped)
+			continue
+		}
+		group.Go(func() error {
+			hashes, err := a.write(ctx, c)
+			a.done(c, hashes, err)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("applying the seed, stage %s: %w", changes[0].Stage, err)
+	}
+	return nil
+}
+
+// parallelism returns how many requests of a stage run at a time. Audit devices are
+// enabled one by one: Vault 1.21 registers a device before it may write its salt, so
+// that a request which ends at that moment cannot be logged there ("cannot write to
+// storage during setup").
+func (a *applying) parallelism(stage Stage) int {
+	if stage == StageAudit {
+		return 1
+	}
+	return max(a.options.Parallelism, 1)
+}
+
+// orphaned reports whether c lives below a mount that could not be made.
+func (a *applying) orphaned(c Change) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed[c.Object.Mount]
+}
+
+// announce tells the ledger what a stage is about to create.
+func (a *applying) announce(ctx context.Context, changes []Change) error {
+	var ids []ID
+	for _, c := range changes {
+		if c.Action == Create {
+			ids = append(ids, c.Object.ID)
+		}
+	}
+	if len(ids) == 0 || a.options.BeforeCreate == nil {
+		return nil
+	}
+	if err := a.options.BeforeCreate(ctx, ids); err != nil {
+		return fmt.Errorf("recording what stage %s is about to create: %w", changes[0].Stage, err)
+	}
+	return nil
+}
+
+// done records the outcome of one change.
+func (a *applying) done(c Change, hashes map[string]string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := c.Object.ID
+	switch {
+	case errors.Is(err, errSkipped):
+		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
+		a.failures = append(a.failures, Failure{id, c.Object.Position, err, true})
+	case err != nil:
+		a.failed[id] = c.Action == Create
+		a.failures = append(a.failures, Failure{id, c.Object.Position, err, false})
+	case c.Action == Create:
+		a.result.Created = append(a.result.Created, id)
+		a.keep(id, hashes)
+	default:
+		a.result.Updated = append(a.result.Updated, id)
+		a.keep(id, hashes)
+	}
+	if a.options.Done != nil {
+		a.options.Done(c, err)
+	}
+}
+
+// keep puts hashes in the place of what was remembered of id.
+func (a *applying) keep(id ID, hashes map[string]string) {
+	if a.plan.memory.HashKey.Empty() { // nothing was compared, so nothing is known better
+		return
+	}
+	if len(hashes) == 0 {
+		delete(a.result.Hashes, string(id))
+		return
+	}
+	a.result.Hashes[string(id)] = hashes
+}
+
+func (a *applying) finish() Result {
+	slices.Sort(a.result.Created)
+	slices.Sort(a.result.Updated)
+	return a.result
+}
+
+// summary returns the failures as one error, in the order of the seed, with the
+// first remedy there is. When Vault refused the objects for what they are, it is
+// partial: another try in this run gives the same answer.
+func (a *applying) summary() error {
+	if len(a.failures) == 0 {
+		return nil
+	}
+	slices.SortFunc(a.failures, func(x, y Failure) int {
+		return cmp.Or(cmp.Compare(x.Position.File, y.Position.File), cmp.Compare(x.Position.Line, y.Position.Line), cmp.Compare(x.ID, y.ID))
+	})
+	err := &ApplyError{a.failures, len(a.result.Created) + len(a.result.Updated)}
+	remedy := "Correct what Vault names, at the place given, and run again: only what is left is written."
+	for _, f := range slices.Backward(a.failures) {
+		if its := fault.RemedyOf(f.Err); its != "" {
+			remedy = its
+		}
+	}
+	if err.Permanent() {
+		return fault.Part(err, remedy)
+	}
+	return fault.Wait(err, remedy)
+}

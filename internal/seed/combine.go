@@ -1,0 +1,91 @@
+package seed
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Objects returns the desired objects with all references resolved. Every
+// reference that has no value is told, in one fault of kind fault.Seed.
+func (s *Seed) Objects(resolver Resolver) ([]Object, error) {
+	problems := &Problems{}
+	objects := slices.Clone(s.objects)
+	for i := range objects {
+		objects[i].Data = resolver.resolve(objects[i].Data, problems)
+	}
+	if err := problems.err("Set the variable or provide the file where this program runs, or correct the reference."); err != nil {
+		return nil, err
+	}
+	return objects, nil
+}
+
+// Combine joins the program's own objects with those that the seed declares.
+//
+// A mount or configuration that both name is the seed's, provided that the type is
+// the same: an existing setup stays as its owner wrote it. The program's own
+// policies and roles are its way in, so a seed that names one is refused.
+func Combine(own, declared []Object) ([]Object, error) {
+	problems := &Problems{}
+	places := make(map[ID]Object, len(declared))
+	for _, o := range declared {
+		places[o.ID] = o
+	}
+	combined := slices.Clone(declared)
+	for _, o := range own {
+		other, taken := places[o.ID]
+		switch {
+		case !taken:
+			combined = append(combined, o)
+		case o.Stage == StageRoles || o.Stage == StagePolicies:
+			problems.add(other.Position, "%s is what this program itself logs in with; use another name", o.ID)
+		case other.Type != o.Type:
+			problems.add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
+		}
+	}
+	for _, clash := range clashes(combined) {
+		problems.add(clash.inner.Position, "%s lies below %s (%s): Vault has no mount within a mount", clash.inner.ID, clash.outer.ID, clash.outer.Position)
+	}
+	if err := problems.err("Correct the seed, or choose another mount for this program's own login."); err != nil {
+		return nil, err
+	}
+	return combined, nil
+}
+
+// clash is a mount or audit device whose path lies below another's.
+type clash struct{ outer, inner Object }
+
+// clashes returns the mounts that Vault would refuse for their place alone.
+func clashes(objects []Object) []clash {
+	var mounts []Object
+	for _, o := range objects {
+		if o.isMount() || o.isAudit() {
+			mounts = append(mounts, o)
+		}
+	}
+	slices.SortFunc(mounts, func(a, b Object) int { return cmp.Compare(a.ID+"/", b.ID+"/") })
+	var found []clash
+	for i := 0; i < len(mounts); {
+		outer := mounts[i]
+		for i++; i < len(mounts) && strings.HasPrefix(string(mounts[i].ID), string(outer.ID)+"/"); i++ {
+			found = append(found, clash{outer, mounts[i]})
+		}
+	}
+	return found
+}
+
+// missingMounts returns an error that names the objects whose mount is neither
+// declared nor there.
+func missingMounts(objects []Object, there func(ID) bool) error {
+	declared := map[ID]bool{}
+	for _, o := range objects {
+		declared[o.ID] = true
+	}
+	problems := &Problems{}
+	for _, o := range objects {
+		if o.Mount != "" && !declared[o.Mount] && !there(o.Mount) {
+			problems.add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
+		}
+	}
+	return problems.err("Declare the mount in the seed.")
+}

@@ -1,0 +1,270 @@
+package seed_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// write puts text into a file of a new directory and returns its path.
+func write(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	put(t, path, text)
+	return path
+}
+
+func put(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// env looks variables up in a mapping.
+func env(values map[string]string) seed.Resolver {
+	return seed.Resolver{Env: func(name string) (string, bool) {
+		value, found := values[name]
+		return value, found
+	}}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"unknown top-level key", "polices: []\n", `s.yaml:1:1: the key "polices" is unknown; did you mean "policies"?`},
+		{"unknown inner key", "secrets:\n  - type: kv\n    descripton: x\n", `s.yaml:3:5: the key "descripton" is unknown; did you mean "description"?`},
+		{"nothing near", "policies:\n  - name: a\n    zzzzzz: b\n    rules: c\n", `s.yaml:3:5: the key "zzzzzz" is unknown; known are name, rules`},
+		{"setting of a mount", "secrets:\n  - type: kv\n    config: {max_lease: 1h}\n", `s.yaml:3:14: the key "max_lease" is unknown; did you mean "max_lease_ttl"?`},
+		{"not built yet", "groups: []\n", `s.yaml:1:1: the key "groups" is not supported yet by this version`},
+		{"inner key not built yet", "secrets:\n  - type: pki\n    configuration: {}\n", `s.yaml:3:5: the key "configuration" is not supported yet by this version`},
+		{"users of another method", "auth:\n  - type: ldap\n    users: [{username: x}]\n", `s.yaml:3:13: users of the auth method "ldap" are not supported yet by this version`},
+		{"missing key", "audit:\n  - path: x\n", `s.yaml:2:5: the key "type" is missing`},
+		{"missing name", "auth:\n  - type: kubernetes\n    roles:\n      - token_ttl: 1h\n", `s.yaml:4:9: the key "name" is missing`},
+		{"text for a list", "policies: hello\n", `s.yaml:1:11: "policies" must be a list, found a text`},
+		{"text for a mapping", "auth:\n  - kubernetes\n", `s.yaml:2:5: expected a mapping, found a text`},
+		{"list for a mapping", "auth:\n  - type: x\n    config: [a]\n", `s.yaml:3:13: "config" must be a mapping, found a list`},
+		{"text for a truth", "audit:\n  - type: file\n    local: maybe\n", `s.yaml:3:12: "local" must be true or false, found a text`},
+		{"truth for a text", "audit:\n  - type: true\n", `s.yaml:2:11: "type" must be a text, found true or false`},
+		{"no value", "auth:\n  - type: approle\n    roles: [{name: x, token_ttl: }]\n", `s.yaml:3:34: a value is missing: write "" for an empty text, or remove the key`},
+		{"duplicate key", "policies: []\naudit: []\npolicies: []\n", `s.yaml:3:1: the key "policies" is there twice, first at `},
+		{"duplicate object", "secrets:\n  - {type: kv}\n  - {type: pki, path: /kv/}\n", `s.yaml:3:5: sys/mounts/kv is declared twice, first at `},
+		{"policies are one in any case", "policies:\n  - {name: App, rules: a}\n  - {name: app, rules: b}\n", `s.yaml:3:5: sys/policies/acl/app is declared twice, first at `},
+		{"mount below a mount", "secrets:\n  - {type: kv, path: a/b}\n  - {type: kv, path: a}\n", `s.yaml:2:5: sys/mounts/a/b lies below sys/mounts/a (declared at `},
+		{"tab", "policies:\n\t- name: a\n", `s.yaml:2:1: indented with a tab; YAML allows spaces only`},
+		{"not YAML", "a: [b\n", `s.yaml:1: not valid YAML: `},
+		{"empty", "", `s.yaml:1:1: the document is empty`},
+		{"comments only", "# nothing\n---\n", `s.yaml:1:1: the document is empty`},
+		{"two documents", "policies: []\n---\naudit: []\n", `s.yaml:2:1: a second YAML document begins here; a seed file has one`},
+		{"not UTF-8", "policies: \xff\n", `s.yaml: the file is not UTF-8 text`},
+		{"alias bomb", bomb(), `aliases expand to more than 100000 values`},
+		{"alias to itself", "auth:\n  - type: x\n    config: &a {b: *a}\n", `nested more than 100 levels deep`},
+		{"deep nesting", "auth:\n  - {type: x, config: {a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}}\n", `nested more than 100 levels deep`},
+		{"odd tag", "auth:\n  - {type: x, config: {a: !!binary aGk=}}\n", `the YAML tag "!!binary" is not supported`},
+		{"unknown function", "auth:\n  - {type: x, config: {a: '${ now \"x\" }'}}\n", `s.yaml:2:27: the reference function "now" is unknown: there are env and file`},
+		{"function not built yet", "auth:\n  - {type: x, config: {a: '${ accessor \"x\" }'}}\n", `the reference ${ accessor … } is not supported yet by this version`},
+		{"no function", "auth:\n  - {type: x, config: {a: '${HOME}'}}\n", `write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`},
+		{"reference in a name", "policies:\n  - {name: '${ env \"A\" }', rules: x}\n", `"name" cannot hold a reference`},
+		{"path that climbs", "secrets:\n  - {type: kv, path: a/../sys}\n", `the path "a/../sys" cannot be used: it is a relative path`},
+		{"name with a slash", "auth:\n  - {type: approle, roles: [{name: a/policies}]}\n", `the name "a/policies" cannot be used: it holds "/", "*" or "+"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := seed.Load([]string{write(t, "s.yaml", test.text)})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if got := fault.KindOf(err); got != fault.Seed {
+				t.Errorf("kind %v, want seed", got)
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got:\n%v\nwant:\n%s", err, test.want)
+			}
+		})
+	}
+}
+
+// bomb is a document of a few lines that aliases blow up.
+func bomb() string {
+	var b strings.Builder
+	b.WriteString("auth:\n  - type: x\n    config:\n      a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := '1'; i <= '9'; i++ {
+		ref := "*a" + string(i-1)
+		b.WriteString("      a" + string(i) + ": &a" + string(i) + " [" + strings.Repeat(ref+",", 9) + ref + "]\n")
+	}
+	return b.String()
+}
+
+func TestLoadTellsAllProblems(t *testing.T) {
+	var b strings.Builder
+	for range 30 {
+		b.WriteString("  - {nam: x}\n")
+	}
+	_, err := seed.Load([]string{write(t, "s.yaml", "polices: 1\npolicies:\n"+b.String()), "/does/not/exist.yaml"})
+	var problems *seed.Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("got %v, want *Problems", err)
+	}
+	if len(problems.List) != 20 || problems.More != 12 {
+		t.Errorf("%d problems and %d more, want 20 and 12:\n%v", len(problems.List), problems.More, err)
+	}
+	if fault.RemedyOf(err) == "" {
+		t.Error("no remedy")
+	}
+}
+
+func TestLoadDoesNotShowValues(t *testing.T) {
+	const value = "s3cr3t-in-the-wrong-place"
+	for _, text := range []string{
+		"policies: " + value + "\n",
+		"auth:\n  - type: userpass\n    users: " + value + "\n",
+		"audit:\n  - {type: file, local: " + value + "}\n",
+		"auth:\n  - {type: x, config: {a: '${ " + value + " }'}}\n",
+	} {
+		_, err := seed.Load([]string{write(t, "s.yaml", text)})
+		if err == nil || strings.Contains(err.Error(), value) {
+			t.Errorf("%q gave %v", text, err)
+		}
+	}
+}
+
+func TestLoadTooLarge(t *testing.T) {
+	_, err := seed.Load([]string{write(t, "s.yaml", strings.Repeat("# filling\n", 2<<20))})
+	if err == nil || !strings.Contains(err.Error(), "a seed has at most 10 MiB") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoadDirectory(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "b.yml"), "policies:\n  - {name: b, rules: x}\n")
+	put(t, filepath.Join(dir, "a.yaml"), "policies: # none yet\nsecrets:\n  - {type: kv-v2, path: team/kv}\n")
+	put(t, filepath.Join(dir, ".hidden.yaml"), "nonsense")
+	put(t, filepath.Join(dir, "notes.txt"), "nonsense")
+	put(t, filepath.Join(dir, "policies", "reader.hcl"), "path \"x\" {}\n")
+	s, err := seed.Load([]string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(seed.Resolver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range objects {
+		got = append(got, string(o.ID)+" "+filepath.Base(o.Position.String()))
+	}
+	want := "sys/mounts/team/kv a.yaml:3:5, sys/policies/acl/b b.yml:2:5, sys/policies/acl/reader reader.hcl:1:1"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got %s\nwant %s", strings.Join(got, ", "), want)
+	}
+
+	put(t, filepath.Join(dir, "policies", "b.hcl"), "x")
+	_, err = seed.Load([]string{dir})
+	if err == nil || !strings.Contains(err.Error(), "b.hcl:1:1: sys/policies/acl/b is declared twice, first at "+dir+"/b.yml:2:5") {
+		t.Errorf("both places must be named, got %v", err)
+	}
+	if _, err := seed.Load([]string{t.TempDir()}); err == nil || !strings.Contains(err.Error(), "there is no *.yaml") {
+		t.Errorf("an empty directory gave %v", err)
+	}
+}
+
+func TestLoadMergeKeysAndNumbers(t *testing.T) {
+	s, err := seed.Load([]string{write(t, "s.yaml", `
+auth:
+  - type: approle
+    roles:
+      - &base {name: a, token_ttl: 60, mode: 0600, local_secret_ids: false}
+      - <<: *base
+        name: b
+        token_ttl: 1h
+        note: $${literal}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(seed.Resolver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := objects[2]
+	if b.ID != "auth/approle/role/b" || b.Data["token_ttl"] != "1h" || b.Data["mode"] != "0600" || b.Data["local_secret_ids"] != false || b.Data["note"] != "${literal}" {
+		t.Errorf("got %s %v", b.ID, b.Data)
+	}
+	if _, there := b.Data["name"]; there {
+		t.Error("the name is in the body")
+	}
+}
+
+func TestReferences(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "pin"), "1234\n")
+	put(t, filepath.Join(dir, "s.yaml"), `
+auth:
+  - type: userpass
+    users:
+      - username: alice
+        password: 'a-${ env "P" }-${file "pin"}'
+        token_policies: ['${env `+"`P`"+`}']
+`)
+	s, err := seed.Load([]string{filepath.Join(dir, "s.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(env(map[string]string{"P": `"quote": [`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := objects[1]
+	revealer, ok := user.Data["password"].(interface{ Reveal() string })
+	if !ok || revealer.Reveal() != "a-\"quote\": [-1234\n" {
+		t.Errorf("got %#v", user.Data["password"])
+	}
+
+	put(t, filepath.Join(dir, "s.yaml"), "auth:\n  - type: x\n    config:\n      a: ${ env \"NO\" }\n      b: ${ file \"no\" }\n      c: ${ file \".\" }\n")
+	s, err = seed.Load([]string{filepath.Join(dir, "s.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Objects(env(nil))
+	for _, want := range []string{
+		`s.yaml:4:10: the environment variable "NO" is not set`,
+		`s.yaml:5:10: reading the referenced file "` + dir + `/no": no such file or directory`,
+		`s.yaml:6:10: reading the referenced file "` + dir + `": not a regular file`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Seed {
+			t.Errorf("got:\n%v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestDigest(t *testing.T) {
+	digest := func(text string) string {
+		t.Helper()
+		s, err := seed.Load([]string{write(t, "s.yaml", text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Digest()
+	}
+	base := digest("policies:\n  - {name: a, rules: x}\n  - {name: b, rules: y}\n")
+	if same := digest("# moved\npolicies:\n  - {rules: y, name: b}\n  - {name: a, rules: x}\n"); same != base {
+		t.Error("order and comments count")
+	}
+	if other := digest("policies:\n  - {name: a, rules: x}\n  - {name: b, rules: z}\n"); other == base {
+		t.Error("content does not count")
+	}
+	user := "auth:\n  - {type: userpass, users: [{username: a, password: %}]}\n"
+	if digest(strings.Replace(user, "%", "one", 1)) != digest(strings.Replace(user, "%", "two", 1)) {
+		t.Error("the digest is an oracle for a password")
+	}
+	if !strings.HasPrefix(base, "sha256:") || len(base) != 71 {
+		t.Errorf("digest %q", base)
+	}
+}

@@ -1,0 +1,114 @@
+package seed
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"sync"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// Memory is what is remembered of what was applied last, for the fields whose value
+// Vault does not show.
+type Memory struct {
+	// Hashes holds keyed hashes: object ID → field → hash.
+	Hashes map[string]map[string]string
+	// HashKey keys the hashes: without it nobody can try passwords against them.
+	// An empty key remembers nothing, so that such fields count as changed.
+	HashKey secret.Value
+}
+
+// hash returns the keyed hash of value as field of the object id.
+func (m Memory) hash(id ID, field string, value any) string {
+	mac := hmac.New(sha256.New, []byte(m.HashKey.Reveal()))
+	// Encoding cannot fail: values are texts, numbers, lists and mappings. Lengths
+	// in front keep two fields from making one text.
+	encoded, _ := json.Marshal(reveal(value))
+	for _, piece := range [][]byte{[]byte(id), []byte(field), encoded} {
+		_ = binary.Write(mac, binary.BigEndian, uint64(len(piece)))
+		mac.Write(piece)
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// unseen returns what to remember of a field that Vault does not show.
+func (m Memory) unseen(id ID, field string, want any) string {
+	return m.hash(id, field, want)
+}
+
+// otherwise returns what to remember of a field that Vault shows in another form
+// than it was given, such as a mask: both forms, so that a change of either is found.
+func (m Memory) otherwise(id ID, field string, want, shown any) string {
+	return m.hash(id, field, want) + "." + m.hash(id, field, shown)
+}
+
+// remembered returns the hash of a field, "" when there is none.
+func (m Memory) remembered(id ID, field string) string {
+	if m.HashKey.Empty() {
+		return ""
+	}
+	return m.Hashes[string(id)][field]
+}
+
+// of returns what to remember of o, given what Vault shows of it.
+func (m Memory) of(o Object, shown map[string]any) map[string]string {
+	if m.HashKey.Empty() {
+		return nil
+	}
+	hashes := map[string]string{}
+	for field, want := range o.Data {
+		value, there := shown[field]
+		switch {
+		case there && same(field, want, value):
+		case there:
+			hashes[field] = m.otherwise(o.ID, field, want, value)
+		case !empty(reveal(want)):
+			hashes[field] = m.unseen(o.ID, field, want)
+		}
+	}
+	return hashes
+}
+
+// echoes knows which fields of an endpoint Vault shows as they were written. It
+// saves reading back every object of 500 to learn the same thing.
+type echoes struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+// learn takes in what Vault shows of o.
+func (e *echoes) learn(o Object, shown map[string]any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for field, want := range o.Data {
+		if value, there := shown[field]; there && same(field, want, value) {
+			e.known[o.endpoint+"/"+field] = true
+		}
+	}
+}
+
+// covers reports whether all fields of o need no reading back: they are known to
+// be shown, or known never to be.
+func (e *echoes) covers(o Object) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for field, want := range o.Data {
+		if !sensitive(field) && !empty(reveal(want)) && !e.known[o.endpoint+"/"+field] {
+			return false
+		}
+	}
+	return true
+}
+
+// clone returns a copy of hashes that can be changed.
+func clone(hashes map[string]map[string]string) map[string]map[string]string {
+	out := maps.Clone(hashes)
+	if out == nil {
+		out = map[string]map[string]string{}
+	}
+	return out
+}

@@ -1,0 +1,68 @@
+package seed_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+func TestNeedsOfTheExample(t *testing.T) {
+	var b strings.Builder
+	for _, g := range seed.Needs(example(t)) {
+		fmt.Fprintf(&b, "%s: %s\n", g.Path, strings.Join(g.Capabilities, " "))
+	}
+	golden(t, "needs.txt", b.String())
+}
+
+func TestPolicyOfTheExample(t *testing.T) {
+	protected := []string{"sys/policies/acl/vault-bootstrap", "auth/approle/role/vault-bootstrap"}
+	text := seed.PolicyHCL(seed.PolicyGrants(example(t)), protected)
+	golden(t, "policy.hcl", text)
+	if strings.Contains(text, `path "*"`) {
+		t.Error("the policy allows everything")
+	}
+	// A seed that grows in the usual ways needs no wider policy.
+	more := append(example(t),
+		seed.Policy("new", "x"), seed.AuthMount("new", "jwt", nil), seed.AuthConfig("new", "jwt", nil),
+		seed.Role("new", "jwt", "r", nil), seed.User("people", "bob", nil), seed.SecretsMount("a/b", "kv", nil),
+		seed.AuditDevice("two", "file", nil), seed.AuthConfig("aws", "aws", nil), seed.Role("token", "token", "r", nil))
+	if seed.PolicyHCL(seed.PolicyGrants(more), protected) != text {
+		t.Error("the policy grew with the seed")
+	}
+}
+
+func TestPolicyOfNestedMounts(t *testing.T) {
+	text := seed.PolicyHCL(seed.PolicyGrants([]seed.Object{
+		seed.Role("team/k8s", "kubernetes", "r", nil),
+		seed.AuthConfig("team/k8s", "kubernetes", nil),
+	}), nil)
+	for _, want := range []string{
+		"path \"auth/team/k8s/role/+\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
+		"path \"auth/team/k8s/config\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("lacks %s:\n%s", want, text)
+		}
+	}
+}
+
+func TestExplicitGrantBelowProtectedPath(t *testing.T) {
+	text := seed.PolicyHCL([]seed.Grant{{Path: "auth/approle/role/me/secret-id", Capabilities: []string{"update"}}}, []string{"auth/approle/role/me"})
+	want := `path "auth/approle/role/me" {
+  capabilities = ["read"]
+}
+
+path "auth/approle/role/me/*" {
+  capabilities = ["deny"]
+}
+
+path "auth/approle/role/me/secret-id" {
+  capabilities = ["update"]
+}
+`
+	if text != want {
+		t.Errorf("got:\n%s", text)
+	}
+}

@@ -1,0 +1,222 @@
+package seed
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// same reports whether shown, as Vault returns it, is what want asks for. Vault
+// returns another spelling than it was given: durations as seconds, lists for
+// comma-separated text, sets in an order of its own.
+func same(field string, want, shown any) bool {
+	want = reveal(want)
+	switch shown := shown.(type) {
+	case nil:
+		return empty(want)
+	case bool:
+		text, ok := scalarText(want)
+		parsed, err := strconv.ParseBool(text)
+		return ok && (err == nil && parsed == shown || text == "" && !shown)
+	case json.Number:
+		return sameNumber(want, shown)
+	case string:
+		return sameText(field, want, shown)
+	case []any:
+		return sameList(field, want, shown)
+	case map[string]any:
+		return sameMap(field, want, shown)
+	default:
+		return false
+	}
+}
+
+func sameNumber(want any, shown json.Number) bool {
+	text, ok := scalarText(want)
+	if !ok {
+		return false
+	}
+	if text == shown.String() {
+		return true
+	}
+	target, err := shown.Float64()
+	if err != nil {
+		return false
+	}
+	if text == "" || text == "system" { // both stand for 0, the server's default
+		return target == 0
+	}
+	if value, err := strconv.ParseFloat(text, 64); err == nil {
+		return value == target
+	}
+	seconds, ok := seconds(text)
+	return ok && seconds == target
+}
+
+func sameText(field string, want any, shown string) bool {
+	if list, ok := want.([]any); ok {
+		return sameList(field, list, toList(splitList(shown)))
+	}
+	text, ok := scalarText(want)
+	switch {
+	case !ok:
+		return false
+	case text == shown:
+		return true
+	case leaf(field) == "policy":
+		return strings.TrimSpace(text) == strings.TrimSpace(shown)
+	case timeLike(field):
+		a, okA := seconds(text)
+		b, okB := seconds(shown)
+		return okA && okB && a == b
+	}
+	return sameTruth(text, shown)
+}
+
+// sameTruth reports whether two texts say the same of true and false, one of them
+// in words: Vault shows the option true as "1".
+func sameTruth(a, b string) bool {
+	truthA, errA := strconv.ParseBool(a)
+	truthB, errB := strconv.ParseBool(b)
+	return errA == nil && errB == nil && truthA == truthB && len(a)+len(b) > 2
+}
+
+func sameList(field string, want any, shown []any) bool {
+	var list []any
+	switch want := want.(type) {
+	case []any:
+		list = want
+	case string:
+		list = toList(splitList(want))
+	case map[string]any:
+		return false
+	default:
+		list = []any{want}
+	}
+	if setLike(field) {
+		a, okA := asSet(field, list)
+		b, okB := asSet(field, shown)
+		if okA && okB {
+			return slices.Equal(a, b)
+		}
+	}
+	return slices.EqualFunc(list, shown, func(a, b any) bool { return same(field, a, b) })
+}
+
+func sameMap(field string, want any, shown map[string]any) bool {
+	mapping, ok := want.(map[string]any)
+	if !ok {
+		return len(shown) == 0 && empty(want)
+	}
+	if len(mapping) != len(shown) {
+		return false
+	}
+	for name, value := range mapping {
+		other, there := shown[name]
+		if !there || !same(field+"."+name, value, other) {
+			return false
+		}
+	}
+	return true
+}
+
+// empty reports whether value is what Vault takes for nothing: it leaves such
+// fields out of its answers.
+func empty(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case bool:
+		return !value
+	case []any:
+		return len(value) == 0
+	case map[string]any:
+		return len(value) == 0
+	}
+	text, _ := scalarText(value)
+	return text == "" || text == "0"
+}
+
+// scalarText returns value's text; ok is false for lists and mappings.
+func scalarText(value any) (text string, ok bool) {
+	switch value := value.(type) {
+	case string:
+		return value, true
+	case bool, json.Number, int, int64, float64:
+		return fmt.Sprint(value), true
+	default:
+		return "", false
+	}
+}
+
+// seconds returns the length of a duration as Vault reads it: 90, 90s, 1h30m, 7d.
+func seconds(text string) (float64, bool) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 32)
+		return float64(n) * 86400, err == nil
+	}
+	if n, err := strconv.ParseUint(text, 10, 63); err == nil {
+		return float64(n), true
+	}
+	d, err := time.ParseDuration(text)
+	return d.Seconds(), err == nil
+}
+
+// leaf returns the last part of a field's dotted name.
+func leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
+
+// timeLike reports whether a text under this name is a length of time.
+func timeLike(field string) bool {
+	return containsAny(leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew")
+}
+
+// setLike reports whether the order of a list under this name means nothing.
+func setLike(field string) bool {
+	name := leaf(field)
+	return strings.HasPrefix(name, "bound_") || strings.HasPrefix(name, "allowed_") || strings.HasPrefix(name, "disallowed_") ||
+		containsAny(name, "policies", "cidr", "audience", "scopes", "_keys", "_headers", "groups", "accessors", "_ids")
+}
+
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// asSet returns the texts of list, sorted, each once; ok is false when one is no
+// scalar. Vault lower-cases the names of policies.
+func asSet(field string, list []any) (set []string, ok bool) {
+	for _, item := range list {
+		text, ok := scalarText(item)
+		if !ok {
+			return nil, false
+		}
+		text = strings.TrimSpace(text)
+		if strings.Contains(leaf(field), "policies") {
+			text = strings.ToLower(text)
+		}
+		set = append(set, text)
+	}
+	slices.Sort(set)
+	return slices.Compact(set), true
+}
+
+// splitList returns the words of a comma-separated text.
+func splitList(text string) []string {
+	var words []string
+	for word := range strings.SplitSeq(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+func toList(words []string) []any {
+	list := make([]any, len(words))
+	for i, word := range words {
+		list[i] = word
+	}
+	return list
+}

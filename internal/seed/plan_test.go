@@ -1,0 +1,197 @@
+package seed_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var key = secret.New("key of the hashes")
+
+// example returns the objects of the example seed.
+func example(t *testing.T) []seed.Object {
+	t.Helper()
+	s, err := seed.Load([]string{"testdata/example.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func plan(t *testing.T, api seed.API, objects []seed.Object, memory seed.Memory) *seed.Plan {
+	t.Helper()
+	p, err := seed.NewPlan(t.Context(), api, objects, memory, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// golden compares text with a file in testdata.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := "testdata/" + name
+	if *update {
+		put(t, path, text)
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("%s differs (go test -update rewrites it); got:\n%s", path, text)
+	}
+}
+
+func TestPrintNewVault(t *testing.T) {
+	var b strings.Builder
+	if err := plan(t, &world{}, example(t), seed.Memory{HashKey: key}).Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "plan-new.txt", b.String())
+	if strings.Contains(b.String(), "correct horse") {
+		t.Error("the plan shows the password")
+	}
+}
+
+// drifted is a Vault in which much was changed by hand.
+func drifted() *world {
+	n := func(s string) json.Number { return json.Number(s) }
+	return &world{data: map[string]map[string]any{
+		"sys/audit": {"file/": map[string]any{"type": "file", "description": "every request, values hashed", "options": map[string]any{"file_path": "/vault/audit/audit.log", "mode": "0600"}}},
+		"sys/auth": {
+			"token/":      map[string]any{"type": "token"},
+			"kubernetes/": map[string]any{"type": "kubernetes", "description": "by hand", "config": map[string]any{"default_lease_ttl": n("3600"), "max_lease_ttl": n("0")}},
+			"ci/":         map[string]any{"type": "approle", "config": map[string]any{}},
+			"userpass/":   map[string]any{"type": "userpass", "config": map[string]any{"listing_visibility": "unauth"}},
+		},
+		"sys/mounts": {
+			"kv/": map[string]any{"type": "kv", "description": "secrets of our applications", "options": nil, "config": map[string]any{"max_lease_ttl": n("2592000")}},
+		},
+		"sys/policies/acl/app":      {"name": "app", "policy": "path \"kv/data/app/*\" {\n  capabilities = [\"read\", \"\u001b[31mlist\"]\n}"},
+		"auth/kubernetes/config":    {"kubernetes_host": "https://kubernetes.default.svc", "disable_local_ca_jwt": true, "issuer": "not ours"},
+		"auth/kubernetes/role/app":  {"bound_service_account_names": []any{"app"}, "bound_service_account_namespaces": []any{"staging", "default"}, "audience": "vault", "token_policies": []any{"app", "admin"}, "token_ttl": n("1200")},
+		"auth/userpass/users/alice": {"token_policies": []any{"app", "ci"}},
+	}}
+}
+
+func TestPrintDrift(t *testing.T) {
+	var b strings.Builder
+	if err := plan(t, drifted(), example(t), seed.Memory{HashKey: key}).Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "plan-drift.txt", b.String())
+}
+
+func TestPlanReadsLittle(t *testing.T) {
+	w := &world{}
+	plan(t, w, example(t), seed.Memory{})
+	// Three listings and two policies: nothing below mounts that are not there.
+	if len(w.reads) != 5 {
+		t.Errorf("%d reads: %v", len(w.reads), w.reads)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	mounts := func(entry map[string]any) *world {
+		return &world{data: map[string]map[string]any{"sys/mounts": {"x/": entry}, "sys/auth": {"x/": entry}, "sys/audit": {"x/": entry}}}
+	}
+	v2 := map[string]any{"type": "kv", "options": map[string]any{"version": "2"}}
+	for _, test := range []struct {
+		name   string
+		object seed.Object
+		entry  map[string]any
+		want   string
+		wayOut string
+	}{
+		{"type of an engine", seed.SecretsMount("x", "transit", nil), v2, `type is "kv", the seed wants "transit"; Vault cannot change the type of a mount`, "vault secrets disable x"},
+		{"type of a method", seed.AuthMount("x", "approle", nil), map[string]any{"type": "userpass"}, `type is "userpass", the seed wants "approle"`, "vault auth disable x"},
+		{"kv 2 to 1", seed.SecretsMount("x", "kv-v1", nil), v2, `options.version is "2", the seed wants "1"; Vault cannot take versions away`, "copy what it should hold"},
+		{"local", seed.SecretsMount("x", "kv", map[string]any{"local": true}), map[string]any{"type": "kv", "local": false}, "local is false, the seed wants true; Vault takes it only when the mount is made", "vault secrets disable x"},
+		{"audit option", seed.AuditDevice("x", "file", map[string]any{"options": map[string]any{"file_path": "/b"}}), map[string]any{"type": "file", "options": map[string]any{"file_path": "/a"}}, `options.file_path is "/a", the seed wants "/b"; Vault cannot change an audit device in place`, "vault audit disable x"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := mounts(test.entry)
+			p, err := seed.NewPlan(t.Context(), w, []seed.Object{test.object}, seed.Memory{}, 1)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(fault.RemedyOf(err), test.wayOut) || fault.KindOf(err) != fault.Terminal {
+				t.Fatalf("got %v\n%s", err, fault.RemedyOf(err))
+			}
+			if p.Empty() {
+				t.Error("a plan with a refusal is not empty")
+			}
+			if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err == nil || len(w.writes) > 0 {
+				t.Errorf("applied all the same: %v, %v", err, w.writes)
+			}
+		})
+	}
+}
+
+func TestPlanUpgradesKV(t *testing.T) {
+	w := &world{data: map[string]map[string]any{"sys/mounts": {"x/": map[string]any{"type": "kv", "options": map[string]any{"version": "1"}}}}}
+	p := plan(t, w, []seed.Object{seed.SecretsMount("x", "kv-v2", nil)}, seed.Memory{})
+	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := json.Marshal(w.bodies["sys/mounts/x/tune"]); string(got) != `{"options":{"version":"2"}}` {
+		t.Errorf("tuned with %s (%v)", got, w.writes)
+	}
+}
+
+func TestPlanNeedsTheMount(t *testing.T) {
+	_, err := seed.NewPlan(t.Context(), &world{}, []seed.Object{seed.Role("nowhere", "approle", "r", nil)}, seed.Memory{}, 1)
+	if err == nil || fault.KindOf(err) != fault.Seed || !strings.Contains(err.Error(), "auth/nowhere/role/r needs sys/auth/nowhere, which is neither declared nor there") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPlanReportsReadErrors(t *testing.T) {
+	for path, want := range map[string]string{
+		"sys/auth":             "reading sys/auth: permission denied",
+		"sys/policies/acl/app": "reading sys/policies/acl/app (testdata/example.yaml:11:5): permission denied",
+	} {
+		w := &world{fail: map[string]error{"read " + path: refusal{403, "permission denied"}}}
+		_, err := seed.NewPlan(t.Context(), w, example(t), seed.Memory{}, 4)
+		var answered seed.HTTPError
+		if err == nil || err.Error() != want || !errors.As(err, &answered) || answered.HTTPStatus() != 403 {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestCombine(t *testing.T) {
+	own := []seed.Object{
+		seed.Policy("vault-bootstrap", "x"),
+		seed.AuthMount("kubernetes", "kubernetes", nil),
+		seed.Role("kubernetes", "kubernetes", "vault-bootstrap", nil),
+	}
+	declared := example(t)
+	got, err := seed.Combine(own, declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(declared)+2 {
+		t.Errorf("%d objects of %d and %d: the seed's own mount must win", len(got), len(declared), len(own))
+	}
+	for name, bad := range map[string]seed.Object{
+		"sys/policies/acl/vault-bootstrap is what this program itself logs in with": seed.Policy("Vault-Bootstrap", "mine"),
+		`is of type "jwt" here, but this program's own login needs "kubernetes"`:    seed.AuthMount("kubernetes", "jwt", nil),
+		"sys/auth/kubernetes/b lies below sys/auth/kubernetes":                      seed.AuthMount("kubernetes/b", "jwt", nil),
+	} {
+		if _, err := seed.Combine(own, []seed.Object{bad}); err == nil || !strings.Contains(err.Error(), name) || fault.KindOf(err) != fault.Seed {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

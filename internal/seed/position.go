@@ -1,0 +1,78 @@
+package seed
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Position is a place in the seed. The zero Position means that no file says so:
+// the object is the program's own.
+type Position struct {
+	File string
+	// Line and Column count from 1; 0 means unknown.
+	Line, Column int
+}
+
+// String returns file:line:column, as far as it is known.
+func (p Position) String() string {
+	switch {
+	case p.File == "":
+		return "built in"
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	default:
+		return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	}
+}
+
+// Problem is one thing that is wrong with a seed.
+type Problem struct {
+	Position Position
+	Text     string
+}
+
+// String returns the position and the text, as compilers print them.
+func (p Problem) String() string { return p.Position.String() + ": " + p.Text }
+
+// problemLimit is how many problems are told at once: enough to repair a seed in
+// few rounds, few enough that the first one stays on the screen.
+const problemLimit = 20
+
+// Problems is the error of a seed that is not valid: every problem found, in
+// reading order.
+type Problems struct {
+	List []Problem
+	// More is how many were found beyond those in List.
+	More int
+}
+
+// Error returns one line per problem.
+func (p *Problems) Error() string {
+	lines := make([]string, 0, len(p.List)+1)
+	for _, problem := range p.List {
+		lines = append(lines, problem.String())
+	}
+	if p.More > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", p.More))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// add records a problem.
+func (p *Problems) add(at Position, format string, args ...any) {
+	if len(p.List) == problemLimit {
+		p.More++
+		return
+	}
+	p.List = append(p.List, Problem{at, fmt.Sprintf(format, args...)})
+}
+
+// err returns p as a seed fault, and nil when there is no problem.
+func (p *Problems) err(remedy string) error {
+	if len(p.List) == 0 {
+		return nil
+	}
+	return badSeed(p, remedy)
+}

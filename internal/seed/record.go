@@ -1,0 +1,241 @@
+package seed
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// record is a mapping read by a table of keys. What it holds is of the kind that
+// the table says; wrong entries were reported and are missing.
+type record struct {
+	at     Position
+	values map[string]any
+	// places says where each of values begins.
+	places map[string]Position
+	// rest holds the keys of an open mapping that the table does not name.
+	rest map[string]any
+}
+
+// text returns the text under name, or "".
+func (r record) text(name string) string {
+	value, _ := r.values[name].(string)
+	return value
+}
+
+func (r record) records(name string) []record {
+	value, _ := r.values[name].([]record)
+	return value
+}
+
+// clerk reads trees by tables of keys.
+type clerk struct {
+	problems *Problems
+}
+
+// record reads t by the table fields.
+func (c clerk) record(t tree, fields []key, open bool) record {
+	r := record{at: t.at, values: map[string]any{}, places: map[string]Position{}, rest: map[string]any{}}
+	if t.kind != yaml.MappingNode {
+		c.problems.add(t.at, "expected a mapping, found %s", describe(t))
+		return r
+	}
+	before := c.found()
+	for _, e := range t.entries {
+		i := slices.IndexFunc(fields, func(k key) bool { return k.name == e.name })
+		switch {
+		case i >= 0:
+			if value, ok := c.value(e, fields[i]); ok {
+				r.values[e.name], r.places[e.name] = value, e.at
+			}
+		case open:
+			if value, ok := c.plain(e.value); ok {
+				r.rest[e.name] = value
+			}
+		default:
+			c.unknown(e, fields)
+		}
+	}
+	for _, k := range fields {
+		if _, ok := r.values[k.name]; k.required && !ok && c.found() == before {
+			c.problems.add(t.at, "the key %q is missing", k.name)
+		}
+	}
+	return r
+}
+
+// found returns how many problems there are so far.
+func (c clerk) found() int { return len(c.problems.List) + c.problems.More }
+
+func (c clerk) unknown(e entry, fields []key) {
+	names := make([]string, len(fields))
+	for i, k := range fields {
+		names[i] = k.name
+	}
+	if meant := nearest(e.name, names); meant != "" {
+		c.problems.add(e.at, "the key %q is unknown; did you mean %q?", e.name, meant)
+		return
+	}
+	c.problems.add(e.at, "the key %q is unknown; known are %s", e.name, strings.Join(names, ", "))
+}
+
+// value reads the value of e as its row k says.
+func (c clerk) value(e entry, k key) (any, bool) {
+	t := e.value
+	switch k.kind {
+	case later:
+		c.problems.add(e.at, "the key %q is not supported yet by this version", e.name)
+		return nil, false
+	case one:
+		if null(t) {
+			return nil, false
+		}
+		return c.record(t, k.fields, k.open), true
+	case many:
+		return c.many(e, k)
+	case free:
+		return c.free(e)
+	case words:
+		return c.words(t)
+	case truth:
+		if t.kind != yaml.ScalarNode || t.tag != "!!bool" {
+			c.problems.add(t.at, "%q must be true or false, found %s", e.name, describe(t))
+			return nil, false
+		}
+		return strings.EqualFold(t.text, "true"), true
+	default:
+		return c.scalar(e, k.kind)
+	}
+}
+
+func (c clerk) many(e entry, k key) (any, bool) {
+	if null(e.value) { // a list whose entries are all commented out
+		return nil, false
+	}
+	if e.value.kind != yaml.SequenceNode {
+		c.problems.add(e.value.at, "%q must be a list, found %s", e.name, describe(e.value))
+		return nil, false
+	}
+	records := make([]record, len(e.value.items))
+	for i, item := range e.value.items {
+		records[i] = c.record(item, k.fields, k.open)
+	}
+	return records, true
+}
+
+func (c clerk) free(e entry) (any, bool) {
+	if null(e.value) {
+		return nil, false
+	}
+	if e.value.kind != yaml.MappingNode {
+		c.problems.add(e.value.at, "%q must be a mapping, found %s", e.name, describe(e.value))
+		return nil, false
+	}
+	return c.plain(e.value)
+}
+
+// scalar reads a text. Numbers are taken as they are written, so that 0600 stays
+// what the writer meant.
+func (c clerk) scalar(e entry, want kind) (any, bool) {
+	t := e.value
+	if t.kind != yaml.ScalarNode || t.tag == "!!null" || t.tag == "!!bool" {
+		c.problems.add(t.at, "%q must be a text, found %s", e.name, describe(t))
+		return nil, false
+	}
+	value, err := parseText(t.text, t.at)
+	if err != nil {
+		c.problems.add(t.at, "%s", err)
+		return nil, false
+	}
+	if _, refers := value.(template); refers && want != prose && want != duration {
+		c.problems.add(t.at, "%q cannot hold a reference: it must be known when the seed is read", e.name)
+		return nil, false
+	}
+	return value, true
+}
+
+func (c clerk) words(t tree) (any, bool) {
+	value, ok := c.plain(t)
+	if !ok {
+		return nil, false
+	}
+	switch value := value.(type) {
+	case string:
+		return toList(splitList(value)), true
+	case []any:
+		return value, true
+	default:
+		c.problems.add(t.at, "expected a list of texts, found %s", describe(t))
+		return nil, false
+	}
+}
+
+// plain returns t as Vault's API takes it, with templates where text refers to
+// something outside.
+func (c clerk) plain(t tree) (any, bool) {
+	switch t.kind {
+	case yaml.SequenceNode:
+		list := make([]any, 0, len(t.items))
+		for _, item := range t.items {
+			if value, ok := c.plain(item); ok {
+				list = append(list, value)
+			}
+		}
+		return list, true
+	case yaml.MappingNode:
+		mapping := make(map[string]any, len(t.entries))
+		for _, e := range t.entries {
+			if value, ok := c.plain(e.value); ok {
+				mapping[e.name] = value
+			}
+		}
+		return mapping, true
+	default:
+		return c.plainScalar(t)
+	}
+}
+
+func (c clerk) plainScalar(t tree) (any, bool) {
+	switch {
+	case t.tag == "!!null":
+		c.problems.add(t.at, `a value is missing: write "" for an empty text, or remove the key`)
+		return nil, false
+	case t.tag == "!!bool":
+		return strings.EqualFold(t.text, "true"), true
+	case (t.tag == "!!int" || t.tag == "!!float") && json.Valid([]byte(t.text)):
+		return json.Number(t.text), true
+	case t.tag != "!!str": // a number that JSON does not know, such as 0600 or .inf
+		return t.text, true
+	}
+	value, err := parseText(t.text, t.at)
+	if err != nil {
+		c.problems.add(t.at, "%s", err)
+		return nil, false
+	}
+	return value, true
+}
+
+func null(t tree) bool { return t.kind == yaml.ScalarNode && t.tag == "!!null" }
+
+// describe names what t is, without showing what it says: it may be a secret in
+// the wrong place.
+func describe(t tree) string {
+	switch t.kind {
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.MappingNode:
+		return "a mapping"
+	}
+	switch t.tag {
+	case "!!null":
+		return "nothing"
+	case "!!bool":
+		return "true or false"
+	case "!!int", "!!float":
+		return "a number"
+	default:
+		return "a text"
+	}
+}

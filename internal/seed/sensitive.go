@@ -1,0 +1,115 @@
+package seed
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// sensitiveNames are fields that open something. Vault returns none of them.
+var sensitiveNames = []string{
+	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret", "private_key", "client_tls_key",
+	"token", "api_token", "org_token", "token_reviewer_jwt", "credentials", "ssh_key",
+}
+
+// sensitive reports whether a field of this name holds a secret.
+func sensitive(name string) bool {
+	name = strings.ToLower(name)
+	return slices.Contains(sensitiveNames, name) || strings.HasSuffix(name, "_password") || strings.HasSuffix(name, "_secret")
+}
+
+// protect returns data with the texts of sensitive fields wrapped, at any depth.
+func protect(data map[string]any) map[string]any {
+	out := make(map[string]any, len(data))
+	for name, value := range data {
+		out[name] = protectValue(value, sensitive(name))
+	}
+	return out
+}
+
+func protectValue(value any, hide bool) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, inner := range value {
+			out[name] = protectValue(inner, hide || sensitive(name))
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, inner := range value {
+			out[i] = protectValue(inner, hide)
+		}
+		return out
+	case template, secret.Value, bool:
+		return value
+	default:
+		if hide {
+			return secret.New(fmt.Sprint(value))
+		}
+		return value
+	}
+}
+
+// hidden reports whether value holds anything that must not be shown.
+func hidden(value any) bool {
+	switch value := value.(type) {
+	case secret.Value, template:
+		return true
+	case map[string]any:
+		for _, inner := range value {
+			if hidden(inner) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(value, hidden)
+	}
+	return false
+}
+
+// reveal returns value with every secret as its text. The result goes to Vault or
+// into a comparison, never into an output.
+func reveal(value any) any {
+	switch value := value.(type) {
+	case secret.Value:
+		return value.Reveal()
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, inner := range value {
+			out[name] = reveal(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, inner := range value {
+			out[i] = reveal(inner)
+		}
+		return out
+	default:
+		return value
+	}
+}
+
+// secretTexts returns every secret text in value.
+func secretTexts(value any) []string {
+	switch value := value.(type) {
+	case secret.Value:
+		return []string{value.Reveal()}
+	case map[string]any:
+		var texts []string
+		for _, inner := range value {
+			texts = append(texts, secretTexts(inner)...)
+		}
+		return texts
+	case []any:
+		var texts []string
+		for _, inner := range value {
+			texts = append(texts, secretTexts(inner)...)
+		}
+		return texts
+	}
+	return nil
+}

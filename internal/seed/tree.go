@@ -1,0 +1,147 @@
+package seed
+
+import (
+	"go.yaml.in/yaml/v3"
+)
+
+// The bounds on one document. They are far above any real seed and keep a small
+// file from becoming a large one: yaml.v3 guards alias expansion only when it
+// decodes into Go values, and we walk its nodes.
+const (
+	depthLimit = 100
+	nodeLimit  = 2_000_000
+	// aliasLimit bounds the nodes that are reached through aliases.
+	aliasLimit = 100_000
+)
+
+// tree is a parsed YAML value with aliases expanded, merge keys merged and
+// positions kept.
+type tree struct {
+	at      Position
+	kind    yaml.Kind // ScalarNode, SequenceNode or MappingNode
+	tag     string    // of a scalar, in short form: !!str, !!int …
+	text    string    // of a scalar, as written
+	items   []tree
+	entries []entry
+}
+
+// entry is a key of a mapping with its value.
+type entry struct {
+	name  string
+	at    Position
+	value tree
+}
+
+// planter makes trees of the nodes of one file.
+type planter struct {
+	file     string
+	problems *Problems
+	nodes    int
+	aliased  int
+	over     bool
+}
+
+func (p *planter) position(n *yaml.Node) Position { return Position{p.file, n.Line, n.Column} }
+
+// plant returns the tree of n. It reports what it cannot take to p.problems;
+// once a bound is passed everything else is cut off.
+func (p *planter) plant(n *yaml.Node, depth int, alias bool) tree {
+	t := tree{at: p.position(n), kind: n.Kind}
+	if p.over || p.passed(t.at, depth, alias) {
+		return t
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return p.plant(n.Alias, depth+1, true)
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			t.items = append(t.items, p.plant(item, depth+1, alias))
+		}
+	case yaml.MappingNode:
+		p.mapping(&t, n, depth, alias)
+	default:
+		p.scalar(&t, n)
+	}
+	return t
+}
+
+// passed reports whether a bound is passed, and says so once.
+func (p *planter) passed(at Position, depth int, alias bool) bool {
+	p.nodes++
+	if alias {
+		p.aliased++
+	}
+	switch {
+	case depth > depthLimit:
+		p.problems.add(at, "nested more than %d levels deep", depthLimit)
+	case p.nodes > nodeLimit:
+		p.problems.add(at, "more than %d values in one file", nodeLimit)
+	case p.aliased > aliasLimit:
+		p.problems.add(at, "aliases expand to more than %d values", aliasLimit)
+	default:
+		return false
+	}
+	p.over = true
+	return true
+}
+
+func (p *planter) scalar(t *tree, n *yaml.Node) {
+	t.kind, t.tag, t.text = yaml.ScalarNode, n.ShortTag(), n.Value
+	switch t.tag {
+	case "!!str", "!!int", "!!float", "!!bool", "!!null":
+	case "!!timestamp": // Vault has no dates of its own: it gets the text as written
+		t.tag = "!!str"
+	default:
+		p.problems.add(t.at, "the YAML tag %q is not supported", n.Tag)
+	}
+}
+
+// mapping reads the entries of n into t, the merged ones last.
+func (p *planter) mapping(t *tree, n *yaml.Node, depth int, alias bool) {
+	seen := map[string]Position{}
+	var merged []tree
+	for i := 0; i+1 < len(n.Content) && !p.over; i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.ShortTag() == "!!merge" {
+			merged = append(merged, p.plant(value, depth+1, alias))
+			continue
+		}
+		at := p.position(key)
+		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null" {
+			p.problems.add(at, "a key must be a plain text")
+			continue
+		}
+		if first, ok := seen[key.Value]; ok {
+			p.problems.add(at, "the key %q is there twice, first at %s", key.Value, first)
+			continue
+		}
+		seen[key.Value] = at
+		t.entries = append(t.entries, entry{key.Value, at, p.plant(value, depth+1, alias)})
+	}
+	for _, source := range merged {
+		p.merge(t, source, seen)
+	}
+}
+
+// merge adds to t what a merge key (<<) names and t does not have itself.
+func (p *planter) merge(t *tree, source tree, seen map[string]Position) {
+	switch source.kind {
+	case yaml.MappingNode:
+		for _, e := range source.entries {
+			if _, ok := seen[e.name]; !ok {
+				seen[e.name] = e.at
+				t.entries = append(t.entries, e)
+			}
+		}
+	case yaml.SequenceNode:
+		for _, item := range source.items {
+			if item.kind != yaml.MappingNode {
+				p.problems.add(item.at, "a merge key (<<) takes mappings only")
+				continue
+			}
+			p.merge(t, item, seen)
+		}
+	default:
+		p.problems.add(source.at, "a merge key (<<) takes mappings only")
+	}
+}

@@ -1,0 +1,172 @@
+package seed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// request returns the one write that carries c out.
+func (c Change) request() (path string, data map[string]any) {
+	o := c.Object
+	switch {
+	case o.isMount() && c.Action == Update:
+		return string(o.ID) + "/tune", c.tuning()
+	case c.Action == Update:
+		data = map[string]any{}
+		for name, value := range o.Data {
+			// Vault refuses even an unchanged one, so it stays out.
+			if !slices.Contains(fixedAtCreation(o.endpoint), name) {
+				data[name] = reveal(value)
+			}
+		}
+		return string(o.ID), data
+	default:
+		data, _ = reveal(o.Data).(map[string]any)
+		return string(o.ID), data
+	}
+}
+
+// tuning returns the settings of a mount that change. Tuning takes those of config
+// at the top level.
+func (c Change) tuning() map[string]any {
+	data, options := map[string]any{}, map[string]any{}
+	want := flatten(c.Object)
+	for _, f := range c.Fields {
+		value := reveal(want[f.Field])
+		if name, ok := strings.CutPrefix(f.Field, "options."); ok {
+			options[name] = value
+			continue
+		}
+		name := strings.TrimPrefix(f.Field, "config.")
+		if text, ok := value.(string); ok && text == "" && strings.HasSuffix(name, "_ttl") {
+			value = "system" // tuning takes an empty text for 'leave it'
+		}
+		data[name] = value
+	}
+	if len(options) > 0 {
+		data["options"] = options
+	}
+	return data
+}
+
+// write carries c out and returns what to remember of it.
+func (a *applying) write(ctx context.Context, c Change) (map[string]string, error) {
+	at, data := c.request()
+	if _, err := a.api.Write(ctx, at, data); err != nil {
+		return nil, explain(c, scrub(err, c.Object.Data))
+	}
+	return a.remember(ctx, c.Object), nil
+}
+
+// remember returns what to remember of o, which was just written. Where it is not
+// known yet how Vault shows such an object, it is read back: a value that Vault
+// shows in another form than it was given would count as changed for ever.
+func (a *applying) remember(ctx context.Context, o Object) map[string]string {
+	if o.isMount() || o.isAudit() || a.plan.memory.HashKey.Empty() {
+		return nil
+	}
+	if !a.plan.known.covers(o) {
+		// A failed read costs no more than one needless write in the next run.
+		if s, err := look(ctx, a.api, o); err == nil {
+			a.plan.known.learn(o, s.data)
+			return a.plan.memory.of(o, s.data)
+		}
+	}
+	shown := map[string]any{}
+	for name, value := range o.Data {
+		if !sensitive(name) {
+			shown[name] = reveal(value)
+		}
+	}
+	return a.plan.memory.of(o, shown)
+}
+
+// explain says which object err is about and where the seed names it.
+func explain(c Change, err error) error {
+	verb := "updating"
+	if c.Action == Create {
+		verb = "creating"
+	}
+	o := c.Object
+	file := auditFile(o)
+	if file == "" || status(err) == 0 || status(err) == http.StatusForbidden {
+		return fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err)
+	}
+	_, name := o.table()
+	return fault.Wait(
+		fmt.Errorf("enabling the audit device %q (%s), which writes to %q: %w", name, o.Position, file, err),
+		fmt.Sprintf("Vault writes this file itself: make the directory %q exist on every replica and writable for the user that Vault runs as "+
+			"(with the official chart: server.auditStorage.enabled), or choose another file_path. "+
+			"Declare a second device as well: Vault stops answering when no device can write.", path.Dir(file)))
+}
+
+// auditFile returns the file that an audit device writes to, "" if it writes to none.
+func auditFile(o Object) string {
+	options, _ := o.Data["options"].(map[string]any)
+	file, _ := reveal(options["file_path"]).(string)
+	if !o.isAudit() || o.Type != "file" || !strings.HasPrefix(file, "/") || hidden(options["file_path"]) {
+		return ""
+	}
+	return file
+}
+
+// Failure is an object that could not be applied.
+type Failure struct {
+	ID       ID
+	Position Position
+	Err      error
+	// Skipped objects were not tried, because their mount failed.
+	Skipped bool
+}
+
+// ApplyError is the error of a plan that was carried out only in part. Objects that
+// do not depend on the failed ones were applied.
+type ApplyError struct {
+	Failures []Failure
+	// Written is how many objects were written.
+	Written int
+}
+
+// Error returns a summary and one line per object, Vault's answer included.
+func (e *ApplyError) Error() string {
+	lines := []string{fmt.Sprintf("applying the seed: %d objects written, %d not", e.Written, len(e.Failures))}
+	for i, f := range e.Failures {
+		if i == problemLimit {
+			lines = append(lines, fmt.Sprintf("and %d more", len(e.Failures)-i))
+			break
+		}
+		lines = append(lines, f.Err.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the causes.
+func (e *ApplyError) Unwrap() []error {
+	causes := make([]error, len(e.Failures))
+	for i, f := range e.Failures {
+		causes[i] = f.Err
+	}
+	return causes
+}
+
+// Permanent reports whether Vault refused every object for what it is, so that
+// trying again with the same seed gives the same answer.
+func (e *ApplyError) Permanent() bool {
+	for _, f := range e.Failures {
+		code := status(f.Err)
+		if !f.Skipped && code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {
+			return false
+		}
+	}
+	return true
+}
+
+// errSkipped is why an object was not tried.
+var errSkipped = errors.New("not tried, because its mount could not be set up")

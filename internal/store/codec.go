@@ -1,0 +1,116 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// Names of the faults that a record can have.
+const (
+	// RecordCorrupt: the record is there and is not what we write.
+	RecordCorrupt = "record corrupt"
+	// RecordLater: the record holds something that this version does not know.
+	RecordLater = "record from a later version"
+)
+
+// object says what a record is called where it is kept, for messages.
+type object struct {
+	// name is what a person would look for: `Secret "vault/x-keys"`, a path.
+	name string
+	// restore says how to put back a copy of it, as a clause; it may be a command.
+	restore string
+	// rebuilt is empty, or says in a sentence what happens when it is removed.
+	rebuilt string
+}
+
+// encode marshals a wire record. HTML escapes are off: policies and errors in a
+// checkpoint are read by people.
+func encode(wire any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(wire); err != nil {
+		return nil, fmt.Errorf("encoding a record: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// decode unmarshals data into the wire record at wire. Everything that is not
+// understood is a terminal error and never dropped: a field that a later version
+// added may hold a key, and writing the record back would lose it.
+func decode(data []byte, wire any, o object) error {
+	var header struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &header); err != nil {
+		return corrupt(o, err)
+	}
+	switch {
+	case header.Version > RecordVersion:
+		return later(o, fmt.Errorf("%s has version %d, this program knows %d", o.name, header.Version, RecordVersion))
+	case header.Version < 1:
+		return corrupt(o, errors.New("it has no version"))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(wire); err != nil {
+		// encoding/json has no error type for an unknown field.
+		if strings.HasPrefix(err.Error(), "json: unknown field") {
+			return later(o, fmt.Errorf("reading %s: %w", o.name, err))
+		}
+		return corrupt(o, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return corrupt(o, errors.New("there is more after its end"))
+	}
+	return nil
+}
+
+func later(o object, err error) error {
+	return fault.Stop(RecordLater, err,
+		"It was written by a newer vault-bootstrap. Run that version or a later one; nothing was changed.")
+}
+
+func corrupt(o object, err error) error {
+	// A ParseError quotes the text that it could not read: in a record of keys
+	// that must not reach a message.
+	if _, ok := errors.AsType[*time.ParseError](err); ok {
+		err = errors.New("a time in it is not RFC 3339")
+	}
+	remedy := fmt.Sprintf("Nothing was changed. Look at it, and put back a copy that is whole: %s.", o.restore)
+	if o.rebuilt != "" {
+		remedy += " " + o.rebuilt
+	}
+	return fault.Stop(RecordCorrupt, fmt.Errorf("reading %s: %w", o.name, err), remedy)
+}
+
+// utc drops the zone, since records compare times as text.
+func utc(t time.Time) time.Time { return t.UTC().Round(0) }
+
+// each converts a slice; an empty one becomes nil, as omitempty makes it.
+func each[A, B any](items []A, convert func(A) B) []B {
+	if len(items) == 0 {
+		return nil
+	}
+	converted := make([]B, len(items))
+	for i, item := range items {
+		converted[i] = convert(item)
+	}
+	return converted
+}
+
+// maybe converts what is there.
+func maybe[A, B any](item *A, convert func(A) B) *B {
+	if item == nil {
+		return nil
+	}
+	converted := convert(*item)
+	return &converted
+}

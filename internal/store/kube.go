@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// The data keys of the records in their Secrets.
+const (
+	keysData  = "keys.json"
+	stateData = "state.json"
+)
+
+// Kube is a Store in Kubernetes objects: the Secrets NAME-keys and NAME-state and
+// the Lease NAME. They have no owner, so that nothing but a person deletes them.
+type Kube struct {
+	client          *kubeClient
+	host            string
+	namespace, name string
+	now             func() time.Time
+}
+
+var _ Store = (*Kube)(nil)
+
+// NewKube returns the store in namespace. It sends no request.
+func NewKube(config *rest.Config, namespace, name string) (*Kube, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if namespace == "" {
+		return nil, fault.Misuse(errors.New("the store in Kubernetes has no namespace"), "Name one: --namespace.")
+	}
+	client, err := newKubeClient(config)
+	if err != nil {
+		return nil, fault.Misuse(err, "Check the kubeconfig, or the service account's token and CA in the Pod.")
+	}
+	return &Kube{client: client, host: config.Host, namespace: namespace, name: name, now: time.Now}, nil
+}
+
+func (k *Kube) keysName() string  { return k.name + "-keys" }
+func (k *Kube) stateName() string { return k.name + "-state" }
+
+// Location returns the kinds and names.
+func (k *Kube) Location() Location {
+	return Location{
+		Keys:       k.describe("Secret", k.keysName()),
+		Checkpoint: k.describe("Secret", k.stateName()),
+		Lease:      k.describe("Lease", k.name),
+	}
+}
+
+func (k *Kube) describe(kind, name string) string {
+	return fmt.Sprintf("%s %q", kind, k.namespace+"/"+name)
+}
+
+func (k *Kube) keysObject() object {
+	return object{
+		name:    k.describe("Secret", k.keysName()) + " (" + keysData + ")",
+		restore: "kubectl -n " + k.namespace + " apply -f BACKUP",
+	}
+}
+
+func (k *Kube) stateObject() object {
+	return object{
+		name:    k.describe("Secret", k.stateName()) + " (" + stateData + ")",
+		restore: "kubectl -n " + k.namespace + " apply -f BACKUP",
+		rebuilt: fmt.Sprintf("Without a copy, save it and remove it (kubectl -n %s delete secret %s) and run again: "+
+			"the state is found anew from Vault, what is forgotten is which objects of the seed were created by us.",
+			k.namespace, k.stateName()),
+	}
+}
+
+// Keys reads the keys record.
+func (k *Kube) Keys(ctx context.Context) (Keys, Revision, error) {
+	data, revision, err := k.read(ctx, k.keysName(), keysData)
+	if err != nil || data == nil {
+		return Keys{}, revision, err
+	}
+	keys, err := decodeKeys(data, k.keysObject())
+	return keys, revision, err
+}
+
+// SaveKeys writes the keys record if it still is at revision.
+func (k *Kube) SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revision, error) {
+	data, err := encodeKeys(keys)
+	if err != nil {
+		return "", err
+	}
+	return k.swap(ctx, k.keysName(), revision, keysData, data, nil)
+}
+
+// Checkpoint reads the checkpoint.
+func (k *Kube) Checkpoint(ctx context.Context) (Checkpoint, Revision, error) {
+	data, revision, err := k.read(ctx, k.stateName(), stateData)
+	if err != nil || data == nil {
+		return Checkpoint{}, revision, err
+	}
+	checkpoint, err := decodeCheckpoint(data, k.stateObject())
+	return checkpoint, revision, err
+}
+
+// SaveCheckpoint writes the checkpoint if it still is at revision, and shows what
+// the Lease shows in the Secret's annotations.
+func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error) {
+	data, err := encodeCheckpoint(checkpoint)
+	if err != nil {
+		return "", err
+	}
+	mirror := Mirror{State: checkpoint.State, Since: checkpoint.Since, SeedDigest: checkpoint.SeedDigest}
+	return k.swap(ctx, k.stateName(), revision, stateData, data, mirror.annotate)
+}
+
+// read returns what is under key in a Secret: nil if it has none, and the empty
+// Revision if there is no Secret.
+func (k *Kube) read(ctx context.Context, name, key string) ([]byte, Revision, error) {
+	var secret corev1.Secret
+	err := k.client.secrets().get(ctx, k.namespace, name, &secret)
+	if apierrors.IsNotFound(err) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", k.explain(access{verb: "get", resource: "secrets", name: name}, err)
+	}
+	data, ok := secret.Data[key]
+	if ok && data == nil {
+		data = []byte{} // there, and empty: corrupt, not absent
+	}
+	return data, Revision(secret.ResourceVersion), nil
+}
+
+// swap writes data under key in a Secret, if the Secret still is at revision.
+// What others keep in the same Secret stays.
+func (k *Kube) swap(
+	ctx context.Context, name string, revision Revision, key string, data []byte, annotate func(map[string]string) map[string]string,
+) (Revision, error) {
+	secret, err := k.base(ctx, name, revision, key)
+	if err != nil {
+		return "", err
+	}
+	if secret.Labels == nil {
+		secret.Labels = make(map[string]string)
+	}
+	maps.Copy(secret.Labels, labels())
+	if annotate != nil {
+		secret.Annotations = annotate(secret.Annotations)
+	}
+	if secret.Data == nil {
+		secret.Data = make(map[string][]byte)
+	}
+	secret.Data[key] = data
+	stored := &corev1.Secret{}
+	if err := k.client.secrets().update(ctx, secret, stored); err != nil {
+		if apierrors.IsNotFound(err) {
+			return "", k.conflict(name, "it was removed")
+		}
+		return "", k.explain(access{verb: "update", resource: "secrets", name: name}, err)
+	}
+	return Revision(stored.ResourceVersion), nil
+}
+
+// base returns the Secret to change, as it is at revision. Where there was none
+// it makes an empty one; of several that do so at once, the update that follows
+// lets one through.
+func (k *Kube) base(ctx context.Context, name string, revision Revision, key string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	if revision == "" {
+		if err := k.client.secrets().apply(ctx, k.emptySecret(name), secret, false); err != nil {
+			return nil, k.explain(access{verb: "patch", resource: "secrets", name: name}, err)
+		}
+		if _, written := secret.Data[key]; written {
+			return nil, k.conflict(name, "it was made meanwhile")
+		}
+		return secret, nil
+	}
+	switch err := k.client.secrets().get(ctx, k.namespace, name, secret); {
+	case apierrors.IsNotFound(err):
+		return nil, k.conflict(name, "it was removed")
+	case err != nil:
+		return nil, k.explain(access{verb: "get", resource: "secrets", name: name}, err)
+	case secret.ResourceVersion != string(revision):
+		return nil, k.conflict(name, "its resourceVersion is "+secret.ResourceVersion+", not "+string(revision))
+	}
+	return secret, nil
+}
+
+// emptySecret is what is applied to make a Secret: an object without data, so
+// that applying it to one that exists takes nothing away.
+func (k *Kube) emptySecret(name string) *corev1.Secret {
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: k.meta(name),
+		Type:       corev1.SecretTypeOpaque,
+	}
+}
+
+func (k *Kube) meta(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: k.namespace, Name: name, Labels: labels()}
+}
+
+func labels() map[string]string {
+	return map[string]string{
+		"app.kubernetes.io/name":       "vault-bootstrap",
+		"app.kubernetes.io/managed-by": "vault-bootstrap",
+	}
+}
+
+func (k *Kube) conflict(name, why string) error {
+	return fmt.Errorf("writing %s: %w: %s", k.describe("Secret", name), ErrConflict, why)
+}

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// observed is a holder's claim and when we first saw it. A claim has expired when
+// we have watched it unchanged for its whole duration: the time that is written in
+// it comes from another machine's clock and decides nothing.
+type observed struct {
+	spec coordinationv1.LeaseSpec
+	at   time.Time
+}
+
+// see notes spec if it is new, and reports whether it has expired.
+func (o *observed) see(spec coordinationv1.LeaseSpec, now time.Time, duration time.Duration) bool {
+	if o.at.IsZero() || !reflect.DeepEqual(o.spec, spec) {
+		o.spec, o.at = spec, now
+	}
+	// The holder's own duration counts: it may have been started with another.
+	if spec.LeaseDurationSeconds != nil {
+		duration = time.Duration(*spec.LeaseDurationSeconds) * time.Second
+	}
+	return now.Sub(o.at) >= duration
+}
+
+// Acquire tries for the Lease, every RetryPeriod and a bit, with the semantics of
+// client-go's leader election. Errors of the API server are waited out once it
+// has answered.
+func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	var seen observed
+	waiting := announce{waiting: options.Waiting}
+	for ctx.Err() == nil {
+		lease, sent, err := k.tryAcquire(ctx, options, &seen)
+		switch {
+		case lease != nil:
+			return k.hold(ctx, lease, sent, options), nil
+		case err == nil:
+			waiting.holder(holderOf(seen.spec))
+		case ctx.Err() == nil && seen.at.IsZero() && !errors.Is(err, ErrConflict):
+			return nil, err
+		}
+		if pause(ctx, jittered(options.RetryPeriod)) != nil {
+			break
+		}
+	}
+	return nil, waitedInVain(k.describe("Lease", k.name), waiting.last, context.Cause(ctx))
+}
+
+// tryAcquire takes the Lease if it is free or its holder's claim has expired, and
+// returns it with the time at which the request was sent. It returns no Lease
+// while somebody else holds it.
+func (k *Kube) tryAcquire(ctx context.Context, options LeaseOptions, seen *observed) (*coordinationv1.Lease, time.Time, error) {
+	lease, err := k.readLease(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	expired := seen.see(lease.Spec, k.now(), options.Duration)
+	// Our own name is in it when the answer to our claim was lost on the way.
+	if holder := holderOf(lease.Spec); holder != "" && holder != options.Holder && !expired {
+		return nil, time.Time{}, nil
+	}
+	sent := k.now()
+	claim(lease, options, sent)
+	stored := &coordinationv1.Lease{}
+	if err := k.client.leases().update(ctx, lease, stored); err != nil {
+		return nil, time.Time{}, k.explainLeaseWrite(err)
+	}
+	return stored, sent, nil
+}
+
+// explainLeaseWrite is explain for an update of the Lease. One that was removed
+// meanwhile is a conflict like any other: read again.
+func (k *Kube) explainLeaseWrite(err error) error {
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("updating %s: %w: it was removed", k.describe("Lease", k.name), ErrConflict)
+	}
+	return k.explain(access{"update", "leases", k.name}, err)
+}
+
+// readLease returns the Lease, and makes an empty one if there is none.
+func (k *Kube) readLease(ctx context.Context) (*coordinationv1.Lease, error) {
+	lease := &coordinationv1.Lease{}
+	err := k.client.leases().get(ctx, k.namespace, k.name, lease)
+	if apierrors.IsNotFound(err) {
+		lease = &coordinationv1.Lease{}
+		if err := k.client.leases().apply(ctx, k.emptyLease(), lease, false); err != nil {
+			return nil, k.explain(access{"patch", "leases", k.name}, err)
+		}
+		return lease, nil
+	}
+	if err != nil {
+		return nil, k.explain(access{"get", "leases", k.name}, err)
+	}
+	return lease, nil
+}
+
+func (k *Kube) emptyLease() *coordinationv1.Lease {
+	return &coordinationv1.Lease{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"},
+		ObjectMeta: k.meta(k.name),
+	}
+}
+
+// LeaseMirror reads what the holder of the Lease shows.
+func (k *Kube) LeaseMirror(ctx context.Context) (Mirror, error) {
+	lease := &coordinationv1.Lease{}
+	err := k.client.leases().get(ctx, k.namespace, k.name, lease)
+	if apierrors.IsNotFound(err) {
+		return Mirror{}, nil
+	}
+	if err != nil {
+		return Mirror{}, k.explain(access{"get", "leases", k.name}, err)
+	}
+	return mirrorOf(lease.Annotations), nil
+}
+
+// claim writes our claim into lease.
+func claim(lease *coordinationv1.Lease, options LeaseOptions, now time.Time) {
+	stamp := metav1.NewMicroTime(now)
+	seconds := int32(options.Duration / time.Second)
+	var transitions int32
+	if lease.Spec.LeaseTransitions != nil {
+		transitions = *lease.Spec.LeaseTransitions
+	}
+	if holderOf(lease.Spec) != options.Holder {
+		transitions++
+	}
+	lease.Spec = coordinationv1.LeaseSpec{
+		HolderIdentity:       &options.Holder,
+		LeaseDurationSeconds: &seconds,
+		AcquireTime:          &stamp,
+		RenewTime:            &stamp,
+		LeaseTransitions:     &transitions,
+	}
+}
+
+// holderOf returns the holder's identity, or "" for a Lease that is free.
+func holderOf(spec coordinationv1.LeaseSpec) string {
+	if spec.HolderIdentity == nil {
+		return ""
+	}
+	return *spec.HolderIdentity
+}
+
+// jittered returns between one and renewJitter times d, so that those who wait do
+// not all ask at once.
+func jittered(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Float64()*(renewJitter-1)*float64(d)) //nolint:gosec // no secret depends on it
+}

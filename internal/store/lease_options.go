@@ -1,0 +1,76 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// renewJitter is how much longer than RetryPeriod a wait between tries may be, as
+// a factor. client-go uses the same.
+const renewJitter = 1.2
+
+// DefaultLeaseOptions returns the times that client-go's users use (15 s, 10 s,
+// 2 s) for holder.
+func DefaultLeaseOptions(holder string) LeaseOptions {
+	return LeaseOptions{
+		Holder:        holder,
+		Duration:      15 * time.Second,
+		RenewDeadline: 10 * time.Second,
+		RetryPeriod:   2 * time.Second,
+	}
+}
+
+// check refuses times that cannot keep two holders apart.
+func (o LeaseOptions) check() error {
+	const remedy = "Choose duration > renew deadline > 1.2 × retry period > 0, and a duration of whole seconds."
+	switch {
+	case o.Holder == "":
+		return fault.Misuse(errors.New("a lease needs the identity of its holder"), "")
+	case o.RetryPeriod <= 0:
+		return fault.Misuse(fmt.Errorf("the lease's retry period is %s", o.RetryPeriod), remedy)
+	case float64(o.RenewDeadline) <= renewJitter*float64(o.RetryPeriod):
+		return fault.Misuse(fmt.Errorf("the lease's renew deadline of %s leaves no room for a retry period of %s",
+			o.RenewDeadline, o.RetryPeriod), remedy)
+	case o.Duration <= o.RenewDeadline:
+		return fault.Misuse(fmt.Errorf("the lease's duration of %s is not longer than its renew deadline of %s",
+			o.Duration, o.RenewDeadline), remedy)
+	case o.Duration%time.Second != 0:
+		// A Lease stores whole seconds: rounding would make holder and waiters disagree.
+		return fault.Misuse(fmt.Errorf("the lease's duration of %s is not in whole seconds", o.Duration), remedy)
+	}
+	return nil
+}
+
+// announce tells Waiting about each holder once in a row.
+type announce struct {
+	waiting func(holder string)
+	last    string
+}
+
+func (a *announce) holder(name string) {
+	if name == "" || name == a.last {
+		return
+	}
+	a.last = name
+	if a.waiting != nil {
+		a.waiting(name)
+	}
+}
+
+// waitedInVain is the failure of an Acquire whose context ended.
+func waitedInVain(lease, holder string, cause error) error {
+	if holder == "" {
+		return fmt.Errorf("acquiring %s: %w", lease, cause)
+	}
+	return fault.Held(fmt.Errorf("waiting for %s, held by %q: %w", lease, holder, cause),
+		"Another run is at work. Look at its log, or wait longer: a rerun after it finds the work done.")
+}
+
+// lost makes the cause with which a held Lease's context is cancelled.
+func lost(lease, why string) error {
+	return fault.Held(fmt.Errorf("%w: %s: %s", ErrLeaseLost, lease, why),
+		"This run stopped before its next request. Run again: it goes on from what is there.")
+}

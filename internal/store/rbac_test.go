@@ -1,0 +1,73 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// roleRule is a rule as a Role has it.
+type roleRule struct {
+	APIGroups     []string `yaml:"apiGroups"`
+	Resources     []string `yaml:"resources"`
+	ResourceNames []string `yaml:"resourceNames"`
+	Verbs         []string `yaml:"verbs"`
+}
+
+func (r Rule) inRole() roleRule {
+	return roleRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, ResourceNames: []string{r.Name}, Verbs: r.Verbs}
+}
+
+func TestManifestHasTheRulesThatAreNeededAndNoOther(t *testing.T) {
+	content, err := os.ReadFile("../../manifests/rbac.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shipped []roleRule
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	for {
+		var document struct {
+			Kind  string     `yaml:"kind"`
+			Rules []roleRule `yaml:"rules"`
+		}
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		shipped = append(shipped, document.Rules...)
+	}
+	var needed []roleRule
+	for _, rule := range Rules("vault-bootstrap") {
+		needed = append(needed, rule.inRole())
+	}
+	if !reflect.DeepEqual(shipped, needed) {
+		t.Errorf("manifests/rbac.yaml has %+v, the store needs %+v", shipped, needed)
+	}
+}
+
+func TestRemedyIsARoleRule(t *testing.T) {
+	k := &Kube{namespace: "ns", name: "x"}
+	remedy := k.grantRemedy([]access{{"patch", "secrets", "x-keys"}, {"get", "secrets", "x-keys"}, {"update", "leases", "x"}})
+	_, text, found := strings.Cut(remedy, ":\n")
+	if !found {
+		t.Fatalf("no YAML in %q", remedy)
+	}
+	var rules []roleRule
+	if err := yaml.Unmarshal([]byte(text), &rules); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	want := []roleRule{
+		{[]string{""}, []string{"secrets"}, []string{"x-keys"}, []string{"get", "patch"}},
+		{[]string{"coordination.k8s.io"}, []string{"leases"}, []string{"x"}, []string{"update"}},
+	}
+	if !reflect.DeepEqual(rules, want) {
+		t.Errorf("the remedy has the rules %+v, want %+v", rules, want)
+	}
+}

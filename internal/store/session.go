@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// updateTries is how often a session reads and writes again after a conflict.
+// Nobody but a person's kubectl competes with the holder of the Lease.
+const updateTries = 10
+
+// epochTries is the same while the epoch is allocated, where several may compete
+// if the Lease has failed; each conflict means that one of them got through.
+const epochTries = 100
+
+// releaseTimeout bounds the release of the Lease by Close.
+const releaseTimeout = 5 * time.Second
+
+// Session is the right to write: a held Lease and the fencing epoch that belongs
+// to it. It is safe for use by several goroutines.
+type Session struct {
+	store Store
+	held  Held
+	epoch int64
+	// One update of a record at a time: the session is not in conflict with itself.
+	keys, checkpoint sync.Mutex
+}
+
+// Begin waits for the Lease and allocates the next epoch: by compare-and-swap in
+// the keys record, then in the checkpoint. From then on no earlier session can
+// write either.
+func Begin(ctx context.Context, store Store, options LeaseOptions) (*Session, error) {
+	held, err := store.Acquire(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{store: store, held: held}
+	if err := s.allocate(held.Context()); err != nil {
+		return nil, errors.Join(fmt.Errorf("allocating an epoch: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// allocate takes the epoch after the greatest in either record: one of them may
+// have been removed or put back to an earlier copy.
+func (s *Session) allocate(ctx context.Context) error {
+	checkpoint, _, err := s.store.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	err = again(ctx, epochTries, func() error {
+		keys, revision, err := s.store.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		s.epoch = max(keys.Epoch, checkpoint.Epoch) + 1
+		keys.Epoch = s.epoch
+		_, err = s.store.SaveKeys(ctx, keys, revision)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return again(ctx, epochTries, func() error {
+		checkpoint, revision, err := s.store.Checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		if checkpoint.Epoch > s.epoch {
+			return s.fenced(checkpoint.Epoch)
+		}
+		checkpoint.Epoch = s.epoch
+		_, err = s.store.SaveCheckpoint(ctx, checkpoint, revision)
+		return err
+	})
+}
+
+// Epoch returns the session's fencing number.
+func (s *Session) Epoch() int64 { return s.epoch }
+
+// Context is the held Lease's: see Held.
+func (s *Session) Context() context.Context { return s.held.Context() }
+
+// Alive says whether the Lease can still be counted on: see Held.
+func (s *Session) Alive() error { return s.held.Alive() }
+
+// Show mirrors the checkpoint onto the Lease: see Held.
+func (s *Session) Show(ctx context.Context, mirror Mirror) error { return s.held.Show(ctx, mirror) }
+
+// Keys reads the keys record.
+func (s *Session) Keys(ctx context.Context) (Keys, error) {
+	keys, _, err := s.store.Keys(ctx)
+	return keys, err
+}
+
+// Checkpoint reads the checkpoint.
+func (s *Session) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	checkpoint, _, err := s.store.Checkpoint(ctx)
+	return checkpoint, err
+}
+
+// UpdateKeys reads the keys record, lets change edit it, and writes it back; after
+// a conflict it does so again, so change may run more than once, each time on
+// what was read last. It fails with ErrFenced, and writes nothing, when the
+// record carries another session's epoch. It does not ask whether the Lease is
+// held: the epoch is what counts, and keys that Vault has just given out must be
+// stored also by a holder that is late.
+//
+// A record that somebody removed during the session is written anew: nobody can
+// have written to it since, and refusing could lose keys.
+func (s *Session) UpdateKeys(ctx context.Context, change func(*Keys) error) error {
+	s.keys.Lock()
+	defer s.keys.Unlock()
+	err := update(ctx, s, s.store.Keys, s.store.SaveKeys, func(k *Keys) *int64 { return &k.Epoch }, change)
+	if err != nil {
+		return fmt.Errorf("updating the keys record: %w", err)
+	}
+	return nil
+}
+
+// UpdateCheckpoint does for the checkpoint what UpdateKeys does for the keys.
+func (s *Session) UpdateCheckpoint(ctx context.Context, change func(*Checkpoint) error) error {
+	s.checkpoint.Lock()
+	defer s.checkpoint.Unlock()
+	err := update(ctx, s, s.store.Checkpoint, s.store.SaveCheckpoint, func(c *Checkpoint) *int64 { return &c.Epoch }, change)
+	if err != nil {
+		return fmt.Errorf("updating the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Release gives the Lease back. It is safe to call twice.
+func (s *Session) Release(ctx context.Context) error { return s.held.Release(ctx) }
+
+// Close is Release for defer: it works, for a few seconds, after the session's
+// context has ended.
+func (s *Session) Close() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.held.Context()), releaseTimeout)
+	defer cancel()
+	return s.Release(ctx)
+}
+
+// update is one fenced read-modify-write.
+func update[R any](
+	ctx context.Context, s *Session,
+	read func(context.Context) (R, Revision, error),
+	save func(context.Context, R, Revision) (Revision, error),
+	epoch func(*R) *int64,
+	change func(*R) error,
+) error {
+	return again(ctx, updateTries, func() error {
+		record, revision, err := read(ctx)
+		if err != nil {
+			return err
+		}
+		var nothing R
+		if stored := *epoch(&record); stored != s.epoch && !reflect.DeepEqual(record, nothing) {
+			return s.fenced(stored)
+		}
+		if err := change(&record); err != nil {
+			return err
+		}
+		*epoch(&record) = s.epoch
+		_, err = save(ctx, record, revision)
+		return err
+	})
+}
+
+// again calls once until it does not fail with ErrConflict, tries times at most.
+func again(ctx context.Context, tries int, once func() error) error {
+	var err error
+	for range tries {
+		if err = once(); !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+	return fmt.Errorf("giving up after %d tries: %w", tries, err)
+}
+
+func (s *Session) fenced(stored int64) error {
+	if stored > s.epoch {
+		return fault.Held(fmt.Errorf("%w: its epoch is %d, ours is %d", ErrFenced, stored, s.epoch),
+			"Nothing was written. The later run goes on; a rerun after it finds the work done.")
+	}
+	return fault.Held(fmt.Errorf("%w, or the record was put back to an earlier copy: its epoch is %d, ours is %d",
+		ErrFenced, stored, s.epoch), "Nothing was written. Run again: it starts from what the record says now.")
+}

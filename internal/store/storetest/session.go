@@ -1,0 +1,307 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// unleased is a store whose Lease has failed: everybody gets it. What is left
+// between two sessions is the epoch.
+type unleased struct{ store.Store }
+
+func (unleased) Acquire(ctx context.Context, _ store.LeaseOptions) (store.Held, error) {
+	return sham{ctx: ctx}, nil
+}
+
+type sham struct{ ctx context.Context }
+
+func (s sham) Context() context.Context               { return s.ctx }
+func (sham) Alive() error                             { return nil }
+func (sham) Show(context.Context, store.Mirror) error { return nil }
+func (sham) Release(context.Context) error            { return nil }
+
+func begin(t *testing.T, s store.Store, holder string) *store.Session {
+	t.Helper()
+	session, err := store.Begin(within(t), s, LeaseOptions(holder))
+	if err != nil {
+		t.Fatalf("%s: %v", holder, err)
+	}
+	t.Cleanup(func() { _ = session.Close() })
+	return session
+}
+
+func end(t *testing.T, session *store.Session) {
+	t.Helper()
+	if err := session.Close(); err != nil {
+		t.Errorf("closing: %v", err)
+	}
+}
+
+func wantEpochs(t *testing.T, s store.Store, want int64) {
+	t.Helper()
+	keys, _ := readKeys(t, s)
+	checkpoint, _ := readCheckpoint(t, s)
+	if keys.Epoch != want || checkpoint.Epoch != want {
+		t.Errorf("the records have the epochs %d and %d, want %d", keys.Epoch, checkpoint.Epoch, want)
+	}
+}
+
+func sessionEpochs(t *testing.T, b Backend) {
+	s := b.Open(t)
+	for want := int64(1); want <= 3; want++ {
+		session := begin(t, b.Open(t), fmt.Sprintf("holder-%d", want))
+		if got := session.Epoch(); got != want {
+			t.Errorf("the epoch is %d, want %d", got, want)
+		}
+		wantEpochs(t, s, want)
+		if err := session.UpdateKeys(within(t), func(k *store.Keys) error { k.Epoch = 99; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		wantEpochs(t, s, want)
+		if err := session.Alive(); err != nil {
+			t.Error(err)
+		}
+		end(t, session)
+		end(t, session)
+		if session.Context().Err() == nil {
+			t.Error("the context of a closed session goes on")
+		}
+	}
+	// The record of keys is put back to nothing: the checkpoint remembers.
+	b.Remove(t, Keys)
+	if got := begin(t, s, "holder-4").Epoch(); got != 4 {
+		t.Errorf("after the keys record was removed the epoch is %d, want 4", got)
+	}
+}
+
+func sessionsQueue(t *testing.T, b Backend) {
+	const holders = 4
+	epochs := make(chan int64, holders)
+	var wait sync.WaitGroup
+	for i := range holders {
+		s := b.Open(t)
+		wait.Go(func() {
+			session, err := store.Begin(within(t), s, LeaseOptions(fmt.Sprintf("holder-%d", i)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			epochs <- session.Epoch()
+			err = session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
+				c.Remember(store.Transition{Event: fmt.Sprint(i)})
+				return nil
+			})
+			if err := errors.Join(err, session.Close()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	for want := int64(1); want <= holders; want++ {
+		if got := <-epochs; got != want {
+			t.Errorf("the session after %d others has epoch %d", want-1, got)
+		}
+	}
+	if c, _ := readCheckpoint(t, b.Open(t)); len(c.History) != holders {
+		t.Errorf("%d of %d sessions are in the history", len(c.History), holders)
+	}
+}
+
+func sessionEpochsUnleased(t *testing.T, b Backend) {
+	const holders = 8
+	type result struct {
+		session *store.Session
+		err     error
+	}
+	results := make(chan result, holders)
+	for i := range holders {
+		s := unleased{b.Open(t)}
+		go func() {
+			session, err := store.Begin(within(t), s, LeaseOptions(fmt.Sprintf("holder-%d", i)))
+			results <- result{session, err}
+		}()
+	}
+	seen := map[int64]bool{}
+	for range holders {
+		switch r := <-results; {
+		case r.err == nil && seen[r.session.Epoch()]:
+			t.Errorf("two sessions have epoch %d", r.session.Epoch())
+		case r.err == nil:
+			seen[r.session.Epoch()] = true
+		case !errors.Is(r.err, store.ErrFenced):
+			t.Error(r.err)
+		}
+	}
+	wantEpochs(t, b.Open(t), holders)
+	if !seen[holders] {
+		t.Errorf("the last session did not begin; those that did: %v", seen)
+	}
+}
+
+// wantFenced checks that the session can change neither record.
+func wantFenced(t *testing.T, session *store.Session, s store.Store) {
+	t.Helper()
+	_, keysBefore := readKeys(t, s)
+	_, checkpointBefore := readCheckpoint(t, s)
+	called := false
+	for name, err := range map[string]error{
+		"keys": session.UpdateKeys(within(t), func(k *store.Keys) error {
+			called, k.HashKey = true, secret.New("late")
+			return nil
+		}),
+		"checkpoint": session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
+			called, c.State = true, "late"
+			return nil
+		}),
+	} {
+		if !errors.Is(err, store.ErrFenced) || fault.KindOf(err) != fault.Busy {
+			t.Errorf("%s: a fenced session's write ends with %v (%s)", name, err, fault.KindOf(err))
+		}
+	}
+	if called {
+		t.Error("a fenced session's change was called")
+	}
+	if _, after := readKeys(t, s); after != keysBefore {
+		t.Error("a fenced session wrote the keys")
+	}
+	if _, after := readCheckpoint(t, s); after != checkpointBefore {
+		t.Error("a fenced session wrote the checkpoint")
+	}
+}
+
+func sessionFenced(t *testing.T, b Backend) {
+	s := b.Open(t)
+	old := begin(t, s, "old")
+	if err := old.UpdateKeys(within(t), func(k *store.Keys) error { k.HashKey = secret.New("h"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	later := begin(t, unleased{b.Open(t)}, "later")
+	wantFenced(t, old, s)
+	if err := later.UpdateKeys(within(t), func(k *store.Keys) error { k.AppRole = &store.AppRole{RoleID: "r"}; return nil }); err != nil {
+		t.Errorf("the later session cannot write: %v", err)
+	}
+	keys, err := later.Keys(within(t))
+	if err != nil || keys.HashKey.Reveal() != "h" || keys.AppRole == nil {
+		t.Errorf("the later session finds %+v, %v", keys, err)
+	}
+}
+
+func sessionFencedAfterLoss(t *testing.T, b Backend) {
+	s := b.Open(t)
+	old := begin(t, s, "old")
+	b.Rob(t)
+	// Late but not overtaken: keys that Vault has just given out are still stored.
+	if err := old.UpdateKeys(within(t), func(k *store.Keys) error { k.HashKey = secret.New("h"); return nil }); err != nil {
+		t.Errorf("a session without a successor cannot write: %v", err)
+	}
+	later := begin(t, b.Open(t), "later")
+	wantFenced(t, old, s)
+	<-old.Context().Done()
+	if keys, err := later.Keys(within(t)); err != nil || keys.HashKey.Reveal() != "h" {
+		t.Errorf("the later session finds %+v, %v", keys, err)
+	}
+}
+
+func sessionUpdate(t *testing.T, b Backend) {
+	s := b.Open(t)
+	session := begin(t, s, "holder")
+	// A write by others (a person's) between our read and our write.
+	calls := 0
+	err := session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
+		if calls++; calls == 1 {
+			theirs, revision := readCheckpoint(t, s)
+			theirs.ClusterID = "theirs"
+			if _, err := s.SaveCheckpoint(within(t), theirs, revision); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.State = "ours"
+		return nil
+	})
+	if err != nil || calls != 2 {
+		t.Errorf("an update across a conflict took %d calls and ended with %v", calls, err)
+	}
+	if c, err := session.Checkpoint(within(t)); err != nil || c.State != "ours" || c.ClusterID != "theirs" {
+		t.Errorf("after the conflict the checkpoint is %+v, %v", c, err)
+	}
+	// An error of the change is returned, and nothing is written.
+	_, before := readKeys(t, s)
+	refusal := errors.New("no")
+	err = session.UpdateKeys(within(t), func(k *store.Keys) error { k.HashKey = secret.New("x"); return refusal })
+	if !errors.Is(err, refusal) {
+		t.Errorf("the change's error came back as %v", err)
+	}
+	if _, after := readKeys(t, s); after != before {
+		t.Error("a change that failed was written")
+	}
+	if err := session.Show(within(t), store.Mirror{State: "ours"}); err != nil {
+		t.Error(err)
+	}
+	if mirror, err := s.LeaseMirror(within(t)); err != nil || mirror.State != "ours" {
+		t.Errorf("the Lease shows %+v, %v", mirror, err)
+	}
+}
+
+func sessionConcurrentUpdates(t *testing.T, b Backend) {
+	const writers, each = 5, 4
+	session := begin(t, b.Open(t), "holder")
+	var wait sync.WaitGroup
+	for i := range writers {
+		wait.Go(func() {
+			for range each {
+				err := session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
+					c.Remember(store.Transition{Event: fmt.Sprint(i)})
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if c, _ := readCheckpoint(t, b.Open(t)); len(c.History) != writers*each {
+		t.Errorf("%d of %d updates survived", len(c.History), writers*each)
+	}
+}
+
+// Somebody removes the records in the middle of a run: keys that Vault gives out
+// after that must still be stored.
+func sessionRemovedRecords(t *testing.T, b Backend) {
+	s := b.Open(t)
+	session := begin(t, s, "holder")
+	b.Remove(t, Keys)
+	b.Remove(t, Checkpoint)
+	if err := session.UpdateKeys(within(t), func(k *store.Keys) error { k.HashKey = secret.New("h"); return nil }); err != nil {
+		t.Errorf("writing keys anew: %v", err)
+	}
+	if err := session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { c.State = "s"; return nil }); err != nil {
+		t.Errorf("writing the checkpoint anew: %v", err)
+	}
+	wantEpochs(t, s, session.Epoch())
+	begin(t, unleased{b.Open(t)}, "later")
+	wantFenced(t, session, s)
+}
+
+func sessionCorruptRecord(t *testing.T, b Backend) {
+	for _, record := range []Record{Keys, Checkpoint} {
+		b.Plant(t, record, []byte(`{"version":1,`))
+		session, err := store.Begin(within(t), b.Open(t), LeaseOptions("holder"))
+		if fault.NameOf(err) != store.RecordCorrupt {
+			t.Errorf("%s: beginning on a corrupt record: %v, %v", record, session, err)
+		}
+		if got := string(b.Planted(t, record)); got != `{"version":1,` {
+			t.Errorf("%s: it was changed to %q", record, got)
+		}
+		b.Remove(t, record)
+	}
+	// The Lease was given back.
+	end(t, begin(t, b.Open(t), "next"))
+}

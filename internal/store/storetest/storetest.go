@@ -1,0 +1,167 @@
+// Package storetest is the conformance suite of store.Store: what every
+// implementation must do, whatever it stands on. The implementations' own tests
+// run it with a Backend each.
+package storetest
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// Record names one of the two records.
+type Record string
+
+// The records.
+const (
+	Keys       Record = "keys"
+	Checkpoint Record = "checkpoint"
+)
+
+// Backend is one place for records, empty at first. Its functions end the test
+// when they fail.
+type Backend struct {
+	// Open returns a new handle on the records, as another process would have.
+	Open func(t *testing.T) store.Store
+	// Plant puts content where the record is, past the store.
+	Plant func(t *testing.T, record Record, content []byte)
+	// Planted returns what is there, past the store.
+	Planted func(t *testing.T, record Record) []byte
+	// Remove removes the record with the object or file that holds it.
+	Remove func(t *testing.T, record Record)
+	// Orphan makes a holder that acquires the Lease and dies without releasing it.
+	Orphan func(t *testing.T, options store.LeaseOptions)
+	// Rob takes the Lease from its holder behind its back.
+	Rob func(t *testing.T)
+}
+
+// patience bounds every wait for something that must happen.
+const patience = 90 * time.Second
+
+// LeaseOptions are the times of the suite: short, and long enough for a renewal
+// to come through on a machine that is busy with other things.
+func LeaseOptions(holder string) store.LeaseOptions {
+	return store.LeaseOptions{
+		Holder: holder, Duration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 200 * time.Millisecond,
+	}
+}
+
+// Run runs the suite. Each test has a backend of its own, made by empty, and runs
+// in parallel to the others.
+func Run(t *testing.T, empty func(t *testing.T) Backend) {
+	t.Helper()
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, b Backend)
+	}{
+		{"nothing there", nothingThere},
+		{"round trip", roundTrip},
+		{"conflicts", conflicts},
+		{"removed record", removedRecord},
+		{"first write race", firstWriteRace},
+		{"history is capped", historyIsCapped},
+		{"what is not understood", notUnderstood},
+		{"preflight changes nothing", preflightChangesNothing},
+
+		{"lease: waiting", leaseWaiting},
+		{"lease: waiting in vain", leaseWaitingInVain},
+		{"lease: release", leaseRelease},
+		{"lease: dead holder", leaseDeadHolder},
+		{"lease: lost", leaseLost},
+		{"lease: kept after its context", leaseKept},
+		{"lease: mirror", leaseMirror},
+
+		{"session: epochs", sessionEpochs},
+		{"session: one after the other", sessionsQueue},
+		{"session: epochs without a lease", sessionEpochsUnleased},
+		{"session: fenced", sessionFenced},
+		{"session: fenced after a lost lease", sessionFencedAfterLoss},
+		{"session: update", sessionUpdate},
+		{"session: concurrent updates", sessionConcurrentUpdates},
+		{"session: removed records", sessionRemovedRecords},
+		{"session: corrupt record", sessionCorruptRecord},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, empty(t))
+		})
+	}
+}
+
+// within returns a context for what must happen soon.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func sampleKeys() store.Keys {
+	return store.Keys{
+		Epoch: 7,
+		Attempt: &store.Attempt{
+			ID: "a2", Holder: "pod/1", Epoch: 7, Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+			Status: store.AttemptStored, Target: "https://vault-0:8200",
+		},
+		Past: []store.Attempt{{ID: "a1", Holder: "pod/0", Epoch: 6, Status: store.AttemptOpen}},
+		Set: &store.KeySet{
+			Kind: store.UnsealKeys, Shares: secret.Values([]string{"share-one", "share-two"}), Threshold: 2,
+			ClusterID: "c", Created: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
+		},
+		Root:    &store.Root{Token: secret.New("hvs.root"), Accessor: "acc"},
+		AppRole: &store.AppRole{RoleID: "r", SecretID: secret.New("s")},
+		HashKey: secret.New("h"),
+		Old:     map[string]store.KeySet{"2025-12-31T00:00:00Z": {Kind: store.RecoveryKeys, Shares: secret.Values([]string{"old"}), Threshold: 1}},
+	}
+}
+
+func sampleCheckpoint() store.Checkpoint {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return store.Checkpoint{
+		Epoch: 7, State: "seeded", Since: at, ClusterID: "c", SeedDigest: "sha256:d",
+		Ledger:    map[string]store.Ownership{"policy/a": store.Created, "policy/b": store.TakenOver},
+		Hashes:    map[string]map[string]string{"auth/a": {"password": "hmac"}},
+		LastError: &store.Failure{Kind: "transient", Name: "n", Message: "m <&>", Remedy: "r", At: at},
+		History:   []store.Transition{{At: at, From: "unsealed", Event: "seed", To: "seeded", Took: 1500 * time.Millisecond, Holder: "pod/1"}},
+	}
+}
+
+func readKeys(t *testing.T, s store.Store) (store.Keys, store.Revision) {
+	t.Helper()
+	keys, revision, err := s.Keys(within(t))
+	if err != nil {
+		t.Fatalf("reading the keys: %v", err)
+	}
+	return keys, revision
+}
+
+func readCheckpoint(t *testing.T, s store.Store) (store.Checkpoint, store.Revision) {
+	t.Helper()
+	checkpoint, revision, err := s.Checkpoint(within(t))
+	if err != nil {
+		t.Fatalf("reading the checkpoint: %v", err)
+	}
+	return checkpoint, revision
+}
+
+func wantKeys(t *testing.T, s store.Store, want store.Keys) store.Revision {
+	t.Helper()
+	keys, revision := readKeys(t, s)
+	if !reflect.DeepEqual(keys, want) {
+		t.Errorf("the keys record is %+v, want %+v (or a secret in it differs)", keys, want)
+	}
+	return revision
+}
+
+func wantCheckpoint(t *testing.T, s store.Store, want store.Checkpoint) store.Revision {
+	t.Helper()
+	checkpoint, revision := readCheckpoint(t, s)
+	if !reflect.DeepEqual(checkpoint, want) {
+		t.Errorf("the checkpoint is %+v, want %+v", checkpoint, want)
+	}
+	return revision
+}

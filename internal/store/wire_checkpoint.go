@@ -1,0 +1,90 @@
+package store
+
+import "time"
+
+// wireCheckpoint is Checkpoint as it is stored.
+type wireCheckpoint struct {
+	Version    int                          `json:"version"`
+	Epoch      int64                        `json:"epoch"`
+	State      string                       `json:"state"`
+	Since      time.Time                    `json:"since"`
+	ClusterID  string                       `json:"cluster_id"`
+	SeedDigest string                       `json:"seed_digest"`
+	Ledger     map[string]Ownership         `json:"ledger,omitempty"`
+	Hashes     map[string]map[string]string `json:"hashes,omitempty"`
+	LastError  *wireFailure                 `json:"last_error,omitempty"`
+	History    []wireTransition             `json:"history,omitempty"`
+}
+
+type wireFailure struct {
+	Kind    string    `json:"kind"`
+	Name    string    `json:"name"`
+	Message string    `json:"message"`
+	Remedy  string    `json:"remedy"`
+	At      time.Time `json:"at"`
+}
+
+type wireTransition struct {
+	At     time.Time `json:"at"`
+	From   string    `json:"from"`
+	Event  string    `json:"event"`
+	To     string    `json:"to"`
+	TookNS int64     `json:"took_ns"`
+	Holder string    `json:"holder"`
+}
+
+// encodeCheckpoint returns the stored form of c, with the latest HistoryLimit
+// transitions.
+func encodeCheckpoint(c Checkpoint) ([]byte, error) {
+	history := c.History[max(0, len(c.History)-HistoryLimit):]
+	return encode(wireCheckpoint{
+		Version:    RecordVersion,
+		Epoch:      c.Epoch,
+		State:      c.State,
+		Since:      utc(c.Since),
+		ClusterID:  c.ClusterID,
+		SeedDigest: c.SeedDigest,
+		Ledger:     c.Ledger,
+		Hashes:     c.Hashes,
+		LastError: maybe(c.LastError, func(f Failure) wireFailure {
+			return wireFailure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: utc(f.At)}
+		}),
+		History: each(history, func(t Transition) wireTransition {
+			return wireTransition{
+				At: utc(t.At), From: t.From, Event: t.Event, To: t.To, TookNS: t.Took.Nanoseconds(), Holder: t.Holder,
+			}
+		}),
+	})
+}
+
+// decodeCheckpoint is the inverse of encodeCheckpoint. o names the record in errors.
+func decodeCheckpoint(data []byte, o object) (Checkpoint, error) {
+	var wire wireCheckpoint
+	if err := decode(data, &wire, o); err != nil {
+		return Checkpoint{}, err
+	}
+	c := Checkpoint{
+		Epoch:      wire.Epoch,
+		State:      wire.State,
+		Since:      utc(wire.Since),
+		ClusterID:  wire.ClusterID,
+		SeedDigest: wire.SeedDigest,
+		Ledger:     wire.Ledger,
+		Hashes:     wire.Hashes,
+		LastError: maybe(wire.LastError, func(f wireFailure) Failure {
+			return Failure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: utc(f.At)}
+		}),
+		History: each(wire.History, func(t wireTransition) Transition {
+			return Transition{
+				At: utc(t.At), From: t.From, Event: t.Event, To: t.To, Took: time.Duration(t.TookNS), Holder: t.Holder,
+			}
+		}),
+	}
+	if len(c.Ledger) == 0 {
+		c.Ledger = nil
+	}
+	if len(c.Hashes) == 0 {
+		c.Hashes = nil
+	}
+	return c, nil
+}

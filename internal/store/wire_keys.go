@@ -1,0 +1,152 @@
+package store
+
+import (
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// wireKeys is Keys as it is stored. It is a type of its own because a
+// secret.Value marshals as REDACTED and refuses to be decoded: the only places
+// where the secrets become text are the conversions below.
+type wireKeys struct {
+	Version int                   `json:"version"`
+	Epoch   int64                 `json:"epoch"`
+	Attempt *wireAttempt          `json:"attempt,omitempty"`
+	Past    []wireAttempt         `json:"past,omitempty"`
+	Set     *wireKeySet           `json:"set,omitempty"`
+	Root    *wireRoot             `json:"root,omitempty"`
+	AppRole *wireAppRole          `json:"app_role,omitempty"`
+	HashKey string                `json:"hash_key,omitempty"`
+	Old     map[string]wireKeySet `json:"old,omitempty"`
+}
+
+type wireAttempt struct {
+	ID      string    `json:"id"`
+	Holder  string    `json:"holder"`
+	Epoch   int64     `json:"epoch"`
+	Started time.Time `json:"started"`
+	Status  string    `json:"status"`
+	Target  string    `json:"target"`
+}
+
+type wireKeySet struct {
+	Kind      string    `json:"kind"`
+	Shares    []string  `json:"shares"`
+	Threshold int       `json:"threshold"`
+	ClusterID string    `json:"cluster_id"`
+	Created   time.Time `json:"created"`
+}
+
+type wireRoot struct {
+	Token    string `json:"token"`
+	Accessor string `json:"accessor"`
+}
+
+type wireAppRole struct {
+	RoleID   string `json:"role_id"`
+	SecretID string `json:"secret_id"`
+}
+
+// encodeKeys returns the stored form of keys. It refuses a secret that is not
+// UTF-8: JSON would replace its bytes, and the replacement opens nothing.
+func encodeKeys(keys Keys) ([]byte, error) {
+	e := &revealer{}
+	wire := wireKeys{
+		Version: RecordVersion,
+		Epoch:   keys.Epoch,
+		Attempt: maybe(keys.Attempt, toWireAttempt),
+		Past:    each(keys.Past, toWireAttempt),
+		Set:     maybe(keys.Set, e.keySet),
+		Root: maybe(keys.Root, func(r Root) wireRoot {
+			return wireRoot{Token: e.text(r.Token), Accessor: r.Accessor}
+		}),
+		AppRole: maybe(keys.AppRole, func(a AppRole) wireAppRole {
+			return wireAppRole{RoleID: a.RoleID, SecretID: e.text(a.SecretID)}
+		}),
+		HashKey: e.text(keys.HashKey),
+	}
+	for date, set := range keys.Old {
+		if wire.Old == nil {
+			wire.Old = make(map[string]wireKeySet, len(keys.Old))
+		}
+		wire.Old[date] = e.keySet(set)
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	return encode(wire)
+}
+
+// decodeKeys is the inverse of encodeKeys. o names the record in errors.
+func decodeKeys(data []byte, o object) (Keys, error) {
+	var wire wireKeys
+	if err := decode(data, &wire, o); err != nil {
+		return Keys{}, err
+	}
+	keys := Keys{
+		Epoch:   wire.Epoch,
+		Attempt: maybe(wire.Attempt, fromWireAttempt),
+		Past:    each(wire.Past, fromWireAttempt),
+		Set:     maybe(wire.Set, fromWireKeySet),
+		Root: maybe(wire.Root, func(r wireRoot) Root {
+			return Root{Token: secret.New(r.Token), Accessor: r.Accessor}
+		}),
+		AppRole: maybe(wire.AppRole, func(a wireAppRole) AppRole {
+			return AppRole{RoleID: a.RoleID, SecretID: secret.New(a.SecretID)}
+		}),
+		HashKey: secret.New(wire.HashKey),
+	}
+	for date, set := range wire.Old {
+		if keys.Old == nil {
+			keys.Old = make(map[string]KeySet, len(wire.Old))
+		}
+		keys.Old[date] = fromWireKeySet(set)
+	}
+	return keys, nil
+}
+
+// revealer turns secrets into text and keeps the first that JSON cannot carry.
+type revealer struct{ err error }
+
+func (e *revealer) text(v secret.Value) string {
+	text := v.Reveal()
+	if !utf8.ValidString(text) && e.err == nil {
+		e.err = errors.New("encoding the keys: a secret is not UTF-8 text and would be changed by storing it")
+	}
+	return text
+}
+
+func (e *revealer) keySet(s KeySet) wireKeySet {
+	return wireKeySet{
+		Kind:      string(s.Kind),
+		Shares:    each(s.Shares, e.text),
+		Threshold: s.Threshold,
+		ClusterID: s.ClusterID,
+		Created:   utc(s.Created),
+	}
+}
+
+func fromWireKeySet(s wireKeySet) KeySet {
+	return KeySet{
+		Kind:      KeyKind(s.Kind),
+		Shares:    each(s.Shares, secret.New),
+		Threshold: s.Threshold,
+		ClusterID: s.ClusterID,
+		Created:   utc(s.Created),
+	}
+}
+
+func toWireAttempt(a Attempt) wireAttempt {
+	return wireAttempt{
+		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: string(a.Status), Target: a.Target,
+	}
+}
+
+func fromWireAttempt(a wireAttempt) Attempt {
+	return Attempt{
+		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: AttemptStatus(a.Status), Target: a.Target,
+	}
+}

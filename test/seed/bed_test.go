@@ -1,0 +1,237 @@
+// Package seed_test applies seeds to real Vault servers.
+//
+// What Vault holds afterwards is read with raw API calls and compared with
+// expectations written by hand; what was written is read from Vault's own audit log.
+package seed_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// bed is an unsealed Vault with an audit device of the suite's own.
+type bed struct {
+	*testbed.VaultNode
+	root string
+	// dir is where audit devices may write.
+	dir string
+	// memory is what the runs so far remembered.
+	memory seed.Memory
+}
+
+const probe = "suite-probe"
+
+func start(t *testing.T) *bed {
+	t.Helper()
+	t.Parallel()
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	keys, err := cluster.Initialize(t.Context(), 1, 1)
+	if err == nil {
+		err = cluster.Unseal(t.Context(), keys)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bed{VaultNode: cluster.Nodes[0], root: keys.RootToken, dir: t.TempDir(), memory: seed.Memory{HashKey: secret.New("key of this suite")}}
+	b.call(t, "PUT", "sys/audit/"+probe, map[string]any{"type": "file", "options": map[string]string{"file_path": b.log()}})
+	return b
+}
+
+func (b *bed) log() string { return filepath.Join(b.dir, probe+".log") }
+
+// call is a request of an administrator.
+func (b *bed) call(t *testing.T, method, path string, in any) map[string]any {
+	t.Helper()
+	answer, err := api{b.VaultNode, b.root}.do(t.Context(), method, path, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// writes returns the operations other than reads and lists that do caused, as
+// "operation path", sorted, from the audit log.
+func (b *bed) writes(t *testing.T, do func()) []string {
+	t.Helper()
+	before, err := os.ReadFile(b.log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	do()
+	after, err := os.ReadFile(b.log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writes []string
+	lines := bufio.NewScanner(bytes.NewReader(after[len(before):]))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var entry struct {
+			Type    string
+			Request struct{ Operation, Path string }
+		}
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if op := entry.Request.Operation; entry.Type == "request" && op != "read" && op != "list" {
+			writes = append(writes, op+" "+entry.Request.Path)
+		}
+	}
+	slices.Sort(writes)
+	return writes
+}
+
+// api is seed.API over the node's HTTP API with one token.
+type api struct {
+	node  *testbed.VaultNode
+	token string
+}
+
+// answered adds the status to an error of the bed.
+type answered struct{ *testbed.VaultError }
+
+func (a answered) HTTPStatus() int { return a.Status }
+
+func (a api) do(ctx context.Context, method, path string, in any) (map[string]any, error) {
+	var raw json.RawMessage
+	out := any(&raw)
+	if method != http.MethodGet && method != "LIST" {
+		out = nil // most writes answer 204 without a body
+	}
+	err := a.node.Call(ctx, method, path, a.token, in, out)
+	var refused *testbed.VaultError
+	if errors.As(err, &refused) {
+		return nil, answered{refused}
+	}
+	if err != nil || len(raw) == 0 {
+		return nil, err
+	}
+	var body struct{ Data map[string]any }
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	return body.Data, decoder.Decode(&body)
+}
+
+func (a api) Read(ctx context.Context, path string) (map[string]any, bool, error) {
+	data, err := a.do(ctx, http.MethodGet, path, nil)
+	var refused answered
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+func (a api) List(ctx context.Context, path string) ([]string, bool, error) {
+	return nil, false, errors.New("nothing lists yet")
+}
+
+func (a api) Write(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
+	return a.do(ctx, http.MethodPut, path, data)
+}
+
+func (a api) Delete(ctx context.Context, path string) error {
+	_, err := a.do(ctx, http.MethodDelete, path, nil)
+	return err
+}
+
+var variables = map[string]string{
+	"SUFFIX": "of-the-suite", "REVIEWER": "reviewer.jwt.of-the-suite", "ALICE_PASSWORD": "correct horse battery",
+	"AWS_SECRET": "aws-secret-of-the-suite", "BINDPASS": "bindpass-of-the-suite",
+}
+
+// load returns the objects of a seed in testdata, or of the example that the
+// package ships, with edits (old, new, …) made to its YAML text.
+func (b *bed) load(t *testing.T, dir string, edits ...string) []seed.Object {
+	t.Helper()
+	copied := t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	edits = append(edits, "AUDIT_DIR", b.dir, "/vault/audit", b.dir)
+	files, err := filepath.Glob(filepath.Join(copied, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(edits); i += 2 {
+			if !bytes.Contains(text, []byte(edits[i])) && i < len(edits)-4 {
+				t.Fatalf("%s does not hold %q", file, edits[i])
+			}
+		}
+		if err := os.WriteFile(file, []byte(strings.NewReplacer(edits...).Replace(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := seed.Load([]string{copied})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(seed.Resolver{Env: func(name string) (string, bool) {
+		value, found := variables[name]
+		return value, found
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+const (
+	everything = "testdata/everything"
+	shipped    = "../../internal/seed/testdata"
+)
+
+// plan plans as root.
+func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
+	t.Helper()
+	p, err := seed.NewPlan(t.Context(), api{b.VaultNode, b.root}, objects, b.memory, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// apply plans and applies as root and remembers what came of it.
+func (b *bed) apply(t *testing.T, objects []seed.Object) seed.Result {
+	t.Helper()
+	result, err := seed.Apply(t.Context(), api{b.VaultNode, b.root}, b.plan(t, objects), seed.Options{Parallelism: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.memory.Hashes = result.Hashes
+	return result
+}
+
+// wantEmpty fails the test with the plan's text if it is not empty.
+func wantEmpty(t *testing.T, p *seed.Plan) {
+	t.Helper()
+	if !p.Empty() {
+		t.Errorf("the plan is not empty:\n%s", text(t, p))
+	}
+}
+
+func text(t *testing.T, p *seed.Plan) string {
+	t.Helper()
+	var b strings.Builder
+	if err := p.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
