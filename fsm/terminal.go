@@ -24,7 +24,7 @@ const (
 // reached nobody.
 func KeysLost(replicas []Replica) error {
 	return fault.Stop(NameKeysLost,
-		fmt.Errorf("Vault was initialized by an attempt whose answer was never stored (%s)", describe(replicas)),
+		fmt.Errorf("this Vault was initialized by an attempt whose answer was never stored (%s)", describe(replicas)),
 		"The unseal keys and the root token of this Vault are gone: the connection or this program ended while Vault was answering. "+
 			"The Vault is sealed and nobody has ever used it, so nothing of value is in it. "+
 			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again. The record of the lost attempt is kept.")
@@ -49,7 +49,7 @@ func KeysWithoutVault(replicas []Replica) error {
 // NotOurs is about a Vault that somebody else has initialized.
 func NotOurs(replicas []Replica) error {
 	return fault.Stop(NameNotOurs,
-		fmt.Errorf("Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
+		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
 		"If the keys are in another place, name it: --store, --name and --namespace say where we look. "+
 			"If somebody else initialized this Vault and holds its keys, take it over with 'vault-bootstrap adopt'.")
 }

@@ -99,7 +99,7 @@ func misconfigured(errs []error) error {
 			return nil
 		}
 	}
-	return fault.Misuse(fmt.Errorf("Vault's certificate is not trusted: %w", errs[0]),
+	return fault.Misuse(fmt.Errorf("the server's certificate is not trusted: %w", errs[0]),
 		"Give the CA that signed it with --ca-cert (VAULT_CACERT), and the name that it was made for with --tls-server-name if that is not the address's host. "+
 			"If the server does not speak TLS, write http:// in its address.")
 }

@@ -136,15 +136,6 @@ func (b *Bootstrap) seed(ctx context.Context, o fsm.Observation) error {
 		return errors.Join(err, saveErr)
 	}
 	point.Reach("seed.applied")
-	return lasting(err)
-}
-
-// lasting turns failures that Vault would repeat into a partial one, so that the
-// run ends after it has done what could be done.
-func lasting(err error) error {
-	if failed, ok := errors.AsType[*seed.ApplyError](err); ok && failed.Permanent() {
-		return fault.Part(err, fault.RemedyOf(err))
-	}
 	return err
 }
 

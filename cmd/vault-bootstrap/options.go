@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -211,14 +210,4 @@ func checkSplit(kind string, shares, threshold int) error {
 		return fault.Misuse(fmt.Errorf("--%s-shares=%d with --%s-threshold=%d is not possible", kind, shares, kind, threshold), remedy)
 	}
 	return nil
-}
-
-// readable reports whether a file can be read, to choose defaults.
-func readable(path string) bool {
-	file, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	_ = file.Close()
-	return true
 }

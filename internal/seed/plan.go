@@ -90,7 +90,7 @@ func (p *Plan) add(o Object, s sight) {
 	change := Change{Object: o, Stage: o.Stage}
 	hashes := p.memory.Hashes[string(o.ID)]
 	switch {
-	case !s.there && !(s.blind && len(hashes) > 0):
+	case !s.there && (!s.blind || len(hashes) == 0):
 		change.Action = Create
 		change.Fields = allFields(o)
 	case o.isAudit() || o.isMount():

@@ -54,7 +54,7 @@ func decode(data []byte, wire any, o object) error {
 	}
 	switch {
 	case header.Version > RecordVersion:
-		return later(o, fmt.Errorf("%s has version %d, this program knows %d", o.name, header.Version, RecordVersion))
+		return later(fmt.Errorf("%s has version %d, this program knows %d", o.name, header.Version, RecordVersion))
 	case header.Version < 1:
 		return corrupt(o, errors.New("it has no version"))
 	}
@@ -63,7 +63,7 @@ func decode(data []byte, wire any, o object) error {
 	if err := decoder.Decode(wire); err != nil {
 		// encoding/json has no error type for an unknown field.
 		if strings.HasPrefix(err.Error(), "json: unknown field") {
-			return later(o, fmt.Errorf("reading %s: %w", o.name, err))
+			return later(fmt.Errorf("reading %s: %w", o.name, err))
 		}
 		return corrupt(o, err)
 	}
@@ -73,7 +73,7 @@ func decode(data []byte, wire any, o object) error {
 	return nil
 }
 
-func later(o object, err error) error {
+func later(err error) error {
 	return fault.Stop(RecordLater, err,
 		"It was written by a newer vault-bootstrap. Run that version or a later one; nothing was changed.")
 }

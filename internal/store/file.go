@@ -138,7 +138,7 @@ func (f *File) swap(ctx context.Context, path string, data []byte, revision Revi
 // read returns the content of the file at path and its revision, which is empty
 // when there is no file. It refuses a file that others can read.
 func (f *File) read(path string) ([]byte, Revision, error) {
-	file, err := os.Open(path) //nolint:gosec // the path is the operator's directory and a checked name
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}

@@ -100,7 +100,7 @@ func (f *File) replace(path string, data []byte) (err error) {
 // writeSynced makes a file for its owner only; data has reached the disk when it
 // returns.
 func writeSynced(path string, data []byte) (err error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // see read
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func writeSynced(path string, data []byte) (err error) {
 
 // syncDir makes a rename in dir durable.
 func syncDir(dir string) (err error) {
-	handle, err := os.Open(dir) //nolint:gosec // see read
+	handle, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

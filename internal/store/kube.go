@@ -168,27 +168,28 @@ func (k *Kube) swap(
 	return Revision(stored.ResourceVersion), nil
 }
 
-// base returns the Secret to change, as it is at revision. Where there was none
-// it makes an empty one; of several that do so at once, the update that follows
-// lets one through.
+// base returns the Secret to change, as it is at revision. Where there is none and
+// none is expected it makes an empty one; of several that do so at once, the
+// update that follows lets one through.
 func (k *Kube) base(ctx context.Context, name string, revision Revision, key string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	if revision == "" {
+	err := k.client.secrets().get(ctx, k.namespace, name, secret)
+	if apierrors.IsNotFound(err) {
+		if revision != "" {
+			return nil, k.conflict(name, "it was removed")
+		}
 		if err := k.client.secrets().apply(ctx, k.emptySecret(name), secret, false); err != nil {
 			return nil, k.explain(access{verb: "patch", resource: "secrets", name: name}, err)
 		}
-		if _, written := secret.Data[key]; written {
-			return nil, k.conflict(name, "it was made meanwhile")
-		}
-		return secret, nil
-	}
-	switch err := k.client.secrets().get(ctx, k.namespace, name, secret); {
-	case apierrors.IsNotFound(err):
-		return nil, k.conflict(name, "it was removed")
-	case err != nil:
+	} else if err != nil {
 		return nil, k.explain(access{verb: "get", resource: "secrets", name: name}, err)
-	case secret.ResourceVersion != string(revision):
-		return nil, k.conflict(name, "its resourceVersion is "+secret.ResourceVersion+", not "+string(revision))
+	}
+	_, written := secret.Data[key]
+	switch {
+	case revision == "" && written:
+		return nil, k.conflict(name, "it was written meanwhile")
+	case revision != "" && revision != Revision(secret.ResourceVersion):
+		return nil, k.conflict(name, fmt.Sprintf("its resourceVersion is %s, not %s", secret.ResourceVersion, revision))
 	}
 	return secret, nil
 }

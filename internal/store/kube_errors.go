@@ -52,8 +52,8 @@ func (k *Kube) explain(a access, err error) error {
 }
 
 // deniedByRBAC tells the authorizer's 403 from those of admission, which have
-// other causes and remedies. The API has no field for it; the authorizer's text
-// has had these words since Kubernetes 1.6.
+// other causes and remedies. The API has no field for it; these are words of the
+// authorizer's text, as Kubernetes 1.36 has it ("cannot get resource …").
 func deniedByRBAC(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") && strings.Contains(err.Error(), " resource ")
 }

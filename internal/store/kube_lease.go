@@ -42,6 +42,7 @@ func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 	}
 	var seen observed
 	waiting := announce{waiting: options.Waiting}
+	var failure error
 	for ctx.Err() == nil {
 		lease, sent, err := k.tryAcquire(ctx, options, &seen)
 		switch {
@@ -49,14 +50,17 @@ func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 			return k.hold(ctx, lease, sent, options), nil
 		case err == nil:
 			waiting.holder(holderOf(seen.spec))
+			failure = nil
 		case ctx.Err() == nil && seen.at.IsZero() && !errors.Is(err, ErrConflict):
 			return nil, err
+		case ctx.Err() == nil:
+			failure = err
 		}
 		if pause(ctx, jittered(options.RetryPeriod)) != nil {
 			break
 		}
 	}
-	return nil, waitedInVain(k.describe("Lease", k.name), waiting.last, context.Cause(ctx))
+	return nil, waitedInVain(k.describe("Lease", k.name), waiting.last, because(context.Cause(ctx), failure))
 }
 
 // tryAcquire takes the Lease if it is free or its holder's claim has expired, and
@@ -130,7 +134,7 @@ func (k *Kube) LeaseMirror(ctx context.Context) (Mirror, error) {
 // claim writes our claim into lease.
 func claim(lease *coordinationv1.Lease, options LeaseOptions, now time.Time) {
 	stamp := metav1.NewMicroTime(now)
-	seconds := int32(options.Duration / time.Second)
+	seconds := int32(options.Duration / time.Second) //nolint:gosec // overflows after 68 years
 	var transitions int32
 	if lease.Spec.LeaseTransitions != nil {
 		transitions = *lease.Spec.LeaseTransitions

@@ -69,6 +69,14 @@ func waitedInVain(lease, holder string, cause error) error {
 		"Another run is at work. Look at its log, or wait longer: a rerun after it finds the work done.")
 }
 
+// because adds the last failure, if there was one, to the cause of an end.
+func because(cause, failure error) error {
+	if failure == nil {
+		return cause
+	}
+	return fmt.Errorf("%w (last: %w)", cause, failure)
+}
+
 // lost makes the cause with which a held Lease's context is cancelled.
 func lost(lease, why string) error {
 	return fault.Held(fmt.Errorf("%w: %s: %s", ErrLeaseLost, lease, why),

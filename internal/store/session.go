@@ -180,7 +180,7 @@ func again(ctx context.Context, tries int, once func() error) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return errors.Join(context.Cause(ctx), err)
+			return because(context.Cause(ctx), err)
 		}
 	}
 	return fmt.Errorf("giving up after %d tries: %w", tries, err)

@@ -90,7 +90,7 @@ func TestWhatIsThereStays(t *testing.T) {
 	if _, err := records.SaveKeys(within(t), store.Keys{}, revision); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a second first write: %v", err)
 	}
-	// A first write that thinks nothing is there applies an empty object to it.
+	// A first write that thinks nothing is there touches nothing.
 	if _, err := records.SaveKeys(within(t), store.Keys{}, ""); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a first write over data: %v", err)
 	}

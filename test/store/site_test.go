@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -110,7 +111,22 @@ func openWith(t *testing.T, config *rest.Config, s *site) *store.Kube {
 }
 
 // network is the network between a client and the API server.
-type network struct{ cut atomic.Bool }
+type network struct {
+	cut atomic.Bool
+	// refused counts the requests that were made while it was cut.
+	refused atomic.Int64
+}
+
+// isNoticed waits until several requests have failed.
+func (n *network) isNoticed(t *testing.T) {
+	t.Helper()
+	poll(t, "requests into the cut network", func(context.Context) error {
+		if refused := n.refused.Load(); refused < 5 {
+			return fmt.Errorf("%d so far", refused)
+		}
+		return nil
+	})
+}
 
 // through returns a configuration whose requests fail while the network is cut.
 func (n *network) through(config *rest.Config) *rest.Config {
@@ -118,6 +134,7 @@ func (n *network) through(config *rest.Config) *rest.Config {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			if n.cut.Load() {
+				n.refused.Add(1)
 				return nil, errors.New("the network is cut")
 			}
 			return next.RoundTrip(r)

@@ -185,8 +185,7 @@ func TestAShortAbsence(t *testing.T) {
 		return lease.Spec.RenewTime.Time
 	}
 	n.cut.Store(true)
-	// Nothing can be asked about what does not happen: half of the deadline goes by.
-	<-time.After(storetest.LeaseOptions("").RenewDeadline / 2)
+	n.isNoticed(t)
 	before := renewed()
 	n.cut.Store(false)
 	poll(t, "a renewal", func(context.Context) error {
@@ -201,4 +200,34 @@ func TestAShortAbsence(t *testing.T) {
 	if err := held.Context().Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+// One who waits for the Lease waits on while the API server is away.
+func TestAnAbsenceWhileWaiting(t *testing.T) {
+	t.Parallel()
+	s := readySite(t)
+	held, err := s.open(t).Acquire(within(t), storetest.LeaseOptions("h"))
+	check(t, err)
+	defer func() { _ = held.Release(context.Background()) }()
+	var n network
+	options := storetest.LeaseOptions("waiter")
+	told := make(chan string, 10)
+	options.Waiting = func(holder string) { told <- holder }
+	result := make(chan error, 1)
+	waiter := openWith(t, n.through(s.config), s)
+	go func() {
+		next, err := waiter.Acquire(within(t), options)
+		if err == nil {
+			err = next.Release(context.Background())
+		}
+		result <- err
+	}()
+	if holder := <-told; holder != "h" {
+		t.Errorf("told that %q holds the Lease", holder)
+	}
+	n.cut.Store(true)
+	n.isNoticed(t)
+	check(t, held.Release(within(t)))
+	n.cut.Store(false)
+	check(t, <-result)
 }

@@ -124,7 +124,7 @@ func readAuditLog(t *testing.T, c *testbed.ControlPlane) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	lines, found := bufio.NewScanner(file), false
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

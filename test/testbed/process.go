@@ -65,6 +65,14 @@ func (p *process) start(ctx context.Context, ready func(context.Context) error) 
 		}
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
+		go func() {
+			// Whoever else has the port may hold the question up, and not answer.
+			select {
+			case <-r.ended:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
 		return ready(ctx)
 	})
 	if err == nil {
@@ -89,7 +97,7 @@ func (p *process) launch() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the process has its own descriptor
 	offset, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err

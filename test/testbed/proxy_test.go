@@ -29,7 +29,7 @@ func echo(t *testing.T) (server *httptest.Server, requests *atomic.Int64) {
 	requests = new(atomic.Int64)
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		fmt.Fprint(w, r.URL.Path)
+		_, _ = fmt.Fprint(w, r.URL.Path)
 	}))
 	t.Cleanup(server.Close)
 	return server, requests
@@ -40,7 +40,7 @@ func get(client *http.Client, url string) (status int, body string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(b), err
 }
@@ -52,7 +52,7 @@ func TestProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	url, client := "http://"+p.Addr+"/hello", clientTrusting(nil)
 	wantAnswer := func(when string) {
 		t.Helper()
@@ -115,7 +115,7 @@ func TestHTTPProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	client := clientTrusting(ca)
 
 	for _, test := range []struct {

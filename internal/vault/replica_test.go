@@ -1,0 +1,163 @@
+package vault
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// answering starts a server that gives one answer to everything. It stands in for
+// what a real Vault does not do on command: Enterprise's codes, a load balancer's
+// page, an answer cut short.
+func answering(t *testing.T, handler http.HandlerFunc) *Replica {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	cluster, err := New(Config{Addresses: []string{server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cluster.Replicas()[0]
+}
+
+func TestHealthKeepsEveryCode(t *testing.T) {
+	for _, code := range []int{200, 429, 472, 473, 474, 501, 503, 530} {
+		calls := 0
+		replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			calls++
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(`{"initialized":true,"sealed":false,"cluster_id":"c","version":"1.21.1+ent","server_time_utc":1}`))
+		})
+		health, err := replica.Health(t.Context())
+		if err != nil {
+			t.Errorf("%d: %v", code, err)
+			continue
+		}
+		if health.Code != code || health.ClusterID != "c" || health.Version != "1.21.1+ent" {
+			t.Errorf("%d: got %+v", code, health)
+		}
+		if calls != 1 {
+			t.Errorf("%d: asked %d times", code, calls)
+		}
+	}
+}
+
+func TestHealthOfSomethingElse(t *testing.T) {
+	for name, body := range map[string]string{
+		"a load balancer's page": "<html><body>503 Service Unavailable</body></html>",
+		"other JSON":             `{"status":"down"}`,
+		"nothing":                "",
+	} {
+		replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(body))
+		})
+		if health, err := replica.Health(t.Context()); err == nil || !strings.Contains(err.Error(), "not Vault's") {
+			t.Errorf("%s: got %+v, %v", name, health, err)
+		}
+	}
+}
+
+func TestInitializeIsSentOnce(t *testing.T) {
+	for _, code := range []int{500, 502, 503, 429, 412} {
+		calls := 0
+		replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			calls++
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(`{"errors":["no"]}`))
+		})
+		_, err := replica.Initialize(t.Context(), InitRequest{Shares: 1, Threshold: 1})
+		if StatusOf(err) != code {
+			t.Errorf("%d: got %v", code, err)
+		}
+		if calls != 1 {
+			t.Errorf("%d: sys/init was sent %d times", code, calls)
+		}
+	}
+}
+
+func TestAnswerCutShort(t *testing.T) {
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"keys_base64":["c2VjcmV0LXNoYXJl"],"root_`))
+	})
+	_, err := replica.Initialize(t.Context(), InitRequest{Shares: 1, Threshold: 1})
+	if err == nil {
+		t.Fatal("half an answer was taken")
+	}
+	if strings.Contains(err.Error(), "c2VjcmV0LXNoYXJl") {
+		t.Errorf("the error shows a share: %v", err)
+	}
+}
+
+func TestSessionRepeatsWhatMayPass(t *testing.T) {
+	calls := 0
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		if calls < 3 {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{"errors":["local node not active but active cluster node not found"]}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"data":{"keys":["a"]}}`))
+	})
+	cluster := &Cluster{replicas: []*Replica{replica}, config: Config{Timeout: DefaultTimeout}}
+	session, err := cluster.Session(replica.Address(), secret.New("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, found, err := session.List(t.Context(), "x")
+	if err != nil || !found || len(names) != 1 || calls != 3 {
+		t.Errorf("got %v, %v, %v after %d calls", names, found, err, calls)
+	}
+}
+
+func TestSessionGivesUpOnRefusals(t *testing.T) {
+	calls := 0
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"errors":["permission denied"]}`))
+	})
+	cluster := &Cluster{replicas: []*Replica{replica}, config: Config{Timeout: DefaultTimeout}}
+	session, err := cluster.Session(replica.Address(), secret.New("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, err := session.Dead(t.Context())
+	if !dead || err != nil || calls != 1 {
+		t.Errorf("Dead = %v, %v after %d calls", dead, err, calls)
+	}
+	_, err = session.Write(t.Context(), "x", nil)
+	if answer := (*Answer)(nil); !errors.As(err, &answer) || !Refused(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestNoTokenIsSentBeforeLogin makes sure that a person's VAULT_TOKEN does not do
+// our work.
+func TestNoTokenIsSentBeforeLogin(t *testing.T) {
+	t.Setenv("VAULT_TOKEN", "hvs.somebodys-own")
+	t.Setenv("VAULT_NAMESPACE", "theirs")
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if token, namespace := r.Header.Get("X-Vault-Token"), r.Header.Get("X-Vault-Namespace"); token != "" || namespace != "" {
+			t.Errorf("sent the token %q and the namespace %q", token, namespace)
+		}
+		_, _ = w.Write([]byte(`{"initialized":true,"sealed":true}`))
+	})
+	if _, err := replica.SealStatus(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cluster := &Cluster{replicas: []*Replica{replica}, config: Config{Timeout: DefaultTimeout}}
+	session, err := cluster.Session(replica.Address(), secret.Value{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := session.Read(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+}

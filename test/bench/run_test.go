@@ -1,0 +1,172 @@
+package bench
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// pairs is how many fresh Vaults each side gets; medians are compared.
+const pairs = 10
+
+// The bounds that the project has set itself.
+const (
+	mostAdded = time.Second
+	mostStart = 100 * time.Millisecond
+	mostRSS   = 64 << 20
+)
+
+// build builds the binary as a release does.
+func build(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "vault-bootstrap")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/vault-bootstrap")
+	cmd.Dir = "../.." // the root module has a go.mod of its own
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// BenchmarkFirstRun compares a whole first run, to hardened, with what Vault itself
+// needs to be initialized, unsealed and active.
+func BenchmarkFirstRun(b *testing.B) {
+	binary := build(b)
+	for b.Loop() {
+		var bare, ours []time.Duration
+		var rss int64
+		for range pairs {
+			bare = append(bare, bareRun(b))
+			took, peak := ourRun(b, binary)
+			ours, rss = append(ours, took), max(rss, peak)
+		}
+		added := median(ours) - median(bare)
+		b.ReportMetric(float64(median(bare).Milliseconds()), "bare-ms")
+		b.ReportMetric(float64(median(ours).Milliseconds()), "run-ms")
+		b.ReportMetric(float64(added.Milliseconds()), "added-ms")
+		b.ReportMetric(float64(rss)/(1<<20), "rss-MiB")
+		hold(b, "added", added, mostAdded)
+		if rss > mostRSS {
+			b.Errorf("resident memory: %d bytes, at most %d", rss, int64(mostRSS))
+		}
+	}
+}
+
+func hold(b *testing.B, what string, got, most time.Duration) {
+	b.Helper()
+	if got > most {
+		b.Errorf("%s: %s, at most %s", what, got, most)
+		return
+	}
+	b.Logf("%s: %s, at most %s: holds", what, got.Round(time.Millisecond), most)
+}
+
+// fresh starts an empty Vault on file storage.
+func fresh(b *testing.B) (*testbed.VaultCluster, func()) {
+	b.Helper()
+	cluster, err := testbed.StartVault(b.Context(), testbed.VaultOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cluster, func() {
+		if err := cluster.Close(); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// bareRun sends what a person with curl would: init, three shares, and the
+// question whether it is active.
+func bareRun(b *testing.B) time.Duration {
+	b.Helper()
+	cluster, stop := fresh(b)
+	defer stop()
+	began := time.Now()
+	keys, err := cluster.Initialize(b.Context(), 5, 3)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, share := range keys.Shares[:3] {
+		if err := cluster.Nodes[0].Call(b.Context(), http.MethodPut, "sys/unseal", "", map[string]string{"key": share}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	err = testbed.Poll(b.Context(), time.Millisecond, "an active node", func(ctx context.Context) error {
+		_, err := cluster.Active(ctx)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// ourRun runs the binary, and returns how long it took and its peak resident memory.
+func ourRun(b *testing.B, binary string) (time.Duration, int64) {
+	b.Helper()
+	cluster, stop := fresh(b)
+	defer stop()
+	cmd := exec.CommandContext(b.Context(), binary, "run", "--vault-addr="+cluster.Nodes[0].Addr, "--store=file:"+b.TempDir())
+	began := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	took := time.Since(began)
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		b.Fatal("no resource usage")
+	}
+	return took, usage.Maxrss * 1024 // Linux counts in KiB
+}
+
+// BenchmarkStart measures the time from the start of the process to its first
+// request.
+func BenchmarkStart(b *testing.B) {
+	binary := build(b)
+	for b.Loop() {
+		var times []time.Duration
+		for range pairs {
+			times = append(times, startOnce(b, binary))
+		}
+		b.ReportMetric(float64(median(times).Microseconds())/1000, "start-ms")
+		hold(b, "start", median(times), mostStart)
+	}
+}
+
+func startOnce(b *testing.B, binary string) time.Duration {
+	b.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	cmd := exec.CommandContext(b.Context(), binary, "run", "--vault-addr=http://"+listener.Addr().String(), "--store=file:"+b.TempDir())
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	connection, err := listener.Accept()
+	took := time.Since(began)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_ = connection.Close()
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	return took
+}
