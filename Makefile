@@ -40,7 +40,7 @@ lint: ## vet and golangci-lint, pinned
 	@test/lint
 
 generate: ## write the golden and generated files
-	go test ./fsm ./manifests -update
+	go test ./fsm ./internal/seed -update
 
 verify: generate ## fail if a generated file is not current
 	go mod tidy -diff

@@ -134,7 +134,7 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 	o.Findings, d.findings = d.findings, nil
 	state, err := Locate(o)
 	if err != nil {
-		return nil, err
+		return d.atLeast(ctx, state, o, err)
 	}
 	d.Reporter.Located(state)
 	if err := d.catchUp(ctx, state, o); err != nil {
@@ -150,6 +150,28 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 	}
 	if tendErr != nil {
 		return nil, tendErr
+	}
+	return d.finish(state, o)
+}
+
+// atLeast does what can be done about a world of which only a part is known: its
+// sealed replicas must not wait for a seed to be mended, and a goal that lies in the
+// known part is reached.
+func (d *Driver) atLeast(ctx context.Context, state State, o Observation, unknown error) (*Outcome, error) {
+	if state == "" {
+		return nil, unknown
+	}
+	d.Reporter.Located(state)
+	if err := d.tend(ctx, state, o); err != nil {
+		return nil, errors.Join(unknown, err)
+	}
+	if state.Before(d.Goal) {
+		return nil, unknown
+	}
+	if d.Remembered.Before(state) {
+		if err := d.enter(ctx, Transition{From: d.Remembered, To: state}); err != nil {
+			return nil, err
+		}
 	}
 	return d.finish(state, o)
 }

@@ -350,3 +350,28 @@ func TestPatienceWithSilentReplicas(t *testing.T) {
 		t.Errorf("did not wait: %v", w.seen)
 	}
 }
+
+// TestTroubleInsideKeepsNoReplicaSealed gives a seed that cannot be applied to a
+// cluster with a sealed standby.
+func TestTroubleInsideKeepsNoReplicaSealed(t *testing.T) {
+	trouble := fault.Stop("x", errors.New("the seed cannot be applied"), "mend it")
+	for _, goal := range []State{Hardened, Unsealed} {
+		w := newWorld(t)
+		if _, err := w.driver().Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.acted, w.saved = nil, nil
+		w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
+		w.o.Trouble = trouble
+		d := w.driver()
+		d.Goal, d.Remembered = goal, Hardened
+		_, err := d.Run(t.Context())
+		w.wantActs("tend")
+		if goal == Hardened && !errors.Is(err, trouble) || goal == Unsealed && err != nil {
+			t.Errorf("goal %q: %v", goal, err)
+		}
+		if len(w.saved) != 0 {
+			t.Errorf("goal %q: recorded %v", goal, w.saved)
+		}
+	}
+}

@@ -16,7 +16,8 @@ const SettleTime = 30 * time.Second
 
 // Locate returns the state that the observation amounts to. It fails with a
 // transient error when the world does not say yet, and with a terminal one when a
-// person is needed.
+// person is needed. Where it returns both a state and an error, the cluster has
+// come at least so far, and the error is why no more can be said.
 func Locate(o Observation) (State, error) {
 	if err := judge(o); err != nil {
 		return "", err
@@ -78,7 +79,10 @@ func locateOurs(o Observation) (State, error) {
 		return "", ForeignCluster(o.ClusterID, active)
 	}
 	if o.Root != LiveRoot && o.Login == LoginRefused {
-		return "", LockedOut(o.LoginAnswer)
+		return Unsealed, LockedOut(o.LoginAnswer)
+	}
+	if o.Trouble != nil {
+		return Unsealed, o.Trouble
 	}
 	if o.Plan != PlanEmpty {
 		return Unsealed, nil

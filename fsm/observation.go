@@ -19,6 +19,9 @@ type Observation struct {
 	Login LoginStatus
 	// LoginAnswer is what Vault said to a login that failed.
 	LoginAnswer string
+	// Trouble is what kept the probe from looking inside an active node; nil if
+	// nothing did. The cluster is unsealed then, and no more is known of it.
+	Trouble error
 	// Plan is whether the seed is applied.
 	Plan PlanStatus
 	// Controls is whether the required controls hold.

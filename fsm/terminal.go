@@ -20,13 +20,21 @@ const (
 	NameRemoved          = "removed"
 )
 
-// KeysLost is about a Vault that an attempt of ours initialized, whose answer
-// reached nobody.
+// KeysLost is about an initialized Vault beside an attempt of ours whose answer
+// reached nobody. A Vault that is open was opened by somebody who has its keys, so
+// it is not called lost.
 func KeysLost(replicas []Replica) error {
+	for _, replica := range replicas {
+		if replica.Health.Unsealed() {
+			return fault.Stop(NameNotOurs,
+				fmt.Errorf("an attempt of ours to initialize is on record without an answer, and Vault is open (%s): somebody else has initialized it, or has its keys", describe(replicas)),
+				"Do not delete anything: this Vault may be in use. Ask who initialized it. docs/runbook.md, 'not ours', says how to take it over with its keys.")
+		}
+	}
 	return fault.Stop(NameKeysLost,
-		fmt.Errorf("this Vault was initialized by an attempt whose answer was never stored (%s)", describe(replicas)),
-		"The unseal keys and the root token of this Vault are gone: the connection or this program ended while Vault was answering. "+
-			"The Vault is sealed and nobody has ever used it, so nothing of value is in it. "+
+		fmt.Errorf("this Vault was initialized, most likely by an attempt of ours whose answer was never stored (%s)", describe(replicas)),
+		"First make sure that nobody else has initialized it and holds its keys. If nobody has, its unseal keys and its root token are gone: the connection or this program ended while Vault was answering. "+
+			"It has been sealed ever since, so nobody has used it and nothing of value is in it. "+
 			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again. The record of the lost attempt is kept.")
 }
 
@@ -51,7 +59,7 @@ func NotOurs(replicas []Replica) error {
 	return fault.Stop(NameNotOurs,
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
 		"If the keys are in another place, name it: --store, --name and --namespace say where we look. "+
-			"If somebody else initialized this Vault and holds its keys, take it over with 'vault-bootstrap adopt'.")
+			"If somebody else initialized this Vault and holds its keys, docs/runbook.md, 'not ours', says how to take it over ('adopt' will do it in one step).")
 }
 
 // ForeignShares is about a sealed Vault that the stored keys do not open.
@@ -59,7 +67,7 @@ func ForeignShares(f Finding) error {
 	return fault.Stop(NameForeignCluster,
 		fmt.Errorf("the stored key shares do not open %s: %w", f.Replica, f.Err),
 		"The keys belong to another Vault, or this one was rekeyed by somebody else. Check the addresses, --store, --name and --namespace. "+
-			"If it was rekeyed, store its present keys with 'vault-bootstrap adopt'.")
+			"If it was rekeyed, put its present shares into the keys record: docs/runbook.md, 'foreign cluster'.")
 }
 
 // ForeignCluster is about an unsealed Vault that is not the one whose keys we hold.
@@ -85,9 +93,9 @@ func LockedOut(answer string) error {
 		answer = "the login was refused"
 	}
 	return fault.Stop(NameLockedOut,
-		fmt.Errorf("no root token is stored, and Vault refuses our login: %w", errors.New(answer)),
+		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
-			"An administrator can put them back; with the stored keys a new root token can be made ('vault operator generate-root', or 'vault-bootstrap break-glass run').")
+			"An administrator can put them back; or with the stored keys a new root token is made ('vault operator generate-root') and given to the next run: docs/runbook.md, 'locked out'.")
 }
 
 // DisasterRecoverySecondary is about replicas that take their data from elsewhere.

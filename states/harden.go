@@ -90,6 +90,9 @@ func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.K
 			}
 		}
 	}
+	if err != nil && fault.KindOf(err) != fault.Transient {
+		return err
+	}
 	if err != nil {
 		return fault.Wait(fmt.Errorf("our own login does not work yet: %w", err), b.Login.Hint())
 	}

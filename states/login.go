@@ -27,6 +27,8 @@ type Login interface {
 	Settles() time.Duration
 	// Hint says what to look at when the login does not work.
 	Hint() string
+	// Flags are the flags that choose this login, for messages.
+	Flags() string
 }
 
 // ErrNoCredential means that the credential has not been made yet.
@@ -69,6 +71,9 @@ func (a AppRole) Settles() time.Duration { return 0 }
 func (a AppRole) Hint() string {
 	return fmt.Sprintf("Look at the role %q of the auth method %q.", a.RoleName, a.Mount)
 }
+
+// Flags returns the flags that choose this login.
+func (a AppRole) Flags() string { return "--login=approle --login-path=" + a.Mount }
 
 // Credential returns the stored role ID and secret ID.
 func (a AppRole) Credential(keys store.Keys) (map[string]secret.Value, error) {
@@ -122,6 +127,9 @@ func (k Kubernetes) Hint() string {
 	return fmt.Sprintf("Vault must reach the Kubernetes API at %s and be allowed to review tokens there: its service account needs the ClusterRole system:auth-delegator (the official chart's server.authDelegator). "+
 		"Our token must be of the service account %s/%s and for the audience %q.", k.Host, k.Namespace, k.ServiceAccount, k.Audience)
 }
+
+// Flags returns the flags that choose this login.
+func (k Kubernetes) Flags() string { return "--login=kubernetes --login-path=" + k.Mount }
 
 // Credential returns the role's name and the token.
 func (k Kubernetes) Credential(store.Keys) (map[string]secret.Value, error) {

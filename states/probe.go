@@ -36,7 +36,9 @@ func (b *Bootstrap) Probe(ctx context.Context) (fsm.Observation, error) {
 	if !found || keys.Set == nil || foreign {
 		return o, nil // nothing secret is shown to a server that is not ours
 	}
-	return o, b.lookInside(ctx, active.Address, keys, &o)
+	// A cluster that cannot be looked into is still one whose replicas we unseal.
+	o.Trouble = b.lookInside(ctx, active.Address, keys, &o)
+	return o, nil
 }
 
 // lookAtReplicas asks all replicas at once.

@@ -87,7 +87,7 @@ func (b *Bootstrap) checkPrivilege(ctx context.Context, session *vault.Session) 
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", b.Name, list(missing, 5)),
 		"The seed has grown, or the policy was changed. Our login cannot widen its own policy. An administrator can: "+
-			fmt.Sprintf("'vault-bootstrap seed policy' prints it for this seed, 'vault policy write %s -' takes it. Then run again.", b.Name))
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s %s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", b.Name, b.Login.Flags(), b.Name))
 }
 
 // missingPrivileges returns what the session's token lacks, as "path: capability".

@@ -11,8 +11,7 @@
 // VAULT_NAMESPACE, VAULT_SKIP_VERIFY and VAULT_TLS_SERVER_NAME. VAULT_TOKEN is
 // ignored: a person's token does not do the program's work.
 //
-// POD_NAME, POD_NAMESPACE and POD_UID, if set by the downward API, name the
-// process in the Lease. KUBECONFIG and KUBERNETES_SERVICE_HOST are honoured as in
+// POD_NAME and POD_UID, if set by the downward API, name the process in the Lease. KUBECONFIG and KUBERNETES_SERVICE_HOST are honoured as in
 // kubectl. NO_COLOR turns colours off.
 //
 // # Exit codes

@@ -162,7 +162,7 @@ func (o *runOptions) register(flags *pflag.FlagSet) {
 	o.store.register(flags)
 	o.vault.register(flags)
 	o.login.register(flags)
-	flags.StringArrayVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
+	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&o.until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
 	flags.IntVar(&o.shares, "key-shares", 5, "number of unseal keys to split the root key into")

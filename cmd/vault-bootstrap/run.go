@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"time"
 
@@ -73,7 +75,7 @@ type job struct {
 	store     store.Store
 	bootstrap *states.Bootstrap
 	holder    string
-	verified  bool
+	risks     []string
 	outcome   fsm.Outcome
 }
 
@@ -113,7 +115,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job.store, job.verified = records, !config.SkipVerify
+	job.store, job.risks = records, risks(config)
 	job.bootstrap = &states.Bootstrap{
 		Doorman: cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
 		Digest:      declared.Digest(),
@@ -125,6 +127,24 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		job.bootstrap.Replicas = append(job.bootstrap.Replicas, replica)
 	}
 	return job, job.bootstrap.Declare(objects)
+}
+
+// risks says what in the way to Vault lets others read the keys.
+func risks(config vault.Config) []string {
+	var found []string
+	if config.SkipVerify {
+		found = append(found, "Vault's certificate is not verified: whoever is in between can read the keys")
+	}
+	for _, address := range config.Addresses {
+		parsed, err := url.Parse(address)
+		if err != nil || parsed.Scheme != "http" {
+			continue
+		}
+		if ip := net.ParseIP(parsed.Hostname()); parsed.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			found = append(found, "keys and tokens cross the network unencrypted: "+address+" is not https")
+		}
+	}
+	return found
 }
 
 // reporter chooses between the live list and JSON lines.
@@ -152,8 +172,8 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	ctx, cancel := context.WithTimeout(ctx, j.options.timeout)
 	defer cancel()
 	j.bootstrap.Log = report.Log()
-	if !j.verified {
-		report.Log().Warn("Vault's certificate is not verified: whoever is in between can read the keys")
+	for _, risk := range j.risks {
+		report.Log().Warn(risk)
 	}
 	if err := j.store.Preflight(ctx); err != nil {
 		return err
@@ -195,10 +215,10 @@ func (j *job) close(ctx context.Context, session *store.Session, failure error) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	j.bootstrap.Close(ctx)
-	if fault.KindOf(failure) == fault.Busy {
-		return nil
+	var err error
+	if fault.KindOf(failure) != fault.Busy {
+		err = j.bootstrap.Finish(ctx, failure)
 	}
-	err := j.bootstrap.Finish(ctx, failure)
 	if releaseErr := session.Release(ctx); releaseErr != nil {
 		j.bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -168,16 +169,16 @@ func (r statusReport) table() string {
 	for _, each := range r.Replicas {
 		replicas.AppendRow(table.Row{each.Address, each.Health, each.Answer})
 	}
-	text := facts.Render() + "\n\n" + replicas.Render()
+	shown := facts.Render() + "\n\n" + replicas.Render()
 	if len(r.History) == 0 {
-		return text
+		return shown
 	}
 	history := newTable()
 	history.AppendHeader(table.Row{"time", "from", "event", "to", "took"})
 	for _, each := range r.History[max(0, len(r.History)-shownHistory):] {
 		history.AppendRow(table.Row{each.At.Format(time.RFC3339), each.From, each.Event, each.To, each.Took})
 	}
-	return text + "\n\n" + history.Render()
+	return shown + "\n\n" + history.Render()
 }
 
 func newTable() table.Writer {
@@ -188,6 +189,9 @@ func newTable() table.Writer {
 	style.Box.PaddingRight = "  "
 	writer.SetStyle(style)
 	writer.SuppressTrailingSpaces()
-	writer.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: wideColumn}, {Number: 3, WidthMax: wideColumn}})
+	writer.SetColumnConfigs([]table.ColumnConfig{
+		{Number: 2, WidthMax: wideColumn, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 3, WidthMax: wideColumn, WidthMaxEnforcer: text.WrapSoft},
+	})
 	return writer
 }

@@ -95,6 +95,11 @@ func explain(c Change, err error) error {
 		verb = "creating"
 	}
 	o := c.Object
+	if o.isAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
+		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
+			"This is OpenBao, which since 2.3.2 takes audit devices from its configuration only: declare the device there and leave it out of the seed, "+
+				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
+	}
 	file := auditFile(o)
 	if file == "" || status(err) == 0 || status(err) == http.StatusForbidden {
 		return fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err)

@@ -144,7 +144,7 @@ func TestFileLeaseAcrossProcesses(t *testing.T) {
 		}
 		result <- err
 	}()
-	if holder := <-told; holder != "dead" {
+	if holder := storetest.Receive(t, told, "the holder's name"); holder != "dead" {
 		t.Errorf("told that %q holds the Lease", holder)
 	}
 	select {
@@ -153,7 +153,7 @@ func TestFileLeaseAcrossProcesses(t *testing.T) {
 	default:
 	}
 	kill(t, other)
-	if err := <-result; err != nil {
+	if err := storetest.Receive(t, result, "the Lease"); err != nil {
 		t.Error(err)
 	}
 }

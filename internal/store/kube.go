@@ -65,15 +65,16 @@ func (k *Kube) describe(kind, name string) string {
 
 func (k *Kube) keysObject() object {
 	return object{
-		name:    k.describe("Secret", k.keysName()) + " (" + keysData + ")",
-		restore: "kubectl -n " + k.namespace + " apply -f BACKUP",
+		name: k.describe("Secret", k.keysName()) + " (" + keysData + ")",
+		// Not apply: it would copy the keys into an annotation.
+		restore: "kubectl -n " + k.namespace + " replace -f BACKUP",
 	}
 }
 
 func (k *Kube) stateObject() object {
 	return object{
 		name:    k.describe("Secret", k.stateName()) + " (" + stateData + ")",
-		restore: "kubectl -n " + k.namespace + " apply -f BACKUP",
+		restore: "kubectl -n " + k.namespace + " replace -f BACKUP",
 		rebuilt: fmt.Sprintf("Without a copy, save it and remove it (kubectl -n %s delete secret %s) and run again: "+
 			"the state is found anew from Vault, what is forgotten is which objects of the seed were created by us.",
 			k.namespace, k.stateName()),

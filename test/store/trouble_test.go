@@ -146,13 +146,13 @@ func TestAHolderThatIsCutOff(t *testing.T) {
 		}
 		heir <- time.Now()
 	}()
-	<-session.Context().Done()
+	storetest.Receive(t, session.Context().Done(), "the end of the session's context")
 	stopped := time.Now()
 	cause := context.Cause(session.Context())
 	if !errors.Is(cause, store.ErrLeaseLost) || !strings.Contains(cause.Error(), "the network is cut") {
 		t.Errorf("the cause is %v", cause)
 	}
-	started := <-heir
+	started := storetest.Receive(t, heir, "the heir")
 	t.Logf("cut off: stopped after %s, the heir began after %s", stopped.Sub(begin), started.Sub(begin))
 	if !stopped.Before(started) {
 		t.Errorf("the heir began %s before the holder stopped", stopped.Sub(started))
@@ -222,12 +222,12 @@ func TestAnAbsenceWhileWaiting(t *testing.T) {
 		}
 		result <- err
 	}()
-	if holder := <-told; holder != "h" {
+	if holder := storetest.Receive(t, told, "the holder's name"); holder != "h" {
 		t.Errorf("told that %q holds the Lease", holder)
 	}
 	n.cut.Store(true)
 	n.isNoticed(t)
 	check(t, held.Release(within(t)))
 	n.cut.Store(false)
-	check(t, <-result)
+	check(t, storetest.Receive(t, result, "the Lease"))
 }

@@ -69,17 +69,12 @@ func (w waiter) isTold(t *testing.T, want string) {
 // acquires waits until the waiter has the Lease.
 func (w waiter) acquires(t *testing.T) store.Held {
 	t.Helper()
-	select {
-	case r := <-w.result:
-		if r.err != nil {
-			t.Fatalf("the waiter did not get the Lease: %v", r.err)
-		}
-		t.Cleanup(func() { _ = r.held.Release(context.Background()) })
-		return r.held
-	case <-time.After(patience):
-		t.Fatal("the waiter never got the Lease")
-		return nil
+	r := Receive(t, w.result, "the Lease")
+	if r.err != nil {
+		t.Fatalf("the waiter did not get the Lease: %v", r.err)
 	}
+	t.Cleanup(func() { _ = r.held.Release(context.Background()) })
+	return r.held
 }
 
 func release(t *testing.T, held store.Held) {
@@ -117,7 +112,7 @@ func leaseWaitingInVain(t *testing.T, b Backend) {
 	w.isTold(t, "holder-a")
 	cause := errors.New("enough")
 	cancel(cause)
-	r := <-w.result
+	r := Receive(t, w.result, "the end of the wait")
 	if fault.KindOf(r.err) != fault.Busy || !strings.Contains(r.err.Error(), "holder-a") || !errors.Is(r.err, cause) {
 		t.Errorf("waiting in vain ends with %v (%s)", r.err, fault.KindOf(r.err))
 	}
@@ -159,11 +154,7 @@ func leaseDeadHolder(t *testing.T, b Backend) {
 func leaseLost(t *testing.T, b Backend) {
 	a := acquire(t, b.Open(t), "holder-a")
 	b.Rob(t)
-	select {
-	case <-a.Context().Done():
-	case <-time.After(patience):
-		t.Fatal("the holder does not notice that its Lease is gone")
-	}
+	Receive(t, a.Context().Done(), "the end of the robbed holder's context")
 	cause := context.Cause(a.Context())
 	if !errors.Is(cause, store.ErrLeaseLost) || fault.KindOf(cause) != fault.Busy || fault.RemedyOf(cause) == "" {
 		t.Errorf("the cause is %v (%s)", cause, fault.KindOf(cause))

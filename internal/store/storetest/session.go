@@ -105,7 +105,7 @@ func sessionsQueue(t *testing.T, b Backend) {
 	}
 	wait.Wait()
 	for want := int64(1); want <= holders; want++ {
-		if got := <-epochs; got != want {
+		if got := Receive(t, epochs, "an epoch"); got != want {
 			t.Errorf("the session after %d others has epoch %d", want-1, got)
 		}
 	}
@@ -130,7 +130,7 @@ func sessionEpochsUnleased(t *testing.T, b Backend) {
 	}
 	seen := map[int64]bool{}
 	for range holders {
-		switch r := <-results; {
+		switch r := Receive(t, results, "a session"); {
 		case r.err == nil && seen[r.session.Epoch()]:
 			t.Errorf("two sessions have epoch %d", r.session.Epoch())
 		case r.err == nil:
@@ -203,7 +203,7 @@ func sessionFencedAfterLoss(t *testing.T, b Backend) {
 	}
 	later := begin(t, b.Open(t), "later")
 	wantFenced(t, old, s)
-	<-old.Context().Done()
+	Receive(t, old.Context().Done(), "the end of the old session's context")
 	if keys, err := later.Keys(within(t)); err != nil || keys.HashKey.Reveal() != "h" {
 		t.Errorf("the later session finds %+v, %v", keys, err)
 	}

@@ -100,6 +100,18 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
+// Receive returns what comes from channel, and ends the test when nothing does.
+func Receive[T any](t *testing.T, channel <-chan T, what string) T {
+	t.Helper()
+	select {
+	case value := <-channel:
+		return value
+	case <-time.After(patience):
+		t.Fatalf("%s did not come within %s", what, patience)
+		panic("unreachable")
+	}
+}
+
 func sampleKeys() store.Keys {
 	return store.Keys{
 		Epoch: 7,
