@@ -2,14 +2,17 @@ package states
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -35,6 +38,8 @@ type Records interface {
 	Epoch() int64
 	Keys(ctx context.Context) (store.Keys, error)
 	UpdateKeys(ctx context.Context, change func(*store.Keys) error) error
+	// Deliver is UpdateKeys without the fence, for keys that exist nowhere else.
+	Deliver(ctx context.Context, change func(*store.Keys) error) error
 	Checkpoint(ctx context.Context) (store.Checkpoint, error)
 	UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error
 	Show(ctx context.Context, mirror store.Mirror) error
@@ -43,6 +48,9 @@ type Records interface {
 // KeySplit says how to split the key of a new Vault.
 type KeySplit struct {
 	Shares, Threshold int
+	// Custodians are the operators who each get one share that only they can open;
+	// none if we are to hold the shares. Their order is that of the shares.
+	Custodians []pgp.Public
 }
 
 // Bootstrap holds what the acts share. Its methods are called by one driver, one
@@ -59,6 +67,12 @@ type Bootstrap struct {
 	Digest string
 	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
 	Split, Recovery KeySplit
+	// Spool holds the places that keep Vault's answer to sys/init until it is stored.
+	Spool []spool.Place
+	// WaitForUnseal is whether to wait for custodians to unseal, instead of ending.
+	WaitForUnseal bool
+	// Pod is the name of our Pod; empty outside Kubernetes.
+	Pod string
 	// Login is how later runs log in.
 	Login Login
 	// Name is the name of our records, of our policy and of our role.
@@ -75,9 +89,10 @@ type Bootstrap struct {
 	declared []seed.Object // the part of it that our own login may change
 	needs    []seed.Grant
 
-	emptySince time.Time // since when all replicas have answered 'uninitialized'
-	refused    refusals  // how long the login has been refused
-	clusterID  string    // of the active node
+	usable     []spool.Place // those of Spool that can take the answer
+	emptySince time.Time     // since when all replicas have answered 'uninitialized'
+	refused    refusals      // how long the login has been refused
+	clusterID  string        // of the active node
 
 	own   *vault.Session // our login, at ownAt
 	ownAt string
@@ -108,6 +123,12 @@ func (b *Bootstrap) observe(what string) fsm.Act {
 		return nil
 	}
 }
+
+// newID returns a random, unique name of 26 letters and digits.
+func newID() string { return rand.Text() }
+
+// newSecret returns a secret of 128 random bits.
+func newSecret() secret.Value { return secret.New(rand.Text()) }
 
 // eachReplica calls f for all replicas at once and returns when all have returned.
 func eachReplica(replicas []Replica, f func(i int, replica Replica)) {

@@ -2,7 +2,6 @@ package states
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -59,6 +58,11 @@ func (b *Bootstrap) harden(ctx context.Context, o fsm.Observation) error {
 	point.Reach("harden.revoked")
 	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		keys.Root = nil
+		// The stored shares have unsealed Vault: the answer as it came, and the key
+		// that opens it, have done their service.
+		if keys.Attempt != nil {
+			keys.Attempt.PrivateKey, keys.Attempt.Answer = secret.Value{}, nil
+		}
 		return nil
 	})
 }
@@ -121,7 +125,7 @@ func (b *Bootstrap) makeCredential(ctx context.Context) (bool, error) {
 		return false, errors.Join(err, errIf(!found, "the role has no ID"))
 	}
 	roleID, _ := data["role_id"].(string)
-	credential := store.AppRole{RoleID: roleID, SecretID: secret.New(rand.Text())}
+	credential := store.AppRole{RoleID: roleID, SecretID: newSecret()}
 	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		keys.AppRole = &credential
 		return nil

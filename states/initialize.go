@@ -2,73 +2,94 @@ package states
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/sethvargo/go-retry"
-
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// storeGrace is how long the keys are tried to be stored. It stays below the 300 s
-// that our manifests give a pod to end.
-const storeGrace = 4 * time.Minute
-
 // initialize makes the first replica initialize the cluster and stores what it
-// answers. The order matters: the store is proven first and the intent recorded,
-// since after sys/init nothing may fail that could have failed before.
+// answers. The order is what keeps keys from being lost: every place that the answer
+// will go to is proven first, and the key that opens it is stored, since after
+// sys/init nothing may fail that could have failed before.
 func (b *Bootstrap) initialize(ctx context.Context, o fsm.Observation) error {
 	target := b.at(o.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the seal of %s: %w", target.Address(), err)
 	}
-	request := b.split(status.Recovery)
+	split := b.split(status.Recovery)
 	if err := b.Preflight(ctx); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
-	attempt, err := b.intend(ctx, target.Address())
+	pair, err := pgp.Generate("vault-bootstrap", b.Now())
+	if err != nil {
+		return err
+	}
+	if err := b.checkSpool(pair, split); err != nil {
+		return err
+	}
+	attempt, err := b.intend(ctx, target.Address(), pair)
 	if err != nil {
 		return fmt.Errorf("recording the intent to initialize: %w", err)
 	}
-	b.Log.Info("initializing", "replica", target.Address(), "attempt_id", attempt, "seal", status.Type,
-		"shares", request.Shares, "threshold", request.Threshold)
-
-	// From here to the stored keys nothing of ours may cut in: a termination
-	// signal, a deadline or a lost Lease would throw the only copy away.
-	critical := context.WithoutCancel(ctx)
+	b.Log.Info("initializing", "replica", target.Address(), "attempt_id", attempt.ID, "seal", status.Type,
+		"shares", split.Shares, "threshold", split.Threshold, "custody", len(split.Custodians) > 0)
 	point.Reach("initialize.intended")
-	answer, err := target.Initialize(critical, request)
+
+	// From here to the stored keys nothing of ours may cut in: a termination signal,
+	// a deadline or a lost Lease would throw the only copy away.
+	answer, err := target.Initialize(context.WithoutCancel(ctx), split.request(status.Recovery, pair.Public))
 	if err != nil {
 		return initAnswer(target.Address(), err)
 	}
-	point.Reach("initialize.answered")
-	if err := b.keep(critical, attempt, request, answer); err != nil {
-		return err
+	entry := spool.Entry{
+		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
+		Recovery: status.Recovery, Threshold: split.Threshold, Custody: len(split.Custodians) > 0,
 	}
-	point.Reach("initialize.stored")
-	return nil
+	b.spool(entry)
+	point.Reach("initialize.spooled")
+	return b.deliver(ctx, entry)
 }
 
-func (b *Bootstrap) split(recovery bool) vault.InitRequest {
-	split := b.Split
+// split returns how to split the key of a Vault with or without auto-unseal.
+func (b *Bootstrap) split(recovery bool) KeySplit {
 	if recovery {
-		split = b.Recovery
+		return b.Recovery
 	}
-	return vault.InitRequest{Shares: split.Shares, Threshold: split.Threshold, Recovery: recovery}
+	return b.Split
 }
 
-// intend records that an attempt begins. An earlier one is kept beside it.
-func (b *Bootstrap) intend(ctx context.Context, target string) (string, error) {
-	id := rand.Text()
+// request returns what to ask Vault for. Without custodians every share is
+// encrypted to the attempt's own key.
+func (s KeySplit) request(recovery bool, ours string) vault.InitRequest {
+	request := vault.InitRequest{Shares: s.Shares, Threshold: s.Threshold, Recovery: recovery, RootKey: ours}
+	for i := range s.Shares {
+		key := ours
+		if len(s.Custodians) > 0 {
+			key = s.Custodians[i].Key
+		}
+		request.ShareKeys = append(request.ShareKeys, key)
+	}
+	return request
+}
+
+// intend records that an attempt begins, with the private key that will open
+// Vault's answer. An earlier attempt is kept beside it.
+func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair) (store.Attempt, error) {
+	attempt := store.Attempt{
+		ID: newID(), Holder: b.Holder, Epoch: b.Records.Epoch(), Started: b.Now().UTC(),
+		Status: store.AttemptOpen, Target: target, Pod: b.Pod,
+		PublicKey: pair.Public, PrivateKey: pair.Private,
+	}
 	err := b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil {
 			return fault.Stop(fsm.NameKeysWithoutVault, errors.New("keys were stored while we looked"), "Run again.")
@@ -77,15 +98,12 @@ func (b *Bootstrap) intend(ctx context.Context, target string) (string, error) {
 			keys.Past = append(keys.Past, *keys.Attempt)
 		}
 		if keys.HashKey.Empty() {
-			keys.HashKey = secret.New(rand.Text())
+			keys.HashKey = newSecret()
 		}
-		keys.Attempt = &store.Attempt{
-			ID: id, Holder: b.Holder, Epoch: b.Records.Epoch(),
-			Started: b.Now().UTC(), Status: store.AttemptOpen, Target: target,
-		}
+		keys.Attempt = &attempt
 		return nil
 	})
-	return id, err
+	return attempt, err
 }
 
 // initAnswer sorts the ways in which sys/init fails.
@@ -101,52 +119,7 @@ func initAnswer(address string, err error) error {
 	}
 }
 
-// keep stores the keys in one write and reads them back.
-func (b *Bootstrap) keep(ctx context.Context, attempt string, request vault.InitRequest, answer vault.InitAnswer) error {
-	ctx, cancel := context.WithTimeout(ctx, storeGrace)
-	defer cancel()
-	set := store.KeySet{Kind: store.UnsealKeys, Shares: answer.Shares, Threshold: request.Threshold, Created: b.Now().UTC()}
-	if request.Recovery {
-		set.Kind = store.RecoveryKeys
-	}
-	write := func(keys *store.Keys) error {
-		if keys.Attempt == nil || keys.Attempt.ID != attempt {
-			return errors.New("another attempt took our place")
-		}
-		keys.Attempt.Status = store.AttemptStored
-		keys.Set, keys.Root = &set, &store.Root{Token: answer.Root}
-		return nil
-	}
-	backoff := retry.WithCappedDuration(5*time.Second, retry.NewExponential(100*time.Millisecond))
-	var last error
-	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
-		// Every failure is tried again, also a forbidden one: somebody may mend it
-		// while we still hold the keys.
-		last = b.Records.UpdateKeys(ctx, write)
-		if last != nil {
-			b.Log.Error("the keys are not stored yet, trying again", "error", last.Error(), "remedy", fault.RemedyOf(last))
-		}
-		return retry.RetryableError(last)
-	})
-	if err != nil {
-		return fault.Stop(fsm.NameKeysLost, fmt.Errorf("the keys could not be stored within %s: %w", storeGrace, last),
-			"The unseal keys and the root token of this Vault are gone. Mend the store, delete the data of every replica and run again.")
-	}
-	return b.readBack(ctx, set.Shares)
-}
-
-func (b *Bootstrap) readBack(ctx context.Context, shares []secret.Value) error {
-	keys, err := b.Records.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("reading the stored keys back: %w", err)
-	}
-	if keys.Set == nil || len(keys.Set.Shares) != len(shares) {
-		return errors.New("reading the stored keys back: they are not there")
-	}
-	for i, share := range keys.Set.Shares {
-		if !share.Equal(shares[i]) {
-			return errors.New("reading the stored keys back: they differ")
-		}
-	}
-	return nil
-}
+// graceAfterEnd is how long the keys are tried to be stored after the run was told
+// to end. With the time that Vault takes to answer it stays below the 300 s that our
+// manifests give a pod.
+const graceAfterEnd = 2 * time.Minute

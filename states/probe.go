@@ -13,8 +13,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// Probe looks at the world and changes nothing in it, the login for later runs
-// aside.
+// Probe looks at the world and changes nothing in it. What it may do is log in, and
+// finish our own record from a spooled answer.
 func (b *Bootstrap) Probe(ctx context.Context) (fsm.Observation, error) {
 	replicas, err := b.lookAtReplicas(ctx)
 	if err != nil {
@@ -23,6 +23,9 @@ func (b *Bootstrap) Probe(ctx context.Context) (fsm.Observation, error) {
 	keys, err := b.Records.Keys(ctx)
 	if err != nil {
 		return fsm.Observation{}, fmt.Errorf("reading the keys: %w", err)
+	}
+	if keys, err = b.recover(ctx, keys); err != nil {
+		return fsm.Observation{}, err
 	}
 	o := fsm.Observation{Replicas: replicas, Keys: keyStatus(keys)}
 	if keys.Set != nil {

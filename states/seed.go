@@ -2,7 +2,6 @@ package states
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -155,7 +153,7 @@ func (b *Bootstrap) remember(ctx context.Context, o fsm.Observation) error {
 			keys.Set.ClusterID = active.ClusterID
 		}
 		if keys.HashKey.Empty() {
-			keys.HashKey = secret.New(rand.Text())
+			keys.HashKey = newSecret()
 		}
 		return nil
 	})

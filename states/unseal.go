@@ -50,6 +50,8 @@ func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.Ke
 	case status.Recovery:
 		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
 			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
+	case len(set.Custody) > 0:
+		return b.waitForCustodians(replica.Address(), status.Threshold, set)
 	case set.Kind == store.RecoveryKeys:
 		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
 	case status.Threshold > len(set.Shares):

@@ -143,9 +143,11 @@ func clientTimeout(env lookup) (time.Duration, error) {
 
 // runOptions are the flags of 'run'.
 type runOptions struct {
-	store storeOptions
-	vault vaultOptions
-	login loginOptions
+	store   storeOptions
+	vault   vaultOptions
+	login   loginOptions
+	spool   spoolOptions
+	custody custodyOptions
 
 	seed                                []string
 	until                               string
@@ -162,6 +164,8 @@ func (o *runOptions) register(flags *pflag.FlagSet) {
 	o.store.register(flags)
 	o.vault.register(flags)
 	o.login.register(flags)
+	o.spool.register(flags)
+	o.custody.register(flags)
 	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&o.until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")

@@ -76,6 +76,7 @@ type job struct {
 	bootstrap *states.Bootstrap
 	holder    string
 	risks     []string
+	guard     func(allows func() error)
 	outcome   fsm.Outcome
 }
 
@@ -115,12 +116,22 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job.store, job.risks = records, risks(config)
+	job.store, job.risks, job.guard = records, risks(config), cluster.Guard
+	unsealers, err := custodians("pgp-keys", options.custody.keys, options.shares, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	recoverers, err := custodians("recovery-pgp-keys", options.custody.recoveryKeys, options.recoveryShares, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	pod, _ := p.env("POD_NAME")
 	job.bootstrap = &states.Bootstrap{
+		Spool: options.spool.places(p.env, records, &options.store), Pod: pod, WaitForUnseal: options.custody.wait,
 		Doorman: cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
 		Digest:      declared.Digest(),
-		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
-		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
+		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold, Custodians: unsealers},
+		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold, Custodians: recoverers},
 		Parallelism: options.parallelism, Now: time.Now,
 	}
 	for _, replica := range cluster.Replicas() {
@@ -178,7 +189,9 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	if err := j.store.Preflight(ctx); err != nil {
 		return err
 	}
-	session, err := store.Begin(ctx, j.store, store.LeaseOptions{
+	leased, hold, release := waitThenHold(ctx)
+	defer release()
+	session, err := store.Begin(leased, j.store, store.LeaseOptions{
 		Holder: j.holder, Duration: j.options.leaseDuration, RenewDeadline: j.options.leaseRenew, RetryPeriod: j.options.leaseTry,
 		Waiting: func(holder string) {
 			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
@@ -187,9 +200,24 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	if err != nil {
 		return err
 	}
+	hold()
+	j.guard(session.Alive)
 	j.bootstrap.Records = session
-	err = j.drive(session.Context(), report, session)
+	working, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
+	err = j.drive(working, report, session)
 	return errors.Join(err, j.close(ctx, session, err))
+}
+
+// waitThenHold returns a context for a Lease. While we wait for the Lease it ends
+// with ctx; after hold it does not: keys that Vault has just given out are stored
+// also after the run was told to end, and nobody else may act meanwhile. release
+// ends it.
+func waitThenHold(ctx context.Context) (leased context.Context, hold, release func()) {
+	leased, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	return leased, func() { stop() }, func() { stop(); cancel(nil) }
 }
 
 func (j *job) drive(ctx context.Context, report reporter, session *store.Session) error {

@@ -175,7 +175,7 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 func TestUnknownNestedFieldIsRefused(t *testing.T) {
 	for _, data := range []string{
 		`{"version":1,"set":{"kind":"unseal","wrapped":["x"]}}`,
-		`{"version":1,"past":[{"id":"a","private_key":"x"}]}`,
+		`{"version":1,"past":[{"id":"a","new_field":"x"}]}`,
 		`{"version":1,"old":{"2026":{"more":1}}}`,
 	} {
 		if _, err := decodeKeys([]byte(data), testObject); fault.NameOf(err) != RecordLater {

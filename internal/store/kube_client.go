@@ -88,7 +88,7 @@ func groupClient(config *rest.Config, transport *http.Client, path string, versi
 // kubeScheme knows our types, and metav1.Status, which carries the API's errors.
 func kubeScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.Pod{})
 	scheme.AddKnownTypes(coordinationv1.SchemeGroupVersion, &coordinationv1.Lease{})
 	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)

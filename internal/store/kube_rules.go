@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
-// Rule is a rule of the Role that the store in Kubernetes needs. It always names
-// one object: the service account may touch no other.
+// Rule is a rule of the Role that the store in Kubernetes needs. It names one
+// object: the service account may touch no other.
 type Rule struct {
-	Group, Resource, Name string
-	Verbs                 []string
+	Group, Resource string
+	// Name is empty where no name can be known ahead.
+	Name  string
+	Verbs []string
 }
 
 // Rules returns the rules for the store called name. They are all it needs;
@@ -25,13 +27,19 @@ func Rules(name string) []Rule {
 		{Resource: "secrets", Name: name + "-keys", Verbs: verbs},
 		{Resource: "secrets", Name: name + "-state", Verbs: verbs},
 		{Group: "coordination.k8s.io", Resource: "leases", Name: name, Verbs: verbs},
+		// The Pod of an earlier run may hold Vault's answer in its termination message.
+		{Resource: "pods", Verbs: []string{"get"}},
 	}
 }
 
 // YAML returns the rule as it stands in a Role.
 func (r Rule) YAML() string {
-	return fmt.Sprintf("- apiGroups: [%q]\n  resources: [%q]\n  resourceNames: [%q]\n  verbs: [%s]\n",
-		r.Group, r.Resource, r.Name, `"`+strings.Join(r.Verbs, `", "`)+`"`)
+	name := ""
+	if r.Name != "" {
+		name = fmt.Sprintf("  resourceNames: [%q]\n", r.Name)
+	}
+	return fmt.Sprintf("- apiGroups: [%q]\n  resources: [%q]\n%s  verbs: [%s]\n",
+		r.Group, r.Resource, name, `"`+strings.Join(r.Verbs, `", "`)+`"`)
 }
 
 // grantRemedy says which rules allow what is missing, and nothing more.

@@ -21,7 +21,11 @@ type roleRule struct {
 }
 
 func (r Rule) inRole() roleRule {
-	return roleRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, ResourceNames: []string{r.Name}, Verbs: r.Verbs}
+	rule := roleRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, Verbs: r.Verbs}
+	if r.Name != "" {
+		rule.ResourceNames = []string{r.Name}
+	}
+	return rule
 }
 
 func TestManifestHasTheRulesThatAreNeededAndNoOther(t *testing.T) {

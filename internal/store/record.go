@@ -47,6 +47,25 @@ type Attempt struct {
 	Status AttemptStatus
 	// Target is the address of the replica that was asked to initialize.
 	Target string
+	// Pod is the name of the Pod that made the attempt, whose termination message may
+	// hold the answer; empty outside Kubernetes.
+	Pod string
+	// PublicKey and PrivateKey are the attempt's PGP key pair, base64: what Vault
+	// answers is encrypted to it. They are written before Vault is asked, and the
+	// private key is dropped when the stored shares have unsealed Vault and root is
+	// revoked.
+	PublicKey  string
+	PrivateKey secret.Value
+	// Answer is Vault's answer as it came, encrypted; nil until it is stored, and
+	// dropped together with the private key.
+	Answer *Answer
+}
+
+// Answer is Vault's answer to sys/init, encrypted.
+type Answer struct {
+	// Shares and Root are base64 PGP messages.
+	Shares []string
+	Root   string
 }
 
 // AttemptStatus says how far an attempt at sys/init got.
@@ -64,14 +83,25 @@ const (
 type KeySet struct {
 	// Kind says what the shares do.
 	Kind KeyKind
-	// Shares are the key shares as Vault gave them, base64.
+	// Shares are the key shares, base64; none where operators keep them.
 	Shares []secret.Value
+	// Custody holds the shares encrypted to operators' own PGP keys, which nobody
+	// else can open; empty where we hold the shares ourselves.
+	Custody []CustodyShare
 	// Threshold is how many of the shares are needed.
 	Threshold int
 	// ClusterID is the Vault cluster's ID, empty until the first unsealing shows it.
 	ClusterID string
 	// Created is when the set was stored, in UTC.
 	Created time.Time
+}
+
+// CustodyShare is a key share that only one operator can open.
+type CustodyShare struct {
+	// Owner and Fingerprint are of the operator's PGP key.
+	Owner, Fingerprint string
+	// Message is the share, a base64 PGP message.
+	Message string
 }
 
 // KeyKind says what key shares do.

@@ -124,6 +124,28 @@ func (s *Session) UpdateKeys(ctx context.Context, change func(*Keys) error) erro
 	return nil
 }
 
+// Deliver is UpdateKeys without the question of epochs. It is for one thing only:
+// keys that Vault has just given out exist nowhere else, and must be stored also by
+// a holder that is late. change must only add what belongs to the holder's own
+// attempt, and refuse a record in which that attempt is no longer open.
+func (s *Session) Deliver(ctx context.Context, change func(*Keys) error) error {
+	err := again(ctx, updateTries, func() error {
+		keys, revision, err := s.store.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		if err := change(&keys); err != nil {
+			return err
+		}
+		_, err = s.store.SaveKeys(ctx, keys, revision)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delivering the keys: %w", err)
+	}
+	return nil
+}
+
 // UpdateCheckpoint does for the checkpoint what UpdateKeys does for the keys.
 func (s *Session) UpdateCheckpoint(ctx context.Context, change func(*Checkpoint) error) error {
 	s.checkpoint.Lock()

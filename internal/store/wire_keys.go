@@ -30,6 +30,22 @@ type wireAttempt struct {
 	Started time.Time `json:"started"`
 	Status  string    `json:"status"`
 	Target  string    `json:"target"`
+	Pod     string    `json:"pod,omitempty"`
+	Public  string    `json:"public_key,omitempty"`
+	Private string    `json:"private_key,omitempty"`
+
+	Answer *wireAnswer `json:"answer,omitempty"`
+}
+
+type wireAnswer struct {
+	Shares []string `json:"shares"`
+	Root   string   `json:"root"`
+}
+
+type wireCustody struct {
+	Owner       string `json:"owner"`
+	Fingerprint string `json:"fingerprint"`
+	Message     string `json:"message"`
 }
 
 type wireKeySet struct {
@@ -38,6 +54,8 @@ type wireKeySet struct {
 	Threshold int       `json:"threshold"`
 	ClusterID string    `json:"cluster_id"`
 	Created   time.Time `json:"created"`
+
+	Custody []wireCustody `json:"custody,omitempty"`
 }
 
 type wireRoot struct {
@@ -57,8 +75,8 @@ func encodeKeys(keys Keys) ([]byte, error) {
 	wire := wireKeys{
 		Version: RecordVersion,
 		Epoch:   keys.Epoch,
-		Attempt: maybe(keys.Attempt, toWireAttempt),
-		Past:    each(keys.Past, toWireAttempt),
+		Attempt: maybe(keys.Attempt, e.attempt),
+		Past:    each(keys.Past, e.attempt),
 		Set:     maybe(keys.Set, e.keySet),
 		Root: maybe(keys.Root, func(r Root) wireRoot {
 			return wireRoot{Token: e.text(r.Token), Accessor: r.Accessor}
@@ -126,6 +144,7 @@ func (e *revealer) keySet(s KeySet) wireKeySet {
 		Threshold: s.Threshold,
 		ClusterID: s.ClusterID,
 		Created:   utc(s.Created),
+		Custody:   each(s.Custody, func(c CustodyShare) wireCustody { return wireCustody(c) }),
 	}
 }
 
@@ -136,17 +155,22 @@ func fromWireKeySet(s wireKeySet) KeySet {
 		Threshold: s.Threshold,
 		ClusterID: s.ClusterID,
 		Created:   utc(s.Created),
+		Custody:   each(s.Custody, func(c wireCustody) CustodyShare { return CustodyShare(c) }),
 	}
 }
 
-func toWireAttempt(a Attempt) wireAttempt {
+func (e *revealer) attempt(a Attempt) wireAttempt {
 	return wireAttempt{
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: string(a.Status), Target: a.Target,
+		Pod: a.Pod, Public: a.PublicKey, Private: e.text(a.PrivateKey),
+		Answer: maybe(a.Answer, func(a Answer) wireAnswer { return wireAnswer(a) }),
 	}
 }
 
 func fromWireAttempt(a wireAttempt) Attempt {
 	return Attempt{
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: AttemptStatus(a.Status), Target: a.Target,
+		Pod: a.Pod, PublicKey: a.Public, PrivateKey: secret.New(a.Private),
+		Answer: maybe(a.Answer, func(a wireAnswer) Answer { return Answer(a) }),
 	}
 }

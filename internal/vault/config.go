@@ -47,7 +47,23 @@ type Config struct {
 type Cluster struct {
 	replicas []*Replica
 	config   Config
+	guard    guard
 }
+
+// guard is asked before each request whether it may still be sent. A process that
+// was suspended past the life of its Lease wakes up in the middle of its work, and
+// must not begin another request.
+type guard struct{ allows func() error }
+
+func (g *guard) check() error {
+	if g == nil || g.allows == nil {
+		return nil
+	}
+	return g.allows()
+}
+
+// Guard has every request from now on ask allows first, and fail with its error.
+func (c *Cluster) Guard(allows func() error) { c.guard.allows = allows }
 
 // New checks the configuration and returns the cluster. It sends nothing.
 func New(config Config) (*Cluster, error) {
@@ -68,7 +84,7 @@ func New(config Config) (*Cluster, error) {
 		if err != nil {
 			return nil, err
 		}
-		cluster.replicas = append(cluster.replicas, &Replica{address: address, client: client})
+		cluster.replicas = append(cluster.replicas, &Replica{address: address, client: client, guard: &cluster.guard})
 	}
 	return cluster, nil
 }

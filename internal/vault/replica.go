@@ -18,6 +18,7 @@ import (
 type Replica struct {
 	address string
 	client  *api.Client
+	guard   *guard
 }
 
 // Address returns the server's URL.
@@ -116,13 +117,17 @@ type InitRequest struct {
 	// Recovery is set.
 	Shares, Threshold int
 	Recovery          bool
+	// ShareKeys are PGP public keys in base64, one for each share; RootKey is the
+	// one for the root token. What Vault answers is ciphertext from birth.
+	ShareKeys []string
+	RootKey   string
 }
 
 // InitAnswer is what Vault gives once and never again.
 type InitAnswer struct {
-	// Shares are base64.
-	Shares []secret.Value
-	Root   secret.Value
+	// Shares and Root are base64 PGP messages. A share is inside in hex.
+	Shares []string
+	Root   string
 }
 
 // Initialize sends sys/init once, without any retry: after an error nobody can
@@ -130,9 +135,15 @@ type InitAnswer struct {
 func (r *Replica) Initialize(ctx context.Context, request InitRequest) (InitAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, InitTimeout)
 	defer cancel()
-	body := map[string]any{"secret_shares": request.Shares, "secret_threshold": request.Threshold}
+	body := map[string]any{
+		"secret_shares": request.Shares, "secret_threshold": request.Threshold,
+		"pgp_keys": request.ShareKeys, "root_token_pgp_key": request.RootKey,
+	}
 	if request.Recovery {
-		body = map[string]any{"recovery_shares": request.Shares, "recovery_threshold": request.Threshold}
+		body = map[string]any{
+			"recovery_shares": request.Shares, "recovery_threshold": request.Threshold,
+			"recovery_pgp_keys": request.ShareKeys, "root_token_pgp_key": request.RootKey,
+		}
 	}
 	var answer struct {
 		Keys     []string `json:"keys_base64"`
@@ -146,7 +157,10 @@ func (r *Replica) Initialize(ctx context.Context, request InitRequest) (InitAnsw
 	if request.Recovery {
 		shares = answer.Recovery
 	}
-	return InitAnswer{Shares: secret.Values(shares), Root: secret.New(answer.Root)}, nil
+	if len(shares) != request.Shares || answer.Root == "" {
+		return InitAnswer{}, fmt.Errorf("the answer to sys/init holds %d shares instead of %d, or no root token", len(shares), request.Shares)
+	}
+	return InitAnswer{Shares: shares, Root: answer.Root}, nil
 }
 
 // call sends one request without a token and decodes the answer into out.
@@ -180,6 +194,9 @@ func refusal(method, path string, code int, body []byte) error {
 
 // raw sends one request and returns the answer whatever its status.
 func (r *Replica) raw(ctx context.Context, method, path string, in any) (int, []byte, error) {
+	if err := r.guard.check(); err != nil {
+		return 0, nil, err
+	}
 	request := r.client.NewRequest(method, "/v1/"+path)
 	request.Headers.Del(api.NamespaceHeaderName) // these paths exist in the root namespace only
 	if in != nil {

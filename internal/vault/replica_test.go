@@ -161,3 +161,31 @@ func TestNoTokenIsSentBeforeLogin(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGuardStopsEveryRequest shows that nothing is sent once the guard says no.
+func TestGuardStopsEveryRequest(t *testing.T) {
+	calls := 0
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) { calls++ })
+	cluster := &Cluster{config: Config{Timeout: DefaultTimeout}}
+	replica.guard = &cluster.guard
+	cluster.replicas = []*Replica{replica}
+	session, err := cluster.Session(replica.Address(), secret.New("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := errors.New("the lease was lost")
+	cluster.Guard(func() error { return lost })
+	_, healthErr := replica.Health(t.Context())
+	_, initErr := replica.Initialize(t.Context(), InitRequest{Shares: 1, Threshold: 1})
+	_, unsealErr := replica.Unseal(t.Context(), secret.New("s"))
+	_, _, readErr := session.Read(t.Context(), "x")
+	_, loginErr := cluster.Login(t.Context(), replica.Address(), "approle/login", nil)
+	for i, err := range []error{healthErr, initErr, unsealErr, readErr, loginErr, session.RevokeSelf(t.Context())} {
+		if !errors.Is(err, lost) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	if calls != 0 {
+		t.Errorf("%d requests were sent", calls)
+	}
+}

@@ -18,6 +18,7 @@ import (
 type Session struct {
 	client  *api.Client
 	timeout time.Duration
+	guard   *guard
 }
 
 // Session returns a session with token at the replica at address.
@@ -31,7 +32,7 @@ func (c *Cluster) Session(address string, token secret.Value) (*Session, error) 
 		return nil, fmt.Errorf("preparing a session at %s: %w", address, err)
 	}
 	client.SetToken(token.Reveal())
-	return &Session{client: client, timeout: c.config.Timeout}, nil
+	return &Session{client: client, timeout: c.config.Timeout, guard: &c.guard}, nil
 }
 
 // Read returns the data at path, and false where there is none.
@@ -92,6 +93,9 @@ func (s *Session) repeat(ctx context.Context, call func(context.Context) (*api.S
 	backoff = retry.WithMaxRetries(mostTries, backoff)
 	var last error
 	answer, err := retry.DoValue(ctx, backoff, func(ctx context.Context) (*api.Secret, error) {
+		if err := s.guard.check(); err != nil {
+			return nil, err
+		}
 		ctx, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 		answer, err := call(ctx)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,9 @@ func TestKeysWithoutVault(t *testing.T) {
 
 func sharesOf(t *testing.T, record string) string {
 	t.Helper()
-	return strings.Join(secretsIn([]byte(record)), " ")
+	secrets := secretsIn([]byte(record))
+	slices.Sort(secrets)
+	return strings.Join(secrets, " ")
 }
 
 // TestForeignShares gives one Vault the keys of another.

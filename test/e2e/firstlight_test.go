@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func TestFirstLight(t *testing.T) {
 			t.Error("the store holds a root token")
 		}
 		err := cluster.Nodes[0].Call(t.Context(), http.MethodGet, "auth/token/lookup-self", root, nil, nil)
-		if failed, ok := err.(*testbed.VaultError); !ok || failed.Status != http.StatusForbidden {
+		if failed, ok := errors.AsType[*testbed.VaultError](err); !ok || failed.Status != http.StatusForbidden {
 			t.Errorf("the old root token gets %v, want 403", err)
 		}
 	})

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -158,7 +159,7 @@ func TestKubernetes(t *testing.T) {
 			"another audience": tokenOf(t, namespace, "vault-bootstrap"),
 		} {
 			err := cluster.Nodes[0].Call(t.Context(), http.MethodPost, "auth/kubernetes/login", "", map[string]any{"role": "vault-bootstrap", "jwt": token}, nil)
-			if failed, ok := err.(*testbed.VaultError); !ok || failed.Status/100 != 4 {
+			if failed, ok := errors.AsType[*testbed.VaultError](err); !ok || failed.Status/100 != 4 {
 				t.Errorf("%s: login gives %v", name, err)
 			}
 		}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -123,7 +124,7 @@ func health(t *testing.T, node *testbed.VaultNode) int {
 	if err == nil {
 		return http.StatusOK
 	}
-	failed, ok := err.(*testbed.VaultError)
+	failed, ok := errors.AsType[*testbed.VaultError](err)
 	if !ok {
 		t.Fatalf("%s: %v", node.Addr, err)
 	}

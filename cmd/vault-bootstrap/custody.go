@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+)
+
+// custodyOptions name the operators who are to hold the key shares.
+type custodyOptions struct {
+	keys, recoveryKeys []string
+	wait               bool
+}
+
+func (o *custodyOptions) register(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&o.keys, "pgp-keys", nil, "PGP public keys of the operators who hold the unseal keys, a file for each share: only they can open it")
+	flags.StringSliceVar(&o.recoveryKeys, "recovery-pgp-keys", nil, "the same for recovery keys, with auto-unseal")
+	flags.BoolVar(&o.wait, "wait-for-unseal", false, "with --pgp-keys: wait until people have unsealed, instead of stopping with instructions")
+}
+
+// custodians reads the keys in files, one for each of shares; none are given if
+// files is empty.
+func custodians(flag string, files []string, shares int, now time.Time) ([]pgp.Public, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	if len(files) != shares {
+		return nil, fault.Misuse(fmt.Errorf("--%s names %d keys for %d shares", flag, len(files), shares), "Give one key for each share, in order; a person may get several.")
+	}
+	owners := make([]pgp.Public, len(files))
+	for i, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fault.Misuse(fmt.Errorf("reading a key of --%s: %w", flag, err), "")
+		}
+		if owners[i], err = pgp.ReadPublic(content, now); err != nil {
+			return nil, fault.Misuse(fmt.Errorf("the key in %s (--%s): %w", file, flag, err), "Give an armored or binary OpenPGP public key, as 'gpg --export' writes it.")
+		}
+	}
+	return owners, nil
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// spoolOptions say where Vault's answer to sys/init is kept until it is stored.
+type spoolOptions struct {
+	dir, termination string
+}
+
+func (o *spoolOptions) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.dir, "spool-dir", "", "directory that keeps Vault's answer, encrypted, until it is stored; it should survive a restart of the container (default: below the file store, or in the user's state directory)")
+	flags.StringVar(&o.termination, "termination-log", "/dev/termination-log", "the container's termination message, which keeps it as well where the file exists")
+}
+
+// places returns where the answer goes.
+func (o *spoolOptions) places(env lookup, records store.Store, options *storeOptions) []spool.Place {
+	dir := o.dir
+	if dir == "" {
+		kind, base, err := options.resolve(env)
+		if err == nil && kind == kubernetesStore {
+			base, err = stateDirectory(env)
+		}
+		if err == nil {
+			dir = filepath.Join(base, "spool")
+		}
+	}
+	var places []spool.Place
+	if dir != "" {
+		places = append(places, spool.Dir(dir))
+	}
+	termination := spool.Termination{Path: o.termination}
+	if kube, ok := records.(*store.Kube); ok {
+		termination.Earlier = func(ctx context.Context, _ string) ([][]byte, error) {
+			keys, _, err := kube.Keys(ctx)
+			if err != nil || keys.Attempt == nil || keys.Attempt.Pod == "" {
+				return nil, err
+			}
+			return kube.TerminationMessages(ctx, keys.Attempt.Pod)
+		}
+	}
+	if _, err := os.Stat(o.termination); err == nil || termination.Earlier != nil {
+		places = append(places, termination)
+	}
+	return places
+}

@@ -1,0 +1,172 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Place is somewhere an entry can be kept.
+type Place interface {
+	// Name says where it is, for people.
+	Name() string
+	// Check fails if an entry of size bytes could not be written. It leaves nothing.
+	Check(size int) error
+	// Write keeps the encoded entry of an attempt; when it returns, the entry
+	// survives the end of the process.
+	Write(attempt string, encoded []byte) error
+	// Read returns the texts in which the attempt's entry may be found.
+	Read(ctx context.Context, attempt string) ([][]byte, error)
+	// Remove forgets the attempt's entry.
+	Remove(attempt string) error
+}
+
+// Dir is a directory of spool files, one per attempt.
+type Dir string
+
+// Name returns the directory.
+func (d Dir) Name() string { return string(d) }
+
+func (d Dir) path(attempt string) string {
+	return filepath.Join(string(d), attempt+".spool")
+}
+
+// Check writes as much as the entry will be, and removes it again.
+func (d Dir) Check(size int) error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return fmt.Errorf("making the spool directory: %w", err)
+	}
+	const probe = "preflight"
+	writeErr := d.Write(probe, make([]byte, size))
+	if err := os.Remove(d.path(probe)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("checking the spool directory: %w", err)
+	}
+	if writeErr != nil {
+		return fmt.Errorf("checking the spool directory: %w", writeErr)
+	}
+	return nil
+}
+
+// Write writes the file and makes sure that file and name are on the disk.
+func (d Dir) Write(attempt string, encoded []byte) error {
+	file, err := os.OpenFile(d.path(attempt), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the spool: %w", err)
+	}
+	_, err = file.Write(encoded)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = syncDir(string(d))
+	}
+	if err != nil {
+		return fmt.Errorf("writing the spool: %w", err)
+	}
+	return nil
+}
+
+// syncDir puts a new file's name on the disk.
+func syncDir(dir string) error {
+	handle, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = handle.Sync()
+	if closeErr := handle.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// Read returns the attempt's file.
+func (d Dir) Read(_ context.Context, attempt string) ([][]byte, error) {
+	content, err := os.ReadFile(d.path(attempt))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the spool: %w", err)
+	}
+	return [][]byte{content}, nil
+}
+
+// Remove deletes the attempt's file.
+func (d Dir) Remove(attempt string) error {
+	if err := os.Remove(d.path(attempt)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the spool: %w", err)
+	}
+	return nil
+}
+
+// TerminationLimit is how much of a container's termination message the kubelet
+// keeps, in bytes.
+const TerminationLimit = 4096
+
+// Termination is a container's termination message. It is written by us and read
+// from the Pods of earlier holders.
+type Termination struct {
+	// Path is the file that the kubelet reads when the container ends.
+	Path string
+	// Earlier returns the messages of the Pod in which an attempt was made.
+	Earlier func(ctx context.Context, attempt string) ([][]byte, error)
+}
+
+// Name says what it is.
+func (t Termination) Name() string { return "the container's termination message" }
+
+// Check fails if the entry is longer than what the kubelet keeps, or the file
+// cannot be written.
+func (t Termination) Check(size int) error {
+	if size > TerminationLimit {
+		return fmt.Errorf("the answer of %d bytes does not fit a termination message of %d", size, TerminationLimit)
+	}
+	file, err := os.OpenFile(t.Path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("checking the termination message: %w", err)
+	}
+	return file.Close()
+}
+
+// Write makes the entry the termination message.
+func (t Termination) Write(_ string, encoded []byte) error {
+	file, err := os.OpenFile(t.Path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return fmt.Errorf("writing the termination message: %w", err)
+	}
+	_, err = file.Write(encoded)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("writing the termination message: %w", err)
+	}
+	return nil
+}
+
+// Read returns our own message and those of the attempt's Pod.
+func (t Termination) Read(ctx context.Context, attempt string) ([][]byte, error) {
+	var texts [][]byte
+	if content, err := os.ReadFile(t.Path); err == nil && len(content) > 0 {
+		texts = append(texts, content)
+	}
+	if t.Earlier == nil {
+		return texts, nil
+	}
+	earlier, err := t.Earlier(ctx, attempt)
+	return append(texts, earlier...), err
+}
+
+// Remove empties our own message.
+func (t Termination) Remove(string) error {
+	if err := os.Truncate(t.Path, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("emptying the termination message: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package spool_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
+)
+
+func entry() spool.Entry {
+	// What Vault gives for five shares: 284 base64 characters each, and the token's.
+	share := strings.Repeat("A", 284)
+	return spool.Entry{Attempt: "ABC", Shares: []string{share, share, share, share, share}, Root: share, Threshold: 3}
+}
+
+func TestFind(t *testing.T) {
+	encoded, err := entry().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(encoded) > spool.TerminationLimit {
+		t.Errorf("an answer with five shares takes %d bytes", len(encoded))
+	}
+	for name, text := range map[string]string{
+		"alone":             string(encoded),
+		"inside other text": "kubectl said:\n  " + string(encoded) + "and more",
+	} {
+		found, err := spool.Find([]byte(text))
+		if err != nil || !reflect.DeepEqual(found, entry()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"nothing":      "",
+		"other":        `{"attempt":"ABC"}`,
+		"cut short":    string(encoded[:len(encoded)/2]),
+		"no attempt":   `vault-bootstrap-spool/1 {"shares":["a"],"threshold":1}`,
+		"path":         `vault-bootstrap-spool/1 {"attempt":"../x","shares":["a"],"threshold":1}`,
+		"no shares":    `vault-bootstrap-spool/1 {"attempt":"x","threshold":1}`,
+		"unknown part": `vault-bootstrap-spool/1 {"attempt":"x","shares":["a"],"threshold":1,"new":true}`,
+	} {
+		if _, err := spool.Find([]byte(text)); err == nil {
+			t.Errorf("%s: found an entry", name)
+		}
+	}
+	if _, err := spool.Find(nil); !errors.Is(err, spool.ErrNone) {
+		t.Errorf("got %v, want ErrNone", err)
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	encoded, err := entry().Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(encoded)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		found, err := spool.Find(text)
+		if err == nil && (found.Attempt == "" || len(found.Shares) < found.Threshold) {
+			t.Errorf("found %+v", found)
+		}
+	})
+}
+
+func places(t *testing.T) map[string]spool.Place {
+	message := filepath.Join(t.TempDir(), "termination-log")
+	if err := os.WriteFile(message, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]spool.Place{
+		"directory":   spool.Dir(filepath.Join(t.TempDir(), "spool")),
+		"termination": spool.Termination{Path: message},
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	for name, place := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			if err := place.Check(2000); err != nil {
+				t.Fatal(err)
+			}
+			if texts, err := place.Read(t.Context(), "ABC"); err != nil || len(texts) > 0 {
+				t.Errorf("before the write there are %d texts, %v", len(texts), err)
+			}
+			encoded, err := entry().Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := place.Write("ABC", encoded); err != nil {
+				t.Fatal(err)
+			}
+			texts, err := place.Read(t.Context(), "ABC")
+			if err != nil || len(texts) != 1 {
+				t.Fatalf("%d texts, %v", len(texts), err)
+			}
+			if found, err := spool.Find(texts[0]); err != nil || found.Attempt != "ABC" {
+				t.Errorf("found %v, %v", found.Attempt, err)
+			}
+			for range 2 { // removing twice is no error
+				if err := place.Remove("ABC"); err != nil {
+					t.Error(err)
+				}
+			}
+			if texts, err := place.Read(t.Context(), "ABC"); err != nil || len(texts) > 0 {
+				t.Errorf("after the removal there are %d texts, %v", len(texts), err)
+			}
+		})
+	}
+}
+
+func TestChecksFail(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		place spool.Place
+		size  int
+	}{
+		"directory is a file":    {spool.Dir(file), 10},
+		"directory below a file": {spool.Dir(filepath.Join(file, "x")), 10},
+		"no message file":        {spool.Termination{Path: filepath.Join(file, "x")}, 10},
+		"message too long":       {spool.Termination{Path: file}, spool.TerminationLimit + 1},
+	} {
+		if err := test.place.Check(test.size); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestEarlierPods(t *testing.T) {
+	place := spool.Termination{Path: filepath.Join(t.TempDir(), "none"), Earlier: func(_ context.Context, attempt string) ([][]byte, error) {
+		return [][]byte{[]byte("of " + attempt)}, nil
+	}}
+	texts, err := place.Read(t.Context(), "ABC")
+	if err != nil || len(texts) != 1 || string(texts[0]) != "of ABC" {
+		t.Errorf("got %q, %v", texts, err)
+	}
+}

@@ -1,0 +1,27 @@
+package states
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// waitForCustodians is how unsealing goes when operators hold the shares: we cannot
+// open them, so people have to.
+func (b *Bootstrap) waitForCustodians(address string, threshold int, set store.KeySet) error {
+	owners := make([]string, len(set.Custody))
+	for i, share := range set.Custody {
+		owners[i] = share.Owner
+		if owners[i] == "" {
+			owners[i] = share.Fingerprint
+		}
+	}
+	reason := fmt.Errorf("%s is sealed, and %d of these people must unseal it: %s", address, threshold, strings.Join(owners, ", "))
+	how := fmt.Sprintf("Each takes the own share from the keys record ('set.custody'), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can open a share.", address)
+	if b.WaitForUnseal {
+		return fault.Wait(reason, "Waiting for them. "+how)
+	}
+	return fault.Stop("custodians must unseal", reason, how+" Then run again, or run with --wait-for-unseal.")
+}

@@ -1,0 +1,185 @@
+package states
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// deliver stores Vault's answer: ciphertext, opened shares and root token in one
+// write, read back. It tries until the run's time is up and then for as long as a
+// pod has to end; every failure is tried again, also a forbidden one, since somebody
+// may mend it while we still hold the keys.
+func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
+	ctx, cancel := outlive(ctx, graceAfterEnd)
+	defer cancel()
+	backoff := retry.WithCappedDuration(2*time.Second, retry.NewExponential(50*time.Millisecond))
+	var last error
+	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+		last = b.store(ctx, entry)
+		if last == nil || errors.Is(last, errNotOpen) {
+			return last
+		}
+		b.Log.Error("the keys are not stored yet, trying again", "error", last.Error(), "remedy", fault.RemedyOf(last))
+		return retry.RetryableError(last)
+	})
+	switch {
+	case err == nil:
+		point.Reach("initialize.stored")
+		b.unspool(entry.Attempt)
+		return nil
+	case errors.Is(err, errNotOpen):
+		return fmt.Errorf("storing the keys: %w", err)
+	default:
+		return fault.Stop("keys not stored", fmt.Errorf("the keys could not be stored: %w", last),
+			"They are not lost: they are spooled ("+b.spoolNames()+"), encrypted to a key that is in the keys record. Mend the store, then run again with the same spool, or give its content to 'vault-bootstrap keys recover'.")
+	}
+}
+
+// errNotOpen means that the attempt of an answer is not the open one.
+var errNotOpen = errors.New("the attempt that the answer belongs to is not open: a later one took its place, or its keys are stored already")
+
+// store opens the answer with the attempt's private key and writes everything in
+// one compare-and-swap. It is not fenced: the answer is the only copy of keys.
+func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
+	err := b.Records.Deliver(ctx, func(keys *store.Keys) error {
+		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil {
+			return errNotOpen
+		}
+		set, root, err := b.open(*keys.Attempt, entry)
+		if err != nil {
+			return err
+		}
+		keys.Attempt.Status = store.AttemptStored
+		keys.Attempt.Answer = &store.Answer{Shares: entry.Shares, Root: entry.Root}
+		keys.Set, keys.Root = &set, &root
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return b.readBack(ctx, entry)
+}
+
+// open decrypts an answer. Shares of custodians stay as they are.
+func (b *Bootstrap) open(attempt store.Attempt, entry spool.Entry) (store.KeySet, store.Root, error) {
+	token, err := pgp.Decrypt(attempt.PrivateKey, entry.Root)
+	if err != nil {
+		return store.KeySet{}, store.Root{}, fmt.Errorf("opening the root token: %w", err)
+	}
+	set := store.KeySet{Kind: store.UnsealKeys, Threshold: entry.Threshold, Created: b.Now().UTC()}
+	if entry.Recovery {
+		set.Kind = store.RecoveryKeys
+	}
+	if entry.Custody {
+		set.Custody, err = b.custody(entry)
+		return set, store.Root{Token: token}, err
+	}
+	for i, message := range entry.Shares {
+		share, err := openShare(attempt.PrivateKey, message)
+		if err != nil {
+			return store.KeySet{}, store.Root{}, fmt.Errorf("opening share %d of %d: %w", i+1, len(entry.Shares), err)
+		}
+		set.Shares = append(set.Shares, share)
+	}
+	return set, store.Root{Token: token}, nil
+}
+
+// openShare decrypts a share, which is inside in hex, and returns it in base64, the
+// form in which Vault gives unencrypted ones.
+func openShare(private secret.Value, message string) (secret.Value, error) {
+	text, err := pgp.Decrypt(private, message)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	raw, err := hex.DecodeString(text.Reveal())
+	if err != nil {
+		return secret.Value{}, errors.New("the share inside is not hexadecimal")
+	}
+	return secret.New(base64.StdEncoding.EncodeToString(raw)), nil
+}
+
+// custody names whose each encrypted share is.
+func (b *Bootstrap) custody(entry spool.Entry) ([]store.CustodyShare, error) {
+	owners := b.split(entry.Recovery).Custodians
+	if len(owners) != len(entry.Shares) {
+		return nil, fault.Misuse(fmt.Errorf("the answer holds %d shares of custodians, and %d PGP keys are given", len(entry.Shares), len(owners)),
+			"Give the same --pgp-keys as in the run that initialized Vault.")
+	}
+	shares := make([]store.CustodyShare, len(owners))
+	for i, owner := range owners {
+		shares[i] = store.CustodyShare{Owner: owner.Owner, Fingerprint: owner.Fingerprint, Message: entry.Shares[i]}
+	}
+	return shares, nil
+}
+
+// readBack makes sure that what was stored can be read and is what was meant.
+func (b *Bootstrap) readBack(ctx context.Context, entry spool.Entry) error {
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the stored keys back: %w", err)
+	}
+	if keys.Set == nil || keys.Attempt == nil || keys.Attempt.Answer == nil || !slices.Equal(keys.Attempt.Answer.Shares, entry.Shares) {
+		return errors.New("reading the stored keys back: they are not there, or differ")
+	}
+	return nil
+}
+
+// recover finishes an attempt whose answer was spooled and not stored. It returns
+// the keys record as it is then.
+func (b *Bootstrap) recover(ctx context.Context, keys store.Keys) (store.Keys, error) {
+	if keys.Attempt == nil || keys.Set != nil {
+		return keys, nil
+	}
+	entry, found, err := b.unspooled(ctx, keys.Attempt.ID)
+	if err != nil {
+		return keys, fmt.Errorf("looking for a spooled answer: %w", err)
+	}
+	if !found {
+		return keys, nil
+	}
+	b.Log.Warn("finishing an attempt to initialize whose answer was spooled", "attempt_id", entry.Attempt)
+	if err := b.deliver(ctx, entry); err != nil {
+		return keys, err
+	}
+	return b.Records.Keys(ctx)
+}
+
+// Recover stores a spooled answer that a person brings.
+func (b *Bootstrap) Recover(ctx context.Context, text []byte) error {
+	entry, err := spool.Find(text)
+	if err != nil {
+		return fault.Misuse(err, "Give the content of a .spool file, or the termination message of the pod that initialized Vault.")
+	}
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt {
+		return fault.Stop(fsm.NameKeysLost, fmt.Errorf("the answer belongs to the attempt %q, which is not the one on record", entry.Attempt),
+			"Look for the keys record of that attempt: --store, --name and --namespace say where we look. Its private key is what opens the answer.")
+	}
+	return b.deliver(ctx, entry)
+}
+
+// outlive returns a context that ends a while after ctx does, with the values of
+// ctx.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() { stop(); cancel() }
+}
