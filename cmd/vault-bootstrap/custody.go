@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 // custodyOptions name the operators who are to hold the key shares.
@@ -21,6 +22,28 @@ func (o *custodyOptions) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.keys, "pgp-keys", nil, "PGP public keys of the operators who hold the unseal keys, a file for each share: only they can open it")
 	flags.StringSliceVar(&o.recoveryKeys, "recovery-pgp-keys", nil, "the same for recovery keys, with auto-unseal")
 	flags.BoolVar(&o.wait, "wait-for-unseal", false, "with --pgp-keys: wait until people have unsealed, instead of stopping with instructions")
+}
+
+// assign gives the bootstrap the custodians. The number of shares is that of the
+// keys where the bootstrap does not say it, as when an answer is recovered.
+func (o *custodyOptions) assign(b *states.Bootstrap) error {
+	for _, each := range []struct {
+		flag  string
+		files []string
+		split *states.KeySplit
+	}{{"pgp-keys", o.keys, &b.Split}, {"recovery-pgp-keys", o.recoveryKeys, &b.Recovery}} {
+		shares := each.split.Shares
+		if shares == 0 {
+			shares = len(each.files)
+		}
+		owners, err := custodians(each.flag, each.files, shares, b.Now())
+		if err != nil {
+			return err
+		}
+		each.split.Custodians = owners
+	}
+	b.WaitForUnseal = o.wait
+	return nil
 }
 
 // custodians reads the keys in files, one for each of shares; none are given if

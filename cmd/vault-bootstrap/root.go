@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.statusCommand(), p.seedCommand(), p.graphCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
 

@@ -117,22 +117,17 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		return nil, err
 	}
 	job.store, job.risks, job.guard = records, risks(config), cluster.Guard
-	unsealers, err := custodians("pgp-keys", options.custody.keys, options.shares, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	recoverers, err := custodians("recovery-pgp-keys", options.custody.recoveryKeys, options.recoveryShares, time.Now())
-	if err != nil {
-		return nil, err
-	}
 	pod, _ := p.env("POD_NAME")
 	job.bootstrap = &states.Bootstrap{
-		Spool: options.spool.places(p.env, records, &options.store), Pod: pod, WaitForUnseal: options.custody.wait,
+		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
 		Doorman: cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
 		Digest:      declared.Digest(),
-		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold, Custodians: unsealers},
-		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold, Custodians: recoverers},
+		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
+		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
 		Parallelism: options.parallelism, Now: time.Now,
+	}
+	if err := options.custody.assign(job.bootstrap); err != nil {
+		return nil, err
 	}
 	for _, replica := range cluster.Replicas() {
 		job.bootstrap.Replicas = append(job.bootstrap.Replicas, replica)

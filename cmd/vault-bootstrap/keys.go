@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+func (p *program) keysCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Work with the stored keys",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(p.keysRecoverCommand())
+	return cmd
+}
+
+func (p *program) keysRecoverCommand() *cobra.Command {
+	options := &recoverOptions{}
+	cmd := &cobra.Command{
+		Use:   "recover",
+		Short: "Store keys from a spooled answer of Vault",
+		Long: "recover takes what a run has spooled between Vault's answer and the store: a .spool\n" +
+			"file, or the termination message of the pod that was at work. It is encrypted; the\n" +
+			"key that opens it is in the keys record.",
+		Example: "  kubectl get pod POD -o jsonpath='{.status.containerStatuses[*].state.terminated.message}' |\n" +
+			"    vault-bootstrap keys recover --from=-",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.recoverKeys(cmd.Context(), options)
+		},
+	}
+	options.store.register(cmd.Flags())
+	options.spool.register(cmd.Flags())
+	options.custody.register(cmd.Flags())
+	cmd.Flags().StringVar(&options.from, "from", "", "file that holds the spooled answer, or - for standard input")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
+	return cmd
+}
+
+type recoverOptions struct {
+	store   storeOptions
+	spool   spoolOptions
+	custody custodyOptions
+	from    string
+	timeout time.Duration
+}
+
+// mostSpool bounds what is read: an answer with 255 shares to long keys fits.
+const mostSpool = 1 << 20
+
+func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) error {
+	text, err := p.readInput("--from", options.from)
+	if err != nil {
+		return err
+	}
+	records, _, err := options.store.open(p.env)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	if err := records.Preflight(ctx); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	session, err := store.Begin(ctx, records, store.LeaseOptions{
+		Holder: identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	bootstrap := &states.Bootstrap{Records: session, Log: log, Now: time.Now, Spool: options.spool.places(p.env, records, &options.store)}
+	if err := options.custody.assign(bootstrap); err != nil {
+		return err
+	}
+	if err := bootstrap.Recover(session.Context(), text); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys)
+	return err
+}
+
+// readInput reads a file, or standard input if it is called '-'.
+func (p *program) readInput(flag, name string) ([]byte, error) {
+	source := p.stdin
+	switch name {
+	case "":
+		return nil, fault.Misuse(fmt.Errorf("%s names no file", flag), "Give a file, or - for standard input.")
+	case "-":
+	default:
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "")
+		}
+		defer func() { _ = file.Close() }()
+		source = file
+	}
+	text, err := io.ReadAll(io.LimitReader(source, mostSpool))
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "")
+	}
+	return text, nil
+}
