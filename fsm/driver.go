@@ -50,7 +50,7 @@ type Driver struct {
 	Probe func(ctx context.Context) (Observation, error)
 	// Acts holds an act for every event.
 	Acts map[Event]Act
-	// Tend unseals replicas of a cluster whose state is not theirs to change.
+	// Tend joins and unseals replicas of a cluster whose state is not theirs to change.
 	Tend Act
 	// Enter saves the checkpoint.
 	Enter func(ctx context.Context, t Transition) error
@@ -137,6 +137,11 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 		return d.atLeast(ctx, state, o, err)
 	}
 	d.Reporter.Located(state)
+	if state == Initialized && !d.Remembered.Before(Unsealed) && o.open() {
+		// Replicas come up one after another: a cluster of which a part is open has
+		// not been sealed, it has no active node yet.
+		return nil, errors.Join(d.tend(ctx, Unsealed, o), waitForActive(o))
+	}
 	if err := d.catchUp(ctx, state, o); err != nil {
 		return nil, err
 	}
@@ -148,10 +153,7 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 	if ahead {
 		return nil, d.fire(ctx, state, event, o)
 	}
-	if tendErr != nil {
-		return nil, tendErr
-	}
-	return d.finish(state, o)
+	return d.finish(state, o, tendErr)
 }
 
 // atLeast does what can be done about a world of which only a part is known: its
@@ -162,8 +164,9 @@ func (d *Driver) atLeast(ctx context.Context, state State, o Observation, unknow
 		return nil, unknown
 	}
 	d.Reporter.Located(state)
-	if err := d.tend(ctx, state, o); err != nil {
-		return nil, errors.Join(unknown, err)
+	tendErr := d.tend(ctx, state, o)
+	if len(d.findings) > 0 {
+		return nil, tendErr
 	}
 	if state.Before(d.Goal) {
 		return nil, unknown
@@ -173,7 +176,7 @@ func (d *Driver) atLeast(ctx context.Context, state State, o Observation, unknow
 			return nil, err
 		}
 	}
-	return d.finish(state, o)
+	return d.finish(state, o, tendErr)
 }
 
 // catchUp brings what is remembered in line with what was found.
@@ -230,7 +233,7 @@ func (d *Driver) learn(err error) {
 
 // tend looks after replicas that lag behind the cluster.
 func (d *Driver) tend(ctx context.Context, state State, o Observation) error {
-	if state.Before(Unsealed) || len(o.ToUnseal()) == 0 {
+	if state.Before(Unsealed) || d.Goal.Before(Unsealed) || len(o.ToUnseal())+len(o.ToJoin()) == 0 {
 		return nil
 	}
 	err := d.Tend(ctx, o)
@@ -241,8 +244,9 @@ func (d *Driver) tend(ctx context.Context, state State, o Observation) error {
 }
 
 // finish ends the run at the goal, after waiting a while for replicas that are
-// not yet a part of the cluster.
-func (d *Driver) finish(state State, o Observation) (*Outcome, error) {
+// not yet a part of the cluster. tendErr is why one of them could not be tended: it
+// does not hold up the cluster either.
+func (d *Driver) finish(state State, o Observation, tendErr error) (*Outcome, error) {
 	outcome := &Outcome{State: state, Transitions: d.transitions, Pending: o.Pending()}
 	if len(outcome.Pending) == 0 || state.Before(Unsealed) {
 		return outcome, nil
@@ -252,6 +256,9 @@ func (d *Driver) finish(state State, o Observation) (*Outcome, error) {
 	}
 	if d.Now().Sub(d.pendingSince) >= d.Patience {
 		return outcome, nil
+	}
+	if tendErr != nil {
+		return nil, tendErr
 	}
 	return nil, fault.Wait(fmt.Errorf("the cluster is %s, waiting for the rest of its replicas (%s)", state, describe(outcome.Pending)),
 		"A replica that is down does not hold up the cluster: the run goes on without it after a while, and the next one unseals it.")

@@ -375,3 +375,42 @@ func TestTroubleInsideKeepsNoReplicaSealed(t *testing.T) {
 		}
 	}
 }
+
+// TestSealedStandbyDoesNotHoldUpTheCluster has a standby that cannot be opened.
+func TestSealedStandbyDoesNotHoldUpTheCluster(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
+	d := w.driver()
+	d.Remembered = Hardened
+	d.Tend = func(context.Context, Observation) error { return errors.New("its KMS is out of reach") }
+	outcome, err := d.Run(t.Context())
+	if err != nil || len(outcome.Pending) != 1 {
+		t.Errorf("ended with %v, pending %v", err, outcome.Pending)
+	}
+	if !slices.ContainsFunc(w.seen, func(s string) bool { return strings.Contains(s, "KMS") }) {
+		t.Errorf("the reason was not told: %v", w.seen)
+	}
+}
+
+// TestReplicasThatComeUpOneByOneAreNotASeal has a cluster restart whose last
+// replica shows up during the election.
+func TestReplicasThatComeUpOneByOneAreNotASeal(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.acted, w.saved = nil, nil
+	w.o.Replicas = []Replica{{Address: "a", Health: Standby}, {Address: "b", Health: Sealed}}
+	d := w.driver()
+	d.Remembered = Hardened
+	if _, err := d.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantActs("tend")
+	if len(w.saved) != 0 {
+		t.Errorf("recorded %v", w.saved)
+	}
+}

@@ -106,7 +106,11 @@ func locateWithoutActive(o Observation) (State, error) {
 	if len(removed) > 0 && len(removed) == len(o.with(Health.Initialized)) {
 		return "", AllRemoved(removed)
 	}
-	return "", fault.Wait(fmt.Errorf("no replica is active (%s)", describe(o.Replicas)),
+	return "", waitForActive(o)
+}
+
+func waitForActive(o Observation) error {
+	return fault.Wait(fmt.Errorf("no replica is active (%s)", describe(o.Replicas)),
 		"Waiting for Vault to elect an active node. If it does not come, look at the servers' logs: a raft cluster needs more than half of its members.")
 }
 

@@ -191,8 +191,19 @@ func (o Observation) Active() (Replica, bool) {
 	return active[0], true
 }
 
+// open reports whether a part of the cluster is unsealed.
+func (o Observation) open() bool { return len(o.with(Health.Unsealed)) > 0 }
+
 // ToUnseal returns the replicas that are sealed.
 func (o Observation) ToUnseal() []Replica { return o.with(is(Sealed)) }
+
+// ToJoin returns the empty replicas beside an active node.
+func (o Observation) ToJoin() []Replica {
+	if _, found := o.Active(); !found {
+		return nil
+	}
+	return o.with(is(NotInitialized))
+}
 
 // Pending returns the replicas of a running cluster that are not yet a part of
 // it: sealed, still joining, cut off, or silent.

@@ -25,6 +25,12 @@ type Replica interface {
 	Unseal(ctx context.Context, share secret.Value) (vault.SealStatus, error)
 	ResetUnseal(ctx context.Context) (vault.SealStatus, error)
 	Initialize(ctx context.Context, request vault.InitRequest) (vault.InitAnswer, error)
+	Join(ctx context.Context, leader string) error
+	Leader(ctx context.Context) (string, error)
+	Rekey(ctx context.Context, recovery bool, token secret.Value) (vault.RekeyStatus, error)
+	BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error)
+	GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
+	CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error
 }
 
 // Doorman opens sessions at a replica.
@@ -56,7 +62,13 @@ type KeySplit struct {
 // Bootstrap holds what the acts share. Its methods are called by one driver, one
 // after another.
 type Bootstrap struct {
+	// Replicas are the servers, lowest ordinal first. Discover replaces them.
 	Replicas []Replica
+	// Discover, if not nil, finds out at each look which replicas there are now.
+	Discover func(ctx context.Context) ([]Replica, error)
+	// Expected is how many replicas there are to be; 0 if nobody has said. Nothing is
+	// initialized before that many are known.
+	Expected int
 	Doorman  Doorman
 	Records  Records
 	// Holder is this process's identity, for the attempt and the history.
@@ -89,10 +101,12 @@ type Bootstrap struct {
 	declared []seed.Object // the part of it that our own login may change
 	needs    []seed.Grant
 
-	usable     []spool.Place // those of Spool that can take the answer
-	emptySince time.Time     // since when all replicas have answered 'uninitialized'
-	refused    refusals      // how long the login has been refused
-	clusterID  string        // of the active node
+	attempt    *store.Attempt // the one that this run began
+	usable     []spool.Place  // those of Spool that can take the answer
+	emptySince time.Time      // since when all replicas have answered 'uninitialized'
+	alone      waiters        // the empty replicas beside an active node
+	refused    refusals       // how long the login has been refused
+	clusterID  string         // of the active node
 
 	own   *vault.Session // our login, at ownAt
 	ownAt string

@@ -57,6 +57,12 @@ var errNotOpen = errors.New("the attempt that the answer belongs to is not open:
 // one compare-and-swap. It is not fenced: the answer is the only copy of keys.
 func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 	err := b.Records.Deliver(ctx, func(keys *store.Keys) error {
+		if keys.Attempt == nil && keys.Set == nil && b.attempt != nil {
+			// Somebody removed the record since the attempt began: what we remember of
+			// it is all there is.
+			remembered := *b.attempt
+			keys.Attempt, keys.HashKey = &remembered, newSecret()
+		}
 		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil {
 			return errNotOpen
 		}

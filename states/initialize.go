@@ -103,6 +103,7 @@ func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair) (s
 		keys.Attempt = &attempt
 		return nil
 	})
+	b.attempt = &attempt
 	return attempt, err
 }
 

@@ -159,11 +159,16 @@ func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) 
 	return session, nil
 }
 
+// logoutTime is how long the end of a login may take: its token ends by itself.
+const logoutTime = 3 * time.Second
+
 // logout revokes the token of our own login, if there is one.
 func (b *Bootstrap) logout(ctx context.Context) {
 	if b.own == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, logoutTime)
+	defer cancel()
 	if err := b.own.RevokeSelf(ctx); err != nil && vault.StatusOf(err) != 403 {
 		b.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
 	}

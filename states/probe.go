@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -44,15 +45,37 @@ func (b *Bootstrap) Probe(ctx context.Context) (fsm.Observation, error) {
 	return o, nil
 }
 
-// lookAtReplicas asks all replicas at once.
+// lookAtReplicas asks all replicas at once. One that is expected and not known yet
+// counts as one that does not answer: it may hold data.
 func (b *Bootstrap) lookAtReplicas(ctx context.Context) ([]fsm.Replica, error) {
+	if err := b.discover(ctx); err != nil {
+		return nil, err
+	}
 	found := make([]fsm.Replica, len(b.Replicas))
 	errs := make([]error, len(b.Replicas))
 	eachReplica(b.Replicas, func(i int, replica Replica) {
 		health, err := replica.Health(ctx)
 		found[i], errs[i] = seen(replica.Address(), health, err), err
 	})
+	for known := len(found); known < b.Expected; known++ {
+		found = append(found, fsm.Replica{
+			Address: fmt.Sprintf("replica %d of %d", known+1, b.Expected), Health: fsm.NoAnswer, Answer: "not known yet",
+		})
+	}
 	return found, misconfigured(errs)
+}
+
+// discover finds out which replicas there are.
+func (b *Bootstrap) discover(ctx context.Context) error {
+	if b.Discover == nil {
+		return nil
+	}
+	replicas, err := b.Discover(ctx)
+	if err != nil {
+		return fmt.Errorf("finding the replicas: %w", err)
+	}
+	b.Replicas = replicas
+	return nil
 }
 
 // Look returns how each replica is, without anything that needs a token.
@@ -104,9 +127,12 @@ func misconfigured(errs []error) error {
 			return nil
 		}
 	}
+	if len(errs) == 0 {
+		return nil
+	}
 	return fault.Misuse(fmt.Errorf("the server's certificate is not trusted: %w", errs[0]),
 		"Give the CA that signed it with --ca-cert (VAULT_CACERT), and the name that it was made for with --tls-server-name if that is not the address's host. "+
-			"If the server does not speak TLS, write http:// in its address.")
+			"If the server does not speak TLS, write http:// in its address; if it does, https://.")
 }
 
 func keyStatus(keys store.Keys) fsm.KeyStatus {
@@ -122,11 +148,10 @@ func keyStatus(keys store.Keys) fsm.KeyStatus {
 
 // countEmpty measures how long all replicas have answered 'uninitialized'.
 func (b *Bootstrap) countEmpty(o *fsm.Observation) {
-	for _, replica := range o.Replicas {
-		if replica.Health != fsm.NotInitialized {
-			b.emptySince = b.Now()
-			return
-		}
+	filled := func(replica fsm.Replica) bool { return replica.Health != fsm.NotInitialized }
+	if len(o.Replicas) == 0 || slices.ContainsFunc(o.Replicas, filled) {
+		b.emptySince = b.Now()
+		return
 	}
 	if b.emptySince.IsZero() {
 		b.emptySince = b.Now()
@@ -141,14 +166,27 @@ func (b *Bootstrap) lookInside(ctx context.Context, address string, keys store.K
 	if err := b.lookAtRoot(ctx, address, keys, o); err != nil {
 		return err
 	}
-	session := b.root
-	if session == nil {
-		own, err := b.lookAtLogin(ctx, address, keys, o)
-		if own == nil || err != nil {
-			return err
-		}
-		session = own
+	if b.root != nil {
+		return b.lookWith(ctx, b.root, keys, o)
 	}
+	kept := b.own
+	own, err := b.lookAtLogin(ctx, address, keys, o)
+	if own == nil || err != nil {
+		return err
+	}
+	err = b.lookWith(ctx, own, keys, o)
+	if own != kept || vault.StatusOf(err) != http.StatusForbidden {
+		return err
+	}
+	// The token of a login that we kept has ended, or lost its rights: log in anew.
+	b.own = nil
+	if own, err = b.lookAtLogin(ctx, address, keys, o); own == nil || err != nil {
+		return err
+	}
+	return b.lookWith(ctx, own, keys, o)
+}
+
+func (b *Bootstrap) lookWith(ctx context.Context, session *vault.Session, keys store.Keys, o *fsm.Observation) error {
 	if err := b.lookAtSeed(ctx, session, keys, o); err != nil {
 		return err
 	}
@@ -188,7 +226,8 @@ func (b *Bootstrap) lookAtLogin(ctx context.Context, address string, keys store.
 		}
 		o.Login, o.LoginAnswer = fsm.LoginRefused, err.Error()
 		return nil, nil
-	default:
+	default: // Vault did not say: the refusals before it were not in a row
+		b.refused.clear()
 		return nil, err
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -62,9 +61,6 @@ func (b *Bootstrap) lookAtSeed(ctx context.Context, session *vault.Session, keys
 	memory := seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey}
 	plan, err := seed.NewPlan(ctx, session, objects, memory, b.Parallelism)
 	if err != nil {
-		if vault.StatusOf(err) == http.StatusForbidden && session == b.own {
-			b.own = nil // the token may have ended: log in again
-		}
 		return fmt.Errorf("comparing Vault with the seed: %w", err)
 	}
 	o.Plan = fsm.PlanChanges

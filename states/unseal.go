@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // unseal opens every sealed replica, all at once. It is also how a standby of a
@@ -35,8 +36,14 @@ func (b *Bootstrap) unseal(ctx context.Context, o fsm.Observation) error {
 	return errors.Join(errs...)
 }
 
-// Tend unseals the replicas that lag behind a running cluster.
-func (b *Bootstrap) Tend(ctx context.Context, o fsm.Observation) error { return b.unseal(ctx, o) }
+// Tend joins and unseals the replicas that lag behind a running cluster.
+func (b *Bootstrap) Tend(ctx context.Context, o fsm.Observation) error {
+	b.join(ctx, o)
+	if len(o.ToUnseal()) == 0 {
+		return nil
+	}
+	return b.unseal(ctx, o)
+}
 
 // unsealOne gives one replica as many shares as it asks for, and no more.
 func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.KeySet) error {
@@ -58,13 +65,22 @@ func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.Ke
 		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
 			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
 	}
-	if status.Progress > 0 {
-		b.Log.Warn("forgetting the shares of an unsealing that was not finished", "replica", replica.Address(), "progress", status.Progress)
-		if _, err := replica.ResetUnseal(ctx); err != nil {
-			return fmt.Errorf("resetting: %w", err)
-		}
+	if err := b.forgetProgress(ctx, replica, status); err != nil {
+		return err
 	}
 	return b.giveShares(ctx, replica, set, status.Threshold)
+}
+
+// forgetProgress has a replica forget shares that somebody gave it and left there.
+func (b *Bootstrap) forgetProgress(ctx context.Context, replica Replica, status vault.SealStatus) error {
+	if status.Progress == 0 {
+		return nil
+	}
+	b.Log.Warn("forgetting the shares of an unsealing that was not finished", "replica", replica.Address(), "progress", status.Progress)
+	if _, err := replica.ResetUnseal(ctx); err != nil {
+		return fmt.Errorf("resetting: %w", err)
+	}
+	return nil
 }
 
 func (b *Bootstrap) giveShares(ctx context.Context, replica Replica, set store.KeySet, threshold int) error {

@@ -59,7 +59,7 @@ func custodians(flag string, files []string, shares int, now time.Time) ([]pgp.P
 	for i, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fault.Misuse(fmt.Errorf("reading a key of --%s: %w", flag, err), "")
+			return nil, fault.Misuse(fmt.Errorf("reading a key of --%s: %w", flag, err), "Give files that can be read, one for each share.")
 		}
 		if owners[i], err = pgp.ReadPublic(content, now); err != nil {
 			return nil, fault.Misuse(fmt.Errorf("the key in %s (--%s): %w", file, flag, err), "Give an armored or binary OpenPGP public key, as 'gpg --export' writes it.")

@@ -104,14 +104,14 @@ func (p *program) readInput(flag, name string) ([]byte, error) {
 	default:
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "")
+			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
 		}
 		defer func() { _ = file.Close() }()
 		source = file
 	}
 	text, err := io.ReadAll(io.LimitReader(source, mostSpool))
 	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "")
+		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
 	}
 	return text, nil
 }

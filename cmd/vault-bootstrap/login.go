@@ -53,7 +53,7 @@ func (o *loginOptions) shape(role string) (states.Login, error) {
 	case "kubernetes":
 		return states.Kubernetes{Mount: mount, RoleName: role, Host: o.host, Audience: o.audience}, nil
 	default:
-		return nil, fault.Misuse(fmt.Errorf("--login=%q is neither 'kubernetes' nor 'approle'", o.method), "")
+		return nil, fault.Misuse(fmt.Errorf("--login=%q is neither 'kubernetes' nor 'approle'", o.method), "Write one of the two.")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -50,7 +51,7 @@ func (o *storeOptions) resolve(env lookup) (storeKind, string, error) {
 	case isFile:
 		return fileStore, dir, nil
 	default:
-		return 0, "", fault.Misuse(fmt.Errorf("--store=%q is neither 'kubernetes' nor 'file:DIR'", o.store), "")
+		return 0, "", fault.Misuse(fmt.Errorf("--store=%q is neither 'kubernetes' nor 'file:DIR'", o.store), "Write one of the two.")
 	}
 }
 
@@ -71,6 +72,7 @@ type vaultOptions struct {
 	caCert, caPath, clientCert, clientKey, tlsName string
 	skipVerify                                     bool
 	namespace                                      string
+	discovery                                      discoveryOptions
 }
 
 func (o *vaultOptions) register(flags *pflag.FlagSet) {
@@ -82,6 +84,7 @@ func (o *vaultOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.tlsName, "tls-server-name", "", "name to expect in Vault's certificate (VAULT_TLS_SERVER_NAME)")
 	flags.BoolVar(&o.skipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: whoever is in between reads the keys (VAULT_SKIP_VERIFY)")
 	flags.StringVar(&o.namespace, "vault-namespace", "", "Vault namespace of the seed, for servers that have them (VAULT_NAMESPACE)")
+	o.discovery.register(flags)
 }
 
 // defaultAddress is Vault's own.
@@ -116,7 +119,7 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 	if text, set := env("VAULT_SKIP_VERIFY"); set && text != "" && !o.skipVerify {
 		skip, err := strconv.ParseBool(text)
 		if err != nil {
-			return vault.Config{}, fault.Misuse(errors.New("the variable VAULT_SKIP_VERIFY is neither true nor false"), "")
+			return vault.Config{}, fault.Misuse(errors.New("the variable VAULT_SKIP_VERIFY is neither true nor false"), "Write one of the two, or unset it.")
 		}
 		config.SkipVerify = skip
 	}
@@ -161,18 +164,28 @@ type runOptions struct {
 }
 
 func (o *runOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
-	o.login.register(flags)
+	o.registerWalk(flags)
+	o.registerInit(flags)
+}
+
+// registerInit registers what is only for initializing.
+func (o *runOptions) registerInit(flags *pflag.FlagSet) {
 	o.spool.register(flags)
 	o.custody.register(flags)
-	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
-	flags.StringVar(&o.until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
 	flags.IntVar(&o.shares, "key-shares", 5, "number of unseal keys to split the root key into")
 	flags.IntVar(&o.threshold, "key-threshold", 3, "number of unseal keys needed to unseal")
 	flags.IntVar(&o.recoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal")
 	flags.IntVar(&o.recoveryThreshold, "recovery-threshold", 3, "number of recovery keys needed, with auto-unseal")
+}
+
+// registerWalk registers what every walk to a state takes.
+func (o *runOptions) registerWalk(flags *pflag.FlagSet) {
+	o.store.register(flags)
+	o.vault.register(flags)
+	o.login.register(flags)
+	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
+	flags.StringVar(&o.until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
 	flags.IntVar(&o.parallelism, "parallelism", 16, "calls to Vault in flight")
 	flags.DurationVar(&o.leaseDuration, "lease-duration", 15*time.Second, "how long others wait for a holder that does not renew")
 	flags.DurationVar(&o.leaseRenew, "lease-renew-deadline", 10*time.Second, "how long the holder tries to renew")
@@ -194,13 +207,15 @@ func (o *runOptions) check() error {
 	}
 	switch {
 	case o.parallelism < 1:
-		return fault.Misuse(fmt.Errorf("--parallelism=%d is less than 1", o.parallelism), "")
+		return fault.Misuse(fmt.Errorf("--parallelism=%d is less than 1", o.parallelism), "One call at a time is the least.")
 	case o.timeout <= 0:
-		return fault.Misuse(fmt.Errorf("--timeout=%s is no time", o.timeout), "")
-	case o.leaseTry <= 0 || o.leaseTry >= o.leaseRenew || o.leaseRenew >= o.leaseDuration:
-		return fault.Misuse(fmt.Errorf("--lease-retry-period=%s, --lease-renew-deadline=%s and --lease-duration=%s must each be less than the next", o.leaseTry, o.leaseRenew, o.leaseDuration), "")
+		return fault.Misuse(fmt.Errorf("--timeout=%s is no time", o.timeout), "Write it as 10m or 90s.")
 	case o.logFormat != "auto" && o.logFormat != "json" && o.logFormat != "terminal":
-		return fault.Misuse(fmt.Errorf("--log-format=%q is none of auto, json and terminal", o.logFormat), "")
+		return fault.Misuse(fmt.Errorf("--log-format=%q is none of auto, json and terminal", o.logFormat), "Write one of the three.")
+	}
+	times := store.LeaseOptions{Holder: "x", Duration: o.leaseDuration, RenewDeadline: o.leaseRenew, RetryPeriod: o.leaseTry}
+	if err := times.Check(); err != nil {
+		return fmt.Errorf("--lease-duration, --lease-renew-deadline and --lease-retry-period: %w", err)
 	}
 	return nil
 }

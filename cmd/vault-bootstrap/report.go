@@ -17,7 +17,7 @@ type reporter interface {
 	// Log is for what the acts have to say.
 	Log() *slog.Logger
 	// Close ends the report; nothing is told after it.
-	Close()
+	Close(failed bool)
 }
 
 // place is where the machine is, for the attributes of log lines.
@@ -75,7 +75,7 @@ func newLineReporter(w io.Writer, level slog.Level) *lineReporter {
 }
 
 func (r *lineReporter) Log() *slog.Logger { return r.log }
-func (r *lineReporter) Close()            {}
+func (r *lineReporter) Close(bool)        {}
 
 func (r *lineReporter) Waiting(err error, attempt int) {
 	r.place.set(func(p *place) { p.attempt = attempt })

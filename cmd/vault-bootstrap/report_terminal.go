@@ -25,7 +25,7 @@ type terminalReporter struct {
 
 	mu   sync.Mutex
 	step *progress.Tracker // the step at work
-	told string            // the last reason for waiting, told once
+	told string            // the last reason for waiting that was told in full
 }
 
 // The width of a step's text, and how often the list is drawn.
@@ -105,14 +105,17 @@ func (r *terminalReporter) note(message string) {
 // Waiting shows the reason, once in full as a line of its own.
 func (r *terminalReporter) Waiting(err error, attempt int) {
 	r.mu.Lock()
-	again := r.told == err.Error()
-	r.told = err.Error()
+	// What passes at the second try is not worth a line.
+	tell := attempt > 1 && r.told != err.Error()
+	if tell {
+		r.told = err.Error()
+	}
 	idle := r.step == nil
 	r.mu.Unlock()
 	if idle {
 		r.begin("wait")
 	}
-	if !again && attempt > 1 {
+	if tell {
 		r.writer.Log("%s", strings.TrimSpace(err.Error()+"\n  "+fault.RemedyOf(err)))
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
@@ -130,7 +133,9 @@ func (r *terminalReporter) Located(state fsm.State) {
 func (r *terminalReporter) Began(event fsm.Event, _ fsm.State) { r.begin(string(event)) }
 
 func (r *terminalReporter) Failed(event fsm.Event, err error) {
-	r.end(string(event), fault.KindOf(err) != fault.Transient)
+	if fault.KindOf(err) != fault.Transient {
+		r.end(string(event), true)
+	}
 }
 
 func (r *terminalReporter) Entered(t fsm.Transition) {
@@ -140,11 +145,20 @@ func (r *terminalReporter) Entered(t fsm.Transition) {
 	r.end(fmt.Sprintf("%s: Vault is %s", t.Event, t.To), false)
 }
 
-// Close draws the list a last time.
-func (r *terminalReporter) Close() {
-	r.end("", false)
-	r.writer.Stop()
-	<-r.stopped
+// Close draws the list a last time. A step that is still at work in a run that
+// failed has failed with it.
+func (r *terminalReporter) Close(failed bool) {
+	r.end("", failed)
+	for {
+		// Stop does nothing before the drawing has begun in earnest, so it is said again
+		// until the drawing has ended.
+		r.writer.Stop()
+		select {
+		case <-r.stopped:
+			return
+		case <-time.After(drawEvery):
+		}
+	}
 }
 
 // noteHandler turns log lines into notes on the step at work, and warnings into

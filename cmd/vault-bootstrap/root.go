@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(), p.graphCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
 
@@ -71,7 +71,7 @@ func (p *program) fromEnvironment(flags *pflag.FlagSet) error {
 		}
 		name := prefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
 		value, set := p.env(name)
-		if !set {
+		if !set || value == "" { // templates render what is unset as empty
 			return
 		}
 		if err := flags.Set(flag.Name, value); err != nil {

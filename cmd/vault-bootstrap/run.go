@@ -18,6 +18,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -46,8 +47,11 @@ const (
 	firstWait  = 100 * time.Millisecond
 	longWait   = 5 * time.Second
 	waitJitter = 20 // percent
-	// closeTime is for what is left to do when the run is over or was cut off.
-	closeTime = 15 * time.Second
+	// closeTime is for each thing that is left to do when the run is over or was cut off.
+	closeTime = 5 * time.Second
+	// settleTime is how long a refusal of the store may be that of a server which has
+	// just started, or has not seen a new rule yet.
+	settleTime = 5 * time.Second
 )
 
 // run prepares everything that can be refused without touching Vault, then takes
@@ -55,13 +59,27 @@ const (
 func (p *program) run(ctx context.Context, options *runOptions) error {
 	job, err := p.prepare(options)
 	if err != nil {
-		return err
+		return p.refuse(options, err)
 	}
-	report := p.reporter(options, job.level)
-	err = job.walk(ctx, report)
-	report.Close()
+	return p.perform(ctx, job)
+}
+
+// refuse tells an error from before the walk. The format is not known to be right
+// yet, but a machine that reads JSON should get nothing else.
+func (p *program) refuse(options *runOptions, err error) error {
+	if p.format(options) == "json" {
+		p.told = tell(newLineReporter(p.stderr, slog.LevelError), err)
+	}
+	return err
+}
+
+// perform walks and tells how it went.
+func (p *program) perform(ctx context.Context, job *job) error {
+	report := p.reporter(job.options, job.level)
+	err := job.walk(ctx, report)
+	report.Close(err != nil)
 	if err != nil {
-		p.told = job.tell(report, err)
+		p.told = tell(report, err)
 		return err
 	}
 	return p.summarize(job, report)
@@ -78,6 +96,8 @@ type job struct {
 	risks     []string
 	guard     func(allows func() error)
 	outcome   fsm.Outcome
+	// offer holds the keys to adopt before walking; nil if there are none.
+	offer *shares.Material
 }
 
 func (p *program) prepare(options *runOptions) (*job, error) {
@@ -90,7 +110,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	}
 	job := &job{options: options, goal: goal, holder: identity(p.env)}
 	if err := job.level.UnmarshalText([]byte(options.logLevel)); err != nil {
-		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.logLevel), "")
+		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.logLevel), "Write one of the four.")
 	}
 	declared, err := seed.Load(options.seed)
 	if err != nil {
@@ -100,11 +120,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := options.vault.config(p.env)
-	if err != nil {
-		return nil, err
-	}
-	cluster, err := vault.New(config)
+	servers, err := options.vault.open(p.env)
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +132,11 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job.store, job.risks, job.guard = records, risks(config), cluster.Guard
+	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
 	pod, _ := p.env("POD_NAME")
 	job.bootstrap = &states.Bootstrap{
 		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
-		Doorman: cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
+		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
 		Digest:      declared.Digest(),
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
@@ -129,9 +145,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err := options.custody.assign(job.bootstrap); err != nil {
 		return nil, err
 	}
-	for _, replica := range cluster.Replicas() {
-		job.bootstrap.Replicas = append(job.bootstrap.Replicas, replica)
-	}
+	servers.assign(job.bootstrap)
 	return job, job.bootstrap.Declare(objects)
 }
 
@@ -155,17 +169,22 @@ func risks(config vault.Config) []string {
 
 // reporter chooses between the live list and JSON lines.
 func (p *program) reporter(options *runOptions, level slog.Level) reporter {
-	format := options.logFormat
-	if format == "auto" {
-		format = "json"
-		if isTerminal(p.stderr) {
-			format = "terminal"
-		}
-	}
-	if format == "terminal" {
+	if p.format(options) == "terminal" {
 		return newTerminalReporter(p.stderr, level)
 	}
 	return newLineReporter(p.stderr, level)
+}
+
+// format resolves --log-format=auto.
+func (p *program) format(options *runOptions) string {
+	switch {
+	case options.logFormat != "auto":
+		return options.logFormat
+	case isTerminal(p.stderr):
+		return "terminal"
+	default:
+		return "json"
+	}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -181,17 +200,9 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	for _, risk := range j.risks {
 		report.Log().Warn(risk)
 	}
-	if err := j.store.Preflight(ctx); err != nil {
-		return err
-	}
 	leased, hold, release := waitThenHold(ctx)
 	defer release()
-	session, err := store.Begin(leased, j.store, store.LeaseOptions{
-		Holder: j.holder, Duration: j.options.leaseDuration, RenewDeadline: j.options.leaseRenew, RetryPeriod: j.options.leaseTry,
-		Waiting: func(holder string) {
-			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
-		},
-	})
+	session, err := j.begin(ctx, leased, report)
 	if err != nil {
 		return err
 	}
@@ -205,6 +216,44 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	return errors.Join(err, j.close(ctx, session, err))
 }
 
+// begin checks the store and takes the Lease. What may pass is tried again until the
+// run's time is up: a network policy may need seconds to let a new pod through.
+func (j *job) begin(ctx, leased context.Context, report reporter) (session *store.Session, err error) {
+	began, attempt := time.Now(), 0
+	var last error
+	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
+		attempt++
+		last = j.store.Preflight(ctx)
+		if last == nil {
+			session, last = store.Begin(leased, j.store, j.lease(report))
+		}
+		// A rule that was applied together with us may not have arrived everywhere.
+		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime
+		if last == nil || fault.KindOf(last) != fault.Transient && !settling {
+			return last
+		}
+		report.Waiting(last, attempt)
+		return retry.RetryableError(last)
+	})
+	if err != nil && last != nil {
+		return nil, last
+	}
+	return session, err
+}
+
+func (j *job) lease(report reporter) store.LeaseOptions {
+	return store.LeaseOptions{
+		Holder: j.holder, Duration: j.options.leaseDuration, RenewDeadline: j.options.leaseRenew, RetryPeriod: j.options.leaseTry,
+		Waiting: func(holder string) {
+			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
+		},
+	}
+}
+
+func newBackoff() retry.Backoff {
+	return retry.WithJitterPercent(waitJitter, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
+}
+
 // waitThenHold returns a context for a Lease. While we wait for the Lease it ends
 // with ctx; after hold it does not: keys that Vault has just given out are stored
 // also after the run was told to end, and nobody else may act meanwhile. release
@@ -216,6 +265,11 @@ func waitThenHold(ctx context.Context) (leased context.Context, hold, release fu
 }
 
 func (j *job) drive(ctx context.Context, report reporter, session *store.Session) error {
+	if j.offer != nil {
+		if err := j.bootstrap.Adopt(ctx, *j.offer, report.Waiting); err != nil {
+			return err
+		}
+	}
 	checkpoint, err := session.Checkpoint(ctx)
 	if err != nil {
 		return err
@@ -224,9 +278,7 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 		Goal: j.goal, Remembered: fsm.State(checkpoint.State),
 		Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Enter: j.bootstrap.Enter,
 		Reporter: report, Patience: j.options.patience, Now: time.Now,
-		Backoff: func() retry.Backoff {
-			return retry.WithJitterPercent(waitJitter, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
-		},
+		Backoff: newBackoff,
 	}
 	j.outcome, err = driver.Run(ctx)
 	return err
@@ -235,25 +287,33 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 // close leaves nothing open: it ends the login's token, records how the run ended
 // and gives the Lease back. A run that lost its Lease records nothing.
 func (j *job) close(ctx context.Context, session *store.Session, failure error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-	defer cancel()
-	j.bootstrap.Close(ctx)
+	ctx = context.WithoutCancel(ctx)
 	var err error
 	if fault.KindOf(failure) != fault.Busy {
-		err = j.bootstrap.Finish(ctx, failure)
+		err = within(ctx, closeTime, func(ctx context.Context) error { return j.bootstrap.Finish(ctx, failure) })
 	}
-	if releaseErr := session.Release(ctx); releaseErr != nil {
+	// The Lease goes last: without it no request is sent.
+	j.bootstrap.Close(ctx)
+	if releaseErr := within(ctx, closeTime, session.Release); releaseErr != nil {
 		j.bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
 	}
-	if failure != nil { // which matters more than that it could not be recorded
+	if err != nil && failure != nil { // which matters more than that it could not be recorded
+		j.bootstrap.Log.Warn("the failure is not recorded", "error", err.Error())
 		return nil
 	}
 	return err
 }
 
+// within calls f with a time of its own.
+func within(ctx context.Context, time time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, time)
+	defer cancel()
+	return f(ctx)
+}
+
 // tell reports the failure in the form of the log, and reports whether that is all
 // that needs to be said.
-func (j *job) tell(report reporter, err error) bool {
+func tell(report reporter, err error) bool {
 	lines, ok := report.(*lineReporter)
 	if !ok {
 		return false

@@ -12,7 +12,6 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -89,11 +88,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	config, err := options.vault.config(p.env)
-	if err != nil {
-		return err
-	}
-	cluster, err := vault.New(config)
+	servers, err := options.vault.open(p.env)
 	if err != nil {
 		return err
 	}
@@ -103,9 +98,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	}
 	report := newStatusReport(checkpoint, records.Location())
 	looker := &states.Bootstrap{}
-	for _, replica := range cluster.Replicas() {
-		looker.Replicas = append(looker.Replicas, replica)
-	}
+	servers.assign(looker)
 	for _, replica := range looker.Look(ctx) {
 		report.Replicas = append(report.Replicas, replicaReport{replica.Address, string(replica.Health), replica.Answer})
 	}

@@ -39,6 +39,10 @@ func (d Dir) Check(size int) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return fmt.Errorf("making the spool directory: %w", err)
 	}
+	// The directory may be new: its name must survive a power cut, too.
+	if err := syncDir(filepath.Dir(string(d))); err != nil {
+		return fmt.Errorf("checking the spool directory: %w", err)
+	}
 	const probe = "preflight"
 	writeErr := d.Write(probe, make([]byte, size))
 	if err := os.Remove(d.path(probe)); err != nil && !errors.Is(err, fs.ErrNotExist) {

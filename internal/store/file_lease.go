@@ -32,7 +32,7 @@ type fileLease struct {
 // Acquire waits for the lock on NAME.lock, and writes the holder's identity into
 // it so that those who wait can name it.
 func (f *File) Acquire(ctx context.Context, options LeaseOptions) (Held, error) {
-	if err := options.check(); err != nil {
+	if err := options.Check(); err != nil {
 		return nil, err
 	}
 	if err := f.makeDir(); err != nil {

@@ -20,7 +20,12 @@ type access struct {
 	verb, resource, name string
 }
 
-func (a access) String() string { return fmt.Sprintf("%s %s %q", a.verb, a.resource, a.name) }
+func (a access) String() string {
+	if a.name == "" {
+		return a.verb + " " + a.resource
+	}
+	return fmt.Sprintf("%s %s %q", a.verb, a.resource, a.name)
+}
 
 // explain gives an error of the API server its kind and its remedy. All of them
 // but a refused record may pass: permissions come back, servers restart. That a

@@ -37,7 +37,7 @@ func (o *observed) see(spec coordinationv1.LeaseSpec, now time.Time, duration ti
 // client-go's leader election. Errors of the API server are waited out once it
 // has answered.
 func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) {
-	if err := options.check(); err != nil {
+	if err := options.Check(); err != nil {
 		return nil, err
 	}
 	var seen observed

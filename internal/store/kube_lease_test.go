@@ -108,7 +108,7 @@ func TestMirrorSurvivesAnnotations(t *testing.T) {
 
 func TestLeaseTimesAreChecked(t *testing.T) {
 	good := LeaseOptions{Holder: "a", Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second}
-	if err := good.check(); err != nil || DefaultLeaseOptions("a").check() != nil {
+	if err := good.Check(); err != nil || DefaultLeaseOptions("a").Check() != nil {
 		t.Errorf("good times are refused: %v", err)
 	}
 	for name, spoil := range map[string]func(*LeaseOptions){
@@ -120,7 +120,7 @@ func TestLeaseTimesAreChecked(t *testing.T) {
 	} {
 		o := good
 		spoil(&o)
-		if err := o.check(); fault.KindOf(err) != fault.Usage {
+		if err := o.Check(); fault.KindOf(err) != fault.Usage {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -23,8 +23,8 @@ func DefaultLeaseOptions(holder string) LeaseOptions {
 	}
 }
 
-// check refuses times that cannot keep two holders apart.
-func (o LeaseOptions) check() error {
+// Check refuses times that cannot keep two holders apart.
+func (o LeaseOptions) Check() error {
 	const remedy = "Choose duration > renew deadline > 1.2 × retry period > 0, and a duration of whole seconds."
 	switch {
 	case o.Holder == "":

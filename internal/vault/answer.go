@@ -98,7 +98,9 @@ func oneLine(message string) string {
 // mayPass reports whether a call that failed with err may succeed when repeated:
 // the network failed, the server is overloaded, or an election is on.
 func mayPass(err error) bool {
-	if Untrusted(err) || errors.Is(err, context.Canceled) {
+	// A server that let a call run into its time-out would do so again: the next
+	// cycle looks which server is active now.
+	if Untrusted(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
 	answer, ok := errors.AsType[*Answer](err)
@@ -132,11 +134,17 @@ func Untrusted(err error) bool {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return true
 	}
+	if errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, errWantsTLS) {
+		return true
+	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return record.Conn != nil || record.Msg != ""
 	}
 	return false
 }
+
+// errWantsTLS is the answer of Go's TLS servers, Vault's among them, to plain HTTP.
+var errWantsTLS = errors.New("the server speaks TLS, and the address says http://")
 
 // Expired reports whether err says that the server's certificate is out of date,
 // which a rotation on the server mends while we wait.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestMayPass(t *testing.T) {
 	}{
 		{"network", errors.New("connection refused"), true},
 		{"cancelled", context.Canceled, false},
-		{"timed out", context.DeadlineExceeded, true},
+		{"timed out", context.DeadlineExceeded, false},
 		{"bad request", said(400), false},
 		{"forbidden", said(403), false},
 		{"missing required state", said(412), true},
@@ -34,6 +35,7 @@ func TestMayPass(t *testing.T) {
 		{"gateway timeout", said(504), true},
 		{"unknown authority", x509.UnknownAuthorityError{}, false},
 		{"other host", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}, false},
+		{"https to plain HTTP", http.ErrSchemeMismatch, false},
 		{"expired", x509.CertificateInvalidError{Reason: x509.Expired}, true},
 	} {
 		if got := mayPass(test.err); got != test.want {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -27,8 +29,10 @@ const (
 // Config says how to reach the servers. The fields mean what the VAULT_* variables
 // of the vault CLI mean.
 type Config struct {
-	// Addresses are the replicas' URLs, one each.
-	Addresses []string
+	// Addresses are the replicas' URLs, one each. With Discovered there are none yet:
+	// Use gives them.
+	Addresses  []string
+	Discovered bool
 	// CACert is a PEM file, CACertBytes its content, CAPath a directory of PEM files.
 	CACert, CACertBytes, CAPath string
 	// ClientCert and ClientKey are PEM files.
@@ -45,6 +49,7 @@ type Config struct {
 
 // Cluster is a set of replicas.
 type Cluster struct {
+	mu       sync.Mutex // over replicas
 	replicas []*Replica
 	config   Config
 	guard    guard
@@ -67,34 +72,61 @@ func (c *Cluster) Guard(allows func() error) { c.guard.allows = allows }
 
 // New checks the configuration and returns the cluster. It sends nothing.
 func New(config Config) (*Cluster, error) {
-	if len(config.Addresses) == 0 {
+	if len(config.Addresses) == 0 && !config.Discovered {
 		return nil, fault.Misuse(errors.New("no Vault address is given"), "Give --vault-addr (repeat it for each replica) or set VAULT_ADDR.")
 	}
 	if config.Timeout == 0 {
 		config.Timeout = DefaultTimeout
 	}
 	cluster := &Cluster{config: config}
-	seen := map[string]bool{}
-	for _, address := range config.Addresses {
-		if seen[address] {
-			return nil, fault.Misuse(fmt.Errorf("the Vault address %q is given twice", address), "Give each replica once.")
-		}
-		seen[address] = true
-		client, err := newClient(config, address)
-		if err != nil {
-			return nil, err
-		}
-		cluster.replicas = append(cluster.replicas, &Replica{address: address, client: client, guard: &cluster.guard})
+	if _, err := cluster.Use(config.Addresses); err != nil {
+		return nil, err
 	}
 	return cluster, nil
 }
 
+// Use makes the servers at addresses the replicas from now on, and returns them in
+// that order. Those that were known before keep their connections.
+func (c *Cluster) Use(addresses []string) ([]*Replica, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := map[string]*Replica{}
+	for _, replica := range c.replicas {
+		known[replica.address] = replica
+	}
+	seen := map[string]bool{}
+	var replicas []*Replica
+	for _, address := range addresses {
+		if seen[address] {
+			return nil, fault.Misuse(fmt.Errorf("the Vault address %q is given twice", address), "Give each replica once.")
+		}
+		seen[address] = true
+		if known[address] == nil {
+			client, err := newClient(c.config, address)
+			if err != nil {
+				return nil, err
+			}
+			known[address] = &Replica{
+				address: address, client: client, guard: &c.guard,
+				trust: trust{file: c.config.CACert, content: c.config.CACertBytes, name: c.config.TLSServerName},
+			}
+		}
+		replicas = append(replicas, known[address])
+	}
+	c.replicas = replicas
+	return slices.Clone(replicas), nil
+}
+
 // Replicas returns the replicas in the order given.
-func (c *Cluster) Replicas() []*Replica { return c.replicas }
+func (c *Cluster) Replicas() []*Replica {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.replicas)
+}
 
 // Replica returns the replica at address.
 func (c *Cluster) Replica(address string) (*Replica, error) {
-	for _, replica := range c.replicas {
+	for _, replica := range c.Replicas() {
 		if replica.address == address {
 			return replica, nil
 		}
@@ -108,7 +140,7 @@ func newClient(config Config, address string) (*api.Client, error) {
 	}
 	settings := api.DefaultConfig()
 	if settings.Error != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading the VAULT_* variables: %w", settings.Error), "")
+		return nil, fault.Misuse(fmt.Errorf("reading the VAULT_* variables: %w", settings.Error), "Correct the variable, or unset it where a flag says the same.")
 	}
 	settings.Address, settings.AgentAddress = address, ""
 	settings.MaxRetries = 0 // each call here has a retry class of its own
@@ -129,7 +161,7 @@ func newClient(config Config, address string) (*api.Client, error) {
 	}
 	client, err := api.NewClient(settings)
 	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("configuring the client for %s: %w", address, err), "")
+		return nil, fault.Misuse(fmt.Errorf("configuring the client for %s: %w", address, err), "Check the address and the VAULT_* variables.")
 	}
 	// The API client picks up VAULT_TOKEN by itself: a person's token must not do our work.
 	client.ClearToken()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -19,6 +20,7 @@ type Replica struct {
 	address string
 	client  *api.Client
 	guard   *guard
+	trust   trust
 }
 
 // Address returns the server's URL.
@@ -57,6 +59,9 @@ func (r *Replica) Health(ctx context.Context) (Health, error) {
 		ClusterName string `json:"cluster_name"`
 		Version     string `json:"version"`
 		ServerTime  int64  `json:"server_time_utc"`
+	}
+	if code == http.StatusBadRequest && strings.Contains(string(body), "HTTP request to an HTTPS server") {
+		return Health{}, errWantsTLS
 	}
 	if err := json.Unmarshal(body, &said); err != nil || said.Initialized == nil || said.Sealed == nil {
 		return Health{}, fmt.Errorf("the answer (%d) to sys/health is not Vault's: %q", code, oneLine(string(body)))
@@ -194,11 +199,17 @@ func refusal(method, path string, code int, body []byte) error {
 
 // raw sends one request and returns the answer whatever its status.
 func (r *Replica) raw(ctx context.Context, method, path string, in any) (int, []byte, error) {
+	return r.rawAs(ctx, secret.Value{}, method, path, in)
+}
+
+// rawAs is raw with a token, unless it is empty.
+func (r *Replica) rawAs(ctx context.Context, token secret.Value, method, path string, in any) (int, []byte, error) {
 	if err := r.guard.check(); err != nil {
 		return 0, nil, err
 	}
 	request := r.client.NewRequest(method, "/v1/"+path)
 	request.Headers.Del(api.NamespaceHeaderName) // these paths exist in the root namespace only
+	request.ClientToken = token.Reveal()
 	if in != nil {
 		if err := request.SetJSONBody(in); err != nil {
 			return 0, nil, fmt.Errorf("%s %s: encoding the request: %w", method, path, err)

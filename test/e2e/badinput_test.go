@@ -23,10 +23,15 @@ func wantFailure(t *testing.T, r result, code int, says ...string) {
 			t.Errorf("the error does not say %q\n%s", text, r)
 		}
 	}
-	for _, line := range r.lines("failed") {
+	failed := r.lines("failed")
+	for _, line := range failed {
 		if line["remedy"] == "" {
 			t.Errorf("the error has no remedy: %v", line["error"])
 		}
+	}
+	// Before there is a log, the error is plain text, and its last line the remedy.
+	if lines := strings.Split(strings.TrimSpace(r.stderr), "\n"); len(failed) == 0 && len(lines) < 2 {
+		t.Errorf("the error has no remedy: %s", r.stderr)
 	}
 }
 
@@ -66,7 +71,7 @@ func TestRefusedBeforeVaultIsTouched(t *testing.T) {
 		"wrong CA":              {[]string{addr, "--ca-cert=" + other.CertFile}, 64, []string{"not trusted", "--ca-cert"}},
 		"no CA":                 {[]string{addr}, 64, []string{"not trusted", "--ca-cert"}},
 		"CA file missing":       {[]string{addr, "--ca-cert=/does/not/exist"}, 64, []string{"/does/not/exist"}},
-		"plain HTTP to TLS":     {[]string{strings.Replace(addr, "https", "http", 1), "--timeout=1s"}, 1, []string{"not Vault's"}},
+		"plain HTTP to TLS":     {[]string{strings.Replace(addr, "https", "http", 1), "--timeout=1s"}, 64, []string{"speaks TLS", "https://"}},
 		"wrong name":            {[]string{addr, ca, "--tls-server-name=vault.example"}, 64, []string{"not trusted", "--tls-server-name"}},
 		"seed missing":          {[]string{addr, ca, "--seed=/does/not/exist.yaml"}, 65, []string{"/does/not/exist.yaml"}},
 		"seed with unknown key": {[]string{addr, ca, seed("polices: []\n")}, 65, []string{"seed.yaml:1:1", "polices", "policies"}},

@@ -235,3 +235,23 @@ func TestAPIServerAwayAfterInit(t *testing.T) {
 		t.Error("there was a second attempt")
 	}
 }
+
+// TestRecordRemovedAfterInit removes the keys record while we hold the keys.
+func TestRecordRemovedAfterInit(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	p, dir := inFiles(t, cluster)
+	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"})
+	run.stoppedAt("initialize.spooled")
+	if err := os.Remove(filepath.Join(dir, "vault-bootstrap-keys.json")); err != nil {
+		t.Fatal(err)
+	}
+	run.signal(sigcont)
+	r := run.wait()
+	if keysIn(t, p).Set == nil {
+		t.Fatalf("the keys never arrived (exit %d)\n%s", r.code, r)
+	}
+	p.must(0, "run")
+	if state := status(p)["state"]; state != "hardened" {
+		t.Errorf("ended at %v", state)
+	}
+}

@@ -22,6 +22,12 @@ func exampleSeed(t *testing.T) (seed, auditLog string) {
 	t.Helper()
 	auditLog = filepath.Join(t.TempDir(), "audit.log")
 	seed = filepath.Join(t.TempDir(), "seed.yaml")
+	testbed.NoteSecrets(t, "correct-horse-battery")
+	t.Cleanup(func() {
+		if _, err := os.Stat(auditLog); err == nil {
+			audited(t, auditLog, 0) // notes every token that Vault has seen
+		}
+	})
 	write(t, seed, fmt.Sprintf(`
 audit:
   - type: file

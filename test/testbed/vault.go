@@ -23,6 +23,9 @@ type VaultOptions struct {
 	// Storage is "file", "raft" or "inmem". Empty means file for one node and raft
 	// for more.
 	Storage string
+	// NoRetryJoin leaves out what has the servers find each other: the first one is
+	// alone until somebody joins the others to it.
+	NoRetryJoin bool
 	// TLS has the servers listen with certificates of the bed's CA.
 	TLS bool
 	// Certificate replaces the nodes' own certificate, for those that a client must

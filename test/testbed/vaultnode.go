@@ -167,6 +167,9 @@ func (n *VaultNode) writeConfig(o VaultOptions, others []*VaultNode) error {
 		line("  node_id = %q", n.Name)
 		// Vault's default timings are for slow networks: 5 to 9 s for sys/init, 1 to 2 s with these.
 		line("  performance_multiplier = \"1\"")
+		if o.NoRetryJoin {
+			others = nil
+		}
 		for _, peer := range others {
 			line("  retry_join {\n    leader_api_addr = %q", peer.Addr)
 			if n.cluster.CAFile != "" {

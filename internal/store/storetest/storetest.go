@@ -81,6 +81,7 @@ func Run(t *testing.T, empty func(t *testing.T) Backend) {
 		{"session: fenced", sessionFenced},
 		{"session: fenced after a lost lease", sessionFencedAfterLoss},
 		{"session: update", sessionUpdate},
+		{"session: delivery", sessionDelivery},
 		{"session: concurrent updates", sessionConcurrentUpdates},
 		{"session: removed records", sessionRemovedRecords},
 		{"session: corrupt record", sessionCorruptRecord},

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+func (p *program) adoptCommand() *cobra.Command {
+	options := &adoptOptions{}
+	cmd := &cobra.Command{
+		Use:   "adopt",
+		Short: "Take over a Vault that somebody else has initialized",
+		Long: "adopt takes the keys of an initialized Vault from where they are kept, has Vault itself\n" +
+			"prove them, stores them with ours, and goes on as run does. What is not proven is not\n" +
+			"stored. The shares are proven by unsealing a sealed replica, or else by a rekey that is\n" +
+			"called off before it changes anything; the token by looking it up.\n\n" +
+			"The root token that is given is revoked when the cluster is hardened, since no root\n" +
+			"token is to be left: --revoke-token says that you know.",
+		Example: "  vault operator init -format=json > init.json    # what somebody did\n" +
+			"  vault-bootstrap adopt --vault-addr=https://127.0.0.1:8200 --ca-cert=ca.pem --keys-file=init.json --revoke-token\n" +
+			"  vault-bootstrap adopt --namespace=vault --vault-service=vault-internal --replicas=3 --keys-from-secret=vault-unseal-keys --revoke-token",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.adopt(cmd.Context(), options)
+		},
+	}
+	options.register(cmd.Flags())
+	return cmd
+}
+
+// adoptOptions are the flags of 'adopt': those of 'run' that are not about
+// initializing, and where the keys are.
+type adoptOptions struct {
+	run         runOptions
+	fromSecret  string
+	files       []string
+	tokenFile   string
+	revokeToken bool
+}
+
+func (o *adoptOptions) register(flags *pflag.FlagSet) {
+	o.run.registerWalk(flags)
+	// Nothing is initialized here: the flags for that keep their defaults.
+	o.run.registerInit(pflag.NewFlagSet("", pflag.ContinueOnError))
+	flags.StringVar(&o.fromSecret, "keys-from-secret", "", "Secret in the namespace of the records with the keys: a keys record of ours, or bank-vaults' layout (vault-unseal-0, vault-recovery-0, vault-root)")
+	flags.StringArrayVar(&o.files, "keys-file", nil, "file with the keys, or - for standard input; may be repeated: a share on each line in base64 or hex, or the JSON of 'vault operator init -format=json', or a keys record of ours")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it comes before one in the Secret or the JSON, and may be left away if our own login works already")
+	flags.BoolVar(&o.revokeToken, "revoke-token", false, "agree that the root token is revoked when the cluster is hardened; needed with a root token")
+}
+
+func (p *program) adopt(ctx context.Context, options *adoptOptions) error {
+	job, err := p.prepareAdoption(ctx, options)
+	if err != nil {
+		return p.refuse(&options.run, err)
+	}
+	return p.perform(ctx, job)
+}
+
+func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*job, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	job, err := p.prepare(&options.run)
+	if err != nil {
+		return nil, err
+	}
+	offer, err := p.offered(ctx, options, job.store)
+	if err != nil {
+		return nil, err
+	}
+	if !offer.Root.Empty() && !options.revokeToken {
+		return nil, fault.Misuse(errors.New("the root token that is given would be revoked when the cluster is hardened"),
+			"If that is right, add --revoke-token. If something else still uses it (bank-vaults does), give another one with --token-file: "+
+				"'vault token create -orphan -policy=root' makes one.")
+	}
+	job.offer = &offer
+	return job, nil
+}
+
+func (o *adoptOptions) check() error {
+	inputs := o.files
+	if o.tokenFile != "" {
+		inputs = append([]string{o.tokenFile}, inputs...)
+	}
+	standard := 0
+	for _, input := range inputs {
+		if input == "-" {
+			standard++
+		}
+	}
+	switch {
+	case o.fromSecret == "" && len(o.files) == 0:
+		return fault.Misuse(errors.New("no keys are given"), "Say where they are: --keys-from-secret or --keys-file.")
+	case o.fromSecret != "" && len(o.files) > 0:
+		return fault.Misuse(errors.New("--keys-from-secret and --keys-file exclude each other"), "Give one or the other.")
+	case standard > 1:
+		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
+	}
+	return nil
+}
+
+// offered reads the keys and the token from where the options say.
+func (p *program) offered(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
+	var offer shares.Material
+	if options.tokenFile != "" {
+		text, err := p.readInput("--token-file", options.tokenFile)
+		if err != nil {
+			return offer, err
+		}
+		if offer.Root = secret.New(strings.TrimSpace(string(text))); offer.Root.Empty() {
+			return offer, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a root token. Leave the flag away if our own login works already.")
+		}
+	}
+	if options.fromSecret != "" {
+		found, err := fromSecret(ctx, options, records)
+		return offer.Join(found), err
+	}
+	for _, file := range options.files {
+		text, err := p.readInput("--keys-file", file)
+		if err != nil {
+			return offer, err
+		}
+		found, err := shares.Read(text)
+		if err != nil {
+			return offer, fault.Misuse(fmt.Errorf("reading the keys in %q: %w", file, err),
+				"Give a share on each line, in base64 or in hex, or the JSON that 'vault operator init -format=json' prints.")
+		}
+		offer = offer.Join(found)
+	}
+	return offer, nil
+}
+
+func fromSecret(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
+	kube, ok := records.(*store.Kube)
+	if !ok {
+		return shares.Material{}, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
+			"Choose them with --store=kubernetes, or give the keys with --keys-file.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.run.timeout)
+	defer cancel()
+	data, err := kube.ForeignSecret(ctx, options.fromSecret)
+	if err != nil {
+		return shares.Material{}, err
+	}
+	found, err := shares.FromSecret(data)
+	if err != nil {
+		return found, fault.Misuse(fmt.Errorf("reading the keys in the Secret %q: %w", options.fromSecret, err),
+			"It must be a keys record of ours, or in bank-vaults' layout. Take keys that are kept in another way to --keys-file.")
+	}
+	return found, nil
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/discovery"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// discoveryOptions say how to find the replicas.
+type discoveryOptions struct {
+	service, statefulSet, scheme string
+	replicas                     int
+}
+
+func (o *discoveryOptions) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.service, "vault-service", "", "headless Service of the replicas, HOST[:PORT], instead of --vault-addr: they are found by its SRV records, or named after --vault-statefulset")
+	flags.StringVar(&o.statefulSet, "vault-statefulset", "vault", "with --vault-service and --replicas: name of the StatefulSet, for when there are no SRV records")
+	flags.StringVar(&o.scheme, "vault-scheme", "https", "with --vault-service: https or http")
+	flags.IntVar(&o.replicas, "replicas", 0, "how many replicas there are to be: nothing is initialized before that many are known (default: as many as are found)")
+}
+
+// servers are the Vault servers of a run, and how to find them again.
+type servers struct {
+	cluster  *vault.Cluster
+	config   vault.Config
+	discover func(ctx context.Context) ([]states.Replica, error)
+	expected int
+	// unencrypted is the address of a service that is not https.
+	unencrypted string
+}
+
+// open prepares the way to Vault. It sends nothing.
+func (o *vaultOptions) open(env lookup) (*servers, error) {
+	config, err := o.config(env)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.discovery.check(o.addresses, config.Addresses); err != nil {
+		return nil, err
+	}
+	found := &servers{config: config, expected: o.discovery.replicas}
+	if o.discovery.service == "" {
+		found.cluster, err = vault.New(config)
+		return found, err
+	}
+	service, err := o.discovery.headless()
+	if err != nil {
+		return nil, err
+	}
+	config.Addresses, config.Discovered = nil, true
+	if service.Scheme == "http" {
+		found.unencrypted = "http://" + service.Host
+	}
+	if found.cluster, err = vault.New(config); err != nil {
+		return nil, err
+	}
+	found.discover = func(ctx context.Context) ([]states.Replica, error) {
+		addresses, err := service.Addresses(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return found.use(addresses)
+	}
+	return found, nil
+}
+
+// use makes the servers at addresses the replicas.
+func (s *servers) use(addresses []string) ([]states.Replica, error) {
+	replicas, err := s.cluster.Use(addresses)
+	return listed(replicas), err
+}
+
+func listed(replicas []*vault.Replica) []states.Replica {
+	var list []states.Replica
+	for _, replica := range replicas {
+		list = append(list, replica)
+	}
+	return list
+}
+
+// assign gives the bootstrap the replicas, or the way to find them.
+func (s *servers) assign(b *states.Bootstrap) {
+	b.Replicas, b.Discover, b.Expected = listed(s.cluster.Replicas()), s.discover, s.expected
+}
+
+// risks says what in the way to Vault lets others read the keys.
+func (s *servers) risks() []string {
+	config := s.config
+	if s.discover != nil {
+		config.Addresses = nil
+	}
+	if s.unencrypted != "" {
+		config.Addresses = []string{s.unencrypted}
+	}
+	return risks(config)
+}
+
+// check refuses what contradicts itself. flags are the addresses of --vault-addr,
+// addresses the ones that are used without --vault-service.
+func (o *discoveryOptions) check(flags, addresses []string) error {
+	switch {
+	case o.replicas < 0:
+		return fault.Misuse(fmt.Errorf("--replicas=%d is less than 0", o.replicas), "Say how many replicas there are to be, or leave it away.")
+	case o.service != "" && len(flags) > 0:
+		return fault.Misuse(errors.New("--vault-service and --vault-addr exclude each other"), "Give one or the other.")
+	case o.service == "" && o.replicas > 0 && len(addresses) != o.replicas:
+		return fault.Misuse(fmt.Errorf("--replicas=%d, and %d addresses are given", o.replicas, len(addresses)),
+			"Give the address of each replica, or their headless Service with --vault-service.")
+	case o.scheme != "https" && o.scheme != "http":
+		return fault.Misuse(fmt.Errorf("--vault-scheme=%q is neither https nor http", o.scheme), "Write one of the two.")
+	case o.statefulSet == "":
+		return fault.Misuse(errors.New("--vault-statefulset is empty"), "It is the name of the StatefulSet, as kubectl shows it.")
+	}
+	return nil
+}
+
+// headless returns the service that the options name.
+func (o *discoveryOptions) headless() (discovery.Service, error) {
+	service := discovery.Service{
+		Host: o.service, Scheme: o.scheme, StatefulSet: o.statefulSet, Replicas: o.replicas, Resolver: net.DefaultResolver,
+	}
+	host, port, err := net.SplitHostPort(o.service)
+	if err != nil { // there is no port in it
+		host, port = o.service, "0"
+	}
+	service.Host = host
+	if service.Port, err = strconv.Atoi(port); err != nil || service.Port < 0 || service.Port > 65535 || port == "" {
+		return service, fault.Misuse(fmt.Errorf("--vault-service=%q has no port that exists", o.service), "It is HOST or HOST:PORT.")
+	}
+	// An address made from it is checked when the run has begun; what is no host name
+	// at all is refused here.
+	if _, err := vault.New(vault.Config{Addresses: []string{o.scheme + "://" + host}}); err != nil {
+		return service, fault.Misuse(fmt.Errorf("--vault-service=%q is no host name", o.service), "It is HOST or HOST:PORT, as in vault-internal.vault.svc:8200.")
+	}
+	return service, nil
+}

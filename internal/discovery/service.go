@@ -1,0 +1,135 @@
+// Package discovery finds the addresses of the replicas behind a headless Service.
+//
+// A replica has to be addressed by itself: what goes through a load balancer reaches
+// any of them. The package must not know Vault's API or the Kubernetes API: it asks
+// the DNS, and knows how a StatefulSet names its pods.
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// Resolver looks SRV records up, as net.Resolver does.
+type Resolver interface {
+	LookupSRV(ctx context.Context, service, proto, name string) (canonical string, records []*net.SRV, err error)
+}
+
+// DefaultPort is Vault's API port.
+const DefaultPort = 8200
+
+// Service is a headless Service in front of a StatefulSet.
+type Service struct {
+	// Host is the Service's DNS name, as short as the search domains allow.
+	Host string
+	// Port is the API's; 0 means the one in the SRV records, or else DefaultPort.
+	Port int
+	// Scheme is https or http. Only its records are looked up: the DNS must not be
+	// able to talk us out of TLS.
+	Scheme string
+	// StatefulSet is the name of the StatefulSet, for when there are no SRV records.
+	StatefulSet string
+	// Replicas is how many there are to be; 0 if nobody has said.
+	Replicas int
+	Resolver Resolver
+}
+
+// Addresses returns the replicas' URLs, lowest ordinal first. Pods that must exist,
+// because their ordinal is below another one's or below Replicas, are among them also
+// while the DNS does not show them: one that is hidden may hold data.
+func (s Service) Addresses(ctx context.Context) ([]string, error) {
+	_, records, err := s.Resolver.LookupSRV(ctx, s.Scheme, "tcp", s.Host)
+	pods := podsOf(records)
+	if len(pods) > 0 {
+		return s.addresses(pods), nil
+	}
+	if s.Replicas > 0 {
+		return s.named(s.StatefulSet, s.Replicas, DefaultPort), nil
+	}
+	if err == nil {
+		err = errors.New("the answer is empty")
+	}
+	return nil, fault.Wait(fmt.Errorf("looking up _%s._tcp.%s: %w", s.Scheme, s.Host, err),
+		"Waiting for the DNS to show the replicas. It does if the headless Service has a port called "+s.Scheme+" and publishes pods that are not ready "+
+			"(publishNotReadyAddresses). With --replicas their names are known without it.")
+}
+
+// pod is one SRV record: the first label of its target, and the port.
+type pod struct {
+	target, label string
+	port          int
+}
+
+// podsOf returns each target once, in the order of the names.
+func podsOf(records []*net.SRV) []pod {
+	found := map[string]pod{}
+	for _, record := range records {
+		target := strings.TrimSuffix(record.Target, ".")
+		if target == "" {
+			continue // RFC 2782: a lone dot says that there is no such service
+		}
+		label, _, _ := strings.Cut(target, ".")
+		found[target] = pod{target: target, label: label, port: int(record.Port)}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b pod) int { return strings.Compare(a.target, b.target) })
+}
+
+// addresses names the pods by their ordinals, and by what the DNS calls them where
+// they have none.
+func (s Service) addresses(pods []pod) []string {
+	set, count := "", 0
+	for _, pod := range pods {
+		of, ordinal, ok := ordinal(pod.label)
+		if !ok || set != "" && set != of {
+			return s.unnamed(pods)
+		}
+		set, count = of, max(count, ordinal+1)
+	}
+	return s.named(set, max(count, s.Replicas), pods[0].port)
+}
+
+// mostReplicas is far above what a Vault cluster has: an ordinal beyond it is a
+// number in a name.
+const mostReplicas = 100
+
+// ordinal splits a StatefulSet pod's name: vault-0 is (vault, 0). A pod without a
+// name of its own is called by its address, 10-0-0-7.
+func ordinal(label string) (set string, number int, ok bool) {
+	cut := strings.LastIndexByte(label, '-')
+	if cut < 1 || net.ParseIP(strings.ReplaceAll(label, "-", ".")) != nil {
+		return "", 0, false
+	}
+	number, err := strconv.Atoi(label[cut+1:])
+	return label[:cut], number, err == nil && number >= 0 && number < mostReplicas && label[cut+1:] == strconv.Itoa(number)
+}
+
+func (s Service) named(set string, count, port int) []string {
+	addresses := make([]string, count)
+	for i := range addresses {
+		addresses[i] = s.url(fmt.Sprintf("%s-%d.%s", set, i, s.Host), port)
+	}
+	return addresses
+}
+
+func (s Service) unnamed(pods []pod) []string {
+	var addresses []string
+	for _, pod := range pods {
+		addresses = append(addresses, s.url(pod.target, pod.port))
+	}
+	return slices.Compact(addresses)
+}
+
+func (s Service) url(host string, port int) string {
+	if s.Port != 0 {
+		port = s.Port
+	}
+	return s.Scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port))
+}

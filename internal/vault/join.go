@@ -1,0 +1,68 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+)
+
+// Leader returns the address that the active node gives to its peers.
+func (r *Replica) Leader(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var said struct {
+		Address string `json:"leader_address"`
+	}
+	if err := r.call(ctx, http.MethodGet, "sys/leader", nil, &said); err != nil {
+		return "", err
+	}
+	if said.Address == "" {
+		return "", errors.New("sys/leader names no address")
+	}
+	return said.Address, nil
+}
+
+// Join has an empty server join the raft cluster whose active node is at leader. The
+// CA that we trust is given along, since the server may not know it. Only a server
+// without data joins; Vault refuses for any other.
+func (r *Replica) Join(ctx context.Context, leader string) error {
+	ca, err := r.trust.authority()
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"leader_api_addr": leader}
+	if ca != "" {
+		body["leader_ca_cert"] = ca
+		body["leader_tls_servername"] = r.trust.name
+	}
+	// The server answers when the leader has taken it, or has not.
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
+	var said struct {
+		Joined bool `json:"joined"`
+	}
+	if err := r.call(ctx, http.MethodPost, "sys/storage/raft/join", body, &said); err != nil {
+		return err
+	}
+	if !said.Joined {
+		return errors.New("it says that it has not joined")
+	}
+	return nil
+}
+
+// trust is how the servers' certificates are verified.
+type trust struct{ file, content, name string }
+
+// authority returns the CA's PEM, or nothing if the system's CAs are used.
+func (t trust) authority() (string, error) {
+	if t.content != "" || t.file == "" {
+		return t.content, nil
+	}
+	content, err := os.ReadFile(t.file)
+	if err != nil {
+		return "", fmt.Errorf("reading the CA's certificate: %w", err)
+	}
+	return string(content), nil
+}

@@ -1,0 +1,94 @@
+package states
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+)
+
+// joinPatience is how long an empty replica beside an active node has to join by
+// itself (retry_join takes about 2 s), and the wait between two tries of ours.
+const joinPatience = 10 * time.Second
+
+// waiters remembers since when replicas have been empty beside an active node.
+type waiters map[string]time.Time
+
+// due returns those that have waited long enough, and has them wait anew.
+func (w *waiters) due(empty []fsm.Replica, now time.Time) []string {
+	before := *w
+	*w = waiters{}
+	var due []string
+	for _, replica := range empty {
+		since, known := before[replica.Address]
+		if !known {
+			since = now
+		}
+		if now.Sub(since) >= joinPatience {
+			due = append(due, replica.Address)
+			since = now
+		}
+		(*w)[replica.Address] = since
+	}
+	return due
+}
+
+// join has empty replicas with raft storage join the cluster, if they do not by
+// themselves. A replica that does not join does not hold up the others: it is told,
+// and tried again.
+func (b *Bootstrap) join(ctx context.Context, o fsm.Observation) {
+	due := b.alone.due(o.ToJoin(), b.Now())
+	active, found := o.Active()
+	if !found || len(due) == 0 {
+		return
+	}
+	leader, err := b.leaderAddress(ctx, active.Address)
+	if err != nil {
+		b.Log.Warn("replicas cannot be joined: the active node does not say its address", "error", err.Error())
+		return
+	}
+	for _, address := range due {
+		b.joinOne(ctx, b.at(address), leader)
+	}
+}
+
+func (b *Bootstrap) joinOne(ctx context.Context, replica Replica, leader string) {
+	status, err := replica.SealStatus(ctx)
+	switch {
+	case err != nil:
+		b.Log.Warn("this replica cannot be joined: its storage is not known", "replica", replica.Address(), "error", err.Error())
+		return
+	case status.Initialized:
+		return // it has joined meanwhile
+	case status.Storage != "raft":
+		b.Log.Warn("this replica is empty, and its storage is not raft: it is not a part of the cluster", "replica", replica.Address(), "storage", status.Storage)
+		return
+	}
+	if err := replica.Join(ctx, leader); err != nil {
+		b.Log.Warn("this replica could not be joined, trying again", "replica", replica.Address(), "leader", leader, "error", err.Error())
+		return
+	}
+	b.Log.Info("joined", "replica", replica.Address(), "leader", leader)
+}
+
+// leaderAddress returns the address at which replicas reach the active node: ours,
+// whose certificate we have verified by name. A loopback address means this machine
+// (a port-forward) and something else to a replica: then it is the one that the active
+// node gives to its peers.
+func (b *Bootstrap) leaderAddress(ctx context.Context, address string) (string, error) {
+	if !loopback(address) {
+		return address, nil
+	}
+	return b.at(address).Leader(ctx)
+}
+
+func loopback(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(parsed.Hostname())
+	return parsed.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,140 @@
+// Command crash does violence to the real program, to real Vaults and to what lies
+// between them, and checks after each case that nothing was lost.
+//
+// A case is a fresh Vault, records in files or in Kubernetes, and one kind of
+// violence at one point. Afterwards the program is run again until it ends. Then
+// either Vault is hardened and its stored keys really open it, or the run ended with
+// a terminal error that is allowed here, because something died without warning
+// while sys/init was in flight, and the error's documented remedy leads to hardened.
+// What is checked is read from Vault's API and from the records, not through the
+// program under test.
+//
+// The cases follow from a number, which is printed: the same number and the same
+// count give the same cases, if not the same moments.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &suite{}
+	flag.IntVar(&s.count, "n", 24, "how many cases")
+	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1_000_000), "number that the cases follow from")
+	flag.IntVar(&s.workers, "parallel", 2, "cases at once")
+	flag.DurationVar(&s.away, "away", 15*time.Second, "how long the API server is away")
+	flag.StringVar(&s.only, "only", "", "only cases whose kind and point, as printed, contain this")
+	flag.Parse()
+	if err := s.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "crash:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// suite is one run of all cases.
+type suite struct {
+	count, workers int
+	seed           uint64
+	away           time.Duration
+	only           string
+
+	dir               string
+	root              string // of the repository
+	binary, stoppable string
+	points            []string
+	kube              *kubernetes
+	// clean is how long a run takes that nothing disturbs, by storage.
+	clean map[string]time.Duration
+	board *board
+}
+
+func (s *suite) run(ctx context.Context) (err error) {
+	fmt.Printf("crash: N=%d SEED=%d, %d at once, the API server is away for %s\n", s.count, s.seed, s.workers, s.away)
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	s.kube = &kubernetes{dir: filepath.Join(s.dir, "kubernetes"), rules: filepath.Join(s.root, "manifests", "rbac.yaml")}
+	defer func() {
+		err = errors.Join(err, s.kube.close())
+		if os.Getenv(dirVariable) == "" {
+			err = errors.Join(err, os.RemoveAll(s.dir))
+		}
+	}()
+	if err := s.calibrate(ctx); err != nil {
+		return err
+	}
+	trials := plan(s)
+	s.board = newBoard(len(trials))
+	s.all(ctx, trials)
+	return s.board.summary(s.points, s.only == "")
+}
+
+// dirVariable names a directory that keeps what the servers write, for the search
+// for secrets.
+const dirVariable = "TESTBED_DIR"
+
+// prepare builds the two binaries and looks for the points in their source.
+func (s *suite) prepare() (err error) {
+	tools, err := testbed.LookTool("vault")
+	if err != nil {
+		return err
+	}
+	fmt.Println("crash: servers from", filepath.Dir(tools))
+	if s.root, err = repository(); err != nil {
+		return err
+	}
+	if s.points, err = pointsIn(s.root); err != nil {
+		return err
+	}
+	s.points = slices.DeleteFunc(s.points, func(point string) bool { return strings.HasPrefix(point, "adopt.") })
+	fmt.Printf("crash: %d points in the source: %s\n", len(s.points), strings.Join(s.points, " "))
+	if s.dir, err = os.MkdirTemp(os.Getenv(dirVariable), "crash-"); err != nil {
+		return err
+	}
+	if s.binary, err = build(s.root, filepath.Join(s.dir, "vault-bootstrap"), ""); err != nil {
+		return err
+	}
+	s.stoppable, err = build(s.root, filepath.Join(s.dir, "vault-bootstrap-stoppable"), "crashpoints")
+	return err
+}
+
+// calibrate runs undisturbed, to know among which moments to choose, and that the
+// check itself is content with a good run.
+func (s *suite) calibrate(ctx context.Context) error {
+	s.clean = map[string]time.Duration{}
+	s.board = newBoard(0)
+	for _, storage := range []string{"file", "raft"} {
+		began := time.Now()
+		var took time.Duration
+		o := s.try(ctx, trial{kind: "undisturbed", storage: storage, nodes: 1, rng: rand.New(rand.NewPCG(s.seed, 0)),
+			act: func(ctx context.Context, sc *scene) error {
+				end, err := sc.finish(ctx, sc.options())
+				if took = end.took; err == nil && end.code != 0 {
+					err = fmt.Errorf("an undisturbed run exited with %d\n%s", end.code, end.stderr)
+				}
+				return err
+			}})
+		if o.err != nil {
+			return fmt.Errorf("the undisturbed run on %s storage: %w", storage, o.err)
+		}
+		s.clean[storage] = took
+		fmt.Printf("crash: an undisturbed run on %s storage takes %s (with Vault and the check %s)\n", storage, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}

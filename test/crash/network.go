@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// ended judges the end of a run that was disturbed: it may have failed, but not
+// with a terminal error that is not allowed here.
+func (sc *scene) ended(end end) error {
+	switch {
+	case end.code == exitTerminal && sc.excuse == "":
+		return &lossError{end}
+	case end.code == exitUsage || end.code == -1:
+		return fmt.Errorf("the disturbed run exited with %d\n%s", end.code, end.stderr)
+	default:
+		return nil
+	}
+}
+
+// disturbed runs with a fault in place.
+func (sc *scene) disturbed(ctx context.Context) error {
+	end, err := sc.finish(ctx, sc.options())
+	if err != nil {
+		return err
+	}
+	return sc.ended(end)
+}
+
+func answerCut(ctx context.Context, sc *scene) error {
+	sc.excuse = "network"
+	sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, After: true, Cut: true, Times: 1})
+	return sc.disturbed(ctx)
+}
+
+func answerHalved(ctx context.Context, sc *scene) error {
+	sc.excuse = "network"
+	sc.lines[0].tap.breakAnswer(true)
+	return sc.disturbed(ctx)
+}
+
+// vaultTroubles are answers of a Vault, or of what is before it, that may be better
+// next time.
+var vaultTroubles = []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusTooManyRequests}
+
+// initRefused has sys/init fail before Vault sees it. The run cannot know that.
+func initRefused(ctx context.Context, sc *scene) error {
+	status := vaultTroubles[sc.rng.IntN(len(vaultTroubles))]
+	times := 1 + sc.rng.IntN(2)
+	sc.say("%d × %d", times, status)
+	sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, Status: status, Body: `{"errors":["injected"]}`, Times: times})
+	return sc.disturbed(ctx)
+}
+
+// pause waits, which is what a held line or an absent server is about.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// between returns a random time.
+func (sc *scene) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(sc.rng.Float64()*float64(most-least))
+}
+
+// connectionsHeld lets nothing pass for a while.
+func connectionsHeld(ctx context.Context, sc *scene) error {
+	p, err := sc.atSomeMoment(ctx, func(*process) error {
+		sc.lines[0].tcp.Hold()
+		defer sc.lines[0].tcp.Restore()
+		return pause(ctx, sc.between(time.Second, 5*time.Second))
+	})
+	if err != nil {
+		return err
+	}
+	return sc.ended(p.wait())
+}
+
+// connectionsReset breaks all connections, and new ones for a while.
+func connectionsReset(ctx context.Context, sc *scene) error {
+	p, err := sc.atSomeMoment(ctx, func(*process) error {
+		began := time.Now()
+		sc.lines[0].tcp.Cut()
+		defer sc.lines[0].tcp.Restore()
+		err := pause(ctx, sc.between(100*time.Millisecond, time.Second))
+		sc.excuseIfInFlight("network", began, time.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return sc.ended(p.wait())
+}
+
+// answersSpoilt spoils some requests on any path but sys/init, before or after Vault
+// has handled them.
+func answersSpoilt(ctx context.Context, sc *scene) error {
+	fault := testbed.Fault{Path: "/v1/*", Times: 1 + sc.rng.IntN(6), After: sc.rng.IntN(2) == 0, Body: `{"errors":["injected"]}`}
+	if sc.rng.IntN(3) == 0 {
+		fault.Cut = true
+	} else {
+		fault.Status = vaultTroubles[sc.rng.IntN(len(vaultTroubles))]
+	}
+	sc.say("%d × %s", fault.Times, describe(fault))
+	p, err := sc.atSomeMoment(ctx, func(*process) error {
+		sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath}) // the first that fits; it does nothing
+		sc.lines[0].http.Inject(fault)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return sc.ended(p.wait())
+}
+
+func describe(f testbed.Fault) string {
+	what := fmt.Sprint(f.Status)
+	if f.Cut {
+		what = "cut"
+	}
+	if f.After {
+		return what + " after it was handled"
+	}
+	return what
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// records are where a case keeps its records, read without the program's own code.
+type records interface {
+	// flags name the place to the program.
+	flags() []string
+	// read returns a record, "keys" or "state", as it is stored, and its revision;
+	// nothing where there is none.
+	read(ctx context.Context, record string) (content []byte, revision string, err error)
+}
+
+// fileRecords are files in a directory.
+type fileRecords string
+
+func (f fileRecords) flags() []string { return []string{"--store=file:" + string(f)} }
+
+func (f fileRecords) read(_ context.Context, record string) ([]byte, string, error) {
+	content, err := os.ReadFile(filepath.Join(string(f), "vault-bootstrap-"+record+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	sum := sha256.Sum256(content)
+	return content, hex.EncodeToString(sum[:]), err
+}
+
+// kubeRecords are Secrets in a namespace.
+type kubeRecords struct {
+	kube       *kubernetes
+	namespace  string
+	kubeconfig string
+}
+
+func (k kubeRecords) flags() []string { return []string{"--kubeconfig=" + k.kubeconfig} }
+
+func (k kubeRecords) read(ctx context.Context, record string) ([]byte, string, error) {
+	found, err := k.kube.plane.Client.CoreV1().Secrets(k.namespace).Get(ctx, "vault-bootstrap-"+record, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return found.Data[record+".json"], found.ResourceVersion, nil
+}
+
+// keysRecord is what the suite reads of the keys record.
+type keysRecord struct {
+	Epoch   int64
+	Attempt *struct{ ID, Status string }
+	Past    []json.RawMessage
+	Set     *struct {
+		Shares    []string
+		Threshold int
+	}
+	Root *struct{ Token string }
+}
+
+// stateRecord is what it reads of the checkpoint.
+type stateRecord struct {
+	State   string
+	History []struct{ Event string }
+}
+
+func (s stateRecord) count(event string) int {
+	count := 0
+	for _, each := range s.History {
+		if each.Event == event {
+			count++
+		}
+	}
+	return count
+}
+
+func (sc *scene) keys(ctx context.Context) (keys keysRecord, err error) {
+	content, _, err := sc.records.read(ctx, "keys")
+	if err == nil && len(content) > 0 {
+		sc.note(secretsIn(content)...)
+		err = json.Unmarshal(content, &keys)
+	}
+	if err != nil {
+		return keys, fmt.Errorf("reading the keys record: %w", err)
+	}
+	if keys.Root != nil {
+		sc.mu.Lock()
+		sc.roots[keys.Root.Token] = true
+		sc.mu.Unlock()
+	}
+	return keys, nil
+}
+
+func (sc *scene) state(ctx context.Context) (state stateRecord, err error) {
+	content, _, err := sc.records.read(ctx, "state")
+	if err == nil && len(content) > 0 {
+		err = json.Unmarshal(content, &state)
+	}
+	if err != nil {
+		return state, fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	return state, nil
+}
+
+// revisions names the versions of both records.
+func (sc *scene) revisions(ctx context.Context) (string, error) {
+	_, keys, err := sc.records.read(ctx, "keys")
+	if err != nil {
+		return "", err
+	}
+	_, state, err := sc.records.read(ctx, "state")
+	return "keys " + keys + ", state " + state, err
+}
+
+// secretsIn returns every text in a keys record that opens something.
+func secretsIn(record []byte) []string {
+	var decoded any
+	if json.Unmarshal(record, &decoded) != nil {
+		return nil
+	}
+	var found []string
+	var walk func(key string, value any)
+	walk = func(key string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for key, each := range value {
+				walk(key, each)
+			}
+		case []any:
+			for _, each := range value {
+				walk(key, each)
+			}
+		case string:
+			switch strings.ReplaceAll(key, "_", "") {
+			case "shares", "token", "secretid", "hashkey", "privatekey":
+				found = append(found, value)
+			}
+		}
+	}
+	walk("", decoded)
+	return found
+}

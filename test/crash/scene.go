@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// scene is where a case happens: its Vault, the lines to it, its records.
+type scene struct {
+	*suite
+	trial
+
+	dir, spool, seedFile, audit string
+	vault                       *testbed.VaultCluster
+	lines                       []*line
+	records                     records
+	api                         *testbed.HTTPProxy // in front of the API server; nil with files
+	fronts                      []*tap
+
+	mu        sync.Mutex
+	processes []*process
+	roots     map[string]bool // root tokens that were ever seen
+	secrets   map[string]bool // what was noted already
+	runs      int
+	// excuse says what died without warning while sys/init was in flight; empty if
+	// nothing did, and then nothing may be lost.
+	excuse string
+	// vaultDied is whether a server was killed.
+	vaultDied bool
+	lost      []string // terminal errors, each followed by its remedy
+	notes     []string // what is worth a word beside the outcome
+}
+
+func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
+	sc := &scene{suite: s, trial: t, roots: map[string]bool{}, secrets: map[string]bool{}}
+	var err error
+	if sc.dir, err = os.MkdirTemp(s.dir, fmt.Sprintf("case-%d-", t.number)); err != nil {
+		return nil, err
+	}
+	sc.spool = filepath.Join(sc.dir, "spool")
+	if err := sc.writeSeed(); err != nil {
+		return sc, err
+	}
+	if sc.vault, err = testbed.StartVault(ctx, testbed.VaultOptions{Dir: filepath.Join(sc.dir, "vault"), Storage: t.storage, Nodes: t.nodes}); err != nil {
+		return sc, err
+	}
+	for _, node := range sc.vault.Nodes {
+		l, err := newLine(node)
+		if err != nil {
+			return sc, err
+		}
+		sc.lines = append(sc.lines, l)
+	}
+	return sc, sc.keepRecords(ctx)
+}
+
+func (sc *scene) keepRecords(ctx context.Context) error {
+	if !sc.inKube {
+		sc.records = fileRecords(filepath.Join(sc.dir, "store"))
+		return nil
+	}
+	if err := sc.kube.start(ctx); err != nil {
+		return err
+	}
+	var err error
+	if sc.api, err = sc.kube.proxy(); err != nil {
+		return err
+	}
+	records, token, err := sc.kube.install(ctx, fmt.Sprintf("case-%d", sc.number), sc.api)
+	sc.records = records
+	sc.note(token)
+	return err
+}
+
+// writeSeed writes a seed with an audit log. The log is raw, so that the suite
+// learns every token; it is the one place where secrets are expected, and is not
+// among the logs that are searched.
+func (sc *scene) writeSeed() error {
+	sc.seedFile, sc.audit = filepath.Join(sc.dir, "seed.yaml"), filepath.Join(sc.dir, "audit.raw")
+	return os.WriteFile(sc.seedFile, fmt.Appendf(nil, `
+audit:
+  - type: file
+    options: {file_path: %s, log_raw: "true"}
+policies:
+  - name: app
+    rules: |
+      path "kv/data/app/*" {
+        capabilities = ["read"]
+      }
+auth:
+  - type: userpass
+    users:
+      - {username: ada, password: correct-horse-battery, token_policies: [app]}
+secrets:
+  - type: kv
+    path: kv
+    options: {version: "2"}
+`, sc.audit), 0o600)
+}
+
+// options say how one run is started.
+type options struct {
+	stopAt string
+	// addresses replace the near ends of the lines.
+	addresses []string
+	flags     []string
+}
+
+func (sc *scene) options(flags ...string) options { return options{flags: flags} }
+
+func (sc *scene) stopping(point string) options { return options{stopAt: point} }
+
+// The Lease of every case is short, so that taking over takes little time.
+const leaseDuration = 3 * time.Second
+
+// start starts a run. One that is to stop is the build that can.
+func (sc *scene) start(ctx context.Context, o options) (*process, error) {
+	args := append([]string{
+		"run", "--seed=" + sc.seedFile, "--login=approle", "--spool-dir=" + sc.spool, "--log-format=json",
+		"--lease-duration=" + leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
+		"--timeout=100s", "--replica-patience=20s",
+	}, sc.records.flags()...)
+	if o.addresses == nil {
+		for _, l := range sc.lines {
+			o.addresses = append(o.addresses, l.url())
+		}
+	}
+	for _, address := range o.addresses {
+		args = append(args, "--vault-addr="+address)
+	}
+	binary, env := sc.binary, []string{"PATH=/nonexistent", "HOME=" + sc.dir}
+	if o.stopAt != "" {
+		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_STOP_AT="+o.stopAt)
+	}
+	p, err := startProcess(ctx, binary, append(args, o.flags...), env)
+	if err != nil {
+		return nil, err
+	}
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.processes = append(sc.processes, p)
+	sc.runs++
+	return p, nil
+}
+
+// finish starts a run and waits for its end.
+func (sc *scene) finish(ctx context.Context, o options) (end, error) {
+	p, err := sc.start(ctx, o)
+	if err != nil {
+		return end{}, err
+	}
+	return p.wait(), ctx.Err()
+}
+
+// startStopped starts a run and waits until it has stopped itself at a point.
+func (sc *scene) startStopped(ctx context.Context, o options) (*process, error) {
+	p, err := sc.start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.stoppedAt(ctx, o.stopAt); err != nil {
+		return nil, err
+	}
+	sc.board.reached(o.stopAt)
+	_, err = sc.keys(ctx) // a root token is in it for a while only
+	return p, err
+}
+
+// front starts taps before the lines, which see the requests of one run.
+func (sc *scene) front() (addresses []string, err error) {
+	for _, l := range sc.lines {
+		t, err := startTap(l.http.URL)
+		if err != nil {
+			return nil, err
+		}
+		sc.fronts = append(sc.fronts, t)
+		addresses = append(addresses, t.URL)
+	}
+	return addresses, nil
+}
+
+// inits returns every sys/init that has reached a server.
+func (sc *scene) inits() []request {
+	var found []request
+	for _, l := range sc.lines {
+		found = append(found, l.tap.inits()...)
+	}
+	return found
+}
+
+// spoolTime is how long a run may take to spool an answer once it has passed.
+const spoolTime = 150 * time.Millisecond
+
+// inFlight reports whether a sys/init was in flight: sent, and its answer not yet
+// out of our memory.
+func (sc *scene) inFlight(from, to time.Time) bool {
+	for _, init := range sc.inits() {
+		if !init.began.After(to) && (init.ended.IsZero() || !init.ended.Add(spoolTime).Before(from)) {
+			return true
+		}
+	}
+	return false
+}
+
+// excuseIfInFlight allows a loss if sys/init was in flight between two moments.
+func (sc *scene) excuseIfInFlight(what string, from, to time.Time) {
+	if sc.inFlight(from, to) {
+		sc.excuse = what
+	}
+}
+
+func (sc *scene) say(format string, args ...any) {
+	sc.notes = append(sc.notes, fmt.Sprintf(format, args...))
+}
+
+// note notes secrets for the search at the end of all suites.
+func (sc *scene) note(secrets ...string) {
+	sc.mu.Lock()
+	var fresh []string
+	for _, secret := range secrets {
+		if secret != "" && !sc.secrets[secret] {
+			sc.secrets[secret] = true
+			fresh = append(fresh, secret)
+		}
+	}
+	sc.mu.Unlock()
+	testbed.NoteSecrets(notary(fmt.Sprintf("crash-%d", sc.number)), fresh...)
+}
+
+var anyToken = regexp.MustCompile(`hvs\.[A-Za-z0-9_-]{20,}`)
+
+// close ends everything, and notes what was shown.
+func (sc *scene) close() error {
+	var errs []error
+	var shown strings.Builder
+	for _, p := range sc.processes {
+		_ = p.cmd.Process.Kill() // if it still is there
+		end := p.wait()
+		shown.WriteString(end.stdout + end.stderr)
+	}
+	if shown.Len() > 0 {
+		testbed.NoteOutput(notary(fmt.Sprintf("crash-%d", sc.number)), shown.String())
+	}
+	if log, err := os.ReadFile(sc.audit); err == nil {
+		sc.note(anyToken.FindAllString(string(log), -1)...)
+	}
+	for _, l := range sc.lines {
+		errs = append(errs, l.close())
+	}
+	for _, t := range sc.fronts {
+		errs = append(errs, t.close())
+	}
+	if sc.api != nil {
+		errs = append(errs, sc.api.Close())
+	}
+	if sc.vault != nil {
+		errs = append(errs, sc.vault.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// notary lets a program that is no test make notes.
+type notary string
+
+func (notary) Helper()        {}
+func (n notary) Name() string { return string(n) }
+func (n notary) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf(format, args...)) // the disk is full: nothing can be relied on
+}
+func (notary) Cleanup(func())           {}
+func (notary) Context() context.Context { return context.Background() }
+func (notary) Errorf(string, ...any)    {}
+func (notary) Logf(string, ...any)      {}
+func (notary) Failed() bool             { return false }
+func (notary) TempDir() string          { return os.TempDir() }

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// The exit codes that a rerun may have.
+const (
+	exitDone      = 0
+	exitTransient = 1
+	exitUsage     = 64
+	exitTerminal  = 70
+	exitBusy      = 75
+)
+
+// mostReruns bounds the reruns of a case.
+const mostReruns = 8
+
+// losses are the terminal errors that may stand for keys that nobody could keep.
+var losses = []string{"keys lost", "half-initialized"}
+
+// settle mends what was spoilt and runs until Vault is hardened. A loss that is
+// allowed is answered with its remedy.
+func (sc *scene) settle(ctx context.Context) error {
+	for range mostReruns {
+		if err := sc.mend(ctx); err != nil {
+			return err
+		}
+		end, err := sc.finish(ctx, sc.options())
+		if err != nil {
+			return err
+		}
+		switch end.code {
+		case exitDone:
+			return nil
+		case exitTransient, exitBusy:
+		case exitTerminal:
+			if err := sc.lose(ctx, end); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("a rerun exited with %d\n%s", end.code, end.stderr)
+		}
+	}
+	return fmt.Errorf("%d reruns did not come to an end", mostReruns)
+}
+
+// mend takes all violence away.
+func (sc *scene) mend(ctx context.Context) error {
+	for _, l := range sc.lines {
+		l.mend()
+	}
+	if sc.api != nil {
+		sc.api.Clear()
+	}
+	for _, node := range sc.vault.Nodes {
+		if !node.Alive() {
+			if err := node.Start(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lose judges a terminal error: it is a violation unless something died while
+// sys/init was in flight.
+func (sc *scene) lose(ctx context.Context, end end) error {
+	switch {
+	case !slices.Contains(losses, end.name):
+		return fmt.Errorf("a rerun ended with %q\n%s", end.name, end.stderr)
+	case sc.excuse == "":
+		return &lossError{end}
+	case len(sc.lost) > 0:
+		return fmt.Errorf("%q again, after its remedy\n%s", end.name, end.stderr)
+	}
+	sc.lost = append(sc.lost, end.name)
+	return sc.startOver(ctx)
+}
+
+// lossError is a loss that is none of those that cannot be helped.
+type lossError struct{ end end }
+
+func (e *lossError) Error() string {
+	return fmt.Sprintf("%q, though nothing died while sys/init was in flight\n%s", e.end.name, e.end.stderr)
+}
+
+// startOver does what docs/runbook.md says under the terminal error: every server is
+// stopped, its storage emptied and started again. The records stay.
+func (sc *scene) startOver(ctx context.Context) error {
+	if err := sc.vault.Stop(); err != nil {
+		return err
+	}
+	for _, node := range sc.vault.Nodes {
+		data := filepath.Join(node.Dir, "data")
+		if err := os.RemoveAll(data); err != nil {
+			return err
+		}
+		if err := os.Mkdir(data, 0o700); err != nil {
+			return err
+		}
+	}
+	for _, node := range sc.vault.Nodes {
+		if err := node.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// tally are the counts that the promise is about.
+type tally struct {
+	cases, runs, skipped, violations          int
+	lostOutside, lostInFlight, doubles, roots int
+	remedies                                  int
+}
+
+func (b *board) count() tally {
+	t := tally{cases: len(b.outcomes)}
+	for _, o := range b.outcomes {
+		t.runs += o.runs
+		if o.skipped() {
+			t.skipped++
+			continue
+		}
+		t.lostInFlight += len(o.lost)
+		if o.err == nil {
+			t.remedies += len(o.lost)
+			continue
+		}
+		t.violations++
+		if _, is := errors.AsType[*lossError](o.err); is {
+			t.lostOutside++
+		}
+		if _, is := errors.AsType[*doubleError](o.err); is {
+			t.doubles++
+		}
+		if _, is := errors.AsType[*rootError](o.err); is {
+			t.roots++
+		}
+	}
+	return t
+}
+
+// summary prints the counts, and fails if there was any violation, or if a point in
+// the source was aimed at and never reached.
+func (b *board) summary(points []string, whole bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kills()
+	b.losses()
+	t := b.count()
+	fmt.Printf("\n%d cases in %s, %d runs of the program\n", t.cases, time.Since(b.began).Round(time.Second), t.runs)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, row := range []struct {
+		what  string
+		count int
+		want  string
+	}{
+		{"keys lost outside the request", t.lostOutside, "must be 0"},
+		{"keys lost in the request", t.lostInFlight, fmt.Sprintf("each by its name; remedies that led to hardened: %d", t.remedies)},
+		{"double initializations", t.doubles, "must be 0"},
+		{"root tokens left", t.roots, "must be 0"},
+		{"violations in all", t.violations, "must be 0"},
+		{"skipped", t.skipped, ""},
+	} {
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", row.what, row.count, row.want)
+	}
+	_ = w.Flush()
+	for _, o := range b.outcomes {
+		if o.skipped() {
+			fmt.Printf("SKIPPED on this machine: %s: %v\n", o.title(), o.err)
+		}
+	}
+	var missed []string
+	for _, point := range points {
+		if b.points[point] == 0 {
+			missed = append(missed, point)
+		}
+	}
+	if len(missed) > 0 {
+		fmt.Printf("points that no case of this run was at: %s\n", strings.Join(missed, " "))
+	}
+	switch {
+	case t.violations > 0:
+		return fmt.Errorf("%d of %d cases broke the promise", t.violations, t.cases)
+	case t.cases < b.total:
+		return fmt.Errorf("interrupted after %d of %d cases", t.cases, b.total)
+	case whole && b.total >= longRun && len(missed) > 0:
+		return fmt.Errorf("no run came to %v", missed)
+	default:
+		return nil
+	}
+}
+
+// longRun is from how many cases on every point has a case of its own.
+const longRun = 130
+
+// kills prints how often which violence was done where.
+func (b *board) kills() {
+	kinds := b.kinds()
+	rows := map[string][]int{}
+	for _, o := range b.outcomes {
+		point := o.point
+		if point == "" {
+			point = "(any)"
+		}
+		if rows[point] == nil {
+			rows[point] = make([]int, len(kinds))
+		}
+		rows[point][slices.Index(kinds, o.kind)]++
+	}
+	signals := []string{"SIGKILL", "SIGTERM", kindSIGSTOP}
+	fmt.Println("\nby point:")
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "point\t%s\tother\n", strings.Join(signals, "\t"))
+	var points []string
+	for point := range rows {
+		points = append(points, point)
+	}
+	slices.Sort(points)
+	for _, point := range points {
+		_, _ = fmt.Fprint(w, point)
+		for _, signal := range signals {
+			count := 0
+			if at := slices.Index(kinds, signal); at >= 0 {
+				count = rows[point][at]
+			}
+			_, _ = fmt.Fprintf(w, "\t%d", count)
+		}
+		var others []string
+		for i, kind := range kinds {
+			if rows[point][i] > 0 && !slices.Contains(signals, kind) {
+				others = append(others, fmt.Sprintf("%s %d", kind, rows[point][i]))
+			}
+		}
+		_, _ = fmt.Fprintf(w, "\t%s\n", strings.Join(others, ", "))
+	}
+	_ = w.Flush()
+}
+
+// losses prints each loss with what died, its error and its remedy.
+func (b *board) losses() {
+	for _, o := range b.outcomes {
+		for _, name := range o.lost {
+			remedy := "the remedy led to hardened"
+			if o.err != nil {
+				remedy = "THE REMEDY FAILED"
+			}
+			fmt.Printf("lost in the request: case %d, %s (%s), %s died: %q, %s\n", o.number, o.title(), o.place(), o.excuse, name, remedy)
+		}
+	}
+}

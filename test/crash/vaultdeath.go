@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// killVault kills the server, and starts it again.
+func (sc *scene) killVault(ctx context.Context) error {
+	began := time.Now()
+	sc.vaultDied = true
+	if err := sc.vault.Nodes[0].Kill(); err != nil {
+		return err
+	}
+	sc.excuseIfInFlight("Vault", began, time.Now())
+	return sc.vault.Nodes[0].Start(ctx)
+}
+
+// vaultKilledAtRandom kills Vault at any moment of a run.
+func vaultKilledAtRandom(ctx context.Context, sc *scene) error {
+	p, err := sc.atSomeMoment(ctx, func(*process) error { return sc.killVault(ctx) })
+	if err != nil {
+		return err
+	}
+	return sc.ended(p.wait())
+}
+
+// initTimes are how long sys/init takes, by storage.
+var initTimes = map[string]time.Duration{"file": 60 * time.Millisecond, "raft": 2 * time.Second}
+
+// vaultKilledInInit kills Vault while it works on sys/init.
+func vaultKilledInInit(ctx context.Context, sc *scene) error {
+	p, err := sc.start(ctx, sc.options())
+	if err != nil {
+		return err
+	}
+	select {
+	case <-sc.lines[0].tap.initBegan:
+	case <-p.done:
+		return fmt.Errorf("the run ended before sys/init\n%s", p.end.stderr)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := pause(ctx, sc.between(0, initTimes[sc.storage])); err != nil {
+		return err
+	}
+	if err := sc.killVault(ctx); err != nil {
+		return err
+	}
+	return sc.ended(p.wait())
+}
