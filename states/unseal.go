@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -27,13 +29,32 @@ func (b *Bootstrap) unseal(ctx context.Context, o fsm.Observation) error {
 		sealed = append(sealed, b.at(replica.Address))
 	}
 	errs := make([]error, len(sealed))
+	clusters := make([]string, len(sealed))
 	eachReplica(sealed, func(i int, replica Replica) {
-		if err := b.unsealOne(ctx, replica, *keys.Set); err != nil {
+		cluster, err := b.unsealOne(ctx, replica, *keys.Set)
+		if err != nil {
 			errs[i] = fmt.Errorf("unsealing %s: %w", replica.Address(), err)
 		}
+		clusters[i] = cluster
 	})
 	point.Reach("unseal.done")
+	errs = append(errs, b.rememberCluster(ctx, *keys.Set, clusters))
 	return errors.Join(errs...)
+}
+
+// rememberCluster stores the ID of the cluster that our shares have opened. From
+// then on a server of another cluster is shown no token.
+func (b *Bootstrap) rememberCluster(ctx context.Context, set store.KeySet, opened []string) error {
+	id := strings.Join(slices.Compact(slices.DeleteFunc(opened, func(id string) bool { return id == "" })), " ")
+	if set.ClusterID != "" || id == "" || strings.Contains(id, " ") {
+		return nil
+	}
+	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Set != nil && keys.Set.ClusterID == "" {
+			keys.Set.ClusterID = id
+		}
+		return nil
+	})
 }
 
 // Tend joins and unseals the replicas that lag behind a running cluster.
@@ -45,15 +66,25 @@ func (b *Bootstrap) Tend(ctx context.Context, o fsm.Observation) error {
 	return b.unseal(ctx, o)
 }
 
-// unsealOne gives one replica as many shares as it asks for, and no more.
-func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.KeySet) error {
+// unsealOne gives one replica as many shares as it asks for, and no more. It returns
+// the ID of the cluster that they opened, if Vault says it.
+func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.KeySet) (string, error) {
 	status, err := replica.SealStatus(ctx)
-	if err != nil {
-		return err
+	if err != nil || !status.Sealed {
+		return "", err
 	}
+	if err := b.canUnseal(replica, status, set); err != nil {
+		return "", err
+	}
+	if err := b.forgetProgress(ctx, replica, status); err != nil {
+		return "", err
+	}
+	return b.giveShares(ctx, replica, set, status.Threshold)
+}
+
+// canUnseal says why our shares cannot open a sealed replica.
+func (b *Bootstrap) canUnseal(replica Replica, status vault.SealStatus, set store.KeySet) error {
 	switch {
-	case !status.Sealed:
-		return nil
 	case status.Recovery:
 		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
 			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
@@ -64,11 +95,9 @@ func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.Ke
 	case status.Threshold > len(set.Shares):
 		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
 			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
+	default:
+		return nil
 	}
-	if err := b.forgetProgress(ctx, replica, status); err != nil {
-		return err
-	}
-	return b.giveShares(ctx, replica, set, status.Threshold)
 }
 
 // forgetProgress has a replica forget shares that somebody gave it and left there.
@@ -83,19 +112,19 @@ func (b *Bootstrap) forgetProgress(ctx context.Context, replica Replica, status 
 	return nil
 }
 
-func (b *Bootstrap) giveShares(ctx context.Context, replica Replica, set store.KeySet, threshold int) error {
+func (b *Bootstrap) giveShares(ctx context.Context, replica Replica, set store.KeySet, threshold int) (string, error) {
 	for _, share := range set.Shares[:threshold] {
 		status, err := replica.Unseal(ctx, share)
 		if err != nil {
-			return unsealAnswer(replica.Address(), err)
+			return "", unsealAnswer(replica.Address(), err)
 		}
 		if !status.Sealed {
 			b.Log.Info("unsealed", "replica", replica.Address())
-			return nil
+			return status.ClusterID, nil
 		}
 		point.Reach("unseal.share")
 	}
 	// A raft member that joins takes the shares first and opens when the leader
 	// has answered its challenge.
-	return fault.Wait(errors.New("it has all shares and is still sealed"), "Waiting for it to join the raft cluster.")
+	return "", fault.Wait(errors.New("it has all shares and is still sealed"), "Waiting for it to join the raft cluster.")
 }

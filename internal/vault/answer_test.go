@@ -91,6 +91,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 	for name, config := range map[string]Config{
 		"no address":    {},
 		"twice":         {Addresses: []string{"https://a:1", "https://a:1"}},
+		"twice, slash":  {Addresses: []string{"https://a:1", "https://a:1/"}},
 		"no CA file":    {Addresses: []string{"https://a:1"}, CACert: "/does/not/exist"},
 		"half a client": {Addresses: []string{"https://a:1"}, ClientCert: "x"},
 		"CA is no PEM":  {Addresses: []string{"https://a:1"}, CACertBytes: "x"},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,6 +98,7 @@ func (c *Cluster) Use(addresses []string) ([]*Replica, error) {
 	seen := map[string]bool{}
 	var replicas []*Replica
 	for _, address := range addresses {
+		address = strings.TrimSuffix(address, "/")
 		if seen[address] {
 			return nil, fault.Misuse(fmt.Errorf("the Vault address %q is given twice", address), "Give each replica once.")
 		}

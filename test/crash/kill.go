@@ -91,7 +91,7 @@ func killAtRandom(ctx context.Context, sc *scene) error {
 		return err
 	}
 	p.wait()
-	sc.excuseIfInFlight("SIGKILL", killed, time.Now())
+	sc.excuseIfInFlight("our process", killed, time.Now())
 	return nil
 }
 
@@ -147,7 +147,7 @@ func killWhileWaiting(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	sc.excuse = "SIGKILL"
+	sc.excuse = "our process"
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}

@@ -22,7 +22,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -102,7 +101,6 @@ func (s *suite) prepare() (err error) {
 	if s.points, err = pointsIn(s.root); err != nil {
 		return err
 	}
-	s.points = slices.DeleteFunc(s.points, func(point string) bool { return strings.HasPrefix(point, "adopt.") })
 	fmt.Printf("crash: %d points in the source: %s\n", len(s.points), strings.Join(s.points, " "))
 	if s.dir, err = os.MkdirTemp(os.Getenv(dirVariable), "crash-"); err != nil {
 		return err

@@ -32,13 +32,13 @@ func (sc *scene) disturbed(ctx context.Context) error {
 }
 
 func answerCut(ctx context.Context, sc *scene) error {
-	sc.excuse = "network"
+	sc.excuse = "the network"
 	sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, After: true, Cut: true, Times: 1})
 	return sc.disturbed(ctx)
 }
 
 func answerHalved(ctx context.Context, sc *scene) error {
-	sc.excuse = "network"
+	sc.excuse = "the network"
 	sc.lines[0].tap.breakAnswer(true)
 	return sc.disturbed(ctx)
 }
@@ -93,7 +93,7 @@ func connectionsReset(ctx context.Context, sc *scene) error {
 		sc.lines[0].tcp.Cut()
 		defer sc.lines[0].tcp.Restore()
 		err := pause(ctx, sc.between(100*time.Millisecond, time.Second))
-		sc.excuseIfInFlight("network", began, time.Now())
+		sc.excuseIfInFlight("the network", began, time.Now())
 		return err
 	})
 	if err != nil {

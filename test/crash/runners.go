@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -64,7 +65,8 @@ const waitingForLease = "another run holds the lease"
 // holderKilled kills the holder at a point while others wait.
 func holderKilled(runners int) act {
 	return func(ctx context.Context, sc *scene) error {
-		point := sc.suite.points[sc.rng.IntN(len(sc.suite.points))]
+		points := slices.DeleteFunc(slices.Clone(sc.suite.points), ofAdopt)
+		point := points[sc.rng.IntN(len(points))]
 		sc.say("at %s", point)
 		holder, err := sc.startStopped(ctx, sc.stopping(point))
 		if err != nil {

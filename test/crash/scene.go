@@ -25,6 +25,9 @@ type scene struct {
 	records                     records
 	api                         *testbed.HTTPProxy // in front of the API server; nil with files
 	fronts                      []*tap
+	// offer is a file with the keys that somebody else made; empty unless 'adopt' is
+	// what is run.
+	offer string
 
 	mu        sync.Mutex
 	processes []*process
@@ -59,6 +62,11 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 			return sc, err
 		}
 		sc.lines = append(sc.lines, l)
+	}
+	if ofAdopt(t.point) {
+		if err := sc.initialized(ctx); err != nil {
+			return sc, err
+		}
 	}
 	return sc, sc.keepRecords(ctx)
 }
@@ -124,11 +132,10 @@ const leaseDuration = 3 * time.Second
 
 // start starts a run. One that is to stop is the build that can.
 func (sc *scene) start(ctx context.Context, o options) (*process, error) {
-	args := append([]string{
-		"run", "--seed=" + sc.seedFile, "--login=approle", "--spool-dir=" + sc.spool, "--log-format=json",
-		"--lease-duration=" + leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
-		"--timeout=100s", "--replica-patience=20s",
-	}, sc.records.flags()...)
+	args := append(sc.verb(), "--seed="+sc.seedFile, "--login=approle", "--log-format=json",
+		"--lease-duration="+leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
+		"--timeout=100s", "--replica-patience=20s")
+	args = append(args, sc.records.flags()...)
 	if o.addresses == nil {
 		for _, l := range sc.lines {
 			o.addresses = append(o.addresses, l.url())

@@ -124,3 +124,38 @@ func TestDriftIsPutRight(t *testing.T) {
 	}
 	wantEvents(t, "rerun", p.must(0, "run").events())
 }
+
+// TestLoginThatEndsMidRun revokes our login while the run goes on: it logs in anew.
+func TestLoginThatEndsMidRun(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	seed, auditLog := exampleSeed(t)
+	p, _ := inFiles(t, cluster, "--seed="+seed)
+	p.must(0, "run")
+	// A replica that does not answer keeps the run going at the goal.
+	gone := testbed.VaultFor(t, testbed.VaultOptions{})
+	if err := gone.Nodes[0].Stop(); err != nil {
+		t.Fatal(err)
+	}
+	_, before := audited(t, auditLog, 0)
+	run := p.start(binary, "run", nil, "--vault-addr="+gone.Nodes[0].Addr, "--replica-patience=4s", "--log-level=debug")
+	if !run.until("waiting for the rest") {
+		t.Fatalf("the run did not wait\n%s", run.wait())
+	}
+	entries, _ := audited(t, auditLog, before)
+	for _, entry := range entries {
+		if entry.Request.Path != "sys/capabilities-self" {
+			continue
+		}
+		if err := cluster.Nodes[0].Call(t.Context(), http.MethodPost, "auth/token/revoke-self", entry.Request.ClientToken, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	r := run.wait()
+	if r.code != 0 {
+		t.Errorf("exited with %d\n%s", r.code, r)
+	}
+	if logins := len(r.lines("logged in")); logins != 2 {
+		t.Errorf("logged in %d times, want 2", logins)
+	}
+}

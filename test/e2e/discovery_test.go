@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// TestJoins has three servers with raft storage of which none looks for the others.
+func TestJoins(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true, NoRetryJoin: true})
+	p, _ := inFiles(t, cluster, "--replicas=3", "--replica-patience=60s")
+	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.seeded"})
+	run.stoppedAt("entered.seeded")
+	root := keysIn(t, p).Root.Token
+	testbed.NoteSecrets(t, root)
+	run.signal(sigcont)
+	done := run.wait()
+	if done.code != 0 {
+		t.Fatalf("exited with %d\n%s", done.code, done)
+	}
+	if joined := done.lines("joined"); len(joined) != 2 {
+		t.Errorf("joined %v", joined)
+	}
+	if initialized := done.lines("initializing"); len(initialized) != 1 {
+		t.Errorf("initialized %d times", len(initialized))
+	}
+	for i, node := range cluster.Nodes[1:] {
+		if code := health(t, node); code != http.StatusTooManyRequests {
+			t.Errorf("node %d answers %d", i+1, code)
+		}
+	}
+	again := p.must(0, "run")
+	if len(again.lines("joined")) != 0 || len(again.events()) != 0 {
+		t.Errorf("the rerun did something\n%s", again)
+	}
+}
+
+// TestRetryJoinComesFirst leaves servers alone that find the others by themselves.
+func TestRetryJoinComesFirst(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3})
+	p, _ := inFiles(t, cluster)
+	if joined := p.must(0, "run").lines("joined"); len(joined) != 0 {
+		t.Errorf("we joined %v", joined)
+	}
+}
+
+// TestWaitsForAllReplicas initializes nothing while one of them is missing.
+func TestWaitsForAllReplicas(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3})
+	missing := cluster.Nodes[2]
+	if err := missing.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := inFiles(t, cluster)
+	wantFailure(t, p.run("run", "--replicas=3", "--timeout=1s"), 1, "1 of 3 replicas", missing.Addr)
+	for _, node := range cluster.Nodes[:2] {
+		if code := health(t, node); code != http.StatusNotImplemented {
+			t.Errorf("%s answers %d: it was touched", node.Addr, code)
+		}
+	}
+	run := p.start(binary, "run", nil, "--replicas=3")
+	if !run.until("waiting for an answer") {
+		t.Fatalf("it did not wait\n%s", run.wait())
+	}
+	if err := missing.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if done := run.wait(); done.code != 0 {
+		t.Fatalf("exited with %d\n%s", done.code, done)
+	}
+	two, _ := inFiles(t, nil, "--vault-addr="+cluster.Nodes[0].Addr, "--vault-addr="+cluster.Nodes[1].Addr)
+	wantFailure(t, two.run("run", "--replicas=3"), 64, "--replicas=3", "2 addresses")
+}
+
+// TestServiceWithoutDNS waits for pods whose names it knows.
+func TestServiceWithoutDNS(t *testing.T) {
+	p, _ := inFiles(t, nil)
+	waits := p.run("run", "--vault-service=vault-internal.invalid", "--replicas=2", "--vault-statefulset=safe", "--timeout=3s")
+	wantFailure(t, waits, 1, "2 of 2 replicas", "https://safe-0.vault-internal.invalid:8200", "https://safe-1.vault-internal.invalid:8200")
+	wantFailure(t, p.run("run", "--vault-service=vault-internal.invalid", "--timeout=3s"), 1, "_https._tcp.vault-internal.invalid", "publishNotReadyAddresses")
+	if status := p.run("status", "--vault-service=vault-internal.invalid", "--replicas=1", "--timeout=3s"); !strings.Contains(status.stdout, "vault-0.vault-internal.invalid") {
+		t.Errorf("status does not know the replica\n%s", status)
+	}
+}
