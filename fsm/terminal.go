@@ -28,7 +28,7 @@ func KeysLost(replicas []Replica) error {
 		if replica.Health.Unsealed() {
 			return fault.Stop(NameNotOurs,
 				fmt.Errorf("an attempt of ours to initialize is on record without an answer, and Vault is open (%s): somebody else has initialized it, or has its keys", describe(replicas)),
-				"Do not delete anything: this Vault may be in use. Ask who initialized it. docs/runbook.md, 'not ours', says how to take it over with its keys.")
+				"Do not delete anything: this Vault may be in use. Ask who initialized it. With its keys it can be taken over: vault-bootstrap adopt (docs/runbook.md, 'not ours').")
 		}
 	}
 	return fault.Stop(NameKeysLost,
@@ -59,7 +59,7 @@ func NotOurs(replicas []Replica) error {
 	return fault.Stop(NameNotOurs,
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
 		"If the keys are in another place, name it: --store, --name and --namespace say where we look. "+
-			"If somebody else initialized this Vault and holds its keys, docs/runbook.md, 'not ours', says how to take it over ('adopt' will do it in one step).")
+			"If somebody else initialized this Vault and holds its keys, take it over: vault-bootstrap adopt (docs/runbook.md, 'not ours').")
 }
 
 // ForeignShares is about a sealed Vault that the stored keys do not open.

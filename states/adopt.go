@@ -136,8 +136,8 @@ func (a *adoption) alreadyStored(set store.KeySet) error {
 	return nil
 }
 
-// noToken says how to get one.
-const noToken = "Make one from the key shares ('vault operator generate-root': docs/runbook.md shows the commands) and give it with --token-file."
+// makeOne says how to get a root token.
+const makeOne = "Make one from the key shares ('vault operator generate-root': docs/runbook.md shows the commands) and give it with --token-file."
 
 // proveToken makes sure that the first run can log in: with the root token, or, where
 // none is given, with our own login, which an earlier life of ours may have set up.
@@ -145,7 +145,7 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 	if a.offer.Root.Empty() {
 		own, err := a.lookAtLogin(ctx, address, keys, o)
 		if err == nil && own == nil {
-			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", o.LoginAnswer), noToken)
+			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", o.LoginAnswer), makeOne)
 		}
 		return nil, err
 	}
@@ -156,11 +156,11 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 	identity, err := session.Identity(ctx)
 	switch {
 	case vault.StatusOf(err) == http.StatusForbidden:
-		return nil, fault.Misuse(fmt.Errorf("Vault refuses the root token: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+noToken)
+		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+makeOne)
 	case err != nil:
 		return nil, fmt.Errorf("looking the root token up: %w", err)
 	case !slices.Contains(identity.Policies, "root"):
-		return nil, fault.Misuse(fmt.Errorf("the token is no root token: its policies are %q", identity.Policies), "Nothing was changed. "+noToken)
+		return nil, fault.Misuse(fmt.Errorf("the token is no root token: its policies are %q", identity.Policies), "Nothing was changed. "+makeOne)
 	}
 	return &store.Root{Token: a.offer.Root, Accessor: identity.Accessor}, nil
 }

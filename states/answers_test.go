@@ -38,6 +38,7 @@ func TestUnsealAnswer(t *testing.T) {
 		"'key' must be a valid hex or base64 string":              fsm.SharesRefused,
 		"local node not active but active cluster node not found": "",
 		"context deadline exceeded":                               "",
+		"failed to create cipher: crypto/aes: invalid key size 0": "",
 	} {
 		err := unsealAnswer("a", answered(500, words))
 		finding, ok := errors.AsType[*fsm.Finding](err)

@@ -92,7 +92,7 @@ func (s *servers) assign(b *states.Bootstrap) {
 	b.Replicas, b.Discover, b.Expected = listed(s.cluster.Replicas()), s.discover, s.expected
 }
 
-// risks says what in the way to Vault lets others read the keys.
+// risks says what in the way to Vault lets others read the keys, or hides a replica.
 func (s *servers) risks() []string {
 	config := s.config
 	if s.discover != nil {
@@ -101,7 +101,11 @@ func (s *servers) risks() []string {
 	if s.unencrypted != "" {
 		config.Addresses = []string{s.unencrypted}
 	}
-	return risks(config)
+	found := risks(config)
+	if s.discover != nil && s.expected == 0 {
+		found = append(found, "--replicas is not given: a replica that the DNS does not show yet is not waited for before initializing")
+	}
+	return found
 }
 
 // check refuses what contradicts itself. flags are the addresses of --vault-addr,
@@ -113,7 +117,7 @@ func (o *discoveryOptions) check(flags, addresses []string) error {
 	case o.service != "" && len(flags) > 0:
 		return fault.Misuse(errors.New("--vault-service and --vault-addr exclude each other"), "Give one or the other.")
 	case o.service == "" && o.replicas > 0 && len(addresses) != o.replicas:
-		return fault.Misuse(fmt.Errorf("--replicas=%d, and %d addresses are given", o.replicas, len(addresses)),
+		return fault.Misuse(fmt.Errorf("--replicas=%d, and the number of addresses is %d", o.replicas, len(addresses)),
 			"Give the address of each replica, or their headless Service with --vault-service.")
 	case o.scheme != "https" && o.scheme != "http":
 		return fault.Misuse(fmt.Errorf("--vault-scheme=%q is neither https nor http", o.scheme), "Write one of the two.")
@@ -122,6 +126,9 @@ func (o *discoveryOptions) check(flags, addresses []string) error {
 	}
 	return nil
 }
+
+// mostPort is TCP's.
+const mostPort = 65535
 
 // headless returns the service that the options name.
 func (o *discoveryOptions) headless() (discovery.Service, error) {
@@ -133,13 +140,11 @@ func (o *discoveryOptions) headless() (discovery.Service, error) {
 		host, port = o.service, "0"
 	}
 	service.Host = host
-	if service.Port, err = strconv.Atoi(port); err != nil || service.Port < 0 || service.Port > 65535 || port == "" {
-		return service, fault.Misuse(fmt.Errorf("--vault-service=%q has no port that exists", o.service), "It is HOST or HOST:PORT.")
-	}
-	// An address made from it is checked when the run has begun; what is no host name
-	// at all is refused here.
-	if _, err := vault.New(vault.Config{Addresses: []string{o.scheme + "://" + host}}); err != nil {
-		return service, fault.Misuse(fmt.Errorf("--vault-service=%q is no host name", o.service), "It is HOST or HOST:PORT, as in vault-internal.vault.svc:8200.")
+	service.Port, err = strconv.Atoi(port)
+	// The name is checked as a part of the address that is made from it.
+	_, nameErr := vault.New(vault.Config{Addresses: []string{o.scheme + "://" + host}})
+	if err != nil || nameErr != nil || service.Port < 0 || service.Port > mostPort {
+		return service, fault.Misuse(fmt.Errorf("--vault-service=%q is neither HOST nor HOST:PORT", o.service), "It is a DNS name, as in vault-internal.vault.svc:8200.")
 	}
 	return service, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -75,16 +74,16 @@ func TestAdoptFromFiles(t *testing.T) {
 		sealed bool
 		flags  func(t *testing.T, keys testbed.VaultKeys) []string
 	}{
-		"JSON of operator init, open": {false, func(t *testing.T, keys testbed.VaultKeys) []string {
+		"JSON of operator init and open": {false, func(t *testing.T, keys testbed.VaultKeys) []string {
 			return []string{"--keys-file=" + kept(t, initJSON(t, keys))}
 		}},
-		"JSON of operator init, sealed": {true, func(t *testing.T, keys testbed.VaultKeys) []string {
+		"JSON of operator init and sealed": {true, func(t *testing.T, keys testbed.VaultKeys) []string {
 			return []string{"--keys-file=" + kept(t, initJSON(t, keys))}
 		}},
-		"a share per line, sealed": {true, func(t *testing.T, keys testbed.VaultKeys) []string {
+		"a share per line and sealed": {true, func(t *testing.T, keys testbed.VaultKeys) []string {
 			return []string{"--keys-file=" + kept(t, strings.Join(keys.Shares, "\n")+"\n"), "--token-file=" + kept(t, keys.RootToken+"\n")}
 		}},
-		"a share per file, open": {false, func(t *testing.T, keys testbed.VaultKeys) []string {
+		"a share per file and open": {false, func(t *testing.T, keys testbed.VaultKeys) []string {
 			flags := []string{"--token-file=" + kept(t, keys.RootToken)}
 			for i, share := range keys.Shares {
 				if i%2 == 0 {
@@ -133,86 +132,6 @@ func wantAdopted(t *testing.T, p *program, cluster *testbed.VaultCluster, keys t
 	wantEvents(t, "run after a restart", p.must(0, "run").events(), "seal", "unseal")
 }
 
-// TestAdoptRefuses gives keys that are not right, and finds nothing stored and Vault
-// as it was.
-func TestAdoptRefuses(t *testing.T) {
-	cluster, keys := foreign(t, testbed.VaultOptions{})
-	_, others := foreign(t, testbed.VaultOptions{})
-	weak := struct {
-		Auth struct {
-			ClientToken string `json:"client_token"`
-		}
-	}{}
-	node := cluster.Nodes[0]
-	if err := node.Call(t.Context(), http.MethodPost, "auth/token/create", keys.RootToken, map[string]any{"policies": []string{"default"}}, &weak); err != nil {
-		t.Fatal(err)
-	}
-	testbed.NoteSecrets(t, weak.Auth.ClientToken)
-	mixed := others
-	mixed.RootToken = keys.RootToken
-	before := barrier(t, cluster)
-	good, token := kept(t, strings.Join(keys.Shares, "\n")), "--token-file="+kept(t, keys.RootToken)
-	for name, test := range map[string]struct {
-		flags []string
-		says  []string
-	}{
-		"no keys":              {[]string{token}, []string{"no keys are given", "--keys-file"}},
-		"two sources":          {[]string{"--keys-file=" + good, "--keys-from-secret=x"}, []string{"exclude each other"}},
-		"no such file":         {[]string{"--keys-file=/does/not/exist"}, []string{"/does/not/exist"}},
-		"no share":             {[]string{"--keys-file=" + kept(t, "hunter2"), token}, []string{"no key share", "operator init"}},
-		"too few":              {[]string{"--keys-file=" + kept(t, strings.Join(keys.Shares[:2], "\n")), token}, []string{"2 shares are given", "asks for 3"}},
-		"one of another set":   {[]string{"--keys-file=" + kept(t, strings.Join(append(keys.Shares[:4:4], others.Shares[4]), "\n")), token}, []string{"share 5 does not belong"}},
-		"another Vault's":      {[]string{"--keys-file=" + kept(t, initJSON(t, mixed))}, []string{"not those of", "message authentication failed"}},
-		"another's token":      {[]string{"--keys-file=" + kept(t, initJSON(t, others))}, []string{"refuses the root token", "generate-root"}},
-		"a weak token":         {[]string{"--keys-file=" + good, "--token-file=" + kept(t, weak.Auth.ClientToken)}, []string{"no root token", "default"}},
-		"no token, no login":   {[]string{"--keys-file=" + good}, []string{"no root token is given", "generate-root"}},
-		"a Secret in no store": {[]string{"--keys-from-secret=x", token}, []string{"needs the records in Kubernetes"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, _ := inFiles(t, cluster)
-			wantFailure(t, p.run("adopt", append(test.flags, "--revoke-token", "--timeout=20s")...), 64, test.says...)
-			if hasKeys(t, p) {
-				t.Error("keys were stored")
-			}
-			if status := rekeyStatus(t, node, ""); status.Started {
-				t.Errorf("a rekey was left behind: %+v", status)
-			}
-		})
-	}
-	t.Run("the token is not given away silently", func(t *testing.T) {
-		p, _ := inFiles(t, cluster)
-		wantFailure(t, p.run("adopt", "--keys-file="+good, token), 64, "would be revoked", "--revoke-token")
-	})
-	t.Run("nothing changed", func(t *testing.T) {
-		if after := barrier(t, cluster); after != before {
-			t.Errorf("Vault's own keys changed:\n%s\nbefore:\n%s", after, before)
-		}
-		if err := node.Call(t.Context(), http.MethodGet, "auth/token/lookup-self", keys.RootToken, nil, nil); err != nil {
-			t.Errorf("the root token: %v", err)
-		}
-	})
-	t.Run("wrong keys for a sealed Vault", func(t *testing.T) {
-		seal(t, cluster)
-		p, _ := inFiles(t, cluster)
-		wantFailure(t, p.run("adopt", "--keys-file="+kept(t, initJSON(t, others)), "--revoke-token"), 64, "not those of", "was rekeyed")
-		var status struct {
-			Sealed   bool
-			Progress int
-		}
-		if err := node.Call(t.Context(), http.MethodGet, "sys/seal-status", "", nil, &status); err != nil || !status.Sealed || status.Progress != 0 {
-			t.Errorf("the seal's status is %+v, %v", status, err)
-		}
-		if hasKeys(t, p) {
-			t.Error("keys were stored")
-		}
-	})
-	t.Run("the old shares still open it", func(t *testing.T) {
-		if err := cluster.Unseal(t.Context(), keys); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // hasKeys reports whether the record holds a set of keys or a root token.
 func hasKeys(t *testing.T, p *program) bool {
 	t.Helper()
@@ -221,82 +140,6 @@ func hasKeys(t *testing.T, p *program) bool {
 	}
 	stored := keysIn(t, p)
 	return stored.Set != nil || stored.Root != nil
-}
-
-// barrier returns the files in which Vault with file storage keeps the keys of its
-// barrier and of its seal.
-func barrier(t *testing.T, cluster *testbed.VaultCluster) string {
-	t.Helper()
-	var found strings.Builder
-	for _, name := range []string{"_keyring", "_master", "_seal-config", "_shamir-kek", "_recovery-key", "_recovery-config", "hsm/_barrier-unseal-keys", "_unseal-keys-backup"} {
-		content, err := os.ReadFile(filepath.Join(cluster.Nodes[0].Dir, "data", "core", name))
-		if err == nil {
-			fmt.Fprintf(&found, "%s %s\n", name, content)
-		}
-	}
-	if !strings.Contains(found.String(), "_barrier-unseal-keys") {
-		t.Fatalf("the barrier's files are not where they were:\n%s", found.String())
-	}
-	return found.String()
-}
-
-type rekeying struct {
-	Started  bool
-	Nonce    string
-	Progress int
-}
-
-func rekeyStatus(t *testing.T, node *testbed.VaultNode, kind string) rekeying {
-	t.Helper()
-	var status rekeying
-	if err := node.Call(t.Context(), http.MethodGet, "sys/rekey"+kind+"/init", "", nil, &status); err != nil {
-		t.Fatal(err)
-	}
-	return status
-}
-
-// TestAdoptLeavesARekeyAlone has somebody else in the middle of a rekey.
-func TestAdoptLeavesARekeyAlone(t *testing.T) {
-	cluster, keys := foreign(t, testbed.VaultOptions{})
-	node := cluster.Nodes[0]
-	var begun rekeying
-	if err := node.Call(t.Context(), http.MethodPut, "sys/rekey/init", "", map[string]any{"secret_shares": 5, "secret_threshold": 3}, &begun); err != nil {
-		t.Fatal(err)
-	}
-	if err := node.Call(t.Context(), http.MethodPut, "sys/rekey/update", "", map[string]any{"nonce": begun.Nonce, "key": keys.Shares[0]}, nil); err != nil {
-		t.Fatal(err)
-	}
-	before := rekeyStatus(t, node, "")
-	p, _ := inFiles(t, cluster)
-	file := kept(t, initJSON(t, keys))
-	wantFailure(t, p.run("adopt", "--keys-file="+file, "--revoke-token"), 64, "a rekey is in progress", begun.Nonce, "-cancel")
-	if after := rekeyStatus(t, node, ""); after != before || after.Progress != 1 {
-		t.Errorf("the rekey was %+v, is %+v", before, after)
-	}
-	if hasKeys(t, p) {
-		t.Error("keys were stored")
-	}
-	if err := node.Call(t.Context(), http.MethodDelete, "sys/rekey/init", "", map[string]any{"nonce": begun.Nonce}, nil); err != nil {
-		t.Fatal(err)
-	}
-	// The proof by a rekey of our own leaves Vault's keys as they are.
-	untouched := barrier(t, cluster)
-	p.must(0, "adopt", "--keys-file="+file, "--revoke-token", "--until=initialized")
-	if barrier(t, cluster) != untouched {
-		t.Error("the proof changed Vault's own keys")
-	}
-	if rekeyStatus(t, node, "").Started {
-		t.Error("a rekey was left behind")
-	}
-	t.Run("again, with the same keys and with others", func(t *testing.T) {
-		again := p.must(0, "adopt", "--keys-file="+file, "--revoke-token")
-		if len(again.lines("these keys are stored already")) != 1 {
-			t.Errorf("it was adopted twice\n%s", again)
-		}
-		_, others := foreign(t, testbed.VaultOptions{})
-		wantFailure(t, p.run("adopt", "--keys-file="+kept(t, initJSON(t, others)), "--revoke-token"), 64, "keys are stored already")
-	})
-	wantAdopted(t, p, cluster, keys)
 }
 
 // TestAdoptIsCutOff kills an adoption between its proof and the store, and after it.
@@ -339,73 +182,6 @@ func TestAdoptWithSealedStandby(t *testing.T) {
 		t.Errorf("not proven on the sealed standby\n%s", adopted)
 	}
 	wantAdopted(t, p, cluster, keys)
-}
-
-// TestAdoptAutoUnseal takes over recovery keys, which only a rekey can prove.
-func TestAdoptAutoUnseal(t *testing.T) {
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Seal: transitSeal(t)})
-	node := cluster.Nodes[0]
-	var said map[string]any
-	if err := node.Call(t.Context(), http.MethodPut, "sys/init", "", map[string]any{"recovery_shares": 4, "recovery_threshold": 2}, &said); err != nil {
-		t.Fatal(err)
-	}
-	var keys testbed.VaultKeys
-	for _, share := range said["recovery_keys_base64"].([]any) {
-		keys.Shares = append(keys.Shares, share.(string))
-	}
-	keys.RootToken, keys.Threshold = said["root_token"].(string), 2
-	testbed.NoteSecrets(t, append(keys.Shares, keys.RootToken)...)
-	content, err := json.Marshal(said)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, _ := inFiles(t, cluster)
-	_, others := foreign(t, testbed.VaultOptions{})
-	token := "--token-file=" + kept(t, keys.RootToken)
-	wantFailure(t, p.run("adopt", "--keys-file="+kept(t, strings.Join(others.Shares, "\n")), token, "--revoke-token"), 64, "not those of")
-	wantFailure(t, p.run("adopt", "--keys-file="+kept(t, initJSON(t, others)), token, "--revoke-token"), 64, "these are unseal keys")
-	if hasKeys(t, p) || rekeyStatus(t, node, "-recovery-key").Started {
-		t.Error("a refused adoption has left something")
-	}
-	before := barrier(t, cluster)
-	p.must(0, "adopt", "--keys-file="+kept(t, string(content)), "--revoke-token", "--until=initialized")
-	if barrier(t, cluster) != before {
-		t.Error("the proof changed Vault's own keys")
-	}
-	p.must(0, "run")
-	stored := keysIn(t, p)
-	if stored.Set == nil || stored.Set.Kind != "recovery" || len(stored.Set.Shares) != 4 || stored.Set.Threshold != 2 {
-		t.Errorf("stored %+v", stored.Set)
-	}
-	// The recovery keys are still good.
-	var begun rekeying
-	if err := node.Call(t.Context(), http.MethodPut, "sys/generate-root/attempt", "", map[string]any{}, &begun); err != nil {
-		t.Fatal(err)
-	}
-	for _, share := range keys.Shares[2:] {
-		if err := node.Call(t.Context(), http.MethodPut, "sys/generate-root/update", "", map[string]any{"nonce": begun.Nonce, "key": share}, nil); err != nil {
-			t.Errorf("a recovery key is refused: %v", err)
-		}
-	}
-}
-
-// transitSeal starts a second Vault and returns the seal stanza that uses it.
-func transitSeal(t *testing.T) string {
-	t.Helper()
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	keys, err := cluster.Initialize(t.Context(), 1, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	testbed.NoteSecrets(t, append(keys.Shares, keys.RootToken)...)
-	if err := cluster.Unseal(t.Context(), keys); err != nil {
-		t.Fatal(err)
-	}
-	node := cluster.Nodes[0]
-	if err := node.Call(t.Context(), http.MethodPost, "sys/mounts/transit", keys.RootToken, map[string]any{"type": "transit"}, nil); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("seal \"transit\" {\n  address    = %q\n  token      = %q\n  key_name   = \"unseal\"\n  mount_path = \"transit/\"\n}\n", node.Addr, keys.RootToken)
 }
 
 // TestAdoptFromSecret takes keys from Secrets that others have made.

@@ -72,7 +72,7 @@ func TestWaitsForAllReplicas(t *testing.T) {
 		t.Fatalf("exited with %d\n%s", done.code, done)
 	}
 	two, _ := inFiles(t, nil, "--vault-addr="+cluster.Nodes[0].Addr, "--vault-addr="+cluster.Nodes[1].Addr)
-	wantFailure(t, two.run("run", "--replicas=3"), 64, "--replicas=3", "2 addresses")
+	wantFailure(t, two.run("run", "--replicas=3"), 64, "--replicas=3", "the number of addresses is 2")
 }
 
 // TestServiceWithoutDNS waits for pods whose names it knows.

@@ -1,0 +1,53 @@
+package states
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+)
+
+// TestWaiters lets each empty replica wait for itself.
+func TestWaiters(t *testing.T) {
+	var alone waiters
+	now := time.Now()
+	a, b := fsm.Replica{Address: "a"}, fsm.Replica{Address: "b"}
+	for _, step := range []struct {
+		after time.Duration
+		empty []fsm.Replica
+		due   []string
+	}{
+		{0, []fsm.Replica{a}, nil},
+		{joinPatience - time.Second, []fsm.Replica{a, b}, nil},
+		{time.Second, []fsm.Replica{a, b}, []string{"a"}},
+		{joinPatience - time.Second, []fsm.Replica{a, b}, []string{"b"}},
+		{time.Second, []fsm.Replica{b}, nil}, // a has joined
+		{time.Hour, nil, nil},
+		{0, []fsm.Replica{a}, nil}, // and is empty again: it waits anew
+	} {
+		now = now.Add(step.after)
+		if got := alone.due(step.empty, now); !slices.Equal(got, step.due) {
+			t.Errorf("after %s: %v are due, want %v", step.after, got, step.due)
+		}
+	}
+}
+
+// TestUnknownReplicasAreSilent has more replicas expected than found, and one that
+// shows up later.
+func TestUnknownReplicasAreSilent(t *testing.T) {
+	var known []Replica
+	b := &Bootstrap{Expected: 2, Now: time.Now, Discover: func(context.Context) ([]Replica, error) { return known, nil }}
+	found, err := b.lookAtReplicas(t.Context())
+	if err != nil || len(found) != 2 || found[0].Health != fsm.NoAnswer || found[1].Address != "replica 2 of 2" {
+		t.Errorf("found %v, %v", found, err)
+	}
+	o := fsm.Observation{Replicas: found}
+	if _, err := fsm.Locate(o); err == nil {
+		t.Error("it would be initialized")
+	}
+	if b.countEmpty(&o); o.UninitializedFor != 0 {
+		t.Errorf("counted %s", o.UninitializedFor)
+	}
+}
