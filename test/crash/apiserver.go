@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"syscall"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
@@ -37,7 +36,7 @@ func apiServerAway(ctx context.Context, sc *scene) (err error) {
 	if err := sc.kube.plane.StopAPIServer(); err != nil {
 		return err
 	}
-	err = errors.Join(p.signal(syscall.SIGCONT), p.until(ctx, notStored, 1), pause(ctx, sc.away))
+	err = errors.Join(p.resume(ctx, pointSpooled), p.until(ctx, notStored, 1), pause(ctx, sc.away))
 	// The other cases need it, whatever happened.
 	if err := errors.Join(err, sc.kube.plane.StartAPIServer(context.WithoutCancel(ctx))); err != nil {
 		return err
@@ -56,7 +55,7 @@ func ruleTakenAway(ctx context.Context, sc *scene) error {
 	if err := sc.kube.forbid(ctx, namespace); err != nil {
 		return err
 	}
-	if err := errors.Join(p.signal(syscall.SIGCONT), p.until(ctx, notStored, 2), sc.kube.allow(ctx, namespace)); err != nil {
+	if err := errors.Join(p.resume(ctx, pointSpooled), p.until(ctx, notStored, 2), sc.kube.allow(ctx, namespace)); err != nil {
 		return err
 	}
 	return sc.arrived(ctx, p)
@@ -93,7 +92,7 @@ func storeRefusesKeys(ctx context.Context, sc *scene) error {
 	fault.Method = http.MethodPut
 	sc.say("%d × %s", fault.Times, describe(fault))
 	sc.api.Inject(fault)
-	if err := p.signal(syscall.SIGCONT); err != nil {
+	if err := p.resume(ctx, pointSpooled); err != nil {
 		return err
 	}
 	return sc.arrived(ctx, p)
@@ -114,5 +113,5 @@ func storeSpoilt(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(p.wait())
+	return sc.ended(ctx, p.wait())
 }

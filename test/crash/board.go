@@ -75,7 +75,8 @@ func (b *board) done(o outcome) {
 	defer b.mu.Unlock()
 	delete(b.running, o.number)
 	b.outcomes = append(b.outcomes, o)
-	fmt.Printf("%3d/%d  %-34s %-22s %-18s %s  %d runs, %.1f s%s\n", o.number, b.total, o.kind, o.point, o.place(), o.word(), o.runs, o.took.Seconds(), o.remarks())
+	fmt.Printf("%4.0fs %3d/%d #%-3d %-40s %-20s %-21s %s  %d runs, %.1f s%s\n", time.Since(b.began).Seconds(), len(b.outcomes), b.total,
+		o.number, o.kind, o.point, o.place(), o.word(), o.runs, o.took.Seconds(), o.remarks())
 	if o.err != nil {
 		lines := strings.Split(strings.TrimSpace(o.err.Error()), "\n")
 		fmt.Println("        " + strings.Join(lines[:min(len(lines), shownLines)], "\n        "))

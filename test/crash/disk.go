@@ -61,7 +61,7 @@ func diskFillsUp(ctx context.Context, sc *scene) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(sc.fill(), p.signal(syscall.SIGCONT)); err != nil {
+		if err := errors.Join(sc.fill(), p.resume(ctx, pointIntended)); err != nil {
 			return err
 		}
 		if end := p.wait(); end.code != exitDone || !strings.Contains(end.stderr, "not spooled here") {

@@ -33,7 +33,7 @@ func termAt(point string) act {
 		if err != nil {
 			return err
 		}
-		if err := p.signal(syscall.SIGTERM, syscall.SIGCONT); err != nil {
+		if err := errors.Join(p.signal(syscall.SIGTERM), p.resume(ctx, point)); err != nil {
 			return err
 		}
 		return sc.terminated(ctx, p.wait())

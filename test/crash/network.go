@@ -10,12 +10,12 @@ import (
 )
 
 // ended judges the end of a run that was disturbed: it may have failed, but not
-// with a terminal error that is not allowed here.
-func (sc *scene) ended(end end) error {
-	switch {
-	case end.code == exitTerminal && sc.excuse == "":
-		return &lossError{end}
-	case end.code == exitUsage || end.code == -1:
+// with a terminal error that is not allowed here. One that is allowed has its remedy.
+func (sc *scene) ended(ctx context.Context, end end) error {
+	switch end.code {
+	case exitTerminal:
+		return sc.lose(ctx, end)
+	case exitUsage, -1:
 		return fmt.Errorf("the disturbed run exited with %d\n%s", end.code, end.stderr)
 	default:
 		return nil
@@ -28,7 +28,7 @@ func (sc *scene) disturbed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(end)
+	return sc.ended(ctx, end)
 }
 
 func answerCut(ctx context.Context, sc *scene) error {
@@ -83,7 +83,7 @@ func connectionsHeld(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(p.wait())
+	return sc.ended(ctx, p.wait())
 }
 
 // connectionsReset breaks all connections, and new ones for a while.
@@ -99,7 +99,7 @@ func connectionsReset(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(p.wait())
+	return sc.ended(ctx, p.wait())
 }
 
 // answersSpoilt spoils some requests on any path but sys/init, before or after Vault
@@ -120,7 +120,7 @@ func answersSpoilt(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(p.wait())
+	return sc.ended(ctx, p.wait())
 }
 
 func describe(f testbed.Fault) string {

@@ -126,7 +126,12 @@ func (e *neverError) Error() string {
 
 // stoppedAt waits until the process has stopped itself at a point.
 func (p *process) stoppedAt(ctx context.Context, point string) error {
-	if err := p.until(ctx, "crashpoint "+point+"\n", 1); err != nil {
+	return p.stoppedAgain(ctx, point, 1)
+}
+
+// stoppedAgain waits until it has stopped itself so many times.
+func (p *process) stoppedAgain(ctx context.Context, point string, times int) error {
+	if err := p.until(ctx, "crashpoint "+point+"\n", times); err != nil {
 		return err
 	}
 	return testbed.Poll(ctx, 2*time.Millisecond, "the stop at "+point, func(context.Context) error {
@@ -149,6 +154,17 @@ func (p *process) signal(signals ...syscall.Signal) error {
 		}
 	}
 	return nil
+}
+
+// resume lets a stopped process go on, past every further stop: a point may lie in a
+// loop.
+func (p *process) resume(ctx context.Context, point string) error {
+	go func() {
+		for times := 2; p.stoppedAgain(ctx, point, times) == nil; times++ {
+			_ = p.signal(syscall.SIGCONT)
+		}
+	}()
+	return p.signal(syscall.SIGCONT)
 }
 
 func (p *process) wait() end {

@@ -74,7 +74,7 @@ func (sc *scene) lose(ctx context.Context, end end) error {
 	case !slices.Contains(losses, end.name):
 		return fmt.Errorf("a rerun ended with %q\n%s", end.name, end.stderr)
 	case sc.excuse == "":
-		return &lossError{end}
+		return &lossError{end, sc.inits()}
 	case len(sc.lost) > 0:
 		return fmt.Errorf("%q again, after its remedy\n%s", end.name, end.stderr)
 	}
@@ -83,11 +83,20 @@ func (sc *scene) lose(ctx context.Context, end end) error {
 }
 
 // lossError is a loss that is none of those that cannot be helped.
-type lossError struct{ end end }
+type lossError struct {
+	end   end
+	inits []request
+}
 
 func (e *lossError) Error() string {
-	return fmt.Sprintf("%q, though nothing died while sys/init was in flight\n%s", e.end.name, e.end.stderr)
+	text := fmt.Sprintf("%q, though nothing died while sys/init was in flight\n", e.end.name)
+	for _, init := range e.inits {
+		text += fmt.Sprintf("sys/init at %s, answered %d at %s\n", init.began.Format(clock), init.status, init.ended.Format(clock))
+	}
+	return text + e.end.stderr
 }
+
+const clock = "15:04:05.000"
 
 // startOver does what docs/runbook.md says under the terminal error: every server is
 // stopped, its storage emptied and started again. The records stay.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func stoppedAt(point string) act {
 			return err
 		}
 		resumed := time.Now()
-		if err := late.signal(syscall.SIGCONT); err != nil {
+		if err := late.resume(ctx, point); err != nil {
 			return err
 		}
 		end = late.wait()
@@ -88,7 +87,7 @@ func stoppedElsewhere(ctx context.Context, sc *scene) error {
 		return fmt.Errorf("the run that took over without the spool exited with %d\n%s", end.code, end.stderr)
 	}
 	resumed := time.Now()
-	if err := late.signal(syscall.SIGCONT); err != nil {
+	if err := late.resume(ctx, pointSpooled); err != nil {
 		return err
 	}
 	end = late.wait()

@@ -23,7 +23,7 @@ func vaultKilledAtRandom(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(p.wait())
+	return sc.ended(ctx, p.wait())
 }
 
 // initTimes are how long sys/init takes, by storage.
@@ -48,5 +48,5 @@ func vaultKilledInInit(ctx context.Context, sc *scene) error {
 	if err := sc.killVault(ctx); err != nil {
 		return err
 	}
-	return sc.ended(p.wait())
+	return sc.ended(ctx, p.wait())
 }
