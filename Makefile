@@ -22,7 +22,7 @@ e2e: ## the end-to-end suite alone (RUN=TestName for one test)
 	@test/run e2e
 
 crash: ## kill, cut and starve it at every step, N cases (SEED repeats a run)
-	@N=$${N:-200} AWAY=$${AWAY:-60s} test/run tools crash leaks
+	@N=$${N:-200} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} test/run tools crash leaks
 
 bench: ## speed and memory beside the bare Vault API
 	@test/run bench

@@ -56,6 +56,11 @@ func (b *Bootstrap) harden(ctx context.Context, o fsm.Observation) error {
 		}
 	}
 	point.Reach("harden.revoked")
+	if keys.Attempt != nil {
+		// A run that was killed between storing the keys and forgetting the spool left
+		// it; what opens it is dropped below.
+		b.unspool(keys.Attempt.ID)
+	}
 	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		keys.Root = nil
 		// The stored shares have unsealed Vault: the answer as it came, and the key

@@ -1,10 +1,11 @@
-//go:build crashpoints && unix
+//go:build crashpoints && linux
 
 package point
 
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -19,5 +20,9 @@ func Reach(name string) {
 		return
 	}
 	fmt.Fprintf(os.Stderr, "crashpoint %s\n", name)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	// To this very thread: a signal to the process is taken by any thread, and this
+	// one would run on until that has happened.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = syscall.Tgkill(os.Getpid(), syscall.Gettid(), syscall.SIGSTOP)
 }

@@ -255,3 +255,18 @@ func TestRecordRemovedAfterInit(t *testing.T) {
 		t.Errorf("ended at %v", state)
 	}
 }
+
+// TestSpoolIsForgottenAfterAKill kills a run between storing the keys and forgetting
+// the spool.
+func TestSpoolIsForgottenAfterAKill(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	p, dir := inFiles(t, cluster)
+	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.stored"})
+	run.stoppedAt("initialize.stored")
+	run.signal(syscall.SIGKILL)
+	run.wait()
+	p.must(0, "run")
+	if spools, _ := filepath.Glob(filepath.Join(dir, "spool", "*")); len(spools) != 0 {
+		t.Errorf("the spool was left: %v", spools)
+	}
+}
