@@ -25,7 +25,7 @@ crash: ## kill, cut and starve it at every step, N cases (SEED repeats a run)
 	@N=$${N:-200} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} test/run tools crash leaks
 
 bench: ## speed and memory beside the bare Vault API
-	@test/run bench
+	@test/run tools bench
 
 tools: ## build the pinned servers and tools of the test bed
 	@test/tools/build

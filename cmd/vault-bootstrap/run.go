@@ -3,25 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
 	"time"
 
-	"github.com/sethvargo/go-retry"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) runCommand() *cobra.Command {
@@ -85,88 +77,6 @@ func (p *program) perform(ctx context.Context, job *job) error {
 	return p.summarize(job, report)
 }
 
-// job is one run with everything it needs.
-type job struct {
-	options   *runOptions
-	goal      fsm.State
-	level     slog.Level
-	store     store.Store
-	bootstrap *states.Bootstrap
-	holder    string
-	risks     []string
-	guard     func(allows func() error)
-	outcome   fsm.Outcome
-	// offer holds the keys to adopt before walking; nil if there are none.
-	offer *shares.Material
-}
-
-func (p *program) prepare(options *runOptions) (*job, error) {
-	if err := options.check(); err != nil {
-		return nil, err
-	}
-	goal, err := fsm.ParseState(options.until)
-	if err != nil || goal == fsm.Uninitialized {
-		return nil, fault.Misuse(fmt.Errorf("--until=%q is no state to stop at", options.until), "It is one of initialized, unsealed, seeded and hardened.")
-	}
-	job := &job{options: options, goal: goal, holder: identity(p.env)}
-	if err := job.level.UnmarshalText([]byte(options.logLevel)); err != nil {
-		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.logLevel), "Write one of the four.")
-	}
-	declared, err := seed.Load(options.seed)
-	if err != nil {
-		return nil, err
-	}
-	objects, err := declared.Objects(seed.Resolver{Env: p.env})
-	if err != nil {
-		return nil, err
-	}
-	servers, err := options.vault.open(p.env)
-	if err != nil {
-		return nil, err
-	}
-	records, kind, err := options.store.open(p.env)
-	if err != nil {
-		return nil, err
-	}
-	login, err := options.login.resolve(kind, options.store.name)
-	if err != nil {
-		return nil, err
-	}
-	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
-	pod, _ := p.env("POD_NAME")
-	job.bootstrap = &states.Bootstrap{
-		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
-		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
-		Digest:      declared.Digest(),
-		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
-		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
-		Parallelism: options.parallelism, Now: time.Now,
-	}
-	if err := options.custody.assign(job.bootstrap); err != nil {
-		return nil, err
-	}
-	servers.assign(job.bootstrap)
-	return job, job.bootstrap.Declare(objects)
-}
-
-// risks says what in the way to Vault lets others read the keys.
-func risks(config vault.Config) []string {
-	var found []string
-	if config.SkipVerify {
-		found = append(found, "Vault's certificate is not verified: whoever is in between can read the keys")
-	}
-	for _, address := range config.Addresses {
-		parsed, err := url.Parse(address)
-		if err != nil || parsed.Scheme != "http" {
-			continue
-		}
-		if ip := net.ParseIP(parsed.Hostname()); parsed.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			found = append(found, "keys and tokens cross the network unencrypted: "+address+" is not https")
-		}
-	}
-	return found
-}
-
 // reporter chooses between the live list and JSON lines.
 func (p *program) reporter(options *runOptions, level slog.Level) reporter {
 	if p.format(options) == "terminal" {
@@ -214,54 +124,6 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
 	err = j.drive(working, report, session)
 	return errors.Join(err, j.close(ctx, session, err))
-}
-
-// begin checks the store and takes the Lease. What may pass is tried again until the
-// run's time is up: a network policy may need seconds to let a new pod through.
-func (j *job) begin(ctx, leased context.Context, report reporter) (session *store.Session, err error) {
-	began, attempt := time.Now(), 0
-	var last error
-	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
-		attempt++
-		last = j.store.Preflight(ctx)
-		if last == nil {
-			session, last = store.Begin(leased, j.store, j.lease(report))
-		}
-		// A rule that was applied together with us may not have arrived everywhere.
-		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime
-		if last == nil || fault.KindOf(last) != fault.Transient && !settling {
-			return last
-		}
-		report.Waiting(last, attempt)
-		return retry.RetryableError(last)
-	})
-	if err != nil && last != nil {
-		return nil, last
-	}
-	return session, err
-}
-
-func (j *job) lease(report reporter) store.LeaseOptions {
-	return store.LeaseOptions{
-		Holder: j.holder, Duration: j.options.leaseDuration, RenewDeadline: j.options.leaseRenew, RetryPeriod: j.options.leaseTry,
-		Waiting: func(holder string) {
-			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
-		},
-	}
-}
-
-func newBackoff() retry.Backoff {
-	return retry.WithJitterPercent(waitJitter, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
-}
-
-// waitThenHold returns a context for a Lease. While we wait for the Lease it ends
-// with ctx; after hold it does not: keys that Vault has just given out are stored
-// also after the run was told to end, and nobody else may act meanwhile. release
-// ends it.
-func waitThenHold(ctx context.Context) (leased context.Context, hold, release func()) {
-	leased, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	return leased, func() { stop() }, func() { stop(); cancel(nil) }
 }
 
 func (j *job) drive(ctx context.Context, report reporter, session *store.Session) error {

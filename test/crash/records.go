@@ -10,10 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // records are where a case keeps its records, read without the program's own code.
@@ -90,7 +91,7 @@ func (s stateRecord) count(event string) int {
 func (sc *scene) keys(ctx context.Context) (keys keysRecord, err error) {
 	content, _, err := sc.records.read(ctx, "keys")
 	if err == nil && len(content) > 0 {
-		sc.note(secretsIn(content)...)
+		sc.note(testbed.SecretsIn(content)...)
 		err = json.Unmarshal(content, &keys)
 	}
 	if err != nil {
@@ -123,33 +124,4 @@ func (sc *scene) revisions(ctx context.Context) (string, error) {
 	}
 	_, state, err := sc.records.read(ctx, "state")
 	return "keys " + keys + ", state " + state, err
-}
-
-// secretsIn returns every text in a keys record that opens something.
-func secretsIn(record []byte) []string {
-	var decoded any
-	if json.Unmarshal(record, &decoded) != nil {
-		return nil
-	}
-	var found []string
-	var walk func(key string, value any)
-	walk = func(key string, value any) {
-		switch value := value.(type) {
-		case map[string]any:
-			for key, each := range value {
-				walk(key, each)
-			}
-		case []any:
-			for _, each := range value {
-				walk(key, each)
-			}
-		case string:
-			switch strings.ReplaceAll(key, "_", "") {
-			case "shares", "token", "secretid", "hashkey", "privatekey":
-				found = append(found, value)
-			}
-		}
-	}
-	walk("", decoded)
-	return found
 }

@@ -164,7 +164,7 @@ func TestKeysWithoutVault(t *testing.T) {
 
 func sharesOf(t *testing.T, record string) string {
 	t.Helper()
-	secrets := secretsIn([]byte(record))
+	secrets := testbed.SecretsIn([]byte(record))
 	slices.Sort(secrets)
 	return strings.Join(secrets, " ")
 }

@@ -111,12 +111,15 @@ func TestTwoAtOnce(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	seed, _ := exampleSeed(t)
 	p, _ := inFiles(t, cluster, "--seed="+seed)
-	togetherOneActs(t, p)
+	togetherOneActs(t, p, 3)
 }
 
-func togetherOneActs(t *testing.T, p *program) {
+func togetherOneActs(t *testing.T, p *program, count int) {
 	t.Helper()
-	runs := []*running{p.start(binary, "run", nil), p.start(binary, "run", nil), p.start(binary, "run", nil)}
+	var runs []*running
+	for range count {
+		runs = append(runs, p.start(binary, "run", nil))
+	}
 	acted := 0
 	for _, run := range runs {
 		r := run.wait()

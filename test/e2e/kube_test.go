@@ -133,7 +133,7 @@ func TestKubernetes(t *testing.T) {
 	}
 
 	t.Run("the records show no secret and their state", func(t *testing.T) {
-		secrets := secretsIn(p.keys())
+		secrets := testbed.SecretsIn(p.keys())
 		shown := kubectl(t, "get", "secret,lease", "-n", namespace, "-o=yaml", "-l=app.kubernetes.io/name=vault-bootstrap")
 		state := kubectl(t, "get", "secret", "-n", namespace, "vault-bootstrap-state", `-o=jsonpath={.data.state\.json}`)
 		decoded, err := base64.StdEncoding.DecodeString(state)
@@ -214,7 +214,7 @@ func TestKilledAfterEachStateInKubernetes(t *testing.T) {
 func TestTwoAtOnceInKubernetes(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, _, _ := inKubernetes(t, cluster)
-	togetherOneActs(t, p)
+	togetherOneActs(t, p, 2)
 }
 
 // TestManifestsAreAdmitted has the API server check what we ship.

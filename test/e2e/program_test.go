@@ -202,37 +202,8 @@ func (p *program) note(r result) {
 	p.t.Helper()
 	testbed.NoteOutput(p.t, strings.Join(r.args, " ")+"\n"+r.stdout+r.stderr)
 	if p.keys != nil {
-		testbed.NoteSecrets(p.t, secretsIn(p.keys())...)
+		testbed.NoteSecrets(p.t, testbed.SecretsIn(p.keys())...)
 	}
-}
-
-// secretsIn returns every text in a keys record that opens something.
-func secretsIn(record []byte) []string {
-	var decoded any
-	if json.Unmarshal(record, &decoded) != nil {
-		return nil
-	}
-	var found []string
-	var walk func(key string, value any)
-	walk = func(key string, value any) {
-		switch value := value.(type) {
-		case map[string]any:
-			for key, each := range value {
-				walk(key, each)
-			}
-		case []any:
-			for _, each := range value {
-				walk(key, each)
-			}
-		case string:
-			switch strings.ToLower(strings.ReplaceAll(key, "_", "")) {
-			case "shares", "token", "secretid", "hashkey", "privatekey":
-				found = append(found, value)
-			}
-		}
-	}
-	walk("", decoded)
-	return found
 }
 
 // inFiles returns a program that keeps its records in a directory of the test.

@@ -13,24 +13,7 @@ import (
 func TestFiveOnRaftInKubernetes(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
 	p, _, _ := inKubernetes(t, cluster)
-	var runs []*running
-	for range 5 {
-		runs = append(runs, p.start(binary, "run", nil))
-	}
-	acted := 0
-	for _, run := range runs {
-		r := run.wait()
-		if r.code != 0 {
-			t.Errorf("a run exited with %d\n%s", r.code, r)
-		}
-		if len(r.events()) > 0 {
-			acted++
-		}
-	}
-	if acted != 1 {
-		t.Errorf("%d runs acted, want 1", acted)
-	}
-	wantEvents(t, "history", history(p), "initialize", "unseal", "seed", "harden")
+	togetherOneActs(t, p, 5)
 }
 
 // TestKilledHolderIsReplaced kills the holder while another waits.

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,4 +48,33 @@ func note(t TB, folder, text string) {
 	if err := file.Close(); err != nil {
 		t.Fatalf("making a note: %v", err)
 	}
+}
+
+// SecretsIn returns every text in a keys record that opens something.
+func SecretsIn(record []byte) []string {
+	var decoded any
+	if json.Unmarshal(record, &decoded) != nil {
+		return nil
+	}
+	var found []string
+	var walk func(key string, value any)
+	walk = func(key string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for key, each := range value {
+				walk(key, each)
+			}
+		case []any:
+			for _, each := range value {
+				walk(key, each)
+			}
+		case string:
+			switch strings.ToLower(strings.ReplaceAll(key, "_", "")) {
+			case "shares", "token", "secretid", "hashkey", "privatekey":
+				found = append(found, value)
+			}
+		}
+	}
+	walk("", decoded)
+	return found
 }

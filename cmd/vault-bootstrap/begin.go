@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// begin checks the store and takes the Lease. What may pass is tried again until the
+// run's time is up: a network policy may need seconds to let a new pod through.
+func (j *job) begin(ctx, leased context.Context, report reporter) (session *store.Session, err error) {
+	began, attempt := time.Now(), 0
+	var last error
+	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
+		attempt++
+		last = j.store.Preflight(ctx)
+		if last == nil {
+			session, last = store.Begin(leased, j.store, j.lease(report))
+		}
+		// A rule that was applied together with us may not have arrived everywhere.
+		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime
+		if last == nil || fault.KindOf(last) != fault.Transient && !settling {
+			return last
+		}
+		report.Waiting(last, attempt)
+		return retry.RetryableError(last)
+	})
+	if err != nil && last != nil {
+		return nil, last
+	}
+	return session, err
+}
+
+func (j *job) lease(report reporter) store.LeaseOptions {
+	return store.LeaseOptions{
+		Holder: j.holder, Duration: j.options.leaseDuration, RenewDeadline: j.options.leaseRenew, RetryPeriod: j.options.leaseTry,
+		Waiting: func(holder string) {
+			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
+		},
+	}
+}
+
+func newBackoff() retry.Backoff {
+	return retry.WithJitterPercent(waitJitter, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
+}
+
+// waitThenHold returns a context for a Lease. While we wait for the Lease it ends
+// with ctx; after hold it does not: keys that Vault has just given out are stored
+// also after the run was told to end, and nobody else may act meanwhile. release
+// ends it.
+func waitThenHold(ctx context.Context) (leased context.Context, hold, release func()) {
+	leased, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	return leased, func() { stop() }, func() { stop(); cancel(nil) }
+}
