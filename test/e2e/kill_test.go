@@ -92,10 +92,7 @@ func TestKilledBetween(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 			seed, _ := exampleSeed(t)
 			p, _ := inFiles(t, cluster, "--seed="+seed)
-			run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point})
-			run.stoppedAt(point)
-			run.signal(syscall.SIGKILL)
-			run.wait()
+			killedAt(p, point)
 			p.must(0, "run")
 			if keysIn(t, p).Root != nil {
 				t.Error("the store holds a root token")

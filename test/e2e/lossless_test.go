@@ -24,15 +24,21 @@ func proxied(t *testing.T, cluster *testbed.VaultCluster) *testbed.HTTPProxy {
 	return proxy
 }
 
+// killedAt runs until the program stops itself at a point, and kills it there.
+func killedAt(p *program, point string) {
+	p.t.Helper()
+	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point})
+	run.stoppedAt(point)
+	run.signal(syscall.SIGKILL)
+	run.wait()
+}
+
 // TestSpooledAnswerIsRecovered kills a run that has Vault's answer on disk and not
 // in the store.
 func TestSpooledAnswerIsRecovered(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, dir := inFiles(t, cluster)
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"})
-	run.stoppedAt("initialize.spooled")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	killedAt(p, "initialize.spooled")
 	if keysIn(t, p).Set != nil {
 		t.Fatal("the keys were stored already")
 	}
@@ -58,10 +64,7 @@ func TestSpooledAnswerIsRecovered(t *testing.T) {
 func TestKeysRecover(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, dir := inFiles(t, cluster)
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"})
-	run.stoppedAt("initialize.spooled")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	killedAt(p, "initialize.spooled")
 	spools, _ := filepath.Glob(filepath.Join(dir, "spool", "*.spool"))
 	elsewhere := filepath.Join(t.TempDir(), "message")
 	write(t, elsewhere, "  some other line\n"+read(t, spools[0]))
@@ -261,10 +264,7 @@ func TestRecordRemovedAfterInit(t *testing.T) {
 func TestSpoolIsForgottenAfterAKill(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, dir := inFiles(t, cluster)
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.stored"})
-	run.stoppedAt("initialize.stored")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	killedAt(p, "initialize.stored")
 	p.must(0, "run")
 	if spools, _ := filepath.Glob(filepath.Join(dir, "spool", "*")); len(spools) != 0 {
 		t.Errorf("the spool was left: %v", spools)
