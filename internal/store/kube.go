@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
 // The data keys of the records in their Secrets.
@@ -24,10 +25,9 @@ const (
 // Kube is a Store in Kubernetes objects: the Secrets NAME-keys and NAME-state and
 // the Lease NAME. They have no owner, so that nothing but a person deletes them.
 type Kube struct {
-	client          *kubeClient
-	host            string
-	namespace, name string
-	now             func() time.Time
+	in   kube.Namespace
+	name string
+	now  func() time.Time
 }
 
 var _ Store = (*Kube)(nil)
@@ -40,11 +40,12 @@ func NewKube(config *rest.Config, namespace, name string) (*Kube, error) {
 	if namespace == "" {
 		return nil, fault.Misuse(errors.New("the store in Kubernetes has no namespace"), "Name one: --namespace.")
 	}
-	client, err := newKubeClient(config)
+	client, err := kube.New(config)
 	if err != nil {
 		return nil, fault.Misuse(err, "Check the kubeconfig, or the service account's token and CA in the Pod.")
 	}
-	return &Kube{client: client, host: config.Host, namespace: namespace, name: name, now: time.Now}, nil
+	in := kube.Namespace{Client: client, Name: namespace, Rules: Rules(name)}
+	return &Kube{in: in, name: name, now: time.Now}, nil
 }
 
 func (k *Kube) keysName() string  { return k.name + "-keys" }
@@ -53,31 +54,27 @@ func (k *Kube) stateName() string { return k.name + "-state" }
 // Location returns the kinds and names.
 func (k *Kube) Location() Location {
 	return Location{
-		Keys:       k.describe("Secret", k.keysName()),
-		Checkpoint: k.describe("Secret", k.stateName()),
-		Lease:      k.describe("Lease", k.name),
+		Keys:       k.in.Describe("Secret", k.keysName()),
+		Checkpoint: k.in.Describe("Secret", k.stateName()),
+		Lease:      k.in.Describe("Lease", k.name),
 	}
-}
-
-func (k *Kube) describe(kind, name string) string {
-	return fmt.Sprintf("%s %q", kind, k.namespace+"/"+name)
 }
 
 func (k *Kube) keysObject() object {
 	return object{
-		name: k.describe("Secret", k.keysName()) + " (" + keysData + ")",
+		name: k.in.Describe("Secret", k.keysName()) + " (" + keysData + ")",
 		// Not apply: it would copy the keys into an annotation.
-		restore: "kubectl -n " + k.namespace + " replace -f BACKUP",
+		restore: "kubectl -n " + k.in.Name + " replace -f BACKUP",
 	}
 }
 
 func (k *Kube) stateObject() object {
 	return object{
-		name:    k.describe("Secret", k.stateName()) + " (" + stateData + ")",
-		restore: "kubectl -n " + k.namespace + " replace -f BACKUP",
+		name:    k.in.Describe("Secret", k.stateName()) + " (" + stateData + ")",
+		restore: "kubectl -n " + k.in.Name + " replace -f BACKUP",
 		rebuilt: fmt.Sprintf("Without a copy, save it and remove it (kubectl -n %s delete secret %s) and run again: "+
 			"the state is found anew from Vault, what is forgotten is which objects of the seed were created by us.",
-			k.namespace, k.stateName()),
+			k.in.Name, k.stateName()),
 	}
 }
 
@@ -125,12 +122,12 @@ func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revisi
 // Revision if there is no Secret.
 func (k *Kube) read(ctx context.Context, name, key string) ([]byte, Revision, error) {
 	var secret corev1.Secret
-	err := k.client.secrets().get(ctx, k.namespace, name, &secret)
+	err := k.in.Secrets().Get(ctx, name, &secret)
 	if apierrors.IsNotFound(err) {
 		return nil, "", nil
 	}
 	if err != nil {
-		return nil, "", k.explain(access{verb: "get", resource: "secrets", name: name}, err)
+		return nil, "", k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
 	}
 	data, ok := secret.Data[key]
 	if ok && data == nil {
@@ -160,11 +157,11 @@ func (k *Kube) swap(
 	}
 	secret.Data[key] = data
 	stored := &corev1.Secret{}
-	if err := k.client.secrets().update(ctx, secret, stored); err != nil {
+	if err := k.in.Secrets().Update(ctx, secret, stored); err != nil {
 		if apierrors.IsNotFound(err) {
 			return "", k.conflict(name, "it was removed")
 		}
-		return "", k.explain(access{verb: "update", resource: "secrets", name: name}, err)
+		return "", k.explain(kube.Access{Verb: "update", Resource: "secrets", Name: name}, err)
 	}
 	return Revision(stored.ResourceVersion), nil
 }
@@ -174,16 +171,16 @@ func (k *Kube) swap(
 // update that follows lets one through.
 func (k *Kube) base(ctx context.Context, name string, revision Revision, key string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	err := k.client.secrets().get(ctx, k.namespace, name, secret)
+	err := k.in.Secrets().Get(ctx, name, secret)
 	if apierrors.IsNotFound(err) {
 		if revision != "" {
 			return nil, k.conflict(name, "it was removed")
 		}
-		if err := k.client.secrets().apply(ctx, k.emptySecret(name), secret, false); err != nil {
-			return nil, k.explain(access{verb: "patch", resource: "secrets", name: name}, err)
+		if err := k.in.Secrets().Apply(ctx, k.emptySecret(name), secret, false); err != nil {
+			return nil, k.explain(kube.Access{Verb: "patch", Resource: "secrets", Name: name}, err)
 		}
 	} else if err != nil {
-		return nil, k.explain(access{verb: "get", resource: "secrets", name: name}, err)
+		return nil, k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
 	}
 	_, written := secret.Data[key]
 	switch {
@@ -206,7 +203,7 @@ func (k *Kube) emptySecret(name string) *corev1.Secret {
 }
 
 func (k *Kube) meta(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: k.namespace, Name: name, Labels: labels()}
+	return metav1.ObjectMeta{Namespace: k.in.Name, Name: name, Labels: labels()}
 }
 
 func labels() map[string]string {
@@ -217,5 +214,5 @@ func labels() map[string]string {
 }
 
 func (k *Kube) conflict(name, why string) error {
-	return fmt.Errorf("writing %s: %w: %s", k.describe("Secret", name), ErrConflict, why)
+	return fmt.Errorf("writing %s: %w: %s", k.in.Describe("Secret", name), ErrConflict, why)
 }

@@ -68,7 +68,7 @@ func (l *kubeLease) Alive() error {
 }
 
 func (l *kubeLease) lost(why string) error {
-	return lost(l.kube.describe("Lease", l.kube.name), why)
+	return lost(l.kube.in.Describe("Lease", l.kube.name), why)
 }
 
 // keep renews the Lease until ctx ends or the Lease is lost.
@@ -173,7 +173,7 @@ func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1
 		claim(lease, l.options, l.kube.now())
 	default:
 		l.end(l.lost(fmt.Sprintf("%q has it now", holder)))
-		return fmt.Errorf("writing %s: %w", l.kube.describe("Lease", l.kube.name), errTaken)
+		return fmt.Errorf("writing %s: %w", l.kube.in.Describe("Lease", l.kube.name), errTaken)
 	}
 	l.stored = lease
 	return l.tryWrite(ctx, change)
@@ -183,7 +183,7 @@ func (l *kubeLease) tryWrite(ctx context.Context, change func(lease *coordinatio
 	lease, stored := l.stored.DeepCopy(), &coordinationv1.Lease{}
 	sent := l.kube.now()
 	change(lease, sent)
-	if err := l.kube.client.leases().update(ctx, lease, stored); err != nil {
+	if err := l.kube.in.Leases().Update(ctx, lease, stored); err != nil {
 		return l.kube.explainLeaseWrite(err)
 	}
 	l.stored = stored

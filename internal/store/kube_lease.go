@@ -11,6 +11,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
 // observed is a holder's claim and when we first saw it. A claim has expired when
@@ -60,7 +62,7 @@ func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 			break
 		}
 	}
-	return nil, waitedInVain(k.describe("Lease", k.name), waiting.last, because(context.Cause(ctx), failure))
+	return nil, waitedInVain(k.in.Describe("Lease", k.name), waiting.last, because(context.Cause(ctx), failure))
 }
 
 // tryAcquire takes the Lease if it is free or its holder's claim has expired, and
@@ -79,7 +81,7 @@ func (k *Kube) tryAcquire(ctx context.Context, options LeaseOptions, seen *obser
 	sent := k.now()
 	claim(lease, options, sent)
 	stored := &coordinationv1.Lease{}
-	if err := k.client.leases().update(ctx, lease, stored); err != nil {
+	if err := k.in.Leases().Update(ctx, lease, stored); err != nil {
 		return nil, time.Time{}, k.explainLeaseWrite(err)
 	}
 	return stored, sent, nil
@@ -89,24 +91,24 @@ func (k *Kube) tryAcquire(ctx context.Context, options LeaseOptions, seen *obser
 // meanwhile is a conflict like any other: read again.
 func (k *Kube) explainLeaseWrite(err error) error {
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("updating %s: %w: it was removed", k.describe("Lease", k.name), ErrConflict)
+		return fmt.Errorf("updating %s: %w: it was removed", k.in.Describe("Lease", k.name), ErrConflict)
 	}
-	return k.explain(access{"update", "leases", k.name}, err)
+	return k.explain(kube.Access{Verb: "update", Resource: "leases", Name: k.name}, err)
 }
 
 // readLease returns the Lease, and makes an empty one if there is none.
 func (k *Kube) readLease(ctx context.Context) (*coordinationv1.Lease, error) {
 	lease := &coordinationv1.Lease{}
-	err := k.client.leases().get(ctx, k.namespace, k.name, lease)
+	err := k.in.Leases().Get(ctx, k.name, lease)
 	if apierrors.IsNotFound(err) {
 		lease = &coordinationv1.Lease{}
-		if err := k.client.leases().apply(ctx, k.emptyLease(), lease, false); err != nil {
-			return nil, k.explain(access{"patch", "leases", k.name}, err)
+		if err := k.in.Leases().Apply(ctx, k.emptyLease(), lease, false); err != nil {
+			return nil, k.explain(kube.Access{Verb: "patch", Resource: "leases", Name: k.name}, err)
 		}
 		return lease, nil
 	}
 	if err != nil {
-		return nil, k.explain(access{"get", "leases", k.name}, err)
+		return nil, k.explain(kube.Access{Verb: "get", Resource: "leases", Name: k.name}, err)
 	}
 	return lease, nil
 }
@@ -121,12 +123,12 @@ func (k *Kube) emptyLease() *coordinationv1.Lease {
 // LeaseMirror reads what the holder of the Lease shows.
 func (k *Kube) LeaseMirror(ctx context.Context) (Mirror, error) {
 	lease := &coordinationv1.Lease{}
-	err := k.client.leases().get(ctx, k.namespace, k.name, lease)
+	err := k.in.Leases().Get(ctx, k.name, lease)
 	if apierrors.IsNotFound(err) {
 		return Mirror{}, nil
 	}
 	if err != nil {
-		return Mirror{}, k.explain(access{"get", "leases", k.name}, err)
+		return Mirror{}, k.explain(kube.Access{Verb: "get", Resource: "leases", Name: k.name}, err)
 	}
 	return mirrorOf(lease.Annotations), nil
 }

@@ -8,6 +8,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
 func claimOf(holder string, renewed time.Time, duration time.Duration) coordinationv1.LeaseSpec {
@@ -75,7 +77,7 @@ func TestTransitionsCountHolders(t *testing.T) {
 func TestAliveAsksTheClock(t *testing.T) {
 	now := time.Now()
 	l := &kubeLease{
-		kube:    &Kube{namespace: "ns", name: "x", now: func() time.Time { return now }},
+		kube:    &Kube{in: kube.Namespace{Name: "ns"}, name: "x", now: func() time.Time { return now }},
 		options: LeaseOptions{Holder: "a", Duration: 15 * time.Second, RenewDeadline: 10 * time.Second},
 		renewed: now,
 	}

@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
 // TerminationMessages returns what the containers of a Pod of ours have left as
@@ -12,12 +14,12 @@ import (
 // restarted. A Pod that is gone has left nothing.
 func (k *Kube) TerminationMessages(ctx context.Context, pod string) ([][]byte, error) {
 	found := &corev1.Pod{}
-	err := resource{k.client.core, "pods"}.get(ctx, k.namespace, pod, found)
+	err := k.in.Pods().Get(ctx, pod, found)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, k.explain(access{"get", "pods", ""}, err)
+		return nil, k.explain(kube.Access{Verb: "get", Resource: "pods"}, err)
 	}
 	var messages [][]byte
 	for _, status := range append(found.Status.InitContainerStatuses, found.Status.ContainerStatuses...) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
 // roleRule is a rule as a Role has it.
@@ -20,7 +22,7 @@ type roleRule struct {
 	Verbs         []string `yaml:"verbs"`
 }
 
-func (r Rule) inRole() roleRule {
+func inRole(r kube.Rule) roleRule {
 	rule := roleRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, Verbs: r.Verbs}
 	if r.Name != "" {
 		rule.ResourceNames = []string{r.Name}
@@ -49,7 +51,7 @@ func TestManifestHasTheRulesThatAreNeededAndNoOther(t *testing.T) {
 	}
 	var needed []roleRule
 	for _, rule := range Rules("vault-bootstrap") {
-		needed = append(needed, rule.inRole())
+		needed = append(needed, inRole(rule))
 	}
 	if !reflect.DeepEqual(shipped, needed) {
 		t.Errorf("manifests/rbac.yaml has %+v, the store needs %+v", shipped, needed)
@@ -57,8 +59,8 @@ func TestManifestHasTheRulesThatAreNeededAndNoOther(t *testing.T) {
 }
 
 func TestRemedyIsARoleRule(t *testing.T) {
-	k := &Kube{namespace: "ns", name: "x"}
-	remedy := k.grantRemedy([]access{{"patch", "secrets", "x-keys"}, {"get", "secrets", "x-keys"}, {"update", "leases", "x"}})
+	in := kube.Namespace{Name: "ns", Rules: Rules("x")}
+	remedy := in.GrantRemedy([]kube.Access{{Verb: "patch", Resource: "secrets", Name: "x-keys"}, {Verb: "get", Resource: "secrets", Name: "x-keys"}, {Verb: "update", Resource: "leases", Name: "x"}})
 	_, text, found := strings.Cut(remedy, ":\n")
 	if !found {
 		t.Fatalf("no YAML in %q", remedy)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
@@ -80,7 +81,7 @@ func TestAllThatIsMissingIsNamedAtOnce(t *testing.T) {
 }
 
 // access is how the store calls one verb of a rule.
-func access(rule store.Rule, verb string) string {
+func access(rule kube.Rule, verb string) string {
 	if rule.Name == "" {
 		return verb + " " + rule.Resource
 	}
@@ -88,7 +89,7 @@ func access(rule store.Rule, verb string) string {
 }
 
 // take removes a verb from the rule for one object.
-func take(t *testing.T, role *rbacv1.Role, rule store.Rule, verb string) {
+func take(t *testing.T, role *rbacv1.Role, rule kube.Rule, verb string) {
 	t.Helper()
 	var names []string
 	if rule.Name != "" {
@@ -197,7 +198,7 @@ func TestPermissionTakenAwayAndGivenBack(t *testing.T) {
 		}
 		return nil
 	})
-	want := store.Rule{Resource: "secrets", Name: s.name + "-keys", Verbs: []string{"get"}}
+	want := kube.Rule{Resource: "secrets", Name: s.name + "-keys", Verbs: []string{"get"}}
 	if fault.KindOf(err) != fault.Transient || !strings.Contains(fault.RemedyOf(err), strings.TrimSpace(want.YAML())) {
 		t.Errorf("the write ends with %v (%s), remedy %s", err, fault.KindOf(err), fault.RemedyOf(err))
 	}

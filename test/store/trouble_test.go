@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
@@ -67,7 +68,7 @@ func TestARecordThatDoesNotFit(t *testing.T) {
 	s := readySite(t)
 	big := store.Checkpoint{ClusterID: strings.Repeat("x", 1<<20)}
 	_, err := s.open(t).SaveCheckpoint(within(t), big, "")
-	if fault.KindOf(err) != fault.Terminal || fault.NameOf(err) != store.RecordRefused {
+	if fault.KindOf(err) != fault.Terminal || fault.NameOf(err) != kube.RecordRefused {
 		t.Errorf("saving it ends with %v (%s)", err, fault.KindOf(err))
 	}
 }

@@ -1,4 +1,11 @@
-package store
+// Package kube is what we use of the Kubernetes API: a few types and verbs, the rules
+// that they need, and errors that say which rule is missing.
+//
+// It stands on client-go's rest package (connections, credentials, errors) and a
+// scheme of our types only. The typed clients below client-go/kubernetes bring the
+// scheme of every API group with them: 11.5 MB of 26.6 in the binary, see
+// docs/decisions/0007. The package must not know what the objects mean to us.
+package kube
 
 import (
 	"context"
@@ -25,23 +32,21 @@ const fieldManager = "vault-bootstrap"
 // milliseconds, or something is wrong with it that waiting does not mend.
 const requestTimeout = 15 * time.Second
 
-// kubeClient is what we use of the Kubernetes API: three types, four verbs.
-//
-// It stands on client-go's rest package (connections, credentials, errors) and a
-// scheme of these types only. The typed clients below client-go/kubernetes bring
-// the scheme of every API group with them: 11.5 MB of 26.6 in the binary, see
-// docs/decisions.
-type kubeClient struct {
+// Client talks to one API server.
+type Client struct {
+	// Host is the API server's URL, for messages.
+	Host                              string
 	core, coordination, authorization *rest.RESTClient
 }
 
-// kubeObject is one of our types.
-type kubeObject interface {
+// Object is one of the types of the client's scheme.
+type Object interface {
 	metav1.Object
 	runtime.Object
 }
 
-func newKubeClient(config *rest.Config) (*kubeClient, error) {
+// New returns a client. It sends no request.
+func New(config *rest.Config) (*Client, error) {
 	config = rest.CopyConfig(config)
 	// The server's warnings would go to stderr, past whatever the program prints.
 	config.WarningHandlerWithContext = rest.NoWarnings{}
@@ -53,7 +58,7 @@ func newKubeClient(config *rest.Config) (*kubeClient, error) {
 	// that runs into its time-out takes its connection with it, and the next one dials.
 	config.NextProtos = []string{"http/1.1"}
 	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
-	config.NegotiatedSerializer = serializer.NewCodecFactory(kubeScheme()).WithoutConversion()
+	config.NegotiatedSerializer = serializer.NewCodecFactory(newScheme()).WithoutConversion()
 	if config.UserAgent == "" {
 		config.UserAgent = rest.DefaultKubernetesUserAgent()
 	}
@@ -61,7 +66,7 @@ func newKubeClient(config *rest.Config) (*kubeClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
 	}
-	c := &kubeClient{}
+	c := &Client{Host: config.Host}
 	for _, group := range []struct {
 		client  **rest.RESTClient
 		path    string
@@ -85,53 +90,58 @@ func groupClient(config *rest.Config, transport *http.Client, path string, versi
 	return rest.RESTClientForConfigAndClient(config, transport)
 }
 
-// kubeScheme knows our types, and metav1.Status, which carries the API's errors.
-func kubeScheme() *runtime.Scheme {
+// newScheme knows our types, and those that carry lists, options and the API's
+// errors.
+func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.Pod{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.Pod{}, &corev1.PodList{}, &corev1.PersistentVolumeClaim{})
 	scheme.AddKnownTypes(coordinationv1.SchemeGroupVersion, &coordinationv1.Lease{})
 	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	return scheme
 }
 
-// resource is where a type is served.
-type resource struct {
-	client *rest.RESTClient
-	plural string
+// Resource is where the objects of one type are served, in one namespace.
+type Resource struct {
+	client            *rest.RESTClient
+	namespace, plural string
 }
 
-func (c *kubeClient) secrets() resource { return resource{c.core, "secrets"} }
-func (c *kubeClient) leases() resource  { return resource{c.coordination, "leases"} }
-
-// get reads the object called name into o.
-func (r resource) get(ctx context.Context, namespace, name string, o kubeObject) error {
+// Get reads the object called name into o.
+func (r Resource) Get(ctx context.Context, name string, o Object) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return r.client.Get().Namespace(namespace).Resource(r.plural).Name(name).Do(ctx).Into(o)
+	return r.client.Get().Namespace(r.namespace).Resource(r.plural).Name(name).Do(ctx).Into(o)
 }
 
-// update writes o, if it still has the resourceVersion that o carries, and reads
+// List reads the objects that a label selector chooses into list.
+func (r Resource) List(ctx context.Context, selector string, list runtime.Object) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return r.client.Get().Namespace(r.namespace).Resource(r.plural).Param("labelSelector", selector).Do(ctx).Into(list)
+}
+
+// Update writes o, if it still has the resourceVersion that o carries, and reads
 // what was stored into stored, which must be new: decoding merges.
-func (r resource) update(ctx context.Context, o, stored kubeObject) error {
+func (r Resource) Update(ctx context.Context, o, stored Object) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return r.client.Put().Namespace(o.GetNamespace()).Resource(r.plural).Name(o.GetName()).
+	return r.client.Put().Namespace(r.namespace).Resource(r.plural).Name(o.GetName()).
 		Param("fieldManager", fieldManager).Body(o).Do(ctx).Into(stored)
 }
 
-// apply makes the object that o describes, or takes over the fields that o names
+// Apply makes the object that o describes, or takes over the fields that o names
 // in the one that is there, and reads what was stored into stored, which must be
 // new. Server-side apply is the one way to make an object that can be permitted
 // for a single name. A rehearsal stores nothing.
-func (r resource) apply(ctx context.Context, o, stored kubeObject, rehearse bool) error {
+func (r Resource) Apply(ctx context.Context, o, stored Object, rehearse bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	body, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encoding %s %q: %w", r.plural, o.GetName(), err)
 	}
-	request := r.client.Patch(types.ApplyPatchType).Namespace(o.GetNamespace()).Resource(r.plural).Name(o.GetName()).
+	request := r.client.Patch(types.ApplyPatchType).Namespace(r.namespace).Resource(r.plural).Name(o.GetName()).
 		Param("fieldManager", fieldManager).Param("force", "true").Body(body)
 	if rehearse {
 		request = request.Param("dryRun", metav1.DryRunAll)
@@ -139,14 +149,12 @@ func (r resource) apply(ctx context.Context, o, stored kubeObject, rehearse bool
 	return request.Do(ctx).Into(stored)
 }
 
-// allowed asks whether we may do what attributes describe.
-func (c *kubeClient) allowed(ctx context.Context, attributes authorizationv1.ResourceAttributes) (bool, error) {
+// Delete deletes the object called name if it still is the one with this UID: another
+// one of the same name, which took its place meanwhile, stays.
+func (r Resource) Delete(ctx context.Context, name string, uid types.UID) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	review := &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &attributes},
-	}
-	answer := &authorizationv1.SelfSubjectAccessReview{}
-	err := c.authorization.Post().Resource("selfsubjectaccessreviews").Body(review).Do(ctx).Into(answer)
-	return answer.Status.Allowed, err
+	options := metav1.NewPreconditionDeleteOptions(string(uid))
+	options.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"}
+	return r.client.Delete().Namespace(r.namespace).Resource(r.plural).Name(name).Body(options).Do(ctx).Error()
 }
