@@ -52,6 +52,9 @@ type Driver struct {
 	Acts map[Event]Act
 	// Tend joins and unseals replicas of a cluster whose state is not theirs to change.
 	Tend Act
+	// Rescue, if not nil, is asked about a terminal error before it ends the run. It
+	// returns that error, or another one: a transient one if the world will change.
+	Rescue func(ctx context.Context, o Observation, terminal error) error
 	// Enter saves the checkpoint.
 	Enter func(ctx context.Context, t Transition) error
 	// Reporter is told what happens.
@@ -134,7 +137,7 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 	o.Findings, d.findings = d.findings, nil
 	state, err := Locate(o)
 	if err != nil {
-		return d.atLeast(ctx, state, o, err)
+		return d.atLeast(ctx, state, o, d.rescue(ctx, o, err))
 	}
 	d.Reporter.Located(state)
 	if state == Initialized && !d.Remembered.Before(Unsealed) && o.open() {
@@ -154,6 +157,14 @@ func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
 		return nil, d.fire(ctx, state, event, o)
 	}
 	return d.finish(state, o, tendErr)
+}
+
+// rescue gives a terminal error a last chance.
+func (d *Driver) rescue(ctx context.Context, o Observation, err error) error {
+	if d.Rescue == nil || fault.KindOf(err) != fault.Terminal {
+		return err
+	}
+	return d.Rescue(ctx, o, err)
 }
 
 // atLeast does what can be done about a world of which only a part is known: its

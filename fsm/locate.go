@@ -96,6 +96,9 @@ func locateOurs(o Observation) (State, error) {
 }
 
 func locateWithoutActive(o Observation) (State, error) {
+	if sealed := o.SealedOnPurpose(); len(sealed) > 0 && !o.open() {
+		return "", SealedByPeople(sealed)
+	}
 	if len(o.ToUnseal()) > 0 {
 		return Initialized, nil
 	}

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,14 @@ func replicas(health ...Health) []Replica {
 		if h.Unsealed() {
 			list[i].ClusterID = "c1"
 		}
+	}
+	return list
+}
+
+// onPurpose has somebody seal the sealed ones, but for the first restarted ones.
+func onPurpose(list []Replica, restarted ...int) []Replica {
+	for i := range list {
+		list[i].OnPurpose = list[i].Health == Sealed && !slices.Contains(restarted, i)
 	}
 	return list
 }
@@ -58,6 +67,11 @@ func locateRows() []located {
 		{"keys lost, sealed", Observation{Replicas: replicas(Sealed, NotInitialized), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
 		{"keys lost, a replica silent", Observation{Replicas: replicas(Sealed, NoAnswer), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
 		{"intent, but somebody has opened it", Observation{Replicas: replicas(Active), Keys: OpenIntent}, "", fault.Terminal, NameNotOurs},
+		// keys | somebody has sealed it, and that is respected
+		{"sealed on purpose", ours(Observation{Replicas: onPurpose(replicas(Sealed, Sealed))}), "", fault.Terminal, NameSealedOnPurpose},
+		{"sealed on purpose, another restarted", ours(Observation{Replicas: onPurpose(replicas(Sealed, Sealed), 1)}), "", fault.Terminal, NameSealedOnPurpose},
+		{"one sealed on purpose, waiting for an election", ours(Observation{Replicas: onPurpose(replicas(Sealed, Standby))}), "", fault.Transient, "no replica is active"},
+		{"one sealed on purpose, another active", ours(Observation{Replicas: onPurpose(replicas(Sealed, Active)), Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		// any | init answers 'cluster already has state'
 		{"half-initialized, no keys", Observation{Replicas: replicas(NotInitialized),
 			Findings: []Finding{{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}}, "", fault.Terminal, NameHalfInitialized},

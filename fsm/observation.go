@@ -1,6 +1,9 @@
 package fsm
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Observation is what one look at the world has shown. The probe fills it
 // without changing anything; Locate judges it.
@@ -41,6 +44,9 @@ type Replica struct {
 	ClusterID string
 	// Answer says why there is no Health, in words.
 	Answer string
+	// OnPurpose is whether a sealed replica was open before in the same life of its
+	// server: then somebody has sealed it. It is set only if that is to be respected.
+	OnPurpose bool
 }
 
 // Health is what a replica says of itself on sys/health.
@@ -194,8 +200,16 @@ func (o Observation) Active() (Replica, bool) {
 // open reports whether a part of the cluster is unsealed.
 func (o Observation) open() bool { return len(o.with(Health.Unsealed)) > 0 }
 
-// ToUnseal returns the replicas that are sealed.
-func (o Observation) ToUnseal() []Replica { return o.with(is(Sealed)) }
+// ToUnseal returns the replicas that are sealed, but for those that are to stay so.
+func (o Observation) ToUnseal() []Replica {
+	return slices.DeleteFunc(o.with(is(Sealed)), func(r Replica) bool { return r.OnPurpose })
+}
+
+// SealedOnPurpose returns the replicas that somebody has sealed, and that are to stay
+// so.
+func (o Observation) SealedOnPurpose() []Replica {
+	return slices.DeleteFunc(o.with(is(Sealed)), func(r Replica) bool { return !r.OnPurpose })
+}
 
 // ToJoin returns the empty replicas beside an active node.
 func (o Observation) ToJoin() []Replica {
@@ -206,11 +220,13 @@ func (o Observation) ToJoin() []Replica {
 }
 
 // Pending returns the replicas of a running cluster that are not yet a part of
-// it: sealed, still joining, cut off, or silent.
+// it: sealed, still joining, cut off, or silent. Those that somebody has sealed are
+// not waited for.
 func (o Observation) Pending() []Replica {
-	return o.with(func(h Health) bool {
+	pending := o.with(func(h Health) bool {
 		return h == Sealed || h == NotInitialized || h == StandbyCutOff || h == NoAnswer
 	})
+	return slices.DeleteFunc(pending, func(r Replica) bool { return r.OnPurpose })
 }
 
 // Lost returns the replicas that a person has removed from the raft cluster.

@@ -18,6 +18,7 @@ const (
 	NameLockedOut        = "locked out"
 	NameDRSecondary      = "DR secondary"
 	NameRemoved          = "removed"
+	NameSealedOnPurpose  = "sealed on purpose"
 )
 
 // KeysLost is about an initialized Vault beside an attempt of ours whose answer
@@ -35,7 +36,7 @@ func KeysLost(replicas []Replica) error {
 		fmt.Errorf("this Vault was initialized, most likely by an attempt of ours whose answer was never stored (%s)", describe(replicas)),
 		"First make sure that nobody else has initialized it and holds its keys. If nobody has, its unseal keys and its root token are gone: the connection or this program ended while Vault was answering. "+
 			"It has been sealed ever since, so nobody has used it and nothing of value is in it. "+
-			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again. The record of the lost attempt is kept.")
+			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again; in Kubernetes --on-keys-lost=reset does it. The record of the lost attempt is kept.")
 }
 
 // HalfInitialized is about a Vault that died in the middle of its initialization.
@@ -51,7 +52,7 @@ func KeysWithoutVault(replicas []Replica) error {
 	return fault.Stop(NameKeysWithoutVault,
 		fmt.Errorf("keys are stored, but every replica is uninitialized (%s)", describe(replicas)),
 		"Either the addresses are those of another Vault, or this one has lost its storage. If the data can be brought back (volume, snapshot), bring it back: the stored keys open it. "+
-			"To start over with an empty Vault, move the stored keys away first (rename the keys record), since they are all that opens a backup.")
+			"To start over with an empty Vault, put the keys away first, since they are all that opens a backup: vault-bootstrap keys retire. Then run again.")
 }
 
 // NotOurs is about a Vault that somebody else has initialized.
@@ -96,6 +97,13 @@ func LockedOut(answer string) error {
 		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
 			"An administrator can put them back; or with the stored keys a new root token is made ('vault operator generate-root') and given to the next run: docs/runbook.md, 'locked out'.")
+}
+
+// SealedByPeople is about a cluster that was sealed while its servers went on running.
+func SealedByPeople(replicas []Replica) error {
+	return fault.Stop(NameSealedOnPurpose,
+		fmt.Errorf("somebody has sealed this cluster (%s): it was open before in the same life of these servers, and --respect-seal leaves it sealed", describe(replicas)),
+		"Ask who sealed it, and why. When it may be opened, run once without --respect-seal, or unseal by hand. A server that is restarted is unsealed as ever.")
 }
 
 // DisasterRecoverySecondary is about replicas that take their data from elsewhere.

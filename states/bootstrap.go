@@ -64,8 +64,9 @@ type KeySplit struct {
 type Bootstrap struct {
 	// Replicas are the servers, lowest ordinal first. Discover replaces them.
 	Replicas []Replica
-	// Discover, if not nil, finds out at each look which replicas there are now.
-	Discover func(ctx context.Context) ([]Replica, error)
+	// Discover, if not nil, finds out at each look which replicas there are now, and how
+	// many there are to be; 0 if it cannot tell.
+	Discover func(ctx context.Context) (found []Replica, expected int, err error)
 	// Expected is how many replicas there are to be; 0 if nobody has said. Nothing is
 	// initialized before that many are known.
 	Expected int
@@ -81,6 +82,12 @@ type Bootstrap struct {
 	Split, Recovery KeySplit
 	// Spool holds the places that keep Vault's answer to sys/init until it is stored.
 	Spool []spool.Place
+	// Pods are the pods of the replicas; nil outside Kubernetes.
+	Pods Pods
+	// Loss says what to do when keys are lost. To reset needs Pods.
+	Loss Loss
+	// RespectSeal is whether a replica that somebody has sealed stays so. It needs Pods.
+	RespectSeal bool
 	// WaitForUnseal is whether to wait for custodians to unseal, instead of ending.
 	WaitForUnseal bool
 	// Pod is the name of our Pod; empty outside Kubernetes.
@@ -101,12 +108,13 @@ type Bootstrap struct {
 	declared []seed.Object // the part of it that our own login may change
 	needs    []seed.Grant
 
-	attempt    *store.Attempt // the one that this run began
-	usable     []spool.Place  // those of Spool that can take the answer
-	emptySince time.Time      // since when all replicas have answered 'uninitialized'
-	alone      waiters        // the empty replicas beside an active node
-	refused    refusals       // how long the login has been refused
-	clusterID  string         // of the active node
+	attempt    *store.Attempt  // the one that this run began
+	usable     []spool.Place   // those of Spool that can take the answer
+	emptySince time.Time       // since when all replicas have answered 'uninitialized'
+	alone      waiters         // the empty replicas beside an active node
+	refused    refusals        // how long the login has been refused
+	clusterID  string          // of the active node
+	unknown    map[string]bool // replicas of which nobody can tell whether they were restarted
 
 	own   *vault.Session // our login, at ownAt
 	ownAt string

@@ -51,7 +51,7 @@ func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
 }
 
 // errNotOpen means that the attempt of an answer is not the open one.
-var errNotOpen = errors.New("the attempt that the answer belongs to is not open: a later one took its place, or its keys are stored already")
+var errNotOpen = errors.New("the attempt that the answer belongs to is not open: a later one took its place, its keys are stored already, or its Vault was deleted")
 
 // store opens the answer with the attempt's private key and writes everything in
 // one compare-and-swap. It is not fenced: the answer is the only copy of keys.
@@ -63,7 +63,7 @@ func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 			remembered := *b.attempt
 			keys.Attempt, keys.HashKey = &remembered, newSecret()
 		}
-		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil {
+		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil || len(keys.Attempt.Emptied) > 0 {
 			return errNotOpen
 		}
 		set, root, err := b.open(*keys.Attempt, entry)
@@ -148,7 +148,7 @@ func (b *Bootstrap) readBack(ctx context.Context, entry spool.Entry) error {
 // recover finishes an attempt whose answer was spooled and not stored. It returns
 // the keys record as it is then.
 func (b *Bootstrap) recover(ctx context.Context, keys store.Keys) (store.Keys, error) {
-	if keys.Attempt == nil || keys.Set != nil {
+	if keys.Attempt == nil || keys.Set != nil || len(keys.Attempt.Emptied) > 0 {
 		return keys, nil
 	}
 	entry, found, err := b.unspooled(ctx, keys.Attempt.ID)

@@ -38,7 +38,7 @@ func TestWaiters(t *testing.T) {
 // shows up later.
 func TestUnknownReplicasAreSilent(t *testing.T) {
 	var known []Replica
-	b := &Bootstrap{Expected: 2, Now: time.Now, Discover: func(context.Context) ([]Replica, error) { return known, nil }}
+	b := &Bootstrap{Expected: 2, Now: time.Now, Discover: func(context.Context) ([]Replica, int, error) { return known, 0, nil }}
 	found, err := b.lookAtReplicas(t.Context())
 	if err != nil || len(found) != 2 || found[0].Health != fsm.NoAnswer || found[1].Address != "replica 2 of 2" {
 		t.Errorf("found %v, %v", found, err)

@@ -28,6 +28,9 @@ func (b *Bootstrap) Probe(ctx context.Context) (fsm.Observation, error) {
 	if keys, err = b.recover(ctx, keys); err != nil {
 		return fsm.Observation{}, err
 	}
+	if err := b.respectSeals(ctx, replicas); err != nil {
+		return fsm.Observation{}, fmt.Errorf("telling which replicas were restarted: %w", err)
+	}
 	o := fsm.Observation{Replicas: replicas, Keys: keyStatus(keys)}
 	if keys.Set != nil {
 		o.RecoveryKeys = keys.Set.Kind == store.RecoveryKeys
@@ -70,11 +73,14 @@ func (b *Bootstrap) discover(ctx context.Context) error {
 	if b.Discover == nil {
 		return nil
 	}
-	replicas, err := b.Discover(ctx)
+	replicas, expected, err := b.Discover(ctx)
 	if err != nil {
 		return fmt.Errorf("finding the replicas: %w", err)
 	}
 	b.Replicas = replicas
+	if expected > 0 {
+		b.Expected = expected
+	}
 	return nil
 }
 

@@ -12,19 +12,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/discovery"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 // discoveryOptions say how to find the replicas.
 type discoveryOptions struct {
-	service, statefulSet, scheme string
-	replicas                     int
+	service, selector, statefulSet, scheme string
+	replicas                               int
 }
 
 func (o *discoveryOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.service, "vault-service", "", "headless Service of the replicas, HOST[:PORT], instead of --vault-addr: they are found by its SRV records, or named after --vault-statefulset")
+	flags.StringVar(&o.selector, "vault-selector", "", "label selector of the replicas' pods, in the namespace of the records, instead of --vault-addr; needs the records in Kubernetes")
 	flags.StringVar(&o.statefulSet, "vault-statefulset", "vault", "with --vault-service and --replicas: name of the StatefulSet, for when there are no SRV records")
-	flags.StringVar(&o.scheme, "vault-scheme", "https", "with --vault-service: https or http")
+	flags.StringVar(&o.scheme, "vault-scheme", "https", "with --vault-service or --vault-selector: https or http")
 	flags.IntVar(&o.replicas, "replicas", 0, "how many replicas there are to be: nothing is initialized before that many are known (default: as many as are found)")
 }
 
@@ -32,14 +34,18 @@ func (o *discoveryOptions) register(flags *pflag.FlagSet) {
 type servers struct {
 	cluster  *vault.Cluster
 	config   vault.Config
-	discover func(ctx context.Context) ([]states.Replica, error)
+	discover func(ctx context.Context) ([]states.Replica, int, error)
 	expected int
+	// counted is whether the number of replicas is found together with them.
+	counted bool
 	// unencrypted is the address of a service that is not https.
 	unencrypted string
+	// pods are the replicas' pods; nil outside Kubernetes.
+	pods *workload.Pods
 }
 
-// open prepares the way to Vault. It sends nothing.
-func (o *vaultOptions) open(env lookup) (*servers, error) {
+// open prepares the way to Vault. It sends nothing. pods are nil outside Kubernetes.
+func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 	config, err := o.config(env)
 	if err != nil {
 		return nil, err
@@ -47,30 +53,51 @@ func (o *vaultOptions) open(env lookup) (*servers, error) {
 	if err := o.discovery.check(o.addresses, config.Addresses); err != nil {
 		return nil, err
 	}
-	found := &servers{config: config, expected: o.discovery.replicas}
-	if o.discovery.service == "" {
-		found.cluster, err = vault.New(config)
-		return found, err
-	}
-	service, err := o.discovery.headless()
+	found := &servers{config: config, expected: o.discovery.replicas, pods: pods}
+	look, err := o.discovery.look(pods)
 	if err != nil {
 		return nil, err
 	}
+	if look == nil {
+		found.cluster, err = vault.New(config)
+		return found, err
+	}
 	config.Addresses, config.Discovered = nil, true
-	if service.Scheme == "http" {
-		found.unencrypted = "http://" + service.Host
+	found.counted = o.discovery.selector != ""
+	if o.discovery.scheme == "http" {
+		found.unencrypted = "http://" + o.discovery.service + o.discovery.selector
 	}
 	if found.cluster, err = vault.New(config); err != nil {
 		return nil, err
 	}
-	found.discover = func(ctx context.Context) ([]states.Replica, error) {
-		addresses, err := service.Addresses(ctx)
+	found.discover = func(ctx context.Context) ([]states.Replica, int, error) {
+		addresses, expected, err := look(ctx)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		return found.use(addresses)
+		replicas, err := found.use(addresses)
+		return replicas, expected, err
 	}
 	return found, nil
+}
+
+// look returns how to find the replicas' addresses, and how many there are to be; nil
+// if the addresses are given.
+func (o *discoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) ([]string, int, error), error) {
+	switch {
+	case o.service != "":
+		service, err := o.headless()
+		return func(ctx context.Context) ([]string, int, error) {
+			addresses, err := service.Addresses(ctx)
+			return addresses, o.replicas, err
+		}, err
+	case o.selector == "":
+		return nil, nil
+	case pods == nil:
+		return nil, fault.Misuse(errors.New("--vault-selector needs the records in Kubernetes"), "Choose them with --store=kubernetes, or name the replicas with --vault-addr or --vault-service.")
+	}
+	selection := workload.Selection{Pods: pods, Labels: o.selector, Scheme: o.scheme, Replicas: o.replicas}
+	return selection.Addresses, selection.Check()
 }
 
 // use makes the servers at addresses the replicas.
@@ -102,7 +129,7 @@ func (s *servers) risks() []string {
 		config.Addresses = []string{s.unencrypted}
 	}
 	found := risks(config)
-	if s.discover != nil && s.expected == 0 {
+	if s.discover != nil && s.expected == 0 && !s.counted {
 		found = append(found, "--replicas is not given: a replica that the DNS does not show yet is not waited for before initializing")
 	}
 	return found
@@ -116,7 +143,9 @@ func (o *discoveryOptions) check(flags, addresses []string) error {
 		return fault.Misuse(fmt.Errorf("--replicas=%d is less than 0", o.replicas), "Say how many replicas there are to be, or leave it away.")
 	case o.service != "" && len(flags) > 0:
 		return fault.Misuse(errors.New("--vault-service and --vault-addr exclude each other"), "Give one or the other.")
-	case o.service == "" && o.replicas > 0 && len(addresses) != o.replicas:
+	case o.selector != "" && (o.service != "" || len(flags) > 0):
+		return fault.Misuse(errors.New("--vault-selector excludes --vault-service and --vault-addr"), "Give one of the three.")
+	case o.service == "" && o.selector == "" && o.replicas > 0 && len(addresses) != o.replicas:
 		return fault.Misuse(fmt.Errorf("--replicas=%d, and the number of addresses is %d", o.replicas, len(addresses)),
 			"Give the address of each replica, or their headless Service with --vault-service.")
 	case o.scheme != "https" && o.scheme != "http":

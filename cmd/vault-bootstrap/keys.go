@@ -22,7 +22,7 @@ func (p *program) keysCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.keysRecoverCommand())
+	cmd.AddCommand(p.keysRecoverCommand(), p.keysRetireCommand())
 	return cmd
 }
 
@@ -71,14 +71,7 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	if err := records.Preflight(ctx); err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(p.stderr, nil))
-	session, err := store.Begin(ctx, records, store.LeaseOptions{
-		Holder: identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
-		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
-	})
+	session, log, err := p.beginPlain(ctx, records)
 	if err != nil {
 		return err
 	}
@@ -92,6 +85,19 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err
+}
+
+// beginPlain checks the store and takes the Lease, for a verb whose log is for people.
+func (p *program) beginPlain(ctx context.Context, records store.Store) (*store.Session, *slog.Logger, error) {
+	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	if err := records.Preflight(ctx); err != nil {
+		return nil, log, err
+	}
+	session, err := store.Begin(ctx, records, store.LeaseOptions{
+		Holder: identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
+	})
+	return session, log, err
 }
 
 // readInput reads a file, or standard input if it is called '-'.

@@ -151,6 +151,7 @@ type runOptions struct {
 	login   loginOptions
 	spool   spoolOptions
 	custody custodyOptions
+	loss    lossOptions
 
 	seed                                []string
 	until                               string
@@ -172,6 +173,7 @@ func (o *runOptions) register(flags *pflag.FlagSet) {
 func (o *runOptions) registerInit(flags *pflag.FlagSet) {
 	o.spool.register(flags)
 	o.custody.register(flags)
+	o.loss.registerReset(flags)
 	flags.IntVar(&o.shares, "key-shares", 5, "number of unseal keys to split the root key into")
 	flags.IntVar(&o.threshold, "key-threshold", 3, "number of unseal keys needed to unseal")
 	flags.IntVar(&o.recoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal")
@@ -183,6 +185,7 @@ func (o *runOptions) registerWalk(flags *pflag.FlagSet) {
 	o.store.register(flags)
 	o.vault.register(flags)
 	o.login.register(flags)
+	o.loss.registerSeal(flags)
 	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&o.until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")

@@ -51,11 +51,12 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers, err := options.vault.open(p.env)
+	records, kind, err := options.store.open(p.env)
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	pods := podsBeside(records)
+	servers, err := options.vault.open(p.env, pods)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +75,9 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		Parallelism: options.parallelism, Now: time.Now,
 	}
 	if err := options.custody.assign(job.bootstrap); err != nil {
+		return nil, err
+	}
+	if err := options.loss.assign(job.bootstrap, pods); err != nil {
 		return nil, err
 	}
 	servers.assign(job.bootstrap)

@@ -138,7 +138,7 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 	}
 	driver := &fsm.Driver{
 		Goal: j.goal, Remembered: fsm.State(checkpoint.State),
-		Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Enter: j.bootstrap.Enter,
+		Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Rescue: j.bootstrap.Rescue, Enter: j.bootstrap.Enter,
 		Reporter: report, Patience: j.options.patience, Now: time.Now,
 		Backoff: newBackoff,
 	}

@@ -88,7 +88,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env)
+	servers, err := options.vault.open(p.env, podsBeside(records))
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,11 @@ func NewKube(config *rest.Config, namespace, name string) (*Kube, error) {
 	return &Kube{in: in, name: name, now: time.Now}, nil
 }
 
+// Namespace is where the records are, for others that need its API.
+func (k *Kube) Namespace() kube.Namespace {
+	return kube.Namespace{Client: k.in.Client, Name: k.in.Name}
+}
+
 func (k *Kube) keysName() string  { return k.name + "-keys" }
 func (k *Kube) stateName() string { return k.name + "-state" }
 

@@ -56,9 +56,21 @@ type Attempt struct {
 	// revoked.
 	PublicKey  string
 	PrivateKey secret.Value
+	// Emptied is the storage that was deleted since the attempt's keys are lost, and
+	// EmptiedAt when that was decided, in UTC. They are written before anything is.
+	Emptied   []Emptied
+	EmptiedAt time.Time
 	// Answer is Vault's answer as it came, encrypted; nil until it is stored, and
 	// dropped together with the private key.
 	Answer *Answer
+}
+
+// Emptied is one replica's storage that was deleted: its pod, and the claim of its
+// volume, if it had one.
+type Emptied struct {
+	Address         string
+	Pod, PodUID     string
+	Claim, ClaimUID string
 }
 
 // Answer is Vault's answer to sys/init, encrypted.
@@ -149,6 +161,9 @@ type Checkpoint struct {
 	// Hashes holds keyed hashes of applied values that Vault does not return:
 	// object ID → field → hash.
 	Hashes map[string]map[string]string
+	// Open holds the life in which each replica was last seen unsealed: address → a
+	// name that changes with each restart. It is kept where seals are to be respected.
+	Open map[string]string
 	// LastError is the failure that ended the latest run; nil after a success.
 	LastError *Failure
 	// History holds the latest transitions, oldest first, HistoryLimit at most.

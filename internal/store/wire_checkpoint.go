@@ -12,6 +12,7 @@ type wireCheckpoint struct {
 	SeedDigest string                       `json:"seed_digest"`
 	Ledger     map[string]Ownership         `json:"ledger,omitempty"`
 	Hashes     map[string]map[string]string `json:"hashes,omitempty"`
+	Open       map[string]string            `json:"open,omitempty"`
 	LastError  *wireFailure                 `json:"last_error,omitempty"`
 	History    []wireTransition             `json:"history,omitempty"`
 }
@@ -46,6 +47,7 @@ func encodeCheckpoint(c Checkpoint) ([]byte, error) {
 		SeedDigest: c.SeedDigest,
 		Ledger:     c.Ledger,
 		Hashes:     c.Hashes,
+		Open:       c.Open,
 		LastError: maybe(c.LastError, func(f Failure) wireFailure {
 			return wireFailure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: utc(f.At)}
 		}),
@@ -71,6 +73,7 @@ func decodeCheckpoint(data []byte, o object) (Checkpoint, error) {
 		SeedDigest: wire.SeedDigest,
 		Ledger:     wire.Ledger,
 		Hashes:     wire.Hashes,
+		Open:       wire.Open,
 		LastError: maybe(wire.LastError, func(f wireFailure) Failure {
 			return Failure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: utc(f.At)}
 		}),

@@ -1,0 +1,120 @@
+// Package workload knows the pods that Vault's servers run in: which there are, whether
+// one was restarted, and how to give one empty storage. It must not know Vault's API,
+// and decides nothing: what may be deleted is for its caller to say.
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
+)
+
+// Pods are the pods of Vault's servers, in the namespace of our records.
+type Pods struct {
+	in kube.Namespace
+
+	mu    sync.Mutex
+	named map[string]string // the pod at an address, as far as a Selection has found it
+}
+
+// New returns the pods of a namespace. It sends no request.
+func New(in kube.Namespace) *Pods {
+	in.Rules = []kube.Rule{{Resource: "pods", Verbs: []string{"get"}}} // which our records need anyway
+	return &Pods{in: in, named: map[string]string{}}
+}
+
+// ErrNoPod means that an address is not that of a pod, as far as can be told.
+var ErrNoPod = errors.New("no pod is known at this address")
+
+// Life returns a name for the life of the server at address. Another name means that
+// the server was restarted since: its pod is a new one, or its container is. It is
+// ErrNoPod where the address does not tell which pod is behind it.
+func (p *Pods) Life(ctx context.Context, address string) (string, error) {
+	pod, err := p.at(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s/%d", pod.UID, restarts(pod)), nil
+}
+
+// Over reports whether the pod called name has ended, or is gone.
+func (p *Pods) Over(ctx context.Context, name string) (bool, error) {
+	pod := &corev1.Pod{}
+	err := p.in.Pods().Get(ctx, name, pod)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, p.in.Explain(kube.Access{Verb: "get", Resource: "pods"}, err)
+	}
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed, nil
+}
+
+// serverContainer is what the official chart calls the container with the server.
+const serverContainer = "vault"
+
+// restarts returns how often the server's container was restarted: in a pod with
+// others, a restarted sidecar leaves the server as it is.
+func restarts(pod *corev1.Pod) int32 {
+	statuses := pod.Status.ContainerStatuses
+	for _, status := range statuses {
+		if status.Name == serverContainer {
+			return status.RestartCount
+		}
+	}
+	var most int32
+	for _, status := range statuses {
+		most = max(most, status.RestartCount)
+	}
+	return most
+}
+
+// at returns the pod whose server is at address.
+func (p *Pods) at(ctx context.Context, address string) (*corev1.Pod, error) {
+	name, err := p.nameAt(address)
+	if err != nil {
+		return nil, err
+	}
+	pod := &corev1.Pod{}
+	err = p.in.Pods().Get(ctx, name, pod)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("%w: there is no %s", ErrNoPod, p.in.Describe("Pod", name))
+	}
+	if err != nil {
+		return nil, p.in.Explain(kube.Access{Verb: "get", Resource: "pods"}, err)
+	}
+	return pod, nil
+}
+
+// nameAt returns the name of the pod at an address: what a Selection has found, or
+// the first label of the host, which the DNS of a StatefulSet gives to its pods.
+func (p *Pods) nameAt(address string) (string, error) {
+	p.mu.Lock()
+	name, found := p.named[strings.TrimSuffix(address, "/")]
+	p.mu.Unlock()
+	if found {
+		return name, nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoPod, err)
+	}
+	// POD.SERVICE, or POD.SERVICE.NAMESPACE.svc and so on.
+	labels := strings.Split(parsed.Hostname(), ".")
+	switch {
+	case net.ParseIP(parsed.Hostname()) != nil || len(labels) < 2:
+		return "", fmt.Errorf("%w: %s", ErrNoPod, address)
+	case len(labels) > 2 && labels[2] != p.in.Name:
+		return "", fmt.Errorf("%w: %s is in another namespace than %q", ErrNoPod, address, p.in.Name)
+	}
+	return labels[0], nil
+}

@@ -1,0 +1,115 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
+)
+
+// Storage is what a server keeps its data in: its pod, and the claim of a volume. The
+// UIDs make it these objects, and not others that get the same names later.
+type Storage struct {
+	// Address is the server's.
+	Address     string
+	Pod, PodUID string
+	// Claim is empty for a volume that lives and dies with the pod.
+	Claim, ClaimUID string
+}
+
+// storageRules are the rules that Storage and Empty need for these objects.
+func storageRules(storages []Storage) []kube.Rule {
+	var rules []kube.Rule
+	for _, storage := range storages {
+		if storage.Claim != "" {
+			rules = append(rules, kube.Rule{Resource: "persistentvolumeclaims", Name: storage.Claim, Verbs: []string{"get", "delete"}})
+		}
+		rules = append(rules, kube.Rule{Resource: "pods", Name: storage.Pod, Verbs: []string{"delete"}})
+	}
+	return rules
+}
+
+// Storage returns what the server at address keeps its data in: the volume called
+// volume of its pod. It changes nothing.
+func (p *Pods) Storage(ctx context.Context, address, volume string) (Storage, error) {
+	pod, err := p.at(ctx, address)
+	if err != nil {
+		return Storage{}, err
+	}
+	storage := Storage{Address: address, Pod: pod.Name, PodUID: string(pod.UID)}
+	storage.Claim, err = claimOf(pod, volume)
+	if err != nil || storage.Claim == "" {
+		return storage, err
+	}
+	claim := &corev1.PersistentVolumeClaim{}
+	in := p.in
+	in.Rules = storageRules([]Storage{storage})
+	if err := in.Claims().Get(ctx, storage.Claim, claim); err != nil {
+		return storage, in.Explain(kube.Access{Verb: "get", Resource: "persistentvolumeclaims", Name: storage.Claim}, err)
+	}
+	storage.ClaimUID = string(claim.UID)
+	return storage, nil
+}
+
+// claimOf returns the name of a volume's claim, or none if the volume ends with its
+// pod.
+func claimOf(pod *corev1.Pod, volume string) (string, error) {
+	for _, each := range pod.Spec.Volumes {
+		if each.Name != volume {
+			continue
+		}
+		switch {
+		case each.PersistentVolumeClaim != nil:
+			return each.PersistentVolumeClaim.ClaimName, nil
+		case each.EmptyDir != nil:
+			return "", nil
+		}
+		return "", fault.Misuse(fmt.Errorf("the volume %q of the pod %q is neither a claim nor an emptyDir", volume, pod.Name),
+			"It cannot be emptied from here. Delete its data by hand, as docs/runbook.md says.")
+	}
+	return "", fault.Misuse(fmt.Errorf("the pod %q has no volume called %q", pod.Name, volume),
+		"Name the volume that holds Vault's storage with --storage-volume.")
+}
+
+// MayEmpty makes sure that all of these may be emptied, before the first is.
+func (p *Pods) MayEmpty(ctx context.Context, storages []Storage) error {
+	in := p.in
+	in.Rules = storageRules(storages)
+	missing, err := in.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return in.Denied(missing)
+	}
+	return nil
+}
+
+// Empty deletes the claim and then the pod, so that the StatefulSet makes both anew.
+// What is gone already, or was replaced meanwhile, is left alone: it is safe to
+// call again.
+func (p *Pods) Empty(ctx context.Context, storage Storage) error {
+	in := p.in
+	in.Rules = storageRules([]Storage{storage})
+	var errs []error
+	if storage.Claim != "" {
+		// Kubernetes keeps the claim until the pod has let go of it.
+		err := in.Claims().Delete(ctx, storage.Claim, types.UID(storage.ClaimUID))
+		errs = append(errs, deleted(in, "persistentvolumeclaims", storage.Claim, err))
+	}
+	err := in.Pods().Delete(ctx, storage.Pod, types.UID(storage.PodUID))
+	return errors.Join(append(errs, deleted(in, "pods", storage.Pod, err))...)
+}
+
+func deleted(in kube.Namespace, resource, name string, err error) error {
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // another UID: a later one
+		return nil
+	}
+	return in.Explain(kube.Access{Verb: "delete", Resource: resource, Name: name}, err)
+}

@@ -1,0 +1,171 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+)
+
+// Pods are the pods that Vault's servers run in.
+type Pods interface {
+	// Life names the life of the server at address; workload.ErrNoPod if it cannot
+	// be told.
+	Life(ctx context.Context, address string) (string, error)
+	// Over reports whether the pod called name has ended, or is gone.
+	Over(ctx context.Context, name string) (bool, error)
+	// Storage returns what the server at address keeps its data in.
+	Storage(ctx context.Context, address, volume string) (workload.Storage, error)
+	// MayEmpty fails if one of these must not be emptied.
+	MayEmpty(ctx context.Context, storages []workload.Storage) error
+	// Empty has one made anew without data.
+	Empty(ctx context.Context, storage workload.Storage) error
+}
+
+// Loss says what to do about an initialization whose keys are lost.
+type Loss struct {
+	// Reset is whether to delete the storage that nobody can open and start again.
+	Reset bool
+	// Volume is the name of the pods' volume that holds Vault's storage.
+	Volume string
+}
+
+// emptyTime is how long the pods may take to come back without data.
+const emptyTime = 5 * time.Minute
+
+// Rescue starts over from an initialization of ours whose keys are lost, if that is
+// what the Loss says. It deletes nothing unless the lost attempt is on record, its
+// maker is gone, no replica is open or silent, and the one that is initialized is the
+// one that the attempt was made on. What is deleted is recorded before, object by
+// object, so that a rerun deletes the same and nothing else.
+func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) error {
+	if !b.Loss.Reset || o.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
+		return lost
+	}
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the keys: %w", err)
+	}
+	if keys.Set != nil || keys.Attempt == nil {
+		return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
+	}
+	attempt := *keys.Attempt
+	if len(attempt.Emptied) == 0 {
+		if attempt, err = b.condemn(ctx, o, attempt, lost); err != nil {
+			return err
+		}
+	}
+	if b.Now().Sub(attempt.EmptiedAt) > emptyTime {
+		return fmt.Errorf("its storage was deleted at %s, and it has come back with data: %w", attempt.EmptiedAt.Format(time.RFC3339), lost)
+	}
+	point.Reach("reset.recorded")
+	for _, storage := range attempt.Emptied {
+		b.Log.Warn("deleting the storage of a Vault whose keys are lost", "replica", storage.Address, "pod", storage.Pod, "claim", storage.Claim, "attempt_id", attempt.ID)
+		if err := b.Pods.Empty(ctx, workload.Storage(storage)); err != nil {
+			return fmt.Errorf("deleting the storage of %s: %w", storage.Address, err)
+		}
+	}
+	point.Reach("reset.deleted")
+	return fault.Wait(fmt.Errorf("starting over: %w", errors.New("the storage of a Vault whose keys are lost is deleted")),
+		"Waiting for its pod to come back without data.")
+}
+
+// condemn decides which storage is to be deleted, makes sure that it may be, and
+// records it with the attempt.
+func (b *Bootstrap) condemn(ctx context.Context, o fsm.Observation, attempt store.Attempt, lost error) (store.Attempt, error) {
+	if err := b.makerIsGone(ctx, attempt); err != nil {
+		return attempt, err
+	}
+	addresses, err := condemned(o, attempt, lost)
+	if err != nil {
+		return attempt, err
+	}
+	var storages []workload.Storage
+	for _, address := range addresses {
+		storage, err := b.Pods.Storage(ctx, address, b.Loss.Volume)
+		if errors.Is(err, workload.ErrNoPod) {
+			return attempt, keepLost(lost, err)
+		}
+		if err != nil {
+			return attempt, err
+		}
+		storages = append(storages, storage)
+	}
+	if err := b.Pods.MayEmpty(ctx, storages); err != nil {
+		return attempt, err
+	}
+	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Set != nil || keys.Attempt == nil || keys.Attempt.ID != attempt.ID {
+			return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
+		}
+		keys.Attempt.EmptiedAt = b.Now().UTC()
+		keys.Attempt.Emptied = nil
+		for _, storage := range storages {
+			keys.Attempt.Emptied = append(keys.Attempt.Emptied, store.Emptied(storage))
+		}
+		attempt = *keys.Attempt
+		return nil
+	})
+	return attempt, err
+}
+
+// condemned returns the replicas that the attempt has left in a state that nobody can
+// open.
+func condemned(o fsm.Observation, attempt store.Attempt, lost error) ([]string, error) {
+	var addresses []string
+	for _, finding := range o.Findings {
+		if finding.Kind == fsm.StorageHasState {
+			addresses = append(addresses, finding.Replica)
+		}
+	}
+	for _, replica := range o.Replicas {
+		switch {
+		case replica.Health == fsm.NoAnswer:
+			return nil, fault.Wait(fmt.Errorf("%w (%s does not answer)", lost, replica.Address), "Nothing is deleted while a replica is silent.")
+		case replica.Health.Unsealed():
+			return nil, lost
+		case replica.Health.Initialized():
+			addresses = append(addresses, replica.Address)
+		}
+	}
+	slices.Sort(addresses)
+	addresses = slices.Compact(addresses)
+	if len(addresses) != 1 || addresses[0] != attempt.Target {
+		return nil, keepLost(lost, fmt.Errorf("the attempt was made on %s, and what is initialized is %s", attempt.Target, strings.Join(addresses, ", ")))
+	}
+	return addresses, nil
+}
+
+// keepLost keeps a loss that is not ours to start over from.
+func keepLost(lost, why error) error {
+	return fault.Stop(fault.NameOf(lost), fmt.Errorf("%w; nothing was deleted: %w", lost, why), fault.RemedyOf(lost))
+}
+
+// makerIsGone makes sure that nobody is left who may still bring the keys: the
+// process that made the attempt is ours, or has ended, or has had the time that it
+// allows itself.
+func (b *Bootstrap) makerIsGone(ctx context.Context, attempt store.Attempt) error {
+	if attempt.Holder == b.Holder {
+		return nil
+	}
+	if attempt.Pod != "" && attempt.Pod != b.Pod {
+		if over, err := b.Pods.Over(ctx, attempt.Pod); err != nil || over {
+			return err
+		}
+	}
+	most := vault.InitTimeout + graceAfterEnd
+	if age := b.Now().Sub(attempt.Started); age < most {
+		return fault.Wait(fmt.Errorf("the process that initialized Vault (%s) may still bring its keys", attempt.Holder),
+			fmt.Sprintf("Waiting until its pod has ended, or until %s after it began.", most))
+	}
+	return nil
+}
