@@ -59,7 +59,7 @@ const (
 	Standby            Health = "standby"             // 429
 	DRSecondary        Health = "DR secondary"        // 472, Enterprise
 	PerformanceStandby Health = "performance standby" // 473, Enterprise
-	StandbyCutOff      Health = "standby, cut off"    // 474: cannot reach its active node
+	StandbyCutOff      Health = "standby, cut off"    // 474: cannot reach its active node; or 429, and it knows none
 	NotInitialized     Health = "uninitialized"       // 501
 	Sealed             Health = "sealed"              // 503
 	Removed            Health = "removed"             // 530: removed from its raft cluster
@@ -211,12 +211,13 @@ func (o Observation) SealedOnPurpose() []Replica {
 	return slices.DeleteFunc(o.with(is(Sealed)), func(r Replica) bool { return !r.OnPurpose })
 }
 
-// ToJoin returns the empty replicas beside an active node.
+// ToJoin returns the replicas beside an active node that are empty, or do not know of
+// it.
 func (o Observation) ToJoin() []Replica {
 	if _, found := o.Active(); !found {
 		return nil
 	}
-	return o.with(is(NotInitialized))
+	return o.with(func(h Health) bool { return h == NotInitialized || h == StandbyCutOff })
 }
 
 // Pending returns the replicas of a running cluster that are not yet a part of

@@ -9,11 +9,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 )
 
-// joinPatience is how long an empty replica beside an active node has to join by
-// itself (retry_join takes about 2 s), and the wait between two tries of ours.
+// joinPatience is how long a replica beside an active node has to join by itself
+// (retry_join takes about 2 s), and the wait between two tries of ours.
 const joinPatience = 10 * time.Second
 
-// waiters remembers since when replicas have been empty beside an active node.
+// waiters remembers since when replicas have been alone beside an active node.
 type waiters map[string]time.Time
 
 // due returns those that have waited long enough, and has them wait anew.
@@ -35,8 +35,8 @@ func (w *waiters) due(empty []fsm.Replica, now time.Time) []string {
 	return due
 }
 
-// join has empty replicas with raft storage join the cluster, if they do not by
-// themselves. A replica that does not join does not hold up the others: it is told,
+// join has replicas join the raft cluster, if they do not by themselves: empty ones with
+// raft storage, and unsealed ones that use raft for ha_storage only. A replica that does not join does not hold up the others: it is told,
 // and tried again.
 func (b *Bootstrap) join(ctx context.Context, o fsm.Observation) {
 	due := b.alone.due(o.ToJoin(), b.Now())
@@ -60,8 +60,10 @@ func (b *Bootstrap) joinOne(ctx context.Context, replica Replica, leader string)
 	case err != nil:
 		b.Log.Warn("this replica cannot be joined: its storage is not known", "replica", replica.Address(), "error", err.Error())
 		return
+	case status.Initialized && (status.Sealed || status.Storage == "raft"):
+		return // it has joined meanwhile, or is still electing
 	case status.Initialized:
-		return // it has joined meanwhile
+		leader = "" // it shares its storage with the active node, and finds it there
 	case status.Storage != "raft":
 		b.Log.Warn("this replica is empty, and its storage is not raft: it is not a part of the cluster", "replica", replica.Address(), "storage", status.Storage)
 		return

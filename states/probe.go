@@ -60,12 +60,29 @@ func (b *Bootstrap) lookAtReplicas(ctx context.Context) ([]fsm.Replica, error) {
 		health, err := replica.Health(ctx)
 		found[i], errs[i] = seen(replica.Address(), health, err), err
 	})
+	b.findCutOff(ctx, found)
 	for known := len(found); known < b.Expected; known++ {
 		found = append(found, fsm.Replica{
 			Address: fmt.Sprintf("replica %d of %d", known+1, b.Expected), Health: fsm.NoAnswer, Answer: "not known yet",
 		})
 	}
 	return found, misconfigured(errs)
+}
+
+// findCutOff looks for standbys that know of no active node although there is one.
+// sys/health does not show it: Vault says 429 for them all.
+func (b *Bootstrap) findCutOff(ctx context.Context, found []fsm.Replica) {
+	if _, active := (fsm.Observation{Replicas: found}).Active(); !active {
+		return
+	}
+	eachReplica(b.Replicas, func(i int, replica Replica) {
+		if found[i].Health != fsm.Standby {
+			return
+		}
+		if _, err := replica.Leader(ctx); errors.Is(err, vault.ErrNoLeader) {
+			found[i].Health, found[i].Answer = fsm.StandbyCutOff, err.Error()
+		}
+	})
 }
 
 // discover finds out which replicas there are.

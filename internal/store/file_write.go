@@ -34,7 +34,8 @@ func (f *File) exclusively(ctx context.Context, once func() error) error {
 			return errors.Join(once(), lock.Unlock())
 		}
 		if err := pause(ctx, casPoll); err != nil {
-			return fmt.Errorf("waiting for the lock %s: %w", f.casPath(), err)
+			return fault.Held(fmt.Errorf("waiting for the lock %s, held by %q: %w", f.casPath(), f.holder(), err),
+				"Another run is in the middle of a write, which takes milliseconds: it is suspended, or its disk does not answer. Let it go on, or end it.")
 		}
 	}
 }

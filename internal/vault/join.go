@@ -8,7 +8,10 @@ import (
 	"os"
 )
 
-// Leader returns the address that the active node gives to its peers.
+// ErrNoLeader means that a server knows no active node.
+var ErrNoLeader = errors.New("it knows no active node")
+
+// Leader returns the address that the active node gives to its peers, or ErrNoLeader.
 func (r *Replica) Leader(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -19,20 +22,25 @@ func (r *Replica) Leader(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if said.Address == "" {
-		return "", errors.New("sys/leader names no address")
+		return "", ErrNoLeader
 	}
 	return said.Address, nil
 }
 
-// Join has an empty server join the raft cluster whose active node is at leader. The
-// CA that we trust is given along, since the server may not know it. Only a server
-// without data joins; Vault refuses for any other.
+// Join has a server join the raft cluster whose active node is at leader. The CA that
+// we trust is given along, since the server may not know it. An empty server with raft
+// storage joins while it is sealed; Vault refuses for one with data. A server that uses
+// raft for ha_storage only joins when it is unsealed: leader is empty then, since it
+// finds the active node in the storage that they share.
 func (r *Replica) Join(ctx context.Context, leader string) error {
 	ca, err := r.trust.authority()
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"leader_api_addr": leader}
+	body := map[string]any{}
+	if leader != "" {
+		body["leader_api_addr"] = leader
+	}
 	if ca != "" {
 		body["leader_ca_cert"] = ca
 		body["leader_tls_servername"] = r.trust.name

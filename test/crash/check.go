@@ -69,7 +69,7 @@ func (sc *scene) checkRoots(ctx context.Context, node *testbed.VaultNode, keys k
 			return &rootError{fmt.Sprintf("one that was stored answers %v", err)}
 		}
 	}
-	root, err := generateRoot(ctx, node, shares)
+	root, err := node.GenerateRoot(ctx, shares)
 	if err != nil {
 		return fmt.Errorf("making a root token from the stored shares: %w", err)
 	}

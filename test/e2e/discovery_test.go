@@ -38,6 +38,29 @@ func TestJoins(t *testing.T) {
 	}
 }
 
+// TestJoinsForHighAvailabilityOnly has two servers that share their storage and use raft
+// for ha_storage: the second one is unsealed, and knows of no active node.
+func TestJoinsForHighAvailabilityOnly(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 2, TLS: true, Storage: "shared"})
+	p, _ := inFiles(t, cluster, "--replica-patience=60s")
+	done := p.must(0, "run")
+	if joined := done.lines("joined"); len(joined) != 1 || joined[0]["replica"] != cluster.Nodes[1].Addr {
+		t.Errorf("joined %v\n%s", joined, done)
+	}
+	for i, node := range cluster.Nodes {
+		var leader struct {
+			Address string `json:"leader_address"`
+		}
+		if err := node.Call(t.Context(), http.MethodGet, "sys/leader", "", nil, &leader); err != nil || leader.Address != cluster.Nodes[0].Addr {
+			t.Errorf("node %d takes %q for the leader, %v", i, leader.Address, err)
+		}
+	}
+	again := p.must(0, "run")
+	if len(again.lines("joined")) != 0 || len(again.events()) != 0 {
+		t.Errorf("the rerun did something\n%s", again)
+	}
+}
+
 // TestRetryJoinComesFirst leaves servers alone that find the others by themselves.
 func TestRetryJoinComesFirst(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3})

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"syscall"
 	"testing"
@@ -9,11 +10,79 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// TestFiveOnRaftInKubernetes starts five runs at once against three raft replicas.
-func TestFiveOnRaftInKubernetes(t *testing.T) {
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
-	p, _, _ := inKubernetes(t, cluster)
-	togetherOneActs(t, p, 5)
+// TestManyOnRaftInKubernetes starts two and five runs at once against three raft
+// replicas.
+func TestManyOnRaftInKubernetes(t *testing.T) {
+	for _, count := range []int{2, 5} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
+			p, _, auditLog := inKubernetes(t, cluster)
+			togetherOneActs(t, p, count)
+			entries, _ := audited(t, auditLog, 0)
+			mounted := 0
+			for _, found := range writes(entries) {
+				if found == "update sys/mounts/kv" {
+					mounted++
+				}
+			}
+			if mounted != 1 {
+				t.Errorf("the seed was written %d times", mounted)
+			}
+		})
+	}
+}
+
+// takeoverSlack is how much longer than the Lease a takeover may take.
+const takeoverSlack = 5 * time.Second
+
+// TestTakeoverOnRaft kills the holder among two and among five runs on three raft
+// replicas, with the Lease's default times.
+func TestTakeoverOnRaft(t *testing.T) {
+	const duration = 15 * time.Second
+	began := time.Now()
+	undisturbed, _, _ := inKubernetes(t, testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true}))
+	undisturbed.must(0, "run")
+	clean := time.Since(began)
+	for _, count := range []int{2, 5} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
+			p, _, _ := inKubernetes(t, cluster)
+			holder := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.initialized"})
+			holder.stoppedAt("entered.initialized")
+			var waiters []*running
+			for range count - 1 {
+				waiters = append(waiters, p.start(binary, "run", nil))
+			}
+			for _, waiter := range waiters {
+				if !waiter.until("another run holds the lease") {
+					t.Fatalf("it did not wait\n%s", waiter.wait())
+				}
+			}
+			killed := time.Now()
+			holder.signal(syscall.SIGKILL)
+			holder.wait()
+			acted := make(chan time.Time, len(waiters))
+			for _, waiter := range waiters {
+				go func() {
+					if waiter.until(`"began"`) {
+						acted <- time.Now()
+					}
+				}()
+			}
+			took := (<-acted).Sub(killed)
+			for _, waiter := range waiters {
+				if r := waiter.wait(); r.code != 0 {
+					t.Errorf("a run exited with %d\n%s", r.code, r)
+				}
+			}
+			rest := time.Since(killed) - took
+			t.Logf("among %d: took over after %s (Lease %s), the rest took %s, a clean run %s", count, took.Round(time.Millisecond), duration, rest.Round(time.Millisecond), clean.Round(time.Millisecond))
+			if took > duration+takeoverSlack {
+				t.Errorf("took over after %s, which is more than %s", took, duration+takeoverSlack)
+			}
+			wantEvents(t, "history", history(p), "initialize", "unseal", "seed", "harden")
+		})
+	}
 }
 
 // TestKilledHolderIsReplaced kills the holder while another waits.

@@ -20,8 +20,8 @@ type VaultOptions struct {
 	Binary string
 	// Nodes is how many servers; more than one needs raft. Zero means 1.
 	Nodes int
-	// Storage is "file", "raft" or "inmem". Empty means file for one node and raft
-	// for more.
+	// Storage is "file", "raft", "inmem", or "shared": one directory for all nodes, with
+	// raft for ha_storage only. Empty means file for one node and raft for more.
 	Storage string
 	// NoRetryJoin leaves out what has the servers find each other: the first one is
 	// alone until somebody joins the others to it.
@@ -96,13 +96,13 @@ func (o *VaultOptions) complete() error {
 	}
 	o.TLS = o.TLS || o.Certificate != nil
 	switch o.Storage {
-	case "raft":
+	case "raft", "shared":
 	case "file", "inmem":
 		if o.Nodes > 1 {
 			return fmt.Errorf("storage %q serves one node, not %d", o.Storage, o.Nodes)
 		}
 	default:
-		return fmt.Errorf("unknown storage %q: file, raft and inmem are known", o.Storage)
+		return fmt.Errorf("unknown storage %q: file, raft, inmem and shared are known", o.Storage)
 	}
 	if o.Binary != "" {
 		return nil

@@ -159,11 +159,17 @@ func (n *VaultNode) writeConfig(o VaultOptions, others []*VaultNode) error {
 		line("  tls_cert_file   = %q\n  tls_key_file    = %q", n.cert.CertFile, n.cert.KeyFile)
 	}
 	line("%s}", o.ListenerConfig)
-	line("storage %q {", o.Storage)
-	if o.Storage != "inmem" {
+	stanza, storage := "storage", o.Storage
+	if storage == "shared" {
+		// Vault warns that nothing but its own lock keeps nodes apart here: that is raft's.
+		line("storage \"file\" {\n  path = %q\n}", filepath.Join(n.cluster.Dir, "shared"))
+		stanza, storage, others = "ha_storage", "raft", nil
+	}
+	line("%s %q {", stanza, storage)
+	if storage != "inmem" {
 		line("  path    = %q", filepath.Join(n.Dir, "data"))
 	}
-	if o.Storage == "raft" {
+	if storage == "raft" {
 		line("  node_id = %q", n.Name)
 		// Vault's default timings are for slow networks: 5 to 9 s for sys/init, 1 to 2 s with these.
 		line("  performance_multiplier = \"1\"")

@@ -1,0 +1,50 @@
+package states
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// TestCondemned says which storage may be deleted when keys are lost: that of the one
+// replica that the attempt was made on, and only if nobody can be using it.
+func TestCondemned(t *testing.T) {
+	replica := func(address string, health fsm.Health) fsm.Replica {
+		return fsm.Replica{Address: address, Health: health}
+	}
+	half := []fsm.Finding{{Kind: fsm.StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}
+	for _, test := range []struct {
+		name     string
+		replicas []fsm.Replica
+		findings []fsm.Finding
+		want     []string
+		kind     fault.Kind // of the error, where nothing may be deleted
+	}{
+		{"the target, sealed", []fsm.Replica{replica("a", fsm.Sealed), replica("b", fsm.NotInitialized)}, nil, []string{"a"}, 0},
+		{"the target, half-initialized", []fsm.Replica{replica("a", fsm.NotInitialized), replica("b", fsm.NotInitialized)}, half, []string{"a"}, 0},
+		{"both at once", []fsm.Replica{replica("a", fsm.Sealed)}, half, []string{"a"}, 0},
+		{"another than the target", []fsm.Replica{replica("a", fsm.NotInitialized), replica("b", fsm.Sealed)}, nil, nil, fault.Terminal},
+		{"two of them", []fsm.Replica{replica("a", fsm.Sealed), replica("b", fsm.Sealed)}, nil, nil, fault.Terminal},
+		{"one is silent", []fsm.Replica{replica("a", fsm.Sealed), replica("b", fsm.NoAnswer)}, nil, nil, fault.Transient},
+		{"one is open", []fsm.Replica{replica("a", fsm.Sealed), replica("b", fsm.Active)}, nil, nil, fault.Terminal},
+		{"it was removed from its cluster", []fsm.Replica{replica("b", fsm.Removed)}, nil, nil, fault.Terminal},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			lost := fault.Stop(fsm.NameKeysLost, errors.New("as Locate says it"), "start over")
+			got, err := condemned(fsm.Observation{Replicas: test.replicas, Findings: test.findings}, store.Attempt{Target: "a"}, lost)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("condemned %v, want %v (%v)", got, test.want, err)
+			}
+			if test.want != nil {
+				return
+			}
+			if err == nil || fault.KindOf(err) != test.kind || !errors.Is(err, lost) && test.kind == fault.Terminal {
+				t.Errorf("the error is %v (%s), want a %s one about the loss", err, fault.KindOf(err), test.kind)
+			}
+		})
+	}
+}
