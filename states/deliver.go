@@ -63,7 +63,7 @@ func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 			remembered := *b.attempt
 			keys.Attempt, keys.HashKey = &remembered, newSecret()
 		}
-		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil || len(keys.Attempt.Emptied) > 0 {
+		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil || keys.Attempt.Emptied != nil {
 			return errNotOpen
 		}
 		set, root, err := b.open(*keys.Attempt, entry)
@@ -148,7 +148,7 @@ func (b *Bootstrap) readBack(ctx context.Context, entry spool.Entry) error {
 // recover finishes an attempt whose answer was spooled and not stored. It returns
 // the keys record as it is then.
 func (b *Bootstrap) recover(ctx context.Context, keys store.Keys) (store.Keys, error) {
-	if keys.Attempt == nil || keys.Set != nil || len(keys.Attempt.Emptied) > 0 {
+	if keys.Attempt == nil || keys.Set != nil || keys.Attempt.Emptied != nil {
 		return keys, nil
 	}
 	entry, found, err := b.unspooled(ctx, keys.Attempt.ID)

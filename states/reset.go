@@ -23,10 +23,9 @@ type Pods interface {
 	Life(ctx context.Context, address string) (string, error)
 	// Over reports whether the pod called name has ended, or is gone.
 	Over(ctx context.Context, name string) (bool, error)
-	// Storage returns what the server at address keeps its data in.
+	// Storage returns what the server at address keeps its data in; it fails if that
+	// must not be emptied.
 	Storage(ctx context.Context, address, volume string) (workload.Storage, error)
-	// MayEmpty fails if one of these must not be emptied.
-	MayEmpty(ctx context.Context, storages []workload.Storage) error
 	// Empty has one made anew without data.
 	Empty(ctx context.Context, storage workload.Storage) error
 }
@@ -45,8 +44,8 @@ const emptyTime = 5 * time.Minute
 // Rescue starts over from an initialization of ours whose keys are lost, if that is
 // what the Loss says. It deletes nothing unless the lost attempt is on record, its
 // maker is gone, no replica is open or silent, and the one that is initialized is the
-// one that the attempt was made on. What is deleted is recorded before, object by
-// object, so that a rerun deletes the same and nothing else.
+// one that the attempt was made on. What is deleted is recorded before, by its
+// UID, so that a rerun deletes the same and nothing else.
 func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) error {
 	if !b.Loss.Reset || o.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
 		return lost
@@ -59,7 +58,7 @@ func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) e
 		return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
 	}
 	attempt := *keys.Attempt
-	if len(attempt.Emptied) == 0 {
+	if attempt.Emptied == nil {
 		if attempt, err = b.condemn(ctx, o, attempt, lost); err != nil {
 			return err
 		}
@@ -68,11 +67,10 @@ func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) e
 		return fmt.Errorf("its storage was deleted at %s, and it has come back with data: %w", attempt.EmptiedAt.Format(time.RFC3339), lost)
 	}
 	point.Reach("reset.recorded")
-	for _, storage := range attempt.Emptied {
-		b.Log.Warn("deleting the storage of a Vault whose keys are lost", "replica", storage.Address, "pod", storage.Pod, "claim", storage.Claim, "attempt_id", attempt.ID)
-		if err := b.Pods.Empty(ctx, workload.Storage(storage)); err != nil {
-			return fmt.Errorf("deleting the storage of %s: %w", storage.Address, err)
-		}
+	storage := workload.Storage(*attempt.Emptied)
+	b.Log.Warn("deleting the storage of a Vault whose keys are lost", "replica", storage.Address, "pod", storage.Pod, "claim", storage.Claim, "attempt_id", attempt.ID)
+	if err := b.Pods.Empty(ctx, storage); err != nil {
+		return fmt.Errorf("deleting the storage of %s: %w", storage.Address, err)
 	}
 	point.Reach("reset.deleted")
 	return fault.Wait(fmt.Errorf("starting over: %w", errors.New("the storage of a Vault whose keys are lost is deleted")),
@@ -85,42 +83,31 @@ func (b *Bootstrap) condemn(ctx context.Context, o fsm.Observation, attempt stor
 	if err := b.makerIsGone(ctx, attempt); err != nil {
 		return attempt, err
 	}
-	addresses, err := condemned(o, attempt, lost)
-	if err != nil {
+	if err := condemned(o, attempt, lost); err != nil {
 		return attempt, err
 	}
-	var storages []workload.Storage
-	for _, address := range addresses {
-		storage, err := b.Pods.Storage(ctx, address, b.Loss.Volume)
-		if errors.Is(err, workload.ErrNoPod) {
-			return attempt, keepLost(lost, err)
-		}
-		if err != nil {
-			return attempt, err
-		}
-		storages = append(storages, storage)
+	storage, err := b.Pods.Storage(ctx, attempt.Target, b.Loss.Volume)
+	if errors.Is(err, workload.ErrNoPod) {
+		return attempt, keepLost(lost, err)
 	}
-	if err := b.Pods.MayEmpty(ctx, storages); err != nil {
+	if err != nil {
 		return attempt, err
 	}
 	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil || keys.Attempt == nil || keys.Attempt.ID != attempt.ID {
 			return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
 		}
-		keys.Attempt.EmptiedAt = b.Now().UTC()
-		keys.Attempt.Emptied = nil
-		for _, storage := range storages {
-			keys.Attempt.Emptied = append(keys.Attempt.Emptied, store.Emptied(storage))
-		}
+		emptied := store.Emptied(storage)
+		keys.Attempt.Emptied, keys.Attempt.EmptiedAt = &emptied, b.Now().UTC()
 		attempt = *keys.Attempt
 		return nil
 	})
 	return attempt, err
 }
 
-// condemned returns the replicas that the attempt has left in a state that nobody can
-// open.
-func condemned(o fsm.Observation, attempt store.Attempt, lost error) ([]string, error) {
+// condemned fails unless the replica that the attempt was made on is the only one that
+// holds anything, and nobody can have opened it.
+func condemned(o fsm.Observation, attempt store.Attempt, lost error) error {
 	var addresses []string
 	for _, finding := range o.Findings {
 		if finding.Kind == fsm.StorageHasState {
@@ -130,9 +117,9 @@ func condemned(o fsm.Observation, attempt store.Attempt, lost error) ([]string, 
 	for _, replica := range o.Replicas {
 		switch {
 		case replica.Health == fsm.NoAnswer:
-			return nil, fault.Wait(fmt.Errorf("%w (%s does not answer)", lost, replica.Address), "Nothing is deleted while a replica is silent.")
+			return fault.Wait(fmt.Errorf("%w (%s does not answer)", lost, replica.Address), "Nothing is deleted while a replica is silent.")
 		case replica.Health.Unsealed():
-			return nil, lost
+			return lost
 		case replica.Health.Initialized():
 			addresses = append(addresses, replica.Address)
 		}
@@ -140,9 +127,9 @@ func condemned(o fsm.Observation, attempt store.Attempt, lost error) ([]string, 
 	slices.Sort(addresses)
 	addresses = slices.Compact(addresses)
 	if len(addresses) != 1 || addresses[0] != attempt.Target {
-		return nil, keepLost(lost, fmt.Errorf("the attempt was made on %s, and what is initialized is %s", attempt.Target, strings.Join(addresses, ", ")))
+		return keepLost(lost, fmt.Errorf("the attempt was made on %s, and what is initialized is %s", attempt.Target, strings.Join(addresses, ", ")))
 	}
-	return addresses, nil
+	return nil
 }
 
 // keepLost keeps a loss that is not ours to start over from.

@@ -57,8 +57,8 @@ type Attempt struct {
 	PublicKey  string
 	PrivateKey secret.Value
 	// Emptied is the storage that was deleted since the attempt's keys are lost, and
-	// EmptiedAt when that was decided, in UTC. They are written before anything is.
-	Emptied   []Emptied
+	// EmptiedAt when that was decided, in UTC. They are written before it is deleted.
+	Emptied   *Emptied
 	EmptiedAt time.Time
 	// Answer is Vault's answer as it came, encrypted; nil until it is stored, and
 	// dropped together with the private key.

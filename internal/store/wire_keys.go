@@ -34,8 +34,8 @@ type wireAttempt struct {
 	Public  string    `json:"public_key,omitempty"`
 	Private string    `json:"private_key,omitempty"`
 
-	Emptied   []wireEmptied `json:"emptied,omitempty"`
-	EmptiedAt time.Time     `json:"emptied_at,omitzero"`
+	Emptied   *wireEmptied `json:"emptied,omitempty"`
+	EmptiedAt time.Time    `json:"emptied_at,omitzero"`
 
 	Answer *wireAnswer `json:"answer,omitempty"`
 }
@@ -174,7 +174,7 @@ func (e *revealer) attempt(a Attempt) wireAttempt {
 	return wireAttempt{
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: string(a.Status), Target: a.Target,
 		Pod: a.Pod, Public: a.PublicKey, Private: e.text(a.PrivateKey),
-		Emptied: each(a.Emptied, func(e Emptied) wireEmptied { return wireEmptied(e) }), EmptiedAt: utc(a.EmptiedAt),
+		Emptied: maybe(a.Emptied, func(e Emptied) wireEmptied { return wireEmptied(e) }), EmptiedAt: utc(a.EmptiedAt),
 		Answer: maybe(a.Answer, func(a Answer) wireAnswer { return wireAnswer(a) }),
 	}
 }
@@ -183,7 +183,7 @@ func fromWireAttempt(a wireAttempt) Attempt {
 	return Attempt{
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: AttemptStatus(a.Status), Target: a.Target,
 		Pod: a.Pod, PublicKey: a.Public, PrivateKey: secret.New(a.Private),
-		Emptied: each(a.Emptied, func(e wireEmptied) Emptied { return Emptied(e) }), EmptiedAt: utc(a.EmptiedAt),
+		Emptied: maybe(a.Emptied, func(e wireEmptied) Emptied { return Emptied(e) }), EmptiedAt: utc(a.EmptiedAt),
 		Answer: maybe(a.Answer, func(a wireAnswer) Answer { return Answer(a) }),
 	}
 }

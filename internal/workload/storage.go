@@ -23,33 +23,36 @@ type Storage struct {
 	Claim, ClaimUID string
 }
 
-// storageRules are the rules that Storage and Empty need for these objects.
-func storageRules(storages []Storage) []kube.Rule {
+// rules are those that emptying needs.
+func (s Storage) rules() []kube.Rule {
 	var rules []kube.Rule
-	for _, storage := range storages {
-		if storage.Claim != "" {
-			rules = append(rules, kube.Rule{Resource: "persistentvolumeclaims", Name: storage.Claim, Verbs: []string{"get", "delete"}})
-		}
-		rules = append(rules, kube.Rule{Resource: "pods", Name: storage.Pod, Verbs: []string{"delete"}})
+	if s.Claim != "" {
+		rules = append(rules, kube.Rule{Resource: "persistentvolumeclaims", Name: s.Claim, Verbs: []string{"get", "delete"}})
 	}
-	return rules
+	return append(rules, kube.Rule{Resource: "pods", Name: s.Pod, Verbs: []string{"delete"}})
 }
 
 // Storage returns what the server at address keeps its data in: the volume called
-// volume of its pod. It changes nothing.
+// volume of its pod. It fails if we may not empty it, and changes nothing.
 func (p *Pods) Storage(ctx context.Context, address, volume string) (Storage, error) {
 	pod, err := p.at(ctx, address)
 	if err != nil {
 		return Storage{}, err
 	}
 	storage := Storage{Address: address, Pod: pod.Name, PodUID: string(pod.UID)}
-	storage.Claim, err = claimOf(pod, volume)
+	if storage.Claim, err = claimOf(pod, volume); err != nil {
+		return storage, err
+	}
+	in := p.in
+	in.Rules = storage.rules()
+	missing, err := in.Missing(ctx)
+	if err == nil && len(missing) > 0 {
+		err = in.Denied(missing)
+	}
 	if err != nil || storage.Claim == "" {
 		return storage, err
 	}
 	claim := &corev1.PersistentVolumeClaim{}
-	in := p.in
-	in.Rules = storageRules([]Storage{storage})
 	if err := in.Claims().Get(ctx, storage.Claim, claim); err != nil {
 		return storage, in.Explain(kube.Access{Verb: "get", Resource: "persistentvolumeclaims", Name: storage.Claim}, err)
 	}
@@ -77,26 +80,12 @@ func claimOf(pod *corev1.Pod, volume string) (string, error) {
 		"Name the volume that holds Vault's storage with --storage-volume.")
 }
 
-// MayEmpty makes sure that all of these may be emptied, before the first is.
-func (p *Pods) MayEmpty(ctx context.Context, storages []Storage) error {
-	in := p.in
-	in.Rules = storageRules(storages)
-	missing, err := in.Missing(ctx)
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		return in.Denied(missing)
-	}
-	return nil
-}
-
 // Empty deletes the claim and then the pod, so that the StatefulSet makes both anew.
 // What is gone already, or was replaced meanwhile, is left alone: it is safe to
 // call again.
 func (p *Pods) Empty(ctx context.Context, storage Storage) error {
 	in := p.in
-	in.Rules = storageRules([]Storage{storage})
+	in.Rules = storage.rules()
 	var errs []error
 	if storage.Claim != "" {
 		// Kubernetes keeps the claim until the pod has let go of it.
