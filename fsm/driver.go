@@ -118,7 +118,8 @@ func explain(ctx context.Context, err, last error) error {
 		return err
 	case last == nil:
 		return cause
-	case errors.Is(cause, context.DeadlineExceeded) && (errors.Is(last, context.DeadlineExceeded) || fault.KindOf(last) == fault.Transient):
+	// Not the cause's own error: a lost Lease may wrap the deadline of its last renewal.
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && (errors.Is(last, context.DeadlineExceeded) || fault.KindOf(last) == fault.Transient):
 		return fmt.Errorf("time is up: %w", last)
 	case fault.KindOf(last) != fault.Transient:
 		return last

@@ -3,6 +3,7 @@ package fsm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -296,7 +297,8 @@ func TestTimeUpKeepsTheLastError(t *testing.T) {
 
 func TestLostLeaseIsTheCause(t *testing.T) {
 	w := newWorld(t)
-	lost := fault.Held(errors.New("the lease was lost"), "")
+	// The last try to renew it ran into a deadline of its own, which is not the run's.
+	lost := fault.Held(fmt.Errorf("the lease was lost: %w", context.DeadlineExceeded), "")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	d := w.driver()
 	unseal := d.Acts[Unseal]

@@ -243,15 +243,25 @@ func TestResetLostKeys(t *testing.T) {
 	if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
 		t.Fatal("something was deleted before it was recorded")
 	}
-	again := p.start(binary, "run", nil, "--on-keys-lost=reset")
+	run = p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=reset.deleted"}, "--on-keys-lost=reset")
+	run.stoppedAt("reset.deleted")
+	run.signal(syscall.SIGKILL)
+	run.wait()
 	untilNew(t, namespace, pod, claim)
+	pod, claim = uids(t, namespace)
+	runPod(t, namespace, "vault-0", 0) // as if the old server still answered in its place
+	again := p.start(binary, "run", nil, "--on-keys-lost=reset")
+	if !again.until("deleting the storage") { // once more, of which nothing is left
+		t.Fatalf("it did not go on\n%s", again.wait())
+	}
+	if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
+		t.Error("what came back was deleted")
+	}
 	startOver(t, cluster) // the new pod has an empty volume
-	runPod(t, namespace, "vault-0", 0)
 	r := again.wait()
 	if r.code != 0 {
 		t.Fatalf("exited with %d\n%s", r.code, r)
 	}
-	pod, claim = uids(t, namespace)
 	p.must(0, "run", "--on-keys-lost=reset")
 	if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
 		t.Error("a run of a healthy cluster deleted something")
