@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -122,8 +123,18 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err = j.drive(working, report, session)
+	err = orLost(session.Context(), j.drive(working, report, session))
 	return errors.Join(err, j.close(ctx, session, err))
+}
+
+// orLost gives a failure its true cause where that is the loss of the Lease: whatever
+// was under way then was merely cut off.
+func orLost(leased context.Context, err error) error {
+	lost := context.Cause(leased)
+	if err == nil || !errors.Is(lost, store.ErrLeaseLost) || fault.KindOf(err) != fault.Transient {
+		return err
+	}
+	return fmt.Errorf("%w (last: %w)", lost, err)
 }
 
 func (j *job) drive(ctx context.Context, report reporter, session *store.Session) error {
