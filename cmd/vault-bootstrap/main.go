@@ -39,15 +39,22 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args, os.LookupEnv, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// run is the program. It returns the exit code.
+// run is the program; args begin with its name. It returns the exit code.
 func run(ctx context.Context, args []string, env lookup, stdin io.Reader, stdout, stderr io.Writer) int {
+	plugin := asPlugin(args[0])
+	if plugin {
+		env = pluginEnvironment(env)
+	}
 	program := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := program.root()
-	root.SetArgs(args)
+	if plugin {
+		namedAsPlugin(root)
+	}
+	root.SetArgs(args[1:])
 	return program.exit(root.ExecuteContext(ctx))
 }

@@ -10,11 +10,10 @@ import (
 
 // TestMain lets the scripts run the program by its name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"vault-bootstrap": func() {
-			os.Exit(run(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
-		},
-	})
+	program := func() {
+		os.Exit(run(context.Background(), os.Args, os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+	}
+	testscript.Main(m, map[string]func(){"vault-bootstrap": program, "kubectl-vault_bootstrap": program})
 }
 
 // TestScripts runs testdata/*.txt, which read like a terminal.

@@ -17,14 +17,15 @@ import (
 
 // storeOptions say where the records are.
 type storeOptions struct {
-	name, store, namespace, kubeconfig string
+	name, store, namespace, kubeconfig, context string
 }
 
 func (o *storeOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
-	flags.StringVar(&o.store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster or with --kubeconfig or --namespace, else file: in the user's state directory)")
-	flags.StringVar(&o.namespace, "namespace", "", "Kubernetes namespace of the records (default: the pod's, else the kubeconfig's)")
+	flags.StringVar(&o.store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, else file: in the user's state directory)")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, else the kubeconfig's)")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, else as kubectl)")
+	flags.StringVar(&o.context, "context", "", "context of the kubeconfig (default: its current one)")
 }
 
 // storeKind is what --store names.
@@ -39,20 +40,25 @@ const (
 func (o *storeOptions) resolve(env lookup) (storeKind, string, error) {
 	_, inCluster := env("KUBERNETES_SERVICE_HOST")
 	switch dir, isFile := strings.CutPrefix(o.store, "file:"); {
-	case o.store == "kubernetes", o.store == "" && (inCluster || o.kubeconfig != "" || o.namespace != ""):
+	case o.store == "kubernetes", o.store == "" && (inCluster || o.namesCluster()):
 		return kubernetesStore, "", nil
 	case o.store == "":
 		dir, err := stateDirectory(env)
 		return fileStore, dir, err
 	case isFile && dir == "":
 		return 0, "", fault.Misuse(errors.New("--store=file: names no directory"), "Write --store=file:DIR.")
-	case isFile && (o.kubeconfig != "" || o.namespace != ""):
-		return 0, "", fault.Misuse(errors.New("--store=file: and --kubeconfig or --namespace exclude each other"), "Give one or the other.")
+	case isFile && o.namesCluster():
+		return 0, "", fault.Misuse(errors.New("--store=file: and --kubeconfig, --context or --namespace exclude each other"), "Give one or the other.")
 	case isFile:
 		return fileStore, dir, nil
 	default:
 		return 0, "", fault.Misuse(fmt.Errorf("--store=%q is neither 'kubernetes' nor 'file:DIR'", o.store), "Write one of the two.")
 	}
+}
+
+// namesCluster reports whether a flag says where in Kubernetes the records are.
+func (o *storeOptions) namesCluster() bool {
+	return o.kubeconfig != "" || o.context != "" || o.namespace != ""
 }
 
 // stateDirectory is where the XDG base directory specification puts state.
@@ -85,6 +91,12 @@ func (o *vaultOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.skipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: whoever is in between reads the keys (VAULT_SKIP_VERIFY)")
 	flags.StringVar(&o.namespace, "vault-namespace", "", "Vault namespace of the seed, for servers that have them (VAULT_NAMESPACE)")
 	o.discovery.register(flags)
+}
+
+// named reports whether anything says where Vault is.
+func (o *vaultOptions) named(env lookup) bool {
+	address, _ := env("VAULT_ADDR")
+	return len(o.addresses) > 0 || o.discovery.service != "" || address != ""
 }
 
 // defaultAddress is Vault's own.

@@ -36,7 +36,7 @@ const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // cluster returns how to reach the Kubernetes API, and the namespace of the records.
 func (o *storeOptions) cluster(env lookup) (*rest.Config, string, error) {
 	namespace := o.namespace
-	if _, inCluster := env("KUBERNETES_SERVICE_HOST"); inCluster && o.kubeconfig == "" {
+	if _, inCluster := env("KUBERNETES_SERVICE_HOST"); inCluster && o.kubeconfig == "" && o.context == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
 			return nil, "", fault.Misuse(fmt.Errorf("reading the pod's service account: %w", err),
@@ -53,7 +53,7 @@ func (o *storeOptions) cluster(env lookup) (*rest.Config, string, error) {
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
-	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil)
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
 	config, err := loaded.ClientConfig()
 	if err != nil {
 		return nil, "", fault.Misuse(fmt.Errorf("reading the kubeconfig: %w", err), "Give --kubeconfig, or --store=file:DIR to do without Kubernetes.")

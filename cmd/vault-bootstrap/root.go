@@ -54,7 +54,8 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(), p.graphCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(),
+		p.installCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
 

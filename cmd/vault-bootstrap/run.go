@@ -70,6 +70,9 @@ func (p *program) refuse(options *runOptions, err error) error {
 func (p *program) perform(ctx context.Context, job *job) error {
 	report := p.reporter(job.options, job.level)
 	err := job.walk(ctx, report)
+	if failed := leaveMessage(job.options.spool.termination, message(job.outcome, err)); failed != nil {
+		report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
+	}
 	report.Close(err != nil)
 	if err != nil {
 		p.told = tell(report, err)

@@ -84,7 +84,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	records, _, err := options.store.open(p.env)
+	records, kind, err := options.store.open(p.env)
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,13 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	report := newStatusReport(checkpoint, records.Location())
-	looker := &states.Bootstrap{}
-	servers.assign(looker)
-	for _, replica := range looker.Look(ctx) {
-		report.Replicas = append(report.Replicas, replicaReport{replica.Address, string(replica.Health), replica.Answer})
+	// From outside of a cluster its Vault is not at the default address.
+	if kind == fileStore || options.vault.named(p.env) {
+		looker := &states.Bootstrap{}
+		servers.assign(looker)
+		for _, replica := range looker.Look(ctx) {
+			report.Replicas = append(report.Replicas, replicaReport{replica.Address, string(replica.Health), replica.Answer})
+		}
 	}
 	if options.output == "json" {
 		encoder := json.NewEncoder(p.stdout)
@@ -157,12 +160,18 @@ func (r statusReport) table() string {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})
 	}
+	if len(r.Replicas) == 0 {
+		facts.AppendRow(table.Row{"replicas", "not asked: --vault-addr or --vault-service says where they are"})
+	}
 	replicas := newTable()
 	replicas.AppendHeader(table.Row{"replica", "health", ""})
 	for _, each := range r.Replicas {
 		replicas.AppendRow(table.Row{each.Address, each.Health, each.Answer})
 	}
-	shown := facts.Render() + "\n\n" + replicas.Render()
+	shown := facts.Render()
+	if len(r.Replicas) > 0 {
+		shown += "\n\n" + replicas.Render()
+	}
 	if len(r.History) == 0 {
 		return shown
 	}
