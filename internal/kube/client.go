@@ -94,10 +94,11 @@ func groupClient(config *rest.Config, transport *http.Client, path string, versi
 // errors.
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.Pod{}, &corev1.PodList{}, &corev1.PersistentVolumeClaim{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.Pod{}, &corev1.PodList{}, &corev1.PersistentVolumeClaim{}, &corev1.Event{})
 	scheme.AddKnownTypes(coordinationv1.SchemeGroupVersion, &coordinationv1.Lease{})
 	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
+	metav1.AddToGroupVersion(scheme, coordinationv1.SchemeGroupVersion)
 	return scheme
 }
 
@@ -119,6 +120,14 @@ func (r Resource) List(ctx context.Context, selector string, list runtime.Object
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return r.client.Get().Namespace(r.namespace).Resource(r.plural).Param("labelSelector", selector).Do(ctx).Into(list)
+}
+
+// Create makes a new object. Where a name could be known ahead, Apply is the way:
+// creating cannot be permitted for a single name.
+func (r Resource) Create(ctx context.Context, o Object) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return r.client.Post().Namespace(r.namespace).Resource(r.plural).Param("fieldManager", fieldManager).Body(o).Do(ctx).Error()
 }
 
 // Update writes o, if it still has the resourceVersion that o carries, and reads

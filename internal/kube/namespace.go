@@ -33,6 +33,9 @@ func (n Namespace) Claims() Resource {
 // Leases is where Leases are served.
 func (n Namespace) Leases() Resource { return Resource{n.Client.coordination, n.Name, "leases"} }
 
+// Events is where Events are served.
+func (n Namespace) Events() Resource { return Resource{n.Client.core, n.Name, "events"} }
+
 // Describe names an object for people.
 func (n Namespace) Describe(kind, name string) string {
 	return fmt.Sprintf("%s %q", kind, n.Name+"/"+name)
@@ -49,8 +52,8 @@ func (n Namespace) Raw(ctx context.Context, path ...string) ([]byte, error) {
 // reviewsAtOnce is how many permissions are asked about in parallel.
 const reviewsAtOnce = 4
 
-// Missing asks the API server about each verb of each rule and returns those that are
-// refused, in the order of the rules.
+// Missing asks the API server about each verb of each rule that is not optional, and
+// returns those that are refused, in the order of the rules.
 func (n Namespace) Missing(ctx context.Context) ([]Access, error) {
 	type question struct {
 		Access
@@ -59,6 +62,9 @@ func (n Namespace) Missing(ctx context.Context) ([]Access, error) {
 	}
 	var questions []question
 	for _, rule := range n.Rules {
+		if rule.Optional {
+			continue
+		}
 		for _, verb := range rule.Verbs {
 			questions = append(questions, question{Access: Access{verb, rule.Resource, rule.Name}, group: rule.Group})
 		}

@@ -27,6 +27,8 @@ type Rule struct {
 	// Name is empty where no name can be known ahead.
 	Name  string
 	Verbs []string
+	// Optional is for what a run does without: it is not asked for ahead.
+	Optional bool
 }
 
 // YAML returns the rule as it stands in a Role.

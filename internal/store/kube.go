@@ -120,7 +120,7 @@ func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revisi
 		return "", err
 	}
 	mirror := Mirror{State: checkpoint.State, Since: checkpoint.Since, SeedDigest: checkpoint.SeedDigest}
-	return k.swap(ctx, k.stateName(), revision, stateData, data, mirror.annotate)
+	return k.swap(ctx, k.stateName(), revision, stateData, data, mirror.mark)
 }
 
 // read returns what is under key in a Secret: nil if it has none, and the empty
@@ -144,7 +144,7 @@ func (k *Kube) read(ctx context.Context, name, key string) ([]byte, Revision, er
 // swap writes data under key in a Secret, if the Secret still is at revision.
 // What others keep in the same Secret stays.
 func (k *Kube) swap(
-	ctx context.Context, name string, revision Revision, key string, data []byte, annotate func(map[string]string) map[string]string,
+	ctx context.Context, name string, revision Revision, key string, data []byte, mark func(*metav1.ObjectMeta),
 ) (Revision, error) {
 	secret, err := k.base(ctx, name, revision, key)
 	if err != nil {
@@ -154,8 +154,8 @@ func (k *Kube) swap(
 		secret.Labels = make(map[string]string)
 	}
 	maps.Copy(secret.Labels, labels())
-	if annotate != nil {
-		secret.Annotations = annotate(secret.Annotations)
+	if mark != nil {
+		mark(&secret.ObjectMeta)
 	}
 	if secret.Data == nil {
 		secret.Data = make(map[string][]byte)

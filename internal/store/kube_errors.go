@@ -15,3 +15,6 @@ func (k *Kube) explain(a kube.Access, err error) error {
 	}
 	return k.in.Explain(a, err)
 }
+
+// Denied reports whether err says that a rule of a Role is missing.
+func Denied(err error) bool { return kube.DeniedByRBAC(err) }

@@ -108,7 +108,7 @@ func (l *kubeLease) renew(ctx context.Context) error {
 	})
 }
 
-// Show renews the Lease with the mirror in its annotations.
+// Show renews the Lease with the mirror in its annotations and its label.
 func (l *kubeLease) Show(ctx context.Context, mirror Mirror) error {
 	if err := l.Alive(); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (l *kubeLease) Show(ctx context.Context, mirror Mirror) error {
 	return l.write(ctx, func(lease *coordinationv1.Lease, sent time.Time) {
 		stamp := metav1.NewMicroTime(sent)
 		lease.Spec.RenewTime = &stamp
-		lease.Annotations = mirror.annotate(lease.Annotations)
+		mirror.mark(&lease.ObjectMeta)
 	})
 }
 

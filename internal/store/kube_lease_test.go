@@ -6,6 +6,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 
@@ -93,7 +94,12 @@ func TestAliveAsksTheClock(t *testing.T) {
 
 func TestMirrorSurvivesAnnotations(t *testing.T) {
 	mirror := Mirror{State: "seeded", Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), SeedDigest: "sha256:1"}
-	annotations := mirror.annotate(map[string]string{"theirs": "kept"})
+	meta := metav1.ObjectMeta{Annotations: map[string]string{"theirs": "kept"}}
+	mirror.mark(&meta)
+	annotations := meta.Annotations
+	if got := meta.Labels[LabelState]; got != mirror.State {
+		t.Errorf("the label says %q", got)
+	}
 	if got := mirrorOf(annotations); got != mirror {
 		t.Errorf("got %+v, want %+v", got, mirror)
 	}

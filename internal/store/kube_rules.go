@@ -16,5 +16,11 @@ func Rules(name string) []kube.Rule {
 		{Group: "coordination.k8s.io", Resource: "leases", Name: name, Verbs: verbs},
 		// The Pod of an earlier run may hold Vault's answer in its termination message.
 		{Resource: "pods", Verbs: []string{"get"}},
+		// What follows makes things better, and none of it is missed by a run: to hear of
+		// changes at once, to lead among several watches, to tell what happens as Events.
+		{Resource: "secrets", Name: name + "-state", Verbs: []string{"watch"}, Optional: true},
+		{Group: "coordination.k8s.io", Resource: "leases", Name: name, Verbs: []string{"watch"}, Optional: true},
+		{Group: "coordination.k8s.io", Resource: "leases", Name: name + leadSuffix, Verbs: verbs, Optional: true},
+		{Resource: "events", Verbs: []string{"create"}, Optional: true},
 	}
 }

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // wireMirror is Mirror as a file holds it.
 type wireMirror struct {
@@ -26,16 +30,22 @@ const (
 	AnnotationSeedDigest = annotationPrefix + "seed-digest"
 )
 
-// annotate writes the mirror into annotations, which it makes if there are none,
-// and leaves those of others alone.
-func (m Mirror) annotate(annotations map[string]string) map[string]string {
-	if annotations == nil {
-		annotations = make(map[string]string, 3)
+// LabelState is a label with the state's name, for 'kubectl get -L' and selectors.
+const LabelState = AnnotationState
+
+// mark writes the mirror into the annotations and labels of an object, and leaves
+// those of others alone.
+func (m Mirror) mark(meta *metav1.ObjectMeta) {
+	if meta.Annotations == nil {
+		meta.Annotations = make(map[string]string, 3)
 	}
-	annotations[AnnotationState] = m.State
-	annotations[AnnotationSince] = utc(m.Since).Format(time.RFC3339Nano)
-	annotations[AnnotationSeedDigest] = m.SeedDigest
-	return annotations
+	if meta.Labels == nil {
+		meta.Labels = make(map[string]string, 1)
+	}
+	meta.Annotations[AnnotationState] = m.State
+	meta.Annotations[AnnotationSince] = utc(m.Since).Format(time.RFC3339Nano)
+	meta.Annotations[AnnotationSeedDigest] = m.SeedDigest
+	meta.Labels[LabelState] = m.State
 }
 
 // mirrorOf is the inverse of annotate. A time that cannot be read, which a person

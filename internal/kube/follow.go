@@ -1,0 +1,51 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// The length of one watch: long enough to be cheap, and not the same for all, so that
+// a thousand followers do not all begin anew at once.
+const (
+	shortestFollow = 5 * time.Minute
+	longestFollow  = 10 * time.Minute
+)
+
+// Follow tells seen how the object called name is, at first and after each change,
+// until the server ends the watch after some minutes, which is no error, or ctx
+// ends. seen gets nil when the object is deleted. It is one request, and can be
+// permitted for a single name: the verb is watch, and a list is not needed.
+func (r Resource) Follow(ctx context.Context, name string, seen func(Object)) error {
+	length := shortestFollow + rand.N(longestFollow-shortestFollow) //nolint:gosec // no secret depends on it
+	changes, err := r.client.Get().Namespace(r.namespace).Resource(r.plural).
+		Param("watch", "true").Param("fieldSelector", "metadata.name="+name).
+		Param("timeoutSeconds", fmt.Sprint(int(length.Seconds()))).Watch(ctx)
+	if err != nil {
+		return err
+	}
+	defer changes.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case change, more := <-changes.ResultChan():
+			if !more {
+				return nil
+			}
+			switch object, ours := change.Object.(Object); {
+			case change.Type == watch.Error:
+				return apierrors.FromObject(change.Object)
+			case change.Type == watch.Deleted:
+				seen(nil)
+			case ours:
+				seen(object)
+			}
+		}
+	}
+}
