@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// follower is a store that tells of changes by itself.
+type follower interface {
+	FollowMirror(ctx context.Context, seen func(store.Mirror)) error
+}
+
+// leaseFeed tells what the Lease shows, at first and after each change.
+type leaseFeed struct {
+	records  store.Store
+	interval time.Duration
+	log      *slog.Logger
+}
+
+// follow tells until ctx ends. Where changes are not told by the store, or may not be
+// watched, it asks from time to time.
+func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
+	shown := make(chan sight)
+	tell := func(now sight) {
+		select {
+		case shown <- now:
+		case <-ctx.Done():
+		}
+	}
+	go func() {
+		teller := teller{tell: tell, log: f.log}
+		kube, watches := f.records.(follower)
+		pace := pace{longest: f.interval}
+		if watches {
+			for began := time.Now(); ; began = time.Now() {
+				err := kube.FollowMirror(ctx, teller.see)
+				if ctx.Err() != nil {
+					return
+				}
+				if store.Denied(err) {
+					break // get alone may be allowed
+				}
+				if err != nil {
+					teller.trouble(err)
+				}
+				if err != nil && time.Since(began) > f.interval {
+					pace.reset() // it worked for a while
+				}
+				if err != nil && !pace.pause(ctx) {
+					return
+				}
+			}
+		}
+		f.poll(ctx, &teller)
+	}()
+	return shown
+}
+
+// poll asks again and again. That a rule is missing may be that it has not arrived yet.
+func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
+	pace, began := pace{longest: f.interval}, time.Now()
+	for {
+		mirror, err := f.records.LeaseMirror(ctx)
+		switch {
+		case err == nil:
+			teller.see(mirror)
+		case store.Denied(err) && time.Since(began) > settleTime:
+			teller.tell(sight{denied: err})
+		case fault.KindOf(err) != fault.Transient:
+			teller.tell(sight{denied: err})
+		default:
+			teller.trouble(err)
+		}
+		if !pace.pause(ctx) {
+			return
+		}
+	}
+}
+
+// teller passes on what is new.
+type teller struct {
+	tell func(sight)
+	log  *slog.Logger
+	last store.Mirror
+	seen bool
+}
+
+// trouble says why the Lease could not be read.
+func (t *teller) trouble(err error) {
+	t.log.Warn("the Lease could not be read", "error", err.Error(), "remedy", fault.RemedyOf(err))
+}
+
+func (t *teller) see(mirror store.Mirror) {
+	if t.seen && mirror == t.last {
+		return // renewed, no more
+	}
+	t.tell(sight{lease: fsm.State(mirror.State), fresh: t.seen})
+	t.last, t.seen = mirror, true
+}
+
+// pace makes the waits between polls: a quarter of the longest at first, twice as
+// long each time, and never the same for two who started together.
+type pace struct{ longest, last time.Duration }
+
+func (p *pace) reset() { p.last = 0 }
+
+func (p *pace) next() time.Duration {
+	p.last = min(max(2*p.last, p.longest/4), p.longest)
+	spread := 0.8 + 0.4*rand.Float64() //nolint:gosec // no secret depends on it
+	return time.Duration(spread * float64(p.last))
+}
+
+// pause waits for the next turn, and reports whether there is one before ctx ends.
+func (p *pace) pause(ctx context.Context) bool {
+	timer := time.NewTimer(p.next())
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
