@@ -29,6 +29,15 @@ func onPurpose(list []Replica, restarted ...int) []Replica {
 	return list
 }
 
+// ours has the keys stored, and a replica active unless there are others.
+func ours(o Observation) Observation {
+	o.Keys = StoredKeys
+	if o.Replicas == nil {
+		o.Replicas = replicas(Active)
+	}
+	return o
+}
+
 // located is a row of the table: an observation and what it amounts to.
 type located struct {
 	name  string
@@ -44,13 +53,6 @@ func locateRows() []located {
 	found := func(kind FindingKind, health Health) Observation {
 		return Observation{Replicas: replicas(health), Keys: StoredKeys,
 			Findings: []Finding{{Kind: kind, Replica: "a", Err: errors.New("as Vault said it")}}}
-	}
-	ours := func(o Observation) Observation {
-		o.Keys = StoredKeys
-		if o.Replicas == nil {
-			o.Replicas = replicas(Active)
-		}
-		return o
 	}
 	return []located{
 		// any | some replica does not answer, none says initialized

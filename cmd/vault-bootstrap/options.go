@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ import (
 // storeOptions say where the records are.
 type storeOptions struct {
 	name, store, namespace, kubeconfig, context string
+	// wrap, if not nil, sees every request to the Kubernetes API.
+	wrap func(http.RoundTripper) http.RoundTripper
 }
 
 func (o *storeOptions) register(flags *pflag.FlagSet) {
@@ -79,6 +82,8 @@ type vaultOptions struct {
 	skipVerify                                     bool
 	namespace                                      string
 	discovery                                      discoveryOptions
+	// wrap, if not nil, sees every request to Vault.
+	wrap func(http.RoundTripper) http.RoundTripper
 }
 
 func (o *vaultOptions) register(flags *pflag.FlagSet) {
@@ -121,6 +126,7 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 		TLSServerName: or(o.tlsName, "VAULT_TLS_SERVER_NAME"),
 		SkipVerify:    o.skipVerify,
 		Namespace:     or(o.namespace, "VAULT_NAMESPACE"),
+		Wrap:          o.wrap,
 	}
 	if len(config.Addresses) == 0 {
 		config.Addresses = []string{or("", "VAULT_ADDR")}

@@ -29,6 +29,8 @@ type job struct {
 	outcome   fsm.Outcome
 	// offer holds the keys to adopt before walking; nil if there are none.
 	offer *shares.Material
+	// watches is whether more is to come after a walk: the login is kept.
+	watches bool
 }
 
 func (p *program) prepare(options *runOptions) (*job, error) {
@@ -43,11 +45,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err := job.level.UnmarshalText([]byte(options.logLevel)); err != nil {
 		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.logLevel), "Write one of the four.")
 	}
-	declared, err := seed.Load(options.seed)
-	if err != nil {
-		return nil, err
-	}
-	objects, err := declared.Objects(seed.Resolver{Env: p.env})
+	objects, digest, err := p.desired(options)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +67,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	job.bootstrap = &states.Bootstrap{
 		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
 		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
-		Digest:      declared.Digest(),
+		Digest:      digest,
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
 		Parallelism: options.parallelism, Now: time.Now,
@@ -82,6 +80,16 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	}
 	servers.assign(job.bootstrap)
 	return job, job.bootstrap.Declare(objects)
+}
+
+// desired reads the seed and resolves its references.
+func (p *program) desired(options *runOptions) ([]seed.Object, string, error) {
+	declared, err := seed.Load(options.seed)
+	if err != nil {
+		return nil, "", err
+	}
+	objects, err := declared.Objects(seed.Resolver{Env: p.env})
+	return objects, declared.Digest(), err
 }
 
 // risks says what in the way to Vault lets others read the keys.

@@ -26,6 +26,9 @@ func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
 	if err != nil {
 		return nil, kind, err
 	}
+	if o.wrap != nil {
+		config.Wrap(o.wrap)
+	}
 	records, err := store.NewKube(config, namespace, o.name)
 	return records, kind, err
 }

@@ -55,7 +55,7 @@ func (p *program) root() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(),
-		p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand())
+		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
 

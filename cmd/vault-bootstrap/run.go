@@ -69,11 +69,15 @@ func (p *program) refuse(options *runOptions, err error) error {
 // perform walks and tells how it went.
 func (p *program) perform(ctx context.Context, job *job) error {
 	report := p.reporter(job.options, job.level)
-	err := job.walk(ctx, report)
+	told := job.withEvents(report)
+	err := job.walk(ctx, told)
+	if err != nil {
+		tellEvent(told, err)
+	}
 	if failed := leaveMessage(job.options.spool.termination, message(job.outcome, err)); failed != nil {
 		report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
-	report.Close(err != nil)
+	told.Close(err != nil)
 	if err != nil {
 		p.told = tell(report, err)
 		return err
@@ -121,12 +125,17 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 		return err
 	}
 	hold()
+	return j.act(ctx, report, session)
+}
+
+// act walks to the goal with the Lease held, and gives it back.
+func (j *job) act(ctx context.Context, report reporter, session *store.Session) error {
 	j.guard(session.Alive)
 	j.bootstrap.Records = session
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err = orLost(session.Context(), j.drive(working, report, session))
+	err := orLost(session.Context(), j.drive(working, report, session))
 	return errors.Join(err, j.close(ctx, session, err))
 }
 
@@ -150,14 +159,17 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 	if err != nil {
 		return err
 	}
-	driver := &fsm.Driver{
+	j.outcome, err = j.driver(report, checkpoint).Run(ctx)
+	return err
+}
+
+func (j *job) driver(report fsm.Reporter, checkpoint store.Checkpoint) *fsm.Driver {
+	return &fsm.Driver{
 		Goal: j.goal, Remembered: fsm.State(checkpoint.State),
 		Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Rescue: j.bootstrap.Rescue, Enter: j.bootstrap.Enter,
 		Reporter: report, Patience: j.options.patience, Now: time.Now,
 		Backoff: newBackoff,
 	}
-	j.outcome, err = driver.Run(ctx)
-	return err
 }
 
 // close leaves nothing open: it ends the login's token, records how the run ended
@@ -165,11 +177,13 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 func (j *job) close(ctx context.Context, session *store.Session, failure error) error {
 	ctx = context.WithoutCancel(ctx)
 	var err error
-	if fault.KindOf(failure) != fault.Busy {
+	if fault.KindOf(failure) != fault.Busy && !errors.Is(failure, errGaveWay) {
 		err = within(ctx, closeTime, func(ctx context.Context) error { return j.bootstrap.Finish(ctx, failure) })
 	}
 	// The Lease goes last: without it no request is sent.
-	j.bootstrap.Close(ctx)
+	if !j.watches {
+		j.bootstrap.Close(ctx)
+	}
 	if releaseErr := within(ctx, closeTime, session.Release); releaseErr != nil {
 		j.bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
 	}

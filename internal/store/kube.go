@@ -221,3 +221,6 @@ func labels() map[string]string {
 func (k *Kube) conflict(name, why string) error {
 	return fmt.Errorf("writing %s: %w: %s", k.in.Describe("Secret", name), ErrConflict, why)
 }
+
+// CheckpointName is the name of the Secret with the checkpoint.
+func (k *Kube) CheckpointName() string { return k.stateName() }

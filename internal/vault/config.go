@@ -46,6 +46,8 @@ type Config struct {
 	Namespace string
 	// Timeout is for one logical call; zero means DefaultTimeout.
 	Timeout time.Duration
+	// Wrap, if not nil, sees every request on its way.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Cluster is a set of replicas.
@@ -160,6 +162,9 @@ func newClient(config Config, address string) (*api.Client, error) {
 	})
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("setting up TLS for %s: %w", address, err), "Check --ca-cert, --ca-path, --client-cert and --client-key: the files must exist, be readable and hold PEM.")
+	}
+	if config.Wrap != nil && !strings.HasPrefix(address, "unix:") { // for a socket the API sets up the transport itself
+		settings.HttpClient.Transport = config.Wrap(transport)
 	}
 	client, err := api.NewClient(settings)
 	if err != nil {

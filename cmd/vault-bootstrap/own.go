@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// ownReplica is the one Vault server that this process stands beside.
+type ownReplica struct {
+	bootstrap *states.Bootstrap
+	log       *slog.Logger
+	told      string
+}
+
+// ownReplica prepares the way to the server at address, with the TLS settings of all.
+func (p *program) ownReplica(address string, options *vaultOptions, records store.Store, log *slog.Logger) (*ownReplica, error) {
+	alone := *options
+	alone.addresses, alone.discovery = []string{address}, discoveryOptions{scheme: "https", statefulSet: options.discovery.statefulSet}
+	servers, err := alone.open(p.env, nil)
+	if err != nil {
+		return nil, err
+	}
+	own := &ownReplica{bootstrap: &states.Bootstrap{Records: store.Reader{Store: records}, Log: log, Now: time.Now}, log: log}
+	servers.assign(own.bootstrap)
+	return own, nil
+}
+
+// open unseals it if it is sealed. It fails while it is not open; why is told once.
+func (r *ownReplica) open(ctx context.Context) error {
+	_, err := r.bootstrap.OpenOwn(ctx)
+	if err == nil {
+		r.told = ""
+		return nil
+	}
+	if text := err.Error(); text != r.told && ctx.Err() == nil {
+		r.told = text
+		r.log.Info("our own replica is not open", "reason", text, "remedy", fault.RemedyOf(err))
+	}
+	return err
+}
+
+// keep looks after it until ctx ends.
+func (r *ownReplica) keep(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		_ = r.open(ctx) // it is told
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

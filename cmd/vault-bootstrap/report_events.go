@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/events"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// eventReporter tells each transition as a Kubernetes Event, too.
+type eventReporter struct {
+	reporter
+	sender *events.Sender
+}
+
+// withEvents adds Events to a report, where the records are in Kubernetes.
+func (j *job) withEvents(report reporter) reporter {
+	records, ok := j.store.(*store.Kube)
+	if !ok {
+		return report
+	}
+	in := records.Namespace()
+	in.Rules = store.Rules(j.bootstrap.Name)
+	subject := events.Subject{Pod: j.bootstrap.Pod, Secret: records.CheckpointName()}
+	return &eventReporter{report, events.Start(in, subject, j.holder, func(err error) {
+		report.Log().Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
+	})}
+}
+
+// reasons are the events' own, as past participles.
+var reasons = map[fsm.Event]string{
+	fsm.Initialize: "Initialized", fsm.Unseal: "Unsealed", fsm.Seed: "Seeded", fsm.Harden: "Hardened",
+	fsm.Seal: "Sealed", fsm.Drift: "Drifted", fsm.Weaken: "Weakened", "": "Found",
+}
+
+// Entered tells the transition.
+func (r *eventReporter) Entered(t fsm.Transition) {
+	r.reporter.Entered(t)
+	text := fmt.Sprintf("Vault is %s", t.To)
+	if t.From != "" {
+		text += fmt.Sprintf(", it was %s", t.From)
+	}
+	if t.Event != "" {
+		text += fmt.Sprintf(" (took %s)", t.Took.Round(time.Millisecond))
+	}
+	r.sender.Tell(t.To.Before(t.From), reasons[t.Event], text+".")
+}
+
+// failed tells why a run has ended, or a watch cannot go on.
+func (r *eventReporter) failed(err error) {
+	reason := "Failed"
+	if name := nameOf(err); name != "" {
+		reason = camelCase(name)
+	}
+	r.sender.Tell(true, reason, strings.TrimSpace(err.Error()+"\n"+fault.RemedyOf(err)))
+}
+
+// Close sends what is queued.
+func (r *eventReporter) Close(failed bool) {
+	r.sender.Close()
+	r.reporter.Close(failed)
+}
+
+// tellEvent tells a failure, if the report has Events.
+func tellEvent(report reporter, err error) {
+	if told, ok := report.(*eventReporter); ok {
+		told.failed(err)
+	}
+}
+
+// The names of failures that are not terminal, and that a person mends all the same.
+const (
+	seedInvalid   = "seed invalid"
+	configuration = "configuration"
+)
+
+// nameOf returns the name under which a failure that needs a person is told; "" for
+// one that may pass.
+func nameOf(err error) string {
+	switch fault.KindOf(err) {
+	case fault.Terminal:
+		if name := fault.NameOf(err); name != "" {
+			return name
+		}
+		return "unnamed"
+	case fault.Seed:
+		return seedInvalid
+	case fault.Usage:
+		return configuration
+	default:
+		return ""
+	}
+}
+
+// camelCase makes a reason of a name: 'keys lost' is KeysLost.
+func camelCase(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == '-' || r == ',' })
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
+}
