@@ -56,5 +56,9 @@ func run(ctx context.Context, args []string, env lookup, stdin io.Reader, stdout
 		namedAsPlugin(root)
 	}
 	root.SetArgs(args[1:])
-	return program.exit(root.ExecuteContext(ctx))
+	code := program.exit(root.ExecuteContext(ctx))
+	if len(args) > 1 && args[1] == postStart {
+		return 0 // the kubelet kills a container whose hook fails, whatever the reason
+	}
+	return code
 }

@@ -12,10 +12,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
+// postStart is the verb whose exit code is always 0.
+const postStart = "post-start"
+
 func (p *program) postStartCommand() *cobra.Command {
 	options := &postStartOptions{}
 	cmd := &cobra.Command{
-		Use:   "post-start",
+		Use:   postStart,
 		Short: "Unseal the replica beside us, as a postStart hook of Vault's container",
 		Long: "post-start waits for the Vault server in the same pod to listen, unseals it with the\n" +
 			"stored keys, and ends. Where no keys are stored yet it ends at once, since the run that\n" +
@@ -23,8 +26,7 @@ func (p *program) postStartCommand() *cobra.Command {
 			"on the keys record only.\n\n" +
 			"It ends in time, and always with exit code 0, also when it was called wrongly: the\n" +
 			"kubelet kills a container whose hook fails. What went wrong is on standard error.",
-		Example:            "  /vault-bootstrap/vault-bootstrap post-start --vault-addr=http://127.0.0.1:8200 --timeout=60s",
-		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
+		Example: "  /vault-bootstrap/vault-bootstrap post-start --vault-addr=http://127.0.0.1:8200 --timeout=60s",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.postStart(cmd.Context(), options)
 			return nil
