@@ -1,0 +1,162 @@
+package metrics
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// filled has every series there is.
+func filled() *Metrics {
+	m := New("test", []string{"unsealed", "hardened"}, []string{"seed"})
+	m.Lead(true)
+	m.State("hardened")
+	m.Plan(2)
+	m.Replicas(map[string]int{"active": 1, "sealed": 2}, 2)
+	m.Transition("unsealed", "seed", "hardened", time.Second)
+	m.ActFailed("seed", "transient")
+	m.LoginFailed()
+	m.Round("acted")
+	m.Terminal("keys lost")
+	m.Succeeded(time.UnixMilli(1500))
+	return m
+}
+
+func scrape(m *Metrics) string {
+	recorder := httptest.NewRecorder()
+	m.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return recorder.Body.String()
+}
+
+func TestSeries(t *testing.T) {
+	m := filled()
+	text := scrape(m)
+	for _, want := range []string{
+		`vault_bootstrap_leader 1`,
+		`vault_bootstrap_state{state="hardened"} 1`,
+		`vault_bootstrap_state{state="unsealed"} 0`,
+		`vault_bootstrap_drift 1`,
+		`vault_bootstrap_plan_changes 2`,
+		`vault_bootstrap_sealed_replicas 2`,
+		`vault_bootstrap_replicas{health="active"} 1`,
+		`vault_bootstrap_transitions_total{event="seed",from="unsealed",to="hardened"} 1`,
+		`vault_bootstrap_act_duration_seconds_sum{event="seed"} 1`,
+		`vault_bootstrap_act_failures_total{event="seed",kind="transient"} 1`,
+		`vault_bootstrap_login_errors_total 1`,
+		`vault_bootstrap_api_errors_total{class="5xx",server="vault"} 0`,
+		`vault_bootstrap_rounds_total{result="acted"} 1`,
+		`vault_bootstrap_terminal_error{name="keys lost"} 1`,
+		`vault_bootstrap_last_success_timestamp_seconds 1.5`,
+		`vault_bootstrap_build_info{version="test"} 1`,
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("%s is not served", want)
+		}
+	}
+	m.Lead(false)
+	text = scrape(m)
+	for _, gone := range []string{"terminal_error{", "replicas{", `vault_bootstrap_state{state="hardened"} 1`} {
+		if strings.Contains(text, gone) {
+			t.Errorf("one that does not lead still shows %q", gone)
+		}
+	}
+	if strings.Contains(scrape(New("test", nil, nil)), "last_success") {
+		t.Error("a success is shown before there was one")
+	}
+}
+
+var name = regexp.MustCompile(`vault_bootstrap_[a-z_]+`)
+
+// families returns the names of all series, without what histograms add to them.
+func families(text string) map[string]bool {
+	found := map[string]bool{}
+	for _, each := range name.FindAllString(text, -1) {
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			each = strings.TrimSuffix(each, suffix)
+		}
+		found[each] = true
+	}
+	return found
+}
+
+// TestDocumentation holds docs/monitoring.md to what is served, and whatever is built
+// on it to both.
+func TestDocumentation(t *testing.T) {
+	served := families(scrape(filled()))
+	document, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := families(string(document))
+	if !maps.Equal(served, described) {
+		t.Errorf("served is %v, described is %v", slices.Sorted(maps.Keys(served)), slices.Sorted(maps.Keys(described)))
+	}
+	err = filepath.WalkDir("../../manifests", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		for each := range families(string(content)) {
+			if !served[each] {
+				t.Errorf("%s uses %s, which is not served", path, each)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type answering struct {
+	status int
+	err    error
+}
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	return &http.Response{StatusCode: a.status, Body: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+func TestTransportCountsErrors(t *testing.T) {
+	for _, test := range []struct {
+		path   string
+		answer answering
+		class  string
+	}{
+		{"/v1/sys/mounts", answering{status: 200}, ""},
+		{"/v1/sys/mounts", answering{status: 403}, "4xx"},
+		{"/v1/kv/x", answering{status: 404}, ""},
+		{"/v1/sys/health", answering{status: 503}, ""},
+		{"/v1/sys/mounts", answering{status: 503}, "5xx"},
+		{"/v1/sys/health", answering{err: errors.New("refused")}, "network"},
+	} {
+		m := New("test", nil, nil)
+		response, err := m.Wrapper(Vault)(test.answer).RoundTrip(httptest.NewRequest(http.MethodGet, test.path, nil))
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		text := scrape(m)
+		for _, class := range []string{"4xx", "5xx", "network"} {
+			want := `vault_bootstrap_api_errors_total{class="` + class + `",server="vault"} 0`
+			if class == test.class {
+				want = strings.TrimSuffix(want, "0") + "1"
+			}
+			if !strings.Contains(text, want) {
+				t.Errorf("%s, %+v: %s is not served", test.path, test.answer, want)
+			}
+		}
+	}
+}
