@@ -173,7 +173,7 @@ func (w *watcher) known(err error) bool {
 // look looks without the Lease. settled is whether there is no failure on record that
 // is over.
 func (w *watcher) look(ctx context.Context) (sight fsm.Sight, settled bool, err error) {
-	w.job.guard(func() error { return nil })
+	w.job.guard(always)
 	w.job.bootstrap.Records = w.reader
 	checkpoint, err := w.reader.Checkpoint(ctx)
 	if err != nil {

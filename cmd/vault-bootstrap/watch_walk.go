@@ -35,12 +35,16 @@ func (w *watcher) walk(ctx context.Context) error {
 		return err
 	}
 	hold()
+	defer w.job.guard(always) // what follows only looks, or ends the login
 	ctx, cancel := context.WithTimeout(ctx, w.job.options.timeout)
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
 	return w.job.act(ctx, &impatient{w.report, giveWay}, session)
 }
+
+// always allows requests that need no Lease.
+func always() error { return nil }
 
 // impatient ends a walk that does nothing but wait.
 type impatient struct {

@@ -110,6 +110,9 @@ func TestManyWaiters(t *testing.T) {
 	timer := time.NewTimer(watched)
 	defer timer.Stop()
 	<-timer.C
+	if open := series(t, "apiserver_longrunning_requests", "leases", "WATCH"); open < waiters {
+		t.Fatalf("only %v of %d follow the Lease", open, waiters)
+	}
 	before, vaultBefore := leaseWatches(), requests()
 	timer.Reset(watched)
 	<-timer.C
@@ -138,13 +141,18 @@ func TestManyWaiters(t *testing.T) {
 	}
 }
 
-// apiRequests reads the API server's own count of requests.
+// apiRequests reads the API server's own count of requests that have ended.
 func apiRequests(t *testing.T, resource, verb string) float64 {
+	t.Helper()
+	return series(t, "apiserver_request_total", resource, verb)
+}
+
+func series(t *testing.T, name, resource, verb string) float64 {
 	t.Helper()
 	text := kubectl(t, "get", "--raw", "/metrics")
 	total := 0.0
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "apiserver_request_total{") && strings.Contains(line, `resource="`+resource+`"`) && strings.Contains(line, `verb="`+verb+`"`) {
+		if strings.HasPrefix(line, name+"{") && strings.Contains(line, `resource="`+resource+`"`) && strings.Contains(line, `verb="`+verb+`"`) {
 			total += number(t, line)
 		}
 	}
