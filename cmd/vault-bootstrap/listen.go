@@ -42,7 +42,7 @@ func (w *watcher) serve(ctx context.Context) (stop func(), err error) {
 	go func() { _ = server.Serve(listener) }()
 	w.report.Log().Info("listening", "address", listener.Addr().String())
 	return func() {
-		_ = within(context.WithoutCancel(ctx), closeTime, server.Shutdown)
+		_ = briefly(context.WithoutCancel(ctx), server.Shutdown)
 	}, nil
 }
 

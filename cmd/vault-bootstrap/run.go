@@ -178,13 +178,13 @@ func (j *job) close(ctx context.Context, session *store.Session, failure error) 
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if fault.KindOf(failure) != fault.Busy && !errors.Is(failure, errGaveWay) {
-		err = within(ctx, closeTime, func(ctx context.Context) error { return j.bootstrap.Finish(ctx, failure) })
+		err = briefly(ctx, func(ctx context.Context) error { return j.bootstrap.Finish(ctx, failure) })
 	}
 	// The Lease goes last: without it no request is sent.
 	if !j.watches {
 		j.bootstrap.Close(ctx)
 	}
-	if releaseErr := within(ctx, closeTime, session.Release); releaseErr != nil {
+	if releaseErr := briefly(ctx, session.Release); releaseErr != nil {
 		j.bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
 	}
 	if err != nil && failure != nil { // which matters more than that it could not be recorded
@@ -194,9 +194,9 @@ func (j *job) close(ctx context.Context, session *store.Session, failure error) 
 	return err
 }
 
-// within calls f with a time of its own.
-func within(ctx context.Context, time time.Duration, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, time)
+// briefly calls f with a time of its own.
+func briefly(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	return f(ctx)
 }

@@ -73,7 +73,7 @@ func (o *waitOptions) check() (fsm.State, error) {
 	case o.timeout <= 0 || o.interval <= 0:
 		return "", fault.Misuse(errors.New("--timeout and --interval must be longer than nothing"), "Write them as 10m and 20s.")
 	case o.via == viaHealth && fsm.Unsealed.Before(goal):
-		return "", fault.Misuse(fmt.Errorf("Vault's health does not tell whether it is %s", goal),
+		return "", fault.Misuse(fmt.Errorf("the health of Vault does not tell whether it is %s", goal),
 			"A server knows only whether it is initialized and unsealed. Write --for=unsealed; or let the Lease tell, with --via=auto and the rights on it.")
 	}
 	return goal, nil

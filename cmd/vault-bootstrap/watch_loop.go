@@ -93,7 +93,7 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = within(context.WithoutCancel(ctx), closeTime, held.Release) }()
+	defer func() { _ = briefly(context.WithoutCancel(ctx), held.Release) }()
 	w.report.Log().Info("leading")
 	w.metrics.Lead(true)
 	w.turns(held.Context())
