@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,18 +84,6 @@ func (in *installation) makePod(namespace string) {
 	write(`{apiVersion: batch/v1, kind: Job, metadata: {name: bootstrap}, spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}`)
 	uid := kubectl(in.t, "get", "job", "bootstrap", "-n", namespace, "-o=jsonpath={.metadata.uid}")
 	write(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: bootstrap, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: bootstrap, uid: %s, controller: true}]}, spec: {containers: [{name: a, image: a}]}}`, uid))
-}
-
-// rootIn makes a root token from the record in a namespace.
-func (in *installation) rootIn(namespace string) string {
-	in.t.Helper()
-	encoded := kubectl(in.t, "get", "secret", "vault-bootstrap-keys", "-n", namespace, `-o=jsonpath={.data.keys\.json}`)
-	record, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	testbed.NoteSecrets(in.t, testbed.SecretsIn(record)...)
-	return in.rootFrom(record)
 }
 
 // told returns the Events about an object, as "type reason", oldest first.

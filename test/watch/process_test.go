@@ -135,7 +135,7 @@ func (p *process) url() string {
 
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
-	response, err := http.Get(url) //nolint:gosec,noctx // an address of our own
+	response, err := http.Get(url) //nolint:noctx // an address of our own
 	if err != nil {
 		t.Fatal(err)
 	}
