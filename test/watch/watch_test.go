@@ -47,6 +47,19 @@ func TestWatch(t *testing.T) {
 		w.shows(`vault_bootstrap_transitions_total{event="drift",from="hardened",to="unsealed"}`, 1)
 		w.shows(`vault_bootstrap_drift`, 0)
 	})
+	t.Run("a login that has ended is made anew", func(t *testing.T) {
+		if err := in.call(http.MethodPut, "sys/leases/revoke-prefix/auth/approle/login", root, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.call(http.MethodDelete, "sys/policies/acl/app", root, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		in.comes(t, "sys/policies/acl/app", root)
+		w.shows(`vault_bootstrap_drift`, 0)
+		if failed, _ := w.metric(`vault_bootstrap_api_errors_total{class="4xx",server="vault"}`); failed == 0 {
+			t.Error("no request was refused: the login had not ended")
+		}
+	})
 	t.Run("of a changed seed the change is written", func(t *testing.T) {
 		from := in.lines()
 		in.sow(strings.Replace(in.text(), "\nsecrets:", anotherPolicy+"secrets:", 1))
