@@ -31,6 +31,9 @@ template:
           - run
           {{- include "vault-bootstrap.args" .root | nindent 10 }}
           - --timeout={{ .timeout }}
+          {{- if eq $v.mesh.sidecar "quit" }}
+          - --quit-sidecar={{ $v.mesh.quitURL }}
+          {{- end }}
         {{- include "vault-bootstrap.container" .root | nindent 8 }}
 {{- end }}
 
