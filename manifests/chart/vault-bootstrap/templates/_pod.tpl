@@ -15,19 +15,27 @@ labels:
   {{- if eq $v.mesh.sidecar "off" }}
   sidecar.istio.io/inject: "false"
   {{- end }}
+{{- with include "vault-bootstrap.pod.annotations" .root | trim }}
 annotations:
-  # A changed seed makes another pod.
-  vault-bootstrap.dev/seed: {{ include "vault-bootstrap.seed.digest" .root }}
-  {{- if eq $v.mesh.sidecar "off" }}
-  linkerd.io/inject: disabled
-  consul.hashicorp.com/connect-inject: "false"
-  {{- else if eq $v.mesh.sidecar "native" }}
-  sidecar.istio.io/nativeSidecar: "true"
-  config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
-  {{- end }}
-  {{- with $v.podAnnotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "vault-bootstrap.pod.annotations" -}}
+{{- if not .Values.plain }}
+# A changed seed makes another pod.
+vault-bootstrap.dev/seed: {{ include "vault-bootstrap.seed.digest" . }}
+{{- end }}
+{{- if eq .Values.mesh.sidecar "off" }}
+linkerd.io/inject: disabled
+consul.hashicorp.com/connect-inject: "false"
+{{- else if eq .Values.mesh.sidecar "native" }}
+sidecar.istio.io/nativeSidecar: "true"
+config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
+{{- end }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* vault-bootstrap.seed.digest is over the seed's files, and over the versions of
