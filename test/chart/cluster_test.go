@@ -178,15 +178,29 @@ func (s *site) onlyHook() (name, uid string) {
 // gone waits until the Job with this UID is no more, or ends.
 func (s *site) gone(uid string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), helmTimeout)
-	defer cancel()
-	err := testbed.Poll(ctx, 50*time.Millisecond, "the end of the Job", func(context.Context) error {
-		for name, each := range s.jobs() {
+	s.eventually("the end of the Job "+uid, func() bool {
+		for _, each := range s.jobs() {
 			if each == uid {
-				return fmt.Errorf("the Job %s is there", name)
+				return false
 			}
 		}
-		return nil
+		return true
+	})
+}
+
+// errNotYet is what a condition that does not hold is retried for.
+var errNotYet = errors.New("not yet")
+
+// eventually waits for a condition.
+func (s *site) eventually(name string, holds func() bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), helmTimeout)
+	defer cancel()
+	err := testbed.Poll(ctx, 50*time.Millisecond, name, func(context.Context) error {
+		if holds() {
+			return nil
+		}
+		return errNotYet
 	})
 	if err != nil {
 		s.t.Fatal(err)
