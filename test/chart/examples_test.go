@@ -97,19 +97,21 @@ func TestAdmissionIsOn(t *testing.T) {
 
 // TestExamplesFitTheChart holds what the examples mount to what the chart makes.
 func TestExamplesFitTheChart(t *testing.T) {
-	found := render(t, "", "--values="+examples+"in-vaults-pod.yaml")
+	found := render(t, "", "--values="+examples+"sidecar/vault-bootstrap.yaml")
 	seed := found.one(t, "ConfigMap").GetName()
 	for _, each := range found.one(t, "RoleBinding").at(t, "subjects").([]any) {
 		if name := each.(map[string]any)["name"]; name != "vault" {
 			t.Errorf("the rights go to %v as well", name)
 		}
 	}
-	for _, name := range []string{"sidecar", "poststart"} {
-		var values vaultValues
-		load(t, examples+name+"/vault.yaml", &values)
-		if !slices.ContainsFunc(values.Server.Volumes, func(v corev1.Volume) bool { return v.ConfigMap != nil && v.ConfigMap.Name == seed }) {
-			t.Errorf("%s does not mount the ConfigMap %s", name, seed)
-		}
+	var values vaultValues
+	load(t, examples+"sidecar/vault.yaml", &values)
+	if !slices.ContainsFunc(values.Server.Volumes, func(v corev1.Volume) bool { return v.ConfigMap != nil && v.ConfigMap.Name == seed }) {
+		t.Errorf("the sidecar does not mount the ConfigMap %s", seed)
+	}
+	binding := render(t, "", "--values="+examples+"poststart/vault-bootstrap.yaml")["RoleBinding vault-bootstrap-unseal"]
+	if subject := binding.at(t, "subjects").([]any)[0].(map[string]any); subject["name"] != "vault" {
+		t.Errorf("the keys are for %v", subject)
 	}
 	var application struct {
 		Spec struct {
@@ -124,11 +126,11 @@ func TestExamplesFitTheChart(t *testing.T) {
 	if want := "manifests/chart/vault-bootstrap"; ours.Path != want {
 		t.Errorf("the application's path is %q, want %q", ours.Path, want)
 	}
-	values, err := yaml.Marshal(ours.Helm.ValuesObject)
+	ourValues, err := yaml.Marshal(ours.Helm.ValuesObject)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := render(t, string(values)).one(t, "Job").GetAnnotations()["argocd.argoproj.io/hook"]; got != "Sync" {
+	if got := render(t, string(ourValues)).one(t, "Job").GetAnnotations()["argocd.argoproj.io/hook"]; got != "Sync" {
 		t.Errorf("the application's Job is a hook of %q", got)
 	}
 }

@@ -141,12 +141,24 @@ func TestRights(t *testing.T) {
 		"vault-bootstrap get secrets/vault-bootstrap-keys": true, "vault-bootstrap update secrets/vault-bootstrap-state": true,
 		"vault-bootstrap patch leases/vault-bootstrap": true, "vault-bootstrap get pods/any": true,
 		"vault-bootstrap list secrets": false, "vault-bootstrap get secrets/other": false, "vault-bootstrap delete secrets/vault-bootstrap-keys": false,
-		"vault-bootstrap list pods": false, "vault-bootstrap delete pods/vault-0": false, "vault-bootstrap create events": false,
+		"vault-bootstrap list pods": false, "vault-bootstrap delete pods/vault-0": false, "vault-bootstrap watch secrets/vault-bootstrap-keys": false,
 		"vault get secrets/vault-bootstrap-keys": false,
 	}
 	s.mustHelm("mode: none", "install", "rel", chartDir)
 	check("defaults", basic)
-	values := "mode: none\nrun: {onKeysLost: reset}\nvault: {selector: app=vault}\nrbac: {events: true, extraServiceAccounts: [vault], waiters: [{namespace: default, serviceAccount: app}, {namespace: kube-public}]}\n"
+	optional := func(allowed bool) map[string]bool {
+		return map[string]bool{
+			"vault-bootstrap watch secrets/vault-bootstrap-state": allowed, "vault-bootstrap watch leases/vault-bootstrap": allowed,
+			"vault-bootstrap update leases/vault-bootstrap-watch": allowed, "vault-bootstrap create events": allowed,
+		}
+	}
+	check("defaults", optional(true))
+	s.mustHelm("mode: none\nrbac: {watch: false, events: false, unsealers: [vault]}", "upgrade", "rel", chartDir)
+	check("less", map[string]bool{
+		"vault get secrets/vault-bootstrap-keys": true, "vault update secrets/vault-bootstrap-keys": false, "vault get secrets/vault-bootstrap-state": false,
+	})
+	check("less", optional(false))
+	values := "mode: none\nrun: {onKeysLost: reset}\nvault: {selector: app=vault}\nrbac: {extraServiceAccounts: [vault], waiters: [{namespace: default, serviceAccount: app}, {namespace: kube-public}]}\n"
 	s.mustHelm(values, "upgrade", "rel", chartDir)
 	check(values, map[string]bool{
 		"vault-bootstrap delete pods/vault-2": true, "vault-bootstrap delete pods/vault-3": false, "vault-bootstrap delete pods/other-0": false,

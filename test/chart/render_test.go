@@ -19,10 +19,10 @@ vault: {ca: {secret: vault-tls}, clientCertificateSecret: vault-client, tlsServe
 seed: {files: {seed.yaml: {secrets: [{type: kv, path: kv}]}}, configMaps: [one], secrets: [two]}
 run: {onKeysLost: reset, respectSeal: true, pgpKeys: {configMap: operators, unseal: [a.asc], recovery: [b.asc], waitForUnseal: true}}
 login: {path: k8s, audience: other, kubernetesHost: "https://api.example:6443"}
-rbac: {events: true, extraServiceAccounts: [vault], waiters: [{namespace: apps}]}
+rbac: {extraServiceAccounts: [vault], waiters: [{namespace: apps}], unsealers: [vault]}
 tokenReview: {create: true}
 networkPolicy: {enabled: true, vaultNamespaceSelector: {}, apiServerCIDRs: [10.0.0.1/32]}
-watch: {replicas: 2, pprof: true, podDisruptionBudget: {enabled: true}}
+watch: {replicas: 2, pprof: true, interval: 5m, healthInterval: 1s, podDisruptionBudget: {enabled: true}}
 image: {digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", pullSecrets: [{name: pull}]}
 extraEnv: [{name: A, value: b}]
 extraEnvFrom: [{secretRef: {name: two}}]
