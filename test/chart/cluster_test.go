@@ -138,6 +138,16 @@ func (s *site) finish(pod corev1.Pod) {
 	}
 }
 
+// open does what a kubelet does when a pod has become ready, as Vault's is once opened.
+func (s *site) open(pod corev1.Pod) {
+	s.t.Helper()
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()})
+	if _, err := s.plane.Client.CoreV1().Pods(s.namespace).UpdateStatus(s.t.Context(), &pod, metav1.UpdateOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // during runs helm, does something meanwhile, and returns when both are through.
 func (s *site) during(do func(), values string, args ...string) string {
 	s.t.Helper()
