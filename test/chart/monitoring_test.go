@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +54,28 @@ func TestMetricsAreThoseOfTheDocumentation(t *testing.T) {
 			if !slices.Contains(known, strings.TrimSuffix(used, "_bucket")) {
 				t.Errorf("%s asks for %s, which docs/monitoring.md does not have", name, used)
 			}
+		}
+	}
+}
+
+// TestOperatorObjects compares what the Prometheus operator is given with the plain rules.
+func TestOperatorObjects(t *testing.T) {
+	found := render(t, "mode: watch\nmonitoring: {podMonitor: true, prometheusRule: true, labels: {release: prometheus}}")
+	rule, monitor := found.one(t, "PrometheusRule"), found.one(t, "PodMonitor")
+	var want struct{ Groups any }
+	load(t, monitoring+"alerts.yaml", &want)
+	if got := rule.at(t, "spec", "groups"); !reflect.DeepEqual(got, want.Groups) {
+		t.Errorf("the PrometheusRule has %v", got)
+	}
+	for _, each := range []*object{rule, monitor} {
+		if got := each.GetLabels()["release"]; got != "prometheus" {
+			t.Errorf("%s has the label %q", each.GetKind(), got)
+		}
+	}
+	pod := found.one(t, "Deployment").at(t, "spec", "template", "metadata", "labels").(map[string]any)
+	for key, value := range monitor.at(t, "spec", "selector", "matchLabels").(map[string]any) {
+		if pod[key] != value {
+			t.Errorf("the PodMonitor looks for %s=%v, the pods have %v", key, value, pod[key])
 		}
 	}
 }
