@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) runCommand() *cobra.Command {
-	options := &runOptions{}
+	options, sidecar := &runOptions{}, &sidecarOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Take Vault to hardened, from whatever state it is in",
@@ -28,10 +28,18 @@ func (p *program) runCommand() *cobra.Command {
 		Example: "  vault-bootstrap run --vault-addr https://127.0.0.1:8200 --ca-cert ca.pem --seed seed.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.run(cmd.Context(), options)
+			if err := sidecar.check(); err != nil {
+				return p.refuse(options, err)
+			}
+			err := p.run(cmd.Context(), options)
+			if failed := sidecar.end(cmd.Context()); failed != nil {
+				newLineReporter(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
+			}
+			return err
 		},
 	}
 	options.register(cmd.Flags())
+	sidecar.register(cmd.Flags())
 	return cmd
 }
 

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestRunEndsTheSidecar looks at it from the proxy's side: it is told once, by POST,
+// although the run has failed before it reached anything.
+func TestRunEndsTheSidecar(t *testing.T) {
+	var told []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told = append(told, r.Method+" "+r.URL.Path)
+		if r.URL.Path == "/busy" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer proxy.Close()
+	for _, test := range []struct {
+		url, told, says string
+	}{
+		{proxy.URL + "/quitquitquit", "POST /quitquitquit", ""},
+		{proxy.URL + "/busy", "POST /busy", "503"},
+		{"https://127.0.0.1:1/x", "", "--quit-sidecar"},
+		{"", "", ""},
+	} {
+		told = nil
+		var stderr bytes.Buffer
+		args := []string{"run", "--store=file:" + t.TempDir(), "--seed=/nowhere", "--log-format=json", "--quit-sidecar=" + test.url}
+		code := run(t.Context(), args, func(string) (string, bool) { return "", false }, strings.NewReader(""), &bytes.Buffer{}, &stderr)
+		if code != 64 && code != 65 {
+			t.Errorf("%q: exit code %d, want that of the run", test.url, code)
+		}
+		if got := strings.Join(told, ", "); got != test.told {
+			t.Errorf("%q: the proxy was told %q, want %q", test.url, got, test.told)
+		}
+		if !strings.Contains(stderr.String(), test.says) {
+			t.Errorf("%q: %q is not in %s", test.url, test.says, stderr.String())
+		}
+	}
+}

@@ -1,0 +1,110 @@
+{{/* The command line, from the values. A flag at its default is left out. */}}
+
+{{/* Which replicas there are, and how to reach them. */}}
+{{- define "vault-bootstrap.args.vault" -}}
+{{- $v := .Values.vault -}}
+{{- if $v.addresses }}
+{{- range $v.addresses }}
+- {{ printf "--vault-addr=%s" . | quote }}
+{{- end }}
+{{- else if $v.selector }}
+- {{ printf "--vault-selector=%s" $v.selector | quote }}
+- --vault-scheme={{ $v.scheme }}
+{{- else }}
+- {{ printf "--vault-service=%s" $v.service | quote }}
+- --vault-statefulset={{ $v.statefulSet }}
+- --vault-scheme={{ $v.scheme }}
+{{- end }}
+{{- with $v.replicas }}
+- --replicas={{ . }}
+{{- end }}
+{{- if or $v.ca.secret $v.ca.configMap }}
+- --ca-cert=/vault/ca/{{ $v.ca.key }}
+{{- end }}
+{{- if $v.clientCertificateSecret }}
+- --client-cert=/vault/client/tls.crt
+- --client-key=/vault/client/tls.key
+{{- end }}
+{{- with $v.tlsServerName }}
+- {{ printf "--tls-server-name=%s" . | quote }}
+{{- end }}
+{{- if $v.tlsSkipVerify }}
+- --tls-skip-verify
+{{- end }}
+{{- with $v.namespace }}
+- {{ printf "--vault-namespace=%s" . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "vault-bootstrap.args.seed" -}}
+{{- if .Values.seed.files }}
+- --seed=/seed/values
+{{- end }}
+{{- range .Values.seed.configMaps }}
+- --seed=/seed/configmaps/{{ . }}
+{{- end }}
+{{- range .Values.seed.secrets }}
+- --seed=/seed/secrets/{{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "vault-bootstrap.args.login" -}}
+{{- with .Values.login.method }}
+- --login={{ . }}
+{{- end }}
+{{- with .Values.login.path }}
+- {{ printf "--login-path=%s" . | quote }}
+{{- end }}
+{{- if ne .Values.login.audience "vault" }}
+- {{ printf "--login-audience=%s" .Values.login.audience | quote }}
+{{- end }}
+{{- with .Values.login.kubernetesHost }}
+- {{ printf "--kubernetes-host=%s" . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* What 'run' and 'watch' do. */}}
+{{- define "vault-bootstrap.args.run" -}}
+{{- $r := .Values.run -}}
+- --spool-dir=/spool
+{{- range $flag := list
+  (list "until" $r.until "hardened")
+  (list "key-shares" (int $r.keyShares) 5)
+  (list "key-threshold" (int $r.keyThreshold) 3)
+  (list "recovery-shares" (int $r.recoveryShares) 5)
+  (list "recovery-threshold" (int $r.recoveryThreshold) 3)
+  (list "on-keys-lost" $r.onKeysLost "stop")
+  (list "storage-volume" $r.storageVolume "data")
+  (list "parallelism" (int $r.parallelism) 16)
+  (list "log-level" $r.logLevel "info") }}
+{{- if ne (index $flag 1) (index $flag 2) }}
+- --{{ index $flag 0 }}={{ index $flag 1 }}
+{{- end }}
+{{- end }}
+{{- if $r.respectSeal }}
+- --respect-seal
+{{- end }}
+{{- range $r.pgpKeys.unseal }}
+- --pgp-keys=/pgp/{{ . }}
+{{- end }}
+{{- range $r.pgpKeys.recovery }}
+- --recovery-pgp-keys=/pgp/{{ . }}
+{{- end }}
+{{- if $r.pgpKeys.waitForUnseal }}
+- --wait-for-unseal
+{{- end }}
+{{- end }}
+
+{{/* Everything after the verb, for 'run' and 'watch'. */}}
+{{- define "vault-bootstrap.args" -}}
+- --store=kubernetes
+- --name={{ .Values.name }}
+{{- range list "seed" "vault" "login" "run" }}
+{{- with include (printf "vault-bootstrap.args.%s" .) $ | trim }}
+{{ . }}
+{{- end }}
+{{- end }}
+{{- range .Values.run.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,129 @@
+{{/* The pod, as all modes have it. */}}
+
+{{/* vault-bootstrap.pod.metadata takes root and component. */}}
+{{- define "vault-bootstrap.pod.metadata" -}}
+{{- $v := .root.Values -}}
+labels:
+  {{- include "vault-bootstrap.selector" .root | nindent 2 }}
+  app.kubernetes.io/component: {{ .component }}
+  {{- with $v.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- with $v.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- if eq $v.mesh.sidecar "off" }}
+  sidecar.istio.io/inject: "false"
+  {{- end }}
+{{- with include "vault-bootstrap.pod.annotations" .root | trim }}
+annotations:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "vault-bootstrap.pod.annotations" -}}
+{{- if not .Values.plain }}
+# A changed seed makes another pod.
+vault-bootstrap.dev/seed: {{ include "vault-bootstrap.seed.digest" . }}
+{{- end }}
+{{- if eq .Values.mesh.sidecar "off" }}
+linkerd.io/inject: disabled
+consul.hashicorp.com/connect-inject: "false"
+{{- else if eq .Values.mesh.sidecar "native" }}
+sidecar.istio.io/nativeSidecar: "true"
+config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
+{{- end }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* vault-bootstrap.seed.digest is over the seed's files, and over the versions of
+     ConfigMaps and Secrets: the content of a Secret is in no name and no annotation. */}}
+{{- define "vault-bootstrap.seed.digest" -}}
+{{- $seed := .Values.seed -}}
+{{- $all := list (toJson $seed.files) $seed.revision -}}
+{{- range $kind, $names := dict "ConfigMap" $seed.configMaps "Secret" $seed.secrets -}}
+{{- range $name := $names -}}
+{{- $found := dict -}}
+{{- if $seed.lookup -}}
+{{- $found = lookup "v1" $kind $.Release.Namespace $name -}}
+{{- end -}}
+{{- $meta := get ($found | default dict) "metadata" | default dict -}}
+{{- $all = append $all (printf "%s/%s %s %s" $kind $name (get $meta "uid") (get $meta "resourceVersion")) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $all | sha256sum | trunc 16 | quote -}}
+{{- end }}
+
+{{/* vault-bootstrap.pod.spec takes root. What differs between the modes comes after it. */}}
+{{- define "vault-bootstrap.pod.spec" -}}
+{{- $v := .Values -}}
+serviceAccountName: {{ include "vault-bootstrap.serviceAccount" . }}
+# The token for the Kubernetes API is projected below, with a short life.
+automountServiceAccountToken: false
+# Long enough to store keys that Vault has just given out.
+terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
+{{- with $v.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+volumes:
+  {{- include "vault-bootstrap.volumes" . | nindent 2 }}
+{{- end }}
+
+{{/* vault-bootstrap.container is one container but for its args, probes and ports. */}}
+{{- define "vault-bootstrap.container" -}}
+{{- $v := .Values -}}
+name: vault-bootstrap
+image: {{ include "vault-bootstrap.image" . }}
+{{- with $v.image.pullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
+env:
+  # They name the process in the Lease.
+  - name: POD_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+  - name: POD_UID
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.uid
+  {{- with $v.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $v.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  {{- include "vault-bootstrap.volumeMounts" . | nindent 2 }}
+{{- end }}
