@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -47,7 +48,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(seed.Resolver{Env: p.env})
+	objects, err := declared.Objects(context.Background(), seed.Resolver{Env: p.env})
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	job.bootstrap = &states.Bootstrap{
 		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
 		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
-		Digest:      declared.Digest(),
+		Digest: declared.Digest(), Prune: declared.Prune(),
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
 		Parallelism: options.parallelism, Now: time.Now,

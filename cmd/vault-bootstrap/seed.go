@@ -62,7 +62,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bootstrap := &states.Bootstrap{Login: method, Name: name}
+			bootstrap := &states.Bootstrap{Login: method, Name: name, Prune: loaded.Prune()}
 			if err := bootstrap.Declare(loaded.Declared()); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func FuzzLoad(f *testing.F) {
 		s, err := seed.Load([]string{path})
 		if err == nil {
 			s.Digest()
-			if _, err = s.Objects(env(nil)); err == nil {
+			if _, err = s.Objects(context.Background(), env(nil)); err == nil {
 				return
 			}
 		}

@@ -24,6 +24,10 @@ const sizeLimit = 10 << 20
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
 	objects []Object
+	prune   Prune
+	// documents are the files' trees, for printing.
+	documents []tree
+	warnings  []Problem
 }
 
 // Load reads the seed in paths: YAML files, policies in .hcl files, and directories
@@ -38,10 +42,12 @@ func Load(paths []string) (*Seed, error) {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
+	l.builder.prune.check(l.builder.objects, l.problems)
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	return &Seed{objects: l.builder.objects}, nil
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, documents: l.documents}
+	return s, s.checkPolicies()
 }
 
 func badSeed(err error, remedy string) error { return fault.BadSeed(err, remedy) }
@@ -51,6 +57,8 @@ type loader struct {
 	problems *Problems
 	builder  builder
 	left     int64
+	// documents are the trees that were read.
+	documents []tree
 }
 
 // path reads a file or directory that the user named.
@@ -109,6 +117,7 @@ func (l *loader) file(path string) {
 		return
 	}
 	if root, ok := l.document(path, content); ok {
+		l.documents = append(l.documents, root)
 		l.builder.build(clerk{l.problems}.record(root, language(), false), l.problems)
 	}
 }

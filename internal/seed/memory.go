@@ -63,6 +63,7 @@ func (m Memory) of(o Object, shown map[string]any) map[string]string {
 	for field, want := range o.Data {
 		value, there := shown[field]
 		switch {
+		case pending(want):
 		case there && same(field, want, value):
 		case there:
 			hashes[field] = m.otherwise(o.ID, field, want, value)

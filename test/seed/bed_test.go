@@ -19,6 +19,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -94,7 +95,21 @@ func (b *bed) writes(t *testing.T, do func()) []string {
 	return writes
 }
 
-// api is seed.API over the node's HTTP API with one token.
+// as returns a session with a token, as the program has one.
+func (b *bed) as(t *testing.T, token string) *vault.Session {
+	t.Helper()
+	cluster, err := vault.New(vault.Config{Addresses: []string{b.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := cluster.Session(b.Addr, secret.New(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+// api makes raw calls with one token.
 type api struct {
 	node  *testbed.VaultNode
 	token string
@@ -132,10 +147,6 @@ func (a api) Read(ctx context.Context, path string) (map[string]any, bool, error
 		return nil, false, nil
 	}
 	return data, err == nil, err
-}
-
-func (a api) List(ctx context.Context, path string) ([]string, bool, error) {
-	return nil, false, errors.New("nothing lists yet")
 }
 
 func (a api) Write(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
@@ -183,7 +194,7 @@ func (b *bed) load(t *testing.T, dir string, edits ...string) []seed.Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(seed.Resolver{Env: func(name string) (string, bool) {
+	objects, err := s.Objects(t.Context(), seed.Resolver{Env: func(name string) (string, bool) {
 		value, found := variables[name]
 		return value, found
 	}})
@@ -201,7 +212,7 @@ const (
 // plan plans as root.
 func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), api{b.VaultNode, b.root}, objects, b.memory, 16)
+	p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +222,7 @@ func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
 // apply plans and applies as root and remembers what came of it.
 func (b *bed) apply(t *testing.T, objects []seed.Object) seed.Result {
 	t.Helper()
-	result, err := seed.Apply(t.Context(), api{b.VaultNode, b.root}, b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
