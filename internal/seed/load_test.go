@@ -46,7 +46,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"setting of a mount", "secrets:\n  - type: kv\n    config: {max_lease: 1h}\n", `s.yaml:3:14: the key "max_lease" is unknown; did you mean "max_lease_ttl"?`},
 		{"not built yet", "controls: []\n", `s.yaml:1:1: the key "controls" is not supported yet by this version`},
 		{"unknown child of an auth method", "auth:\n  - {type: x, rolls: []}\n", `s.yaml:2:15: the key "rolls" is unknown; did you mean "roles"?`},
-		{"child that is no mapping", "secrets:\n  - {type: pki, configuration: {roles: [a]}}\n", `s.yaml:2:42: expected a mapping, found a text`},
+		{"child that is no mapping", "secrets:\n  - {type: pki, configuration: {roles: [a]}}\n", `s.yaml:2:41: expected a mapping, found a text`},
 		{"not one of the values", "prune: all\n", `s.yaml:1:8: "prune" must be one of none, owned`},
 		{"tombstone without prune", "tombstones: [{secrets: a, destroy: true}]\n", `s.yaml:1:14: tombstones need prune: owned`},
 		{"tombstone that keeps", "prune: owned\ntombstones: [{secrets: a, destroy: false}]\n", `a tombstone says destroy: true`},
