@@ -183,7 +183,7 @@ func setLike(field string) bool {
 		return false
 	}
 	return strings.HasPrefix(name, "bound_") || strings.HasPrefix(name, "allowed_") || strings.HasPrefix(name, "disallowed_") ||
-		containsAny(name, "policies", "cidr", "audience", "scopes", "_keys", "_headers", "groups", "accessors", "_ids")
+		containsAny(name, "policies", "cidr", "audience", "scopes", "_keys", "_headers", "groups", "accessors", "_ids", "_metadata")
 }
 
 func containsAny(text string, parts ...string) bool {

@@ -38,7 +38,12 @@ const probe = "suite-probe"
 func start(t *testing.T) *bed {
 	t.Helper()
 	t.Parallel()
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	return startVault(t, testbed.VaultOptions{})
+}
+
+func startVault(t *testing.T, options testbed.VaultOptions) *bed {
+	t.Helper()
+	cluster := testbed.VaultFor(t, options)
 	keys, err := cluster.Initialize(t.Context(), 1, 1)
 	if err == nil {
 		err = cluster.Unseal(t.Context(), keys)
@@ -161,43 +166,83 @@ func (a api) Delete(ctx context.Context, path string) error {
 var variables = map[string]string{
 	"SUFFIX": "of-the-suite", "REVIEWER": "reviewer.jwt.of-the-suite", "ALICE_PASSWORD": "correct horse battery",
 	"AWS_SECRET": "aws-secret-of-the-suite", "BINDPASS": "bindpass-of-the-suite",
+	"DB_PASSWORD": "db-password-of-the-suite",
 }
 
 // load returns the objects of a seed in testdata, or of the example that the
 // package ships, with edits (old, new, …) made to its YAML text.
 func (b *bed) load(t *testing.T, dir string, edits ...string) []seed.Object {
 	t.Helper()
+	return b.resolve(t, b.read(t, dir, edits...))
+}
+
+// read reads a seed in testdata with edits made to its YAML text.
+func (b *bed) read(t *testing.T, dir string, edits ...string) *seed.Seed {
+	t.Helper()
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
+	wanted := len(edits)
 	edits = append(edits, "AUDIT_DIR", b.dir, "/vault/audit", b.dir)
 	files, err := filepath.Glob(filepath.Join(copied, "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []byte
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := 0; i < len(edits); i += 2 {
-			if !bytes.Contains(text, []byte(edits[i])) && i < len(edits)-4 {
-				t.Fatalf("%s does not hold %q", file, edits[i])
-			}
-		}
+		all = append(all, text...)
 		if err := os.WriteFile(file, []byte(strings.NewReplacer(edits...).Replace(string(text))), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for i := 0; i < wanted; i += 2 {
+		if !bytes.Contains(all, []byte(edits[i])) {
+			t.Fatalf("%s does not hold %q", dir, edits[i])
 		}
 	}
 	s, err := seed.Load([]string{copied})
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(t.Context(), seed.Resolver{Env: func(name string) (string, bool) {
-		value, found := variables[name]
-		return value, found
-	}})
+	return s
+}
+
+// inline returns the objects of a seed in a text.
+func (b *bed) inline(t *testing.T, text string) []seed.Object {
+	t.Helper()
+	return b.resolve(t, parse(t, text))
+}
+
+// parse reads a seed in a text.
+func parse(t *testing.T, text string) *seed.Seed {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "seed.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := seed.Load([]string{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// resolve returns the objects of a seed with the suite's references.
+func (b *bed) resolve(t *testing.T, s *seed.Seed) []seed.Object {
+	t.Helper()
+	objects, err := s.Objects(t.Context(), seed.Resolver{
+		Env: func(name string) (string, bool) {
+			value, found := variables[name]
+			return value, found
+		},
+		Secret:    kubernetes(map[string]string{"database": "database-password-of-the-suite"}),
+		ConfigMap: kubernetes(map[string]string{"settings": "3141592", "crl": emptyCRL(t)}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
