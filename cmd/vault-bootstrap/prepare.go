@@ -48,11 +48,11 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(context.Background(), seed.Resolver{Env: p.env})
+	records, kind, err := options.store.open(p.env)
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	objects, err := declared.Objects(context.Background(), p.resolver(records))
 	if err != nil {
 		return nil, err
 	}
