@@ -196,7 +196,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
 	}
 	// What Vault took although it ignored a part of it is there, and ours.
-	written := err == nil || errors.Is(err, errIgnored)
+	written := err == nil || errors.Is(err, errDropped)
 	switch {
 	case !written:
 		a.failed[id] = c.Action == Create && !skipped

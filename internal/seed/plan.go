@@ -61,6 +61,9 @@ type Change struct {
 	Unseen []string
 	// Blind names the fields that could not be compared, for want of the key of the hashes.
 	Blind []string
+	// Unknown names the fields that Vault does not know, with what may be meant. Such an
+	// object is not written.
+	Unknown []string
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
 }
@@ -85,6 +88,7 @@ type Plan struct {
 
 	memory Memory
 	known  *echoes
+	words  *vocabulary
 }
 
 // NewPlan reads what is live and returns the difference to the goal. It writes nothing.
@@ -98,11 +102,14 @@ func NewPlan(ctx context.Context, api API, goal Goal) (*Plan, error) {
 		return nil, err
 	}
 	// A policy's text is always shown as it was written.
-	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}}
+	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}, words: &vocabulary{api: api}}
 	for i, o := range seen.objects {
 		plan.add(o, seen.seen[i])
 	}
 	if err := plan.checkAnswers(); err != nil {
+		return nil, err
+	}
+	if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
 		return nil, err
 	}
 	if err := plan.prune(ctx, seen.reads, goal, seen); err != nil {

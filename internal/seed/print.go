@@ -49,6 +49,9 @@ func (c Change) print(b *strings.Builder) {
 		sign = "+"
 	}
 	fmt.Fprintf(b, "%s %s  (%s)\n", sign, c.Object.ID, c.Object.Position)
+	for _, name := range c.Unknown {
+		fmt.Fprintf(b, "    ! Vault does not know the field %s: the object will not be written\n", name)
+	}
 	for _, f := range c.Fields {
 		switch {
 		case f.Sensitive && c.Action == Create:

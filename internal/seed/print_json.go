@@ -28,6 +28,8 @@ type changeJSON struct {
 	// key of the hashes was not to be had.
 	ByHash      []string `json:"compared_by_hash,omitempty"`
 	NotCompared []string `json:"not_compared,omitempty"`
+	// Unknown names fields that Vault does not know.
+	Unknown []string `json:"unknown_fields,omitempty"`
 }
 
 type fieldJSON struct {
@@ -60,7 +62,7 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
 			continue
 		}
-		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: place(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind}
+		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: place(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown}
 		for _, f := range c.Fields {
 			change.Fields = append(change.Fields, fieldJSON(f))
 		}

@@ -2,18 +2,12 @@ package seed
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/sethvargo/go-retry"
-
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
 // The waits for a Vault that needs a moment. The network, elections and overload are
@@ -64,23 +58,4 @@ func ignoredFields(warnings []string) []string {
 		}
 	}
 	return fields
-}
-
-// errIgnored marks what Vault took, but for some fields.
-var errIgnored = errors.New("Vault ignored fields that it does not know")
-
-// misspelt returns the error for fields that Vault ignored, with what may be meant.
-func (a *applying) misspelt(ctx context.Context, o Object, ignored []string) error {
-	var known []string
-	if s, err := look(ctx, a.api, o); err == nil {
-		known = slices.Sorted(maps.Keys(s.data))
-	}
-	told := make([]string, len(ignored))
-	for i, field := range ignored {
-		told[i] = fmt.Sprintf("%q", field)
-		if meant := nearest(field, known); meant != "" {
-			told[i] += fmt.Sprintf(" (did you mean %q?)", meant)
-		}
-	}
-	return fault.Part(fmt.Errorf("%w: %s", errIgnored, strings.Join(told, ", ")), "The rest of the object was written. Correct the field's name in the seed, or remove it.")
 }

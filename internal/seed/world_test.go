@@ -37,9 +37,7 @@ func (w *world) Read(ctx context.Context, path string) (map[string]any, bool, er
 	return data, found, ctx.Err()
 }
 
-func (w *world) List(context.Context, string) ([]string, bool, error) {
-	return nil, false, fmt.Errorf("unexpected list")
-}
+func (w *world) Fields(context.Context, string) ([]string, error) { return nil, nil }
 
 func (w *world) Put(_ context.Context, path string, data map[string]any) (map[string]any, []string, error) {
 	w.mu.Lock()

@@ -97,6 +97,9 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 		return nil, explain(c, err)
 	}
 	c.Object = o
+	if err := a.checkFields(ctx, c); err != nil {
+		return nil, explain(c, err)
+	}
 	if o.how.deletes {
 		if err := a.api.Delete(ctx, o.ns+o.how.write); err != nil {
 			return nil, explain(c, err)
@@ -117,9 +120,21 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 		return nil, explain(c, scrub(err, o))
 	}
 	if len(ignored) > 0 {
-		return nil, explain(c, a.misspelt(ctx, o, ignored))
+		return nil, explain(c, fmt.Errorf("%w %s", errDropped, strings.Join(quoteAll(ignored), ", ")))
 	}
 	return a.remember(ctx, o), nil
+}
+
+// checkFields refuses what names fields that Vault does not know.
+func (a *applying) checkFields(ctx context.Context, c Change) error {
+	if !c.doubtful() {
+		return nil
+	}
+	unknown, err := a.plan.words.unknown(ctx, c.Object)
+	if err == nil && len(unknown) > 0 {
+		err = unknownFields(unknown)
+	}
+	return err
 }
 
 // follow does what comes after the write itself: keep its answer, rotate a credential.
@@ -279,6 +294,9 @@ func (e *ApplyError) Unwrap() []error {
 func (e *ApplyError) Permanent() bool {
 	for _, f := range e.Failures {
 		code := status(f.Err)
+		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) {
+			continue
+		}
 		if !f.Skipped && code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {
 			return false
 		}
@@ -288,6 +306,9 @@ func (e *ApplyError) Permanent() bool {
 
 // errSkipped is why an object was not tried.
 var errSkipped = errors.New("not tried, because its mount could not be set up")
+
+// errDropped marks what Vault wrote, but for fields that it does not know.
+var errDropped = errors.New("written, but Vault dropped the fields")
 
 // errStopped is why a request was not sent.
 var errStopped = errors.New("not sent, because a request before it failed")

@@ -68,9 +68,17 @@ func (b *bed) call(t *testing.T, method, path string, in any) map[string]any {
 	return answer
 }
 
-// writes returns the operations other than reads and lists that do caused, as
-// "operation path", sorted, from the audit log.
+// writes returns the operations other than reads, lists and questions about fields
+// that do caused, as "operation path", sorted, from the audit log.
 func (b *bed) writes(t *testing.T, do func()) []string {
+	t.Helper()
+	return slices.DeleteFunc(b.calls(t, do), func(call string) bool {
+		return strings.HasPrefix(call, "read ") || strings.HasPrefix(call, "list ") || strings.HasPrefix(call, "help ")
+	})
+}
+
+// calls returns every operation that do caused, as writes does.
+func (b *bed) calls(t *testing.T, do func()) []string {
 	t.Helper()
 	before, err := os.ReadFile(b.log())
 	if err != nil {
@@ -81,7 +89,7 @@ func (b *bed) writes(t *testing.T, do func()) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var writes []string
+	var calls []string
 	lines := bufio.NewScanner(bytes.NewReader(after[len(before):]))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -92,12 +100,12 @@ func (b *bed) writes(t *testing.T, do func()) []string {
 		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
 			t.Fatal(err)
 		}
-		if op := entry.Request.Operation; entry.Type == "request" && op != "read" && op != "list" {
-			writes = append(writes, op+" "+entry.Request.Path)
+		if entry.Type == "request" {
+			calls = append(calls, entry.Request.Operation+" "+entry.Request.Path)
 		}
 	}
-	slices.Sort(writes)
-	return writes
+	slices.Sort(calls)
+	return calls
 }
 
 // as returns a session with a token, as the program has one.
