@@ -31,6 +31,10 @@ type bed struct {
 	dir string
 	// memory is what the runs so far remembered.
 	memory seed.Memory
+	// What recipes of the cookbook have started.
+	issuer   *issuer
+	sts      string
+	postgres func(username, password, query string) (string, error)
 }
 
 const probe = "suite-probe"
@@ -166,6 +170,13 @@ func (a api) Write(ctx context.Context, path string, data map[string]any) (map[s
 	return a.do(ctx, http.MethodPut, path, data)
 }
 
+// answer writes and returns the data of Vault's answer.
+func (a api) answer(ctx context.Context, path string, in any) (map[string]any, error) {
+	var body struct{ Data map[string]any }
+	err := a.node.Call(ctx, http.MethodPut, path, a.token, in, &body)
+	return body.Data, err
+}
+
 func (a api) Delete(ctx context.Context, path string) error {
 	_, err := a.do(ctx, http.MethodDelete, path, nil)
 	return err
@@ -174,6 +185,7 @@ func (a api) Delete(ctx context.Context, path string) error {
 var variables = map[string]string{
 	"SUFFIX": "of-the-suite", "REVIEWER": "reviewer.jwt.of-the-suite", "ALICE_PASSWORD": "correct horse battery",
 	"AWS_SECRET": "aws-secret-of-the-suite", "BINDPASS": "bindpass-of-the-suite",
+	"BOB_PASSWORD": "incorrect horse battery", "ORDERS_PASSWORD": "orders-password-of-the-suite",
 	"DB_PASSWORD": "db-password-of-the-suite",
 }
 
