@@ -188,6 +188,9 @@ func pick(r record, names ...string) map[string]any {
 // withSettings puts the settings of a mount, which stand under key, into its fields.
 func withSettings(fields map[string]any, r record, key string) map[string]any {
 	values := r.inner(key).values
+	if lockout, ok := values[lockoutConfig].(record); ok {
+		values = merged(values, map[string]any{lockoutConfig: lockout.values})
+	}
 	if version := r.text("plugin_version"); version != "" {
 		values = merged(values, map[string]any{"plugin_version": version})
 	}

@@ -104,11 +104,21 @@ func flatten(o Object) map[string]any {
 			continue
 		}
 		for key, v := range inner {
+			if lockout, ok := v.(map[string]any); ok && key == lockoutConfig {
+				for field, value := range lockout {
+					flat[name+"."+key+"."+field] = value
+				}
+				continue
+			}
 			flat[name+"."+key] = v
 		}
 	}
 	return flat
 }
+
+// lockoutConfig is a setting of auth methods that holds several, and that Vault takes
+// by tuning only.
+const lockoutConfig = "user_lockout_config"
 
 // lookup returns what entry shows under a dotted name.
 func lookup(entry map[string]any, name string) any {
@@ -120,6 +130,10 @@ func lookup(entry map[string]any, name string) any {
 	shown := group[inner]
 	if name == "config.plugin_version" {
 		return entry[inner]
+	}
+	if field, ok := strings.CutPrefix(inner, lockoutConfig+"."); ok { // shown under longer names
+		lockout, _ := group[lockoutConfig].(map[string]any)
+		return lockout["user_"+field]
 	}
 	if shown == nil && name == "options.version" && entry["type"] == "kv" {
 		return "1" // what Vault takes a kv mount without a version for

@@ -187,7 +187,12 @@ func tuningKeys(auth bool) []key {
 	if auth {
 		return append(keys,
 			key{name: "token_type", kind: text, about: "default-service, default-batch, service or batch"},
-			key{name: "user_lockout_config", kind: free, about: "lockout_threshold, lockout_duration, lockout_counter_reset, lockout_disable"})
+			key{name: "user_lockout_config", kind: one, fields: []key{
+				{name: "lockout_threshold", kind: text, about: "failed logins before a user is locked out"},
+				{name: "lockout_duration", kind: duration, about: "how long"},
+				{name: "lockout_counter_reset_duration", kind: duration, about: "when failed logins are forgotten"},
+				{name: "lockout_disable", kind: truth, about: "nobody is locked out"},
+			}, about: "of userpass, ldap and approle: when users are locked out"})
 	}
 	return append(keys,
 		key{name: "force_no_cache", kind: truth, about: "no caching; cannot be changed later"},

@@ -26,6 +26,8 @@ func (c Change) writes() []put {
 	switch {
 	case o.isMount() && c.Action == Update:
 		return []put{{string(o.ID) + "/tune", c.tuning()}}
+	case o.isMount():
+		return mounting(string(o.ID), data)
 	case o.how.once && c.Action == Update: // what is left is to rotate
 		return nil
 	case o.how.split != nil:
@@ -37,6 +39,30 @@ func (c Change) writes() []put {
 		}
 	}
 	return []put{{o.writePath(), merged(data, extra)}}
+}
+
+// mounting returns the writes that make a mount: one, and another for what Vault takes
+// by tuning only.
+func mounting(id string, data map[string]any) []put {
+	config, _ := data["config"].(map[string]any)
+	lockout, ok := config[lockoutConfig].(map[string]any)
+	if !ok {
+		return []put{{id, data}}
+	}
+	delete(config, lockoutConfig)
+	return []put{{id, data}, {id + "/tune", map[string]any{lockoutConfig: lockoutTexts(lockout)}}}
+}
+
+// lockoutTexts returns the settings as Vault takes them: as texts.
+func lockoutTexts(settings map[string]any) map[string]any {
+	texts := make(map[string]any, len(settings))
+	for name, value := range settings {
+		texts[name] = toText(value)
+		if truth, ok := value.(bool); ok {
+			texts[name] = truth
+		}
+	}
+	return texts
 }
 
 // splitWrites divides the fields between the two paths that take them.
@@ -63,7 +89,7 @@ func (c Change) splitWrites(data map[string]any) []put {
 // tuning returns the settings of a mount that change. Tuning takes those of config
 // at the top level.
 func (c Change) tuning() map[string]any {
-	data, options := map[string]any{}, map[string]any{}
+	data, options, lockout := map[string]any{}, map[string]any{}, map[string]any{}
 	want := flatten(c.Object)
 	for _, f := range c.Fields {
 		value := reveal(want[f.Field])
@@ -72,6 +98,10 @@ func (c Change) tuning() map[string]any {
 			continue
 		}
 		name := strings.TrimPrefix(f.Field, "config.")
+		if field, ok := strings.CutPrefix(name, lockoutConfig+"."); ok {
+			lockout[field] = value
+			continue
+		}
 		if text, ok := value.(string); ok && text == "" && strings.HasSuffix(name, "_ttl") {
 			value = "system" // tuning takes an empty text for 'leave it'
 		}
@@ -79,6 +109,9 @@ func (c Change) tuning() map[string]any {
 	}
 	if len(options) > 0 {
 		data["options"] = options
+	}
+	if len(lockout) > 0 {
+		data[lockoutConfig] = lockoutTexts(lockout)
 	}
 	return data
 }
