@@ -39,7 +39,9 @@ func (b *Bootstrap) Plan(ctx context.Context, token secret.Value, memory Memory)
 		return nil, err
 	}
 	defer b.Close(context.WithoutCancel(ctx))
-	plan, err := seed.NewPlan(ctx, session, b.goal(b.declared, memory.Checkpoint, memory.Keys))
+	goal := b.goal(b.declared, memory.Checkpoint, memory.Keys)
+	goal.Memory.Lost = memory.Keys.HashKey.Empty()
+	plan, err := seed.NewPlan(ctx, session, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}

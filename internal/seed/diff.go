@@ -51,7 +51,7 @@ func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]
 			unseen = append(unseen, name)
 			continue
 		}
-		if memory.HashKey.Empty() && memory.Hashes[string(o.ID)][name] != "" {
+		if memory.HashKey.Empty() && (memory.Hashes[string(o.ID)][name] != "" || memory.Lost && (!there || sensitive(name))) {
 			blind = append(blind, name)
 			continue
 		}

@@ -20,6 +20,9 @@ type Memory struct {
 	// HashKey keys the hashes: without it nobody can try passwords against them.
 	// An empty key remembers nothing, so that such fields count as changed.
 	HashKey secret.Value
+	// Lost is set by who has no access to what earlier runs remembered: then a field
+	// that Vault does not show counts as not compared, not as changed.
+	Lost bool
 }
 
 // hash returns the keyed hash of value as field of the object id.
