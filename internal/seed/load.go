@@ -23,11 +23,9 @@ const sizeLimit = 10 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
-	objects []Object
-	prune   Prune
-	// documents are the files' trees, for printing.
-	documents []tree
-	warnings  []Problem
+	objects  []Object
+	prune    Prune
+	warnings []Problem
 }
 
 // Load reads the seed in paths: YAML files, policies in .hcl files, and directories
@@ -46,7 +44,7 @@ func Load(paths []string) (*Seed, error) {
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, documents: l.documents}
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune}
 	return s, s.checkPolicies()
 }
 
@@ -57,8 +55,6 @@ type loader struct {
 	problems *Problems
 	builder  builder
 	left     int64
-	// documents are the trees that were read.
-	documents []tree
 }
 
 // path reads a file or directory that the user named.
@@ -117,7 +113,6 @@ func (l *loader) file(path string) {
 		return
 	}
 	if root, ok := l.document(path, content); ok {
-		l.documents = append(l.documents, root)
 		l.builder.build(clerk{l.problems}.record(root, language(), false), l.problems)
 	}
 }

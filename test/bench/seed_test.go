@@ -48,7 +48,7 @@ type size struct {
 
 var (
 	reference = size{"1x", 500, 500, 20, 5}
-	tenfold   = size{"10x", 5000, 5000, 200, 3}
+	tenfold   = size{"10x", 5000, 5000, 200, 1}
 )
 
 // text returns the seed as YAML.
@@ -91,7 +91,10 @@ func BenchmarkSeed(b *testing.B) {
 		var lines []line
 		for _, s := range []size{reference, tenfold} {
 			for _, rtt := range []time.Duration{0, 5 * time.Millisecond} {
-				lines = append(lines, measure(b, s, rtt)...)
+				for _, l := range measure(b, s, rtt) {
+					lines = append(lines, l)
+					fmt.Printf("seed: %s %s at %s: %s, floor %s, %.2f of %.2f: %s\n", l.what, l.size, l.rtt, round(l.ours), round(l.floor), l.ratio(), l.bound, l.holds())
+				}
 			}
 		}
 		plans := planSizes(b)
