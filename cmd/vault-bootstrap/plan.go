@@ -162,10 +162,11 @@ func (p *program) token(file string) (secret.Value, error) {
 func readMemory(ctx context.Context, records store.Store, haveToken bool) (states.Memory, error) {
 	var memory states.Memory
 	var err error
-	if memory.Checkpoint, _, err = records.Checkpoint(ctx); err != nil && !(haveToken && fault.KindOf(err) == fault.Usage) {
+	matters := func(err error) bool { return err != nil && (!haveToken || fault.KindOf(err) != fault.Usage) }
+	if memory.Checkpoint, _, err = records.Checkpoint(ctx); matters(err) {
 		return memory, fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	if memory.Keys, _, err = records.Keys(ctx); err != nil && !(haveToken && fault.KindOf(err) == fault.Usage) {
+	if memory.Keys, _, err = records.Keys(ctx); matters(err) {
 		return memory, fmt.Errorf("reading the keys: %w", err)
 	}
 	return memory, nil

@@ -90,7 +90,7 @@ func (v *vocabulary) fields(ctx context.Context, o Object) ([]string, error) {
 }
 
 // errIgnored marks an object that names fields which Vault does not know.
-var errIgnored = errors.New("Vault does not know the fields")
+var errIgnored = errors.New("unknown to Vault are the fields")
 
 func unknownFields(unknown []string) error {
 	return fault.Part(fmt.Errorf("%w %s", errIgnored, strings.Join(unknown, ", ")), "Vault would drop them without a word, so the object was not written. Correct their names in the seed, or remove them.")

@@ -159,7 +159,7 @@ func TestMisspelt(t *testing.T) {
 	b := start(t)
 	seedText := "auth:\n  - type: approle\n    roles:\n      - {name: r, FIELD: 10.0.0.0/8}\n      - {name: other, token_ttl: 1h}\n"
 	objects := b.inline(t, strings.Replace(seedText, "FIELD", "token_bound_cidr", 1))
-	want := `Vault does not know the fields "token_bound_cidr" (did you mean "token_bound_cidrs"?)`
+	want := `unknown to Vault are the fields "token_bound_cidr" (did you mean "token_bound_cidrs"?)`
 	for range 2 { // it stays an error until it is mended
 		writes := b.writes(t, func() {
 			_, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{})
