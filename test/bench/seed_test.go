@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
