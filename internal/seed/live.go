@@ -36,7 +36,7 @@ type live struct {
 func observe(ctx context.Context, api API, objects []Object, parallelism int) (*live, error) {
 	l := &live{
 		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]sight, len(objects)),
-		reads: &shared{api: api},
+		reads: &shared{api: api, once: readOnce(objects)},
 	}
 	if err := l.listings(ctx, objects); err != nil {
 		return nil, err
@@ -203,5 +203,17 @@ func look(ctx context.Context, api reader, o Object) (sight, error) {
 	if found && o.how.see != nil {
 		data, found = o.how.see(o, data)
 	}
-	return sight{there: found, data: data}, nil
+	return sight{there: found, data: ours(o, data)}, nil
+}
+
+// ours returns those of the shown fields that o names; the rest is not compared, and
+// ten thousand of them need not be kept.
+func ours(o Object, shown map[string]any) map[string]any {
+	kept := make(map[string]any, len(o.Data))
+	for name := range o.Data {
+		if value, there := shown[name]; there {
+			kept[name] = value
+		}
+	}
+	return kept
 }

@@ -13,15 +13,21 @@ type reader interface {
 	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
 }
 
-// shared reads each path once, however many ask for it.
+// shared reads each path once, however many ask for it. What only one asks for is not
+// kept: ten thousand answers are tens of megabytes.
 type shared struct {
 	api reader
-	mu  sync.Mutex
-	got map[string]func() (map[string]any, bool, error)
+	// once holds the paths that one object is read at.
+	once map[string]bool
+	mu   sync.Mutex
+	got  map[string]func() (map[string]any, bool, error)
 }
 
 // Read returns what the first read of path has returned.
 func (s *shared) Read(ctx context.Context, path string) (map[string]any, bool, error) {
+	if s.once[path] {
+		return s.api.Read(ctx, path)
+	}
 	s.mu.Lock()
 	ask, known := s.got[path]
 	if !known {
@@ -42,6 +48,18 @@ func (s *shared) Read(ctx context.Context, path string) (map[string]any, bool, e
 	}
 	s.mu.Unlock()
 	return ask()
+}
+
+// readOnce returns the paths at which exactly one of the objects is read, and which no
+// reference leads to.
+func readOnce(objects []Object) map[string]bool {
+	once := make(map[string]bool, len(objects))
+	for _, o := range objects {
+		path := o.readPath()
+		_, before := once[path]
+		once[path] = !before && (o.Stage == StageRoles || o.Stage == StagePolicies)
+	}
+	return once
 }
 
 // finder answers references that only Vault can answer.

@@ -93,8 +93,14 @@ func BenchmarkSeed(b *testing.B) {
 				}
 			}
 		}
-		plans := planSizes(b)
-		report(b, lines, plans)
+		report(b, lines)
+	}
+}
+
+// BenchmarkPlan measures the 'plan' verb on a Vault that matches, for both sizes.
+func BenchmarkPlan(b *testing.B) {
+	for b.Loop() {
+		reportPlans(b, planSizes(b))
 	}
 }
 
@@ -294,8 +300,8 @@ func planSizes(b *testing.B) map[string]planned {
 	return out
 }
 
-// report prints the table, and writes it where BENCH_OUTPUT says.
-func report(b *testing.B, lines []line, plans map[string]planned) {
+// report prints the table.
+func report(b *testing.B, lines []line) {
 	b.Helper()
 	var t strings.Builder
 	t.WriteString("| what | seed | round trip | ours | floor | ratio | bound | |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
@@ -306,23 +312,22 @@ func report(b *testing.B, lines []line, plans map[string]planned) {
 			b.Errorf("%s %s at %s: %.2f times the floor, at most %.2f", l.what, l.size, l.rtt, l.ratio(), l.bound)
 		}
 	}
+	b.Logf("%s, %d CPUs, medians\n%s", runtime.GOARCH, runtime.NumCPU(), t.String())
+}
+
+func reportPlans(b *testing.B, plans map[string]planned) {
+	b.Helper()
 	growth := line{"plan", "10x to 1x", "0s", plans["10x"].took, plans["1x"].took, mostGrowth}
-	fmt.Fprintf(&t, "| plan, 10x beside 1x | | 0s | %s | %s | %.2f | %.2f | %s |\n", round(growth.ours), round(growth.floor), growth.ratio(), growth.bound, growth.holds())
 	memory := "holds"
 	if plans["10x"].rss > mostPlanRSS {
 		memory = "FAILS"
-		b.Errorf("plan of 10x: %d bytes resident, at most %d", plans["10x"].rss, mostPlanRSS)
+		b.Errorf("plan of 10x: %d MiB resident, at most %d", plans["10x"].rss>>20, mostPlanRSS>>20)
 	}
-	fmt.Fprintf(&t, "| plan of 10x, resident memory | 10x | 0s | %d MiB | | | %d MiB | %s |\n", plans["10x"].rss>>20, mostPlanRSS>>20, memory)
 	if growth.ratio() > growth.bound {
 		b.Errorf("plan of 10x takes %.1f times as long as of 1x", growth.ratio())
 	}
-	b.Logf("%s, %d CPUs, medians\n%s", runtime.GOARCH, runtime.NumCPU(), t.String())
-	if path := os.Getenv("BENCH_OUTPUT"); path != "" {
-		if err := os.WriteFile(path, []byte(t.String()), 0o600); err != nil {
-			b.Error(err)
-		}
-	}
+	fmt.Printf("plan: 10x %s, 1x %s, %.2f of %.2f: %s\n", round(growth.ours), round(growth.floor), growth.ratio(), growth.bound, growth.holds())
+	fmt.Printf("plan: 10x resident %d MiB of %d: %s\n", plans["10x"].rss>>20, mostPlanRSS>>20, memory)
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
