@@ -78,6 +78,8 @@ type Bootstrap struct {
 	Preflight func(ctx context.Context) error
 	// Digest is the digest of the seed, for the checkpoint.
 	Digest string
+	// Prune says what the seed lets us delete. It is set before Declare.
+	Prune seed.Prune
 	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
 	Split, Recovery KeySplit
 	// Spool holds the places that keep Vault's answer to sys/init until it is stored.

@@ -18,30 +18,30 @@ import (
 // policy, the auth method and the role of our own login.
 func (b *Bootstrap) Declare(declared []seed.Object) error {
 	own := b.Login.Objects(b.Name)
-	own = append(own, seed.Policy(b.Name, policyText(b.Name, own, declared)))
+	own = append(own, seed.Policy(b.Name, b.policyText(own, declared)))
 	all, err := seed.Combine(own, declared)
 	if err != nil {
 		return err
 	}
 	b.objects, b.declared = all, declared
-	b.needs = append(seed.Needs(declared), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	b.needs = append(seed.Needs(declared, b.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
 	return nil
 }
 
 // PolicyText returns our own policy for a seed: what it needs, and no way to widen
 // itself.
 func (b *Bootstrap) PolicyText() string {
-	return policyText(b.Name, b.Login.Objects(b.Name), b.declared)
+	return b.policyText(b.Login.Objects(b.Name), b.declared)
 }
 
-func policyText(name string, own, declared []seed.Object) string {
-	protected := []string{"sys/policies/acl/" + name}
+func (b *Bootstrap) policyText(own, declared []seed.Object) string {
+	protected := []string{"sys/policies/acl/" + b.Name}
 	for _, object := range own {
 		if object.Stage == seed.StageRoles {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	return seed.PolicyHCL(seed.PolicyGrants(slices.Concat(own, declared)), protected)
+	return seed.PolicyHCL(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), protected)
 }
 
 // lookAtSeed compares what is live with what is declared.
@@ -58,8 +58,7 @@ func (b *Bootstrap) lookAtSeed(ctx context.Context, session *vault.Session, keys
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	memory := seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey}
-	plan, err := seed.NewPlan(ctx, session, objects, memory, b.Parallelism)
+	plan, err := seed.NewPlan(ctx, session, b.goal(objects, checkpoint, keys))
 	if err != nil {
 		return fmt.Errorf("comparing Vault with the seed: %w", err)
 	}
@@ -69,6 +68,23 @@ func (b *Bootstrap) lookAtSeed(ctx context.Context, session *vault.Session, keys
 	}
 	b.plan, b.planner = plan, session
 	return nil
+}
+
+// goal returns what a plan for objects is made for.
+func (b *Bootstrap) goal(objects []seed.Object, checkpoint store.Checkpoint, keys store.Keys) seed.Goal {
+	goal := seed.Goal{
+		Objects: objects, Memory: seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
+		Prune: b.Prune, Parallelism: b.Parallelism,
+	}
+	for id, how := range checkpoint.Ledger {
+		if how != store.TakenOver { // what others made is theirs to delete
+			goal.Owned = append(goal.Owned, seed.ID(id))
+		}
+	}
+	for _, o := range b.objects {
+		goal.Keep = append(goal.Keep, o.ID)
+	}
+	return goal
 }
 
 // checkPrivilege makes sure, before anything is read or written, that our login
@@ -117,15 +133,26 @@ func (b *Bootstrap) seed(ctx context.Context, o fsm.Observation) error {
 	if b.plan == nil {
 		return errors.New("nothing is planned yet")
 	}
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the keys: %w", err)
+	}
+	b.plan.Remember(keys.HashKey)
 	result, err := seed.Apply(ctx, b.planner, b.plan, seed.Options{
 		Parallelism:  b.Parallelism,
 		BeforeCreate: b.announce,
 		Done: func(change seed.Change, err error) {
 			if err == nil {
-				b.Log.Info("wrote", "object", string(change.Object.ID))
+				b.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
 			}
 		},
 	})
+	for _, id := range result.Kept {
+		b.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
+	}
+	for _, left := range b.plan.Left {
+		b.Log.Warn("the seed no longer names it, and it stays", "object", string(left.ID), "reason", left.Reason)
+	}
 	if saveErr := b.saveLedger(context.WithoutCancel(ctx), result); saveErr != nil {
 		return errors.Join(err, saveErr)
 	}
@@ -170,6 +197,9 @@ func (b *Bootstrap) saveLedger(ctx context.Context, result seed.Result) error {
 			if _, known := c.Ledger[string(id)]; !known {
 				own(c, []seed.ID{id}, store.TakenOver)
 			}
+		}
+		for _, id := range slices.Concat(result.Deleted, result.Kept, b.plan.Forget) {
+			delete(c.Ledger, string(id))
 		}
 		c.Hashes = result.Hashes
 		return nil

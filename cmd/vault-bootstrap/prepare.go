@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -45,11 +46,11 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err := job.level.UnmarshalText([]byte(options.logLevel)); err != nil {
 		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.logLevel), "Write one of the four.")
 	}
-	objects, digest, err := p.desired(options)
+	records, kind, err := options.store.open(p.env)
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	wish, err := p.desired(context.Background(), options, records)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,6 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	job.bootstrap = &states.Bootstrap{
 		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
 		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
-		Digest:      digest,
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
 		Parallelism: options.parallelism, Now: time.Now,
@@ -79,17 +79,35 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		return nil, err
 	}
 	servers.assign(job.bootstrap)
-	return job, job.bootstrap.Declare(objects)
+	return job, wish.assign(job.bootstrap)
+}
+
+// wish is what a seed says, with its references resolved.
+type wish struct {
+	declared *seed.Seed
+	objects  []seed.Object
 }
 
 // desired reads the seed and resolves its references.
-func (p *program) desired(options *runOptions) ([]seed.Object, string, error) {
+func (p *program) desired(ctx context.Context, options *runOptions, records store.Store) (wish, error) {
 	declared, err := seed.Load(options.seed)
 	if err != nil {
-		return nil, "", err
+		return wish{}, err
 	}
-	objects, err := declared.Objects(seed.Resolver{Env: p.env})
-	return objects, declared.Digest(), err
+	objects, err := declared.Objects(ctx, p.resolver(records))
+	return wish{declared, objects}, err
+}
+
+// assign gives the bootstrap the wish. If that fails, the one before it stays.
+func (w wish) assign(b *states.Bootstrap) error {
+	before := b.Prune
+	b.Prune = w.declared.Prune()
+	if err := b.Declare(w.objects); err != nil {
+		b.Prune = before
+		return err
+	}
+	b.Digest = w.declared.Digest()
+	return nil
 }
 
 // risks says what in the way to Vault lets others read the keys.

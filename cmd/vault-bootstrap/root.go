@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(),
+	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(),
 		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
@@ -103,6 +103,7 @@ func (p *program) exit(err error) int {
 // The exit codes. 2 is never ours: the Go runtime uses it for crashes.
 const (
 	exitTransient = 1
+	exitChanges   = 3
 	exitUsage     = 64
 	exitSeed      = 65
 	exitTerminal  = 70
@@ -110,6 +111,9 @@ const (
 )
 
 func exitCode(err error) int {
+	if errors.Is(err, errChanges) {
+		return exitChanges
+	}
 	switch fault.KindOf(err) {
 	case fault.Usage:
 		return exitUsage

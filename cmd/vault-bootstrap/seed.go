@@ -19,17 +19,19 @@ func (p *program) seedCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.seedValidateCommand(), p.seedPolicyCommand())
+	cmd.AddCommand(p.seedValidateCommand(), p.seedSchemaCommand(), p.seedPolicyCommand())
 	return cmd
 }
 
 func (p *program) seedValidateCommand() *cobra.Command {
-	return &cobra.Command{
+	strict := false
+	cmd := &cobra.Command{
 		Use:   "validate FILE|DIRECTORY...",
 		Short: "Check seed files without touching Vault",
 		Long: "validate reads the files as 'run' would and reports everything that is wrong with\n" +
-			"them, with file, line and column. References to the environment and to files are\n" +
-			"not followed, since they may exist only where the seed is applied.",
+			"them, with file, line and column. Policies are parsed with Vault's own grammar; what\n" +
+			"they say in vain is a warning. References are not followed, since what they name may\n" +
+			"exist only where the seed is applied.",
 		RunE: func(_ *cobra.Command, paths []string) error {
 			if len(paths) == 0 {
 				return errNoSeed("validate")
@@ -38,7 +40,35 @@ func (p *program) seedValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			warnings := loaded.Warnings()
+			for _, warning := range warnings {
+				_, _ = fmt.Fprintln(p.stderr, "warning: "+warning.String())
+			}
+			if strict && len(warnings) > 0 {
+				return fault.BadSeed(fmt.Errorf("the seed has %d warnings", len(warnings)), "Mend them, or leave --strict out.")
+			}
 			_, err = fmt.Fprintf(p.stdout, "valid: %d objects, %s\n", len(loaded.Declared()), loaded.Digest())
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for errors")
+	return cmd
+}
+
+func (p *program) seedSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print a JSON Schema of seed files, for editors",
+		Long: "schema prints a JSON Schema with descriptions and examples. An editor with a YAML\n" +
+			"language server takes it by a comment in the first line of a seed:\n\n" +
+			"  # yaml-language-server: $schema=seed.schema.json",
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			schema, err := seed.JSONSchema()
+			if err != nil {
+				return err
+			}
+			_, err = p.stdout.Write(schema)
 			return err
 		},
 	}
@@ -62,7 +92,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bootstrap := &states.Bootstrap{Login: method, Name: name}
+			bootstrap := &states.Bootstrap{Login: method, Name: name, Prune: loaded.Prune()}
 			if err := bootstrap.Declare(loaded.Declared()); err != nil {
 				return err
 			}

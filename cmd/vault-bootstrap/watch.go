@@ -114,15 +114,11 @@ func (p *program) prepareWatch(options *watchOptions) (*watcher, error) {
 	w := &watcher{
 		job: job, options: options, metrics: counted, lines: lines,
 		reload: func() error {
-			objects, digest, err := p.desired(&options.run)
+			wish, err := p.desired(context.Background(), &options.run, job.store)
 			if err != nil {
 				return err
 			}
-			if err := job.bootstrap.Declare(objects); err != nil {
-				return err
-			}
-			job.bootstrap.Digest = digest
-			return nil
+			return wish.assign(job.bootstrap)
 		},
 		seed:   fingerprint(options.run.seed),
 		reader: store.Reader{Store: job.store},

@@ -22,6 +22,9 @@ type Namespace struct {
 // Secrets is where Secrets are served.
 func (n Namespace) Secrets() Resource { return Resource{n.Client.core, n.Name, "secrets"} }
 
+// ConfigMaps is where ConfigMaps are served.
+func (n Namespace) ConfigMaps() Resource { return Resource{n.Client.core, n.Name, "configmaps"} }
+
 // Pods is where Pods are served.
 func (n Namespace) Pods() Resource { return Resource{n.Client.core, n.Name, "pods"} }
 

@@ -8,12 +8,15 @@ import (
 // API is what the package needs of Vault. Paths have no leading slash and no
 // "v1/", and are not percent-encoded. Numbers arrive as json.Number.
 type API interface {
-	// Read returns the data at path; found is false when Vault answers 404.
+	// Read returns the data at path, which may end in a query ("?version=1"); found is
+	// false when Vault answers 404.
 	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
-	// List returns the names below path; found is false when Vault answers 404.
-	List(ctx context.Context, path string) (names []string, found bool, err error)
-	// Write writes data to path and returns what Vault answers, which may be nil.
-	Write(ctx context.Context, path string, data map[string]any) (map[string]any, error)
+	// Put writes data to path and returns what Vault answers, which may be nil, and
+	// what it warns about.
+	Put(ctx context.Context, path string, data map[string]any) (answer map[string]any, warnings []string, err error)
+	// Fields returns the names of the fields that a write to path takes; none when it
+	// takes any, or when Vault does not say.
+	Fields(ctx context.Context, path string) (names []string, err error)
 	// Delete deletes what is at path.
 	Delete(ctx context.Context, path string) error
 }

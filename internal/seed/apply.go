@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -28,8 +29,11 @@ type Options struct {
 
 // Result is what came of a plan.
 type Result struct {
-	// Created and Updated hold the IDs written, sorted.
-	Created, Updated []ID
+	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not
+	// among them: nothing is there afterwards that could be owned.
+	Created, Updated, Deleted []ID
+	// Kept holds what the seed no longer names, and Vault cannot delete.
+	Kept []ID
 	// Hashes is what to remember in the place of the Memory given to NewPlan.
 	Hashes map[string]map[string]string
 }
@@ -45,6 +49,11 @@ type applying struct {
 	failures []Failure
 	// failed holds the objects that could not be created.
 	failed map[ID]bool
+	// answers holds what Vault answered to requests, by namespace and name.
+	answers map[string]map[string]any
+	// stopped is set when a request failed: those after it are not sent.
+	stopped bool
+	written int
 }
 
 // Apply carries the plan out, stage by stage. What is unchanged is not written.
@@ -54,7 +63,7 @@ type applying struct {
 // fault.Partial if it is permanent. The Result is true in any case:
 // the caller saves it also when there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
-	a := &applying{api: api, plan: plan, options: options, failed: map[ID]bool{}}
+	a := &applying{api: api, plan: plan, options: options, failed: map[ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes = clone(plan.memory.Hashes)
 	if err := plan.refused(); err != nil {
 		return a.result, err
@@ -85,14 +94,32 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 	if err := a.announce(ctx, changes); err != nil {
 		return err
 	}
+	stage := changes[0].Stage
+	for len(changes) > 0 && ctx.Err() == nil {
+		// What depends on each other within a stage has an order.
+		end := slices.IndexFunc(changes, func(c Change) bool { return c.Object.order != changes[0].Object.order })
+		if end < 0 {
+			end = len(changes)
+		}
+		a.batch(ctx, changes[:end])
+		changes = changes[end:]
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("applying the seed, stage %s: %w", stage, err)
+	}
+	return nil
+}
+
+// batch carries out changes that do not depend on each other.
+func (a *applying) batch(ctx context.Context, changes []Change) {
 	var group errgroup.Group
 	group.SetLimit(a.parallelism(changes[0].Stage))
 	for _, c := range changes {
 		if ctx.Err() != nil {
 			break
 		}
-		if a.orphaned(c) {
-			a.done(c, nil, errSkipped)
+		if reason := a.hindered(c); reason != nil {
+			a.done(c, nil, reason)
 			continue
 		}
 		group.Go(func() error {
@@ -102,10 +129,6 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 		})
 	}
 	_ = group.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("applying the seed, stage %s: %w", changes[0].Stage, err)
-	}
-	return nil
 }
 
 // parallelism returns how many requests of a stage run at a time. Audit devices are
@@ -119,18 +142,38 @@ func (a *applying) parallelism(stage Stage) int {
 	return max(a.options.Parallelism, 1)
 }
 
-// orphaned reports whether c lives below a mount that could not be made.
-func (a *applying) orphaned(c Change) bool {
+// hindered says why c cannot be carried out, because of another that failed.
+func (a *applying) hindered(c Change) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.failed[c.Object.Mount]
+	switch {
+	case a.failed[c.Object.Mount]:
+		return errSkipped
+	case c.Object.isRequest() && a.stopped:
+		return errStopped
+	}
+	return nil
+}
+
+// answered keeps what Vault answered to a request.
+func (a *applying) answered(o Object, answer map[string]any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers[o.ns+strings.TrimPrefix(string(o.ID), o.ns+"request:")] = answer
+}
+
+// kept notes what Vault cannot delete.
+func (a *applying) kept(id ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result.Kept = append(a.result.Kept, id)
 }
 
 // announce tells the ledger what a stage is about to create.
 func (a *applying) announce(ctx context.Context, changes []Change) error {
 	var ids []ID
 	for _, c := range changes {
-		if c.Action == Create {
+		if c.Action == Create && c.Object.owned() {
 			ids = append(ids, c.Object.ID)
 		}
 	}
@@ -148,19 +191,31 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := c.Object.ID
-	switch {
-	case errors.Is(err, errSkipped):
+	skipped := errors.Is(err, errSkipped) || errors.Is(err, errStopped)
+	if skipped {
 		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
-		a.failures = append(a.failures, Failure{id, c.Object.Position, err, true})
-	case err != nil:
-		a.failed[id] = c.Action == Create
-		a.failures = append(a.failures, Failure{id, c.Object.Position, err, false})
-	case c.Action == Create:
+	}
+	// What Vault took although it ignored a part of it is there, and ours.
+	written := err == nil || errors.Is(err, errDropped)
+	switch {
+	case !written:
+		a.failed[id] = c.Action == Create && !skipped
+		a.stopped = a.stopped || c.Object.isRequest()
+	case c.Action == Delete:
+		a.result.Deleted = append(a.result.Deleted, id)
+		hashes = nil
+	case c.Action == Create && c.Object.owned():
 		a.result.Created = append(a.result.Created, id)
-		a.keep(id, hashes)
-	default:
+	case c.Action == Update && c.Object.owned():
 		a.result.Updated = append(a.result.Updated, id)
+	}
+	if err != nil {
+		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
+	} else {
 		a.keep(id, hashes)
+	}
+	if written {
+		a.written++
 	}
 	if a.options.Done != nil {
 		a.options.Done(c, err)
@@ -182,6 +237,7 @@ func (a *applying) keep(id ID, hashes map[string]string) {
 func (a *applying) finish() Result {
 	slices.Sort(a.result.Created)
 	slices.Sort(a.result.Updated)
+	slices.Sort(a.result.Deleted)
 	return a.result
 }
 
@@ -195,7 +251,7 @@ func (a *applying) summary() error {
 	slices.SortFunc(a.failures, func(x, y Failure) int {
 		return cmp.Or(cmp.Compare(x.Position.File, y.Position.File), cmp.Compare(x.Position.Line, y.Position.Line), cmp.Compare(x.ID, y.ID))
 	})
-	err := &ApplyError{a.failures, len(a.result.Created) + len(a.result.Updated)}
+	err := &ApplyError{a.failures, a.written}
 	remedy := "Correct what Vault names, at the place given, and run again: only what is left is written."
 	for _, f := range slices.Backward(a.failures) {
 		if its := fault.RemedyOf(f.Err); its != "" {

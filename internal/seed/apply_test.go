@@ -240,7 +240,7 @@ func TestFixedFieldsStayOutOfUpdates(t *testing.T) {
 		t.Error("an unchanged fixed field was sent")
 	}
 	w.data["auth/a/role/builder"]["local_secret_ids"] = true
-	if _, err := seed.NewPlan(t.Context(), w, role(false), seed.Memory{}, 1); fault.KindOf(err) != fault.Terminal {
+	if _, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: role(false), Memory: seed.Memory{}, Parallelism: 1}); fault.KindOf(err) != fault.Terminal {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,22 +1,50 @@
 package seed
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"unicode"
 )
 
 // builder turns records into objects.
 type builder struct {
 	objects []Object
 	places  map[ID]Position
+	prune   Prune
+	// ns is the namespace that is being read, with a slash at its end, or empty.
+	ns string
+	// requests counts them over all files, since their order matters.
+	requests int
+	// values are read last, since they need to know all engines.
+	values []func(problems *Problems)
 }
 
 // build adds the objects of one file.
 func (b *builder) build(r record, problems *Problems) {
+	b.contents(r, problems)
+	for _, each := range r.records("namespaces") {
+		path, ok := b.path(each, problems)
+		if !ok {
+			continue
+		}
+		b.add(namespace(path), each.at, problems)
+		b.ns = path + "/"
+		b.contents(each, problems)
+		b.ns = ""
+	}
+	b.prune.read(r, problems)
+}
+
+// contents adds what one namespace holds.
+func (b *builder) contents(r record, problems *Problems) {
 	for _, each := range r.records("policies") {
 		if name, ok := b.name(each, "name", problems); ok {
 			b.add(policy(name, each.values["rules"]), each.at, problems)
+		}
+	}
+	for _, each := range r.records("password-policies") {
+		if name, ok := b.name(each, "name", problems); ok {
+			b.add(passwordPolicy(name, each.values["rules"]), each.at, problems)
 		}
 	}
 	for _, each := range r.records("audit") {
@@ -28,13 +56,17 @@ func (b *builder) build(r record, problems *Problems) {
 		b.auth(each, problems)
 	}
 	for _, each := range r.records("secrets") {
-		if path, ok := b.path(each, problems); ok {
-			fields := pick(each, "description", "local", "seal_wrap", "options")
-			if config, ok := each.values["config"].(record); ok {
-				fields["config"] = config.values
-			}
-			b.add(SecretsMount(path, each.text("type"), fields), each.at, problems)
-		}
+		b.secrets(each, problems)
+	}
+	for _, role := range r.inner("tokens").records("roles") {
+		b.child(role, "name", problems, func(name string) Object { return Role("token", "token", name, role.rest) })
+	}
+	b.system(r, problems)
+	b.identity(r, problems)
+	ns := b.ns
+	b.values = append(b.values, func(problems *Problems) { b.kv(r, ns, problems) })
+	for _, each := range r.records("requests") {
+		b.request(each, problems)
 	}
 }
 
@@ -47,37 +79,97 @@ func (b *builder) policyFile(name, rules string, at Position, problems *Problems
 	b.add(Policy(name, rules), at, problems)
 }
 
-// auth adds an auth method and what lives below it.
-func (b *builder) auth(r record, problems *Problems) {
-	path, ok := b.path(r, problems)
+// child adds an object whose name is under key in r.
+func (b *builder) child(r record, key string, problems *Problems, object func(name string) Object) {
+	if name, ok := b.name(r, key, problems); ok {
+		b.add(object(name), r.at, problems)
+	}
+}
+
+// system adds what is set below sys.
+func (b *builder) system(r record, problems *Problems) {
+	for _, each := range r.records("plugins") {
+		b.child(each, "plugin_name", problems, func(name string) Object {
+			return plugin(each.text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
+		})
+	}
+	quotas := r.inner("quotas")
+	for _, kind := range []string{"rate-limit", "lease-count"} {
+		for _, each := range quotas.records(kind + "s") {
+			b.child(each, "name", problems, func(name string) Object { return quota(kind, name, each.rest) })
+		}
+	}
+	if config := quotas.mapping("config"); config != nil {
+		b.add(quotaConfig(config), quotas.places["config"], problems)
+	}
+	headers := r.mapping("ui-headers")
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if err := checkName(name); err != nil {
+			problems.add(r.places["ui-headers"], "the name %q cannot be used: %s", name, err)
+			continue
+		}
+		b.add(header(name, headers[name]), r.places["ui-headers"], problems)
+	}
+	if settings, ok := r.values["cors"].(record); ok {
+		b.add(cors(pick(settings, "allowed_origins", "allowed_headers")), r.places["cors"], problems)
+	}
+}
+
+// identity adds entities, groups and their aliases.
+func (b *builder) identity(r record, problems *Problems) {
+	for _, each := range r.records("entities") {
+		b.child(each, "name", problems, func(name string) Object {
+			return entity(name, pick(each, "policies", "metadata", "disabled"))
+		})
+	}
+	for _, each := range r.records("groups") {
+		members, _ := each.values["members"].([]any)
+		groups, _ := each.values["member_groups"].([]any)
+		for _, member := range append(append([]any{}, members...), groups...) {
+			if _, plain := member.(string); !plain {
+				problems.add(each.at, "members and member_groups must be names; they cannot hold references")
+				return
+			}
+		}
+		b.child(each, "name", problems, func(name string) Object {
+			return group(name, pick(each, "type", "policies", "metadata"), members, groups, each.at)
+		})
+	}
+	for _, of := range []string{"entity", "group"} {
+		for _, each := range r.records(of + "-aliases") {
+			owner, mount := each.text(of), each.text("mountpath")
+			if owner == "" || mount == "" || each.values["name"] == nil { // reported already
+				continue
+			}
+			if err := checkName(owner); err != nil {
+				problems.add(each.at, "the name %q cannot be used: %s", owner, err)
+				continue
+			}
+			b.add(alias(of, owner, mount, each.values["name"], each.mapping("custom_metadata"), each.at), each.at, problems)
+		}
+	}
+}
+
+// request adds a request.
+func (b *builder) request(r record, problems *Problems) {
+	name, ok := b.name(r, "name", problems)
+	path := trim(r.text("path"))
+	if err := checkPath(path); ok && err != nil {
+		problems.add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
+		ok = false
+	}
 	if !ok {
 		return
 	}
-	kind := r.text("type")
-	fields := pick(r, "description", "local", "seal_wrap")
-	// What bank-vaults calls options of an auth method are the mount's settings.
-	if options, ok := r.values["options"].(record); ok {
-		fields["config"] = options.values
-	}
-	b.add(AuthMount(path, kind, fields), r.at, problems)
-	if config, ok := r.values["config"].(map[string]any); ok {
-		b.add(AuthConfig(path, kind, config), r.places["config"], problems)
-	}
-	for _, role := range r.records("roles") {
-		if name, ok := b.name(role, "name", problems); ok {
-			b.add(Role(path, kind, name, role.rest), role.at, problems)
-		}
-	}
-	users := r.records("users")
-	if len(users) > 0 && kind != "userpass" {
-		problems.add(users[0].at, "users of the auth method %q are not supported yet by this version", kind)
+	unless := r.inner("unless")
+	if unless.text("path") != "" && checkPath(trim(unless.text("path"))) != nil {
+		problems.add(unless.at, "the path %q cannot be used", unless.text("path"))
 		return
 	}
-	for _, user := range users {
-		if name, ok := b.name(user, "username", problems); ok {
-			b.add(User(path, name, user.rest), user.at, problems)
-		}
-	}
+	b.requests++
+	o := request(name, path, r.text("operation") == "delete", r.mapping("data"),
+		condition{trim(unless.text("path")), unless.text("field"), unless.values["value"]}, b.requests)
+	b.add(b.saved(o, r, b.ns), r.at, problems)
 }
 
 // pick returns those of r's values that are there.
@@ -91,8 +183,24 @@ func pick(r record, names ...string) map[string]any {
 	return fields
 }
 
+// withSettings puts the settings of a mount, which stand under key, into its fields.
+func withSettings(fields map[string]any, r record, key string) map[string]any {
+	values := r.inner(key).values
+	if lockout, ok := values[lockoutConfig].(record); ok {
+		values = merged(values, map[string]any{lockoutConfig: lockout.values})
+	}
+	if version := r.text("plugin_version"); version != "" {
+		values = merged(values, map[string]any{"plugin_version": version})
+	}
+	if values != nil {
+		fields["config"] = values
+	}
+	return fields
+}
+
 // add keeps o, unless its place is taken.
 func (b *builder) add(o Object, at Position, problems *Problems) {
+	o = o.within(b.ns)
 	o.Position = at
 	if first, ok := b.places[o.ID]; ok {
 		problems.add(at, "%s is declared twice, first at %s", o.ID, first)
@@ -105,11 +213,62 @@ func (b *builder) add(o Object, at Position, problems *Problems) {
 	b.objects = append(b.objects, o)
 }
 
-// finish checks what only the whole seed shows.
+// finish adds what needs the whole seed, and checks what only that shows.
 func (b *builder) finish(problems *Problems) {
+	for _, add := range b.values {
+		add(problems)
+	}
+	orderGroups(b.objects, problems)
+	b.answers(problems)
 	for _, clash := range clashes(b.objects) {
 		problems.add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",
 			clash.inner.ID, clash.outer.ID, clash.outer.Position)
+	}
+}
+
+// answers checks that references to answers lead to earlier requests.
+func (b *builder) answers(problems *Problems) {
+	places := map[string]Object{}
+	for _, o := range b.objects {
+		if o.isRequest() {
+			places[strings.TrimPrefix(string(o.ID), o.ns+"request:")] = o
+		}
+	}
+	for _, o := range b.objects {
+		eachPart(o.Data, func(p part, at Position) {
+			if p.call != callAnswer {
+				return
+			}
+			asked, there := places[p.args[0]]
+			switch {
+			case !o.isRequest():
+				problems.add(at, "only requests can refer to the answer of a request")
+			case !there:
+				problems.add(at, "there is no request %q", p.args[0])
+			case asked.order >= o.order:
+				problems.add(at, "the request %q comes later (%s): only answers of earlier requests can be had", p.args[0], asked.Position)
+			}
+		})
+	}
+}
+
+// eachPart calls visit for every call in value.
+func eachPart(value any, visit func(p part, at Position)) {
+	switch value := value.(type) {
+	case template:
+		for _, p := range value.parts {
+			if p.call != "" {
+				visit(p, value.at)
+			}
+		}
+	case map[string]any:
+		for _, inner := range value {
+			eachPart(inner, visit)
+		}
+	case []any:
+		for _, inner := range value {
+			eachPart(inner, visit)
+		}
 	}
 }
 
@@ -140,32 +299,4 @@ func (b *builder) name(r record, key string, problems *Problems) (string, bool) 
 		return "", false
 	}
 	return name, true
-}
-
-// checkPath says what is wrong with a path of one or more names.
-func checkPath(path string) error {
-	for name := range strings.SplitSeq(path, "/") {
-		if err := checkName(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkName says what is wrong with a name. What passes cannot lead an API path
-// anywhere else.
-func checkName(name string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("it is empty")
-	case name == "." || name == "..":
-		return fmt.Errorf("it is a relative path")
-	case strings.ContainsAny(name, "/*+"):
-		return fmt.Errorf(`it holds "/", "*" or "+"`)
-	case strings.TrimSpace(name) != name:
-		return fmt.Errorf("it begins or ends with a space")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("it holds a control character")
-	}
-	return nil
 }

@@ -2,22 +2,35 @@ package seed
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 )
 
 // Objects returns the desired objects with all references resolved. Every
 // reference that has no value is told, in one fault of kind fault.Seed.
-func (s *Seed) Objects(resolver Resolver) ([]Object, error) {
-	problems := &Problems{}
+func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error) {
+	r := &resolving{Resolver: resolver, ctx: ctx, problems: &Problems{}}
 	objects := slices.Clone(s.objects)
 	for i := range objects {
-		objects[i].Data = resolver.resolve(objects[i].Data, problems)
+		o := &objects[i]
+		o.Data = r.resolve(o.Data)
+		if o.how.extra != nil {
+			o.how.extra = r.resolve(o.how.extra)
+		}
+		if unless := o.how.unless; unless != nil && unless.value != nil {
+			resolved := *unless
+			resolved.value = r.value(unless.value)
+			o.how.unless = &resolved
+		}
 	}
-	if err := problems.err("Set the variable or provide the file where this program runs, or correct the reference."); err != nil {
+	if r.trouble != nil {
+		return nil, r.trouble
+	}
+	if err := r.problems.err("Set the variable or provide the file or object where this program runs, or correct the reference."); err != nil {
 		return nil, err
 	}
-	return objects, nil
+	return objects, checkResolved(objects)
 }
 
 // Combine joins the program's own objects with those that the seed declares.

@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// fixedAtCreation lists fields that Vault takes only when the object is made:
-// endpoint → fields.
-func fixedAtCreation(endpoint string) []string {
-	if endpoint == "approle/role" {
+// fixedAtCreation lists the fields of o that Vault takes only when it is made.
+func fixedAtCreation(o Object) []string {
+	if o.how.split != nil {
+		return o.how.split.fixed
+	}
+	if o.endpoint == "approle/role" {
 		return []string{"local_secret_ids"}
 	}
 	return nil
@@ -21,21 +23,24 @@ func allFields(o Object) []FieldChange {
 	var fields []FieldChange
 	flat := flatten(o)
 	for _, name := range slices.Sorted(maps.Keys(flat)) {
-		fields = append(fields, fieldChange(name, nil, flat[name]))
+		fields = append(fields, fieldChange(o, name, nil, flat[name]))
 	}
 	return fields
 }
 
-func fieldChange(name string, shown, want any) FieldChange {
-	if hidden(want) {
+func fieldChange(o Object, name string, shown, want any) FieldChange {
+	if o.how.hushed || hidden(want) {
 		return FieldChange{Field: name, Sensitive: true}
 	}
-	return FieldChange{Field: name, Old: shown, New: want}
+	return FieldChange{Field: name, Old: shown, New: reveal(want)}
 }
 
 // documentDiff compares an object that has a path of its own. A field that Vault
 // does not show, or shows in another form, counts as unchanged when its hash says so.
-func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]string) (fields []FieldChange, unseen []string) {
+//
+// Without the key of the hashes there is nothing to compare with: what was applied
+// before then counts as unchanged, and is told as not compared.
+func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]string) (fields []FieldChange, unseen, blind []string) {
 	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
 		want := o.Data[name]
 		value, there := shown[name]
@@ -46,15 +51,19 @@ func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]
 			unseen = append(unseen, name)
 			continue
 		}
-		fields = append(fields, fieldChange(name, value, want))
+		if memory.HashKey.Empty() && (memory.Hashes[string(o.ID)][name] != "" || memory.Lost && (!there || sensitive(name))) {
+			blind = append(blind, name)
+			continue
+		}
+		fields = append(fields, fieldChange(o, name, value, want))
 	}
-	return fields, unseen
+	return fields, unseen, blind
 }
 
 // fixedFields adds a refusal for each changed field that Vault takes only at creation.
 func fixedFields(o Object, fields []FieldChange, refusals []Refusal) []Refusal {
 	for _, f := range fields {
-		if slices.Contains(fixedAtCreation(o.endpoint), f.Field) {
+		if slices.Contains(fixedAtCreation(o), f.Field) {
 			refusals = append(refusals, Refusal{
 				o, fmt.Sprintf("%s can be set only when the object is made", f.Field),
 				"Delete the object and run again, or take the field as it is into the seed.",
@@ -74,7 +83,7 @@ func tableDiff(o Object, entry map[string]any, refusals []Refusal) ([]FieldChang
 		if sameSetting(name, want[name], shown) {
 			continue
 		}
-		change := fieldChange(name, shown, want[name])
+		change := fieldChange(o, name, shown, want[name])
 		if reason, wayOut := immutable(o, change); reason != "" {
 			refusals = append(refusals, Refusal{o, reason, wayOut})
 			continue
@@ -95,11 +104,21 @@ func flatten(o Object) map[string]any {
 			continue
 		}
 		for key, v := range inner {
+			if lockout, ok := v.(map[string]any); ok && key == lockoutConfig {
+				for field, value := range lockout {
+					flat[name+"."+key+"."+field] = value
+				}
+				continue
+			}
 			flat[name+"."+key] = v
 		}
 	}
 	return flat
 }
+
+// lockoutConfig is a setting of auth methods that holds several, and that Vault takes
+// by tuning only.
+const lockoutConfig = "user_lockout_config"
 
 // lookup returns what entry shows under a dotted name.
 func lookup(entry map[string]any, name string) any {
@@ -109,6 +128,13 @@ func lookup(entry map[string]any, name string) any {
 	}
 	group, _ := entry[outer].(map[string]any)
 	shown := group[inner]
+	if name == "config.plugin_version" {
+		return entry[inner]
+	}
+	if field, ok := strings.CutPrefix(inner, lockoutConfig+"."); ok { // shown under longer names
+		lockout, _ := group[lockoutConfig].(map[string]any)
+		return lockout["user_"+field]
+	}
 	if shown == nil && name == "options.version" && entry["type"] == "kv" {
 		return "1" // what Vault takes a kv mount without a version for
 	}
@@ -131,6 +157,7 @@ func sameSetting(name string, want, shown any) bool {
 // do; "" when it can.
 func immutable(o Object, change FieldChange) (reason, wayOut string) {
 	listing, path := o.table()
+	listing = strings.TrimPrefix(listing, o.ns)
 	command := map[string]string{"sys/audit": "vault audit disable ", "sys/auth": "vault auth disable ", "sys/mounts": "vault secrets disable "}[listing] + path
 	differs := fmt.Sprintf("%s is %s, the seed wants %s", change.Field, show(change.Old), show(change.New))
 	if change.Sensitive {
@@ -146,7 +173,7 @@ func immutable(o Object, change FieldChange) (reason, wayOut string) {
 	case change.Field == "options.version" && o.Type == "kv" && fmt.Sprint(change.Old) == "2":
 		return differs + "; Vault cannot take versions away from a kv mount",
 			"Keep version 2 in the seed, or declare a version 1 mount at another path and copy what it should hold."
-	case slices.Contains([]string{"local", "seal_wrap", "config.force_no_cache"}, change.Field):
+	case slices.Contains([]string{"local", "seal_wrap", "external_entropy_access", "config.force_no_cache"}, change.Field):
 		return differs + "; Vault takes it only when the mount is made",
 			fmt.Sprintf("Take the setting as it is into the seed, use another path, or disable the mount by hand with all that it holds (%s).", command)
 	}

@@ -22,9 +22,23 @@ func (s *Seed) Digest() string {
 	encoder := json.NewEncoder(hash)
 	for _, o := range objects {
 		// Encoding cannot fail: a Data holds texts, numbers, lists and mappings only.
-		_ = encoder.Encode([]any{o.ID, canonical(o.Data)})
+		_ = encoder.Encode([]any{o.ID, canonicalOf(o)})
+	}
+	if s.prune.Owned || len(s.prune.tombstones) > 0 {
+		_ = encoder.Encode(s.prune.digest())
 	}
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
+}
+
+// canonicalOf returns what counts of o.
+func canonicalOf(o Object) any {
+	if o.how.hushed {
+		return canonical(secret.Value{})
+	}
+	if o.isRequest() {
+		return []any{canonical(o.Data), o.how.write, o.how.deletes, o.how.unless.path, o.how.unless.field, canonical(o.how.unless.value)}
+	}
+	return canonical(o.Data)
 }
 
 // canonical returns value with references as they are written.
@@ -32,7 +46,7 @@ func canonical(value any) any {
 	switch value := value.(type) {
 	case template:
 		return map[string]string{"reference": value.source}
-	case secret.Value:
+	case secret.Value, generator:
 		return map[string]string{"sensitive": ""}
 	case map[string]any:
 		out := make(map[string]any, len(value))

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -17,7 +18,10 @@ func FuzzLoad(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(string(example))
-	for _, text := range []string{"", "---", "a: &a [*a]", "<<: {policies: []}", "policies: [{name: a, rules: '${ env \"A\" }'}]", "\t", "? [a]\n: b", bomb(), "!!set {a}", "%YAML 1.1\n---\n"} {
+	for _, text := range []string{"", "---", "a: &a [*a]", "<<: {policies: []}", "policies: [{name: a, rules: '${ env \"A\" }'}]", "\t", "? [a]\n: b", bomb(), "!!set {a}", "%YAML 1.1\n---\n",
+		"policies: [{name: a, rules: 'path \"x\" { capabilities = [\"read\"] }'}]", "requests: [{name: a, path: b, unless: {path: c}}]",
+		"secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {b: {generate: {}}}}]", "prune: owned\ntombstones: [{auth: x, destroy: true}]",
+		"groups: [{name: a, members: [b]}]\nentity-aliases: [{name: a, mountpath: m, entity: e}]", "auth: [{type: github, map: {teams: {a: [b]}}}]"} {
 		f.Add(text)
 	}
 	path := filepath.Join(f.TempDir(), "seed.yaml")
@@ -25,8 +29,8 @@ func FuzzLoad(f *testing.F) {
 		put(t, path, text)
 		s, err := seed.Load([]string{path})
 		if err == nil {
-			s.Digest()
-			if _, err = s.Objects(env(nil)); err == nil {
+			stable(t, path, s)
+			if _, err = s.Objects(context.Background(), env(nil)); err == nil {
 				return
 			}
 		}
@@ -40,4 +44,45 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// stable holds that what was read, printed and read again is the same seed.
+func stable(t *testing.T, path string, s *seed.Seed) {
+	t.Helper()
+	printed, err := seed.Reprint(path)
+	if err != nil {
+		t.Fatalf("printing: %v", err)
+	}
+	put(t, path, string(printed))
+	again, err := seed.Load([]string{path})
+	if err != nil {
+		t.Fatalf("what was printed cannot be read: %v\n%s", err, printed)
+	}
+	if again.Digest() != s.Digest() {
+		t.Fatalf("what was printed is another seed:\n%s", printed)
+	}
+	twice, err := seed.Reprint(path)
+	if err != nil || string(twice) != string(printed) {
+		t.Fatalf("printed twice it differs: %v", err)
+	}
+}
+
+// TestReprint prints the example and every seed of the cookbook.
+func TestReprint(t *testing.T) {
+	files, err := filepath.Glob("../../docs/cookbook/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cookbook: %v", err)
+	}
+	for _, file := range append(files, "testdata/example.yaml") {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := write(t, "s.yaml", string(content))
+		s, err := seed.Load([]string{path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stable(t, path, s)
+	}
 }

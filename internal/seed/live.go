@@ -3,7 +3,9 @@ package seed
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,57 +25,121 @@ type live struct {
 	// tables holds the listings of mounts and audit devices by their API path:
 	// listing → path without slashes at its ends → entry.
 	tables map[string]map[string]map[string]any
-	seen   map[ID]sight
+	// objects are the desired ones, with the references answered that can be by now.
+	objects []Object
+	seen    []sight
+	reads   *shared
 }
 
 // observe reads what is live: each listing once, then every object that has a path
 // of its own, and nothing below a mount that is not there.
 func observe(ctx context.Context, api API, objects []Object, parallelism int) (*live, error) {
-	l := &live{tables: map[string]map[string]map[string]any{}, seen: make(map[ID]sight, len(objects))}
-	if err := l.listings(ctx, api, objects); err != nil {
+	l := &live{
+		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]sight, len(objects)),
+		reads: &shared{api: api, once: readOnce(objects)},
+	}
+	if err := l.listings(ctx, objects); err != nil {
 		return nil, err
 	}
 	if err := missingMounts(objects, l.mounted); err != nil {
 		return nil, err
 	}
-	var mu sync.Mutex
+	unknown := unknowns{declared: declaredIDs(objects)}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(parallelism, 1))
-	for _, o := range objects {
-		if listing, path := o.table(); listing != "" {
+	for i, o := range objects {
+		if listing, path := o.table(); listing != "" && !pending(o.Data) {
 			data, there := l.tables[listing][path]
-			l.put(&mu, o.ID, sight{there: there, data: data})
+			l.seen[i] = sight{there: there, data: data}
 			continue
 		}
-		if o.Mount != "" && !l.mounted(o.Mount) {
-			l.put(&mu, o.ID, sight{})
+		if o.Mount != "" && !l.mounted(o.Mount) && !pending(o.Data) {
 			continue
 		}
-		group.Go(func() error {
-			s, err := look(ctx, api, o)
-			l.put(&mu, o.ID, s)
-			return err
-		})
+		group.Go(func() error { return l.one(ctx, i, &unknown) })
 	}
-	return l, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return l, unknown.problems.err("Vault does not hold what the seed refers to. Declare it in the seed, or correct the reference.")
 }
 
-func (l *live) put(mu *sync.Mutex, id ID, s sight) {
-	mu.Lock()
-	defer mu.Unlock()
-	l.seen[id] = s
+// one settles the references of an object and looks at it.
+func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
+	o := &l.objects[i]
+	find := finder{reader: l.reads}
+	data, err := find.settle(ctx, o.ns, o.Data, unknown.missing(o.ns))
+	if err != nil {
+		return err
+	}
+	o.Data, _ = data.(map[string]any)
+	if listing, path := o.table(); listing != "" {
+		data, there := l.tables[listing][path]
+		l.seen[i] = sight{there: there, data: data}
+		return nil
+	}
+	if o.Mount != "" && !l.mounted(o.Mount) {
+		return nil
+	}
+	l.seen[i], err = look(ctx, l.reads, *o)
+	return err
+}
+
+// unknowns collects references to what is neither there nor declared.
+type unknowns struct {
+	declared map[ID]bool
+	mu       sync.Mutex
+	problems Problems
+}
+
+// missing returns the judge of a reference that has no answer yet: what the seed
+// declares will be there when it is needed.
+func (u *unknowns) missing(ns string) func(p part, at Position) error {
+	return func(p part, at Position) error {
+		var candidates []string
+		switch p.call {
+		case callAccessor:
+			candidates = []string{"sys/auth/" + trim(p.args[0]), "sys/mounts/" + trim(p.args[0])}
+		case callEntity, callGroup:
+			candidates = []string{"identity/" + p.call + "/name/" + p.args[0]}
+		case callVault:
+			candidates = []string{p.args[0]}
+		case callAnswer:
+			return nil
+		}
+		if slices.ContainsFunc(candidates, func(id string) bool { return u.declared[ID(ns+id)] }) {
+			return nil
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.problems.add(at, "%s %s is neither declared nor there", p.call, strings.Join(quoteAll(p.args), " "))
+		return nil
+	}
+}
+
+func quoteAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = fmt.Sprintf("%q", text)
+	}
+	return out
+}
+
+func declaredIDs(objects []Object) map[ID]bool {
+	ids := make(map[ID]bool, len(objects))
+	for _, o := range objects {
+		ids[o.ID] = true
+	}
+	return ids
 }
 
 // listings reads the listings that objects need, at the same time.
-func (l *live) listings(ctx context.Context, api API, objects []Object) error {
+func (l *live) listings(ctx context.Context, objects []Object) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	for _, listing := range []string{"sys/audit", "sys/auth", "sys/mounts"} {
-		if !needsListing(objects, listing) {
-			continue
-		}
+	for _, listing := range slices.Sorted(maps.Keys(neededListings(objects))) {
 		group.Go(func() error {
-			data, _, err := api.Read(ctx, listing)
+			data, _, err := l.reads.Read(ctx, listing)
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", listing, err)
 			}
@@ -92,30 +158,62 @@ func (l *live) listings(ctx context.Context, api API, objects []Object) error {
 	return group.Wait()
 }
 
-func needsListing(objects []Object, listing string) bool {
+// neededListings returns the listings that tell about objects or their mounts.
+func neededListings(objects []Object) map[string]bool {
+	needed := map[string]bool{}
 	for _, o := range objects {
-		if strings.HasPrefix(string(o.ID), listing+"/") || strings.HasPrefix(string(o.Mount), listing+"/") {
-			return true
+		for _, listing := range []string{"sys/audit", "sys/auth", "sys/mounts"} {
+			if strings.HasPrefix(string(o.ID), o.ns+listing+"/") || strings.HasPrefix(string(o.Mount), o.ns+listing+"/") {
+				needed[o.ns+listing] = true
+			}
+		}
+	}
+	return needed
+}
+
+// mounted reports whether the mount id is there.
+func (l *live) mounted(id ID) bool {
+	for listing, table := range l.tables {
+		if path, ok := strings.CutPrefix(string(id), listing+"/"); ok {
+			_, there := table[path]
+			return there
 		}
 	}
 	return false
 }
 
-// mounted reports whether the mount id is there.
-func (l *live) mounted(id ID) bool {
-	listing, path := Object{ID: id, Stage: StageMounts}.table()
-	_, there := l.tables[listing][path]
-	return there
-}
-
-// look reads o by its own path.
-func look(ctx context.Context, api API, o Object) (sight, error) {
-	data, found, err := api.Read(ctx, string(o.ID))
-	if status(err) == http.StatusMethodNotAllowed {
-		return sight{blind: true}, nil
+// look reads o by its own path, or what says whether a request is needed.
+func look(ctx context.Context, api reader, o Object) (sight, error) {
+	if o.isRequest() {
+		if o.how.unless.path == "" {
+			return sight{}, nil
+		}
+		there, err := o.how.unless.holds(ctx, api, o.ns)
+		return sight{there: there}, err
 	}
-	if err != nil {
+	data, found, err := api.Read(ctx, o.readPath())
+	switch code := status(err); {
+	case code == http.StatusMethodNotAllowed:
+		return sight{blind: true}, nil
+	case code != 0 && code == o.how.absent:
+		return sight{}, nil
+	case err != nil:
 		return sight{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
 	}
-	return sight{there: found, data: data}, nil
+	if found && o.how.see != nil {
+		data, found = o.how.see(o, data)
+	}
+	return sight{there: found, data: ours(o, data)}, nil
+}
+
+// ours returns those of the shown fields that o names; the rest is not compared, and
+// ten thousand of them need not be kept.
+func ours(o Object, shown map[string]any) map[string]any {
+	kept := make(map[string]any, len(o.Data))
+	for name := range o.Data {
+		if value, there := shown[name]; there {
+			kept[name] = value
+		}
+	}
+	return kept
 }

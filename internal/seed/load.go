@@ -23,7 +23,9 @@ const sizeLimit = 10 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
-	objects []Object
+	objects  []Object
+	prune    Prune
+	warnings []Problem
 }
 
 // Load reads the seed in paths: YAML files, policies in .hcl files, and directories
@@ -38,10 +40,12 @@ func Load(paths []string) (*Seed, error) {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
+	l.builder.prune.check(l.builder.objects, l.problems)
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	return &Seed{objects: l.builder.objects}, nil
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune}
+	return s, s.checkPolicies()
 }
 
 func badSeed(err error, remedy string) error { return fault.BadSeed(err, remedy) }

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -43,9 +44,26 @@ func TestLoadRefuses(t *testing.T) {
 		{"unknown inner key", "secrets:\n  - type: kv\n    descripton: x\n", `s.yaml:3:5: the key "descripton" is unknown; did you mean "description"?`},
 		{"nothing near", "policies:\n  - name: a\n    zzzzzz: b\n    rules: c\n", `s.yaml:3:5: the key "zzzzzz" is unknown; known are name, rules`},
 		{"setting of a mount", "secrets:\n  - type: kv\n    config: {max_lease: 1h}\n", `s.yaml:3:14: the key "max_lease" is unknown; did you mean "max_lease_ttl"?`},
-		{"not built yet", "groups: []\n", `s.yaml:1:1: the key "groups" is not supported yet by this version`},
-		{"inner key not built yet", "secrets:\n  - type: pki\n    configuration: {}\n", `s.yaml:3:5: the key "configuration" is not supported yet by this version`},
-		{"users of another method", "auth:\n  - type: ldap\n    users: [{username: x}]\n", `s.yaml:3:13: users of the auth method "ldap" are not supported yet by this version`},
+		{"not built yet", "controls: []\n", `s.yaml:1:1: the key "controls" is not supported yet by this version`},
+		{"unknown child of an auth method", "auth:\n  - {type: x, rolls: []}\n", `s.yaml:2:15: the key "rolls" is unknown; did you mean "roles"?`},
+		{"child that is no mapping", "secrets:\n  - {type: pki, configuration: {roles: [a]}}\n", `s.yaml:2:41: expected a mapping, found a text`},
+		{"not one of the values", "prune: all\n", `s.yaml:1:8: "prune" must be one of none, owned`},
+		{"tombstone without prune", "tombstones: [{secrets: a, destroy: true}]\n", `s.yaml:1:14: tombstones need prune: owned`},
+		{"tombstone that keeps", "prune: owned\ntombstones: [{secrets: a, destroy: false}]\n", `a tombstone says destroy: true`},
+		{"tombstone of what is declared", "prune: owned\nsecrets: [{type: kv}]\ntombstones: [{secrets: kv, destroy: true}]\n", `s.yaml:3:14: sys/mounts/kv has a tombstone and is declared`},
+		{"value in no engine", "secretsOnce: [{path: kv/a, data: {a: b}}]\n", `s.yaml:1:15: "kv/a" lies in no kv engine that the seed declares`},
+		{"odd generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},
+		{"short secret", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {length: 3}}}}]\n", `length must be from 8 to 4096`},
+		{"groups in a circle", "groups:\n  - {name: a, member_groups: [b]}\n  - {name: b, member_groups: [a]}\n", `is a member of itself`},
+		{"answer from nowhere", "requests:\n  - {name: a, path: x, data: {y: '${ answer \"b\" \"c\" }'}}\n", `there is no request "b"`},
+		{"answer from later", "requests:\n  - {name: a, path: x, data: {y: '${ answer \"b\" \"c\" }'}}\n  - {name: b, path: x}\n", `the request "b" comes later`},
+		{"answer outside of requests", "requests: [{name: b, path: x}]\nentities:\n  - {name: a, metadata: {y: '${ answer \"b\" \"c\" }'}}\n", `only requests can refer to the answer`},
+		{"reference with too little", "entities:\n  - {name: a, metadata: {y: '${ vault \"b\" }'}}\n", `write ${ vault "PATH" "FIELD" }`},
+		{"reference of two kinds", "entities:\n  - {name: a, metadata: {y: {valueFrom: {}}}}\n", `valueFrom takes one of secretKeyRef and configMapKeyRef`},
+		{"blob", "entities:\n  - {name: a, metadata: {y: '${ blob \"b\" }'}}\n", `"blob" is not supported: have the object's content put into a file`},
+		{"policy that does not parse", "policies:\n  - {name: a, rules: 'path \"x\" {'}\n", `s.yaml:2:5: sys/policies/acl/a: not a valid policy, line 1 of it: `},
+		{"policy that is something else", "policies:\n  - {name: a, rules: 'role \"x\" {}'}\n", `"role" is no block that Vault knows`},
+		{"policy of brackets", "policies:\n  - {name: a, rules: '" + strings.Repeat("[", 100_000) + "'}\n", `brackets lie more than 100 deep`},
 		{"missing key", "audit:\n  - path: x\n", `s.yaml:2:5: the key "type" is missing`},
 		{"missing name", "auth:\n  - type: kubernetes\n    roles:\n      - token_ttl: 1h\n", `s.yaml:4:9: the key "name" is missing`},
 		{"text for a list", "policies: hello\n", `s.yaml:1:11: "policies" must be a list, found a text`},
@@ -68,12 +86,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"alias to itself", "auth:\n  - type: x\n    config: &a {b: *a}\n", `nested more than 100 levels deep`},
 		{"deep nesting", "auth:\n  - {type: x, config: {a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}}\n", `nested more than 100 levels deep`},
 		{"odd tag", "auth:\n  - {type: x, config: {a: !!binary aGk=}}\n", `the YAML tag "!!binary" is not supported`},
-		{"unknown function", "auth:\n  - {type: x, config: {a: '${ now \"x\" }'}}\n", `s.yaml:2:27: the reference function "now" is unknown: there are env and file`},
-		{"function not built yet", "auth:\n  - {type: x, config: {a: '${ accessor \"x\" }'}}\n", `the reference ${ accessor … } is not supported yet by this version`},
+		{"unknown function", "auth:\n  - {type: x, config: {a: '${ now \"x\" }'}}\n", `s.yaml:2:27: the reference function "now" is unknown: there are env, file, accessor, secretKeyRef, configMapKeyRef, vault, answer`},
 		{"no function", "auth:\n  - {type: x, config: {a: '${HOME}'}}\n", `write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`},
 		{"reference in a name", "policies:\n  - {name: '${ env \"A\" }', rules: x}\n", `"name" cannot hold a reference`},
 		{"path that climbs", "secrets:\n  - {type: kv, path: a/../sys}\n", `the path "a/../sys" cannot be used: it is a relative path`},
-		{"name with a slash", "auth:\n  - {type: approle, roles: [{name: a/policies}]}\n", `the name "a/policies" cannot be used: it holds "/", "*" or "+"`},
+		{"name with a slash", "auth:\n  - {type: approle, roles: [{name: a/policies}]}\n", `the name "a/policies" cannot be used: it holds "/", "*", "+", "?" or "#"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := seed.Load([]string{write(t, "s.yaml", test.text)})
@@ -143,7 +160,7 @@ func TestLoadTooLarge(t *testing.T) {
 
 func TestLoadDirectory(t *testing.T) {
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "b.yml"), "policies:\n  - {name: b, rules: x}\n")
+	put(t, filepath.Join(dir, "b.yml"), "policies:\n  - {name: b, rules: 'path \"x\" {}'}\n")
 	put(t, filepath.Join(dir, "a.yaml"), "policies: # none yet\nsecrets:\n  - {type: kv-v2, path: team/kv}\n")
 	put(t, filepath.Join(dir, ".hidden.yaml"), "nonsense")
 	put(t, filepath.Join(dir, "notes.txt"), "nonsense")
@@ -152,7 +169,7 @@ func TestLoadDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(seed.Resolver{})
+	objects, err := s.Objects(t.Context(), seed.Resolver{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +206,7 @@ auth:
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(seed.Resolver{})
+	objects, err := s.Objects(t.Context(), seed.Resolver{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +234,7 @@ auth:
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(env(map[string]string{"P": `"quote": [`}))
+	objects, err := s.Objects(context.Background(), env(map[string]string{"P": `"quote": [`}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +249,7 @@ auth:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Objects(env(nil))
+	_, err = s.Objects(context.Background(), env(nil))
 	for _, want := range []string{
 		`s.yaml:4:10: the environment variable "NO" is not set`,
 		`s.yaml:5:10: reading the referenced file "` + dir + `/no": no such file or directory`,
@@ -253,11 +270,11 @@ func TestDigest(t *testing.T) {
 		}
 		return s.Digest()
 	}
-	base := digest("policies:\n  - {name: a, rules: x}\n  - {name: b, rules: y}\n")
-	if same := digest("# moved\npolicies:\n  - {rules: y, name: b}\n  - {name: a, rules: x}\n"); same != base {
+	base := digest("policies:\n  - {name: a, rules: 'path \"x\" {}'}\n  - {name: b, rules: 'path \"y\" {}'}\n")
+	if same := digest("# moved\npolicies:\n  - {rules: 'path \"y\" {}', name: b}\n  - {name: a, rules: 'path \"x\" {}'}\n"); same != base {
 		t.Error("order and comments count")
 	}
-	if other := digest("policies:\n  - {name: a, rules: x}\n  - {name: b, rules: z}\n"); other == base {
+	if other := digest("policies:\n  - {name: a, rules: 'path \"x\" {}'}\n  - {name: b, rules: 'path \"z\" {}'}\n"); other == base {
 		t.Error("content does not count")
 	}
 	user := "auth:\n  - {type: userpass, users: [{username: a, password: %}]}\n"

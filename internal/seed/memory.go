@@ -20,6 +20,9 @@ type Memory struct {
 	// HashKey keys the hashes: without it nobody can try passwords against them.
 	// An empty key remembers nothing, so that such fields count as changed.
 	HashKey secret.Value
+	// Lost is set by who has no access to what earlier runs remembered: then a field
+	// that Vault does not show counts as not compared, not as changed.
+	Lost bool
 }
 
 // hash returns the keyed hash of value as field of the object id.
@@ -63,6 +66,7 @@ func (m Memory) of(o Object, shown map[string]any) map[string]string {
 	for field, want := range o.Data {
 		value, there := shown[field]
 		switch {
+		case pending(want):
 		case there && same(field, want, value):
 		case there:
 			hashes[field] = m.otherwise(o.ID, field, want, value)

@@ -21,14 +21,17 @@ var capabilityOrder = []string{"create", "read", "update", "patch", "delete", "l
 // On Vault 1.21 sudo is asked for at sys/audit, sys/audit/* and sys/auth/*, reading
 // included. The listings sys/auth and sys/mounts and all of sys/mounts/* need none.
 // Endpoints of sys tell no create from update: they take update alone.
-func Needs(objects []Object) []Grant {
+//
+// prune adds what deleting the same objects needs.
+func Needs(objects []Object, prune bool) []Grant {
 	set := grantSet{}
 	set.add("auth/token/lookup-self", "read")
 	set.add("auth/token/revoke-self", "update")
 	set.add("sys/capabilities-self", "update")
 	for _, o := range objects {
 		id := string(o.ID)
-		switch listing, _ := o.table(); listing {
+		listing, _ := o.table()
+		switch strings.TrimPrefix(listing, o.ns) {
 		case "sys/audit":
 			set.add(listing, "read", "sudo")
 			set.add(id, "update", "sudo")
@@ -43,6 +46,10 @@ func Needs(objects []Object) []Grant {
 		default:
 			set.document(o)
 		}
+		if prune && o.owned() {
+			set.deletion(o)
+		}
+		set.references(o)
 	}
 	return set.sorted()
 }
@@ -51,12 +58,15 @@ func Needs(objects []Object) []Grant {
 // need, and every other object of the kinds that a seed declares, so that a seed can
 // grow without a wider policy. Mounts at paths of several names are named one by one,
 // since Vault's policies have no wildcard for 'any number of names, then this one'.
-func PolicyGrants(objects []Object) []Grant {
+//
+// prune adds the deletion of mounts and audit devices. That of smaller things is granted
+// in any case, so that a seed can begin to prune.
+func PolicyGrants(objects []Object, prune bool) []Grant {
 	set := grantSet{}
-	for _, g := range standing() {
+	for _, g := range standing(prune) {
 		set.add(g.Path, g.Capabilities...)
 	}
-	for _, g := range Needs(objects) {
+	for _, g := range Needs(objects, prune) {
 		if path := widen(g.Path, objects); !covered(path, g, set) {
 			set.add(path, g.Capabilities...)
 		}
@@ -65,21 +75,39 @@ func PolicyGrants(objects []Object) []Grant {
 }
 
 // standing returns what every seed needs sooner or later.
-func standing() []Grant {
-	document := []string{"create", "read", "update"}
+func standing(prune bool) []Grant {
+	document := []string{"create", "read", "update", "delete"}
+	system := []string{"read", "update", "delete"}
+	mounts := []string{"update"}
+	if prune {
+		mounts = append(mounts, "delete")
+	}
 	return []Grant{
 		{"sys/audit", []string{"read", "sudo"}},
-		{"sys/audit/*", []string{"update", "sudo"}},
+		{"sys/audit/*", append([]string{"sudo"}, mounts...)},
 		{"sys/auth", []string{"read"}},
-		{"sys/auth/*", []string{"update", "sudo"}},
+		{"sys/auth/*", append([]string{"sudo"}, mounts...)},
 		{"sys/mounts", []string{"read"}},
-		{"sys/mounts/*", []string{"update"}},
-		{"sys/policies/acl/*", []string{"read", "update"}},
+		{"sys/mounts/*", mounts},
+		{"sys/policies/acl/*", system},
+		{"sys/policies/password/*", system},
+		{"sys/plugins/catalog/*", append([]string{"sudo"}, system...)},
+		{"sys/quotas/config", []string{"read", "update"}},
+		{"sys/quotas/rate-limit/+", system},
+		{"sys/config/cors", append([]string{"sudo"}, system...)},
+		{"sys/config/ui/headers/+", append([]string{"sudo"}, system...)},
+		{"identity/entity/name/+", system},
+		{"identity/group/name/+", system},
+		{"identity/entity-alias", []string{"update"}},
+		{"identity/entity-alias/id/+", []string{"delete"}},
+		{"identity/group-alias", []string{"update"}},
+		{"identity/group-alias/id/+", []string{"delete"}},
 		{"auth/+/config", document},
 		{"auth/+/config/+", document},
 		// One name only: below a role lie its credentials, which are not ours.
 		{"auth/+/role/+", document},
 		{"auth/+/users/+", document},
+		{"auth/+/groups/+", document},
 		{"auth/token/roles/+", document},
 	}
 }
@@ -87,7 +115,8 @@ func standing() []Grant {
 // widen replaces the name of a role or user by a wildcard.
 func widen(path string, objects []Object) string {
 	i := slices.IndexFunc(objects, func(o Object) bool { return string(o.ID) == path && o.Stage == StageRoles })
-	if i < 0 {
+	// What has no name of its own is one of a kind.
+	if i < 0 || strings.HasSuffix(objects[i].endpoint, path[strings.LastIndexByte(path, '/'):]) {
 		return path
 	}
 	return path[:strings.LastIndexByte(path, '/')] + "/+"
@@ -130,14 +159,107 @@ func (s grantSet) add(path string, capabilities ...string) {
 
 // document adds what an object with a path of its own needs.
 func (s grantSet) document(o Object) {
-	if o.Stage == StagePolicies {
-		s.add(string(o.ID), "read", "update")
+	if o.Mount != "" {
+		listing, _, _ := strings.Cut(strings.TrimPrefix(string(o.Mount), o.ns+"sys/"), "/")
+		s.add(o.ns+"sys/"+listing, "read")
+	}
+	read, _, _ := strings.Cut(o.readPath(), "?")
+	path := strings.TrimPrefix(o.writePath(), o.ns)
+	switch {
+	case o.isRequest():
+		s.request(o)
+		return
+	case strings.HasPrefix(path, "sys/"), strings.HasPrefix(path, "identity/"):
+		s.add(read, "read")
+		s.add(o.writePath(), "update")
+		if rooted(path) {
+			s.add(read, "sudo")
+			s.add(o.writePath(), "sudo")
+		}
 		return
 	}
-	if o.Mount != "" {
-		s.add("sys/auth", "read")
+	s.add(read, "read")
+	s.add(o.writePath(), "create", "update")
+	if o.how.split != nil {
+		s.add(o.how.split.update, "create", "update")
 	}
-	s.add(string(o.ID), "create", "read", "update")
+	if o.how.rotate != "" {
+		s.add(o.how.rotate, "create", "update")
+	}
+	if o.how.saveTo != nil {
+		s.add(o.how.saveTo.path, "create", "update")
+	}
+}
+
+// rooted reports whether Vault 1.21 asks for sudo at a path of sys, those of audit
+// devices and auth methods aside.
+func rooted(path string) bool {
+	return path == "sys/config/cors" || strings.HasPrefix(path, "sys/config/ui/headers/") || strings.HasPrefix(path, "sys/plugins/catalog/")
+}
+
+// request adds what sending a request needs, which may be anything.
+func (s grantSet) request(o Object) {
+	if unless := o.how.unless.path; unless != "" {
+		s.add(o.ns+unless, "read")
+	}
+	if o.how.deletes {
+		s.add(o.ns+o.how.write, "delete")
+		return
+	}
+	s.add(o.writePath(), "create", "update")
+	if rooted(strings.TrimPrefix(o.how.write, o.ns)) {
+		s.add(o.writePath(), "sudo")
+	}
+	if o.how.saveTo != nil {
+		s.add(o.how.saveTo.path, "create", "update")
+	}
+}
+
+// deletion adds what deleting o needs.
+func (s grantSet) deletion(o Object) {
+	if _, isAlias := aliasOwner(o.ID); isAlias {
+		s.add(o.writePath()+"/id/+", "delete")
+		return
+	}
+	s.add(o.writePath(), "delete")
+	listing, _ := o.table()
+	if path := strings.TrimPrefix(o.writePath(), o.ns); rooted(path) || listing == o.ns+"sys/audit" || listing == o.ns+"sys/auth" {
+		s.add(o.writePath(), "sudo")
+	}
+}
+
+// references adds what answering the references in o needs.
+func (s grantSet) references(o Object) {
+	visit := func(p part, _ Position) {
+		switch p.call {
+		case callAccessor:
+			s.add(o.ns+"sys/auth", "read")
+			s.add(o.ns+"sys/mounts", "read")
+		case callEntity, callGroup:
+			s.add(o.ns+"identity/"+p.call+"/name/"+p.args[0], "read")
+		case callVault:
+			s.add(o.ns+p.args[0], "read")
+		}
+	}
+	eachPart(o.Data, visit)
+	eachPart(o.how.extra, visit)
+	eachGenerator(o.Data, func(g generator) {
+		if g.policy != "" {
+			s.add(o.ns+"sys/policies/password/"+g.policy+"/generate", "read")
+		}
+	})
+}
+
+// eachGenerator calls visit for every value that is to be made up.
+func eachGenerator(value any, visit func(generator)) {
+	switch value := value.(type) {
+	case generator:
+		visit(value)
+	case map[string]any:
+		for _, inner := range value {
+			eachGenerator(inner, visit)
+		}
+	}
 }
 
 // sorted returns the grants by path, capabilities in their usual order.

@@ -10,7 +10,7 @@ import (
 
 func TestNeedsOfTheExample(t *testing.T) {
 	var b strings.Builder
-	for _, g := range seed.Needs(example(t)) {
+	for _, g := range seed.Needs(example(t), false) {
 		fmt.Fprintf(&b, "%s: %s\n", g.Path, strings.Join(g.Capabilities, " "))
 	}
 	golden(t, "needs.txt", b.String())
@@ -18,7 +18,7 @@ func TestNeedsOfTheExample(t *testing.T) {
 
 func TestPolicyOfTheExample(t *testing.T) {
 	protected := []string{"sys/policies/acl/vault-bootstrap", "auth/approle/role/vault-bootstrap"}
-	text := seed.PolicyHCL(seed.PolicyGrants(example(t)), protected)
+	text := seed.PolicyHCL(seed.PolicyGrants(example(t), false), protected)
 	golden(t, "policy.hcl", text)
 	if strings.Contains(text, `path "*"`) {
 		t.Error("the policy allows everything")
@@ -28,7 +28,7 @@ func TestPolicyOfTheExample(t *testing.T) {
 		seed.Policy("new", "x"), seed.AuthMount("new", "jwt", nil), seed.AuthConfig("new", "jwt", nil),
 		seed.Role("new", "jwt", "r", nil), seed.User("people", "bob", nil), seed.SecretsMount("a/b", "kv", nil),
 		seed.AuditDevice("two", "file", nil), seed.AuthConfig("aws", "aws", nil), seed.Role("token", "token", "r", nil))
-	if seed.PolicyHCL(seed.PolicyGrants(more), protected) != text {
+	if seed.PolicyHCL(seed.PolicyGrants(more, false), protected) != text {
 		t.Error("the policy grew with the seed")
 	}
 }
@@ -37,7 +37,7 @@ func TestPolicyOfNestedMounts(t *testing.T) {
 	text := seed.PolicyHCL(seed.PolicyGrants([]seed.Object{
 		seed.Role("team/k8s", "kubernetes", "r", nil),
 		seed.AuthConfig("team/k8s", "kubernetes", nil),
-	}), nil)
+	}, false), nil)
 	for _, want := range []string{
 		"path \"auth/team/k8s/role/+\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
 		"path \"auth/team/k8s/config\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",

@@ -90,6 +90,9 @@ func sameList(field string, want any, shown []any) bool {
 	case []any:
 		list = want
 	case string:
+		if len(shown) == 1 && shown[0] == want { // one text with commas in it, such as SQL
+			return true
+		}
 		list = toList(splitList(want))
 	case map[string]any:
 		return false
@@ -176,8 +179,11 @@ func timeLike(field string) bool {
 // setLike reports whether the order of a list under this name means nothing.
 func setLike(field string) bool {
 	name := leaf(field)
+	if strings.Contains(field, "data.") { // of a value in KV nothing is known
+		return false
+	}
 	return strings.HasPrefix(name, "bound_") || strings.HasPrefix(name, "allowed_") || strings.HasPrefix(name, "disallowed_") ||
-		containsAny(name, "policies", "cidr", "audience", "scopes", "_keys", "_headers", "groups", "accessors", "_ids")
+		containsAny(name, "policies", "cidr", "audience", "scopes", "_keys", "_headers", "groups", "accessors", "_ids", "_metadata")
 }
 
 func containsAny(text string, parts ...string) bool {

@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 )
@@ -13,21 +14,32 @@ type Stage int
 
 // The stages, in the order in which they are applied. Audit comes first, so that
 // what follows is on record; policies follow the roles that name them, since Vault
-// looks a policy up only when a token is used.
+// looks a policy up only when a token is used. Values come before the configuration
+// that may refer to them.
 const (
 	StageAudit Stage = iota
+	StageNamespaces
 	StagePlugins
+	StagePasswords
 	StageMounts
 	StageTune
+	StageValues
 	StageConfig
 	StageRoles
 	StagePolicies
 	StageIdentity
+	StageGroups
+	StageAliases
 	StageQuotas
+	StageSettings
 	StageRequests
+	StageDeletions
 )
 
-var stageNames = [...]string{"audit", "plugins", "mounts", "tune", "config", "roles", "policies", "identity", "quotas", "requests"}
+var stageNames = [...]string{
+	"audit", "namespaces", "plugins", "password policies", "mounts", "tune", "values", "config", "roles", "policies",
+	"identity", "groups", "aliases", "quotas", "settings", "requests", "deletions",
+}
 
 // String returns the stage's name.
 func (s Stage) String() string { return stageNames[s] }
@@ -44,12 +56,55 @@ type Object struct {
 	// Type is the type of the mount that it is or lives below, such as "kv".
 	Type string
 	// Data holds the fields as they are written to Vault: string, bool,
-	// json.Number, []any and map[string]any, and secret.Value for what must not be
-	// shown. Fields that it does not name are not ours.
+	// json.Number, []any and map[string]any, secret.Value for what must not be
+	// shown, and templates that only Vault can answer. Fields that it does not name
+	// are not ours.
 	Data map[string]any
 	// endpoint is what all objects of one API share ("kubernetes/role"): what Vault
 	// shows of one, it shows of all.
 	endpoint string
+	// ns is the namespace that it lives in with a slash at its end, or empty.
+	ns string
+	// order comes before the ID when the objects of a stage depend on each other.
+	order int
+	how   traits
+}
+
+// traits are how an object differs from one that is written to its ID and read there.
+type traits struct {
+	// read is the path that it is read at, and write the one that it is written to,
+	// where that is not the ID.
+	read, write string
+	// absent is a status with which Vault says that there is nothing, besides 404.
+	absent int
+	// once objects are made where they are missing, and never changed.
+	once bool
+	// hushed objects have values that must not be shown, whatever they are called.
+	hushed bool
+	// extra is written with Data and not compared.
+	extra map[string]any
+	// see turns what Vault answers into fields as Data has them; there is false when
+	// the answer does not hold the object. nil takes the answer as it is.
+	see func(o Object, answer map[string]any) (shown map[string]any, there bool)
+	// rotate is written to once, after the object was made.
+	rotate string
+	// saveTo is where Vault's answer is kept: the object that does it.
+	saveTo *saving
+	// unless says when a request is not needed; nil for what is no request.
+	unless *condition
+	// deletes is set for a request that deletes.
+	deletes bool
+	// split says which fields go where, if not all of them to one path.
+	split *split
+}
+
+// split is for objects whose fields are set at two paths: some when it is made, the
+// others at update, a path below it.
+type split struct {
+	update string
+	// create holds the fields that are taken when it is made; fixed those of them that
+	// cannot be changed later.
+	create, fixed []string
 }
 
 // Policy returns the ACL policy name with rules in HCL or JSON.
@@ -111,44 +166,6 @@ func mountFields(fields map[string]any) map[string]any {
 	return data
 }
 
-// AuthConfig returns the configuration of the auth method kind mounted at path.
-func AuthConfig(path, kind string, fields map[string]any) Object {
-	segment := "config"
-	if kind == "aws" { // whose configuration is several paths
-		segment = "config/client"
-	}
-	return child(path, kind, segment, "", StageConfig, fields)
-}
-
-// Role returns the role name of the auth method kind mounted at path.
-func Role(path, kind, name string, fields map[string]any) Object {
-	segment := "role"
-	switch kind {
-	case "token":
-		segment = "roles"
-	case "cert":
-		segment = "certs"
-	}
-	return child(path, kind, segment, name, StageRoles, fields)
-}
-
-// User returns the user name of the userpass method mounted at path.
-func User(path, name string, fields map[string]any) Object {
-	return child(path, "userpass", "users", strings.ToLower(name), StageRoles, fields)
-}
-
-// child returns an object below the auth method kind mounted at path.
-func child(path, kind, segment, name string, stage Stage, fields map[string]any) Object {
-	id := "auth/" + trim(path) + "/" + segment
-	if name != "" {
-		id += "/" + name
-	}
-	return Object{
-		ID: ID(id), Stage: stage, Mount: ID("sys/auth/" + trim(path)), Type: kind,
-		Data: protect(fields), endpoint: kind + "/" + segment,
-	}
-}
-
 func trim(path string) string { return strings.Trim(path, "/") }
 
 // isMount reports whether o is an auth method or secrets engine itself.
@@ -164,9 +181,39 @@ func (o Object) table() (listing, path string) {
 		return "", ""
 	}
 	for _, prefix := range []string{"sys/audit", "sys/auth", "sys/mounts"} {
-		if rest, ok := strings.CutPrefix(string(o.ID), prefix+"/"); ok {
-			return prefix, rest
+		if rest, ok := strings.CutPrefix(string(o.ID), o.ns+prefix+"/"); ok {
+			return o.ns + prefix, rest
 		}
 	}
 	return "", ""
+}
+
+// readPath returns where o is read.
+func (o Object) readPath() string { return cmp.Or(o.how.read, string(o.ID)) }
+
+// writePath returns where o is written.
+func (o Object) writePath() string { return cmp.Or(o.how.write, string(o.ID)) }
+
+// isRequest reports whether o is a request, not a thing.
+func (o Object) isRequest() bool { return o.how.unless != nil }
+
+// within returns o in a namespace.
+func (o Object) within(ns string) Object {
+	if ns == "" {
+		return o
+	}
+	o.ns, o.ID = ns, ID(ns)+o.ID
+	if o.Mount != "" {
+		o.Mount = ID(ns) + o.Mount
+	}
+	for _, path := range []*string{&o.how.read, &o.how.write, &o.how.rotate} {
+		if *path != "" {
+			*path = ns + *path
+		}
+	}
+	if o.how.split != nil {
+		inner := *o.how.split
+		inner.update, o.how.split = ns+inner.update, &inner
+	}
+	return o
 }

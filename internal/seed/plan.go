@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
 // Action is what a plan does with an object.
@@ -18,7 +19,24 @@ const (
 	None Action = iota
 	Create
 	Update
+	Delete
 )
+
+// String returns the action as machines read it.
+func (a Action) String() string { return [...]string{"none", "create", "update", "delete"}[a] }
+
+// Goal is what a plan is made for.
+type Goal struct {
+	Objects []Object
+	Memory  Memory
+	// Prune says what may be deleted of Owned: what the ledger says we created. What
+	// is in Keep never is.
+	Prune Prune
+	Owned []ID
+	Keep  []ID
+	// Parallelism is how many requests run at a time; less than 1 means one.
+	Parallelism int
+}
 
 // FieldChange is one difference between the seed and what is live.
 type FieldChange struct {
@@ -41,6 +59,11 @@ type Change struct {
 	// Unseen names the fields that were compared by keyed hash, because Vault does
 	// not show what it was given.
 	Unseen []string
+	// Blind names the fields that could not be compared, for want of the key of the hashes.
+	Blind []string
+	// Unknown names the fields that Vault does not know, with what may be meant. Such an
+	// object is not written.
+	Unknown []string
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
 }
@@ -58,31 +81,52 @@ type Plan struct {
 	Changes []Change
 	// Refusals holds what cannot be applied. A plan with any is not applied at all.
 	Refusals []Refusal
+	// Left holds what the seed no longer names and stays all the same.
+	Left []Left
+	// Forget holds what the ledger names and is gone.
+	Forget []ID
 
 	memory Memory
 	known  *echoes
+	words  *vocabulary
 }
 
-// NewPlan reads what is live, at most parallelism requests at a time, and returns
-// the difference to objects. It writes nothing.
+// NewPlan reads what is live and returns the difference to the goal. It writes nothing.
 //
 // When a difference cannot be put right, it returns the plan and a terminal fault.
-// A mount that is neither declared nor there is a fault of kind fault.Seed; an
-// error of Vault is returned as it is.
-func NewPlan(ctx context.Context, api API, objects []Object, memory Memory, parallelism int) (*Plan, error) {
-	seen, err := observe(ctx, api, objects, parallelism)
+// A mount or a reference that is neither declared nor there is a fault of kind
+// fault.Seed; an error of Vault is returned as it is.
+func NewPlan(ctx context.Context, api API, goal Goal) (*Plan, error) {
+	seen, err := observe(ctx, api, goal.Objects, goal.Parallelism)
 	if err != nil {
 		return nil, err
 	}
 	// A policy's text is always shown as it was written.
-	plan := &Plan{memory: memory, known: &echoes{known: map[string]bool{"policy/policy": true}}}
-	for _, o := range objects {
-		plan.add(o, seen.seen[o.ID])
+	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}, words: &vocabulary{api: api}}
+	for i, o := range seen.objects {
+		plan.add(o, seen.seen[i])
+	}
+	if err := plan.checkAnswers(); err != nil {
+		return nil, err
+	}
+	if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
+		return nil, err
+	}
+	if err := plan.prune(ctx, seen.reads, goal, seen); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(plan.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.ID, b.Object.ID))
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.order, b.Object.order), cmp.Compare(a.Object.ID, b.Object.ID))
 	})
 	return plan, plan.refused()
+}
+
+// Remember has a plan that was made without a key for the hashes remember with one:
+// the key is made by the first run that writes.
+func (p *Plan) Remember(key secret.Value) {
+	if p.memory.HashKey.Empty() {
+		p.memory.HashKey = key
+	}
 }
 
 // add plans what to do with o.
@@ -90,16 +134,21 @@ func (p *Plan) add(o Object, s sight) {
 	change := Change{Object: o, Stage: o.Stage}
 	hashes := p.memory.Hashes[string(o.ID)]
 	switch {
+	case o.isRequest():
+		p.request(&change, s)
 	case !s.there && (!s.blind || len(hashes) == 0):
 		change.Action = Create
 		change.Fields = allFields(o)
+	case o.how.once:
+		change.hashes = hashes
+		p.rotation(&change)
 	case o.isAudit() || o.isMount():
 		change.Fields, p.Refusals = tableDiff(o, s.data, p.Refusals)
 		change.Stage = StageTune
 	default:
 		p.known.learn(o, s.data)
 		change.hashes = p.memory.of(o, s.data)
-		change.Fields, change.Unseen = documentDiff(o, s.data, p.memory, change.hashes)
+		change.Fields, change.Unseen, change.Blind = documentDiff(o, s.data, p.memory, change.hashes)
 		p.Refusals = fixedFields(o, change.Fields, p.Refusals)
 	}
 	if change.Action == None {
@@ -110,6 +159,56 @@ func (p *Plan) add(o Object, s sight) {
 		}
 	}
 	p.Changes = append(p.Changes, change)
+}
+
+// request plans a request: it is sent when its condition does not hold, or, if it has
+// none, when it was not sent as it is now.
+func (p *Plan) request(change *Change, s sight) {
+	o := change.Object
+	change.hashes = p.memory.Hashes[string(o.ID)]
+	if o.how.unless.path == "" {
+		before := p.memory.Hashes[string(o.ID)][sentField]
+		s.there = before != "" && (p.memory.HashKey.Empty() || before == p.memory.sent(o))
+	}
+	if !s.there {
+		change.Action = Create
+		change.Fields = allFields(o)
+	}
+}
+
+// sent returns what to remember of a request that was sent.
+func (m Memory) sent(o Object) string {
+	return m.hash(o.ID, sentField, []any{o.how.write, o.how.deletes, o.Data})
+}
+
+// rotation plans to rotate the credential of an object that there is, once.
+func (p *Plan) rotation(change *Change) {
+	if change.Object.how.rotate != "" && change.hashes[rotatedField] == "" && !p.memory.HashKey.Empty() {
+		change.Fields = []FieldChange{{Field: rotatedField, Old: false, New: true}}
+	}
+}
+
+// checkAnswers tells requests whose fields come from the answer of one that is not
+// sent in this run.
+func (p *Plan) checkAnswers() error {
+	sent := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.Object.isRequest() && c.Action == Create {
+			sent[c.Object.ns+strings.TrimPrefix(string(c.Object.ID), c.Object.ns+"request:")] = true
+		}
+	}
+	problems := &Problems{}
+	for _, c := range p.Changes {
+		if c.Action != Create || !c.Object.isRequest() {
+			continue
+		}
+		eachPart(c.Object.Data, func(called part, at Position) {
+			if called.call == callAnswer && !sent[c.Object.ns+called.args[0]] {
+				problems.add(at, "the request %q is not needed any more, so that its answer cannot be had", called.args[0])
+			}
+		})
+	}
+	return problems.err("Give both requests the same condition ('unless').")
 }
 
 // refused returns an error that names what cannot be put right.
@@ -146,7 +245,11 @@ func (p *Plan) Count(action Action) int {
 
 // Summary returns the plan in one line.
 func (p *Plan) Summary() string {
-	text := fmt.Sprintf("%d to create, %d to update, %d unchanged", p.Count(Create), p.Count(Update), p.Count(None))
+	text := fmt.Sprintf("%d to create, %d to update, ", p.Count(Create), p.Count(Update))
+	if n := p.Count(Delete); n > 0 {
+		text += fmt.Sprintf("%d to delete, ", n)
+	}
+	text += fmt.Sprintf("%d unchanged", p.Count(None))
 	if n := len(p.Refusals); n > 0 {
 		text += fmt.Sprintf(", %d refused", n)
 	}

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -24,7 +25,7 @@ func example(t *testing.T) []seed.Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
+	objects, err := s.Objects(context.Background(), env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func example(t *testing.T) []seed.Object {
 
 func plan(t *testing.T, api seed.API, objects []seed.Object, memory seed.Memory) *seed.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), api, objects, memory, 4)
+	p, err := seed.NewPlan(t.Context(), api, seed.Goal{Objects: objects, Memory: memory, Parallelism: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestPlanRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := mounts(test.entry)
-			p, err := seed.NewPlan(t.Context(), w, []seed.Object{test.object}, seed.Memory{}, 1)
+			p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: []seed.Object{test.object}, Memory: seed.Memory{}, Parallelism: 1})
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(fault.RemedyOf(err), test.wayOut) || fault.KindOf(err) != fault.Terminal {
 				t.Fatalf("got %v\n%s", err, fault.RemedyOf(err))
 			}
@@ -151,7 +152,7 @@ func TestPlanUpgradesKV(t *testing.T) {
 }
 
 func TestPlanNeedsTheMount(t *testing.T) {
-	_, err := seed.NewPlan(t.Context(), &world{}, []seed.Object{seed.Role("nowhere", "approle", "r", nil)}, seed.Memory{}, 1)
+	_, err := seed.NewPlan(t.Context(), &world{}, seed.Goal{Objects: []seed.Object{seed.Role("nowhere", "approle", "r", nil)}, Memory: seed.Memory{}, Parallelism: 1})
 	if err == nil || fault.KindOf(err) != fault.Seed || !strings.Contains(err.Error(), "auth/nowhere/role/r needs sys/auth/nowhere, which is neither declared nor there") {
 		t.Errorf("got %v", err)
 	}
@@ -163,7 +164,7 @@ func TestPlanReportsReadErrors(t *testing.T) {
 		"sys/policies/acl/app": "reading sys/policies/acl/app (testdata/example.yaml:11:5): permission denied",
 	} {
 		w := &world{fail: map[string]error{"read " + path: refusal{403, "permission denied"}}}
-		_, err := seed.NewPlan(t.Context(), w, example(t), seed.Memory{}, 4)
+		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: example(t), Memory: seed.Memory{}, Parallelism: 4})
 		var answered seed.HTTPError
 		if err == nil || err.Error() != want || !errors.As(err, &answered) || answered.HTTPStatus() != 403 {
 			t.Errorf("got %v, want %s", err, want)

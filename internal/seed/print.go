@@ -7,20 +7,23 @@ import (
 	"strings"
 )
 
-// Print writes the plan for people: what is created (+), updated (~) and refused
+// Print writes the plan for people: what is created (+), updated (~), deleted (-) and refused
 // (!), field by field, old → new. Sensitive values are told as such only, and
 // control characters are escaped.
 func (p *Plan) Print(w io.Writer) error {
 	var b strings.Builder
-	unseen := 0
+	unseen, blind := 0, 0
 	for _, c := range p.Changes {
-		unseen += len(c.Unseen)
+		unseen, blind = unseen+len(c.Unseen), blind+len(c.Blind)
 		if c.Action != None {
 			c.print(&b)
 		}
 	}
 	for _, r := range p.Refusals {
 		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.WayOut)
+	}
+	for _, l := range p.Left {
+		fmt.Fprintf(&b, "  %s stays\n    %s\n", l.ID, l.Reason)
 	}
 	if b.Len() > 0 {
 		b.WriteByte('\n')
@@ -29,16 +32,26 @@ func (p *Plan) Print(w io.Writer) error {
 	if unseen > 0 {
 		fmt.Fprintf(&b, "Vault does not show %d of the values; they were compared by the keyed hash of what was applied last.\n", unseen)
 	}
+	if blind > 0 {
+		fmt.Fprintf(&b, "Vault does not show %d of the values, and the key to compare them is not at hand: whether they changed is not known.\n", blind)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func (c Change) print(b *strings.Builder) {
+	if c.Action == Delete {
+		fmt.Fprintf(b, "- %s  (no longer in the seed)\n", c.Object.ID)
+		return
+	}
 	sign := "~"
 	if c.Action == Create {
 		sign = "+"
 	}
 	fmt.Fprintf(b, "%s %s  (%s)\n", sign, c.Object.ID, c.Object.Position)
+	for _, name := range c.Unknown {
+		fmt.Fprintf(b, "    ! Vault does not know the field %s: the object will not be written\n", name)
+	}
 	for _, f := range c.Fields {
 		switch {
 		case f.Sensitive && c.Action == Create:

@@ -25,6 +25,24 @@ func (r record) text(name string) string {
 	return value
 }
 
+// yes reports whether the truth under name is there and true.
+func (r record) yes(name string) bool {
+	value, _ := r.values[name].(bool)
+	return value
+}
+
+// inner returns the record under name, which is empty if there is none.
+func (r record) inner(name string) record {
+	value, _ := r.values[name].(record)
+	return value
+}
+
+// mapping returns the free mapping under name, nil if there is none.
+func (r record) mapping(name string) map[string]any {
+	value, _ := r.values[name].(map[string]any)
+	return value
+}
+
 func (r record) records(name string) []record {
 	value, _ := r.values[name].([]record)
 	return value
@@ -44,7 +62,7 @@ func (c clerk) record(t tree, fields []key, open bool) record {
 	}
 	before := c.found()
 	for _, e := range t.entries {
-		i := slices.IndexFunc(fields, func(k key) bool { return k.name == e.name })
+		i := slices.IndexFunc(fields, func(k key) bool { return k.holds(e.name) })
 		switch {
 		case i >= 0:
 			if value, ok := c.value(e, fields[i]); ok {
@@ -73,6 +91,9 @@ func (c clerk) unknown(e entry, fields []key) {
 	names := make([]string, len(fields))
 	for i, k := range fields {
 		names[i] = k.name
+		if k.prefix {
+			names[i] += "…"
+		}
 	}
 	if meant := nearest(e.name, names); meant != "" {
 		c.problems.add(e.at, "the key %q is unknown; did you mean %q?", e.name, meant)
@@ -95,10 +116,16 @@ func (c clerk) value(e entry, k key) (any, bool) {
 		return c.record(t, k.fields, k.open), true
 	case many:
 		return c.many(e, k)
+	case named:
+		return c.named(e, k)
+	case children:
+		return c.children(e, k)
 	case free:
 		return c.free(e)
 	case words:
 		return c.words(t)
+	case text:
+		return c.name(e, k)
 	case truth:
 		if t.kind != yaml.ScalarNode || t.tag != "!!bool" {
 			c.problems.add(t.at, "%q must be true or false, found %s", e.name, describe(t))
@@ -156,6 +183,16 @@ func (c clerk) scalar(e entry, want kind) (any, bool) {
 	return value, true
 }
 
+// name reads a text without references, one of k's values if it has any.
+func (c clerk) name(e entry, k key) (any, bool) {
+	value, ok := c.scalar(e, text)
+	if ok && len(k.values) > 0 && !slices.Contains(k.values, value.(string)) {
+		c.problems.add(e.value.at, "%q must be one of %s", e.name, strings.Join(k.values, ", "))
+		return nil, false
+	}
+	return value, ok
+}
+
 func (c clerk) words(t tree) (any, bool) {
 	value, ok := c.plain(t)
 	if !ok {
@@ -185,6 +222,9 @@ func (c clerk) plain(t tree) (any, bool) {
 		}
 		return list, true
 	case yaml.MappingNode:
+		if len(t.entries) == 1 && t.entries[0].name == "valueFrom" {
+			return c.valueFrom(t.entries[0])
+		}
 		mapping := make(map[string]any, len(t.entries))
 		for _, e := range t.entries {
 			if value, ok := c.plain(e.value); ok {

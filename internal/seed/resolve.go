@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,43 +11,60 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Resolver gives references their values.
+// Resolver gives references their values, as far as they can be had without Vault.
 type Resolver struct {
 	// Env looks an environment variable up. Only the command reads the
 	// environment, so the seed is handed this function; nil knows none.
 	Env func(name string) (value string, found bool)
+	// Secret and ConfigMap return the data of a Kubernetes object in our namespace; nil
+	// where there is no Kubernetes. Each object is asked for once.
+	Secret, ConfigMap func(ctx context.Context, name string) (map[string][]byte, error)
 }
 
 // referenceLimit is how large a file that a reference names may be.
 const referenceLimit = 1 << 20
 
-// resolve returns data with every template replaced by a secret.Value. What came
-// from outside counts as sensitive: the seed's author put it there, not here.
-func (r Resolver) resolve(data map[string]any, problems *Problems) map[string]any {
+// resolving is one pass over all objects.
+type resolving struct {
+	Resolver
+	ctx      context.Context
+	problems *Problems
+	fetched  map[string]fetched
+	// trouble is an error that may pass, such as of the network.
+	trouble error
+}
+
+// fetched is a Kubernetes object, or why it could not be had.
+type fetched struct {
+	data map[string][]byte
+	err  error
+}
+
+// resolve returns data with every template replaced by a secret.Value, or by what is
+// left for Vault to answer. What came from outside counts as sensitive: the seed's
+// author put it there, not here.
+func (r *resolving) resolve(data map[string]any) map[string]any {
 	out := make(map[string]any, len(data))
 	for name, value := range data {
-		out[name] = r.value(value, problems)
+		out[name] = r.value(value)
 	}
 	return out
 }
 
-func (r Resolver) value(value any, problems *Problems) any {
+func (r *resolving) value(value any) any {
 	switch value := value.(type) {
 	case template:
-		text, err := r.text(value)
-		if err != nil {
-			problems.add(value.at, "%s", err)
-		}
-		return secret.New(text)
+		return r.template(value)
 	case map[string]any:
-		return r.resolve(value, problems)
+		return r.resolve(value)
 	case []any:
 		out := make([]any, len(value))
 		for i, item := range value {
-			out[i] = r.value(item, problems)
+			out[i] = r.value(item)
 		}
 		return out
 	default:
@@ -54,31 +72,89 @@ func (r Resolver) value(value any, problems *Problems) any {
 	}
 }
 
-// text returns what t stands for.
-func (r Resolver) text(t template) (string, error) {
+// template returns what t stands for.
+func (r *resolving) template(t template) any {
+	out := template{at: t.at, source: t.source, secret: t.secret}
+	left := false
+	for _, p := range t.parts {
+		if !p.local() {
+			out.parts, left = append(out.parts, p), true
+			continue
+		}
+		text, err := r.part(p, t.at)
+		if err != nil {
+			r.problems.add(t.at, "%s", err)
+			return secret.Value{}
+		}
+		out.secret = out.secret || !p.shows()
+		out.parts = append(out.parts, part{text: text})
+	}
+	if left {
+		return out
+	}
+	return out.joined()
+}
+
+// joined returns the text of a template of texts.
+func (t template) joined() any {
 	var b strings.Builder
 	for _, p := range t.parts {
-		switch p.call {
-		case "":
-			b.WriteString(p.text)
-		case "env":
-			value, found := "", false
-			if r.Env != nil {
-				value, found = r.Env(p.argument)
-			}
-			if !found {
-				return "", fmt.Errorf("the environment variable %q is not set", p.argument)
-			}
-			b.WriteString(value)
-		case "file":
-			content, err := readReference(p.argument, t.at.File)
-			if err != nil {
-				return "", err
-			}
-			b.WriteString(content)
-		}
+		b.WriteString(p.text)
 	}
-	return b.String(), nil
+	if t.secret {
+		return secret.New(b.String())
+	}
+	return b.String()
+}
+
+// part returns the text of a call that needs no Vault.
+func (r *resolving) part(p part, at Position) (string, error) {
+	switch p.call {
+	case callEnv:
+		value, found := "", false
+		if r.Env != nil {
+			value, found = r.Env(p.args[0])
+		}
+		if !found {
+			return "", fmt.Errorf("the environment variable %q is not set", p.args[0])
+		}
+		return value, nil
+	case callFile:
+		return readReference(p.args[0], at.File)
+	case callSecret:
+		return r.fromKubernetes("Secret", r.Secret, p.args[0], p.args[1])
+	case callConfigMap:
+		return r.fromKubernetes("ConfigMap", r.ConfigMap, p.args[0], p.args[1])
+	}
+	return p.text, nil
+}
+
+func (r *resolving) fromKubernetes(kind string, fetch func(context.Context, string) (map[string][]byte, error), name, key string) (string, error) {
+	if fetch == nil {
+		return "", fmt.Errorf("the %s %q cannot be read: the records are not in Kubernetes (--store), so no cluster is known", kind, name)
+	}
+	object, known := r.fetched[kind+"/"+name]
+	if !known {
+		object.data, object.err = fetch(r.ctx, name)
+		if r.fetched == nil {
+			r.fetched = map[string]fetched{}
+		}
+		r.fetched[kind+"/"+name] = object
+	}
+	if object.err != nil {
+		if fault.KindOf(object.err) == fault.Transient {
+			r.trouble = object.err
+		}
+		return "", fmt.Errorf("reading the %s %q: %w. %s", kind, name, object.err, fault.RemedyOf(object.err))
+	}
+	value, found := object.data[key]
+	if !found {
+		return "", fmt.Errorf("the %s %q has no key %q", kind, name, key)
+	}
+	if !utf8.Valid(value) {
+		return "", fmt.Errorf("the key %q of the %s %q is not UTF-8 text", key, kind, name)
+	}
+	return string(value), nil
 }
 
 // readReference returns the content of the file at path, which is relative to the
@@ -106,6 +182,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -14,14 +14,18 @@ import (
 // nothing, and replacing them would make the message unreadable.
 const scrubLength = 4
 
-// scrub returns err without the secrets in data: Vault's messages quote what they
+// scrub returns err without the secrets of o: Vault's messages quote what they
 // were sent. A changed error keeps its status, but not its chain.
-func scrub(err error, data any) error {
+func scrub(err error, o Object) error {
 	if err == nil {
 		return nil
 	}
 	var spellings []string
-	for _, text := range secretTexts(data) {
+	texts := secretTexts(o.Data)
+	if o.how.hushed {
+		texts = allTexts(o.Data)
+	}
+	for _, text := range texts {
 		asJSON, _ := json.Marshal(text)
 		spellings = append(spellings, text, strings.TrimSpace(text), strings.Trim(strconv.Quote(text), `"`), strings.Trim(string(asJSON), `"`))
 	}
@@ -37,4 +41,24 @@ func scrub(err error, data any) error {
 		return err
 	}
 	return &answer{code: status(err), text: clean}
+}
+
+// allTexts returns every scalar in value.
+func allTexts(value any) []string {
+	var texts []string
+	switch value := reveal(value).(type) {
+	case map[string]any:
+		for _, inner := range value {
+			texts = append(texts, allTexts(inner)...)
+		}
+	case []any:
+		for _, inner := range value {
+			texts = append(texts, allTexts(inner)...)
+		}
+	default:
+		if text, ok := scalarText(value); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }

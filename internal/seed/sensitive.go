@@ -43,7 +43,7 @@ func protectValue(value any, hide bool) any {
 			out[i] = protectValue(inner, hide)
 		}
 		return out
-	case template, secret.Value, bool:
+	case template, generator, secret.Value, bool:
 		return value
 	default:
 		if hide {
@@ -56,8 +56,10 @@ func protectValue(value any, hide bool) any {
 // hidden reports whether value holds anything that must not be shown.
 func hidden(value any) bool {
 	switch value := value.(type) {
-	case secret.Value, template:
+	case secret.Value, generator:
 		return true
+	case template:
+		return value.secret || slices.ContainsFunc(value.parts, func(p part) bool { return !p.shows() })
 	case map[string]any:
 		for _, inner := range value {
 			if hidden(inner) {
@@ -76,6 +78,8 @@ func reveal(value any) any {
 	switch value := value.(type) {
 	case secret.Value:
 		return value.Reveal()
+	case template, generator:
+		return unknownYet
 	case map[string]any:
 		out := make(map[string]any, len(value))
 		for name, inner := range value {
@@ -92,6 +96,9 @@ func reveal(value any) any {
 		return value
 	}
 }
+
+// unknownYet stands for what is known only when it is written.
+const unknownYet = "(known after the run)"
 
 // secretTexts returns every secret text in value.
 func secretTexts(value any) []string {

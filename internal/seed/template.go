@@ -3,30 +3,62 @@ package seed
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // template is a scalar that refers to something outside of the seed. It stays as
-// written until Objects resolves it.
+// written until Objects resolves what this machine knows, and a plan what Vault knows.
 type template struct {
 	at     Position
 	source string
 	parts  []part
+	// secret is set once a part that must not be shown has become text.
+	secret bool
 }
 
 // part is a piece of text, or a call when call is not empty.
 type part struct {
-	text     string
-	call     string
-	argument string
+	text string
+	call string
+	args []string
 }
 
-// callForm is a call as bank-vaults writes it: a function and one quoted argument.
-var callForm = regexp.MustCompile("^\\$\\{-?\\s*([A-Za-z]\\w*)\\s+(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)\\s*-?\\}")
+// The functions of the language, and those that only this package writes.
+const (
+	callEnv       = "env"
+	callFile      = "file"
+	callAccessor  = "accessor"
+	callSecret    = "secretKeyRef"
+	callConfigMap = "configMapKeyRef"
+	callVault     = "vault"
+	callAnswer    = "answer"
+	callEntity    = "entity" // the ID of an entity by its name
+	callGroup     = "group"  // the ID of a group by its name
+)
 
-// laterCalls are functions of the full language.
-var laterCalls = []string{"accessor", "secretKeyRef", "configMapKeyRef", "vault", "blob"}
+// callForms says how each function is written.
+var callForms = []struct{ name, form string }{
+	{callEnv, `${ env "NAME" }`},
+	{callFile, `${ file "PATH" }`},
+	{callAccessor, `${ accessor "MOUNT" }`},
+	{callSecret, `${ secretKeyRef "NAME" "KEY" }`},
+	{callConfigMap, `${ configMapKeyRef "NAME" "KEY" }`},
+	{callVault, `${ vault "PATH" "FIELD" }`},
+	{callAnswer, `${ answer "REQUEST" "FIELD" }`},
+}
+
+// callForm is a call as bank-vaults writes it: a function and quoted arguments.
+var callForm = regexp.MustCompile("^\\$\\{-?\\s*([A-Za-z]\\w*)((?:\\s+(?:\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`))+)\\s*-?\\}")
+
+// argumentForm is one argument of a call.
+var argumentForm = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
+
+// reference returns a value that is nothing but one call.
+func reference(call string, at Position, args ...string) template {
+	return template{at: at, source: call + " " + strings.Join(args, " "), parts: []part{{call: call, args: args}}}
+}
 
 // parseText returns text as it stands when it calls nothing, and a template
 // otherwise. "$${" stands for a literal "${".
@@ -69,22 +101,65 @@ func parseCall(text string) (part, int, error) {
 	if match == nil {
 		return part{}, 0, fmt.Errorf(`this reference is not understood: write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`)
 	}
-	argument, err := strconv.Unquote(match[2])
-	if err != nil {
-		return part{}, 0, fmt.Errorf("the argument of %s is not a quoted text", match[1])
-	}
-	switch name := match[1]; name {
-	case "env", "file":
-		if argument == "" {
-			return part{}, 0, fmt.Errorf("%s needs a name", name)
+	var args []string
+	for _, quoted := range argumentForm.FindAllString(match[2], -1) {
+		argument, err := strconv.Unquote(quoted)
+		if err != nil {
+			return part{}, 0, fmt.Errorf("an argument of %s is not a quoted text", match[1])
 		}
-		return part{call: name, argument: argument}, len(match[0]), nil
-	default:
-		for _, later := range laterCalls {
-			if name == later {
-				return part{}, 0, fmt.Errorf("the reference ${ %s … } is not supported yet by this version", name)
-			}
-		}
-		return part{}, 0, fmt.Errorf("the reference function %q is unknown: there are env and file", name)
+		args = append(args, argument)
 	}
+	p, err := newCall(match[1], args)
+	return p, len(match[0]), err
+}
+
+// newCall checks a call of the language.
+func newCall(name string, args []string) (part, error) {
+	if name == "blob" {
+		return part{}, fmt.Errorf("the reference function \"blob\" is not supported: have the object's content put into a file and write ${ file \"PATH\" }")
+	}
+	i := slices.IndexFunc(callForms, func(f struct{ name, form string }) bool { return f.name == name })
+	if i < 0 {
+		names := make([]string, len(callForms))
+		for j, f := range callForms {
+			names[j] = f.name
+		}
+		return part{}, fmt.Errorf("the reference function %q is unknown: there are %s", name, strings.Join(names, ", "))
+	}
+	if strings.Count(callForms[i].form, `"`) != 2*len(args) || slices.Contains(args, "") {
+		return part{}, fmt.Errorf("this reference is not understood: write %s", callForms[i].form)
+	}
+	return part{call: name, args: args}, nil
+}
+
+// valueFrom reads a reference written as Kubernetes writes it in a container's env.
+func (c clerk) valueFrom(e entry) (any, bool) {
+	r := c.record(e.value, []key{
+		{name: callSecret, kind: one, fields: referenceKeys()},
+		{name: callConfigMap, kind: one, fields: referenceKeys()},
+	}, false)
+	if len(r.values) != 1 {
+		c.problems.add(e.at, "valueFrom takes one of %s and %s", callSecret, callConfigMap)
+		return nil, false
+	}
+	for call := range r.values {
+		if ref := r.inner(call); ref.text("name") != "" && ref.text("key") != "" {
+			return reference(call, e.at, ref.text("name"), ref.text("key")), true
+		}
+	}
+	return nil, false
+}
+
+// local reports whether a call can be answered without Vault.
+func (p part) local() bool {
+	switch p.call {
+	case "", callEnv, callFile, callSecret, callConfigMap:
+		return true
+	}
+	return false
+}
+
+// shows reports whether what a call brings may be shown: IDs that Vault makes up.
+func (p part) shows() bool {
+	return p.call == "" || p.call == callAccessor || p.call == callEntity || p.call == callGroup
 }

@@ -37,16 +37,14 @@ func (w *world) Read(ctx context.Context, path string) (map[string]any, bool, er
 	return data, found, ctx.Err()
 }
 
-func (w *world) List(context.Context, string) ([]string, bool, error) {
-	return nil, false, fmt.Errorf("unexpected list")
-}
+func (w *world) Fields(context.Context, string) ([]string, error) { return nil, nil }
 
-func (w *world) Write(_ context.Context, path string, data map[string]any) (map[string]any, error) {
+func (w *world) Put(_ context.Context, path string, data map[string]any) (map[string]any, []string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.writes = append(w.writes, path)
 	if err := w.fail[path]; err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if w.bodies == nil {
 		w.bodies = map[string]map[string]any{}
@@ -61,7 +59,7 @@ func (w *world) Write(_ context.Context, path string, data map[string]any) (map[
 			w.data[path] = w.show(path, data)
 		}
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 func (w *world) Delete(context.Context, string) error { return fmt.Errorf("unexpected delete") }

@@ -2,7 +2,6 @@ package seed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -12,31 +11,84 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// request returns the one write that carries c out.
-func (c Change) request() (path string, data map[string]any) {
+// put is one write to Vault.
+type put struct {
+	path string
+	data map[string]any
+}
+
+// writes returns the writes that carry c out, in their order.
+func (c Change) writes() []put {
 	o := c.Object
+	extra, _ := reveal(o.how.extra).(map[string]any)
+	data, _ := reveal(o.Data).(map[string]any)
 	switch {
 	case o.isMount() && c.Action == Update:
-		return string(o.ID) + "/tune", c.tuning()
+		return []put{{string(o.ID) + "/tune", c.tuning()}}
+	case o.isMount():
+		return mounting(string(o.ID), data)
+	case o.how.once && c.Action == Update: // what is left is to rotate
+		return nil
+	case o.how.split != nil:
+		return c.splitWrites(data)
 	case c.Action == Update:
-		data = map[string]any{}
-		for name, value := range o.Data {
-			// Vault refuses even an unchanged one, so it stays out.
-			if !slices.Contains(fixedAtCreation(o.endpoint), name) {
-				data[name] = reveal(value)
-			}
+		// Vault refuses even an unchanged one, so it stays out.
+		for _, name := range fixedAtCreation(o) {
+			delete(data, name)
 		}
-		return string(o.ID), data
-	default:
-		data, _ = reveal(o.Data).(map[string]any)
-		return string(o.ID), data
 	}
+	return []put{{o.writePath(), merged(data, extra)}}
+}
+
+// mounting returns the writes that make a mount: one, and another for what Vault takes
+// by tuning only.
+func mounting(id string, data map[string]any) []put {
+	config, _ := data["config"].(map[string]any)
+	lockout, ok := config[lockoutConfig].(map[string]any)
+	if !ok {
+		return []put{{id, data}}
+	}
+	delete(config, lockoutConfig)
+	return []put{{id, data}, {id + "/tune", map[string]any{lockoutConfig: lockoutTexts(lockout)}}}
+}
+
+// lockoutTexts returns the settings as Vault takes them: as texts.
+func lockoutTexts(settings map[string]any) map[string]any {
+	texts := make(map[string]any, len(settings))
+	for name, value := range settings {
+		texts[name] = toText(value)
+		if truth, ok := value.(bool); ok {
+			texts[name] = truth
+		}
+	}
+	return texts
+}
+
+// splitWrites divides the fields between the two paths that take them.
+func (c Change) splitWrites(data map[string]any) []put {
+	how, first, second := c.Object.how.split, map[string]any{}, map[string]any{}
+	for name, value := range data {
+		switch {
+		case c.Action == Create && slices.Contains(how.create, name):
+			first[name] = value
+		case !slices.Contains(how.fixed, name):
+			second[name] = value
+		}
+	}
+	var writes []put
+	if c.Action == Create {
+		writes = append(writes, put{string(c.Object.ID), first})
+	}
+	if len(second) > 0 {
+		writes = append(writes, put{how.update, second})
+	}
+	return writes
 }
 
 // tuning returns the settings of a mount that change. Tuning takes those of config
 // at the top level.
 func (c Change) tuning() map[string]any {
-	data, options := map[string]any{}, map[string]any{}
+	data, options, lockout := map[string]any{}, map[string]any{}, map[string]any{}
 	want := flatten(c.Object)
 	for _, f := range c.Fields {
 		value := reveal(want[f.Field])
@@ -45,6 +97,10 @@ func (c Change) tuning() map[string]any {
 			continue
 		}
 		name := strings.TrimPrefix(f.Field, "config.")
+		if field, ok := strings.CutPrefix(name, lockoutConfig+"."); ok {
+			lockout[field] = value
+			continue
+		}
 		if text, ok := value.(string); ok && text == "" && strings.HasSuffix(name, "_ttl") {
 			value = "system" // tuning takes an empty text for 'leave it'
 		}
@@ -53,23 +109,124 @@ func (c Change) tuning() map[string]any {
 	if len(options) > 0 {
 		data["options"] = options
 	}
+	if len(lockout) > 0 {
+		data[lockoutConfig] = lockoutTexts(lockout)
+	}
 	return data
 }
 
 // write carries c out and returns what to remember of it.
 func (a *applying) write(ctx context.Context, c Change) (map[string]string, error) {
-	at, data := c.request()
-	if _, err := a.api.Write(ctx, at, data); err != nil {
-		return nil, explain(c, scrub(err, c.Object.Data))
+	if c.Action == Delete {
+		kept, err := a.remove(ctx, c.Object.ID)
+		if kept {
+			a.kept(c.Object.ID)
+		}
+		return nil, err
 	}
-	return a.remember(ctx, c.Object), nil
+	o, err := a.complete(ctx, c.Object)
+	if err != nil {
+		return nil, explain(c, err)
+	}
+	c.Object = o
+	if err := a.checkFields(ctx, c); err != nil {
+		return nil, explain(c, err)
+	}
+	if o.how.deletes {
+		if err := a.api.Delete(ctx, o.ns+o.how.write); err != nil {
+			return nil, explain(c, err)
+		}
+		return map[string]string{sentField: a.plan.memory.sent(o)}, nil
+	}
+	var answer map[string]any
+	var ignored []string
+	for _, each := range c.writes() {
+		var warnings []string
+		answer, warnings, err = a.send(ctx, each)
+		if err != nil {
+			return nil, explain(c, scrub(err, o))
+		}
+		ignored = append(ignored, ignoredFields(warnings)...)
+	}
+	if err := a.follow(ctx, c, answer); err != nil {
+		return nil, explain(c, scrub(err, o))
+	}
+	if len(ignored) > 0 {
+		return nil, explain(c, fmt.Errorf("%w %s", errDropped, strings.Join(quoteAll(ignored), ", ")))
+	}
+	return a.remember(ctx, o), nil
+}
+
+// checkFields refuses what names fields that Vault does not know.
+func (a *applying) checkFields(ctx context.Context, c Change) error {
+	if !c.doubtful() {
+		return nil
+	}
+	unknown, err := a.plan.words.unknown(ctx, c.Object)
+	if err == nil && len(unknown) > 0 {
+		err = unknownFields(unknown)
+	}
+	return err
+}
+
+// follow does what comes after the write itself: keep its answer, rotate a credential.
+func (a *applying) follow(ctx context.Context, c Change, answer map[string]any) error {
+	o := c.Object
+	if o.isRequest() {
+		a.answered(o, answer)
+	}
+	if to := o.how.saveTo; to != nil && len(answer) > 0 && c.Action == Create {
+		if _, _, err := a.send(ctx, put{to.path, to.body(answer)}); err != nil {
+			return fmt.Errorf("keeping Vault's answer at %s: %w", to.path, err)
+		}
+	}
+	if o.how.rotate != "" {
+		if _, _, err := a.send(ctx, put{o.how.rotate, map[string]any{}}); err != nil {
+			return fmt.Errorf("rotating its credential: %w", err)
+		}
+	}
+	return nil
+}
+
+// complete returns o with every reference answered and every value generated.
+func (a *applying) complete(ctx context.Context, o Object) (Object, error) {
+	answers := func(name string) map[string]any {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.answers[o.ns+name]
+	}
+	find := finder{reader: a.api, answers: answers}
+	missing := func(p part, at Position) error {
+		return fmt.Errorf("%s %s (%s) is not there", p.call, strings.Join(quoteAll(p.args), " "), at)
+	}
+	for _, fields := range []*map[string]any{&o.Data, &o.how.extra} {
+		if !pending(*fields) {
+			continue
+		}
+		settled, err := find.settle(ctx, o.ns, *fields, missing)
+		if err == nil {
+			settled, err = generate(ctx, a.api, o.ns, settled)
+		}
+		if err != nil {
+			return o, err
+		}
+		*fields, _ = settled.(map[string]any)
+	}
+	return o, nil
 }
 
 // remember returns what to remember of o, which was just written. Where it is not
 // known yet how Vault shows such an object, it is read back: a value that Vault
 // shows in another form than it was given would count as changed for ever.
 func (a *applying) remember(ctx context.Context, o Object) map[string]string {
-	if o.isMount() || o.isAudit() || a.plan.memory.HashKey.Empty() {
+	switch {
+	case o.isMount() || o.isAudit() || a.plan.memory.HashKey.Empty():
+		return nil
+	case o.isRequest():
+		return map[string]string{sentField: a.plan.memory.sent(o)}
+	case o.how.rotate != "":
+		return map[string]string{rotatedField: a.plan.memory.hash(o.ID, rotatedField, true)}
+	case o.how.once:
 		return nil
 	}
 	if !a.plan.known.covers(o) {
@@ -91,10 +248,13 @@ func (a *applying) remember(ctx context.Context, o Object) map[string]string {
 // explain says which object err is about and where the seed names it.
 func explain(c Change, err error) error {
 	verb := "updating"
-	if c.Action == Create {
+	o := c.Object
+	switch {
+	case o.isRequest():
+		verb = "sending"
+	case c.Action == Create:
 		verb = "creating"
 	}
-	o := c.Object
 	if o.isAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
 			"This is OpenBao, which since 2.3.2 takes audit devices from its configuration only: declare the device there and leave it out of the seed, "+
@@ -121,57 +281,3 @@ func auditFile(o Object) string {
 	}
 	return file
 }
-
-// Failure is an object that could not be applied.
-type Failure struct {
-	ID       ID
-	Position Position
-	Err      error
-	// Skipped objects were not tried, because their mount failed.
-	Skipped bool
-}
-
-// ApplyError is the error of a plan that was carried out only in part. Objects that
-// do not depend on the failed ones were applied.
-type ApplyError struct {
-	Failures []Failure
-	// Written is how many objects were written.
-	Written int
-}
-
-// Error returns a summary and one line per object, Vault's answer included.
-func (e *ApplyError) Error() string {
-	lines := []string{fmt.Sprintf("applying the seed: %d objects written, %d not", e.Written, len(e.Failures))}
-	for i, f := range e.Failures {
-		if i == problemLimit {
-			lines = append(lines, fmt.Sprintf("and %d more", len(e.Failures)-i))
-			break
-		}
-		lines = append(lines, f.Err.Error())
-	}
-	return strings.Join(lines, "\n")
-}
-
-// Unwrap returns the causes.
-func (e *ApplyError) Unwrap() []error {
-	causes := make([]error, len(e.Failures))
-	for i, f := range e.Failures {
-		causes[i] = f.Err
-	}
-	return causes
-}
-
-// Permanent reports whether Vault refused every object for what it is, so that
-// trying again with the same seed gives the same answer.
-func (e *ApplyError) Permanent() bool {
-	for _, f := range e.Failures {
-		code := status(f.Err)
-		if !f.Skipped && code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {
-			return false
-		}
-	}
-	return true
-}
-
-// errSkipped is why an object was not tried.
-var errSkipped = errors.New("not tried, because its mount could not be set up")

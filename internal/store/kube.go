@@ -104,18 +104,50 @@ func (k *Kube) SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revi
 
 // Checkpoint reads the checkpoint.
 func (k *Kube) Checkpoint(ctx context.Context) (Checkpoint, Revision, error) {
+	for {
+		wire, revision, err := k.readRecord(ctx)
+		if err != nil || revision == "" || wire.Version == 0 {
+			return Checkpoint{}, revision, err
+		}
+		if wire.Pieces != nil {
+			wire.Packed, err = k.loadPieces(ctx, wire.Pieces)
+		}
+		if errors.Is(err, errPieces) {
+			if _, now, readErr := k.readRecord(ctx); readErr == nil && now != revision {
+				continue // it was written meanwhile
+			}
+			err = corrupt(k.stateObject(), err)
+		}
+		if err != nil {
+			return Checkpoint{}, "", err
+		}
+		checkpoint, err := wire.checkpoint(k.stateObject())
+		return checkpoint, revision, err
+	}
+}
+
+// readRecord reads the checkpoint as it is stored; its version is 0 if there is none.
+func (k *Kube) readRecord(ctx context.Context) (wireCheckpoint, Revision, error) {
+	var wire wireCheckpoint
 	data, revision, err := k.read(ctx, k.stateName(), stateData)
 	if err != nil || data == nil {
-		return Checkpoint{}, revision, err
+		return wire, revision, err
 	}
-	checkpoint, err := decodeCheckpoint(data, k.stateObject())
-	return checkpoint, revision, err
+	return wire, revision, decode(data, &wire, k.stateObject())
 }
 
 // SaveCheckpoint writes the checkpoint if it still is at revision, and shows what
 // the Lease shows in the Secret's annotations.
 func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error) {
-	data, err := encodeCheckpoint(checkpoint)
+	wire, err := wireOf(checkpoint)
+	if err == nil && len(wire.Packed) > pieceLimit {
+		wire.Pieces, err = k.savePieces(ctx, wire.Packed)
+		wire.Packed = nil
+	}
+	if err != nil {
+		return "", err
+	}
+	data, err := encode(wire)
 	if err != nil {
 		return "", err
 	}

@@ -12,9 +12,13 @@ type wireCheckpoint struct {
 	SeedDigest string                       `json:"seed_digest"`
 	Ledger     map[string]Ownership         `json:"ledger,omitempty"`
 	Hashes     map[string]map[string]string `json:"hashes,omitempty"`
-	Open       map[string]string            `json:"open,omitempty"`
-	LastError  *wireFailure                 `json:"last_error,omitempty"`
-	History    []wireTransition             `json:"history,omitempty"`
+	// Packed is the ledger and the hashes in the place of the two, compressed, and
+	// Pieces says where that is if it does not fit here.
+	Packed    []byte            `json:"packed,omitempty"`
+	Pieces    *wirePieces       `json:"pieces,omitempty"`
+	Open      map[string]string `json:"open,omitempty"`
+	LastError *wireFailure      `json:"last_error,omitempty"`
+	History   []wireTransition  `json:"history,omitempty"`
 }
 
 type wireFailure struct {
@@ -37,8 +41,17 @@ type wireTransition struct {
 // encodeCheckpoint returns the stored form of c, with the latest HistoryLimit
 // transitions.
 func encodeCheckpoint(c Checkpoint) ([]byte, error) {
+	wire, err := wireOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return encode(wire)
+}
+
+// wireOf returns c as it is stored.
+func wireOf(c Checkpoint) (wireCheckpoint, error) {
 	history := c.History[max(0, len(c.History)-HistoryLimit):]
-	return encode(wireCheckpoint{
+	wire := wireCheckpoint{
 		Version:    RecordVersion,
 		Epoch:      c.Epoch,
 		State:      c.State,
@@ -56,7 +69,12 @@ func encodeCheckpoint(c Checkpoint) ([]byte, error) {
 				At: utc(t.At), From: t.From, Event: t.Event, To: t.To, TookNS: t.Took.Nanoseconds(), Holder: t.Holder,
 			}
 		}),
-	})
+	}
+	packed, err := wireLedger{c.Ledger, c.Hashes}.pack()
+	if packed != nil {
+		wire.Packed, wire.Ledger, wire.Hashes = packed, nil, nil
+	}
+	return wire, err
 }
 
 // decodeCheckpoint is the inverse of encodeCheckpoint. o names the record in errors.
@@ -64,6 +82,18 @@ func decodeCheckpoint(data []byte, o object) (Checkpoint, error) {
 	var wire wireCheckpoint
 	if err := decode(data, &wire, o); err != nil {
 		return Checkpoint{}, err
+	}
+	return wire.checkpoint(o)
+}
+
+// checkpoint returns what is stored.
+func (wire wireCheckpoint) checkpoint(o object) (Checkpoint, error) {
+	if wire.Packed != nil {
+		ledger, err := unpack(wire.Packed, o)
+		if err != nil {
+			return Checkpoint{}, err
+		}
+		wire.Ledger, wire.Hashes = ledger.Ledger, ledger.Hashes
 	}
 	c := Checkpoint{
 		Epoch:      wire.Epoch,

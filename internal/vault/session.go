@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -35,10 +37,16 @@ func (c *Cluster) Session(address string, token secret.Value) (*Session, error) 
 	return &Session{client: client, timeout: c.config.Timeout, guard: &c.guard}, nil
 }
 
-// Read returns the data at path, and false where there is none.
+// Read returns the data at path, and false where there is none. The path may end in
+// a query, as in "sys/config/ui/headers/X-A?multivalue=true".
 func (s *Session) Read(ctx context.Context, path string) (map[string]any, bool, error) {
+	path, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading %s: %w", path, err)
+	}
 	return s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
-		return s.client.Logical().ReadWithContext(ctx, path)
+		return s.client.Logical().ReadWithDataWithContext(ctx, path, values)
 	})
 }
 
@@ -56,6 +64,18 @@ func (s *Session) Write(ctx context.Context, path string, data map[string]any) (
 		return s.client.Logical().WriteWithContext(ctx, path, data)
 	})
 	return answer, err
+}
+
+// Put is Write that also returns what Vault warns about, such as fields that it does
+// not know.
+func (s *Session) Put(ctx context.Context, path string, data map[string]any) (map[string]any, []string, error) {
+	answer, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return s.client.Logical().WriteWithContext(ctx, path, data)
+	})
+	if err != nil || answer == nil {
+		return nil, nil, err
+	}
+	return answer.Data, answer.Warnings, nil
 }
 
 // Delete deletes what is at path.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -30,6 +31,10 @@ type bed struct {
 	dir string
 	// memory is what the runs so far remembered.
 	memory seed.Memory
+	// What recipes of the cookbook have started.
+	issuer   *issuer
+	sts      string
+	postgres func(username, password, query string) (string, error)
 }
 
 const probe = "suite-probe"
@@ -37,7 +42,12 @@ const probe = "suite-probe"
 func start(t *testing.T) *bed {
 	t.Helper()
 	t.Parallel()
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	return startVault(t, testbed.VaultOptions{})
+}
+
+func startVault(t *testing.T, options testbed.VaultOptions) *bed {
+	t.Helper()
+	cluster := testbed.VaultFor(t, options)
 	keys, err := cluster.Initialize(t.Context(), 1, 1)
 	if err == nil {
 		err = cluster.Unseal(t.Context(), keys)
@@ -62,9 +72,17 @@ func (b *bed) call(t *testing.T, method, path string, in any) map[string]any {
 	return answer
 }
 
-// writes returns the operations other than reads and lists that do caused, as
-// "operation path", sorted, from the audit log.
+// writes returns the operations other than reads, lists and questions about fields
+// that do caused, as "operation path", sorted, from the audit log.
 func (b *bed) writes(t *testing.T, do func()) []string {
+	t.Helper()
+	return slices.DeleteFunc(b.calls(t, do), func(call string) bool {
+		return strings.HasPrefix(call, "read ") || strings.HasPrefix(call, "list ") || strings.HasPrefix(call, "help ")
+	})
+}
+
+// calls returns every operation that do caused, as writes does.
+func (b *bed) calls(t *testing.T, do func()) []string {
 	t.Helper()
 	before, err := os.ReadFile(b.log())
 	if err != nil {
@@ -75,7 +93,7 @@ func (b *bed) writes(t *testing.T, do func()) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var writes []string
+	var calls []string
 	lines := bufio.NewScanner(bytes.NewReader(after[len(before):]))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -86,15 +104,29 @@ func (b *bed) writes(t *testing.T, do func()) []string {
 		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
 			t.Fatal(err)
 		}
-		if op := entry.Request.Operation; entry.Type == "request" && op != "read" && op != "list" {
-			writes = append(writes, op+" "+entry.Request.Path)
+		if entry.Type == "request" {
+			calls = append(calls, entry.Request.Operation+" "+entry.Request.Path)
 		}
 	}
-	slices.Sort(writes)
-	return writes
+	slices.Sort(calls)
+	return calls
 }
 
-// api is seed.API over the node's HTTP API with one token.
+// as returns a session with a token, as the program has one.
+func (b *bed) as(t *testing.T, token string) *vault.Session {
+	t.Helper()
+	cluster, err := vault.New(vault.Config{Addresses: []string{b.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := cluster.Session(b.Addr, secret.New(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+// api makes raw calls with one token.
 type api struct {
 	node  *testbed.VaultNode
 	token string
@@ -134,12 +166,15 @@ func (a api) Read(ctx context.Context, path string) (map[string]any, bool, error
 	return data, err == nil, err
 }
 
-func (a api) List(ctx context.Context, path string) ([]string, bool, error) {
-	return nil, false, errors.New("nothing lists yet")
-}
-
 func (a api) Write(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
 	return a.do(ctx, http.MethodPut, path, data)
+}
+
+// answer writes and returns the data of Vault's answer.
+func (a api) answer(ctx context.Context, path string, in any) (map[string]any, error) {
+	var body struct{ Data map[string]any }
+	err := a.node.Call(ctx, http.MethodPut, path, a.token, in, &body)
+	return body.Data, err
 }
 
 func (a api) Delete(ctx context.Context, path string) error {
@@ -150,43 +185,84 @@ func (a api) Delete(ctx context.Context, path string) error {
 var variables = map[string]string{
 	"SUFFIX": "of-the-suite", "REVIEWER": "reviewer.jwt.of-the-suite", "ALICE_PASSWORD": "correct horse battery",
 	"AWS_SECRET": "aws-secret-of-the-suite", "BINDPASS": "bindpass-of-the-suite",
+	"BOB_PASSWORD": "incorrect horse battery", "ORDERS_PASSWORD": "orders-password-of-the-suite",
+	"DB_PASSWORD": "db-password-of-the-suite",
 }
 
 // load returns the objects of a seed in testdata, or of the example that the
 // package ships, with edits (old, new, …) made to its YAML text.
 func (b *bed) load(t *testing.T, dir string, edits ...string) []seed.Object {
 	t.Helper()
+	return b.resolve(t, b.read(t, dir, edits...))
+}
+
+// read reads a seed in testdata with edits made to its YAML text.
+func (b *bed) read(t *testing.T, dir string, edits ...string) *seed.Seed {
+	t.Helper()
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
+	wanted := len(edits)
 	edits = append(edits, "AUDIT_DIR", b.dir, "/vault/audit", b.dir)
 	files, err := filepath.Glob(filepath.Join(copied, "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []byte
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := 0; i < len(edits); i += 2 {
-			if !bytes.Contains(text, []byte(edits[i])) && i < len(edits)-4 {
-				t.Fatalf("%s does not hold %q", file, edits[i])
-			}
-		}
+		all = append(all, text...)
 		if err := os.WriteFile(file, []byte(strings.NewReplacer(edits...).Replace(string(text))), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for i := 0; i < wanted; i += 2 {
+		if !bytes.Contains(all, []byte(edits[i])) {
+			t.Fatalf("%s does not hold %q", dir, edits[i])
 		}
 	}
 	s, err := seed.Load([]string{copied})
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := s.Objects(seed.Resolver{Env: func(name string) (string, bool) {
-		value, found := variables[name]
-		return value, found
-	}})
+	return s
+}
+
+// inline returns the objects of a seed in a text.
+func (b *bed) inline(t *testing.T, text string) []seed.Object {
+	t.Helper()
+	return b.resolve(t, parse(t, text))
+}
+
+// parse reads a seed in a text.
+func parse(t *testing.T, text string) *seed.Seed {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "seed.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := seed.Load([]string{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// resolve returns the objects of a seed with the suite's references.
+func (b *bed) resolve(t *testing.T, s *seed.Seed) []seed.Object {
+	t.Helper()
+	objects, err := s.Objects(t.Context(), seed.Resolver{
+		Env: func(name string) (string, bool) {
+			value, found := variables[name]
+			return value, found
+		},
+		Secret:    kubernetes(map[string]string{"database": "database-password-of-the-suite"}),
+		ConfigMap: kubernetes(map[string]string{"settings": "3141592", "crl": emptyCRL(t)}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +277,7 @@ const (
 // plan plans as root.
 func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), api{b.VaultNode, b.root}, objects, b.memory, 16)
+	p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +287,7 @@ func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
 // apply plans and applies as root and remembers what came of it.
 func (b *bed) apply(t *testing.T, objects []seed.Object) seed.Result {
 	t.Helper()
-	result, err := seed.Apply(t.Context(), api{b.VaultNode, b.root}, b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}

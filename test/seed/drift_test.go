@@ -107,7 +107,7 @@ func TestManyWithOneBad(t *testing.T) {
 	objects[bad] = seed.Policy("p77", "path {")
 	objects[bad].Position = seed.Position{File: "many.yaml", Line: 77, Column: 3}
 
-	result, err := seed.Apply(t.Context(), api{b.VaultNode, b.root}, b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
 	if err == nil || !strings.Contains(err.Error(), "creating sys/policies/acl/p77 (many.yaml:77:3): ") || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("got %v", err)
 	}

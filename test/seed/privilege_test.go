@@ -30,8 +30,8 @@ func (b *bed) token(t *testing.T, name, rules string) string {
 // applyAs plans and applies objects with a token, then plans again.
 func (b *bed) applyAs(t *testing.T, token string, objects []seed.Object) error {
 	t.Helper()
-	as := api{b.VaultNode, token}
-	p, err := seed.NewPlan(t.Context(), as, objects, b.memory, 16)
+	as := b.as(t, token)
+	p, err := seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (b *bed) applyAs(t *testing.T, token string, objects []seed.Object) error {
 	if err != nil {
 		return err
 	}
-	p, err = seed.NewPlan(t.Context(), as, objects, seed.Memory{Hashes: result.Hashes, HashKey: b.memory.HashKey}, 16)
+	p, err = seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: seed.Memory{Hashes: result.Hashes, HashKey: b.memory.HashKey}, Parallelism: 16})
 	if err == nil {
 		wantEmpty(t, p)
 	}
@@ -60,7 +60,7 @@ const (
 func TestOwnPolicyIsEnough(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
-	rules := seed.PolicyHCL(seed.PolicyGrants(objects), []string{ownPolicy, ownRole})
+	rules := seed.PolicyHCL(seed.PolicyGrants(objects, false), []string{ownPolicy, ownRole})
 	token := b.token(t, "vault-bootstrap", rules)
 	b.call(t, "PUT", "sys/auth/approle", m{"type": "approle"})
 	b.call(t, "PUT", ownRole, m{"token_policies": "vault-bootstrap"})
@@ -131,7 +131,7 @@ func TestNeedsAreExact(t *testing.T) {
 		changed[2].Data["token_ttl"], changed[4].Data["policy"] = "2h", `path "y" { capabilities = ["read"] }`
 		return b.applyAs(t, token, changed)
 	}
-	grants := seed.Needs(objects(0))
+	grants := seed.Needs(objects(0), false)
 	if err := exercise(b.token(t, "exact", seed.PolicyHCL(grants, nil)), 0); err != nil {
 		t.Fatalf("exactly what is needed: %v", err)
 	}
@@ -142,7 +142,7 @@ func TestNeedsAreExact(t *testing.T) {
 		}
 		for _, capability := range g.Capabilities {
 			round++
-			less := slices.Clone(seed.Needs(objects(round)))
+			less := slices.Clone(seed.Needs(objects(round), false))
 			less[i].Capabilities = slices.DeleteFunc(slices.Clone(less[i].Capabilities), func(c string) bool { return c == capability })
 			if len(less[i].Capabilities) == 0 {
 				less = slices.Delete(less, i, i+1)
@@ -161,16 +161,16 @@ func TestNeedsAreExact(t *testing.T) {
 func TestCapabilitiesSelf(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
-	token := b.token(t, "vault-bootstrap", seed.PolicyHCL(seed.PolicyGrants(objects), []string{ownPolicy, ownRole}))
+	token := b.token(t, "vault-bootstrap", seed.PolicyHCL(seed.PolicyGrants(objects, false), []string{ownPolicy, ownRole}))
 	var paths []string
-	for _, g := range seed.Needs(objects) {
+	for _, g := range seed.Needs(objects, false) {
 		paths = append(paths, g.Path)
 	}
 	var answer struct{ Data map[string][]string }
 	if err := b.Call(t.Context(), "POST", "sys/capabilities-self", token, m{"paths": paths}, &answer); err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range seed.Needs(objects) {
+	for _, g := range seed.Needs(objects, false) {
 		for _, c := range g.Capabilities {
 			if !slices.Contains(answer.Data[g.Path], c) {
 				t.Errorf("%s: Vault gives %v, needed is %v", g.Path, answer.Data[g.Path], g.Capabilities)

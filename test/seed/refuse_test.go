@@ -28,11 +28,11 @@ func TestImmutable(t *testing.T) {
 	} {
 		writes := b.writes(t, func() {
 			objects := []seed.Object{test.object, seed.Policy("other", `path "x" {}`)}
-			p, err := seed.NewPlan(t.Context(), api{b.VaultNode, b.root}, objects, b.memory, 16)
+			p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 			if err == nil || !strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Terminal || fault.RemedyOf(err) == "" {
 				t.Fatalf("%s: got %v", name, err)
 			}
-			if _, err := seed.Apply(t.Context(), api{b.VaultNode, b.root}, p, seed.Options{}); err == nil {
+			if _, err := seed.Apply(t.Context(), b.as(t, b.root), p, seed.Options{}); err == nil {
 				t.Errorf("%s: applied all the same", name)
 			}
 		})
@@ -67,7 +67,7 @@ func TestUnwritableAuditPath(t *testing.T) {
 	}
 	// Nobody, not even root, can make a directory below a file.
 	objects := b.load(t, shipped, "/vault/audit/audit.log", file+"/audit.log")
-	result, err := seed.Apply(t.Context(), api{b.VaultNode, b.root}, b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -1,17 +1,21 @@
 path "auth/+/config" {
-  capabilities = ["create", "read", "update"]
+  capabilities = ["create", "read", "update", "delete"]
 }
 
 path "auth/+/config/+" {
-  capabilities = ["create", "read", "update"]
+  capabilities = ["create", "read", "update", "delete"]
+}
+
+path "auth/+/groups/+" {
+  capabilities = ["create", "read", "update", "delete"]
 }
 
 path "auth/+/role/+" {
-  capabilities = ["create", "read", "update"]
+  capabilities = ["create", "read", "update", "delete"]
 }
 
 path "auth/+/users/+" {
-  capabilities = ["create", "read", "update"]
+  capabilities = ["create", "read", "update", "delete"]
 }
 
 path "auth/approle/role/vault-bootstrap" {
@@ -31,7 +35,31 @@ path "auth/token/revoke-self" {
 }
 
 path "auth/token/roles/+" {
-  capabilities = ["create", "read", "update"]
+  capabilities = ["create", "read", "update", "delete"]
+}
+
+path "identity/entity-alias" {
+  capabilities = ["update"]
+}
+
+path "identity/entity-alias/id/+" {
+  capabilities = ["delete"]
+}
+
+path "identity/entity/name/+" {
+  capabilities = ["read", "update", "delete"]
+}
+
+path "identity/group-alias" {
+  capabilities = ["update"]
+}
+
+path "identity/group-alias/id/+" {
+  capabilities = ["delete"]
+}
+
+path "identity/group/name/+" {
+  capabilities = ["read", "update", "delete"]
 }
 
 path "sys/audit" {
@@ -54,6 +82,14 @@ path "sys/capabilities-self" {
   capabilities = ["update"]
 }
 
+path "sys/config/cors" {
+  capabilities = ["read", "update", "delete", "sudo"]
+}
+
+path "sys/config/ui/headers/+" {
+  capabilities = ["read", "update", "delete", "sudo"]
+}
+
 path "sys/mounts" {
   capabilities = ["read"]
 }
@@ -62,10 +98,26 @@ path "sys/mounts/*" {
   capabilities = ["update"]
 }
 
+path "sys/plugins/catalog/*" {
+  capabilities = ["read", "update", "delete", "sudo"]
+}
+
 path "sys/policies/acl/*" {
-  capabilities = ["read", "update"]
+  capabilities = ["read", "update", "delete"]
 }
 
 path "sys/policies/acl/vault-bootstrap" {
   capabilities = ["read"]
+}
+
+path "sys/policies/password/*" {
+  capabilities = ["read", "update", "delete"]
+}
+
+path "sys/quotas/config" {
+  capabilities = ["read", "update"]
+}
+
+path "sys/quotas/rate-limit/+" {
+  capabilities = ["read", "update", "delete"]
 }

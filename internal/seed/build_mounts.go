@@ -1,0 +1,238 @@
+package seed
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// auth adds an auth method and what lives below it.
+func (b *builder) auth(r record, problems *Problems) {
+	path, ok := b.path(r, problems)
+	if !ok {
+		return
+	}
+	kind := mountType(r)
+	// What bank-vaults calls options of an auth method are the mount's settings.
+	fields := withSettings(pick(r, "description", "local", "seal_wrap"), r, "options")
+	b.add(AuthMount(path, kind, fields), r.at, problems)
+	if config := r.mapping("config"); config != nil {
+		b.add(AuthConfig(path, kind, config), r.places["config"], problems)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.values)) {
+		if !strings.HasPrefix(name, "config/") {
+			continue
+		}
+		if err := checkPath(name); err != nil {
+			problems.add(r.places[name], "the path %q cannot be used: %s", name, err)
+			continue
+		}
+		b.add(authChild(path, kind, name, "", r.mapping(name)), r.places[name], problems)
+	}
+	b.authRoles(r, path, kind, problems)
+	b.githubMap(r, path, kind, problems)
+	b.children(r, path, kind, "auth/"+path, authChild, problems)
+}
+
+// authRoles adds what has a name below an auth method.
+func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
+	certificates := "config/certificate"
+	if kind == "cert" {
+		certificates = "certs"
+	}
+	for _, each := range []struct{ key, label, segment string }{
+		{"roles", "name", rolesOf(kind)},
+		{"users", "username", "users"},
+		{"groups", "name", "groups"},
+		{"crls", "name", "crls"},
+		{"certificates", "name", certificates},
+		{"crossaccountrole", "sts_account", "config/sts"},
+	} {
+		for _, role := range r.records(each.key) {
+			b.child(role, each.label, problems, func(name string) Object {
+				if kind == "userpass" && each.key == "users" {
+					return User(path, name, role.rest)
+				}
+				return authChild(path, kind, each.segment, name, role.rest)
+			})
+		}
+	}
+}
+
+// githubMap adds the policies of teams and users.
+func (b *builder) githubMap(r record, path, kind string, problems *Problems) {
+	at := r.places["map"]
+	for group, members := range r.mapping("map") {
+		names, ok := members.(map[string]any)
+		if !ok || checkName(group) != nil {
+			problems.add(at, "%q in map must be a mapping from names to policies", group)
+			continue
+		}
+		for name, policies := range names {
+			if err := checkName(name); err != nil {
+				problems.add(at, "the name %q cannot be used: %s", name, err)
+				continue
+			}
+			if list, ok := policies.([]any); ok {
+				texts := make([]string, len(list))
+				for i, item := range list {
+					texts[i] = toText(item)
+				}
+				policies = strings.Join(texts, ",")
+			}
+			b.add(authChild(path, kind, "map/"+group, name, map[string]any{"value": policies}), at, problems)
+		}
+	}
+}
+
+// secrets adds a secrets engine and what lives below it.
+func (b *builder) secrets(r record, problems *Problems) {
+	path, ok := b.path(r, problems)
+	if !ok {
+		return
+	}
+	kind := mountType(r)
+	fields := withSettings(pick(r, "description", "local", "seal_wrap", "external_entropy_access", "options"), r, "config")
+	mount := SecretsMount(path, kind, fields)
+	b.add(mount, r.at, problems)
+	b.children(r, path, mount.Type, path, secretsChild, problems)
+}
+
+// mountType returns the type of a mount, which for a plugin is the plugin's name.
+func mountType(r record) string {
+	if name := r.text("plugin_name"); name != "" && r.text("type") == "plugin" {
+		return name
+	}
+	return r.text("type")
+}
+
+// children adds what is declared under 'configuration'.
+func (b *builder) children(
+	r record, path, kind, root string, object func(path, kind, segment, name string, fields map[string]any) Object, problems *Problems,
+) {
+	declared, _ := r.values["configuration"].([]child)
+	for _, c := range declared {
+		for _, each := range c.each {
+			name := each.text("name")
+			if name != "" {
+				if err := checkPath(name); err != nil {
+					problems.add(each.at, "the name %q cannot be used: %s", name, err)
+					continue
+				}
+			}
+			o := object(path, kind, c.path, name, each.rest)
+			o.how.once = o.how.once || each.yes("create_only") || each.yes("rotate")
+			if each.yes("rotate") {
+				if o.how.rotate = rotation(root, kind, c.path, name); o.how.rotate == "" {
+					problems.add(each.at, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
+				}
+			}
+			b.add(b.saved(o, each, b.ns), each.at, problems)
+		}
+	}
+}
+
+// saved gives o the place that its answer is kept at.
+func (b *builder) saved(o Object, r record, ns string) Object {
+	path := trim(r.text("save_to"))
+	if path == "" || checkPath(path) != nil {
+		return o
+	}
+	saving := &saving{path: ns + path, wrapped: true}
+	o.how.saveTo = saving
+	// Whether the engine takes values under "data" is known when all were read.
+	b.values = append(b.values, func(*Problems) {
+		if mount, ok := b.engine(saving.path); ok {
+			saving.wrapped = isVersion2(mount)
+		}
+	})
+	return o
+}
+
+// engine returns the declared secrets engine that holds path.
+func (b *builder) engine(path string) (Object, bool) {
+	var found Object
+	for _, o := range b.objects {
+		mount, ok := strings.CutPrefix(string(o.ID), o.ns+"sys/mounts/")
+		if ok && o.isMount() && strings.HasPrefix(path, o.ns+mount+"/") && len(o.ID) > len(found.ID) {
+			found = o
+		}
+	}
+	return found, found.ID != ""
+}
+
+// isVersion2 reports whether a KV engine is of version 2.
+func isVersion2(mount Object) bool {
+	options, _ := mount.Data["options"].(map[string]any)
+	return toText(options["version"]) == "2"
+}
+
+// kv adds the values that are written to KV engines.
+func (b *builder) kv(r record, ns string, problems *Problems) {
+	b.ns = ns
+	defer func() { b.ns = "" }()
+	for _, each := range r.records("startupSecrets") {
+		b.startup(each, problems)
+	}
+	for _, each := range r.records("secretsOnce") {
+		path := trim(each.text("path"))
+		if err := checkPath(path); err != nil {
+			problems.add(each.at, "the path %q cannot be used: %s", each.text("path"), err)
+			continue
+		}
+		mount, ok := b.engine(ns + path)
+		if !ok || mount.Type != "kv" {
+			problems.add(each.at, "%q lies in no kv engine that the seed declares: declare the engine, also if it is there already", path)
+			continue
+		}
+		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
+		values := withGenerators(each.mapping("data"), each.at, problems)
+		b.add(onceValue(root, isVersion2(mount), strings.TrimPrefix(path, root+"/"), values), each.at, problems)
+	}
+}
+
+// startup adds one of bank-vaults' startup secrets.
+func (b *builder) startup(r record, problems *Problems) {
+	path, data := trim(r.text("path")), r.inner("data")
+	if err := checkPath(path); err != nil {
+		problems.add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
+		return
+	}
+	values, references := data.mapping("data"), data.records("secretKeyRef")
+	if (values == nil) == (references == nil) {
+		problems.add(r.at, "data needs one of data and secretKeyRef")
+		return
+	}
+	for _, each := range references {
+		values = merged(values, map[string]any{each.text("key"): reference(callSecret, each.at, each.text("name"), each.text("key"))})
+	}
+	mount, declared := b.engine(b.ns + path)
+	id := ID(strings.TrimPrefix(string(mount.ID), b.ns))
+	if r.text("type") == "pki" {
+		b.add(caBundle(id, path, values, r.at), r.at, problems)
+		return
+	}
+	wrapped := !declared || isVersion2(mount)
+	b.add(startupValue(id, path, wrapped, values, data.mapping("options")), r.at, problems)
+}
+
+// caBundle imports a CA where there is none: key and certificates in one text.
+func caBundle(mount ID, path string, values map[string]any, at Position) Object {
+	bundle := template{at: at, source: "bundle", secret: true}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch value := values[name].(type) {
+		case template:
+			bundle.parts = append(bundle.parts, value.parts...)
+		default:
+			bundle.parts = append(bundle.parts, part{text: toText(value)})
+		}
+		bundle.parts = append(bundle.parts, part{text: "\n"})
+	}
+	root, segment := strings.CutSuffix(path, "/config/ca")
+	o := Object{ID: ID(path), Stage: StageConfig, Mount: mount, Type: "pki", Data: map[string]any{"pem_bundle": bundle}, endpoint: "pki/ca"}
+	if segment {
+		odd(&o, root, "pki", "config/ca")
+	}
+	o.how.once = true
+	return o
+}

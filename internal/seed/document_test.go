@@ -1,0 +1,90 @@
+package seed_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+const (
+	begin = "<!-- made from the parser's table by 'go test ./internal/seed -update' -->\n"
+	end   = "<!-- end of what is made -->\n"
+)
+
+// TestReference holds docs/seed.md to the table that the parser reads.
+func TestReference(t *testing.T) {
+	const path = "../../docs/seed.md"
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(content), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatal("the marks of the reference are not there")
+	}
+	want := before + begin + seed.Reference() + end + after
+	if *update {
+		put(t, path, want)
+	} else if want != string(content) {
+		t.Error("docs/seed.md is not current (go test -update rewrites it)")
+	}
+}
+
+// TestJSONSchema holds the schema in docs to the table, and to be JSON.
+func TestJSONSchema(t *testing.T) {
+	schema, err := seed.JSONSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "../../../docs/seed.schema.json", string(schema))
+	var decoded struct {
+		Properties map[string]struct{ Description string }
+	}
+	if err := json.Unmarshal(schema, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"policies", "auth", "secrets", "groups", "requests", "secretsOnce"} {
+		if decoded.Properties[name].Description == "" {
+			t.Errorf("%s has no description", name)
+		}
+	}
+}
+
+// TestPolicyWarnings shows what Vault would take and is probably not meant.
+func TestPolicyWarnings(t *testing.T) {
+	for _, test := range []struct{ rules, want string }{
+		{`path "x" { capabilities = ["read", "read"] }`, `the capability "read" of the path "x" is there twice`},
+		{`path "x" { capabilities = ["raed"] }`, `Vault does not know the capability "raed" of the path "x"; did you mean "read"?`},
+		{`path "x" { capabilitys = ["read"] }`, `Vault does not know the key "capabilitys" of the path "x"; did you mean "capabilities"?`},
+		{`path "x" { capabilities = ["deny", "read"] }`, `takes all others away`},
+		{`path "v1/secret/x" { capabilities = ["read"] }`, `can never match: paths in policies have no v1/`},
+		{`path "a/*/b" { capabilities = ["read"] }`, `can never match: * means anything at the end only`},
+		{`path "a/b+/c" { capabilities = ["read"] }`, `can never match: + stands for a whole name`},
+		{`path "kv/app/x" { capabilities = ["read"] }`, `can never match: kv is a kv engine of version 2, whose values are at kv/data/…`},
+		{`path "x" {} path "x" {}`, `the path "x" is there twice`},
+		{"path \"y\" {}\npath \"x\" { capabilities = [\"raed\"] }", `line 2 of it`},
+		{`path "kv/data/app/*" { capabilities = ["read"] }`, ""},
+		{`path "kv/metadata/+/x" { capabilities = ["list"] }`, ""},
+		{`path "kv/*" { capabilities = ["sudo"] }`, ""},
+		{`path "+/data/{{identity.entity.id}}/*" { capabilities = ["read"] }`, ""},
+		{`{"path": {"x": {"capabilities": ["read"]}}}`, ""},
+	} {
+		indented := strings.ReplaceAll(test.rules, "\n", "\n      ")
+		s, err := seed.Load([]string{write(t, "s.yaml", "secrets: [{type: kv-v2, path: kv}]\npolicies:\n  - name: p\n    rules: |\n      "+indented+"\n")})
+		if err != nil {
+			t.Errorf("%s: %v", test.rules, err)
+			continue
+		}
+		var all strings.Builder
+		for _, w := range s.Warnings() {
+			all.WriteString(w.String() + "\n")
+		}
+		if test.want == "" && all.Len() > 0 || !strings.Contains(all.String(), test.want) || test.want != "" && !strings.Contains(all.String(), "s.yaml:3:5: sys/policies/acl/p") {
+			t.Errorf("%s: warnings %q, want %q", test.rules, all.String(), test.want)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package seed
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// entity returns the identity entity name.
+func entity(name string, fields map[string]any) Object {
+	return Object{ID: ID("identity/entity/name/" + name), Stage: StageIdentity, Data: fields, endpoint: "entity"}
+}
+
+// group returns the identity group name. members and groups are names.
+func group(name string, fields map[string]any, members, groups []any, at Position) Object {
+	data := map[string]any{"type": "internal"}
+	for field, value := range fields {
+		data[field] = value
+	}
+	for field, names := range map[string][]any{"member_entity_ids": members, "member_group_ids": groups} {
+		if names == nil {
+			continue
+		}
+		call := map[string]string{"member_entity_ids": callEntity, "member_group_ids": callGroup}[field]
+		ids := make([]any, len(names))
+		for i, each := range names {
+			text, _ := each.(string)
+			ids[i] = reference(call, at, text)
+		}
+		data[field] = ids
+	}
+	return Object{ID: ID("identity/group/name/" + name), Stage: StageGroups, Data: data, endpoint: "group"}
+}
+
+// alias returns an alias of the entity or group (of) that owner names. It is shown
+// with its owner only, which Vault knows by its name: an alias has no name but its ID.
+func alias(of, owner, mount string, name any, custom map[string]any, at Position) Object {
+	text, _ := name.(string)
+	if t, ok := name.(template); ok {
+		text = t.source
+	}
+	// The ID is ours: names of aliases hold anything.
+	id := "identity/" + of + "-alias/" + escapeName(owner) + "/" + escapeName(text) + "/" + trim(mount)
+	data := map[string]any{"name": name, "mount_accessor": reference(callAccessor, at, trim(mount))}
+	if custom != nil {
+		data["custom_metadata"] = custom
+	}
+	call := map[string]string{"entity": callEntity, "group": callGroup}[of]
+	return Object{
+		ID: ID(id), Stage: StageAliases, Mount: ID("sys/auth/" + trim(mount)), Data: data, endpoint: of + "-alias", Position: at,
+		how: traits{
+			read: "identity/" + of + "/name/" + owner, write: "identity/" + of + "-alias",
+			extra: map[string]any{"canonical_id": reference(call, at, owner)},
+			see:   seeAlias,
+		},
+	}
+}
+
+// escapeName makes a name one part of a path.
+func escapeName(name string) string { return strings.ReplaceAll(url.PathEscape(name), "%20", " ") }
+
+// seeAlias finds o among what its owner shows.
+func seeAlias(o Object, owner map[string]any) (map[string]any, bool) {
+	candidates, _ := owner["aliases"].([]any)
+	if one, ok := owner["alias"]; ok {
+		candidates = []any{one}
+	}
+	for _, candidate := range candidates {
+		shown, _ := candidate.(map[string]any)
+		if len(shown) > 0 && same("name", o.Data["name"], shown["name"]) && same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"]) {
+			return shown, true
+		}
+	}
+	return nil, false
+}
+
+// orderGroups gives each group the length of the longest way down to one without
+// groups, so that those within are made first. Groups that hold themselves are told.
+func orderGroups(objects []Object, problems *Problems) {
+	places := map[string]int{}
+	for i, o := range objects {
+		if o.Stage == StageGroups {
+			places[string(o.ID)] = i
+		}
+	}
+	depths, visiting := map[string]int{}, []string{}
+	var depth func(id string) int
+	depth = func(id string) int {
+		if known, ok := depths[id]; ok {
+			return known
+		}
+		i, declared := places[id]
+		if !declared {
+			return -1
+		}
+		if slices.Contains(visiting, id) {
+			problems.add(objects[i].Position, "%s is a member of itself, by way of its member groups", id)
+			return 0
+		}
+		visiting = append(visiting, id)
+		deepest := 0
+		members, _ := objects[i].Data["member_group_ids"].([]any)
+		for _, member := range members {
+			t, _ := member.(template)
+			deepest = max(deepest, 1+depth(objects[i].ns+"identity/group/name/"+t.parts[0].args[0]))
+		}
+		visiting = visiting[:len(visiting)-1]
+		depths[id] = deepest
+		return deepest
+	}
+	for id, i := range places {
+		objects[i].order = depth(id)
+	}
+}

@@ -1,0 +1,67 @@
+package seed_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// TestNamespaces holds that what a namespace holds is addressed within it.
+func TestNamespaces(t *testing.T) {
+	s, err := seed.Load([]string{write(t, "s.yaml", `
+secrets: [{type: kv}]
+namespaces:
+  - path: team
+    policies: [{name: a, rules: 'path "x" {}'}]
+    secrets: [{type: kv-v2, path: kv, configuration: {config: [{max_versions: 3}]}}]
+    auth: [{type: approle, roles: [{name: r}]}]
+    entities: [{name: e}]
+    entity-aliases: [{name: n, mountpath: approle, entity: e}]
+    secretsOnce: [{path: kv/x, data: {y: z}}]
+    ui-headers: {X-A: b}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(t.Context(), seed.Resolver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, o := range objects {
+		ids = append(ids, string(o.ID))
+		if o.Mount != "" && !strings.HasPrefix(string(o.Mount), "team/sys/") {
+			t.Errorf("%s needs %s", o.ID, o.Mount)
+		}
+	}
+	slices.Sort(ids)
+	want := []string{
+		"sys/mounts/kv", "sys/namespaces/team", "team/auth/approle/role/r", "team/identity/entity-alias/e/n/approle", "team/identity/entity/name/e",
+		"team/kv/config", "team/kv/data/x", "team/sys/auth/approle", "team/sys/config/ui/headers/X-A", "team/sys/mounts/kv", "team/sys/policies/acl/a",
+	}
+	if !slices.Equal(ids, want) {
+		t.Errorf("got  %q\nwant %q", ids, want)
+	}
+	for _, g := range seed.Needs(objects, true) {
+		if strings.Contains(g.Path, "teamsys") || strings.Contains(g.Path, "//") {
+			t.Errorf("the path %q", g.Path)
+		}
+	}
+	w := &world{data: map[string]map[string]any{"sys/mounts": {}, "team/sys/mounts": {}, "team/sys/auth": {}}}
+	p := plan(t, w, objects, seed.Memory{HashKey: key})
+	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err == nil || !strings.Contains(err.Error(), "accessor") {
+		t.Errorf("got %v", err) // the world has no accessors
+	}
+	for _, path := range []string{"sys/namespaces/team", "team/sys/mounts/kv", "team/kv/data/x", "team/auth/approle/role/r"} {
+		if !slices.Contains(w.writes, path) {
+			t.Errorf("%s was not written", path)
+		}
+	}
+	for _, path := range []string{"team/sys/auth", "team/sys/config/ui/headers/X-A?multivalue=true"} {
+		if !slices.Contains(w.reads, path) {
+			t.Errorf("%s was not read: %q", path, w.reads)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package seed
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl"
+	"github.com/hashicorp/hcl/hcl/ast"
+	"github.com/hashicorp/hcl/hcl/parser"
+	"github.com/hashicorp/hcl/hcl/token"
+)
+
+// The words that Vault 1.21 knows in a policy.
+var (
+	policyCapabilities = []string{"create", "read", "update", "patch", "delete", "list", "sudo", "deny", "subscribe", "recover"}
+	policyKeysOfPath   = []string{
+		"comment", "policy", "capabilities", "allowed_parameters", "denied_parameters", "required_parameters",
+		"min_wrapping_ttl", "max_wrapping_ttl", "mfa_methods", "control_group", "subscribe_event_types",
+	}
+)
+
+// Warnings returns what Vault would take and is probably not meant, in the order of
+// the seed.
+func (s *Seed) Warnings() []Problem { return slices.Clone(s.warnings) }
+
+// checkPolicies parses the policies that hold no reference, with Vault's own grammar.
+func (s *Seed) checkPolicies() error {
+	problems := &Problems{}
+	var engines []Object
+	for _, o := range s.objects {
+		if o.isMount() && o.Type == "kv" && isVersion2(o) {
+			engines = append(engines, o)
+		}
+	}
+	for _, o := range s.objects {
+		rules, isText := o.Data["policy"].(string)
+		if o.Stage != StagePolicies || !isText {
+			continue
+		}
+		c := policyCheck{policy: o, engines: engines}
+		if err := c.run(rules); err != nil {
+			problems.add(o.Position, "%s: %s", o.ID, err)
+		}
+		s.warnings = append(s.warnings, c.warnings...)
+	}
+	return problems.err("Correct the policy. Nothing was sent to Vault.")
+}
+
+// checkResolved parses the policies that held references.
+func checkResolved(objects []Object) error {
+	problems := &Problems{}
+	for _, o := range objects {
+		if o.Stage != StagePolicies || pending(o.Data) {
+			continue
+		}
+		rules, _ := reveal(o.Data["policy"]).(string)
+		// The parser's message may quote what a reference has brought.
+		if _, err := parseRules(rules); err != nil && hidden(o.Data) {
+			problems.add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
+		}
+	}
+	return problems.err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
+}
+
+// parseRules parses a policy; empty is one that allows nothing.
+func parseRules(rules string) (*ast.ObjectList, error) {
+	// The parser calls itself for each bracket, and Go ends a program whose stack is full.
+	if depth := strings.Count(rules, "[") + strings.Count(rules, "{"); depth > depthLimit && deepest(rules) > depthLimit {
+		return nil, fmt.Errorf("not a valid policy: brackets lie more than %d deep", depthLimit)
+	}
+	file, err := hcl.Parse(rules)
+	if err != nil {
+		return nil, placed(err)
+	}
+	list, ok := file.Node.(*ast.ObjectList)
+	if !ok {
+		return nil, errors.New("a policy is a list of path blocks")
+	}
+	return list, nil
+}
+
+// placed words the parser's errors as ours: the line counts within the policy.
+func placed(err error) error {
+	at, message := token.Pos{}, ""
+	if e, ok := errors.AsType[*parser.PosError](err); ok {
+		at, message = e.Pos, e.Err.Error()
+	} else {
+		return fmt.Errorf("not a valid policy: %w", err)
+	}
+	return fmt.Errorf("not a valid policy, line %d of it: %s", at.Line, message)
+}
+
+// policyCheck looks for what a policy says in vain.
+type policyCheck struct {
+	policy   Object
+	engines  []Object // of KV version 2
+	warnings []Problem
+}
+
+func (c *policyCheck) warn(line int, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.warnings = append(c.warnings, Problem{c.policy.Position, fmt.Sprintf("%s, line %d of it: %s", c.policy.ID, line, text)})
+}
+
+func (c *policyCheck) run(rules string) error {
+	list, err := parseRules(rules)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, item := range list.Items {
+		switch name := keyText(item.Keys[0]); {
+		case name == "name":
+			continue
+		case name != "path":
+			return fmt.Errorf("not a valid policy, line %d of it: %q is no block that Vault knows: it is path", item.Pos().Line, name)
+		case len(item.Keys) < 2:
+			return fmt.Errorf("not a valid policy, line %d of it: a path block needs a path", item.Pos().Line)
+		}
+		path := keyText(item.Keys[1])
+		if seen[path] {
+			c.warn(item.Pos().Line, "the path %q is there twice; Vault joins both", path)
+		}
+		seen[path] = true
+		c.path(path, item.Pos().Line)
+		c.block(path, item)
+	}
+	return nil
+}
+
+// path warns about paths that no request has.
+func (c *policyCheck) path(path string, line int) {
+	bare := strings.TrimPrefix(path, "/")
+	first, _, _ := strings.Cut(bare, "/")
+	switch {
+	case first == "v1":
+		c.warn(line, "the path %q can never match: paths in policies have no v1/", path)
+	case strings.Contains(strings.TrimSuffix(path, "*"), "*"):
+		c.warn(line, "the path %q can never match: * means anything at the end only; + stands for one name", path)
+	case slices.ContainsFunc(strings.Split(strings.TrimSuffix(path, "*"), "/"), func(s string) bool { return s != "+" && strings.Contains(s, "+") && !strings.Contains(s, "{{") }):
+		c.warn(line, "the path %q can never match: + stands for a whole name", path)
+	}
+	for _, engine := range c.engines {
+		root := strings.TrimPrefix(string(engine.ID), engine.ns+"sys/mounts/") + "/"
+		rest, within := strings.CutPrefix(bare, root)
+		next, _, deeper := strings.Cut(rest, "/")
+		known := []string{"data", "metadata", "delete", "undelete", "destroy", "subkeys", "config", "+"}
+		if within && rest != "" && rest != "*" && !slices.Contains(known, strings.TrimSuffix(next, "*")) && !strings.HasSuffix(next, "*") && (deeper || next != "config") {
+			c.warn(line, "the path %q can never match: %s is a kv engine of version 2, whose values are at %sdata/…", path, strings.TrimSuffix(root, "/"), root)
+		}
+	}
+}
+
+// block warns about words that Vault does not know.
+func (c *policyCheck) block(path string, item *ast.ObjectItem) {
+	body, ok := item.Val.(*ast.ObjectType)
+	if !ok {
+		return
+	}
+	for _, field := range body.List.Items {
+		name := keyText(field.Keys[0])
+		if !slices.Contains(policyKeysOfPath, name) {
+			c.warn(field.Pos().Line, "Vault does not know the key %q of the path %q%s", name, path, suggestion(name, policyKeysOfPath))
+		}
+		if list, isList := field.Val.(*ast.ListType); isList && name == "capabilities" {
+			c.capabilities(path, list)
+		}
+	}
+}
+
+func (c *policyCheck) capabilities(path string, list *ast.ListType) {
+	seen := map[string]bool{}
+	for _, node := range list.List {
+		literal, ok := node.(*ast.LiteralType)
+		if !ok {
+			continue
+		}
+		word, _ := literal.Token.Value().(string)
+		if !slices.Contains(policyCapabilities, word) {
+			c.warn(node.Pos().Line, "Vault does not know the capability %q of the path %q%s", word, path, suggestion(word, policyCapabilities))
+		}
+		if seen[word] {
+			c.warn(node.Pos().Line, "the capability %q of the path %q is there twice", word, path)
+		}
+		seen[word] = true
+	}
+	if seen["deny"] && len(seen) > 1 {
+		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q takes all others away", path)
+	}
+}
+
+func suggestion(word string, known []string) string {
+	if meant := nearest(word, known); meant != "" {
+		return fmt.Sprintf("; did you mean %q?", meant)
+	}
+	return ""
+}
+
+func keyText(k *ast.ObjectKey) string {
+	text, _ := k.Token.Value().(string)
+	return text
+}
+
+// deepest returns how deep brackets lie, those in quoted texts included.
+func deepest(text string) int {
+	depth, most := 0, 0
+	for _, r := range text {
+		switch r {
+		case '[', '{':
+			depth++
+			most = max(most, depth)
+		case ']', '}':
+			depth--
+		}
+	}
+	return most
+}

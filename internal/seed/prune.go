@@ -1,0 +1,197 @@
+package seed
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Prune says what may be deleted.
+type Prune struct {
+	// Owned is whether objects that we created, and that the seed no longer names, are
+	// deleted.
+	Owned bool
+	// exclude holds the kinds that are left alone all the same.
+	exclude    []string
+	tombstones []tombstone
+}
+
+// tombstone is a mount that is to be disabled with all that it holds.
+type tombstone struct {
+	id ID
+	at Position
+}
+
+// Prune returns what the seed says about deletion.
+func (s *Seed) Prune() Prune { return s.prune }
+
+// read takes in what one file says.
+func (p *Prune) read(r record, problems *Problems) {
+	p.Owned = p.Owned || r.text("prune") == "owned"
+	purge := r.inner("purgeUnmanagedConfig")
+	p.Owned = p.Owned || purge.yes("enabled")
+	for _, kind := range purgeKinds() {
+		if purge.inner("exclude").yes(kind) {
+			p.exclude = append(p.exclude, kind)
+		}
+	}
+	for _, each := range r.records("tombstones") {
+		secrets, auth := trim(each.text("secrets")), trim(each.text("auth"))
+		path := secrets + auth
+		switch {
+		case (secrets == "") == (auth == ""):
+			problems.add(each.at, "a tombstone names one of secrets and auth")
+		case checkPath(path) != nil:
+			problems.add(each.at, "the path %q cannot be used", path)
+		case !each.yes("destroy"):
+			problems.add(each.at, "a tombstone says destroy: true, since all that the mount holds is lost")
+		case auth != "":
+			p.tombstones = append(p.tombstones, tombstone{ID("sys/auth/" + auth), each.at})
+		default:
+			p.tombstones = append(p.tombstones, tombstone{ID("sys/mounts/" + secrets), each.at})
+		}
+	}
+}
+
+// check tells tombstones that contradict the rest of the seed.
+func (p Prune) check(objects []Object, problems *Problems) {
+	if len(p.tombstones) > 0 && !p.Owned {
+		problems.add(p.tombstones[0].at, "tombstones need prune: owned")
+	}
+	for _, o := range objects {
+		for _, t := range p.tombstones {
+			if o.ID == t.id || o.Mount == t.id {
+				problems.add(t.at, "%s has a tombstone and is declared, at %s", o.ID, o.Position)
+			}
+		}
+	}
+}
+
+// digest returns what counts for the digest of the seed.
+func (p Prune) digest() []string {
+	texts := []string{fmt.Sprint("prune ", p.Owned)}
+	for _, kind := range p.exclude {
+		texts = append(texts, "exclude "+kind)
+	}
+	for _, t := range p.tombstones {
+		texts = append(texts, "tombstone "+string(t.id))
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// excluded reports whether objects of id's kind are left alone.
+func (p Prune) excluded(id ID) bool {
+	kinds := map[string][]string{
+		"audit": {"sys/audit/"}, "auth": {"sys/auth/", "auth/"}, "groups": {"identity/group/"}, "groupAliases": {"identity/group-alias/"},
+		"plugins": {"sys/plugins/"}, "policies": {"sys/policies/acl/"}, "secrets": {"sys/mounts/"},
+	}
+	for _, kind := range p.exclude {
+		for _, prefix := range kinds[kind] {
+			if strings.HasPrefix(string(id), prefix) {
+				return true
+			}
+		}
+		if kind == "secrets" && !slices.ContainsFunc([]string{"sys/", "auth/", "identity/"}, func(root string) bool { return strings.HasPrefix(string(id), root) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// Owned reports whether o goes into the ledger, so that it can be deleted later:
+// values, requests and what is made once stay.
+func (o Object) owned() bool {
+	return !o.isRequest() && o.Stage != StageValues && !o.how.once
+}
+
+// Left is an object of ours that the seed no longer names and that stays.
+type Left struct {
+	ID     ID
+	Reason string
+}
+
+// prune adds the deletions to the plan.
+func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) error {
+	if !goal.Prune.Owned {
+		return nil
+	}
+	wanted := declaredIDs(goal.Objects)
+	for _, id := range goal.Keep {
+		wanted[id] = true
+	}
+	var gone []ID
+	for _, id := range slices.Sorted(slices.Values(goal.Owned)) {
+		if wanted[id] || goal.Prune.excluded(id) {
+			continue
+		}
+		listing, isMount := mountListing(id)
+		switch {
+		case isMount && !slices.ContainsFunc(goal.Prune.tombstones, func(t tombstone) bool { return t.id == id }):
+			p.Left = append(p.Left, Left{id, "it may hold data: to disable it with all that it holds, give it a tombstone in the seed"})
+			continue
+		case isMount:
+			gone = append(gone, id)
+		case slices.ContainsFunc(gone, func(mount ID) bool { return id.liesIn(mount) }):
+			p.Forget = append(p.Forget, id)
+			continue
+		}
+		there, err := stillThere(ctx, api, id, listing)
+		if err != nil {
+			return fmt.Errorf("looking for %s, which the seed no longer names: %w", id, err)
+		}
+		if !there {
+			p.Forget = append(p.Forget, id)
+			continue
+		}
+		p.Changes = append(p.Changes, Change{Object: Object{ID: id}, Action: Delete, Stage: StageDeletions})
+	}
+	for _, t := range goal.Prune.tombstones {
+		if !slices.Contains(goal.Owned, t.id) {
+			if listing, _ := mountListing(t.id); seen.mounted(t.id) || seen.tables[listing] == nil {
+				p.Left = append(p.Left, Left{t.id, "it has a tombstone, but was not created by us: disable it by hand, if it is there"})
+			}
+		}
+	}
+	return nil
+}
+
+// mountListing returns the listing that shows a mount or audit device.
+func mountListing(id ID) (listing string, isMount bool) {
+	for _, prefix := range []string{"sys/auth", "sys/mounts", "sys/audit"} {
+		if before, _, found := strings.Cut(string(id), prefix+"/"); found && (before == "" || strings.HasSuffix(before, "/")) {
+			return before + prefix, prefix != "sys/audit"
+		}
+	}
+	return "", false
+}
+
+// liesIn reports whether id lives below a mount.
+func (id ID) liesIn(mount ID) bool {
+	ns, path, found := strings.Cut(string(mount), "sys/auth/")
+	root := ns + "auth/" + path
+	if !found {
+		ns, path, _ = strings.Cut(string(mount), "sys/mounts/")
+		root = ns + path
+	}
+	return strings.HasPrefix(string(id), root+"/")
+}
+
+// stillThere looks for an object of which only its ID is known.
+func stillThere(ctx context.Context, api reader, id ID, listing string) (bool, error) {
+	if listing != "" {
+		entries, _, err := api.Read(ctx, listing)
+		_, there := entries[strings.TrimPrefix(string(id), listing+"/")+"/"]
+		return there, err
+	}
+	if _, isAlias := aliasOwner(id); isAlias {
+		found, err := aliasID(ctx, api, id)
+		return found != "", err
+	}
+	_, there, err := api.Read(ctx, string(id))
+	if code := status(err); code == 405 || code == 400 {
+		return true, nil
+	}
+	return there, err
+}

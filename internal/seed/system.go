@@ -1,0 +1,97 @@
+package seed
+
+import (
+	"slices"
+	"strings"
+)
+
+// passwordPolicy returns the password policy name.
+func passwordPolicy(name string, rules any) Object {
+	return Object{ID: ID("sys/policies/password/" + name), Stage: StagePasswords, Data: map[string]any{"policy": rules}, endpoint: "password-policy"}
+}
+
+// plugin returns an entry of the plugin catalog.
+func plugin(kind, name string, fields map[string]any) Object {
+	id := "sys/plugins/catalog/" + kind + "/" + name
+	o := Object{ID: ID(id), Stage: StagePlugins, Data: fields, endpoint: "plugin"}
+	if version, _ := fields["version"].(string); version != "" {
+		o.ID += ID("@" + version)
+		o.how.read, o.how.write = id+"?version="+version, id
+	}
+	o.how.see = func(_ Object, answer map[string]any) (map[string]any, bool) {
+		// Vault splits a command with arguments in two.
+		command, _ := answer["command"].(string)
+		args, _ := answer["args"].([]any)
+		if want, _ := fields["command"].(string); strings.Contains(want, " ") {
+			for _, arg := range args {
+				command += " " + toText(arg)
+			}
+			answer = merged(answer, map[string]any{"command": command})
+		}
+		return answer, answer["builtin"] != true
+	}
+	return o
+}
+
+// quota returns the quota name of a kind: rate-limit or lease-count.
+func quota(kind, name string, fields map[string]any) Object {
+	return Object{ID: ID("sys/quotas/" + kind + "/" + name), Stage: StageQuotas, Data: fields, endpoint: "quota/" + kind}
+}
+
+// quotaConfig returns what holds for all quotas.
+func quotaConfig(fields map[string]any) Object {
+	return Object{ID: "sys/quotas/config", Stage: StageQuotas, Data: fields, endpoint: "quota/config"}
+}
+
+// header returns a header of the UI.
+func header(name string, value any) Object {
+	id := "sys/config/ui/headers/" + name
+	values, isList := value.([]any)
+	if !isList {
+		values = []any{value}
+	}
+	// Vault shows the first value only, unless it is asked for all.
+	return Object{
+		ID: ID(id), Stage: StageSettings, Data: map[string]any{"values": values}, endpoint: "ui-header",
+		how: traits{read: id + "?multivalue=true"},
+	}
+}
+
+// standardHeaders are the ones that Vault 1.21 adds to every CORS configuration.
+var standardHeaders = []string{
+	"Content-Type", "X-Requested-With", "X-Vault-AWS-IAM-Server-ID", "X-Vault-MFA", "X-Vault-No-Request-Forwarding",
+	"X-Vault-Wrap-Format", "X-Vault-Wrap-TTL", "X-Vault-Policy-Override", "Authorization", "X-Vault-Token",
+}
+
+// cors returns the CORS configuration.
+func cors(fields map[string]any) Object {
+	return Object{
+		ID: "sys/config/cors", Stage: StageSettings, Data: fields, endpoint: "cors",
+		how: traits{see: func(_ Object, answer map[string]any) (map[string]any, bool) {
+			headers, _ := answer["allowed_headers"].([]any)
+			added := slices.DeleteFunc(slices.Clone(headers), func(h any) bool { return slices.Contains(standardHeaders, toText(h)) })
+			return merged(answer, map[string]any{"allowed_headers": added}), answer["enabled"] == true
+		}},
+	}
+}
+
+// namespace returns a namespace.
+func namespace(path string) Object {
+	return Object{ID: ID("sys/namespaces/" + path), Stage: StageNamespaces, Data: map[string]any{}, endpoint: "namespace"}
+}
+
+func toText(value any) string {
+	text, _ := scalarText(value)
+	return text
+}
+
+// merged returns a copy of fields with others put over it.
+func merged(fields, others map[string]any) map[string]any {
+	out := make(map[string]any, len(fields)+len(others))
+	for _, from := range []map[string]any{fields, others} {
+		for name, value := range from {
+			out[name] = value
+		}
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
+)
+
+// A Secret holds 1 MiB, base64 and all else included. A packed ledger beyond
+// pieceLimit goes into Secrets of its own: the pieces first, the record that names
+// them last, by compare-and-swap. A crash in between leaves the old record with its
+// old pieces.
+const (
+	pieceLimit = 700 << 10
+	mostPieces = 8
+	pieceData  = "piece"
+)
+
+func (k *Kube) pieceName(slot string, i int) string {
+	return fmt.Sprintf("%s-state-%s%d", k.name, slot, i)
+}
+
+// savePieces writes packed into the places that the record in force does not use.
+func (k *Kube) savePieces(ctx context.Context, packed []byte) (*wirePieces, error) {
+	count := (len(packed) + pieceLimit - 1) / pieceLimit
+	if count > mostPieces {
+		return nil, fault.Misuse(fmt.Errorf("the ledger of the seed is %d KiB compressed, and at most %d are kept", len(packed)>>10, mostPieces*pieceLimit>>10),
+			"Divide the seed between installations with different --name.")
+	}
+	before, _, err := k.readRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pieces := &wirePieces{Slot: "a", Count: count, Digest: digestOf(packed)}
+	if before.Pieces != nil && before.Pieces.Digest == pieces.Digest {
+		return before.Pieces, nil // only the rest of the record changes
+	}
+	if before.Pieces != nil && before.Pieces.Slot == "a" {
+		pieces.Slot = "b"
+	}
+	for i := range count {
+		piece := packed[i*pieceLimit : min((i+1)*pieceLimit, len(packed))]
+		if err := k.savePiece(ctx, k.pieceName(pieces.Slot, i+1), piece); err != nil {
+			return nil, k.explainPiece(err, pieces)
+		}
+	}
+	return pieces, nil
+}
+
+func (k *Kube) savePiece(ctx context.Context, name string, piece []byte) error {
+	secret := &corev1.Secret{}
+	if err := k.in.Secrets().Apply(ctx, k.emptySecret(name), secret, false); err != nil {
+		return err
+	}
+	secret.Data = map[string][]byte{pieceData: piece}
+	return k.in.Secrets().Update(ctx, secret, &corev1.Secret{})
+}
+
+// loadPieces returns what savePieces has written. A writer may have been quicker: then
+// the digest does not fit, and the record has to be read again.
+func (k *Kube) loadPieces(ctx context.Context, pieces *wirePieces) ([]byte, error) {
+	var packed []byte
+	for i := range pieces.Count {
+		secret := &corev1.Secret{}
+		err := k.in.Secrets().Get(ctx, k.pieceName(pieces.Slot, i+1), secret)
+		if apierrors.IsNotFound(err) {
+			return nil, errPieces
+		}
+		if err != nil {
+			return nil, k.explainPiece(err, pieces)
+		}
+		packed = append(packed, secret.Data[pieceData]...)
+	}
+	if digestOf(packed) != pieces.Digest {
+		return nil, errPieces
+	}
+	return packed, nil
+}
+
+// errPieces means that the pieces are not those that the record names.
+var errPieces = errors.New("a piece of the ledger is missing or another's")
+
+// explainPiece says which rules are needed for pieces, if that is what is missing.
+func (k *Kube) explainPiece(err error, pieces *wirePieces) error {
+	name := k.pieceName(pieces.Slot, 1)
+	if !kube.DeniedByRBAC(err) {
+		return k.explain(kube.Access{Verb: "update", Resource: "secrets", Name: name}, err)
+	}
+	var rules strings.Builder
+	for _, slot := range []string{"a", "b"} {
+		for i := range pieces.Count {
+			rule := kube.Rule{Resource: "secrets", Name: k.pieceName(slot, i+1), Verbs: []string{"get", "create", "patch", "update"}}
+			rules.WriteString(rule.YAML())
+		}
+	}
+	return fault.Misuse(fmt.Errorf("keeping the ledger of a large seed in Secrets of its own: %w", err),
+		fmt.Sprintf("Add to the rules of a Role in the namespace %q that is bound to our service account:\n%s", k.in.Name, strings.TrimSuffix(rules.String(), "\n")))
+}

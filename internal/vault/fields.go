@@ -1,0 +1,77 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// endpointHelp is what Vault says of one path with ?help=1: the part of its OpenAPI
+// document that is about the path.
+type endpointHelp struct {
+	OpenAPI struct {
+		Paths map[string]struct {
+			Parameters []struct{ Name string }
+			Post       struct {
+				RequestBody struct {
+					Content map[string]struct {
+						Schema struct {
+							Ref string `json:"$ref"`
+						}
+					}
+				} `json:"requestBody"`
+			}
+		}
+		Components struct {
+			Schemas map[string]struct {
+				Properties           map[string]json.RawMessage
+				AdditionalProperties json.RawMessage `json:"additionalProperties"`
+			}
+		}
+	} `json:"openapi"`
+}
+
+// Fields returns the names of the fields that a write to path takes, sorted; none when
+// it takes any, or when Vault does not say.
+func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
+	var help endpointHelp
+	_, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
+		response, err := s.client.Logical().ReadRawWithDataWithContext(ctx, path, map[string][]string{"help": {"1"}})
+		if response == nil || err != nil {
+			return nil, err
+		}
+		defer func() { _ = response.Body.Close() }()
+		return nil, json.NewDecoder(response.Body).Decode(&help)
+	})
+	if err != nil {
+		if Refused(err) { // nothing is mounted there yet, or there is no such path
+			return nil, nil
+		}
+		return nil, fmt.Errorf("asking which fields %s takes: %w", path, err)
+	}
+	return help.fields(), nil
+}
+
+func (h endpointHelp) fields() []string {
+	names := map[string]bool{}
+	for _, path := range h.OpenAPI.Paths {
+		for _, content := range path.Post.RequestBody.Content {
+			schema := h.OpenAPI.Components.Schemas[strings.TrimPrefix(content.Schema.Ref, "#/components/schemas/")]
+			if len(schema.Properties) == 0 || string(schema.AdditionalProperties) == "true" {
+				return nil
+			}
+			for name := range schema.Properties {
+				names[name] = true
+			}
+		}
+		for _, parameter := range path.Parameters {
+			names[parameter.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}

@@ -1,0 +1,63 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Memory is what the records say, as far as they could be read.
+type Memory struct {
+	Checkpoint store.Checkpoint
+	Keys       store.Keys
+}
+
+// Plan compares Vault with the declared seed, and changes nothing. It reads with
+// token, or, if that is empty, with our own login; on a Vault whose first run is not
+// through, with its root token.
+//
+// With an error that says what cannot be put right, the plan is returned as well.
+func (b *Bootstrap) Plan(ctx context.Context, token secret.Value, memory Memory) (*seed.Plan, error) {
+	replicas, err := b.lookAtReplicas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	active, found := fsm.Observation{Replicas: replicas}.Active()
+	if !found {
+		return nil, fault.Wait(errors.New("no replica of Vault is active, so that there is nothing to compare with"),
+			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' mends it.")
+	}
+	session, err := b.planSession(ctx, active.Address, token, memory.Keys)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close(context.WithoutCancel(ctx))
+	goal := b.goal(b.declared, memory.Checkpoint, memory.Keys)
+	goal.Memory.Lost = memory.Keys.HashKey.Empty()
+	plan, err := seed.NewPlan(ctx, session, goal)
+	if err != nil && vault.StatusOf(err) == 403 {
+		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
+	}
+	return plan, err
+}
+
+func (b *Bootstrap) planSession(ctx context.Context, address string, token secret.Value, keys store.Keys) (*vault.Session, error) {
+	switch {
+	case !token.Empty():
+		return b.Doorman.Session(address, token)
+	case keys.Root != nil:
+		return b.Doorman.Session(address, keys.Root.Token)
+	}
+	session, err := b.login(ctx, address, keys)
+	if err != nil && (errors.Is(err, ErrNoCredential) || vault.Refused(err)) {
+		return nil, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+b.Login.Hint())
+	}
+	return session, err
+}

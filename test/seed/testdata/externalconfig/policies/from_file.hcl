@@ -1,0 +1,3 @@
+path "transit/encrypt/app" {
+  capabilities = ["update"]
+}

@@ -1,0 +1,89 @@
+package store_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
+)
+
+// large fills a checkpoint with what cannot be compressed: two Secrets' worth.
+func large(c *store.Checkpoint, seed string) {
+	c.Hashes = map[string]map[string]string{}
+	for i := range 40_000 {
+		c.Hashes[fmt.Sprintf("auth/userpass/users/%s-%d", seed, i)] = map[string]string{"password": rand.Text()}
+	}
+}
+
+// TestLargeLedger keeps a ledger that does not fit into one Secret, in pieces that the
+// record names last, on a real API server.
+func TestLargeLedger(t *testing.T) {
+	t.Parallel()
+	s := readySite(t)
+	kube := s.open(t)
+	session, err := store.Begin(within(t), kube, storetest.LeaseOptions("h"))
+	check(t, err)
+	defer func() { check(t, session.Close()) }()
+	// The Role as shipped does not allow it; the remedy says what does, and no more.
+	tooLarge := session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { large(c, "one"); return nil })
+	if fault.KindOf(tooLarge) != fault.Usage {
+		t.Fatalf("got %v", tooLarge)
+	}
+	s.grant(t, fault.RemedyOf(tooLarge))
+	poll(t, "the rules to arrive", func(context.Context) error {
+		return session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { large(c, "one"); return nil })
+	})
+	save := func(name string) {
+		t.Helper()
+		check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { large(c, name); return nil }))
+		c, err := session.Checkpoint(within(t))
+		check(t, err)
+		if len(c.Hashes) != 40_000 || c.Hashes["auth/userpass/users/"+name+"-7"] == nil {
+			t.Fatalf("%d hashes came back", len(c.Hashes))
+		}
+	}
+	save("one")
+	for _, name := range []string{"-state-a1", "-state-a2"} {
+		if piece := s.secret(t, s.name+name); len(piece.Data["piece"]) == 0 || piece.Labels["app.kubernetes.io/name"] != "vault-bootstrap" {
+			t.Errorf("%s is empty", name)
+		}
+	}
+	if state := s.secret(t, s.name+"-state"); len(state.Data["state.json"]) > 10<<10 {
+		t.Errorf("the record itself holds %d bytes", len(state.Data["state.json"]))
+	}
+
+	// A writer that is cut off before the record, or loses the race for it, takes
+	// nothing away: it wrote the places that nobody reads.
+	checkpoint, _, err := kube.Checkpoint(within(t))
+	check(t, err)
+	large(&checkpoint, "lost")
+	if _, err := kube.SaveCheckpoint(within(t), checkpoint, "1"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	if c, err := session.Checkpoint(within(t)); err != nil || c.Hashes["auth/userpass/users/one-7"] == nil {
+		t.Errorf("the record in force is gone: %v", err)
+	}
+	save("two")
+	save("three")
+
+	// What changes elsewhere in the record leaves the pieces alone.
+	before := s.secret(t, s.name+"-state-a1").ResourceVersion
+	other := s.secret(t, s.name+"-state-b1").ResourceVersion
+	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { c.State = "seeded"; return nil }))
+	if s.secret(t, s.name+"-state-a1").ResourceVersion != before || s.secret(t, s.name+"-state-b1").ResourceVersion != other {
+		t.Error("the pieces were written although the ledger is the same")
+	}
+	// And a small one goes back into the record.
+	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
+		c.Hashes = map[string]map[string]string{"x": {"y": "z"}}
+		return nil
+	}))
+	if c, err := session.Checkpoint(within(t)); err != nil || len(c.Hashes) != 1 {
+		t.Errorf("%d hashes, %v", len(c.Hashes), err)
+	}
+}
