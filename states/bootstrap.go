@@ -31,6 +31,12 @@ type Replica interface {
 	BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error)
 	GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
 	CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error
+	VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
+	RestartVerification(ctx context.Context, recovery bool, token secret.Value, nonce string) error
+	RootAttempt(ctx context.Context, token secret.Value) (vault.RootAttempt, error)
+	BeginRoot(ctx context.Context, token secret.Value, publicKey string) (vault.RootAttempt, error)
+	GiveRoot(ctx context.Context, token secret.Value, nonce string, share secret.Value) (vault.RootAttempt, error)
+	CancelRoot(ctx context.Context, token secret.Value) error
 }
 
 // Doorman opens sessions at a replica.
@@ -92,6 +98,8 @@ type Bootstrap struct {
 	WaitForUnseal bool
 	// Pod is the name of our Pod; empty outside Kubernetes.
 	Pod string
+	// Mends is whether a look ends what a killed break-glass or rotation has left.
+	Mends bool
 	// Login is how later runs log in.
 	Login Login
 	// Name is the name of our records, of our policy and of our role.
@@ -119,6 +127,7 @@ type Bootstrap struct {
 	own   *vault.Session // our login, at ownAt
 	ownAt string
 	root  *vault.Session // the root token's, as long as it lives
+	glass *glass         // the root token of break-glass, while it is in use
 
 	plan    *seed.Plan // of the latest look, made with planner
 	planner *vault.Session

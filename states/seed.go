@@ -25,6 +25,7 @@ func (b *Bootstrap) Declare(declared []seed.Object) error {
 	}
 	b.objects, b.declared = all, declared
 	b.needs = append(seed.Needs(declared), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	b.needs = append(b.needs, cleanup()...)
 	return nil
 }
 
@@ -41,7 +42,7 @@ func policyText(name string, own, declared []seed.Object) string {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	return seed.PolicyHCL(seed.PolicyGrants(slices.Concat(own, declared)), protected)
+	return seed.PolicyHCL(append(seed.PolicyGrants(slices.Concat(own, declared)), cleanup()...), protected)
 }
 
 // lookAtSeed compares what is live with what is declared.
@@ -80,7 +81,8 @@ func (b *Bootstrap) checkPrivilege(ctx context.Context, session *vault.Session) 
 	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", b.Name, list(missing, 5)),
-		"The seed has grown, or the policy was changed. Our login cannot widen its own policy. An administrator can: "+
+		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
+			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s %s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", b.Name, b.Login.Flags(), b.Name))
 }
 

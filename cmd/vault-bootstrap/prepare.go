@@ -29,6 +29,8 @@ type job struct {
 	outcome   fsm.Outcome
 	// offer holds the keys to adopt before walking; nil if there are none.
 	offer *shares.Material
+	// emergency is why this run is made as root; nil for the others.
+	emergency *states.Emergency
 }
 
 func (p *program) prepare(options *runOptions) (*job, error) {
@@ -72,7 +74,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		Digest:      declared.Digest(),
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
-		Parallelism: options.parallelism, Now: time.Now,
+		Parallelism: options.parallelism, Now: time.Now, Mends: true,
 	}
 	if err := options.custody.assign(job.bootstrap); err != nil {
 		return nil, err

@@ -147,13 +147,19 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 	if err != nil {
 		return err
 	}
-	driver := &fsm.Driver{
-		Goal: j.goal, Remembered: fsm.State(checkpoint.State),
-		Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Rescue: j.bootstrap.Rescue, Enter: j.bootstrap.Enter,
-		Reporter: report, Patience: j.options.patience, Now: time.Now,
-		Backoff: newBackoff,
+	driver := func(goal fsm.State) *fsm.Driver {
+		return &fsm.Driver{
+			Goal: goal, Remembered: fsm.State(checkpoint.State),
+			Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Rescue: j.bootstrap.Rescue, Enter: j.bootstrap.Enter,
+			Reporter: report, Patience: j.options.patience, Now: time.Now,
+			Backoff: newBackoff,
+		}
 	}
-	j.outcome, err = driver.Run(ctx)
+	if j.emergency != nil {
+		j.outcome, err = j.driveAsRoot(ctx, driver)
+		return err
+	}
+	j.outcome, err = driver(j.goal).Run(ctx)
 	return err
 }
 
