@@ -115,12 +115,12 @@ func (p *program) start(binary, verb string, env []string, flags ...string) *run
 	return r
 }
 
-// runOnly are the beginnings of flags that only 'run' and 'adopt' have.
+// runOnly are the beginnings of flags that only the verbs that walk have.
 var runOnly = []string{"--seed", "--login", "--kubernetes-host", "--respect-seal", "--lease", "--key-", "--recovery-"}
 
 // flagsFor leaves out what a verb does not know.
 func (p *program) flagsFor(verb string) []string {
-	if verb == "run" || verb == "adopt" {
+	if verb == "run" || verb == "adopt" || verb == "break-glass run" {
 		return p.flags
 	}
 	return slices.DeleteFunc(slices.Clone(p.flags), func(flag string) bool {
