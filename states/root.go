@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -128,5 +129,9 @@ func (b *Bootstrap) mend(ctx context.Context, address string, keys store.Keys) e
 	if !b.Mends {
 		return nil
 	}
-	return b.sweepGlass(ctx, address, keys)
+	if err := b.sweepGlass(ctx, address, keys); err != nil || keys.Rotation == nil {
+		return err
+	}
+	_, err := b.settleRotation(ctx, b.at(address), keys, secret.Value{})
+	return err
 }
