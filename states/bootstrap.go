@@ -43,6 +43,7 @@ type Replica interface {
 type Doorman interface {
 	Session(address string, token secret.Value) (*vault.Session, error)
 	Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error)
+	LoginBy(ctx context.Context, address string, method vault.Method) (*vault.Session, error)
 }
 
 // Records are the records of one holder, fenced by its epoch.
@@ -126,8 +127,10 @@ type Bootstrap struct {
 
 	own   *vault.Session // our login, at ownAt
 	ownAt string
-	root  *vault.Session // the root token's, as long as it lives
-	glass *glass         // the root token of break-glass, while it is in use
+	// ownLent is whether it is a token that somebody else keeps alive.
+	ownLent bool
+	root    *vault.Session // the root token's, as long as it lives
+	glass   *glass         // the root token of break-glass, while it is in use
 
 	plan    *seed.Plan // of the latest look, made with planner
 	planner *vault.Session

@@ -123,8 +123,13 @@ func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.K
 // AppRole's secret ID. It is stored before Vault learns it, so that no secret ID
 // is ever in Vault that nobody holds.
 func (b *Bootstrap) makeCredential(ctx context.Context) (bool, error) {
-	role, ok := b.Login.(AppRole)
-	if !ok {
+	var role AppRole
+	for _, method := range methods(b.Login) {
+		if found, ok := method.(AppRole); ok {
+			role = found
+		}
+	}
+	if role.RoleName == "" {
 		return false, nil
 	}
 	path := "auth/" + role.Mount + "/role/" + role.RoleName

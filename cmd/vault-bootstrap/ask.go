@@ -17,9 +17,14 @@ import (
 )
 
 // sharesOptions say where key shares come from that operators hold.
-type sharesOptions struct{ file string }
+type sharesOptions struct {
+	file string
+	// flag is the one that names the file, for messages.
+	flag string
+}
 
 func (o *sharesOptions) register(flags *pflag.FlagSet) {
+	o.flag = "--shares-file"
 	flags.StringVar(&o.file, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed where operators hold them and nobody is at a terminal to be asked")
 }
 
@@ -28,9 +33,9 @@ func (o *sharesOptions) register(flags *pflag.FlagSet) {
 func (p *program) askShares(options *sharesOptions) states.AskShares {
 	return func(ctx context.Context, need states.ShareNeed) ([]secret.Value, error) {
 		if options.file == "" {
-			return p.askAtTerminal(ctx, need)
+			return p.askAtTerminal(ctx, options.flag, need)
 		}
-		text, err := p.readInput("--shares-file", options.file)
+		text, err := p.readInput(options.flag, options.file)
 		if err != nil {
 			return nil, err
 		}
@@ -52,10 +57,10 @@ func enough(text []byte, need states.ShareNeed) ([]secret.Value, error) {
 }
 
 // askAtTerminal asks one person after another.
-func (p *program) askAtTerminal(ctx context.Context, need states.ShareNeed) ([]secret.Value, error) {
+func (p *program) askAtTerminal(ctx context.Context, flag string, need states.ShareNeed) ([]secret.Value, error) {
 	file, ok := p.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with --shares-file (- for standard input), or run at a terminal to be asked.")
+		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
 	}
 	_, _ = fmt.Fprintf(p.stderr, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
 	var lines []string

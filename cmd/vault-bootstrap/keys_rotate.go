@@ -51,6 +51,7 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	o.store.register(flags)
 	o.vault.register(flags)
 	o.present.register(flags)
+	o.fresh.flag = "--new-shares-file"
 	flags.StringVar(&o.fresh.file, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
@@ -85,8 +86,10 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return err
 	}
 	exchange := states.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
-	if exchange.Into, err = options.split(keys.Set); err != nil {
-		return err
+	if left := keys.Rotation; left == nil || left.Set == nil || len(left.Set.Custody) == 0 {
+		if exchange.Into, err = options.split(keys.Set); err != nil {
+			return err
+		}
 	}
 	set, err := bootstrap.Rotate(ctx, exchange)
 	if err != nil {

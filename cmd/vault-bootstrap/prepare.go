@@ -62,7 +62,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.login.resolve(kind, options.store.name)
+	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
 	if err != nil {
 		return nil, err
 	}

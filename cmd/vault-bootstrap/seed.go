@@ -58,7 +58,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			method, err := login.shape(name)
+			method, err := login.outline(name)
 			if err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
-	cmd.Flags().StringVar(&login.method, "login", "kubernetes", "how later runs log in: 'kubernetes' or 'approle'")
+	cmd.Flags().StringSliceVar(&login.methods, "login", []string{"kubernetes"}, "how later runs log in: as for 'run'")
 	cmd.Flags().StringVar(&login.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd
 }

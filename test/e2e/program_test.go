@@ -123,8 +123,12 @@ func (p *program) flagsFor(verb string) []string {
 	if verb == "run" || verb == "adopt" || verb == "break-glass run" {
 		return p.flags
 	}
+	left := runOnly
+	if verb == "keys list" { // asks no server
+		left = append(slices.Clone(runOnly), "--vault-", "--ca-cert")
+	}
 	return slices.DeleteFunc(slices.Clone(p.flags), func(flag string) bool {
-		return slices.ContainsFunc(runOnly, func(beginning string) bool { return strings.HasPrefix(flag, beginning) })
+		return slices.ContainsFunc(left, func(beginning string) bool { return strings.HasPrefix(flag, beginning) })
 	})
 }
 
