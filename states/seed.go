@@ -18,6 +18,7 @@ import (
 // policy, the auth method and the role of our own login.
 func (b *Bootstrap) Declare(declared []seed.Object) error {
 	own := b.Login.Objects(b.Name)
+	own = append(own, b.readObjects(declared)...)
 	own = append(own, seed.Policy(b.Name, policyText(b.Name, own, declared)))
 	all, err := seed.Combine(own, declared)
 	if err != nil {
@@ -32,13 +33,13 @@ func (b *Bootstrap) Declare(declared []seed.Object) error {
 // PolicyText returns our own policy for a seed: what it needs, and no way to widen
 // itself.
 func (b *Bootstrap) PolicyText() string {
-	return policyText(b.Name, b.Login.Objects(b.Name), b.declared)
+	return policyText(b.Name, append(b.Login.Objects(b.Name), b.readObjects(b.declared)...), b.declared)
 }
 
 func policyText(name string, own, declared []seed.Object) string {
 	protected := []string{"sys/policies/acl/" + name}
 	for _, object := range own {
-		if object.Stage == seed.StageRoles {
+		if object.Stage == seed.StageRoles || object.Stage == seed.StagePolicies {
 			protected = append(protected, string(object.ID))
 		}
 	}
