@@ -99,6 +99,9 @@ type Bootstrap struct {
 	WaitForUnseal bool
 	// Pod is the name of our Pod; empty outside Kubernetes.
 	Pod string
+	// Tell, if not nil, tells people what is out of the ordinary, beside the log: reason is
+	// one CamelCase word, as in a Kubernetes Event.
+	Tell func(warning bool, reason, message string)
 	// Mends is whether a look ends what a killed break-glass or rotation has left.
 	Mends bool
 	// Login is how later runs log in.

@@ -75,6 +75,7 @@ func (b *Bootstrap) BreakGlass(ctx context.Context, why Emergency) (address stri
 		return "", secret.Value{}, errors.Join(err, b.MendGlass(ctx))
 	}
 	b.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", b.glass.accessor)
+	b.tell("BrokeGlass", fmt.Sprintf("A root token (accessor %s) is in use by %s: %s", b.glass.accessor, b.Holder, why.Reason))
 	return replica.Address(), b.glass.token, nil
 }
 
@@ -250,6 +251,13 @@ func ownerOf(share store.CustodyShare) string {
 		return share.Fingerprint
 	}
 	return share.Owner
+}
+
+// tell tells people what is out of the ordinary.
+func (b *Bootstrap) tell(reason, message string) {
+	if b.Tell != nil {
+		b.Tell(true, reason, message)
+	}
 }
 
 // mendTime is how long the end of a root token may take, after everything else is over.

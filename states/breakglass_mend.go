@@ -110,6 +110,7 @@ func (b *Bootstrap) endToken(ctx context.Context, address string, left store.Gla
 		return fmt.Errorf("revoking the root token of break-glass: %w", err)
 	}
 	point.Reach("breakglass.revoked")
+	b.tell("MendedGlass", fmt.Sprintf("The root token (accessor %s) of %s is revoked: %s", left.Accessor, left.Holder, left.Reason))
 	b.Log.Warn("the root token is revoked", "reason", left.Reason, "accessor", left.Accessor, "holder", left.Holder)
 	return nil
 }

@@ -237,6 +237,7 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 		return store.KeySet{}, fmt.Errorf("the new shares are in force and stored, and not marked as such yet: %w", err)
 	}
 	point.Reach("rotate.done")
+	r.tell("RotatedKeys", fmt.Sprintf("New %s keys are in force: %d of %d are needed.", r.set.Kind, r.set.Threshold, max(len(r.set.Shares), len(r.set.Custody))))
 	return r.set, nil
 }
 
