@@ -203,7 +203,7 @@ func (b *Bootstrap) giveRoot(ctx context.Context, replica Replica, begun vault.R
 		}
 	}
 	if !answer.Complete || answer.Token == "" {
-		return answer, errors.New("Vault was given all shares, and answers without a root token")
+		return answer, fmt.Errorf("%s was given all shares, and answers without a root token", replica.Address())
 	}
 	return answer, nil
 }

@@ -35,7 +35,7 @@ func parts() []struct{ says, part, remedy string } {
 		{"connection refused", "Vault cannot reach the token's reviewer", "look at kubernetes_host in the auth method's configuration, and at the network from Vault to it"},
 		{"no such host", "Vault cannot find the token's reviewer by its name", "look at kubernetes_host in the auth method's configuration, and at Vault's DNS"},
 		{"context deadline exceeded", "the token's reviewer does not answer Vault", "look at the network from Vault to it"},
-		{"permission denied", "Vault may not ask the reviewer, or the token is refused", "Vault's service account needs the ClusterRole system:auth-delegator"},
+		{"permission denied", "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid", "look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster"},
 	}
 }
 

@@ -28,7 +28,7 @@ func loginMethods() []string {
 }
 
 // defaultTokenFile is where manifests/job.yaml projects the service account token.
-const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token"
+const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
 
 func (o *loginOptions) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(loginMethods(), ", ")+" (default: kubernetes with the Kubernetes store, else approle)")

@@ -100,7 +100,7 @@ func (o *loginOptions) azure(ctx context.Context) (map[string]secret.Value, erro
 		Access string `json:"access_token"`
 	}
 	if json.Unmarshal(answer, &token) != nil || token.Access == "" {
-		return nil, errors.New("Azure's metadata service answers without a token")
+		return nil, errors.New("the metadata service of Azure answers without a token")
 	}
 	answer, err = metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/instance?api-version=2021-02-01", "Metadata", "true")
 	if err != nil {
@@ -115,7 +115,7 @@ func (o *loginOptions) azure(ctx context.Context) (map[string]secret.Value, erro
 		} `json:"compute"`
 	}
 	if json.Unmarshal(answer, &machine) != nil {
-		return nil, errors.New("Azure's metadata service answers without the machine's place")
+		return nil, errors.New("the metadata service of Azure answers without the machine's place")
 	}
 	return map[string]secret.Value{
 		"jwt": secret.New(token.Access), "subscription_id": secret.New(machine.Compute.Subscription),
