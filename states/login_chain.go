@@ -78,7 +78,7 @@ func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) 
 	if b.own != nil && b.ownAt == address {
 		return b.own, nil
 	}
-	var refusals []error
+	var refused error
 	for _, method := range methods(b.Login) {
 		session, err := b.loginBy(ctx, method, address, keys)
 		if err == nil {
@@ -91,9 +91,12 @@ func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) 
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
 			return nil, b.explain(ctx, method, address, err) // nobody has said no: the next cycle tries again
 		}
-		refusals = append(refusals, b.explain(ctx, method, address, err))
+		if err = b.explain(ctx, method, address, err); refused != nil {
+			err = fmt.Errorf("%w; %w", refused, err)
+		}
+		refused = err
 	}
-	return nil, errors.Join(refusals...)
+	return nil, refused
 }
 
 // loginBy logs in by one method.

@@ -132,7 +132,10 @@ func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *fsm.
 	if outcome, err = driver(fsm.Unsealed).Run(ctx); err != nil {
 		return outcome, err
 	}
-	defer func() { err = errors.Join(err, j.bootstrap.MendGlass(ctx)) }()
+	defer func() {
+		j.guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		err = errors.Join(err, j.bootstrap.MendGlass(ctx))
+	}()
 	if _, _, err = j.bootstrap.BreakGlass(ctx, *j.emergency); err != nil {
 		return outcome, err
 	}

@@ -82,7 +82,10 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
-	defer func() { err = errors.Join(err, bootstrap.MendGlass(ctx)) }()
+	defer func() {
+		servers.cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		err = errors.Join(err, bootstrap.MendGlass(ctx))
+	}()
 	making, made := context.WithTimeout(working, options.timeout)
 	defer made()
 	address, token, err := bootstrap.BreakGlass(making, why)
