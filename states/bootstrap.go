@@ -102,7 +102,8 @@ type Bootstrap struct {
 	// Tell, if not nil, tells people what is out of the ordinary, beside the log: reason is
 	// one CamelCase word, as in a Kubernetes Event.
 	Tell func(warning bool, reason, message string)
-	// Mends is whether a look ends what a killed break-glass or rotation has left.
+	// Mends is whether a look ends what a killed break-glass or rotation has left. Only who
+	// holds the Lease may: otherwise the one at work may be alive.
 	Mends bool
 	// Login is how later runs log in.
 	Login Login

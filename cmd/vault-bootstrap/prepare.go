@@ -74,7 +74,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		Digest:      declared.Digest(),
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
-		Parallelism: options.parallelism, Now: time.Now, Mends: true,
+		Parallelism: options.parallelism, Now: time.Now,
 	}
 	if err := options.custody.assign(job.bootstrap); err != nil {
 		return nil, err

@@ -119,7 +119,7 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	}
 	hold()
 	j.guard(session.Alive)
-	j.bootstrap.Records = session
+	j.bootstrap.Records, j.bootstrap.Mends = session, true
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
