@@ -96,7 +96,7 @@ func LockedOut(answer string) error {
 	return fault.Stop(NameLockedOut,
 		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
-			"An administrator can put them back; or with the stored keys a new root token is made ('vault operator generate-root') and given to the next run: docs/runbook.md, 'locked out'.")
+			"An administrator can put them back. Or from the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run makes a root token, puts everything right, and revokes it.")
 }
 
 // SealedByPeople is about a cluster that was sealed while its servers went on running.

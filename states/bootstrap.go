@@ -31,12 +31,19 @@ type Replica interface {
 	BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error)
 	GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
 	CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error
+	VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
+	RestartVerification(ctx context.Context, recovery bool, token secret.Value, nonce string) error
+	RootAttempt(ctx context.Context, token secret.Value) (vault.RootAttempt, error)
+	BeginRoot(ctx context.Context, token secret.Value, publicKey string) (vault.RootAttempt, error)
+	GiveRoot(ctx context.Context, token secret.Value, nonce string, share secret.Value) (vault.RootAttempt, error)
+	CancelRoot(ctx context.Context, token secret.Value) error
 }
 
 // Doorman opens sessions at a replica.
 type Doorman interface {
 	Session(address string, token secret.Value) (*vault.Session, error)
 	Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error)
+	LoginBy(ctx context.Context, address string, method vault.Method) (*vault.Session, error)
 }
 
 // Records are the records of one holder, fenced by its epoch.
@@ -94,6 +101,12 @@ type Bootstrap struct {
 	WaitForUnseal bool
 	// Pod is the name of our Pod; empty outside Kubernetes.
 	Pod string
+	// Tell, if not nil, tells people what is out of the ordinary, beside the log: reason is
+	// one CamelCase word, as in a Kubernetes Event.
+	Tell func(warning bool, reason, message string)
+	// Mends is whether a look ends what a killed break-glass or rotation has left. Only who
+	// holds the Lease may: otherwise the one at work may be alive.
+	Mends bool
 	// Login is how later runs log in.
 	Login Login
 	// Name is the name of our records, of our policy and of our role.
@@ -120,7 +133,10 @@ type Bootstrap struct {
 
 	own   *vault.Session // our login, at ownAt
 	ownAt string
-	root  *vault.Session // the root token's, as long as it lives
+	// ownLent is whether it is a token that somebody else keeps alive.
+	ownLent bool
+	root    *vault.Session // the root token's, as long as it lives
+	glass   *glass         // the root token of break-glass, while it is in use
 
 	plan    *seed.Plan // of the latest look, made with planner
 	planner *vault.Session

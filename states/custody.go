@@ -13,10 +13,7 @@ import (
 func (b *Bootstrap) waitForCustodians(address string, threshold int, set store.KeySet) error {
 	owners := make([]string, len(set.Custody))
 	for i, share := range set.Custody {
-		owners[i] = share.Owner
-		if owners[i] == "" {
-			owners[i] = share.Fingerprint
-		}
+		owners[i] = ownerOf(share)
 	}
 	reason := fmt.Errorf("%s is sealed, and %d of these people must unseal it: %s", address, threshold, strings.Join(owners, ", "))
 	how := fmt.Sprintf("Each takes the own share from the keys record ('set.custody'), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can open a share.", address)

@@ -44,14 +44,14 @@ func (b *Bootstrap) harden(ctx context.Context, o fsm.Observation) error {
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
-	if keys.Root == nil {
+	if keys.Root == nil && b.glass == nil {
 		return b.unmet()
 	}
 	if o.Root == fsm.LiveRoot {
 		if err := b.proveLogin(ctx, active.Address, keys); err != nil {
 			return err
 		}
-		if err := b.revokeRoot(ctx); err != nil {
+		if err := b.revokeRoot(ctx, keys); err != nil {
 			return fmt.Errorf("revoking the root token: %w", err)
 		}
 	}
@@ -105,6 +105,9 @@ func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.K
 	if err != nil {
 		return fault.Wait(fmt.Errorf("our own login does not work yet: %w", err), b.Login.Hint())
 	}
+	if err := livesAlone(ctx, session); err != nil {
+		return err
+	}
 	missing, err := b.missingPrivileges(ctx, session)
 	if err != nil {
 		return err
@@ -120,8 +123,13 @@ func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.K
 // AppRole's secret ID. It is stored before Vault learns it, so that no secret ID
 // is ever in Vault that nobody holds.
 func (b *Bootstrap) makeCredential(ctx context.Context) (bool, error) {
-	role, ok := b.Login.(AppRole)
-	if !ok {
+	var role AppRole
+	for _, method := range methods(b.Login) {
+		if found, ok := method.(AppRole); ok {
+			role = found
+		}
+	}
+	if role.RoleName == "" {
 		return false, nil
 	}
 	path := "auth/" + role.Mount + "/role/" + role.RoleName
@@ -147,24 +155,5 @@ func errIf(condition bool, text string) error {
 	if condition {
 		return errors.New(text)
 	}
-	return nil
-}
-
-// revokeRoot ends the root token and makes sure that it is dead.
-func (b *Bootstrap) revokeRoot(ctx context.Context) error {
-	if b.root == nil {
-		return errors.New("there is no session with it")
-	}
-	if err := b.root.RevokeSelf(ctx); err != nil {
-		return err
-	}
-	dead, err := b.root.Dead(ctx)
-	if err != nil {
-		return fmt.Errorf("verifying that it is dead: %w", err)
-	}
-	if !dead {
-		return errors.New("it still works")
-	}
-	b.Log.Info("the root token is revoked")
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -16,13 +17,15 @@ import (
 // Login is how later runs log in: with a role of our own at one of Vault's auth
 // methods.
 type Login interface {
+	// Name is the method's, as --login names it.
+	Name() string
 	// Objects returns the mount, its configuration and the role that make the login
 	// possible. Tokens of the role carry policy.
 	Objects(policy string) []seed.Object
 	// Path is what follows "auth/" in the login's path.
 	Path() string
 	// Credential returns what to log in with, or ErrNoCredential.
-	Credential(keys store.Keys) (map[string]secret.Value, error)
+	Credential(ctx context.Context, keys store.Keys) (map[string]secret.Value, error)
 	// Settles is how long a refusal must last before it counts.
 	Settles() time.Duration
 	// Hint says what to look at when the login does not work.
@@ -41,122 +44,17 @@ const (
 	tokenMaxLife = "1h"
 )
 
-// AppRole logs in with a secret ID that is kept in the keys record. It is for
-// places that give a program no identity of its own.
-type AppRole struct {
-	// Mount is the auth method's path, RoleName the role's name.
-	Mount, RoleName string
-}
-
-// Objects returns the AppRole mount and role.
-func (a AppRole) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(a.Mount, "approle", nil),
-		seed.Role(a.Mount, "approle", a.RoleName, map[string]any{
-			"token_policies": []any{policy},
-			"token_ttl":      tokenLife,
-			"token_max_ttl":  tokenMaxLife,
-			"token_type":     "service", // a batch token could not be revoked at the end of the run
-		}),
+// tokenFields returns a role's fields with those of the tokens that it gives: short-lived
+// service tokens, since a batch token could not be revoked at the end of the run.
+func tokenFields(policy string, fields map[string]any) map[string]any {
+	all := map[string]any{
+		"token_policies": []any{policy},
+		"token_ttl":      tokenLife,
+		"token_max_ttl":  tokenMaxLife,
+		"token_type":     "service",
 	}
-}
-
-// Path returns the login's path.
-func (a AppRole) Path() string { return a.Mount + "/login" }
-
-// Settles returns 0: AppRole asks nobody else, so that its answer is final.
-func (a AppRole) Settles() time.Duration { return 0 }
-
-// Hint says what AppRole needs.
-func (a AppRole) Hint() string {
-	return fmt.Sprintf("Look at the role %q of the auth method %q.", a.RoleName, a.Mount)
-}
-
-// Flags returns the flags that choose this login.
-func (a AppRole) Flags() string { return "--login=approle --login-path=" + a.Mount }
-
-// Credential returns the stored role ID and secret ID.
-func (a AppRole) Credential(keys store.Keys) (map[string]secret.Value, error) {
-	if keys.AppRole == nil {
-		return nil, ErrNoCredential
-	}
-	return map[string]secret.Value{"role_id": secret.New(keys.AppRole.RoleID), "secret_id": keys.AppRole.SecretID}, nil
-}
-
-// Kubernetes logs in with a projected service account token.
-type Kubernetes struct {
-	// Mount is the auth method's path, RoleName the role's name.
-	Mount, RoleName string
-	// Host is the URL at which Vault reaches the Kubernetes API.
-	Host string
-	// ServiceAccount and Namespace name the account that may log in.
-	ServiceAccount, Namespace string
-	// Audience is the one that the token was made for.
-	Audience string
-	// Token reads the token. It is read for each login, as the kubelet renews it.
-	Token func() (secret.Value, error)
-}
-
-// Objects returns the mount, its configuration and the role. Vault reviews tokens
-// with its own service account, so that no reviewer's token is stored in it.
-func (k Kubernetes) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(k.Mount, "kubernetes", nil),
-		seed.AuthConfig(k.Mount, "kubernetes", map[string]any{"kubernetes_host": k.Host}),
-		seed.Role(k.Mount, "kubernetes", k.RoleName, map[string]any{
-			"bound_service_account_names":      []any{k.ServiceAccount},
-			"bound_service_account_namespaces": []any{k.Namespace},
-			"audience":                         k.Audience,
-			"token_policies":                   []any{policy},
-			"token_ttl":                        tokenLife,
-			"token_max_ttl":                    tokenMaxLife,
-			"token_type":                       "service",
-		}),
-	}
-}
-
-// Path returns the login's path.
-func (k Kubernetes) Path() string { return k.Mount + "/login" }
-
-// Settles returns some seconds: Vault answers 'permission denied' also when it
-// could not reach the Kubernetes API to review the token.
-func (k Kubernetes) Settles() time.Duration { return 15 * time.Second }
-
-// Hint says what Kubernetes auth needs.
-func (k Kubernetes) Hint() string {
-	return fmt.Sprintf("Vault must reach the Kubernetes API at %s and be allowed to review tokens there: its service account needs the ClusterRole system:auth-delegator (the official chart's server.authDelegator). "+
-		"Our token must be of the service account %s/%s and for the audience %q.", k.Host, k.Namespace, k.ServiceAccount, k.Audience)
-}
-
-// Flags returns the flags that choose this login.
-func (k Kubernetes) Flags() string { return "--login=kubernetes --login-path=" + k.Mount }
-
-// Credential returns the role's name and the token.
-func (k Kubernetes) Credential(store.Keys) (map[string]secret.Value, error) {
-	token, err := k.Token()
-	if err != nil {
-		return nil, err
-	}
-	return map[string]secret.Value{"role": secret.New(k.RoleName), "jwt": token}, nil
-}
-
-// login returns a session of our own at address. It keeps the one it made.
-func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) (*vault.Session, error) {
-	if b.own != nil && b.ownAt == address {
-		return b.own, nil
-	}
-	credential, err := b.Login.Credential(keys)
-	if err != nil {
-		return nil, err
-	}
-	session, err := b.Doorman.Login(ctx, address, b.Login.Path(), credential)
-	if err != nil {
-		return nil, err
-	}
-	b.logout(ctx)
-	b.own, b.ownAt = session, address
-	b.Log.Debug("logged in", "path", b.Login.Path())
-	return session, nil
+	maps.Copy(all, fields)
+	return all
 }
 
 // logoutTime is how long the end of a login may take: its token ends by itself.
@@ -165,6 +63,10 @@ const logoutTime = 3 * time.Second
 // logout revokes the token of our own login, if there is one.
 func (b *Bootstrap) logout(ctx context.Context) {
 	if b.own == nil {
+		return
+	}
+	if b.ownLent { // somebody else keeps it alive
+		b.own = nil
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, logoutTime)

@@ -186,6 +186,9 @@ func (b *Bootstrap) countEmpty(o *fsm.Observation) {
 // login works, and how far the seed is applied.
 func (b *Bootstrap) lookInside(ctx context.Context, address string, keys store.Keys, o *fsm.Observation) error {
 	b.plan, b.root = nil, nil
+	if err := b.mend(ctx, address, keys); err != nil {
+		return err
+	}
 	if err := b.lookAtRoot(ctx, address, keys, o); err != nil {
 		return err
 	}
@@ -210,29 +213,15 @@ func (b *Bootstrap) lookInside(ctx context.Context, address string, keys store.K
 }
 
 func (b *Bootstrap) lookWith(ctx context.Context, session *vault.Session, keys store.Keys, o *fsm.Observation) error {
+	if b.Mends {
+		if err := b.searchGlass(ctx, session, keys); err != nil {
+			return err
+		}
+	}
 	if err := b.lookAtSeed(ctx, session, keys, o); err != nil {
 		return err
 	}
 	return b.lookAtControls(ctx, session, keys, o)
-}
-
-func (b *Bootstrap) lookAtRoot(ctx context.Context, address string, keys store.Keys, o *fsm.Observation) error {
-	if keys.Root == nil {
-		return nil
-	}
-	session, err := b.Doorman.Session(address, keys.Root.Token)
-	if err != nil {
-		return err
-	}
-	dead, err := session.Dead(ctx)
-	if err != nil {
-		return fmt.Errorf("looking the root token up: %w", err)
-	}
-	o.Root = fsm.DeadRoot
-	if !dead {
-		o.Root, b.root = fsm.LiveRoot, session
-	}
-	return nil
 }
 
 // lookAtLogin returns our own session, or none when the login is refused for good.

@@ -73,10 +73,13 @@ func (a *adoption) choose(ctx context.Context, replica Replica) (*store.KeySet, 
 	return set, status, nil
 }
 
+// nameWrongShares tells the answer to wrong shares from other failures.
+const nameWrongShares = "wrong shares"
+
 // wrongShares is the answer to shares that Vault did not take.
 func wrongShares(address string, err error) error {
-	return fault.Misuse(fmt.Errorf("the given key shares are not those of %s: %w", address, err),
-		"Nothing was stored. Vault cannot tell which share is wrong. Look whether they are of this Vault, and whether it was rekeyed since they were written down.")
+	return &fault.Error{Kind: fault.Usage, Name: nameWrongShares, Err: fmt.Errorf("the given key shares are not those of %s: %w", address, err),
+		Remedy: "Nothing was changed. Vault cannot tell which share is wrong. Look whether they are of this Vault, and whether it was rekeyed since they were written down."}
 }
 
 // proveByUnsealing gives a sealed replica the shares, and reports whether they have

@@ -104,10 +104,17 @@ func rekeyRefused(address string, err error) error {
 // rekeyAnswer sorts the ways in which the last share fails. The words are those of
 // Vault 1.21.
 func rekeyAnswer(address string, err error) error {
-	for _, words := range []string{"message authentication failed", "failed to decrypt keys", "verification failed", "failed to compute", "invalid key", "key is shorter", "key is longer"} {
-		if vault.Says(err, words) {
-			return wrongShares(address, err)
-		}
+	if sharesWrong(err) {
+		return wrongShares(address, err)
 	}
 	return fmt.Errorf("proving the shares at %s: %w", address, err)
+}
+
+func sharesWrong(err error) bool {
+	for _, words := range []string{"message authentication failed", "failed to decrypt keys", "verification failed", "failed to compute", "invalid key", "key is shorter", "key is longer"} {
+		if vault.Says(err, words) {
+			return true
+		}
+	}
+	return false
 }

@@ -18,6 +18,7 @@ import (
 // policy, the auth method and the role of our own login.
 func (b *Bootstrap) Declare(declared []seed.Object) error {
 	own := b.Login.Objects(b.Name)
+	own = append(own, b.readObjects(declared)...)
 	own = append(own, seed.Policy(b.Name, b.policyText(own, declared)))
 	all, err := seed.Combine(own, declared)
 	if err != nil {
@@ -25,23 +26,24 @@ func (b *Bootstrap) Declare(declared []seed.Object) error {
 	}
 	b.objects, b.declared = all, declared
 	b.needs = append(seed.Needs(declared, b.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	b.needs = append(b.needs, cleanup()...)
 	return nil
 }
 
 // PolicyText returns our own policy for a seed: what it needs, and no way to widen
 // itself.
 func (b *Bootstrap) PolicyText() string {
-	return b.policyText(b.Login.Objects(b.Name), b.declared)
+	return b.policyText(append(b.Login.Objects(b.Name), b.readObjects(b.declared)...), b.declared)
 }
 
 func (b *Bootstrap) policyText(own, declared []seed.Object) string {
 	protected := []string{"sys/policies/acl/" + b.Name}
 	for _, object := range own {
-		if object.Stage == seed.StageRoles {
+		if object.Stage == seed.StageRoles || object.Stage == seed.StagePolicies {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	return seed.PolicyHCL(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), protected)
+	return seed.PolicyHCL(append(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), cleanup()...), protected)
 }
 
 // lookAtSeed compares what is live with what is declared.
@@ -96,7 +98,8 @@ func (b *Bootstrap) checkPrivilege(ctx context.Context, session *vault.Session) 
 	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", b.Name, list(missing, 5)),
-		"The seed has grown, or the policy was changed. Our login cannot widen its own policy. An administrator can: "+
+		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
+			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s %s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", b.Name, b.Login.Flags(), b.Name))
 }
 

@@ -31,7 +31,7 @@ func (b *Bootstrap) unseal(ctx context.Context, o fsm.Observation) error {
 	errs := make([]error, len(sealed))
 	clusters := make([]string, len(sealed))
 	eachReplica(sealed, func(i int, replica Replica) {
-		cluster, err := b.unsealOne(ctx, replica, *keys.Set)
+		cluster, err := b.unsealEither(ctx, replica, keys)
 		if err != nil {
 			errs[i] = fmt.Errorf("unsealing %s: %w", replica.Address(), err)
 		}

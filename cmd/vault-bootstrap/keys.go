@@ -22,7 +22,7 @@ func (p *program) keysCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.keysRecoverCommand(), p.keysRetireCommand())
+	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysRecoverCommand(), p.keysRetireCommand())
 	return cmd
 }
 
@@ -89,7 +89,19 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 
 // beginPlain checks the store and takes the Lease, for a verb whose log is for people.
 func (p *program) beginPlain(ctx context.Context, records store.Store) (*store.Session, *slog.Logger, error) {
+	return p.beginHeld(ctx, 0, records)
+}
+
+// beginHeld is beginPlain for a verb that may take longer than the wait for the Lease:
+// the session outlives the wait, and ends with Close.
+func (p *program) beginHeld(ctx context.Context, wait time.Duration, records store.Store) (*store.Session, *slog.Logger, error) {
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	if wait > 0 {
+		waiting, hold, release := waitThenHold(ctx)
+		timer := time.AfterFunc(wait, release)
+		defer func() { timer.Stop(); hold() }()
+		ctx = waiting
+	}
 	if err := records.Preflight(ctx); err != nil {
 		return nil, log, err
 	}

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -17,62 +16,158 @@ import (
 
 // loginOptions say how later runs log in.
 type loginOptions struct {
-	method, mount, tokenFile, audience, host string
+	methods                                     []string
+	mount, tokenFile, audience, host, principal string
+	passwordFile, caFile, clientCert, region    string
+	env                                         lookup
 }
+
+// loginMethods are the ways to log in that there are.
+func loginMethods() []string {
+	return []string{"kubernetes", "approle", "jwt", "userpass", "cert", "token-file", "aws", "gcp", "azure"}
+}
+
+// defaultTokenFile is where manifests/job.yaml projects the service account token.
+const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
 
 func (o *loginOptions) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.method, "login", "", "how later runs log in: 'kubernetes' or 'approle' (default: kubernetes with the Kubernetes store, else approle)")
+	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(loginMethods(), ", ")+" (default: kubernetes with the Kubernetes store, else approle)")
 	flags.StringVar(&o.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
-	flags.StringVar(&o.tokenFile, "login-token-file", "/var/run/secrets/vault-bootstrap/token", "projected service account token with the audience of --login-audience, for --login=kubernetes")
-	flags.StringVar(&o.audience, "login-audience", "vault", "audience of that token")
+	flags.StringVar(&o.tokenFile, "login-token-file", defaultTokenFile, "file with the projected service account token (kubernetes), another JSON Web Token (jwt) or a Vault token (token-file)")
+	flags.StringVar(&o.audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method asks for one")
 	flags.StringVar(&o.host, "kubernetes-host", "https://kubernetes.default.svc", "URL at which Vault reaches the Kubernetes API, for --login=kubernetes")
+	flags.StringVar(&o.principal, "login-principal", "", "who may log in: the ARN of the IAM role or user (aws), the service account's e-mail address (gcp), the service principal's ID (azure)")
+	flags.StringVar(&o.passwordFile, "login-password-file", "", "file with the password of our own user, for --login=userpass")
+	flags.StringVar(&o.caFile, "login-ca", "", "PEM file with the CA that signed --client-cert, for --login=cert (default: that certificate itself, and no other)")
+	flags.StringVar(&o.region, "login-region", "", "region of STS, for --login=aws (default: AWS_REGION, else us-east-1)")
 }
 
-// resolve returns the login. role is the name of our role.
-func (o *loginOptions) resolve(kind storeKind, role string) (states.Login, error) {
+// resolve returns the login. role is the name of our role. Of several methods, those
+// whose credential is not here are left out.
+func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert string) (states.Login, error) {
 	chosen := *o
-	if chosen.method == "" {
-		chosen.method = map[storeKind]string{kubernetesStore: "kubernetes", fileStore: "approle"}[kind]
+	chosen.env, chosen.clientCert = env, clientCert
+	if len(chosen.methods) == 0 {
+		chosen.methods = []string{map[storeKind]string{kubernetesStore: "kubernetes", fileStore: "approle"}[kind]}
 	}
-	login, err := chosen.shape(role)
-	if kubernetes, ok := login.(states.Kubernetes); ok {
-		return o.identify(kubernetes)
-	}
-	return login, err
+	return chosen.chain(func(method string) (states.Login, error) {
+		return chosen.identify(chosen.shape(method, role))
+	})
 }
 
-// shape returns the login as far as its paths go, for a policy: no token is read.
-func (o *loginOptions) shape(role string) (states.Login, error) {
+// outline returns the login as far as its paths go, for a policy: nothing is read.
+func (o *loginOptions) outline(role string) (states.Login, error) {
+	return o.chain(func(method string) (states.Login, error) { return o.shape(method, role), nil })
+}
+
+// chain makes the chosen methods.
+func (o *loginOptions) chain(shape func(method string) (states.Login, error)) (states.Login, error) {
+	var chain states.Chain
+	var absent []error
+	for i, method := range o.methods {
+		if !slices.Contains(loginMethods(), method) || slices.Contains(o.methods[:i], method) {
+			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", method), "They are "+strings.Join(loginMethods(), ", ")+".")
+		}
+		login, err := shape(method)
+		if err != nil {
+			absent = append(absent, err)
+			continue
+		}
+		chain = append(chain, login)
+	}
+	switch {
+	case len(o.methods) > 1 && o.mount != "":
+		return nil, fault.Misuse(errors.New("--login-path with several methods would give them all one path"), "Leave it away: each is at the path of its type.")
+	case len(chain) == 0:
+		return nil, errors.Join(absent...)
+	case len(chain) == 1:
+		return chain[0], nil
+	default:
+		return chain, nil
+	}
+}
+
+// shape returns one method without what is read from files.
+func (o *loginOptions) shape(method, role string) states.Login {
 	mount := strings.Trim(o.mount, "/")
 	if mount == "" {
-		mount = o.method
+		mount = method
 	}
-	switch o.method {
+	switch method {
 	case "approle":
-		return states.AppRole{Mount: mount, RoleName: role}, nil
+		return states.AppRole{Mount: mount, RoleName: role}
 	case "kubernetes":
-		return states.Kubernetes{Mount: mount, RoleName: role, Host: o.host, Audience: o.audience}, nil
+		return states.Kubernetes{Mount: mount, RoleName: role, Host: o.host, Audience: o.audience, Token: o.readToken}
+	case "jwt":
+		return states.JWT{Mount: mount, RoleName: role, Audience: o.audience, Token: o.readToken}
+	case "userpass":
+		return states.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
+	case "cert":
+		return states.Cert{Mount: mount, RoleName: role}
+	case "token-file":
+		return states.TokenFile{Policy: role, Token: o.readToken}
 	default:
-		return nil, fault.Misuse(fmt.Errorf("--login=%q is neither 'kubernetes' nor 'approle'", o.method), "Write one of the two.")
+		return o.cloud(method, mount, role)
 	}
 }
 
-// identify adds who we are on Kubernetes, which our token says.
-func (o *loginOptions) identify(login states.Kubernetes) (states.Login, error) {
+// identify adds who we are, which the credential itself says.
+func (o *loginOptions) identify(login states.Login) (states.Login, error) {
+	switch method := login.(type) {
+	case states.Kubernetes:
+		claims, err := o.claims()
+		if err != nil {
+			return nil, err
+		}
+		method.Namespace, method.ServiceAccount, err = claims.serviceAccount()
+		return method, o.badToken(err)
+	case states.JWT:
+		claims, err := o.claims()
+		method.Subject = claims.Subject
+		return method, err
+	case states.Userpass:
+		password, err := method.Password()
+		method.Known = password
+		return method, err
+	case states.Cert:
+		var err error
+		method.Trusted, method.CommonName, err = o.trusted()
+		return method, err
+	case states.TokenFile:
+		if o.tokenFile == defaultTokenFile {
+			return nil, fault.Misuse(errors.New("--login=token-file needs a file"), "Name it with --login-token-file.")
+		}
+		_, err := method.Token()
+		return method, err
+	case states.AWS, states.Identity:
+		return o.named(login)
+	default:
+		return login, nil
+	}
+}
+
+// claims reads what our JSON Web Token says of itself.
+func (o *loginOptions) claims() (claims, error) {
 	token, err := o.readToken()
 	if err != nil {
-		return nil, err
+		return claims{}, err
 	}
-	claims, err := readClaims(token)
+	found, err := readClaims(token)
 	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading %s: %w", o.tokenFile, err), "It must be a service account token, as the kubelet projects it.")
+		return claims{}, o.badToken(err)
 	}
-	if !claims.isFor(o.audience) {
-		return nil, fault.Misuse(fmt.Errorf("the token in %s is for the audience %q, not for %q", o.tokenFile, strings.Join(claims.Audience, ", "), o.audience),
+	if !found.isFor(o.audience) {
+		return claims{}, fault.Misuse(fmt.Errorf("the token in %s is for the audience %q, not for %q", o.tokenFile, strings.Join(found.Audience, ", "), o.audience),
 			"Project a serviceAccountToken with that audience into the pod, or name the right one with --login-audience.")
 	}
-	login.ServiceAccount, login.Namespace, login.Token = claims.account, claims.namespace, o.readToken
-	return login, nil
+	return found, nil
+}
+
+func (o *loginOptions) badToken(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Misuse(fmt.Errorf("reading %s: %w", o.tokenFile, err), "It must be a service account token, as the kubelet projects it, or with --login=jwt another JSON Web Token.")
 }
 
 func (o *loginOptions) readToken() (secret.Value, error) {
@@ -84,42 +179,16 @@ func (o *loginOptions) readToken() (secret.Value, error) {
 	return secret.New(strings.TrimSpace(string(content))), nil
 }
 
-// claims are what a service account token says of itself. They are not verified:
-// Vault does that when we log in.
-type claims struct {
-	Audience           []string `json:"aud"`
-	Subject            string   `json:"sub"`
-	namespace, account string
-}
-
-func (c claims) isFor(audience string) bool {
-	for _, each := range c.Audience {
-		if each == audience {
-			return true
-		}
+func (o *loginOptions) readPassword() (secret.Value, error) {
+	if o.passwordFile == "" {
+		return secret.Value{}, fault.Misuse(errors.New("--login=userpass needs a password"), "Write one to a file that only this program can read, and name it with --login-password-file.")
 	}
-	return false
-}
-
-// readClaims reads the middle part of a JSON Web Token (RFC 7519).
-func readClaims(token secret.Value) (claims, error) {
-	parts := strings.Split(token.Reveal(), ".")
-	if len(parts) != 3 {
-		return claims{}, errors.New("it is no JSON Web Token")
+	content, err := os.ReadFile(o.passwordFile)
+	if err == nil && strings.TrimSpace(string(content)) == "" {
+		err = errors.New("it is empty")
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return claims{}, errors.New("it is no JSON Web Token: its second part is not base64")
+		return secret.Value{}, fault.Misuse(fmt.Errorf("reading what --login-password-file names: %w", err), "It must hold the password.")
 	}
-	var found claims
-	if err := json.Unmarshal(payload, &found); err != nil {
-		return claims{}, errors.New("it is no service account token: its claims cannot be read")
-	}
-	// The subject has the form system:serviceaccount:NAMESPACE:NAME.
-	subject := strings.Split(found.Subject, ":")
-	if len(subject) != 4 || subject[0] != "system" || subject[1] != "serviceaccount" {
-		return claims{}, fmt.Errorf("its subject %q is no service account", found.Subject)
-	}
-	found.namespace, found.account = subject[2], subject[3]
-	return found, nil
+	return secret.New(strings.TrimSpace(string(content))), nil
 }

@@ -146,6 +146,15 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 	return config, err
 }
 
+// certificate returns the client certificate's file, if there is one.
+func (o *vaultOptions) certificate(env lookup) string {
+	if o.clientCert != "" {
+		return o.clientCert
+	}
+	value, _ := env("VAULT_CLIENT_CERT")
+	return value
+}
+
 // clientTimeout reads VAULT_CLIENT_TIMEOUT: seconds, or a duration with a unit.
 func clientTimeout(env lookup) (time.Duration, error) {
 	text, set := env("VAULT_CLIENT_TIMEOUT")

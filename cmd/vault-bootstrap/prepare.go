@@ -32,6 +32,8 @@ type job struct {
 	offer *shares.Material
 	// watches is whether more is to come after a walk: the login is kept.
 	watches bool
+	// emergency is why this run is made as root; nil for the others.
+	emergency *states.Emergency
 }
 
 func (p *program) prepare(options *runOptions) (*job, error) {
@@ -59,7 +61,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.login.resolve(kind, options.store.name)
+	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(),
+	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.breakGlassCommand(), p.keysCommand(),
 		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
@@ -113,6 +113,9 @@ const (
 func exitCode(err error) int {
 	if errors.Is(err, errChanges) {
 		return exitChanges
+	}
+	if child, ok := errors.AsType[*childError](err); ok {
+		return child.code
 	}
 	switch fault.KindOf(err) {
 	case fault.Usage:

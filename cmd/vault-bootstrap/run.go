@@ -139,7 +139,7 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 // act walks to the goal with the Lease held, and gives it back.
 func (j *job) act(ctx context.Context, report reporter, session *store.Session) error {
 	j.guard(session.Alive)
-	j.bootstrap.Records = session
+	j.bootstrap.Records, j.bootstrap.Mends = session, true
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
@@ -165,6 +165,15 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 	}
 	checkpoint, err := session.Checkpoint(ctx)
 	if err != nil {
+		return err
+	}
+	driver := func(goal fsm.State) *fsm.Driver {
+		driver := j.driver(report, checkpoint)
+		driver.Goal = goal
+		return driver
+	}
+	if j.emergency != nil {
+		j.outcome, err = j.driveAsRoot(ctx, driver)
 		return err
 	}
 	j.outcome, err = j.driver(report, checkpoint).Run(ctx)

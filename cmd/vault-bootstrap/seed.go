@@ -77,9 +77,12 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 func (p *program) seedPolicyCommand() *cobra.Command {
 	name := "vault-bootstrap"
 	login := &loginOptions{}
+	readOnly := false
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
 		Short: "Print the policy that 'run' needs to apply the seed",
+		Long: "policy prints the policy of our own login, or with --read-only that of the role beside it\n" +
+			"(NAME-read), which 'plan' and 'verify' log in with. 'run' writes both.",
 		RunE: func(_ *cobra.Command, paths []string) error {
 			if len(paths) == 0 {
 				return errNoSeed("policy")
@@ -88,7 +91,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			method, err := login.shape(name)
+			method, err := login.outline(name)
 			if err != nil {
 				return err
 			}
@@ -96,12 +99,19 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err := bootstrap.Declare(loaded.Declared()); err != nil {
 				return err
 			}
-			_, err = io.WriteString(p.stdout, bootstrap.PolicyText())
+			text := bootstrap.PolicyText()
+			if readOnly {
+				if text = bootstrap.ReadPolicyText(); text == "" {
+					return fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method.Name()), "Its credential belongs to one role: plan and verify use it.")
+				}
+			}
+			_, err = io.WriteString(p.stdout, text)
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
-	cmd.Flags().StringVar(&login.method, "login", "kubernetes", "how later runs log in: 'kubernetes' or 'approle'")
+	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
+	cmd.Flags().StringSliceVar(&login.methods, "login", []string{"kubernetes"}, "how later runs log in: as for 'run'")
 	cmd.Flags().StringVar(&login.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd
 }

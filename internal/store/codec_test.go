@@ -126,6 +126,8 @@ func TestNotUTF8IsRefused(t *testing.T) {
 		"root":      {Root: &Root{Token: bad}},
 		"secret ID": {AppRole: &AppRole{SecretID: bad}},
 		"hash key":  {HashKey: bad},
+		"glass":     {Glass: &Glass{Token: bad}},
+		"rotation":  {Rotation: &Rotation{Set: &KeySet{Shares: []secret.Value{bad}}}},
 	} {
 		if data, err := encodeKeys(keys); err == nil {
 			t.Errorf("%s: stored as %s", name, data)

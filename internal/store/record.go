@@ -29,8 +29,13 @@ type Keys struct {
 	AppRole *AppRole
 	// HashKey keys the hashes of write-only values in the checkpoint.
 	HashKey secret.Value
-	// Old holds sets of keys that a person has started over from, by date (RFC 3339).
+	// Old holds sets of keys that are no longer in force, by the date (RFC 3339) on which
+	// they were put away: they open the backups of their time.
 	Old map[string]KeySet
+	// Glass is the root token that break-glass is making or using; nil if it is not.
+	Glass *Glass
+	// Rotation is the exchange of the key shares that is under way; nil if none is.
+	Rotation *Rotation
 }
 
 // Attempt is one attempt at sys/init.

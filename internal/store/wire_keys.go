@@ -21,6 +21,9 @@ type wireKeys struct {
 	AppRole *wireAppRole          `json:"app_role,omitempty"`
 	HashKey string                `json:"hash_key,omitempty"`
 	Old     map[string]wireKeySet `json:"old,omitempty"`
+
+	Glass    *wireGlass    `json:"break_glass,omitempty"`
+	Rotation *wireRotation `json:"rotation,omitempty"`
 }
 
 type wireAttempt struct {
@@ -96,6 +99,8 @@ func encodeKeys(keys Keys) ([]byte, error) {
 			return wireAppRole{RoleID: a.RoleID, SecretID: e.text(a.SecretID)}
 		}),
 		HashKey: e.text(keys.HashKey),
+
+		Glass: maybe(keys.Glass, e.glass), Rotation: maybe(keys.Rotation, e.rotation),
 	}
 	for date, set := range keys.Old {
 		if wire.Old == nil {
@@ -127,6 +132,8 @@ func decodeKeys(data []byte, o object) (Keys, error) {
 			return AppRole{RoleID: a.RoleID, SecretID: secret.New(a.SecretID)}
 		}),
 		HashKey: secret.New(wire.HashKey),
+
+		Glass: maybe(wire.Glass, fromWireGlass), Rotation: maybe(wire.Rotation, fromWireRotation),
 	}
 	for date, set := range wire.Old {
 		if keys.Old == nil {

@@ -67,6 +67,11 @@ func Says(err error, words string) bool {
 	return ok && answer.Says(words)
 }
 
+// Mentions reports whether err, or an Answer in its chain, holds words, in any case.
+func Mentions(err error, words string) bool {
+	return err != nil && strings.Contains(strings.ToLower(err.Error()), strings.ToLower(words))
+}
+
 // simplify turns the API's multi-line error into an Answer; other errors stay.
 func simplify(err error) error {
 	response, ok := errors.AsType[*api.ResponseError](err)

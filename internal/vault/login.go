@@ -10,6 +10,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
+// Method is one of Vault's official logins (hashicorp/vault/api/auth/*).
+type Method = api.AuthMethod
+
+// LoginBy logs in with an official method at the replica at address.
+func (c *Cluster) LoginBy(ctx context.Context, address string, method Method) (*Session, error) {
+	session, err := c.Session(address, secret.Value{})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := session.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return method.Login(ctx, session.client)
+	})
+	return c.admitted(address, answer, err)
+}
+
 // Login trades a credential for a session at the replica at address. path is the
 // auth method's mount and what follows it ("approle/login"); the credential's
 // values go into the body only.
@@ -25,6 +40,11 @@ func (c *Cluster) Login(ctx context.Context, address, path string, credential ma
 	answer, err := session.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
 		return session.client.Logical().WriteWithContext(ctx, "auth/"+path, body)
 	})
+	return c.admitted(address, answer, err)
+}
+
+// admitted returns a session with the token of a login's answer.
+func (c *Cluster) admitted(address string, answer *api.Secret, err error) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("logging in: %w", err)
 	}

@@ -2,32 +2,39 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// RekeyStatus is what a server says of a rekey. New shares that it may answer with
-// are not read.
+// RekeyStatus is what a server says of a rekey.
 type RekeyStatus struct {
 	Started bool `json:"started"`
 	// Nonce names the operation. The server keeps it in memory, so that a request
 	// that carries it reaches the operation that it was made for, or none.
 	Nonce string `json:"nonce"`
-	// Verification is whether nothing changes until the new shares were given back.
-	Verification bool `json:"verification_required"`
+	// Verification is whether nothing changes until the new shares were given back,
+	// and VerificationNonce what they are given to.
+	Verification      bool   `json:"verification_required"`
+	VerificationNonce string `json:"verification_nonce"`
 	// Complete is whether enough of the present shares were given, and fit.
 	Complete bool `json:"complete"`
+	// Required is how many of the present shares are needed.
+	Required int `json:"required"`
 	// Fingerprints are of the PGP keys that the new shares are encrypted to.
 	Fingerprints []string `json:"pgp_fingerprints"`
+	// Shares are the new shares, base64 PGP messages: only the answer to the last
+	// present share holds them.
+	Shares []string `json:"keys_base64"`
 }
 
 // RekeyRequest says what shares to make.
 type RekeyRequest struct {
-	// ShareKeys are PGP public keys in base64: one share for each, all needed.
+	// ShareKeys are PGP public keys in base64: one share for each.
 	ShareKeys []string
+	// Threshold is how many of them will be needed; 0 means all.
+	Threshold int
 }
 
 // Rekey returns whether a rekey is in progress. recovery is about recovery keys. The
@@ -38,15 +45,33 @@ func (r *Replica) Rekey(ctx context.Context, recovery bool, token secret.Value) 
 
 // BeginRekey begins a rekey that takes effect only if its new shares are given back.
 func (r *Replica) BeginRekey(ctx context.Context, recovery bool, token secret.Value, request RekeyRequest) (RekeyStatus, error) {
+	threshold := request.Threshold
+	if threshold == 0 {
+		threshold = len(request.ShareKeys)
+	}
 	return r.rekey(ctx, http.MethodPut, recovery, "init", token, map[string]any{
-		"secret_shares": len(request.ShareKeys), "secret_threshold": len(request.ShareKeys),
+		"secret_shares": len(request.ShareKeys), "secret_threshold": threshold,
 		"pgp_keys": request.ShareKeys, "require_verification": true,
 	})
 }
 
-// GiveRekey gives one present share to the rekey that nonce names.
+// GiveRekey gives one present share to the rekey that nonce names. It is sent once:
+// the answer to the last share is the only one that holds the new ones.
 func (r *Replica) GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (RekeyStatus, error) {
 	return r.rekey(ctx, http.MethodPut, recovery, "update", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
+}
+
+// VerifyRekey gives one new share back. The one that completes the threshold puts all
+// of them in force.
+func (r *Replica) VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (RekeyStatus, error) {
+	return r.rekey(ctx, http.MethodPut, recovery, "verify", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
+}
+
+// RestartVerification has the server forget the new shares that were given back so
+// far. The nonce changes.
+func (r *Replica) RestartVerification(ctx context.Context, recovery bool, token secret.Value, nonce string) error {
+	_, err := r.rekey(ctx, http.MethodDelete, recovery, "verify", token, map[string]any{"nonce": nonce})
+	return err
 }
 
 // CancelRekey ends the rekey that nonce names, and no other.
@@ -60,21 +85,14 @@ func (r *Replica) rekey(ctx context.Context, method string, recovery bool, verb 
 	if recovery {
 		path = "sys/rekey-recovery-key/" + verb
 	}
-	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
-	defer cancel()
-	code, body, err := r.rawAs(ctx, token, method, path, in)
-	switch {
-	case err != nil:
-		return RekeyStatus{}, err
-	case code >= http.StatusMultipleChoices:
-		return RekeyStatus{}, refusal(method, path, code, body)
-	case code == http.StatusNoContent:
-		return RekeyStatus{}, nil
-	}
 	var status RekeyStatus
-	if err := json.Unmarshal(body, &status); err != nil {
-		// The decoder's error quotes what it read.
-		return RekeyStatus{}, fmt.Errorf("%s %s: the answer (%d, %d bytes) is not what was expected", method, path, code, len(body))
+	if err := r.ceremony(ctx, token, method, path, in, &status); err != nil {
+		return RekeyStatus{}, err
+	}
+	for i, share := range status.Shares {
+		if share == "" {
+			return RekeyStatus{}, fmt.Errorf("%s %s: share %d of the answer is empty", method, path, i+1)
+		}
 	}
 	return status, nil
 }

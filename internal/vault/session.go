@@ -137,6 +137,8 @@ type Identity struct {
 	Policies []string
 	// Orphan is whether the token lives on when the one that made it is revoked.
 	Orphan bool
+	// Type is service or batch.
+	Type string
 }
 
 // Identity looks the session's own token up.
@@ -148,6 +150,7 @@ func (s *Session) Identity(ctx context.Context) (Identity, error) {
 	identity := Identity{}
 	identity.Accessor, _ = data["accessor"].(string)
 	identity.Orphan, _ = data["orphan"].(bool)
+	identity.Type, _ = data["type"].(string)
 	identity.Policies = texts(data["policies"])
 	return identity, nil
 }

@@ -267,7 +267,7 @@ func TestLockedOut(t *testing.T) {
 	if err := node.Call(t.Context(), http.MethodDelete, "auth/approle/role/vault-bootstrap", orphan.Auth.ClientToken, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	wantFailure(t, p.run("run"), 70, "locked out", "generate-root")
+	wantFailure(t, p.run("run"), 70, "locked out", "break-glass run")
 }
 
 // TestSeedExceedsPolicy lets the seed grow beyond what our login may do, and

@@ -107,3 +107,27 @@ func TestCustodyMisuse(t *testing.T) {
 	wantFailure(t, p.run("run", "--pgp-keys=/does/not/exist", "--key-shares=1", "--key-threshold=1"), 64, "/does/not/exist")
 	wantUninitialized(t, cluster)
 }
+
+// hardenedByCustodians returns a program with a hardened Vault whose shares operators
+// hold, and two of the three shares that are needed.
+func hardenedByCustodians(t *testing.T, cluster *testbed.VaultCluster) (*program, []string) {
+	t.Helper()
+	pairs, flag := operators(t, 3)
+	p, _ := inFiles(t, cluster)
+	custody := []string{flag, "--key-shares=3", "--key-threshold=2"}
+	wantFailure(t, p.run("run", custody...), 70, "custodians must unseal")
+	var given []string
+	for i, message := range custodyIn(t, p)[:2] {
+		share, err := pgp.Decrypt(pairs[i].Private, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testbed.NoteSecrets(t, share.Reveal())
+		given = append(given, share.Reveal())
+		if err := cluster.Nodes[0].Call(t.Context(), http.MethodPut, "sys/unseal", "", map[string]string{"key": share.Reveal()}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.must(0, "run", custody...)
+	return p, given
+}

@@ -115,16 +115,20 @@ func (p *program) start(binary, verb string, env []string, flags ...string) *run
 	return r
 }
 
-// runOnly are the beginnings of flags that only 'run' and 'adopt' have.
+// runOnly are the beginnings of flags that only the verbs that walk have.
 var runOnly = []string{"--seed", "--login", "--kubernetes-host", "--respect-seal", "--lease", "--key-", "--recovery-"}
 
 // flagsFor leaves out what a verb does not know.
 func (p *program) flagsFor(verb string) []string {
-	if verb == "run" || verb == "adopt" {
+	if verb == "run" || verb == "adopt" || verb == "break-glass run" {
 		return p.flags
 	}
+	left := runOnly
+	if verb == "keys list" { // asks no server
+		left = append(slices.Clone(runOnly), "--vault-", "--ca-cert")
+	}
 	return slices.DeleteFunc(slices.Clone(p.flags), func(flag string) bool {
-		return slices.ContainsFunc(runOnly, func(beginning string) bool { return strings.HasPrefix(flag, beginning) })
+		return slices.ContainsFunc(left, func(beginning string) bool { return strings.HasPrefix(flag, beginning) })
 	})
 }
 

@@ -8,8 +8,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// TestAutoUnseal uses a second Vault as the seal of the first.
-func TestAutoUnseal(t *testing.T) {
+// autoUnsealed returns a program with a Vault whose seal is a second Vault.
+func autoUnsealed(t *testing.T) (*program, *testbed.VaultCluster) {
+	t.Helper()
 	seal := testbed.VaultFor(t, testbed.VaultOptions{})
 	keys, err := seal.Initialize(t.Context(), 1, 1)
 	if err != nil {
@@ -38,6 +39,12 @@ seal "transit" {
 `, outer.Addr, keys.RootToken)})
 	seed, _ := exampleSeed(t)
 	p, _ := inFiles(t, cluster, "--seed="+seed, "--recovery-shares=3", "--recovery-threshold=2")
+	return p, cluster
+}
+
+// TestAutoUnseal uses a second Vault as the seal of the first.
+func TestAutoUnseal(t *testing.T) {
+	p, cluster := autoUnsealed(t)
 	p.must(0, "run")
 	stored := keysIn(t, p)
 	if stored.Set.Kind != "recovery" || len(stored.Set.Shares) != 3 || stored.Set.Threshold != 2 {

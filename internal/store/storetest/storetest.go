@@ -114,6 +114,7 @@ func Receive[T any](t *testing.T, channel <-chan T, what string) T {
 }
 
 func sampleKeys() store.Keys {
+	at := time.Date(2026, 1, 2, 3, 4, 7, 0, time.UTC)
 	return store.Keys{
 		Epoch: 7,
 		Attempt: &store.Attempt{
@@ -129,6 +130,14 @@ func sampleKeys() store.Keys {
 		AppRole: &store.AppRole{RoleID: "r", SecretID: secret.New("s")},
 		HashKey: secret.New("h"),
 		Old:     map[string]store.KeySet{"2025-12-31T00:00:00Z": {Kind: store.RecoveryKeys, Shares: secret.Values([]string{"old"}), Threshold: 1}},
+		Glass: &store.Glass{
+			ID: "g", Holder: "h", Reason: "because", Started: at, PublicKey: "gpub", PrivateKey: secret.New("gpriv"), Fingerprint: "f",
+			Finishing: at, Token: secret.New("hvs.glass"), Accessor: "gacc",
+		},
+		Rotation: &store.Rotation{
+			ID: "r", Holder: "h", Started: at, PublicKey: "rpub", PrivateKey: secret.New("rpriv"), Fingerprints: []string{"f", "f"}, Nonce: "n",
+			Set: &store.KeySet{Kind: store.UnsealKeys, Shares: secret.Values([]string{"new"}), Threshold: 1, ClusterID: "c", Created: at},
+		},
 	}
 }
 

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// sharesOptions say where key shares come from that operators hold.
+type sharesOptions struct {
+	file string
+	// flag is the one that names the file, for messages.
+	flag string
+}
+
+func (o *sharesOptions) register(flags *pflag.FlagSet) {
+	o.flag = "--shares-file"
+	flags.StringVar(&o.file, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed where operators hold them and nobody is at a terminal to be asked")
+}
+
+// askShares returns how to get shares from people: from the file, or at the terminal
+// without showing them. None is ever an argument, which other processes can see.
+func (p *program) askShares(options *sharesOptions) states.AskShares {
+	return func(ctx context.Context, need states.ShareNeed) ([]secret.Value, error) {
+		if options.file == "" {
+			return p.askAtTerminal(ctx, options.flag, need)
+		}
+		text, err := p.readInput(options.flag, options.file)
+		if err != nil {
+			return nil, err
+		}
+		return enough(text, need)
+	}
+}
+
+// enough reads shares, and refuses what cannot be them.
+func enough(text []byte, need states.ShareNeed) ([]secret.Value, error) {
+	material, err := shares.Read(text)
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("reading the %s: %w", need.What, err), "Give a share on each line, decrypted, in base64 or in hex.")
+	}
+	found, err := material.For(len(material.Recovery) > 0, need.Count)
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("the given shares cannot be the %s: %w", need.What, err), "Give each share once, and all of one set.")
+	}
+	return found[:need.Count], nil
+}
+
+// askAtTerminal asks one person after another.
+func (p *program) askAtTerminal(ctx context.Context, flag string, need states.ShareNeed) ([]secret.Value, error) {
+	file, ok := p.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
+	}
+	_, _ = fmt.Fprintf(p.stderr, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
+	var lines []string
+	for i := range need.Count {
+		_, _ = fmt.Fprintf(p.stderr, "share %d of %d: ", i+1, need.Count)
+		line, err := readHidden(ctx, file)
+		_, _ = fmt.Fprintln(p.stderr)
+		if err != nil {
+			return nil, fmt.Errorf("reading a share: %w", err)
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return enough([]byte(strings.Join(lines, "\n")), need)
+}
+
+// readHidden reads a line that is not echoed. A signal while somebody types ends it, and
+// gives the terminal back its echo.
+func readHidden(ctx context.Context, file *os.File) (string, error) {
+	fd := int(file.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		typed <- answer{text, err}
+	}()
+	select {
+	case got := <-typed:
+		return string(got.text), got.err
+	case <-ctx.Done():
+		return "", errors.Join(context.Cause(ctx), term.Restore(fd, before))
+	}
+}
+
+func people(need states.ShareNeed) string {
+	if len(need.Owners) == 0 {
+		return "people"
+	}
+	return strings.Join(need.Owners, ", ")
+}

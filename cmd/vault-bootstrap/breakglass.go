@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+func (p *program) breakGlassCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "break-glass",
+		Short: "Make a root token from the key shares, for one run or one command",
+		Long: "break-glass is the way back in when the login of later runs does not work, or may do too\n" +
+			"little. It makes a root token from the key shares, uses it once, and revokes it in every\n" +
+			"case: also when it is told to end, when the command crashes, and after a kill -9 by the\n" +
+			"next run. It needs a reason, which is logged and told to Vault.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(p.breakGlassRunCommand(), p.breakGlassExecCommand())
+	return cmd
+}
+
+// glassOptions are the flags of both kinds of break-glass.
+type glassOptions struct {
+	reason, tokenFile string
+	shares            sharesOptions
+}
+
+func (o *glassOptions) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.reason, "reason", "", "why root is needed: a ticket, a sentence (required)")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/generate-root, or - for standard input: Vault 2.0 and later ask for one")
+	o.shares.register(flags)
+}
+
+// mostReason keeps the reason within one HTTP header and one line of a log.
+const mostReason = 500
+
+func (o *glassOptions) check() error {
+	o.reason = strings.TrimSpace(o.reason)
+	switch {
+	case o.reason == "":
+		return fault.Misuse(errors.New("no reason is given"), "Say why root is needed: --reason='INC-1234: the auth method was deleted'.")
+	case len(o.reason) > mostReason || strings.ContainsFunc(o.reason, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
+		return fault.Misuse(errors.New("the reason is longer than 500 characters, or holds others than printable ASCII"), "It travels in an HTTP header: keep it to one plain line.")
+	case o.tokenFile == "-" && o.shares.file == "-":
+		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
+	}
+	return nil
+}
+
+// emergency reads what a root token is made with.
+func (p *program) emergency(o *glassOptions) (states.Emergency, error) {
+	if err := o.check(); err != nil {
+		return states.Emergency{}, err
+	}
+	token, err := p.readToken(o.tokenFile)
+	return states.Emergency{Reason: o.reason, Token: token, Ask: p.askShares(&o.shares)}, err
+}
+
+// readToken reads a token from a file; none if no file is named.
+func (p *program) readToken(file string) (secret.Value, error) {
+	if file == "" {
+		return secret.Value{}, nil
+	}
+	text, err := p.readInput("--token-file", file)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	token := secret.New(strings.TrimSpace(string(text)))
+	if token.Empty() {
+		return token, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a token.")
+	}
+	return token, nil
+}
+
+func (p *program) breakGlassRunCommand() *cobra.Command {
+	run, glass := &runOptions{}, &glassOptions{}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run once as root, then revoke it",
+		Long: "run does what 'vault-bootstrap run' does, with a root token made from the key shares: it\n" +
+			"puts the policy, the auth method and the role of our own login right, applies the seed,\n" +
+			"proves the login, and revokes the token. Use it when a run ends with 'seed exceeds\n" +
+			"policy' or 'locked out'.",
+		Example: "  vault-bootstrap break-glass run --reason='INC-1234: the seed has grown' --seed=seed.yaml",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.breakGlassRun(cmd.Context(), run, glass)
+		},
+	}
+	run.registerWalk(cmd.Flags())
+	run.registerInit(pflag.NewFlagSet("", pflag.ContinueOnError)) // nothing is initialized here
+	glass.register(cmd.Flags())
+	return cmd
+}
+
+func (p *program) breakGlassRun(ctx context.Context, run *runOptions, glass *glassOptions) error {
+	why, err := p.emergency(glass)
+	if err != nil {
+		return p.refuse(run, err)
+	}
+	job, err := p.prepare(run)
+	if err != nil {
+		return p.refuse(run, err)
+	}
+	job.emergency = &why
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	return p.perform(ctx, job)
+}
+
+// driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
+// goes on to the goal with it. The token ends with this function.
+func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *fsm.Driver) (outcome fsm.Outcome, err error) {
+	keys, err := j.bootstrap.Records.Keys(ctx)
+	if err != nil {
+		return outcome, err
+	}
+	if keys.Set == nil {
+		return outcome, fault.Misuse(errors.New("no keys are stored: there is nothing that a root token could be made from"), "Check --store, --name and --namespace; to initialize a Vault: vault-bootstrap run.")
+	}
+	if outcome, err = driver(fsm.Unsealed).Run(ctx); err != nil {
+		return outcome, err
+	}
+	defer func() {
+		j.guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		err = errors.Join(err, j.bootstrap.MendGlass(ctx))
+	}()
+	if _, _, err = j.bootstrap.BreakGlass(ctx, *j.emergency); err != nil {
+		return outcome, err
+	}
+	return driver(j.goal).Run(ctx)
+}

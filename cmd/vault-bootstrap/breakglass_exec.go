@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// execOptions are the flags of 'break-glass exec'.
+type execOptions struct {
+	glass   glassOptions
+	store   storeOptions
+	vault   vaultOptions
+	timeout time.Duration
+}
+
+func (p *program) breakGlassExecCommand() *cobra.Command {
+	options := &execOptions{}
+	cmd := &cobra.Command{
+		Use:   "exec -- COMMAND [ARGUMENT...]",
+		Short: "Run one command as root, then revoke it",
+		Long: "exec runs a command with a root token in VAULT_TOKEN and the active node in VAULT_ADDR,\n" +
+			"and revokes the token when the command is over, however it ends. Its exit code is ours.\n" +
+			"The lease is held meanwhile: no other run changes this Vault.",
+		Example: "  vault-bootstrap break-glass exec --reason='INC-1234: look at the auth methods' -- vault auth list",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fault.Misuse(errors.New("no command is given"), "Write it after two dashes: break-glass exec --reason=WHY -- vault auth list.")
+			}
+			return p.breakGlassExec(cmd.Context(), options, args)
+		},
+	}
+	options.glass.register(cmd.Flags())
+	options.store.register(cmd.Flags())
+	options.vault.register(cmd.Flags())
+	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to make the root token; the command may take longer")
+	return cmd
+}
+
+func (p *program) breakGlassExec(ctx context.Context, options *execOptions, command []string) (err error) {
+	why, err := p.emergency(&options.glass)
+	if err != nil {
+		return err
+	}
+	program, err := exec.LookPath(command[0])
+	if err != nil {
+		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was made. Give a command that is on the PATH.")
+	}
+	records, _, err := options.store.open(p.env)
+	if err != nil {
+		return err
+	}
+	servers, err := options.vault.open(p.env, podsBeside(records))
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	session, log, err := p.beginHeld(ctx, options.timeout, records)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	bootstrap := &states.Bootstrap{Records: session, Doorman: servers.cluster, Log: log, Now: time.Now, Holder: identity(p.env), Parallelism: 1}
+	servers.assign(bootstrap)
+	servers.cluster.Guard(session.Alive)
+	// What is signalled to us ends the command, and so does the loss of the lease.
+	working, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
+	defer func() {
+		servers.cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		err = errors.Join(err, bootstrap.MendGlass(ctx))
+	}()
+	making, made := context.WithTimeout(working, options.timeout)
+	defer made()
+	address, token, err := bootstrap.BreakGlass(making, why)
+	if err != nil {
+		return err
+	}
+	return p.runChild(working, program, command, childEnvironment(os.Environ(), address, options.vault.caCert, token))
+}
+
+// childEnvironment is ours with the root token and the active node's address.
+func childEnvironment(env []string, address, ca string, token secret.Value) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(each string) bool {
+		name, _, _ := strings.Cut(each, "=")
+		return name == "VAULT_TOKEN" || name == "VAULT_ADDR" || ca != "" && name == "VAULT_CACERT"
+	})
+	env = append(env, "VAULT_ADDR="+address, "VAULT_TOKEN="+token.Reveal())
+	if ca != "" {
+		env = append(env, "VAULT_CACERT="+ca)
+	}
+	return env
+}
+
+// childGrace is how long a command may take to end when it is told to.
+const childGrace = 10 * time.Second
+
+// runChild runs the command to its end.
+func (p *program) runChild(ctx context.Context, program string, command, env []string) error {
+	child := exec.CommandContext(ctx, program, command[1:]...)
+	child.Env, child.Stdin, child.Stdout, child.Stderr = env, p.stdin, p.stdout, p.stderr
+	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+	child.WaitDelay = childGrace
+	err := child.Run()
+	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
+		return &childError{code: childCode(exited), err: fmt.Errorf("the command ended with %s", exited.ProcessState), cause: context.Cause(ctx)}
+	}
+	if err != nil {
+		return fault.Misuse(fmt.Errorf("running the command: %w", err), "")
+	}
+	return nil
+}
+
+// childError is the end of a command that did not succeed. Its exit code is ours.
+type childError struct {
+	code       int
+	err, cause error
+}
+
+func (e *childError) Error() string {
+	if e.cause != nil {
+		return fmt.Sprintf("%v (%v)", e.err, e.cause)
+	}
+	return e.err.Error()
+}
+
+func (e *childError) Unwrap() error { return e.err }
+
+// signalled is what shells add to the number of the signal that ended a command.
+const signalled = 128
+
+func childCode(exited *exec.ExitError) int {
+	if status, ok := exited.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return signalled + int(status.Signal())
+	}
+	return exited.ExitCode()
+}
+
+// untilSignal returns a context that ends with any signal that would end us before the
+// root token is revoked. A terminal that is closed, or a reader that has gone away, must
+// not leave one behind.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
+	return ctx, stop
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+func (p *program) keysRotateCommand() *cobra.Command {
+	options := &rotateOptions{}
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Exchange the unseal keys, or the recovery keys with auto-unseal",
+		Long: "rotate has Vault make new key shares (a rekey with verification), stores them, and only\n" +
+			"then gives them back to Vault, which puts them in force. At every moment the record\n" +
+			"holds the shares that open the Vault; what a kill has cut off, the next run settles.\n" +
+			"The former shares are kept in the record: they open the backups of their time.\n\n" +
+			"With --pgp-keys the new shares belong to operators. Vault wants them back before it\n" +
+			"puts them in force: each owner decrypts the own one, from 'set' of 'rotation' in the\n" +
+			"keys record, and a second call with --new-shares-file gives them back.",
+		Example: "  vault-bootstrap keys rotate --key-shares=5 --key-threshold=3 --vault-addr=https://127.0.0.1:8200 --ca-cert=ca.pem",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.rotateKeys(cmd.Context(), options)
+		},
+	}
+	options.register(cmd.Flags())
+	return cmd
+}
+
+type rotateOptions struct {
+	store             storeOptions
+	vault             vaultOptions
+	present, fresh    sharesOptions
+	shares, threshold int
+	pgpKeys           []string
+	tokenFile         string
+	timeout           time.Duration
+}
+
+func (o *rotateOptions) register(flags *pflag.FlagSet) {
+	o.store.register(flags)
+	o.vault.register(flags)
+	o.present.register(flags)
+	o.fresh.flag = "--new-shares-file"
+	flags.StringVar(&o.fresh.file, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
+	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
+	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
+	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who are to hold the new shares, a file for each")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/rekey, or - for standard input: Vault 2.0 and later ask for one")
+	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the lease")
+}
+
+func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
+	token, err := p.readToken(options.tokenFile)
+	if err != nil {
+		return err
+	}
+	records, _, err := options.store.open(p.env)
+	if err != nil {
+		return err
+	}
+	servers, err := options.vault.open(p.env, podsBeside(records))
+	if err != nil {
+		return err
+	}
+	session, log, err := p.beginHeld(ctx, options.timeout, records)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	servers.cluster.Guard(session.Alive)
+	bootstrap := &states.Bootstrap{Records: session, Doorman: servers.cluster, Log: log, Now: time.Now, Holder: identity(p.env), Parallelism: 1}
+	servers.assign(bootstrap)
+	keys, err := session.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	exchange := states.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
+	if left := keys.Rotation; left == nil || left.Set == nil || len(left.Set.Custody) == 0 {
+		if exchange.Into, err = options.split(keys.Set); err != nil {
+			return err
+		}
+	}
+	set, err := bootstrap.Rotate(ctx, exchange)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "New %s keys are in force, %d of %d are needed. They are stored in %s; take a new copy to a safe place.\n",
+		set.Kind, set.Threshold, max(len(set.Shares), len(set.Custody)), records.Location().Keys)
+	return err
+}
+
+// split says what to split into: as now, where the flags say nothing else.
+func (o *rotateOptions) split(present *store.KeySet) (states.KeySplit, error) {
+	split := states.KeySplit{Shares: o.shares, Threshold: o.threshold}
+	if present == nil {
+		return split, fault.Misuse(errors.New("no keys are stored"), "Check --store, --name and --namespace.")
+	}
+	if split.Shares == 0 {
+		split.Shares = max(len(present.Shares), len(present.Custody))
+		if len(o.pgpKeys) > 0 {
+			split.Shares = len(o.pgpKeys)
+		}
+	}
+	if split.Threshold == 0 {
+		split.Threshold = present.Threshold
+	}
+	if err := checkSplit("key", split.Shares, split.Threshold); err != nil {
+		return split, err
+	}
+	var owners []pgp.Public
+	var err error
+	if len(o.pgpKeys) > 0 {
+		owners, err = custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
+	} else if len(present.Custody) > 0 {
+		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of those who are to hold them.")
+	}
+	split.Custodians = owners
+	return split, err
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// metadataStub answers as a cloud's metadata server does, and refuses what it would.
+func metadataStub(t *testing.T, header, value string, answers map[string]string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, known := answers[r.URL.Path]
+		if r.Header.Get(header) != value || !known {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		for name, want := range map[string]string{"audience": "vault/vb", "resource": "https://management.azure.com/"} {
+			if r.URL.Query().Has(name) && r.URL.Query().Get(name) != want {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func cloudLogin(t *testing.T, method string, env map[string]string) states.Login {
+	t.Helper()
+	options := &loginOptions{methods: []string{method}, audience: defaultAudience, principal: "us"}
+	login, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, fileStore, "vb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login
+}
+
+// TestGCP asks a stub of the metadata server for the machine's identity.
+func TestGCP(t *testing.T) {
+	address := metadataStub(t, "Metadata-Flavor", "Google", map[string]string{"/computeMetadata/v1/instance/service-accounts/default/identity": "head.claims.signature\n"})
+	login := cloudLogin(t, "gcp", map[string]string{"GCE_METADATA_HOST": strings.TrimPrefix(address, "http://")})
+	credential := reveal(t, login)
+	if credential["jwt"] != "head.claims.signature" || credential["role"] != "vb" || login.Path() != "gcp/login" {
+		t.Errorf("logs in at %s with %v", login.Path(), credential)
+	}
+}
+
+// TestAzure asks a stub of the metadata service for the managed identity.
+func TestAzure(t *testing.T) {
+	address := metadataStub(t, "Metadata", "true", map[string]string{
+		"/metadata/identity/oauth2/token": `{"access_token":"azure-token"}`,
+		"/metadata/instance":              `{"compute":{"name":"vm-1","vmScaleSetName":"","resourceGroupName":"group","subscriptionId":"sub"}}`,
+	})
+	credential := reveal(t, cloudLogin(t, "azure", map[string]string{"AZURE_POD_IDENTITY_AUTHORITY_HOST": address + "/"}))
+	for name, want := range map[string]string{"jwt": "azure-token", "role": "vb", "vm_name": "vm-1", "resource_group_name": "group", "subscription_id": "sub"} {
+		if credential[name] != want {
+			t.Errorf("%s is %q, want %q", name, credential[name], want)
+		}
+	}
+}
+
+// TestNoCloud shows that a machine outside the cloud has no credential, so that the next
+// method is tried.
+func TestNoCloud(t *testing.T) {
+	for method, variable := range map[string]string{"gcp": "GCE_METADATA_HOST", "azure": "AZURE_POD_IDENTITY_AUTHORITY_HOST"} {
+		address := metadataStub(t, "Metadata", "another", nil)
+		if method == "gcp" {
+			address = strings.TrimPrefix(address, "http://")
+		}
+		_, err := cloudLogin(t, method, map[string]string{variable: address}).Credential(t.Context(), store.Keys{})
+		if !errors.Is(err, states.ErrNoCredential) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
+func reveal(t *testing.T, login states.Login) map[string]string {
+	t.Helper()
+	credential, err := login.Credential(t.Context(), store.Keys{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for name, value := range credential {
+		shown[name] = value.Reveal()
+	}
+	return shown
+}
+
+// TestLoginMisuse refuses what cannot log in before anything is touched.
+func TestLoginMisuse(t *testing.T) {
+	for says, options := range map[string]loginOptions{
+		"is not one of the methods":    {methods: []string{"ldap"}},
+		"named twice":                  {methods: []string{"approle", "approle"}},
+		"all one path":                 {methods: []string{"approle", "kubernetes"}, mount: "x"},
+		"does not say who may log in":  {methods: []string{"aws"}},
+		"needs a password":             {methods: []string{"userpass"}},
+		"needs a client certificate":   {methods: []string{"cert"}},
+		"needs a file":                 {methods: []string{"token-file"}, tokenFile: defaultTokenFile},
+		"reading the token that later": {methods: []string{"kubernetes"}, tokenFile: "/does/not/exist"},
+	} {
+		_, err := options.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "")
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: got %v, want %q", options.methods, err, says)
+		}
+	}
+	chain := loginOptions{methods: []string{"kubernetes", "approle"}, tokenFile: "/does/not/exist"}
+	login, err := chain.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "")
+	if err != nil || login.Name() != "approle" {
+		t.Errorf("without a token of Kubernetes' the login is %v, %v", login, err)
+	}
+}

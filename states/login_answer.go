@@ -1,0 +1,76 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// parts are the parts of a login that fail, told by Vault's words (1.21), and what to do.
+func parts() []struct{ says, part, remedy string } {
+	return []struct{ says, part, remedy string }{
+		{"no handler for route", "the auth method is not mounted", "break-glass run mounts it again"},
+		{"audience", "the token's audience is not the role's", "project the token with the audience that the role asks for, or correct --login-audience"},
+		{"not yet valid", "the clocks differ, or the token is too new", "set the clocks by NTP"},
+		{"used before issued", "the clocks differ", "set the clocks by NTP"},
+		{"expired", "the credential has expired, or the clocks differ", "have it renewed, and set the clocks by NTP"},
+		{"service account name not authorized", "the role is for another service account", "run with the service account that the role names, or break-glass run with this one"},
+		{"namespace not authorized", "the role is for another Kubernetes namespace", "run in the namespace that the role names, or break-glass run in this one"},
+		{"service account unauthorized", "the Kubernetes API does not know the token", "the service account may have been deleted and made again: restart the pod"},
+		{"invalid role or secret id", "the role or its secret ID is gone", "break-glass run makes both again"},
+		{"invalid role ID", "the role is gone", "break-glass run makes it again"},
+		{"invalid role name", "the role is gone", "break-glass run makes it again"},
+		{"role \"", "the role is gone", "break-glass run makes it again"},
+		{"entry for role", "the role is gone", "break-glass run makes it again"},
+		{"invalid username or password", "the user or the password", "correct --login-password-file, or break-glass run sets this one"},
+		{"no chain matching", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
+		{"failed to match all constraints", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
+		{"invalid certificate or no client certificate", "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that ends TLS takes them away"},
+		{"error making upstream request", "Vault cannot reach the cloud's API, or was refused there", "look at the network from Vault to it, and at the signing credentials"},
+		{"does not belong to the role", "the role is for another principal", "correct --login-principal, and break-glass run"},
+		{"error validating token", "the token's signature or claims", "look at the key set in the auth method's configuration"},
+		{"connection refused", "Vault cannot reach the token's reviewer", "look at kubernetes_host in the auth method's configuration, and at the network from Vault to it"},
+		{"no such host", "Vault cannot find the token's reviewer by its name", "look at kubernetes_host in the auth method's configuration, and at Vault's DNS"},
+		{"context deadline exceeded", "the token's reviewer does not answer Vault", "look at the network from Vault to it"},
+		{"permission denied", "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid", "look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster"},
+	}
+}
+
+// explain says which part of a login failed, with what to do about it.
+func (b *Bootstrap) explain(ctx context.Context, method Login, address string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	for _, each := range parts() {
+		if vault.Mentions(err, each.says) {
+			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, b.skew(ctx, address), err, each.remedy)
+		}
+	}
+	return fmt.Errorf("by %s: %w", method.Name(), err)
+}
+
+// mostSkew is how far two clocks may be apart without being worth a word.
+const mostSkew = 10 * time.Second
+
+// skew says how far Vault's clock is from ours, if that is far.
+func (b *Bootstrap) skew(ctx context.Context, address string) string {
+	replica := b.at(address)
+	if replica == nil {
+		return ""
+	}
+	health, err := replica.Health(ctx)
+	if err != nil {
+		return ""
+	}
+	switch ahead := health.ServerTime.Sub(b.Now()).Round(time.Second); {
+	case ahead > mostSkew:
+		return fmt.Sprintf(" (Vault's clock is %s ahead of ours)", ahead)
+	case ahead < -mostSkew:
+		return fmt.Sprintf(" (Vault's clock is %s behind ours)", -ahead)
+	default:
+		return ""
+	}
+}

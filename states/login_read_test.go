@@ -1,0 +1,52 @@
+package states
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// TestReadOnlyChangesNothing looks for a grant that writes in the policy of the role
+// that only reads.
+func TestReadOnlyChangesNothing(t *testing.T) {
+	b := &Bootstrap{Name: "vb", Login: Kubernetes{Mount: "kubernetes", RoleName: "vb"}}
+	if err := b.Declare([]seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`), seed.SecretsMount("kv", "kv", nil)}); err != nil {
+		t.Fatal(err)
+	}
+	text := b.ReadPolicyText()
+	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
+	for block := range strings.SplitSeq(text, "}\n") {
+		asks := false
+		for _, path := range questions {
+			asks = asks || strings.Contains(block, `"`+path+`"`)
+		}
+		for _, write := range []string{`"create"`, `"update"`, `"patch"`, `"delete"`} {
+			if strings.Contains(block, write) && !asks {
+				t.Errorf("the policy that only reads writes:\n%s", block)
+			}
+		}
+	}
+	for _, path := range []string{`"sys/policies/acl/*"`, `"sys/mounts"`, `"auth/token/accessors/"`, `"sys/audit"`} {
+		if !strings.Contains(text, "path "+path) {
+			t.Errorf("the policy does not let us read %s:\n%s", path, text)
+		}
+	}
+	if own := b.PolicyText(); !strings.Contains(own, "path \"auth/kubernetes/role/vb-read\" {\n  capabilities = [\"read\"]") {
+		t.Errorf("our own policy may write the role that reads:\n%s", own)
+	}
+	b.ReadOnly()
+	if got := b.Login.(Kubernetes).RoleName; got != "vb-read" {
+		t.Errorf("looking logs in as %q", got)
+	}
+}
+
+func TestReadOnlyHasNoSecondCredential(t *testing.T) {
+	b := &Bootstrap{Name: "vb", Login: AppRole{Mount: "approle", RoleName: "vb"}}
+	if err := b.Declare(nil); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.ReadPolicyText(); text != "" {
+		t.Errorf("AppRole has a policy for a role that nobody can log in with:\n%s", text)
+	}
+}

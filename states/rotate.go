@@ -1,0 +1,273 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Exchange says how to exchange the key shares.
+type Exchange struct {
+	// Into is what to split into; with custodians they hold the new shares.
+	Into KeySplit
+	// Ask returns present shares that people hold, AskNew the new ones once their
+	// owners have opened them.
+	Ask, AskNew AskShares
+	// Token is for servers that ask for one at rekey; it may be empty.
+	Token secret.Value
+}
+
+// Rotate exchanges the unseal keys, or the recovery keys with auto-unseal. It returns
+// the set that is in force then.
+//
+// Vault puts new shares in force only when they are given back to it, and by then they
+// are stored: at every moment the record holds the shares that open the Vault. Which of
+// two sets it is after a crash, settleRotation finds out.
+func (b *Bootstrap) Rotate(ctx context.Context, x Exchange) (store.KeySet, error) {
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return store.KeySet{}, fmt.Errorf("reading the keys: %w", err)
+	}
+	replica, err := b.activeOfOurs(ctx, keys)
+	if err != nil {
+		return store.KeySet{}, err
+	}
+	if keys, err = b.settleRotation(ctx, replica, keys, x.Token); err != nil {
+		return store.KeySet{}, err
+	}
+	r := &rotation{Bootstrap: b, Exchange: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: *keys.Set}
+	if left := keys.Rotation; left != nil { // its new shares wait for their owners
+		b.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
+		r.id, r.set = left.ID, *left.Set
+		return r.putInForce(ctx)
+	}
+	if err := r.begin(ctx); err != nil {
+		return store.KeySet{}, errors.Join(err, r.callOff(ctx))
+	}
+	return r.putInForce(ctx)
+}
+
+// rotation is one exchange under way.
+type rotation struct {
+	*Bootstrap
+	Exchange
+	replica  Replica
+	recovery bool
+	id       string
+	old, set store.KeySet
+}
+
+// begin goes as far as the new shares are stored. Nothing in Vault has changed then.
+func (r *rotation) begin(ctx context.Context) error {
+	status, err := r.replica.Rekey(ctx, r.recovery, r.Token)
+	switch {
+	case err != nil:
+		return rotateRefused(r.replica.Address(), err)
+	case status.Started:
+		return rekeyInProgress(r.replica.Address(), status.Nonce)
+	}
+	intent, request, err := r.intend(ctx)
+	if err != nil {
+		return err
+	}
+	begun, err := r.replica.BeginRekey(ctx, r.recovery, r.Token, request)
+	switch {
+	case vault.Says(err, "rekey already in progress"):
+		return rekeyInProgress(r.replica.Address(), "")
+	case err != nil:
+		return rotateRefused(r.replica.Address(), err)
+	case !begun.Verification || begun.Nonce == "":
+		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.replica.Address()), "Nothing was changed. Without verification new shares would be in force before they are stored.")
+	}
+	point.Reach("rotate.begun")
+	if err := r.update(ctx, func(record *store.Rotation) { record.Nonce = begun.Nonce }); err != nil {
+		return err
+	}
+	given, err := gather(ctx, r.old, begun.Required, r.Ask)
+	if err != nil {
+		return err
+	}
+	answer, err := r.give(ctx, begun.Nonce, given)
+	if err != nil {
+		return err
+	}
+	point.Reach("rotate.answered")
+	if r.set, err = r.open(intent, answer); err != nil {
+		return err
+	}
+	if err := r.update(ctx, func(record *store.Rotation) { record.Set = &r.set }); err != nil {
+		return err
+	}
+	if err := r.readNewBack(ctx); err != nil {
+		return err
+	}
+	point.Reach("rotate.stored")
+	return nil
+}
+
+// intend writes what is about to be done, and what opens Vault's answer.
+func (r *rotation) intend(ctx context.Context) (store.Rotation, vault.RekeyRequest, error) {
+	intent := store.Rotation{ID: newID(), Holder: r.Holder, Started: r.Now().UTC()}
+	request := vault.RekeyRequest{Threshold: r.Into.Threshold}
+	for _, owner := range r.Into.Custodians {
+		request.ShareKeys = append(request.ShareKeys, owner.Key)
+		intent.Fingerprints = append(intent.Fingerprints, owner.Fingerprint)
+	}
+	if len(r.Into.Custodians) == 0 {
+		pair, err := pgp.Generate("vault-bootstrap rotate", r.Now())
+		if err != nil {
+			return intent, request, err
+		}
+		intent.PublicKey, intent.PrivateKey = pair.Public, pair.Private
+		request.ShareKeys = slices.Repeat([]string{pair.Public}, r.Into.Shares)
+		intent.Fingerprints = slices.Repeat([]string{pair.Fingerprint}, r.Into.Shares)
+	}
+	err := r.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Rotation != nil {
+			return errors.New("an earlier rotation is still on record")
+		}
+		keys.Rotation = &intent
+		return nil
+	})
+	if err == nil {
+		r.id = intent.ID
+		point.Reach("rotate.intent")
+	}
+	return intent, request, err
+}
+
+// give gives the present shares, and returns the answer that holds the new ones.
+func (r *rotation) give(ctx context.Context, nonce string, given []secret.Value) (vault.RekeyStatus, error) {
+	var answer vault.RekeyStatus
+	for _, share := range given {
+		var err error
+		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.Token, nonce, share); err != nil {
+			if sharesWrong(err) {
+				return answer, wrongShares(r.replica.Address(), err)
+			}
+			return answer, fmt.Errorf("rekeying %s: %w", r.replica.Address(), err)
+		}
+	}
+	if !answer.Complete || len(answer.Shares) != r.Into.Shares || answer.VerificationNonce == "" {
+		return answer, fmt.Errorf("%s was given all shares, and answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.Into.Shares)
+	}
+	return answer, nil
+}
+
+// open makes a set of Vault's answer. Shares of custodians stay as they are.
+func (r *rotation) open(intent store.Rotation, answer vault.RekeyStatus) (store.KeySet, error) {
+	set := store.KeySet{Kind: r.old.Kind, Threshold: r.Into.Threshold, ClusterID: r.old.ClusterID, Created: r.Now().UTC()}
+	for i, message := range answer.Shares {
+		if len(r.Into.Custodians) > 0 {
+			owner := r.Into.Custodians[i]
+			set.Custody = append(set.Custody, store.CustodyShare{Owner: owner.Owner, Fingerprint: owner.Fingerprint, Message: message})
+			continue
+		}
+		share, err := openShare(intent.PrivateKey, message)
+		if err != nil {
+			return set, fmt.Errorf("opening new share %d of %d: %w", i+1, len(answer.Shares), err)
+		}
+		set.Shares = append(set.Shares, share)
+	}
+	return set, nil
+}
+
+func (r *rotation) update(ctx context.Context, change func(*store.Rotation)) error {
+	return r.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Rotation == nil || keys.Rotation.ID != r.id {
+			return errors.New("the record of this rotation is gone")
+		}
+		change(keys.Rotation)
+		return nil
+	})
+}
+
+// readNewBack makes sure that the new shares can be read before Vault depends on them.
+func (r *rotation) readNewBack(ctx context.Context) error {
+	keys, err := r.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the new shares back: %w", err)
+	}
+	if keys.Rotation == nil || keys.Rotation.Set == nil ||
+		!slices.EqualFunc(keys.Rotation.Set.Shares, r.set.Shares, secret.Value.Equal) || !slices.Equal(keys.Rotation.Set.Custody, r.set.Custody) {
+		return errors.New("reading the new shares back: they are not there, or differ")
+	}
+	return nil
+}
+
+// putInForce gives new shares back to Vault, which puts all of them in force, and then
+// makes them ours.
+func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
+	given, err := gather(ctx, r.set, r.set.Threshold, r.AskNew)
+	if err != nil {
+		return store.KeySet{}, err
+	}
+	// By now people may have taken their time: what counts is the rekey as it is.
+	status, err := r.replica.Rekey(ctx, r.recovery, r.Token)
+	if err != nil {
+		return store.KeySet{}, rotateRefused(r.replica.Address(), err)
+	}
+	if status.VerificationNonce == "" {
+		return store.KeySet{}, fault.Wait(errors.New("the rekey whose new shares are stored is no longer in progress"), "Vault was restarted or somebody called it off: the present shares stay in force. Run again.")
+	}
+	for i, share := range given {
+		said, err := r.replica.VerifyRekey(ctx, r.recovery, r.Token, status.VerificationNonce, share)
+		if vault.Says(err, "incorrect key shares") {
+			return store.KeySet{}, fault.Misuse(fmt.Errorf("Vault does not take the given new shares: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each opened by its owner.")
+		}
+		if err != nil {
+			return store.KeySet{}, fmt.Errorf("giving the new shares back: %w", err)
+		}
+		if i == len(given)-1 && !said.Complete {
+			return store.KeySet{}, errors.New("Vault was given the new shares back, and does not say that they are in force")
+		}
+		point.Reach("rotate.share")
+	}
+	point.Reach("rotate.verified")
+	if err := r.promote(ctx, r.id); err != nil {
+		return store.KeySet{}, fmt.Errorf("the new shares are in force and stored, and not marked as such yet: %w", err)
+	}
+	point.Reach("rotate.done")
+	r.tell("RotatedKeys", fmt.Sprintf("New %s keys are in force: %d of %d are needed.", r.set.Kind, r.set.Threshold, max(len(r.set.Shares), len(r.set.Custody))))
+	return r.set, nil
+}
+
+// promote makes the new shares the set in force, and puts the old one away.
+func (b *Bootstrap) promote(ctx context.Context, id string) error {
+	date := b.Now().UTC().Format(time.RFC3339Nano)
+	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Rotation == nil || keys.Rotation.ID != id || keys.Rotation.Set == nil {
+			return errors.New("the record of this rotation is gone")
+		}
+		if keys.Old == nil {
+			keys.Old = map[string]store.KeySet{}
+		}
+		keys.Old[date] = *keys.Set
+		keys.Set, keys.Rotation = keys.Rotation.Set, nil
+		return nil
+	})
+}
+
+// callOff ends a rotation that did not come to stored shares.
+func (r *rotation) callOff(ctx context.Context) error {
+	if r.id == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
+	defer cancel()
+	keys, err := r.Records.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = r.settleRotation(ctx, r.replica, keys, r.Token)
+	return err
+}

@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// wantLaterRuns takes a Vault to hardened, then runs again by the later login, and looks
+// for root tokens and login tokens that were left.
+func wantLaterRuns(t *testing.T, p *program) {
+	t.Helper()
+	wantEvents(t, "the first run", p.must(0, "run").events(), "initialize", "unseal", "seed", "harden")
+	wantEvents(t, "a later run", p.must(0, "run").events())
+	if keysIn(t, p).Root != nil {
+		t.Error("the store holds a root token")
+	}
+}
+
+// seeded writes a seed.
+func seeded(t *testing.T, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "seed.yaml")
+	write(t, file, content)
+	return "--seed=" + file
+}
+
+func TestLoginByUserpass(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	file := filepath.Join(t.TempDir(), "password")
+	write(t, file, "a-password-of-the-suite\n")
+	testbed.NoteSecrets(t, "a-password-of-the-suite")
+	p, _ := inFiles(t, cluster, "--login=userpass", "--login-password-file="+file)
+	wantLaterRuns(t, p)
+	write(t, file, "another-password-of-the-suite")
+	wantFailure(t, p.run("run"), 70, "locked out", "by userpass: the user or the password", "--login-password-file")
+}
+
+func TestLoginByCertificate(t *testing.T) {
+	for name, withCA := range map[string]bool{"pinned": false, "by its CA": true} {
+		t.Run(name, func(t *testing.T) {
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{TLS: true})
+			people, err := testbed.NewCA(t.TempDir(), "clients")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours, err := people.Issue(testbed.CertRequest{Name: "vault-bootstrap"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := people.Issue(testbed.CertRequest{Name: "somebody-else"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags := []string{"--login=cert"}
+			if withCA {
+				flags = append(flags, "--login-ca="+people.CertFile)
+			}
+			p, _ := inFiles(t, cluster, flags...)
+			kept := p.flags
+			p.flags = append(kept[:len(kept):len(kept)], "--client-cert="+ours.CertFile, "--client-key="+ours.KeyFile)
+			wantLaterRuns(t, p)
+			p.flags = append(kept[:len(kept):len(kept)], "--client-cert="+other.CertFile, "--client-key="+other.KeyFile)
+			wantFailure(t, p.run("run"), 70, "locked out", "by cert: the client certificate")
+		})
+	}
+}
+
+// TestLoginByTokenFile works with a token that somebody else keeps, and leaves it alive.
+func TestLoginByTokenFile(t *testing.T) {
+	p, cluster, watch := hardened(t)
+	var made struct {
+		Auth struct {
+			ClientToken string `json:"client_token"`
+		}
+	}
+	node, file := cluster.Nodes[0], filepath.Join(t.TempDir(), "token")
+	if err := node.Call(t.Context(), http.MethodPost, "auth/token/create-orphan", watch.token, map[string]any{"policies": []string{"vault-bootstrap"}}, &made); err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, made.Auth.ClientToken)
+	write(t, file, made.Auth.ClientToken+"\n")
+	p.flags = append(p.flags, "--login=token-file", "--login-token-file="+file)
+	wantEvents(t, "a run with the token", p.must(0, "run").events())
+	if dead(t, node, made.Auth.ClientToken) {
+		t.Error("the run has revoked a token that is not its own")
+	}
+}
+
+// TestLoginByJWT logs in with a token whose issuer's keys Vault fetches, and is refused
+// with a token of other keys, for another audience, or of another time.
+func TestLoginByJWT(t *testing.T) {
+	issuer := newIssuer(t)
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	file := filepath.Join(t.TempDir(), "jwt")
+	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
+	p, _ := inFiles(t, cluster, "--login=jwt", "--login-token-file="+file,
+		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", issuer.url)))
+	wantLaterRuns(t, p)
+	for name, test := range map[string]struct {
+		claims claimSet
+		says   string
+	}{
+		"expired":         {claimSet{subject: "ci:main", audience: "vault", expired: true}, "expired"},
+		"another's key":   {claimSet{subject: "ci:main", audience: "vault", forged: true}, "signature"},
+		"another subject": {claimSet{subject: "ci:fork", audience: "vault"}, "by jwt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			issuer.token(file, test.claims)
+			wantFailure(t, p.run("run"), 70, "locked out", test.says)
+		})
+	}
+	issuer.token(file, claimSet{subject: "ci:main", audience: "other"})
+	wantFailure(t, p.run("run"), 64, "is for the audience", "--login-audience")
+}
+
+// TestLoginFallsBack goes on to the next method when the first is refused.
+func TestLoginFallsBack(t *testing.T) {
+	issuer := newIssuer(t)
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	file := filepath.Join(t.TempDir(), "jwt")
+	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
+	p, _ := inFiles(t, cluster, "--login=jwt,approle", "--login-token-file="+file,
+		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", issuer.url)))
+	// Both are proven, so that either can be needed: jwt first, AppRole when it is refused.
+	issuer.token(file, claimSet{subject: "ci:main", audience: "vault", forged: true})
+	wantLaterRuns(t, p)
+	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
+	wantEvents(t, "by jwt again", p.must(0, "run").events())
+}
+
+// TestLoginByAWS has Vault pass our signed request on to a stub of STS, which checks the
+// signature.
+func TestLoginByAWS(t *testing.T) {
+	sts := newSTS(t)
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	p, _ := inFiles(t, cluster, "--login=aws", "--login-principal="+sts.arn, "--login-region=eu-central-1",
+		seeded(t, fmt.Sprintf("auth:\n  - type: aws\n    config:\n      sts_endpoint: %s\n      sts_region: eu-central-1\n", sts.url)))
+	p.env = append(p.env, "AWS_ACCESS_KEY_ID="+sts.id, "AWS_SECRET_ACCESS_KEY="+sts.secret, "AWS_EC2_METADATA_DISABLED=true")
+	wantLaterRuns(t, p)
+	if sts.accepted.Load() == 0 {
+		t.Error("STS was never asked")
+	}
+	p.env = append(p.env, "AWS_SECRET_ACCESS_KEY=wrong")
+	wantFailure(t, p.run("run"), 70, "locked out", "by aws", "SignatureDoesNotMatch")
+	if sts.refused.Load() == 0 {
+		t.Error("STS has not refused the wrong signature")
+	}
+}
