@@ -10,10 +10,12 @@ import (
 type builder struct {
 	objects []Object
 	places  map[ID]Position
+	harden  Harden
 }
 
 // build adds the objects of one file.
 func (b *builder) build(r record, problems *Problems) {
+	b.readHarden(r, problems)
 	for _, each := range r.records("policies") {
 		if name, ok := b.name(each, "name", problems); ok {
 			b.add(policy(name, each.values["rules"]), each.at, problems)

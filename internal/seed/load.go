@@ -24,6 +24,7 @@ const sizeLimit = 10 << 20
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
 	objects []Object
+	harden  Harden
 }
 
 // Load reads the seed in paths: YAML files, policies in .hcl files, and directories
@@ -41,7 +42,7 @@ func Load(paths []string) (*Seed, error) {
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	return &Seed{objects: l.builder.objects}, nil
+	return &Seed{objects: l.builder.objects, harden: l.builder.harden}, nil
 }
 
 func badSeed(err error, remedy string) error { return fault.BadSeed(err, remedy) }

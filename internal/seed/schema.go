@@ -44,6 +44,7 @@ func language() []key {
 		{name: "audit", kind: many, fields: auditKeys(), about: "audit devices"},
 		{name: "auth", kind: many, fields: authKeys(), about: "auth methods with their configuration and roles"},
 		{name: "secrets", kind: many, fields: secretsKeys(), about: "secrets engines"},
+		{name: "harden", kind: one, fields: hardenKeys(), about: "which controls are required, fixed and accepted"},
 	}, notYet("groups", "group-aliases", "entities", "entity-aliases", "plugins", "startupSecrets", "secretsOnce",
 		"purgeUnmanagedConfig", "prune", "password-policies", "quotas", "ui-headers", "cors", "tokens", "namespaces",
 		"requests", "controls")...)
