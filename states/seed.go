@@ -18,30 +18,31 @@ import (
 // policy, the auth method and the role of our own login.
 func (b *Bootstrap) Declare(declared []seed.Object) error {
 	own := b.Login.Objects(b.Name)
-	own = append(own, seed.Policy(b.Name, policyText(b.Name, own, declared)))
+	own = append(own, seed.Policy(b.Name, b.policyText(own, declared)))
 	all, err := seed.Combine(own, declared)
 	if err != nil {
 		return err
 	}
 	b.objects, b.declared = all, declared
 	b.needs = append(seed.Needs(declared), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	b.needs = append(b.needs, b.controlNeeds()...)
 	return nil
 }
 
 // PolicyText returns our own policy for a seed: what it needs, and no way to widen
 // itself.
 func (b *Bootstrap) PolicyText() string {
-	return policyText(b.Name, b.Login.Objects(b.Name), b.declared)
+	return b.policyText(b.Login.Objects(b.Name), b.declared)
 }
 
-func policyText(name string, own, declared []seed.Object) string {
-	protected := []string{"sys/policies/acl/" + name}
+func (b *Bootstrap) policyText(own, declared []seed.Object) string {
+	protected := []string{"sys/policies/acl/" + b.Name}
 	for _, object := range own {
 		if object.Stage == seed.StageRoles {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	return seed.PolicyHCL(seed.PolicyGrants(slices.Concat(own, declared)), protected)
+	return seed.PolicyHCL(append(seed.PolicyGrants(slices.Concat(own, declared)), b.controlGrants()...), protected)
 }
 
 // lookAtSeed compares what is live with what is declared.

@@ -51,6 +51,10 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	rules, err := states.RulesOf(declared.Harden())
+	if err != nil {
+		return nil, err
+	}
 	records, kind, err := options.store.open(p.env)
 	if err != nil {
 		return nil, err
@@ -81,6 +85,10 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		return nil, err
 	}
 	servers.assign(job.bootstrap)
+	job.bootstrap.Rules = rules
+	if rules.NamesKubernetes() {
+		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
+	}
 	return job, job.bootstrap.Declare(objects)
 }
 

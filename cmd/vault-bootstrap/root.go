@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.keysCommand(), p.graphCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.adoptCommand(), p.statusCommand(), p.verifyCommand(), p.seedCommand(), p.keysCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
 
@@ -109,6 +109,9 @@ const (
 )
 
 func exitCode(err error) int {
+	if errors.Is(err, errFound) {
+		return exitFound
+	}
 	switch fault.KindOf(err) {
 	case fault.Usage:
 		return exitUsage

@@ -38,6 +38,9 @@ func (p *program) seedValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err := states.RulesOf(loaded.Harden()); err != nil {
+				return err
+			}
 			_, err = fmt.Fprintf(p.stdout, "valid: %d objects, %s\n", len(loaded.Declared()), loaded.Digest())
 			return err
 		},
@@ -62,7 +65,11 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bootstrap := &states.Bootstrap{Login: method, Name: name}
+			rules, err := states.RulesOf(loaded.Harden())
+			if err != nil {
+				return err
+			}
+			bootstrap := &states.Bootstrap{Login: method, Name: name, Rules: rules}
 			if err := bootstrap.Declare(loaded.Declared()); err != nil {
 				return err
 			}

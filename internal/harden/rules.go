@@ -202,6 +202,12 @@ func (r Rules) Requires(control Control) bool {
 	}
 }
 
+// NamesKubernetes reports whether the rules require a control of the cluster around
+// Vault by name. A run looks there only then: it takes rights beyond its own namespace.
+func (r Rules) NamesKubernetes() bool {
+	return slices.ContainsFunc(kubernetesControls(), func(control Control) bool { return slices.Contains(r.Require, control.ID) })
+}
+
 // Groups returns the facts that it takes to judge what the rules require and fix.
 func (r Rules) Groups() []Group {
 	var groups []Group

@@ -27,6 +27,7 @@ func truthOf(fact harden.Fact[bool]) bool {
 
 func (g *gatherer) started(ctx context.Context, path string) harden.Fact[bool] {
 	data, err := g.api.Peek(ctx, path)
+	err = g.note(path, err)
 	if err != nil {
 		return unknown[bool](path, "read", err)
 	}
@@ -99,7 +100,7 @@ func (g *gatherer) tokens(ctx context.Context, facts *harden.Facts) {
 		facts.Tokens = unknown[[]harden.Token](path, "list", err)
 		return
 	}
-	lookup := &gatherer{api: lookups{g.api}, slots: g.slots}
+	lookup := &gatherer{api: lookups{g.api}, slots: g.slots, mu: g.mu, trouble: g.trouble}
 	found, err := each(ctx, lookup, "auth/token/lookup-accessor", accessors, func(accessor string, data map[string]any) harden.Token {
 		return harden.Token{
 			Accessor: accessor, Path: text(data["path"]), DisplayName: text(data["display_name"]), Policies: words(data["policies"]),

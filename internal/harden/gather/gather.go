@@ -31,11 +31,17 @@ type API interface {
 type gatherer struct {
 	api   API
 	slots chan struct{}
+
+	mu      *sync.Mutex // over trouble
+	trouble *error      // the first error that may pass
 }
 
-// Vault reads the groups into facts, at most parallelism requests at a time.
-func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int, facts *harden.Facts) {
-	g := &gatherer{api: api, slots: make(chan struct{}, max(1, parallelism))}
+// Vault reads the groups into facts, at most parallelism requests at a time. The error
+// is one that may pass: what Vault refuses is an unknown fact and no error. All facts
+// are set, with or without one.
+func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int, facts *harden.Facts) error {
+	var trouble error
+	g := &gatherer{api: api, slots: make(chan struct{}, max(1, parallelism)), mu: &sync.Mutex{}, trouble: &trouble}
 	var work sync.WaitGroup
 	for group, read := range map[harden.Group]func(context.Context, *harden.Facts){
 		harden.GroupAudit: g.audit, harden.GroupMounts: g.mounts, harden.GroupServer: g.server, harden.GroupCORS: g.cors,
@@ -48,18 +54,33 @@ func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int,
 		}
 	}
 	work.Wait()
+	return trouble
+}
+
+// note remembers an error that is no refusal, and returns it.
+func (g *gatherer) note(path string, err error) error {
+	if status := statusOf(err); err != nil && (status == 0 || status >= serverError) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if *g.trouble == nil {
+			*g.trouble = fmt.Errorf("reading %s: %w", path, err)
+		}
+	}
+	return err
 }
 
 func (g *gatherer) read(ctx context.Context, path string) (map[string]any, bool, error) {
 	g.slots <- struct{}{}
 	defer func() { <-g.slots }()
-	return g.api.Read(ctx, path)
+	data, found, err := g.api.Read(ctx, path)
+	return data, found, g.note(path, err)
 }
 
 func (g *gatherer) list(ctx context.Context, path string) ([]string, bool, error) {
 	g.slots <- struct{}{}
 	defer func() { <-g.slots }()
-	return g.api.List(ctx, path)
+	names, found, err := g.api.List(ctx, path)
+	return names, found, g.note(path, err)
 }
 
 // each reads every name below path, in parallel, and keeps those that are still there.
@@ -110,15 +131,26 @@ func listEach[T any](ctx context.Context, g *gatherer, path string, decode func(
 	return harden.Known(found)
 }
 
-// forbidden is the status of an answer to who may not ask.
-const forbidden = 403
+// Statuses of Vault's answers: to who may not ask, and of a server in trouble.
+const (
+	forbidden   = 403
+	serverError = 500
+)
 
-// unknown says why something could not be read, and what would allow it.
-func unknown[T any](path, verb string, err error) harden.Fact[T] {
+// statusOf returns the status of Vault's answer, 0 if there was none.
+func statusOf(err error) int {
 	if answered, ok := errors.AsType[interface {
 		error
 		HTTPStatus() int
-	}](err); ok && answered.HTTPStatus() == forbidden {
+	}](err); ok {
+		return answered.HTTPStatus()
+	}
+	return 0
+}
+
+// unknown says why something could not be read, and what would allow it.
+func unknown[T any](path, verb string, err error) harden.Fact[T] {
+	if statusOf(err) == forbidden {
 		return harden.NotKnown[T](fmt.Sprintf("our policy does not let us %s %s; 'vault-bootstrap seed policy SEED' prints one that does", verb, path))
 	}
 	return harden.NotKnown[T](err.Error())

@@ -1,0 +1,88 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+)
+
+// The widest cells of the table.
+const (
+	wideSeen = 70
+	wideText = 96
+)
+
+// shownObjects is how many objects a line names.
+const shownObjects = 4
+
+func (r Report) table(w io.Writer) error {
+	rows := plain()
+	rows.AppendHeader(table.Row{"STATUS", "SEVERITY", "CONTROL", "SEEN"})
+	for _, result := range r.Sorted() {
+		rows.AppendRow(table.Row{statusText(result), result.Severity, result.ID, seenText(result)})
+	}
+	out := &strings.Builder{}
+	fmt.Fprintf(out, "%s, Vault %s, profile %s\n\n%s\n", r.Address, r.Version, r.Profile, rows.Render())
+	for _, result := range r.Sorted() {
+		if !result.Failed() {
+			continue
+		}
+		fmt.Fprintf(out, "\n%s: %s\n", result.ID, result.Name)
+		fmt.Fprintln(out, indent("why", result.Why))
+		fmt.Fprintln(out, indent("remedy", result.Remedy))
+		if fix := fixText(result); fix != "" {
+			fmt.Fprintln(out, indent("fix", fix))
+		}
+	}
+	c := r.Count()
+	fmt.Fprintf(out, "\n%s %d hold, %d fail, %d unknown, %d accepted, %d do not apply.\n", r.Verdict(), c.Holds, c.Fails, c.Unknown, c.Accepted, c.Inapplicable)
+	if !r.Deep {
+		fmt.Fprintln(out, "Tokens were not looked at: --deep does.")
+	}
+	fmt.Fprintf(out, "%d more points no API shows: -o html and docs/controls.md say how to check them by hand.\n", len(r.ByHand))
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func statusText(result harden.Result) string {
+	if result.Failed() && !result.Required {
+		return string(result.Status) + " (advice)"
+	}
+	return string(result.Status)
+}
+
+func seenText(result harden.Result) string {
+	seen := result.Seen
+	if objects := result.Objects; len(objects) > 0 {
+		shown := objects[:min(len(objects), shownObjects)]
+		seen += ": " + strings.Join(shown, ", ")
+		if more := len(objects) - len(shown); more > 0 {
+			seen += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	if result.ActiveOnly {
+		seen += " (active node)"
+	}
+	return seen
+}
+
+func indent(label, words string) string {
+	lines := text.WrapSoft(words, wideText)
+	return fmt.Sprintf("  %-7s %s", label, strings.ReplaceAll(lines, "\n", "\n          "))
+}
+
+func plain() table.Writer {
+	writer := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	writer.SetStyle(style)
+	writer.SuppressTrailingSpaces()
+	writer.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: wideSeen, WidthMaxEnforcer: text.WrapSoft}})
+	return writer
+}
