@@ -97,7 +97,7 @@ func TestBeforeHardening(t *testing.T) {
 // TestRaft takes a server of three away for good.
 func TestRaft(t *testing.T) {
 	t.Parallel()
-	b := hardened(t, testbed.VaultOptions{Nodes: 3}, "")
+	b := hardened(t, testbed.VaultOptions{Nodes: 3}, "", "--replica-patience=3m")
 	b.call(t, http.MethodPut, "sys/storage/raft/autopilot/configuration", m{"server_stabilization_time": "1s", "last_contact_threshold": "2s", "cleanup_dead_servers": false})
 	b.until(t, "a healthy cluster", func(found map[string]shown) bool { return found["raft-quorum"].Status == harden.Holds })
 	good := b.verify(t)
