@@ -236,7 +236,7 @@ func (p *program) listControls() error {
 		if control.Fix != nil {
 			fix = "yes"
 		}
-		rows.AppendRow(table.Row{control.ID, control.Severity, control.Profile, fix, control.Name})
+		rows.AppendRow(table.Row{control.ID, control.Severity.String(), control.Profile.String(), fix, control.Name})
 	}
 	_, err := fmt.Fprintln(p.stdout, rows.Render())
 	return err

@@ -98,7 +98,7 @@ func TestBeforeHardening(t *testing.T) {
 func TestRaft(t *testing.T) {
 	t.Parallel()
 	b := hardened(t, testbed.VaultOptions{Nodes: 3}, "", "--replica-patience=3m")
-	b.call(t, http.MethodPut, "sys/storage/raft/autopilot/configuration", m{"server_stabilization_time": "1s", "last_contact_threshold": "2s", "cleanup_dead_servers": false})
+	b.call(t, http.MethodPut, "sys/storage/raft/autopilot/configuration", m{"server_stabilization_time": "1s", "cleanup_dead_servers": false})
 	b.until(t, "a healthy cluster", func(found map[string]shown) bool { return found["raft-quorum"].Status == harden.Holds })
 	good := b.verify(t)
 	for _, id := range []string{"raft-autopilot", "raft-quorum", "raft-dead-peers", "mlock", "version", "clock-skew"} {
@@ -116,7 +116,7 @@ func TestRaft(t *testing.T) {
 	}
 	b.until(t, "a dead peer", func(found map[string]shown) bool { return found["raft-dead-peers"].Status == harden.Fails })
 	bad := b.verify(t)
-	if got := bad["raft-dead-peers"].Objects; !slices.Equal(got, []string{gone.Name}) {
+	if got := bad["raft-dead-peers"].Objects; !slices.Contains(got, gone.Name) {
 		t.Errorf("blamed: %v, want %s", got, gone.Name)
 	}
 	for _, id := range []string{"raft-autopilot", "raft-quorum"} {

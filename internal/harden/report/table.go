@@ -24,7 +24,7 @@ func (r Report) table(w io.Writer) error {
 	rows := plain()
 	rows.AppendHeader(table.Row{"STATUS", "SEVERITY", "CONTROL", "SEEN"})
 	for _, result := range r.Sorted() {
-		rows.AppendRow(table.Row{statusText(result), result.Severity, result.ID, seenText(result)})
+		rows.AppendRow(table.Row{statusText(result), result.Severity.String(), result.ID, seenText(result)})
 	}
 	out := &strings.Builder{}
 	fmt.Fprintf(out, "%s, Vault %s, profile %s\n\n%s\n", r.Address, r.Version, r.Profile, rows.Render())
@@ -72,8 +72,11 @@ func seenText(result harden.Result) string {
 }
 
 func indent(label, words string) string {
-	lines := text.WrapSoft(words, wideText)
-	return fmt.Sprintf("  %-7s %s", label, strings.ReplaceAll(lines, "\n", "\n          "))
+	lines := strings.Split(text.WrapSoft(words, wideText), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ") // it pads
+	}
+	return fmt.Sprintf("  %-7s %s", label, strings.Join(lines, "\n          "))
 }
 
 func plain() table.Writer {
