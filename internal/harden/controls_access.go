@@ -48,7 +48,7 @@ func accessControls() []Control {
 				if policies[i].Broken != "" {
 					return Finding{Status: Unknown, Seen: policies[i].Broken}
 				}
-				return blame(beyondDefault(policies[i]), "it grants %d paths beyond Vault's own", "nothing beyond Vault's own")
+				return blame(beyondDefault(policies[i]), "paths beyond Vault's own: %d", "nothing beyond Vault's own")
 			}),
 		},
 		{
@@ -58,7 +58,7 @@ func accessControls() []Control {
 			Remedy: "Name the paths that its holders need.",
 			Source: docs + "concepts/policies",
 			Check: on(policiesOf, func(policies []Policy, _ Limits) Finding {
-				return eachPolicy(policies, "%d policies do", "none does", func(rule Rule) bool {
+				return eachPolicy(policies, "policies that do: %d", "none does", func(rule Rule) bool {
 					return slices.Contains([]string{"*", "+/*", "+*", "sys/*", "auth/*"}, rule.Path) && grantsMore(rule, nil)
 				})
 			}),
@@ -72,7 +72,7 @@ func accessControls() []Control {
 			Check: func(facts Facts, limits Limits) Finding {
 				return on(policiesOf, func(policies []Policy, _ Limits) Finding {
 					others := slices.DeleteFunc(slices.Clone(policies), func(p Policy) bool { return p.Name == facts.OwnPolicy })
-					return eachPolicy(others, "%d policies do", "none does", func(rule Rule) bool { return slices.Contains(rule.Capabilities, "sudo") })
+					return eachPolicy(others, "policies that do: %d", "none does", func(rule Rule) bool { return slices.Contains(rule.Capabilities, "sudo") })
 				})(facts, limits)
 			},
 		},
@@ -89,7 +89,7 @@ func accessControls() []Control {
 						open = append(open, role.Path)
 					}
 				}
-				return blame(open, "%d roles do", "every role is bound")
+				return blame(open, "roles that do: %d", "every role is bound")
 			}),
 		},
 		{
@@ -99,7 +99,7 @@ func accessControls() []Control {
 			Remedy: "Tune the mount: user_lockout_config with lockout_disable=false.",
 			Source: docs + "concepts/user-lockout",
 			Check: on(authOf, func(mounts []Mount, _ Limits) Finding {
-				return blame(paths(mounts, unlocked), "it is turned off at %d mounts", "it is on wherever there is one")
+				return blame(paths(mounts, unlocked), "mounts where it is off: %d", "it is on wherever there is one")
 			}),
 			Fix: func(facts Facts, _ Limits) []Call {
 				return tune(facts.Auth, "auth", unlocked, map[string]any{"user_lockout_config": map[string]any{"lockout_disable": false}})

@@ -43,7 +43,7 @@ func auditControls() []Control {
 						raw = append(raw, device.Path)
 					}
 				}
-				return blame(raw, "%d devices log raw", "no device logs raw")
+				return blame(raw, "devices that log raw: %d", "no device logs raw")
 			}),
 		},
 	}

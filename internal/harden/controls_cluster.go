@@ -132,7 +132,7 @@ func clusterControls() []Control {
 			Remedy: "Bring it back, or remove it: vault operator raft remove-peer NAME. Autopilot's cleanup_dead_servers does it by itself.",
 			Source: docs + "concepts/integrated-storage/autopilot#dead-server-cleanup",
 			Check: raft(func(raft Raft, _ Limits) Finding {
-				return blame(raft.Dead, "%d are dead", "all are alive")
+				return blame(raft.Dead, "dead peers: %d", "all are alive")
 			}),
 		},
 	}

@@ -35,7 +35,7 @@ func frontControls() []Control {
 			Remedy: "Remove the header, so that Vault's own comes back, or set one that is as strict.",
 			Source: apiDocs + "system/config-ui",
 			Check: on(headersOf, func(headers map[string]string, _ Limits) Finding {
-				return blame(weakHeaders(headers), "%d headers are weak", "Vault's own, or as strict")
+				return blame(weakHeaders(headers), "weak headers: %d", "Vault's own, or as strict")
 			}),
 			Fix: func(facts Facts, _ Limits) []Call {
 				headers, _ := facts.Headers.Get()
@@ -66,7 +66,7 @@ func frontControls() []Control {
 			How:    "Asking every server for sys/metrics, sys/in-flight-req and sys/pprof without a token.",
 			Remedy: "Take unauthenticated_metrics_access, unauthenticated_in_flight_requests_access and unauthenticated_pprof_access out of the listener's configuration.",
 			Source: docs + "configuration/listener/tcp#telemetry-parameters",
-			Check: eachReplica("%d endpoints answer", "none of those asked answers", func(r Replica, _ Limits) []string {
+			Check: eachReplica("endpoints that answer: %d", "none of those asked answers", func(r Replica, _ Limits) []string {
 				var open []string
 				for _, endpoint := range r.Open {
 					open = append(open, r.Address+" "+endpoint)

@@ -23,7 +23,7 @@ func kubernetesControls() []Control {
 			Remedy: "Take 'get' and 'list' on secrets from what these accounts are bound to, or keep Vault's keys in a namespace of their own.",
 			Source: kubeDocs + "concepts/security/rbac-good-practices/#secrets",
 			Check: look(func(k Kubernetes) Fact[[]string] { return k.Readers }, func(readers []string, k Kubernetes) Finding {
-				return blame(readers, "%d others can", fmt.Sprintf("none of %d accounts and groups can", k.Asked))
+				return blame(readers, "others who can: %d", fmt.Sprintf("none of %d accounts and groups can", k.Asked))
 			}),
 		},
 		{
@@ -33,7 +33,7 @@ func kubernetesControls() []Control {
 			Remedy: "Take the ownerReferences off the Secret.",
 			Source: kubeDocs + "concepts/architecture/garbage-collection/",
 			Check: look(func(k Kubernetes) Fact[[]string] { return k.Owners }, func(owners []string, _ Kubernetes) Finding {
-				return blame(owners, "%d objects own it", "none does")
+				return blame(owners, "owners: %d", "none does")
 			}),
 		},
 		{
@@ -46,7 +46,7 @@ func kubernetesControls() []Control {
 				if k.PodsSeen == 0 {
 					return inapplicable("no pod of Vault is in the namespace")
 				}
-				return blame(weak, "%d weaknesses", fmt.Sprintf("%d pods", k.PodsSeen))
+				return blame(weak, "weaknesses: %d", fmt.Sprintf("%d pods", k.PodsSeen))
 			}),
 		},
 		{
@@ -59,7 +59,7 @@ func kubernetesControls() []Control {
 				if k.PodsSeen == 0 {
 					return inapplicable("no pod of Vault is in the namespace")
 				}
-				return blame(uncovered, "%d pods have none", fmt.Sprintf("%d pods have one", k.PodsSeen))
+				return blame(uncovered, "pods without one: %d", fmt.Sprintf("%d pods have one", k.PodsSeen))
 			}),
 		},
 	}

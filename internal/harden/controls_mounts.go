@@ -24,7 +24,7 @@ func mountControls() []Control {
 			Remedy: "Tune the mount's max_lease_ttl and default_lease_ttl, or raise the limit in the seed.",
 			Source: docs + "configuration#max_lease_ttl",
 			Check: both(authOf, secretsOf, func(auth, secrets []Mount, limits Limits) Finding {
-				return blame(allPaths(auth, secrets, limits.prolonged), "%d mounts do", "none does")
+				return blame(allPaths(auth, secrets, limits.prolonged), "mounts that do: %d", "none does")
 			}),
 			Fix: func(facts Facts, limits Limits) []Call {
 				limit := limits.LeaseTTL.String()
@@ -70,7 +70,7 @@ func mountControls() []Control {
 						short = append(short, policy.Name)
 					}
 				}
-				return blame(short, "%d policies make short ones", "no policy makes short ones")
+				return blame(short, "policies that make short ones: %d", "no policy makes short ones")
 			}),
 		},
 		{

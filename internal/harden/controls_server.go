@@ -24,7 +24,7 @@ func serverControls() []Control {
 						bad = append(bad, listener.Address)
 					}
 				}
-				return blame(bad, "%d listeners do not", fmt.Sprintf("%d listeners do", len(server.Listeners)))
+				return blame(bad, "listeners that do not: %d", fmt.Sprintf("%d listeners do", len(server.Listeners)))
 			}),
 		},
 		{
@@ -38,7 +38,7 @@ func serverControls() []Control {
 				if len(replicas) > 0 && !slices.ContainsFunc(replicas, func(r Replica) bool { return r.TLS || r.Trouble != "" }) {
 					return inapplicable("no server was reached over TLS")
 				}
-				return eachReplica("%d certificates expire soon", "none does", func(r Replica, limits Limits) []string {
+				return eachReplica("certificates that expire soon: %d", "none does", func(r Replica, limits Limits) []string {
 					if !r.TLS || r.Expires.Sub(facts.Now) >= limits.CertificateLeft {
 						return nil
 					}
@@ -118,7 +118,7 @@ func serverControls() []Control {
 			How:    "Comparing each server's version with those that are known to be out of support, and with the limit 'version' if the seed sets one.",
 			Remedy: "Upgrade Vault. Raise the limit 'version' when you have, so that nobody falls back.",
 			Source: "https://endoflife.date/hashicorp-vault",
-			Check: eachReplica("%d servers are out of date", "none is known to be out of support", func(r Replica, limits Limits) []string {
+			Check: eachReplica("servers out of date: %d", "none is known to be out of support", func(r Replica, limits Limits) []string {
 				if outdated(r.Version, limits.Version) {
 					return []string{r.Address}
 				}
@@ -131,7 +131,7 @@ func serverControls() []Control {
 			How:    "Comparing the time that each server tells with ours, before and after the question. Our own clock may be the wrong one.",
 			Remedy: "Have the machines' clocks kept by NTP.",
 			Source: hardening,
-			Check: eachReplica("%d clocks are off", "all are within the limit", func(r Replica, limits Limits) []string {
+			Check: eachReplica("clocks that are off: %d", "all are within the limit", func(r Replica, limits Limits) []string {
 				if r.Skew > limits.ClockSkew {
 					return []string{r.Address}
 				}

@@ -103,18 +103,39 @@ func (b *browser) listen(event any) {
 
 // boxes returns the places of the elements that a selector chooses and that are shown.
 // No script has a part in it.
-func (b *browser) boxes(t *testing.T, selector string) []*dom.BoxModel {
+func (b *browser) boxes(t *testing.T, selector string) (boxes []*dom.BoxModel) {
 	t.Helper()
-	document := call(t, b, dom.GetDocument, dom.GetDocumentParams{})
-	found := call(t, b, dom.QuerySelectorAll, dom.QuerySelectorAllParams{NodeID: document.Root.NodeID, Selector: selector})
-	var boxes []*dom.BoxModel
-	for _, node := range found.NodeIDs {
-		// What is not shown has no box: the browser answers with an error.
-		if answer, err := chromedp.Call(b.ctx, dom.GetBoxModel, dom.GetBoxModelParams{NodeID: node}); err == nil {
-			boxes = append(boxes, answer.Model)
-		}
+	// chromedp follows the document as well: when it asks for it anew, our IDs are void.
+	err := testbed.Poll(b.ctx, 10*time.Millisecond, selector, func(ctx context.Context) (err error) {
+		boxes, err = boxesOf(ctx, selector)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return boxes
+}
+
+func boxesOf(ctx context.Context, selector string) ([]*dom.BoxModel, error) {
+	document, err := chromedp.Call(ctx, dom.GetDocument, dom.GetDocumentParams{})
+	if err != nil {
+		return nil, err
+	}
+	found, err := chromedp.Call(ctx, dom.QuerySelectorAll, dom.QuerySelectorAllParams{NodeID: document.Root.NodeID, Selector: selector})
+	if err != nil {
+		return nil, err
+	}
+	var boxes []*dom.BoxModel
+	for _, node := range found.NodeIDs {
+		answer, err := chromedp.Call(ctx, dom.GetBoxModel, dom.GetBoxModelParams{NodeID: node})
+		switch {
+		case err == nil:
+			boxes = append(boxes, answer.Model)
+		case !strings.Contains(err.Error(), "Could not compute box model"): // which is said of what is not shown
+			return nil, err
+		}
+	}
+	return boxes, nil
 }
 
 func (b *browser) visible(t *testing.T, selector string) int {

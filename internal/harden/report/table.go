@@ -60,10 +60,11 @@ func seenText(result harden.Result) string {
 	seen := result.Seen
 	if objects := result.Objects; len(objects) > 0 {
 		shown := objects[:min(len(objects), shownObjects)]
-		seen += ": " + strings.Join(shown, ", ")
-		if more := len(objects) - len(shown); more > 0 {
-			seen += fmt.Sprintf(" and %d more", more)
+		more := ""
+		if rest := len(objects) - len(shown); rest > 0 {
+			more = fmt.Sprintf(" and %d more", rest)
 		}
+		seen += " (" + strings.Join(shown, ", ") + more + ")"
 	}
 	if result.ActiveOnly {
 		seen += " (active node)"
