@@ -133,13 +133,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	keys := harden.NotKnown[store.Keys]("the keys record could not be read")
-	if record, _, err := records.Keys(ctx); err != nil {
-		keys = harden.NotKnown[store.Keys]("reading the keys record: " + err.Error())
-	} else {
-		keys = harden.Known(record)
-	}
-	verified, err := bootstrap.Verify(ctx, keys, options.deep)
+	verified, err := bootstrap.Verify(ctx, keysOf(ctx, records), options.deep)
 	if err != nil {
 		return err
 	}
@@ -151,6 +145,15 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 		return err
 	}
 	return verdict(shown, least)
+}
+
+// keysOf reads the keys record, which not every login needs.
+func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
+	record, _, err := records.Keys(ctx)
+	if err != nil {
+		return harden.NotKnown[store.Keys]("reading the keys record: " + err.Error())
+	}
+	return harden.Known(record)
 }
 
 // verifier returns a bootstrap that can look, and the records.

@@ -22,7 +22,7 @@ type Result struct {
 func (r Result) Failed() bool { return r.Status == Fails || r.Status == Unknown }
 
 // Fixable reports whether the API could put it right.
-func (r Result) Fixable() bool { return r.Status == Fails && r.Control.Fix != nil }
+func (r Result) Fixable() bool { return r.Status == Fails && r.Fix != nil }
 
 // Judge checks all controls that apply. Controls over costly facts are left out unless
 // deep is set.

@@ -95,7 +95,7 @@ func (g *gatherer) loggers(ctx context.Context, facts *harden.Facts) {
 // tokens looks up every token. One that ends meanwhile is left out.
 func (g *gatherer) tokens(ctx context.Context, facts *harden.Facts) {
 	const path = "auth/token/accessors"
-	accessors, _, err := g.list(ctx, path)
+	accessors, err := g.list(ctx, path)
 	if err != nil {
 		facts.Tokens = unknown[[]harden.Token](path, "list", err)
 		return

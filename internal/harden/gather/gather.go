@@ -76,11 +76,12 @@ func (g *gatherer) read(ctx context.Context, path string) (map[string]any, bool,
 	return data, found, g.note(path, err)
 }
 
-func (g *gatherer) list(ctx context.Context, path string) ([]string, bool, error) {
+// list returns the names below path: none where there is nothing.
+func (g *gatherer) list(ctx context.Context, path string) ([]string, error) {
 	g.slots <- struct{}{}
 	defer func() { <-g.slots }()
-	names, found, err := g.api.List(ctx, path)
-	return names, found, g.note(path, err)
+	names, _, err := g.api.List(ctx, path)
+	return names, g.note(path, err)
 }
 
 // each reads every name below path, in parallel, and keeps those that are still there.
@@ -120,7 +121,7 @@ func firstError(errs []error) error {
 
 // listEach lists what is below path and reads each.
 func listEach[T any](ctx context.Context, g *gatherer, path string, decode func(name string, data map[string]any) T) harden.Fact[[]T] {
-	names, _, err := g.list(ctx, path)
+	names, err := g.list(ctx, path)
 	if err != nil {
 		return unknown[[]T](path, "list", err)
 	}

@@ -106,7 +106,7 @@ func (g *gatherer) headers(ctx context.Context, facts *harden.Facts) {
 
 func (g *gatherer) policies(ctx context.Context, facts *harden.Facts) {
 	const path = "sys/policies/acl"
-	names, _, err := g.list(ctx, path)
+	names, err := g.list(ctx, path)
 	if err != nil {
 		facts.Policies = unknown[[]harden.Policy](path, "list", err)
 		return
