@@ -24,16 +24,16 @@ func TestVerdicts(t *testing.T) {
 		code         int
 		says         string
 	}{
-		"production":            {nil, []string{"--profile=production"}, 3, "1 required controls of the profile production do not hold"},
-		"the seed's profile":    {nil, nil, 0, "All required controls of the profile baseline hold"},
-		"strict":                {nil, []string{"--profile=strict"}, 3, "profile strict"},
-		"advice":                {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, nil, 0, "All required"},
-		"advice that counts":    {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, []string{"--fail-on=medium"}, 3, "All required"},
-		"advice below the bar":  {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, []string{"--fail-on=high"}, 0, "All required"},
-		"required by name":      {[]string{"profile: baseline", "profile: baseline\n  require: [mlock]"}, nil, 3, "1 required"},
-		"accepted":              {exception(day(1)), []string{"--profile=production"}, 0, "All required"},
-		"accepted, last day":    {exception(day(0)), []string{"--profile=production"}, 0, "All required"},
-		"exception has expired": {exception(day(-1)), []string{"--profile=production"}, 3, "an exception for it has expired"},
+		"production":               {nil, []string{"--profile=production"}, 3, "1 required controls of the profile production do not hold"},
+		"the seed's profile":       {nil, nil, 0, "All required controls of the profile baseline hold"},
+		"strict":                   {nil, []string{"--profile=strict"}, 3, "profile strict"},
+		"advice":                   {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, nil, 0, "All required"},
+		"advice that counts":       {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, []string{"--fail-on=medium"}, 3, "All required"},
+		"advice below the bar":     {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, []string{"--fail-on=high"}, 0, "All required"},
+		"required by name":         {[]string{"profile: baseline", "profile: baseline\n  require: [mlock]"}, nil, 3, "1 required"},
+		"accepted":                 {exception(day(1)), []string{"--profile=production"}, 0, "All required"},
+		"accepted on its last day": {exception(day(0)), []string{"--profile=production"}, 0, "All required"},
+		"exception has expired":    {exception(day(-1)), []string{"--profile=production"}, 3, "an exception for it has expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seed := strings.NewReplacer(test.edits...).Replace(goodSeed(b.dir, ""))
@@ -45,7 +45,7 @@ func TestVerdicts(t *testing.T) {
 			}
 		})
 	}
-	t.Run("run, too", func(t *testing.T) {
+	t.Run("by run as well", func(t *testing.T) {
 		for expires, code := range map[string]int{day(0): 0, day(-1): 70} {
 			seed := strings.NewReplacer(append(exception(expires), "profile: baseline", "profile: baseline\n  require: [mlock]")...).Replace(goodSeed(b.dir, ""))
 			done := b.must(t, code, "run", "--seed="+write(t, filepath.Join(t.TempDir(), "seed.yaml"), seed))
