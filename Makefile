@@ -43,7 +43,7 @@ lint: ## vet and golangci-lint, pinned
 	@test/lint
 
 generate: ## write the golden and generated files
-	go test ./fsm ./internal/seed ./manifests -update
+	go test ./fsm ./internal/seed ./internal/harden/report ./manifests -update
 	manifests/render
 
 verify: generate ## fail if a generated file is not current

@@ -27,6 +27,7 @@ type Replica interface {
 	Initialize(ctx context.Context, request vault.InitRequest) (vault.InitAnswer, error)
 	Join(ctx context.Context, leader string) error
 	Leader(ctx context.Context) (string, error)
+	Glimpse(ctx context.Context, path string) (vault.Glimpse, error)
 	Rekey(ctx context.Context, recovery bool, token secret.Value) (vault.RekeyStatus, error)
 	BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error)
 	GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
@@ -116,6 +117,10 @@ type Bootstrap struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 
+	// Rules say which controls are required, fixed and accepted.
+	Rules harden.Rules
+	// Around, if not nil, looks at the Kubernetes cluster around Vault.
+	Around func(ctx context.Context) *harden.Kubernetes
 	// Controls are the results of the latest look.
 	Controls []harden.Result
 
@@ -137,6 +142,9 @@ type Bootstrap struct {
 	ownLent bool
 	root    *vault.Session // the root token's, as long as it lives
 	glass   *glass         // the root token of break-glass, while it is in use
+
+	facts harden.Facts    // of the latest look
+	tried map[string]bool // the controls that this run has tried to fix
 
 	plan    *seed.Plan // of the latest look, made with planner
 	planner *vault.Session

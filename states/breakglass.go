@@ -152,7 +152,7 @@ func (b *Bootstrap) makeRoot(ctx context.Context, replica Replica, set store.Key
 		return rootRefused(replica.Address(), err)
 	}
 	point.Reach("breakglass.begun")
-	given, err := gather(ctx, set, begun.Required, why.Ask)
+	given, err := collect(ctx, set, begun.Required, why.Ask)
 	if err != nil {
 		return err
 	}
@@ -228,8 +228,8 @@ func (b *Bootstrap) glassSession(address string) (*vault.Session, error) {
 	return session, nil
 }
 
-// gather returns needed shares: ours, or those of people.
-func gather(ctx context.Context, set store.KeySet, needed int, ask AskShares) ([]secret.Value, error) {
+// collect returns needed shares: ours, or those of people.
+func collect(ctx context.Context, set store.KeySet, needed int, ask AskShares) ([]secret.Value, error) {
 	if needed == 0 {
 		needed = set.Threshold
 	}

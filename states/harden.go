@@ -15,24 +15,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// lookAtControls runs the controls over what is seen.
-func (b *Bootstrap) lookAtControls(ctx context.Context, session *vault.Session, keys store.Keys, o *fsm.Observation) error {
-	facts := harden.Facts{RootStored: keys.Root != nil, LoginWorks: o.Login == fsm.LoginWorks}
-	devices, _, err := session.Read(ctx, "sys/audit")
-	if err != nil {
-		return fmt.Errorf("reading the audit devices: %w", err)
-	}
-	for path := range devices {
-		facts.AuditDevices = append(facts.AuditDevices, path)
-	}
-	b.Controls = harden.Check(facts)
-	o.Controls = fsm.ControlsHold
-	if len(harden.Failed(b.Controls, true)) > 0 {
-		o.Controls = fsm.ControlsFail
-	}
-	return nil
-}
-
 // harden proves that later runs can do without root, then ends the root token and
 // forgets it.
 func (b *Bootstrap) harden(ctx context.Context, o fsm.Observation) error {
@@ -43,6 +25,10 @@ func (b *Bootstrap) harden(ctx context.Context, o fsm.Observation) error {
 	keys, err := b.Records.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
+	}
+	fixed, err := b.fixControls(ctx)
+	if err != nil || fixed && keys.Root == nil && b.glass == nil {
+		return err // what is left is for the next look to say
 	}
 	if keys.Root == nil && b.glass == nil {
 		return b.unmet()

@@ -51,7 +51,8 @@ func (b *Bootstrap) readObjects(declared []seed.Object) []seed.Object {
 	if len(objects) == 0 {
 		return nil
 	}
-	return append(objects, seed.Policy(b.Name+readSuffix, seed.PolicyHCL(readGrants(seed.PolicyGrants(slices.Concat(b.Login.Objects(b.Name), declared), b.Prune.Owned)), nil)))
+	grants := append(seed.PolicyGrants(slices.Concat(b.Login.Objects(b.Name), declared), b.Prune.Owned), b.controlGrants()...)
+	return append(objects, seed.Policy(b.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
 }
 
 // ReadOnly has the run look and change nothing: it logs in with the role that may only

@@ -92,7 +92,7 @@ func (r *rotation) begin(ctx context.Context) error {
 	if err := r.update(ctx, func(record *store.Rotation) { record.Nonce = begun.Nonce }); err != nil {
 		return err
 	}
-	given, err := gather(ctx, r.old, begun.Required, r.Ask)
+	given, err := collect(ctx, r.old, begun.Required, r.Ask)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (r *rotation) readNewBack(ctx context.Context) error {
 // putInForce gives new shares back to Vault, which puts all of them in force, and then
 // makes them ours.
 func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
-	given, err := gather(ctx, r.set, r.set.Threshold, r.AskNew)
+	given, err := collect(ctx, r.set, r.set.Threshold, r.AskNew)
 	if err != nil {
 		return store.KeySet{}, err
 	}

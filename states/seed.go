@@ -26,7 +26,7 @@ func (b *Bootstrap) Declare(declared []seed.Object) error {
 	}
 	b.objects, b.declared = all, declared
 	b.needs = append(seed.Needs(declared, b.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
-	b.needs = append(b.needs, cleanup()...)
+	b.needs = slices.Concat(b.needs, cleanup(), b.controlNeeds())
 	return nil
 }
 
@@ -43,7 +43,8 @@ func (b *Bootstrap) policyText(own, declared []seed.Object) string {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	return seed.PolicyHCL(append(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), cleanup()...), protected)
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), cleanup(), b.controlGrants())
+	return seed.PolicyHCL(grants, protected)
 }
 
 // lookAtSeed compares what is live with what is declared.

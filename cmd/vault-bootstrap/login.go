@@ -48,11 +48,17 @@ func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert stri
 	chosen := *o
 	chosen.env, chosen.clientCert = env, clientCert
 	if len(chosen.methods) == 0 {
-		chosen.methods = []string{map[storeKind]string{kubernetesStore: "kubernetes", fileStore: "approle"}[kind]}
+		chosen.methods = []string{defaultMethod(kind)}
 	}
 	return chosen.chain(func(method string) (states.Login, error) {
 		return chosen.identify(chosen.shape(method, role))
 	})
+}
+
+// defaultMethod is how a run logs in that is not told how: with what its records have
+// an identity for.
+func defaultMethod(kind storeKind) string {
+	return map[storeKind]string{kubernetesStore: "kubernetes", fileStore: "approle"}[kind]
 }
 
 // outline returns the login as far as its paths go, for a policy: nothing is read.

@@ -112,7 +112,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.planLogin(kind, !token.Empty())
+	login, err := p.planLogin(options, kind, !token.Empty())
 	if err != nil {
 		return nil, err
 	}
@@ -133,15 +133,15 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 
 // planLogin returns the login. With a token it is needed for the names of its objects
 // only.
-func (o *planOptions) planLogin(kind storeKind, haveToken bool) (states.Login, error) {
+func (p *program) planLogin(options *planOptions, kind storeKind, haveToken bool) (states.Login, error) {
 	if !haveToken {
-		return o.login.resolve(kind, o.store.name)
+		return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
 	}
-	shape := o.login
-	if shape.method == "" {
-		shape.method = map[storeKind]string{kubernetesStore: "kubernetes", fileStore: "approle"}[kind]
+	shape := options.login
+	if len(shape.methods) == 0 {
+		shape.methods = []string{defaultMethod(kind)}
 	}
-	return shape.shape(o.store.name)
+	return shape.outline(options.store.name)
 }
 
 // token returns the token to plan with; empty if none is given.

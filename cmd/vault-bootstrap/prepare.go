@@ -10,6 +10,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -81,6 +82,9 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 		return nil, err
 	}
 	servers.assign(job.bootstrap)
+	if wish.rules.NamesKubernetes() {
+		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
+	}
 	return job, wish.assign(job.bootstrap)
 }
 
@@ -88,6 +92,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 type wish struct {
 	declared *seed.Seed
 	objects  []seed.Object
+	rules    harden.Rules
 }
 
 // desired reads the seed and resolves its references.
@@ -96,16 +101,20 @@ func (p *program) desired(ctx context.Context, options *runOptions, records stor
 	if err != nil {
 		return wish{}, err
 	}
+	rules, err := states.RulesOf(declared.Harden())
+	if err != nil {
+		return wish{}, err
+	}
 	objects, err := declared.Objects(ctx, p.resolver(records))
-	return wish{declared, objects}, err
+	return wish{declared, objects, rules}, err
 }
 
 // assign gives the bootstrap the wish. If that fails, the one before it stays.
 func (w wish) assign(b *states.Bootstrap) error {
-	before := b.Prune
-	b.Prune = w.declared.Prune()
+	prune, rules := b.Prune, b.Rules
+	b.Prune, b.Rules = w.declared.Prune(), w.rules
 	if err := b.Declare(w.objects); err != nil {
-		b.Prune = before
+		b.Prune, b.Rules = prune, rules
 		return err
 	}
 	b.Digest = w.declared.Digest()

@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		p.begun = true
 		return nil
 	}
-	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.seedCommand(), p.breakGlassCommand(), p.keysCommand(),
+	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.verifyCommand(), p.seedCommand(), p.breakGlassCommand(), p.keysCommand(),
 		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand())
 	return root
 }
@@ -103,7 +103,7 @@ func (p *program) exit(err error) int {
 // The exit codes. 2 is never ours: the Go runtime uses it for crashes.
 const (
 	exitTransient = 1
-	exitChanges   = 3
+	exitFound     = 3 // of a verb that has looked and found something
 	exitUsage     = 64
 	exitSeed      = 65
 	exitTerminal  = 70
@@ -111,8 +111,8 @@ const (
 )
 
 func exitCode(err error) int {
-	if errors.Is(err, errChanges) {
-		return exitChanges
+	if errors.Is(err, errChanges) || errors.Is(err, errFound) {
+		return exitFound
 	}
 	if child, ok := errors.AsType[*childError](err); ok {
 		return child.code

@@ -40,6 +40,9 @@ func (p *program) seedValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err := states.RulesOf(loaded.Harden()); err != nil {
+				return err
+			}
 			warnings := loaded.Warnings()
 			for _, warning := range warnings {
 				_, _ = fmt.Fprintln(p.stderr, "warning: "+warning.String())
@@ -95,7 +98,11 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bootstrap := &states.Bootstrap{Login: method, Name: name, Prune: loaded.Prune()}
+			rules, err := states.RulesOf(loaded.Harden())
+			if err != nil {
+				return err
+			}
+			bootstrap := &states.Bootstrap{Login: method, Name: name, Prune: loaded.Prune(), Rules: rules}
 			if err := bootstrap.Declare(loaded.Declared()); err != nil {
 				return err
 			}

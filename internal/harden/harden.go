@@ -1,106 +1,183 @@
-// Package harden checks how well a Vault is locked down.
+// Package harden judges how well a Vault is locked down.
 //
 // A control is a pure check over facts that somebody else has gathered: it reads
-// nothing and changes nothing. The package must not know the Vault API.
+// nothing and changes nothing. What could not be read is unknown, and what is unknown
+// never holds. A fix is a list of calls for somebody else to make. Below the package,
+// gather and kube read the facts, and report shows what came of them.
+//
+// The package knows paths of Vault's API by name, and must not know how to call them.
 package harden
 
 import "fmt"
 
-// Facts are what the controls judge.
-type Facts struct {
-	// RootStored is whether a root token is in our keys record.
-	RootStored bool
-	// LoginWorks is whether the login of later runs was tried and worked.
-	LoginWorks bool
-	// AuditDevices holds the paths of the enabled audit devices.
-	AuditDevices []string
+// Severity says how bad it is when a control does not hold.
+type Severity int
+
+// The severities, mildest first.
+const (
+	Low Severity = iota + 1
+	Medium
+	High
+	Critical
+)
+
+var severityNames = [...]string{"", "low", "medium", "high", "critical"}
+
+// String returns the name, in lower case.
+func (s Severity) String() string { return severityNames[s] }
+
+// ParseSeverity returns the severity called name.
+func ParseSeverity(name string) (Severity, bool) {
+	for i, each := range severityNames {
+		if each == name && i > 0 {
+			return Severity(i), true
+		}
+	}
+	return 0, false
+}
+
+// Severities returns all severities, worst first.
+func Severities() []Severity { return []Severity{Critical, High, Medium, Low} }
+
+// Profile is a choice of required controls. A stricter one requires all that a milder
+// one does.
+type Profile int
+
+// The profiles, mildest first. Base is what every run requires of itself, whatever the
+// seed says; Advice is required by none.
+const (
+	Base Profile = iota
+	Baseline
+	Production
+	Strict
+	Advice
+)
+
+var profileNames = [...]string{"always", "baseline", "production", "strict", "advice"}
+
+// String returns the name, in lower case.
+func (p Profile) String() string { return profileNames[p] }
+
+// ParseProfile returns the profile called name.
+func ParseProfile(name string) (Profile, bool) {
+	for _, each := range []Profile{Baseline, Production, Strict} {
+		if each.String() == name {
+			return each, true
+		}
+	}
+	return 0, false
+}
+
+// Status is what a control has come to.
+type Status string
+
+// The statuses. Accepted is a failure that an exception covers.
+const (
+	Holds        Status = "holds"
+	Fails        Status = "fails"
+	Unknown      Status = "unknown"
+	Inapplicable Status = "does not apply"
+	Accepted     Status = "accepted"
+)
+
+// Finding is what a check has seen.
+type Finding struct {
+	Status Status
+	// Seen says it in a few words.
+	Seen string
+	// Objects are what is to blame, by names that exceptions can use: paths, policies,
+	// service accounts. Only failures have some.
+	Objects []string
+}
+
+func holds(format string, args ...any) Finding {
+	return Finding{Status: Holds, Seen: fmt.Sprintf(format, args...)}
+}
+
+func fails(format string, args ...any) Finding {
+	return Finding{Status: Fails, Seen: fmt.Sprintf(format, args...)}
+}
+
+func inapplicable(format string, args ...any) Finding {
+	return Finding{Status: Inapplicable, Seen: fmt.Sprintf(format, args...)}
+}
+
+// blame fails if there are objects, and holds otherwise. bad and good say what was
+// seen; bad takes the number of objects.
+func blame(objects []string, bad, good string) Finding {
+	if len(objects) == 0 {
+		return holds("%s", good)
+	}
+	return Finding{Status: Fails, Seen: fmt.Sprintf(bad, len(objects)), Objects: objects}
+}
+
+// Call is one request that puts something right.
+type Call struct {
+	// Delete is whether it is a DELETE; else Data is written to Path.
+	Delete bool
+	Path   string
+	Data   map[string]any
+}
+
+// String returns the call in words, for logs and reports.
+func (c Call) String() string {
+	if c.Delete {
+		return "delete " + c.Path
+	}
+	return "write " + c.Path
 }
 
 // Control is one thing that should be true of a Vault.
 type Control struct {
-	// ID is stable; reports and exceptions refer to it.
+	// ID is stable; reports, seeds and exceptions refer to it.
 	ID string
 	// Name says in a few words what should be true.
-	Name string
-	// Why says what goes wrong otherwise.
-	Why string
-	// Required is whether a run may call a Vault hardened without it.
-	Required bool
-	// Check returns whether it holds, and what was seen.
-	Check func(Facts) (holds bool, seen string)
-	// Remedy says how to put it right.
-	Remedy string
+	Name     string
+	Severity Severity
+	// Profile is the mildest profile that requires it.
+	Profile Profile
+	// Why says what goes wrong otherwise, How how it was checked, Remedy how to put it
+	// right, Source where the vendor says so.
+	Why, How, Remedy, Source string
+	// Groups are the facts that the check looks at.
+	Groups []Group
+	// ActiveOnly is whether the facts are of the active node only.
+	ActiveOnly bool
+	// Deep is whether the facts cost more the more a Vault is used: they are gathered
+	// only when asked for.
+	Deep bool
+	// Check judges.
+	Check func(Facts, Limits) Finding
+	// Fix returns the calls that put a failure right; nil where the API has none, or
+	// none that should be made without a person. FixGrants is what they need.
+	Fix       func(Facts, Limits) []Call
+	FixGrants []Grant
 }
 
-// Controls returns all controls, required ones first.
+// Controls returns all controls, by subject.
 func Controls() []Control {
-	return []Control{
-		{
-			ID: "own-login", Name: "later runs can log in", Required: true,
-			Why: "Without a login of our own, the next run would need a root token.",
-			Check: func(f Facts) (bool, string) {
-				if f.LoginWorks {
-					return true, "our login works"
-				}
-				return false, "our login was not proven"
-			},
-			Remedy: "See what the login answers, and put the auth method, the role and the policy right.",
-		},
-		{
-			ID: "root-token-gone", Name: "no root token is kept", Required: true,
-			Why: "A root token opens everything and leaves no name in the audit log.",
-			Check: func(f Facts) (bool, string) {
-				if f.RootStored {
-					return false, "a root token is in the keys record"
-				}
-				return true, "none is stored"
-			},
-			Remedy: "Run again: the root token is revoked when the login has been proven.",
-		},
-		{
-			ID: "audit-device", Name: "an audit device is enabled",
-			Why: "Without one, nobody can tell who did what.",
-			Check: func(f Facts) (bool, string) {
-				return len(f.AuditDevices) > 0, fmt.Sprintf("%d enabled", len(f.AuditDevices))
-			},
-			Remedy: "Declare one under 'audit' in the seed.",
-		},
-		{
-			ID: "second-audit-device", Name: "a second audit device is enabled",
-			Why: "Vault stops answering, and stays sealed after a restart, when its only audit device cannot be written.",
-			Check: func(f Facts) (bool, string) {
-				return len(f.AuditDevices) > 1, fmt.Sprintf("%d enabled", len(f.AuditDevices))
-			},
-			Remedy: "Declare two under 'audit' in the seed, on different targets.",
-		},
+	var all []Control
+	for _, some := range [][]Control{accessControls(), tokenControls(), auditControls(), mountControls(), frontControls(),
+		serverControls(), keyControls(), clusterControls(), kubernetesControls()} {
+		all = append(all, some...)
 	}
+	return all
 }
 
-// Result is what a control has come to.
-type Result struct {
-	Control
-	Holds bool
-	Seen  string
-}
-
-// Check runs all controls.
-func Check(facts Facts) []Result {
-	controls := Controls()
-	results := make([]Result, len(controls))
-	for i, control := range controls {
-		holds, seen := control.Check(facts)
-		results[i] = Result{Control: control, Holds: holds, Seen: seen}
-	}
-	return results
-}
-
-// Failed returns the results that do not hold: the required ones, or the others.
-func Failed(results []Result, required bool) []Result {
-	var failed []Result
-	for _, result := range results {
-		if !result.Holds && result.Required == required {
-			failed = append(failed, result)
+// Find returns the control with this ID.
+func Find(id string) (Control, bool) {
+	for _, control := range Controls() {
+		if control.ID == id {
+			return control, true
 		}
 	}
-	return failed
+	return Control{}, false
 }
+
+// The vendor's pages that controls refer to.
+const (
+	docs      = "https://developer.hashicorp.com/vault/docs/"
+	apiDocs   = "https://developer.hashicorp.com/vault/api-docs/"
+	hardening = docs + "concepts/production-hardening"
+	kubeDocs  = "https://kubernetes.io/docs/"
+)

@@ -17,6 +17,7 @@ type builder struct {
 	requests int
 	// values are read last, since they need to know all engines.
 	values []func(problems *Problems)
+	harden Harden
 }
 
 // build adds the objects of one file.
@@ -33,6 +34,7 @@ func (b *builder) build(r record, problems *Problems) {
 		b.ns = ""
 	}
 	b.prune.read(r, problems)
+	b.readHarden(r, problems)
 }
 
 // contents adds what one namespace holds.

@@ -26,6 +26,7 @@ type Seed struct {
 	objects  []Object
 	prune    Prune
 	warnings []Problem
+	harden   Harden
 }
 
 // Load reads the seed in paths: YAML files, policies in .hcl files, and directories
@@ -44,7 +45,7 @@ func Load(paths []string) (*Seed, error) {
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	s := &Seed{objects: l.builder.objects, prune: l.builder.prune}
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden}
 	return s, s.checkPolicies()
 }
 

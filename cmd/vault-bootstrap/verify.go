@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/kube"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// defaultPodLabels are those that Vault's own chart gives its pods.
+const defaultPodLabels = "app.kubernetes.io/name=vault"
+
+// errFound is the error of such a verb.
+var errFound = errors.New("controls do not hold")
+
+type verifyOptions struct {
+	store storeOptions
+	vault vaultOptions
+	login loginOptions
+
+	seed                          []string
+	profile, output, file, failOn string
+	podLabels                     string
+	deep, list                    bool
+	timeout                       time.Duration
+	parallelism                   int
+}
+
+func (p *program) verifyCommand() *cobra.Command {
+	options := &verifyOptions{}
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Show how well Vault is locked down",
+		Long: "verify logs in as later runs do, reads what the controls judge and shows what they\n" +
+			"have come to. It changes nothing. What it may not see is unknown, and unknown does\n" +
+			"not hold; it says how to allow it. It exits with 3 when a required control does not\n" +
+			"hold. The section 'harden' of the seed chooses controls, exceptions and limits.",
+		Example: "  vault-bootstrap verify --seed seed.yaml -o html --output-file report.html",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if options.list {
+				return p.listControls()
+			}
+			return p.verify(cmd.Context(), options)
+		},
+	}
+	options.register(cmd.Flags())
+	return cmd
+}
+
+func (o *verifyOptions) register(flags *pflag.FlagSet) {
+	o.store.register(flags)
+	o.vault.register(flags)
+	o.login.register(flags)
+	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
+	flags.StringVar(&o.profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
+	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")
+	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(report.Formats(), ", "))
+	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
+	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
+	flags.StringVar(&o.podLabels, "vault-pod-labels", defaultPodLabels, "labels of Vault's pods, on Kubernetes")
+	flags.BoolVar(&o.list, "list", false, "list all controls, without looking at a Vault")
+	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to look")
+	flags.IntVar(&o.parallelism, "parallelism", 16, "calls to Vault in flight")
+}
+
+// check refuses what cannot work. It returns the least severity of --fail-on, 0 if none
+// is given.
+func (o *verifyOptions) check() (harden.Severity, error) {
+	severity, ok := harden.ParseSeverity(o.failOn)
+	_, known := harden.ParseProfile(o.profile)
+	switch {
+	case !slices.Contains(report.Formats(), o.output):
+		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(report.Formats(), ", ")), "Write one of them.")
+	case o.failOn != "" && !ok:
+		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is no severity", o.failOn), "It is low, medium, high or critical.")
+	case o.profile != "" && !known:
+		return 0, fault.Misuse(fmt.Errorf("--profile=%q is no profile", o.profile), "It is baseline, production or strict.")
+	case o.parallelism < 1 || o.timeout <= 0:
+		return 0, fault.Misuse(errors.New("--parallelism and --timeout must be above 0"), "Leave them away for their defaults.")
+	}
+	return severity, nil
+}
+
+// rules returns the rules of the seed, with the profile that a flag says.
+func (o *verifyOptions) rules() (harden.Rules, error) {
+	rules := harden.DefaultRules(harden.Production)
+	if len(o.seed) > 0 {
+		declared, err := seed.Load(o.seed)
+		if err != nil {
+			return rules, err
+		}
+		if declared.Harden().Declared() {
+			if rules, err = states.RulesOf(declared.Harden()); err != nil {
+				return rules, err
+			}
+		}
+	}
+	if profile, given := harden.ParseProfile(o.profile); given {
+		rules.Profile = profile
+	}
+	return rules, nil
+}
+
+func (p *program) verify(ctx context.Context, options *verifyOptions) error {
+	least, err := options.check()
+	if err != nil {
+		return err
+	}
+	bootstrap, records, err := p.verifier(options)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	verified, err := bootstrap.Verify(ctx, keysOf(ctx, records), options.deep)
+	if err != nil {
+		return err
+	}
+	shown := report.Report{
+		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
+		Profile: bootstrap.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
+	}
+	if err := p.show(shown, options); err != nil {
+		return err
+	}
+	return verdict(shown, least)
+}
+
+// keysOf reads the keys record, which not every login needs.
+func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
+	record, _, err := records.Keys(ctx)
+	if err != nil {
+		return harden.NotKnown[store.Keys]("reading the keys record: " + err.Error())
+	}
+	return harden.Known(record)
+}
+
+// verifier returns a bootstrap that can look, and the records.
+func (p *program) verifier(options *verifyOptions) (*states.Bootstrap, store.Store, error) {
+	rules, err := options.rules()
+	if err != nil {
+		return nil, nil, err
+	}
+	records, kind, err := options.store.open(p.env)
+	if err != nil {
+		return nil, nil, err
+	}
+	servers, err := options.vault.open(p.env, podsBeside(records))
+	if err != nil {
+		return nil, nil, err
+	}
+	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
+	if err != nil {
+		return nil, nil, err
+	}
+	bootstrap := &states.Bootstrap{
+		Doorman: servers.cluster, Login: login, Name: options.store.name, Rules: rules, Around: around(records, options.store.name, options.podLabels),
+		Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	servers.assign(bootstrap)
+	return bootstrap, records, nil
+}
+
+// around returns how to look at the cluster of the records; nil if they are in files.
+func around(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
+	in, ok := records.(*store.Kube)
+	if !ok {
+		return nil
+	}
+	return kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}.Look
+}
+
+func versionOf(verified states.Verified) string {
+	replicas, _ := verified.Facts.Replicas.Get()
+	for _, replica := range replicas {
+		if replica.Address == verified.Address {
+			return replica.Version
+		}
+	}
+	return ""
+}
+
+// show writes the report to where the options say.
+func (p *program) show(shown report.Report, options *verifyOptions) error {
+	if options.file == "" {
+		return shown.Write(p.stdout, options.output)
+	}
+	text := &strings.Builder{}
+	if err := shown.Write(text, options.output); err != nil {
+		return err
+	}
+	if err := os.WriteFile(options.file, []byte(text.String()), 0o600); err != nil {
+		return fault.Misuse(fmt.Errorf("writing the report: %w", err), "Name a file in a directory that exists, with --output-file.")
+	}
+	_, err := io.WriteString(p.stdout, shown.Verdict()+"\n")
+	return err
+}
+
+// verdict is the error of a Vault that does not pass. A severity of 0 has advice not
+// count.
+func verdict(shown report.Report, least harden.Severity) error {
+	worse := slices.ContainsFunc(harden.Failed(shown.Results, false), func(r harden.Result) bool { return least > 0 && r.Severity >= least })
+	switch required := len(harden.Failed(shown.Results, true)); {
+	case required > 0:
+		return fmt.Errorf("%d required %w", required, errFound)
+	case worse:
+		return fmt.Errorf("some of the severity %s or worse: %w", least, errFound)
+	default:
+		return nil
+	}
+}
+
+func (p *program) listControls() error {
+	rows := newTable()
+	rows.AppendHeader(table.Row{"CONTROL", "SEVERITY", "REQUIRED BY", "FIX", "NAME"})
+	for _, control := range harden.Controls() {
+		fix := ""
+		if control.Fix != nil {
+			fix = "yes"
+		}
+		rows.AppendRow(table.Row{control.ID, control.Severity.String(), control.Profile.String(), fix, control.Name})
+	}
+	_, err := fmt.Fprintln(p.stdout, rows.Render())
+	return err
+}

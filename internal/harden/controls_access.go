@@ -1,0 +1,169 @@
+package harden
+
+import (
+	"slices"
+	"strings"
+)
+
+// accessControls are about who may do what.
+func accessControls() []Control {
+	return []Control{
+		{
+			ID: "own-login", Name: "later runs can log in", Severity: Critical, Profile: Base, Groups: []Group{GroupOwn},
+			Why:    "Without a login of our own, the next run would need a root token.",
+			How:    "Logging in as later runs do.",
+			Remedy: "See what the login answers, and put the auth method, the role and the policy right.",
+			Source: docs + "concepts/auth",
+			Check: on(func(f Facts) Fact[bool] { return f.Login }, func(works bool, _ Limits) Finding {
+				if works {
+					return holds("our login works")
+				}
+				return fails("our login was not proven")
+			}),
+		},
+		{
+			ID: "root-token-gone", Name: "no root token is kept", Severity: Critical, Profile: Base, Groups: []Group{GroupOwn},
+			Why:    "A root token opens everything and leaves no name in the audit log.",
+			How:    "Reading our keys record.",
+			Remedy: "Run again: the root token is revoked when the login has been proven.",
+			Source: docs + "concepts/tokens#root-tokens",
+			Check: on(func(f Facts) Fact[bool] { return f.RootStored }, func(stored bool, _ Limits) Finding {
+				if stored {
+					return fails("a root token is in the keys record")
+				}
+				return holds("none is stored")
+			}),
+		},
+		{
+			ID: "default-policy", Name: "the policy 'default' grants what Vault ships", Severity: Medium, Profile: Production, Groups: []Group{GroupPolicies},
+			Why:    "Nearly every token carries it: what it grants, everybody may do.",
+			How:    "Reading the policy and looking for paths that Vault's own does not have, and for more capabilities than it gives.",
+			Remedy: "Move what it grants into a policy of its own, and give that to whom it is for.",
+			Source: docs + "concepts/policies#default-policy",
+			Check: on(policiesOf, func(policies []Policy, _ Limits) Finding {
+				i := slices.IndexFunc(policies, func(p Policy) bool { return p.Name == "default" })
+				if i < 0 {
+					return fails("there is no policy 'default'")
+				}
+				if policies[i].Broken != "" {
+					return Finding{Status: Unknown, Seen: policies[i].Broken}
+				}
+				return blame(beyondDefault(policies[i]), "paths beyond Vault's own: %d", "nothing beyond Vault's own")
+			}),
+		},
+		{
+			ID: "wildcard-policies", Name: "no policy grants everything", Severity: High, Profile: Production, Groups: []Group{GroupPolicies},
+			Why:    "A policy with the path '*' is root by another name, and one for all of 'sys/' or 'auth/' nearly so.",
+			How:    "Reading every policy and looking for grants on '*', '+/*', 'sys/*' and 'auth/*'.",
+			Remedy: "Name the paths that its holders need.",
+			Source: docs + "concepts/policies",
+			Check: on(policiesOf, func(policies []Policy, _ Limits) Finding {
+				return eachPolicy(policies, "policies that do: %d", "none does", func(rule Rule) bool {
+					return slices.Contains([]string{"*", "+/*", "+*", "sys/*", "auth/*"}, rule.Path) && grantsMore(rule, nil)
+				})
+			}),
+		},
+		{
+			ID: "sudo-policies", Name: "no other policy than ours holds sudo", Severity: Medium, Profile: Strict, Groups: []Group{GroupPolicies},
+			Why:    "sudo opens the endpoints that Vault protects once more: audit devices, auth methods, leases, raw storage.",
+			How:    "Reading every policy but our own and looking for the capability 'sudo'.",
+			Remedy: "Leave changes of Vault's configuration to the seed, or accept the policies of your administrators by name.",
+			Source: docs + "concepts/policies#sudo",
+			Check: func(facts Facts, limits Limits) Finding {
+				return on(policiesOf, func(policies []Policy, _ Limits) Finding {
+					others := slices.DeleteFunc(slices.Clone(policies), func(p Policy) bool { return p.Name == facts.OwnPolicy })
+					return eachPolicy(others, "policies that do: %d", "none does", func(rule Rule) bool { return slices.Contains(rule.Capabilities, "sudo") })
+				})(facts, limits)
+			},
+		},
+		{
+			ID: "role-bindings", Name: "no auth role lets everybody in", Severity: High, Profile: Production, Groups: []Group{GroupRoles},
+			Why:    "A role bound to '*' gives its policies to every pod, person or machine that the auth method knows.",
+			How:    "Reading the roles of kubernetes, jwt, oidc, approle, aws and cert methods and looking for bindings that bind nothing.",
+			Remedy: "Bind the role to names: service accounts and namespaces, a subject or claims, an account's ARNs, certificate names, a secret ID.",
+			Source: docs + "auth",
+			Check: on(func(f Facts) Fact[[]Role] { return f.Roles }, func(roles []Role, _ Limits) Finding {
+				var open []string
+				for _, role := range roles {
+					if role.Open != "" {
+						open = append(open, role.Path)
+					}
+				}
+				return blame(open, "roles that do: %d", "every role is bound")
+			}),
+		},
+		{
+			ID: "user-lockout", Name: "guessing passwords locks the user out", Severity: High, Profile: Production, Groups: []Group{GroupMounts},
+			Why:    "Without the lock, passwords and secret IDs can be guessed without end.",
+			How:    "Reading the settings of userpass, ldap and approle mounts.",
+			Remedy: "Tune the mount: user_lockout_config with lockout_disable=false.",
+			Source: docs + "concepts/user-lockout",
+			Check: on(authOf, func(mounts []Mount, _ Limits) Finding {
+				return blame(paths(mounts, unlocked), "mounts where it is off: %d", "it is on wherever there is one")
+			}),
+			Fix: func(facts Facts, _ Limits) []Call {
+				return tune(facts.Auth, "auth", unlocked, map[string]any{"user_lockout_config": map[string]any{"lockout_disable": false}})
+			},
+			FixGrants: []Grant{{"sys/auth/*", []string{"update", "sudo"}}},
+		},
+	}
+}
+
+func policiesOf(f Facts) Fact[[]Policy] { return f.Policies }
+func authOf(f Facts) Fact[[]Mount]      { return f.Auth }
+
+// unlocked reports whether a mount that could lock users out does not.
+func unlocked(m Mount) bool {
+	return m.NoLockout && slices.Contains([]string{"userpass", "ldap", "approle"}, m.Type)
+}
+
+// eachPolicy blames the policies with a rule for which bad is true. A policy that
+// cannot be read may hold anything.
+func eachPolicy(policies []Policy, say, good string, bad func(Rule) bool) Finding {
+	var found, broken []string
+	for _, policy := range policies {
+		switch {
+		case policy.Broken != "":
+			broken = append(broken, policy.Name)
+		case slices.ContainsFunc(policy.Rules, bad):
+			found = append(found, policy.Name)
+		}
+	}
+	if len(found) == 0 && len(broken) > 0 {
+		return Finding{Status: Unknown, Seen: "these policies cannot be read: " + listed(broken)}
+	}
+	return blame(found, say, good)
+}
+
+// grantsMore reports whether a rule grants a capability that is not among usual.
+func grantsMore(rule Rule, usual []string) bool {
+	return !slices.Contains(rule.Capabilities, "deny") &&
+		slices.ContainsFunc(rule.Capabilities, func(c string) bool { return !slices.Contains(usual, c) })
+}
+
+// shipped is what Vault 1.21 grants in its policy 'default', by path.
+func shipped() map[string][]string {
+	update, read, both := []string{"update"}, []string{"read"}, []string{"read", "update"}
+	return map[string][]string{
+		"auth/token/lookup-self": read, "auth/token/renew-self": update, "auth/token/revoke-self": update,
+		"sys/capabilities-self": update, "sys/internal/ui/resultant-acl": read,
+		"sys/renew": update, "sys/leases/renew": update, "sys/leases/lookup": update,
+		"cubbyhole/*":       {"create", "read", "update", "delete", "list"},
+		"sys/wrapping/wrap": update, "sys/wrapping/lookup": update, "sys/wrapping/unwrap": update,
+		"sys/tools/hash": update, "sys/tools/hash/*": update, "sys/control-group/request": update,
+		"identity/oidc/provider/+/authorize": both, "identity/entity/id/{{identity.entity.id}}": read,
+		"identity/entity/name/{{identity.entity.name}}": read,
+	}
+}
+
+// beyondDefault returns the paths of a policy that grant more than Vault's default.
+func beyondDefault(policy Policy) []string {
+	known := shipped()
+	var found []string
+	for _, rule := range policy.Rules {
+		if grantsMore(rule, known[strings.TrimPrefix(rule.Path, "/")]) {
+			found = append(found, rule.Path)
+		}
+	}
+	return found
+}

@@ -1,0 +1,171 @@
+package harden
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// serverControls are about the server's own configuration.
+func serverControls() []Control {
+	return []Control{
+		{
+			ID: "tls-listeners", Name: "every listener speaks TLS 1.2 or later", Severity: Critical, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
+			Why:    "Without TLS, tokens, keys and secrets cross the network for all to read.",
+			How:    "Reading the listeners of the server's configuration. A listener on a Unix socket needs no TLS.",
+			Remedy: "Give the listener tls_cert_file and tls_key_file, take tls_disable out, and leave tls_min_version at tls12 or above.",
+			Source: hardening,
+			Check: on(serverOf, func(server Server, _ Limits) Finding {
+				var bad []string
+				for _, listener := range server.Listeners {
+					old := listener.MinTLS == "tls10" || listener.MinTLS == "tls11"
+					if listener.Type != "unix" && (listener.NoTLS || old) {
+						bad = append(bad, listener.Address)
+					}
+				}
+				return blame(bad, "listeners that do not: %d", fmt.Sprintf("%d listeners do", len(server.Listeners)))
+			}),
+		},
+		{
+			ID: "tls-certificate", Name: "no server's certificate is about to expire", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
+			Why:    "When it has expired, nobody gets a secret any more, and people learn to turn verification off.",
+			How:    "Looking at the certificate that each server shows.",
+			Remedy: "Renew the certificate, and have Vault read it again (SIGHUP).",
+			Source: docs + "configuration/listener/tcp",
+			Check: func(facts Facts, limits Limits) Finding {
+				replicas, _ := facts.Replicas.Get()
+				if len(replicas) > 0 && !slices.ContainsFunc(replicas, func(r Replica) bool { return r.TLS || r.Trouble != "" }) {
+					return inapplicable("no server was reached over TLS")
+				}
+				return eachReplica("certificates that expire soon: %d", "none does", func(r Replica, limits Limits) []string {
+					if !r.TLS || r.Expires.Sub(facts.Now) >= limits.CertificateLeft {
+						return nil
+					}
+					return []string{r.Address}
+				})(facts, limits)
+			},
+		},
+		{
+			ID: "raw-storage-endpoint", Name: "the raw storage endpoint is off", Severity: Critical, Profile: Baseline, Groups: []Group{GroupServer}, ActiveOnly: true,
+			Why:    "sys/raw reads and writes the storage past every policy.",
+			How:    "Reading raw_storage_endpoint of the server's configuration.",
+			Remedy: "Take raw_storage_endpoint out of the server's configuration and restart it.",
+			Source: docs + "configuration#raw_storage_endpoint",
+			Check: on(serverOf, func(server Server, _ Limits) Finding {
+				if server.RawStorage {
+					return fails("it is on")
+				}
+				return holds("it is off")
+			}),
+		},
+		{
+			ID: "introspection", Name: "the introspection endpoint is off", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
+			Why:    "sys/internal/inspect shows Vault's inner tables; it is for those who debug Vault itself.",
+			How:    "Reading introspection_endpoint of the server's configuration.",
+			Remedy: "Take introspection_endpoint out of the server's configuration and restart it.",
+			Source: docs + "configuration#introspection_endpoint",
+			Check: on(serverOf, func(server Server, _ Limits) Finding {
+				if server.Introspection {
+					return fails("it is on")
+				}
+				return holds("it is off")
+			}),
+		},
+		{
+			ID: "mlock", Name: "memory locking fits the storage", Severity: Medium, Profile: Production, Groups: []Group{GroupServer, GroupSeal}, ActiveOnly: true,
+			Why: "Without mlock the system may swap secrets to disk. With integrated storage it is the other way round: the storage is mapped into memory, " +
+				"which mlock would pin whole, so that Vault runs out of it.",
+			How:    "Reading disable_mlock of the server's configuration and the type of the storage.",
+			Remedy: "With integrated storage set disable_mlock = true and turn swap off on the machine; with other storage take disable_mlock out and give Vault the capability IPC_LOCK.",
+			Source: docs + "configuration#disable_mlock",
+			Check: both(serverOf, sealOf, func(server Server, seal Seal, _ Limits) Finding {
+				raft := seal.Storage == "raft"
+				switch {
+				case server.DisableMlock && !raft:
+					return fails("disable_mlock is set, and the storage is %s", seal.Storage)
+				case !server.DisableMlock && raft:
+					return fails("disable_mlock is not set, and the storage is raft")
+				default:
+					return holds("disable_mlock is %v, and the storage is %s", server.DisableMlock, seal.Storage)
+				}
+			}),
+		},
+		{
+			ID: "log-level", Name: "the server does not log for debugging", Severity: Medium, Profile: Production, Groups: []Group{GroupLoggers}, ActiveOnly: true,
+			Why:    "At the levels debug and trace the log tells more than it should, and grows fast.",
+			How:    "Reading the levels of the server's loggers.",
+			Remedy: "Set log_level in the server's configuration. The fix sets the running server's loggers to info, until its next restart.",
+			Source: apiDocs + "system/loggers",
+			Check: on(func(f Facts) Fact[map[string]string] { return f.Loggers }, func(loggers map[string]string, _ Limits) Finding {
+				count := map[string]int{}
+				for _, level := range loggers {
+					count[level]++
+				}
+				if n := count["debug"] + count["trace"]; n > 0 {
+					return fails("%d of %d loggers do", n, len(loggers))
+				}
+				return holds("none of %d loggers does", len(loggers))
+			}),
+			Fix: func(Facts, Limits) []Call {
+				return []Call{{Path: "sys/loggers", Data: map[string]any{"level": "info"}}}
+			},
+			FixGrants: []Grant{{"sys/loggers", []string{"create", "update"}}},
+		},
+		{
+			ID: "version", Name: "the version still gets security fixes", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
+			Why:    "Known holes stay open in a version that is no longer mended.",
+			How:    "Comparing each server's version with those that are known to be out of support, and with the limit 'version' if the seed sets one.",
+			Remedy: "Upgrade Vault. Raise the limit 'version' when you have, so that nobody falls back.",
+			Source: "https://endoflife.date/hashicorp-vault",
+			Check: eachReplica("servers out of date: %d", "none is known to be out of support", func(r Replica, limits Limits) []string {
+				if outdated(r.Version, limits.Version) {
+					return []string{r.Address}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "clock-skew", Name: "the servers' clocks are right", Severity: Medium, Profile: Production, Groups: []Group{GroupReplicas},
+			Why:    "Tokens, leases and certificates end at the wrong time, and logins with JWT are refused, where a clock is off.",
+			How:    "Comparing the time that each server tells with ours, before and after the question. Our own clock may be the wrong one.",
+			Remedy: "Have the machines' clocks kept by NTP.",
+			Source: hardening,
+			Check: eachReplica("clocks that are off: %d", "all are within the limit", func(r Replica, limits Limits) []string {
+				if r.Skew > limits.ClockSkew {
+					return []string{r.Address}
+				}
+				return nil
+			}),
+		},
+	}
+}
+
+func sealOf(f Facts) Fact[Seal] { return f.Seal }
+
+// orDefault returns a TTL of the server's configuration, or what Vault takes without.
+func orDefault(ttl time.Duration) time.Duration {
+	if ttl == 0 {
+		return vaultTTL
+	}
+	return ttl
+}
+
+// eachReplica makes a check of one over each replica. If nothing is found, and a
+// replica could not be asked, nobody knows.
+func eachReplica(bad, good string, check func(Replica, Limits) []string) func(Facts, Limits) Finding {
+	return on(func(f Facts) Fact[[]Replica] { return f.Replicas }, func(replicas []Replica, limits Limits) Finding {
+		var found, silent []string
+		for _, replica := range replicas {
+			if replica.Trouble != "" {
+				silent = append(silent, replica.Address+": "+replica.Trouble)
+				continue
+			}
+			found = append(found, check(replica, limits)...)
+		}
+		if len(found) == 0 && (len(silent) > 0 || len(replicas) == 0) {
+			return Finding{Status: Unknown, Seen: "not every server could be asked: " + strings.Join(silent, "; ")}
+		}
+		return blame(found, bad, good)
+	})
+}

@@ -1,0 +1,50 @@
+package harden
+
+import (
+	"slices"
+	"strings"
+)
+
+// tokenControls look at every token there is.
+func tokenControls() []Control {
+	return []Control{
+		{
+			ID: "root-tokens", Name: "no root token lives", Severity: Critical, Profile: Production, Groups: []Group{GroupTokens}, Deep: true,
+			Why:    "A root token opens everything, never ends by itself and leaves no name in the audit log.",
+			How:    "Looking up every token by its accessor, for the policy 'root'.",
+			Remedy: "Revoke it by its accessor: vault token revoke -accessor ACCESSOR. Make sure first that its holder can log in.",
+			Source: docs + "concepts/tokens#root-tokens",
+			Check: on(tokensOf, func(tokens []Token, _ Limits) Finding {
+				return blame(accessors(tokens, Token.isRoot), "%d do", "none does")
+			}),
+		},
+		{
+			ID: "lasting-tokens", Name: "every token ends", Severity: Medium, Profile: Strict, Groups: []Group{GroupTokens}, Deep: true,
+			Why: "A token that never ends, or that its holder can renew without end, stays good for whoever finds it.",
+			How: "Looking up every token by its accessor: those without an end, periodic ones, and orphans made by hand that outlive the limit 'lease-ttl'. " +
+				"Tokens of logins are orphans by nature and not counted as such.",
+			Remedy: "Revoke it by its accessor, and let its holder log in instead.",
+			Source: docs + "concepts/tokens#token-time-to-live-periodic-tokens-and-explicit-max-ttls",
+			Check: on(tokensOf, func(tokens []Token, limits Limits) Finding {
+				return blame(accessors(tokens, func(t Token) bool {
+					byHand := strings.HasPrefix(t.Path, "auth/token/create")
+					return !t.isRoot() && (t.TTL == 0 || t.Periodic || t.Orphan && byHand && t.TTL > limits.LeaseTTL)
+				}), "%d do not", "all do")
+			}),
+		},
+	}
+}
+
+func tokensOf(f Facts) Fact[[]Token] { return f.Tokens }
+
+func (t Token) isRoot() bool { return slices.Contains(t.Policies, "root") }
+
+func accessors(tokens []Token, bad func(Token) bool) []string {
+	var found []string
+	for _, token := range tokens {
+		if bad(token) {
+			found = append(found, token.Accessor)
+		}
+	}
+	return found
+}

@@ -1,0 +1,199 @@
+package harden
+
+import "time"
+
+// Fact is something that was read, or the reason why it was not. The zero Fact is one
+// that nobody looked for.
+type Fact[T any] struct {
+	value T
+	known bool
+	why   string
+}
+
+// Known returns a fact.
+func Known[T any](value T) Fact[T] { return Fact[T]{value: value, known: true} }
+
+// NotKnown returns the lack of a fact, and why.
+func NotKnown[T any](why string) Fact[T] { return Fact[T]{why: why} }
+
+// Get returns the value, and whether it is known.
+func (f Fact[T]) Get() (T, bool) { return f.value, f.known }
+
+// Why says why the fact is not known.
+func (f Fact[T]) Why() string {
+	if f.why == "" {
+		return "it was not looked at"
+	}
+	return f.why
+}
+
+// Facts are what the controls judge.
+type Facts struct {
+	// Now is when they were gathered.
+	Now time.Time
+	// OwnPolicy is the name of the program's own policy.
+	OwnPolicy string
+	// RootStored is whether a root token is in our keys record, Login whether the login
+	// of later runs works.
+	RootStored, Login Fact[bool]
+
+	Audit         Fact[[]AuditDevice]
+	Auth, Secrets Fact[[]Mount]
+	Server        Fact[Server]
+	CORS          Fact[CORS]
+	// Headers are the UI's own headers, by name.
+	Headers   Fact[map[string]string]
+	Policies  Fact[[]Policy]
+	Passwords Fact[[]PasswordPolicy]
+	Quotas    Fact[[]Quota]
+	// GenerateRoot and Rekey are whether one is in progress.
+	GenerateRoot, Rekey Fact[bool]
+	Key                 Fact[Key]
+	Seal                Fact[Seal]
+	Raft                Fact[Raft]
+	// Loggers are the levels of the active node's loggers, by name.
+	Loggers  Fact[map[string]string]
+	Replicas Fact[[]Replica]
+	Roles    Fact[[]Role]
+	Tokens   Fact[[]Token]
+
+	// Kubernetes is nil where there is none.
+	Kubernetes *Kubernetes
+}
+
+// AuditDevice is an enabled audit device.
+type AuditDevice struct {
+	Path, Type string
+	// Raw is whether it writes secrets as they are.
+	Raw bool
+}
+
+// Mount is an auth method or a secrets engine.
+type Mount struct {
+	// Path has no slash at its end.
+	Path, Type string
+	// DefaultTTL and MaxTTL are its own; 0 means the server's.
+	DefaultTTL, MaxTTL time.Duration
+	// Listed is whether it is shown to those who have not logged in.
+	Listed bool
+	// NoLockout is whether locking users out is turned off.
+	NoLockout bool
+}
+
+// Server is the active node's configuration, as far as it tells.
+type Server struct {
+	Listeners []Listener
+	// RawStorage and Introspection are the endpoints that go past policies.
+	RawStorage, Introspection, UI, DisableMlock bool
+	// DefaultTTL and MaxTTL are 0 where the configuration leaves them to Vault.
+	DefaultTTL, MaxTTL time.Duration
+}
+
+// Listener is where the active node listens.
+type Listener struct {
+	Type, Address, MinTLS string
+	NoTLS                 bool
+}
+
+// CORS is which sites may call Vault from browsers.
+type CORS struct {
+	Enabled bool
+	Origins []string
+}
+
+// Policy is an ACL policy.
+type Policy struct {
+	Name string
+	// Rules are its paths. Broken says why it could not be read, without them.
+	Rules  []Rule
+	Broken string
+}
+
+// Rule is a path of a policy.
+type Rule struct {
+	Path         string
+	Capabilities []string
+}
+
+// PasswordPolicy says how generated passwords look.
+type PasswordPolicy struct {
+	Name   string
+	Length int
+}
+
+// Quota is a limit on requests.
+type Quota struct {
+	Name string
+	// Path is what it is for; empty means everything.
+	Path string
+}
+
+// Key is the key that encrypts the storage.
+type Key struct {
+	Installed time.Time
+	// Rotates is whether Vault rotates it by itself; Interval is after which time, 0 if
+	// only after a number of operations.
+	Rotates  bool
+	Interval time.Duration
+}
+
+// Seal is how Vault is sealed, and where its data is.
+type Seal struct {
+	Type, Storage string
+}
+
+// Raft is the state of integrated storage.
+type Raft struct {
+	Healthy bool
+	Voters  int
+	// Tolerance is how many servers may fail.
+	Tolerance int
+	// Dead are servers that autopilot does not find alive or healthy.
+	Dead []string
+}
+
+// Replica is one server as it shows itself to everybody.
+type Replica struct {
+	Address string
+	// Trouble says why the rest is not known.
+	Trouble string
+	Version string
+	// Skew is how far its clock is from ours, at least.
+	Skew time.Duration
+	// TLS is whether it was reached over TLS; Expires is when its certificate does.
+	TLS     bool
+	Expires time.Time
+	// Open are the endpoints that answer without a token and need not.
+	Open []string
+}
+
+// Role is a role of an auth method that lets in more than it should.
+type Role struct {
+	// Path is the role's, without auth/ in front.
+	Path string
+	// Open says what is left open; empty if nothing is.
+	Open string
+}
+
+// Token is a token that lives.
+type Token struct {
+	Accessor, Path, DisplayName string
+	Policies                    []string
+	Orphan, Periodic            bool
+	// TTL is 0 for one that never ends.
+	TTL time.Duration
+}
+
+// Kubernetes is what the cluster around Vault shows.
+type Kubernetes struct {
+	// Readers are who else may read the keys Secret; Asked is how many were asked about.
+	Readers Fact[[]string]
+	Asked   int
+	// Owners are the owners of the keys Secret, as Kind/Name.
+	Owners Fact[[]string]
+	// Pods are the Vault pods' weaknesses, as pod: weakness. PodsSeen is how many there are.
+	Pods     Fact[[]string]
+	PodsSeen int
+	// Uncovered are the Vault pods that no NetworkPolicy for incoming traffic selects.
+	Uncovered Fact[[]string]
+}

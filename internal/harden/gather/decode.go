@@ -1,0 +1,66 @@
+package gather
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// text returns a decoded value as text.
+func text(value any) string {
+	if value == nil {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
+// truth returns a decoded value as a truth; options are texts in Vault.
+func truth(value any) bool {
+	yes, err := strconv.ParseBool(strings.ToLower(text(value)))
+	return err == nil && yes
+}
+
+// number returns a decoded number, 0 if it is none.
+func number(value any) float64 {
+	n, err := strconv.ParseFloat(text(value), 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// duration returns seconds, or a text such as 768h0m0s, as a duration.
+func duration(value any) time.Duration {
+	if d, err := time.ParseDuration(text(value)); err == nil {
+		return d
+	}
+	return time.Duration(number(value) * float64(time.Second))
+}
+
+// mapping returns a decoded object.
+func mapping(value any) map[string]any {
+	found, _ := value.(map[string]any)
+	return found
+}
+
+// list returns a decoded list.
+func list(value any) []any {
+	found, _ := value.([]any)
+	return found
+}
+
+// words returns the texts of a decoded list.
+func words(value any) []string {
+	var found []string
+	for _, each := range list(value) {
+		found = append(found, text(each))
+	}
+	return found
+}
+
+// instant returns a time in RFC 3339.
+func instant(value any) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, text(value))
+	return t, err == nil
+}

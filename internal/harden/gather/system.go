@@ -1,0 +1,140 @@
+package gather
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+)
+
+func (g *gatherer) audit(ctx context.Context, facts *harden.Facts) {
+	data, _, err := g.read(ctx, "sys/audit")
+	if err != nil {
+		facts.Audit = unknown[[]harden.AuditDevice]("sys/audit", "read", err)
+		return
+	}
+	var devices []harden.AuditDevice
+	for _, path := range slices.Sorted(maps.Keys(data)) {
+		device := mapping(data[path])
+		devices = append(devices, harden.AuditDevice{Path: trim(path), Type: text(device["type"]), Raw: truth(mapping(device["options"])["log_raw"])})
+	}
+	facts.Audit = harden.Known(devices)
+}
+
+func (g *gatherer) mounts(ctx context.Context, facts *harden.Facts) {
+	facts.Auth, facts.Secrets = g.table(ctx, "sys/auth"), g.table(ctx, "sys/mounts")
+}
+
+// table reads a listing of mounts.
+func (g *gatherer) table(ctx context.Context, listing string) harden.Fact[[]harden.Mount] {
+	data, _, err := g.read(ctx, listing)
+	if err != nil {
+		return unknown[[]harden.Mount](listing, "read", err)
+	}
+	var mounts []harden.Mount
+	for _, path := range slices.Sorted(maps.Keys(data)) {
+		mount := mapping(data[path])
+		config := mapping(mount["config"])
+		mounts = append(mounts, harden.Mount{
+			Path: trim(path), Type: text(mount["type"]),
+			DefaultTTL: duration(config["default_lease_ttl"]), MaxTTL: duration(config["max_lease_ttl"]),
+			Listed:    config["listing_visibility"] == "unauth",
+			NoLockout: truth(mapping(config["user_lockout_config"])["user_lockout_disable"]),
+		})
+	}
+	return harden.Known(mounts)
+}
+
+func (g *gatherer) server(ctx context.Context, facts *harden.Facts) {
+	const path = "sys/config/state/sanitized"
+	data, found, err := g.read(ctx, path)
+	if err != nil {
+		facts.Server = unknown[harden.Server](path, "read", err)
+		return
+	}
+	if !found {
+		facts.Server = absent[harden.Server](path)
+		return
+	}
+	server := harden.Server{
+		RawStorage: truth(data["raw_storage_endpoint"]), Introspection: truth(data["introspection_endpoint"]),
+		UI: truth(data["enable_ui"]), DisableMlock: truth(data["disable_mlock"]),
+		DefaultTTL: duration(data["default_lease_ttl"]), MaxTTL: duration(data["max_lease_ttl"]),
+	}
+	for _, each := range list(data["listeners"]) {
+		listener := mapping(each)
+		config := mapping(listener["config"])
+		server.Listeners = append(server.Listeners, harden.Listener{
+			Type: text(listener["type"]), Address: text(config["address"]), MinTLS: text(config["tls_min_version"]), NoTLS: truth(config["tls_disable"]),
+		})
+	}
+	facts.Server = harden.Known(server)
+}
+
+func (g *gatherer) cors(ctx context.Context, facts *harden.Facts) {
+	data, _, err := g.read(ctx, "sys/config/cors")
+	if err != nil {
+		facts.CORS = unknown[harden.CORS]("sys/config/cors", "read", err)
+		return
+	}
+	facts.CORS = harden.Known(harden.CORS{Enabled: truth(data["enabled"]), Origins: words(data["allowed_origins"])})
+}
+
+func (g *gatherer) headers(ctx context.Context, facts *harden.Facts) {
+	type header struct{ name, value string }
+	found := listEach(ctx, g, "sys/config/ui/headers", func(name string, data map[string]any) header {
+		value := text(data["value"])
+		if values := words(data["values"]); value == "" && len(values) > 0 {
+			value = values[0]
+		}
+		return header{name, value}
+	})
+	list, known := found.Get()
+	if !known {
+		facts.Headers = harden.NotKnown[map[string]string](found.Why())
+		return
+	}
+	headers := map[string]string{}
+	for _, each := range list {
+		headers[each.name] = each.value
+	}
+	facts.Headers = harden.Known(headers)
+}
+
+func (g *gatherer) policies(ctx context.Context, facts *harden.Facts) {
+	const path = "sys/policies/acl"
+	names, err := g.list(ctx, path)
+	if err != nil {
+		facts.Policies = unknown[[]harden.Policy](path, "list", err)
+		return
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "root" }) // has no text
+	found, err := each(ctx, g, path, names, func(name string, data map[string]any) harden.Policy {
+		return harden.ParsePolicy(name, text(data["policy"]))
+	})
+	if err != nil {
+		facts.Policies = unknown[[]harden.Policy](path+"/*", "read", err)
+		return
+	}
+	facts.Policies = harden.Known(found)
+}
+
+func (g *gatherer) passwords(ctx context.Context, facts *harden.Facts) {
+	facts.Passwords = listEach(ctx, g, "sys/policies/password", func(name string, data map[string]any) harden.PasswordPolicy {
+		var said struct {
+			Length int `hcl:"length"`
+		}
+		// One that cannot be read has the length 0, and is blamed for it.
+		_ = hcl.Decode(&said, text(data["policy"]))
+		return harden.PasswordPolicy{Name: name, Length: said.Length}
+	})
+}
+
+func (g *gatherer) quotas(ctx context.Context, facts *harden.Facts) {
+	facts.Quotas = listEach(ctx, g, "sys/quotas/rate-limit", func(name string, data map[string]any) harden.Quota {
+		return harden.Quota{Name: name, Path: text(data["path"])}
+	})
+}

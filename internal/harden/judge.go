@@ -1,0 +1,121 @@
+package harden
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Result is what a control has come to.
+type Result struct {
+	Control
+	Finding
+	// Required is whether a run may call a Vault hardened without it.
+	Required bool
+	// Fixed is whether 'run' puts it right by itself, since the seed says so.
+	Fixed bool
+	// Exceptions are those that cover what was found; Expired those that did.
+	Exceptions, Expired []Exception
+}
+
+// Failed reports whether the result counts against the Vault: what is unknown does.
+func (r Result) Failed() bool { return r.Status == Fails || r.Status == Unknown }
+
+// Fixable reports whether the API could put it right.
+func (r Result) Fixable() bool { return r.Status == Fails && r.Fix != nil }
+
+// Judge checks all controls that apply. Controls over costly facts are left out unless
+// deep is set.
+func Judge(facts Facts, rules Rules, deep bool) []Result {
+	var results []Result
+	for _, control := range Controls() {
+		onKubernetes := slices.Contains(control.Groups, GroupKubernetes)
+		if control.Deep && !deep || onKubernetes && facts.Kubernetes == nil {
+			continue
+		}
+		results = append(results, judge(control, facts, rules))
+	}
+	return results
+}
+
+func judge(control Control, facts Facts, rules Rules) Result {
+	result := Result{
+		Control: control, Finding: control.Check(facts, rules.Limits),
+		Required: rules.Requires(control), Fixed: slices.Contains(rules.Fix, control.ID),
+	}
+	if result.Status != Fails {
+		return result
+	}
+	left := slices.Clone(result.Objects)
+	whole := false
+	for _, exception := range rules.Exceptions {
+		if exception.Control != control.ID || exception.Object != "" && !slices.Contains(result.Objects, exception.Object) {
+			continue
+		}
+		if exception.Over(facts.Now) {
+			result.Expired = append(result.Expired, exception)
+			continue
+		}
+		result.Exceptions = append(result.Exceptions, exception)
+		whole = whole || exception.Object == ""
+		left = slices.DeleteFunc(left, func(object string) bool { return object == exception.Object })
+	}
+	switch {
+	case whole, len(result.Objects) > 0 && len(left) == 0:
+		result.Status = Accepted
+	case len(left) < len(result.Objects):
+		result.Seen += fmt.Sprintf(", %d of them accepted", len(result.Objects)-len(left))
+		result.Objects = left
+	}
+	if result.Status == Fails && len(result.Expired) > 0 {
+		result.Seen += ", and an exception for it has expired"
+	}
+	return result
+}
+
+// Failed returns the results that count against the Vault: of the required ones, or of
+// the others.
+func Failed(results []Result, required bool) []Result {
+	var failed []Result
+	for _, result := range results {
+		if result.Failed() && result.Required == required {
+			failed = append(failed, result)
+		}
+	}
+	return failed
+}
+
+// ToFix returns the results that a run is to put right.
+func ToFix(results []Result) []Result {
+	var found []Result
+	for _, result := range results {
+		if result.Fixed && result.Fixable() {
+			found = append(found, result)
+		}
+	}
+	return found
+}
+
+// on makes a check of one over a fact. What is not known is unknown.
+func on[T any](pick func(Facts) Fact[T], check func(T, Limits) Finding) func(Facts, Limits) Finding {
+	return func(facts Facts, limits Limits) Finding {
+		fact := pick(facts)
+		value, known := fact.Get()
+		if !known {
+			return Finding{Status: Unknown, Seen: fact.Why()}
+		}
+		return check(value, limits)
+	}
+}
+
+// both makes a check of one over two facts.
+func both[A, B any](a func(Facts) Fact[A], b func(Facts) Fact[B], check func(A, B, Limits) Finding) func(Facts, Limits) Finding {
+	return func(facts Facts, limits Limits) Finding {
+		return on(a, func(first A, limits Limits) Finding {
+			return on(b, func(second B, limits Limits) Finding { return check(first, second, limits) })(facts, limits)
+		})(facts, limits)
+	}
+}
+
+// listed joins words for people.
+func listed(words []string) string { return strings.Join(words, ", ") }

@@ -1,0 +1,22 @@
+package harden
+
+// Manual is something that no API shows, and how to check it by hand.
+type Manual struct{ Name, How string }
+
+// ByHand returns what cannot be checked here.
+func ByHand() []Manual {
+	return []Manual{
+		{"Vault does not run as root", "ps -o user= -C vault on each machine, or runAsNonRoot of its pods."},
+		{"swap is off", "swapon --show on each machine prints nothing."},
+		{"core dumps are off", "ulimit -c of Vault's process is 0: grep core /proc/$(pgrep -x vault)/limits."},
+		{"configuration, data and audit logs are readable by Vault only", "ls -l on each machine: owned by Vault's user, mode 0640 or less."},
+		{"the firewall lets only clients reach port 8200, and only servers port 8201", "The rules of machines, security groups and load balancers."},
+		{"nothing else runs beside Vault", "The processes of each machine, or the node's pods."},
+		{"the storage is backed up, and a restore was tried", "The date of the last restore; vault operator raft snapshot save makes a backup."},
+		{"audit logs are shipped, kept and watched", "The rules of the log system; an alert for every use of a root token."},
+		{"key shares are with different people, or their Secret is encrypted at rest", "The custodians; on Kubernetes, --encryption-provider-config of the API server."},
+		{"the standbys are configured as the active node is", "Compare their configuration files: the API shows the active node's."},
+		{"the server's own user_lockout stanza is not disabled", "Look for disable_lockout in the configuration files: the API does not show it."},
+		{"users who are no service accounts cannot read the keys Secret", "kubectl auth can-i get secret/NAME-keys --as=USER for those who use the cluster."},
+	}
+}

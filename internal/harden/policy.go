@@ -1,0 +1,63 @@
+package harden
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl"
+	"github.com/hashicorp/hcl/hcl/ast"
+)
+
+// ParsePolicy reads an ACL policy, HCL or JSON, as Vault does. One that cannot be read
+// says so in Broken, without quoting it.
+func ParsePolicy(name, text string) Policy {
+	policy := Policy{Name: name}
+	root, err := hcl.Parse(text)
+	if err != nil {
+		policy.Broken = "it is no HCL"
+		return policy
+	}
+	list, ok := root.Node.(*ast.ObjectList)
+	if !ok {
+		policy.Broken = "it holds no rules"
+		return policy
+	}
+	for _, item := range list.Filter("path").Items {
+		rule, err := parseRule(item)
+		if err != nil {
+			policy.Broken, policy.Rules = err.Error(), nil
+			return policy
+		}
+		policy.Rules = append(policy.Rules, rule)
+	}
+	return policy
+}
+
+func parseRule(item *ast.ObjectItem) (Rule, error) {
+	if len(item.Keys) == 0 {
+		return Rule{}, fmt.Errorf("a rule has no path")
+	}
+	path, ok := item.Keys[0].Token.Value().(string)
+	if !ok {
+		return Rule{}, fmt.Errorf("a path is no text")
+	}
+	var said struct {
+		Policy       string   `hcl:"policy"`
+		Capabilities []string `hcl:"capabilities"`
+	}
+	if err := hcl.DecodeObject(&said, item.Val); err != nil {
+		return Rule{}, fmt.Errorf("the rule for %q cannot be read", path)
+	}
+	rule := Rule{Path: path, Capabilities: said.Capabilities}
+	// The old form, which Vault still takes.
+	switch said.Policy {
+	case "read":
+		rule.Capabilities = append(rule.Capabilities, "read", "list")
+	case "write":
+		rule.Capabilities = append(rule.Capabilities, "create", "read", "update", "delete", "list")
+	case "sudo":
+		rule.Capabilities = append(rule.Capabilities, "create", "read", "update", "delete", "list", "sudo")
+	case "deny":
+		rule.Capabilities = append(rule.Capabilities, "deny")
+	}
+	return rule, nil
+}

@@ -1,0 +1,141 @@
+package report
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+)
+
+// controlJSON is a control in the JSON report.
+type controlJSON struct {
+	ID         string          `json:"id"`
+	Name       string          `json:"name"`
+	Severity   string          `json:"severity"`
+	Status     harden.Status   `json:"status"`
+	Required   bool            `json:"required"`
+	Seen       string          `json:"seen"`
+	Objects    []string        `json:"objects,omitempty"`
+	ActiveOnly bool            `json:"active_node_only,omitempty"`
+	Fixable    bool            `json:"fixable,omitempty"`
+	FixedByRun bool            `json:"fixed_by_run,omitempty"`
+	Exceptions []exceptionJSON `json:"exceptions,omitempty"`
+	Expired    []exceptionJSON `json:"expired_exceptions,omitempty"`
+	Why        string          `json:"why"`
+	How        string          `json:"how"`
+	Remedy     string          `json:"remedy"`
+	Source     string          `json:"source"`
+}
+
+type exceptionJSON struct {
+	Object  string `json:"object,omitempty"`
+	Reason  string `json:"reason"`
+	Expires string `json:"expires"`
+}
+
+type manualJSON struct {
+	Name string `json:"name"`
+	How  string `json:"how"`
+}
+
+func (r Report) json(w io.Writer) error {
+	said := struct {
+		Tool     string        `json:"tool"`
+		At       time.Time     `json:"at"`
+		Address  string        `json:"address"`
+		Cluster  string        `json:"cluster_id"`
+		Version  string        `json:"vault_version"`
+		Profile  string        `json:"profile"`
+		Deep     bool          `json:"deep"`
+		Passed   bool          `json:"passed"`
+		Count    Count         `json:"count"`
+		Controls []controlJSON `json:"controls"`
+		ByHand   []manualJSON  `json:"not_checkable_here"`
+	}{
+		Tool: r.Tool, At: r.At.UTC(), Address: r.Address, Cluster: r.Cluster, Version: r.Version, Profile: r.Profile.String(),
+		Deep: r.Deep, Passed: r.Passed(), Count: r.Count(), Controls: []controlJSON{}, ByHand: []manualJSON{},
+	}
+	for _, result := range r.Sorted() {
+		said.Controls = append(said.Controls, controlJSON{
+			ID: result.ID, Name: result.Name, Severity: result.Severity.String(), Status: result.Status, Required: result.Required,
+			Seen: result.Seen, Objects: result.Objects, ActiveOnly: result.ActiveOnly, Fixable: result.Fixable(), FixedByRun: result.Fixed,
+			Exceptions: exceptions(result.Exceptions), Expired: exceptions(result.Expired),
+			Why: result.Why, How: result.How, Remedy: result.Remedy, Source: result.Source,
+		})
+	}
+	for _, each := range r.ByHand {
+		said.ByHand = append(said.ByHand, manualJSON(each))
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(said)
+}
+
+func exceptions(list []harden.Exception) []exceptionJSON {
+	var found []exceptionJSON
+	for _, each := range list {
+		found = append(found, exceptionJSON{each.Object, each.Reason, each.LastDay()})
+	}
+	return found
+}
+
+type suiteXML struct {
+	XMLName  xml.Name  `xml:"testsuite"`
+	Name     string    `xml:"name,attr"`
+	Tests    int       `xml:"tests,attr"`
+	Failures int       `xml:"failures,attr"`
+	Errors   int       `xml:"errors,attr"`
+	Skipped  int       `xml:"skipped,attr"`
+	At       string    `xml:"timestamp,attr"`
+	Cases    []caseXML `xml:"testcase"`
+}
+
+type caseXML struct {
+	Class   string      `xml:"classname,attr"`
+	Name    string      `xml:"name,attr"`
+	Failure *problemXML `xml:"failure"`
+	Error   *problemXML `xml:"error"`
+	Skipped *problemXML `xml:"skipped"`
+}
+
+type problemXML struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr,omitempty"`
+	Text    string `xml:",chardata"`
+}
+
+// junit makes a required failure a failure, one that is unknown an error, and what is
+// advice, accepted or does not apply a skipped test that says why.
+func (r Report) junit(w io.Writer) error {
+	suite := suiteXML{Name: "vault-bootstrap verify", Tests: len(r.Results), At: r.At.UTC().Format("2006-01-02T15:04:05")}
+	for _, result := range r.Sorted() {
+		test := caseXML{Class: "vault." + result.Severity.String(), Name: result.ID + ": " + result.Name}
+		problem := &problemXML{Message: seenText(result), Type: result.Severity.String(), Text: "Why: " + result.Why + "\nRemedy: " + result.Remedy}
+		switch {
+		case result.Required && result.Status == harden.Fails:
+			test.Failure = problem
+			suite.Failures++
+		case result.Required && result.Status == harden.Unknown:
+			test.Error = problem
+			suite.Errors++
+		case result.Status != harden.Holds:
+			test.Skipped = &problemXML{Message: statusText(result) + ": " + strings.TrimSpace(seenText(result))}
+			suite.Skipped++
+		}
+		suite.Cases = append(suite.Cases, test)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	encoder := xml.NewEncoder(w)
+	encoder.Indent("", "  ")
+	if err := encoder.Encode(suite); err != nil {
+		return fmt.Errorf("encoding the report: %w", err)
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}

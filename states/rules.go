@@ -1,0 +1,50 @@
+package states
+
+import (
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// RulesOf returns the rules of a seed. One that says nothing of the controls has a run
+// require only what a run requires of itself.
+func RulesOf(declared seed.Harden) (harden.Rules, error) {
+	if !declared.Declared() {
+		return harden.DefaultRules(harden.Base), nil
+	}
+	spec := harden.Spec{Profile: declared.Profile, Require: declared.Require, Advise: declared.Advise, Fix: declared.Fix, Limits: declared.Limits}
+	for _, each := range declared.Exceptions {
+		spec.Exceptions = append(spec.Exceptions, harden.ExceptionSpec(each))
+	}
+	rules, err := harden.NewRules(spec)
+	if err != nil {
+		return rules, fault.BadSeed(fmt.Errorf("%s: the section harden: %w", declared.Position, err),
+			"Correct the section. docs/controls.md has the controls and their IDs. Nothing was sent to Vault.")
+	}
+	return rules, nil
+}
+
+// runGroups are the facts that a run gathers: for what it requires and fixes, and the
+// audit devices, about which it advises everybody.
+func (b *Bootstrap) runGroups() []harden.Group { return append(b.Rules.Groups(), harden.GroupAudit) }
+
+// controlNeeds returns what our login needs for the controls of a run.
+func (b *Bootstrap) controlNeeds() []seed.Grant {
+	return grants(append(harden.Reads(b.runGroups()...), b.Rules.FixGrants()...))
+}
+
+// controlGrants returns what our policy grants for the controls: what 'verify' reads of
+// them, whatever the seed requires, and what the fixes write that the seed asks for.
+func (b *Bootstrap) controlGrants() []seed.Grant {
+	return grants(append(harden.Reads(harden.AllGroups()...), b.Rules.FixGrants()...))
+}
+
+func grants(list []harden.Grant) []seed.Grant {
+	converted := make([]seed.Grant, len(list))
+	for i, grant := range list {
+		converted[i] = seed.Grant(grant)
+	}
+	return converted
+}

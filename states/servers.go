@@ -1,0 +1,61 @@
+package states
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+)
+
+// guarded are the endpoints that a server may be configured to serve to everybody.
+var guarded = [...]string{"sys/metrics", "sys/in-flight-req", "sys/pprof/"}
+
+// lookAtServers asks every replica for what it shows to everybody.
+func (b *Bootstrap) lookAtServers(ctx context.Context) []harden.Replica {
+	found := make([]harden.Replica, len(b.Replicas))
+	eachReplica(b.Replicas, func(i int, replica Replica) { found[i] = b.lookAtServer(ctx, replica) })
+	return found
+}
+
+func (b *Bootstrap) lookAtServer(ctx context.Context, replica Replica) harden.Replica {
+	server := harden.Replica{Address: replica.Address()}
+	before := b.Now()
+	health, err := replica.Health(ctx)
+	after := b.Now()
+	if err != nil {
+		server.Trouble = brief(err)
+		return server
+	}
+	server.Version, server.Skew = health.Version, skew(before, health.ServerTime, after)
+	if known := healths[health.Code]; known != fsm.Active && known != fsm.Standby && known != fsm.PerformanceStandby {
+		server.Trouble = string(known)
+		return server
+	}
+	for _, endpoint := range guarded {
+		glimpse, err := replica.Glimpse(ctx, endpoint)
+		if err != nil {
+			server.Trouble = brief(err)
+			return server
+		}
+		server.TLS, server.Expires = glimpse.TLS, glimpse.CertificateEnds
+		if glimpse.Code == http.StatusOK {
+			server.Open = append(server.Open, endpoint)
+		}
+	}
+	return server
+}
+
+// skew returns how far a server's clock is from ours, at least: it told its time
+// between before and after, cut to whole seconds.
+func skew(before, told, after time.Time) time.Duration {
+	switch {
+	case told.After(after):
+		return told.Sub(after)
+	case told.Add(time.Second).Before(before):
+		return before.Sub(told.Add(time.Second))
+	default:
+		return 0
+	}
+}

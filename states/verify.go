@@ -1,0 +1,101 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Verified is what a look at all controls has shown.
+type Verified struct {
+	Results []harden.Result
+	// Address and ClusterID are the active node's.
+	Address, ClusterID string
+	// Facts are what was judged.
+	Facts harden.Facts
+}
+
+// Verify judges all controls and changes nothing. What it may not see is unknown. keys
+// may be unknown, too: some logins do without.
+func (b *Bootstrap) Verify(ctx context.Context, keys harden.Fact[store.Keys], deep bool) (Verified, error) {
+	replicas, err := b.lookAtReplicas(ctx)
+	if err != nil {
+		return Verified{}, err
+	}
+	active, found := (&fsm.Observation{Replicas: replicas}).Active()
+	if !found {
+		return Verified{}, fault.Wait(errors.New("no server is active"),
+			"Only an unsealed Vault can be looked into. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
+	}
+	facts := b.newFacts()
+	session := b.sessionToVerify(ctx, active, keys, &facts)
+	groups := harden.AllGroups()
+	if session != nil {
+		defer b.Close(context.WithoutCancel(ctx))
+		if err := gather.Vault(ctx, session, readable(groups, deep), b.Parallelism, &facts); err != nil {
+			b.Log.Warn("not everything could be read", "error", err.Error())
+		}
+	}
+	b.lookAround(ctx, groups, &facts)
+	return Verified{Results: harden.Judge(facts, b.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
+}
+
+func readable(groups []harden.Group, deep bool) []harden.Group {
+	var list []harden.Group
+	for _, group := range groups {
+		if group != harden.GroupTokens || deep {
+			list = append(list, group)
+		}
+	}
+	return list
+}
+
+// sessionToVerify logs in as later runs do. Without a session, the facts say why.
+func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, keys harden.Fact[store.Keys], facts *harden.Facts) *vault.Session {
+	known, ok := keys.Get()
+	facts.RootStored = harden.Known(known.Root != nil)
+	if !ok {
+		facts.RootStored = harden.NotKnown[bool](keys.Why())
+	}
+	if known.Set != nil && known.Set.ClusterID != "" && known.Set.ClusterID != active.ClusterID {
+		facts.Login = harden.NotKnown[bool]("the server belongs to another cluster than our keys: nothing secret is shown to it")
+		blind(facts, facts.Login.Why())
+		return nil
+	}
+	session, err := b.login(ctx, active.Address, known)
+	switch {
+	case err == nil:
+		facts.Login = harden.Known(true)
+		return session
+	case errors.Is(err, ErrNoCredential) || vault.Refused(err):
+		facts.Login = harden.Known(false)
+	default:
+		facts.Login = harden.NotKnown[bool](err.Error())
+	}
+	blind(facts, fmt.Sprintf("our login does not work: %v", err))
+	return nil
+}
+
+// blind says of everything that takes a token why it is not known.
+func blind(facts *harden.Facts, why string) {
+	facts.Audit = harden.NotKnown[[]harden.AuditDevice](why)
+	facts.Auth, facts.Secrets = harden.NotKnown[[]harden.Mount](why), harden.NotKnown[[]harden.Mount](why)
+	facts.Server = harden.NotKnown[harden.Server](why)
+	facts.CORS = harden.NotKnown[harden.CORS](why)
+	facts.Headers, facts.Loggers = harden.NotKnown[map[string]string](why), harden.NotKnown[map[string]string](why)
+	facts.Policies = harden.NotKnown[[]harden.Policy](why)
+	facts.Passwords = harden.NotKnown[[]harden.PasswordPolicy](why)
+	facts.Quotas = harden.NotKnown[[]harden.Quota](why)
+	facts.GenerateRoot, facts.Rekey = harden.NotKnown[bool](why), harden.NotKnown[bool](why)
+	facts.Key = harden.NotKnown[harden.Key](why)
+	facts.Raft = harden.NotKnown[harden.Raft](why)
+	facts.Roles = harden.NotKnown[[]harden.Role](why)
+	facts.Tokens = harden.NotKnown[[]harden.Token](why)
+}
