@@ -4,6 +4,10 @@ import "syscall"
 
 // ownGroup keeps a terminal's Ctrl-C from reaching the server before whoever
 // started it can stop it in order, and ends the server with its starter.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+func ownGroup(apart bool) *syscall.SysProcAttr {
+	attributes := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if apart {
+		attributes.Cloneflags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET
+	}
+	return attributes
 }
