@@ -1,0 +1,155 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What the namespace's Pod Security asks of Vault's pods, what a cluster of one node
+// asks, and less to wait for: none of it is ours to have.
+const restrictedVault = `
+server:
+  affinity: ""
+  authDelegator: {enabled: false}
+  preStopSleepSeconds: 0
+  dataStorage: {size: 1Gi}
+  readinessProbe: {initialDelaySeconds: 0, periodSeconds: 1}
+  statefulSet:
+    securityContext:
+      pod: {runAsNonRoot: true, runAsUser: 100, runAsGroup: 1000, fsGroup: 1000, seccompProfile: {type: RuntimeDefault}}
+      container: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+`
+
+// raftVault is three replicas with raft, which join each other by themselves.
+const raftVault = `
+server:
+  ha:
+    enabled: true
+    replicas: 3
+    raft:
+      enabled: true
+      setNodeId: true
+      config: |
+        ui = true
+        listener "tcp" {
+          tls_disable = 1
+          address = "[::]:8200"
+          cluster_address = "[::]:8201"
+        }
+        storage "raft" {
+          path = "/vault/data"
+          performance_multiplier = "1"
+          retry_join { leader_api_addr = "http://vault-0.vault-internal:8200" }
+          retry_join { leader_api_addr = "http://vault-1.vault-internal:8200" }
+          retry_join { leader_api_addr = "http://vault-2.vault-internal:8200" }
+        }
+        service_registration "kubernetes" {}
+`
+
+// installVault installs the release 'vault' with these values, and does not wait:
+// no replica becomes ready before it is unsealed.
+func (s *site) installVault(values ...string) {
+	s.t.Helper()
+	s.helm(append([]string{"install", "vault", "testdata/vault"}, s.valueFiles(append([]string{restrictedVault}, values...)...)...)...)
+}
+
+// valueFiles writes values into files, and returns them as helm's arguments.
+func (s *site) valueFiles(values ...string) []string {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	var args []string
+	for i, each := range values {
+		path := filepath.Join(dir, fmt.Sprintf("values-%d.yaml", i))
+		if err := os.WriteFile(path, []byte(each), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		args = append(args, "--values="+path)
+	}
+	return args
+}
+
+const vaultPods = "app.kubernetes.io/name=vault,component=server"
+
+// vaultListens waits until a number of Vault's replicas answer.
+func (s *site) vaultListens(replicas int) {
+	s.t.Helper()
+	s.until(2*time.Minute, "vault's listeners", func(ctx context.Context) error {
+		for i := range replicas {
+			if _, err := s.health(ctx, fmt.Sprintf("vault-%d", i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// health is what a replica says of itself.
+type health struct {
+	Initialized, Sealed, Standby bool
+}
+
+// health asks a replica, from this machine, by its pod's address.
+func (s *site) health(ctx context.Context, pod string) (health, error) {
+	var h health
+	err := s.vault(ctx, pod, "sys/health?standbyok=true&sealedcode=200&uninitcode=200&performancestandbyok=true", &h)
+	return h, err
+}
+
+func (s *site) vault(ctx context.Context, name, path string, out any) error {
+	pod, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	if pod.Status.PodIP == "" {
+		return fmt.Errorf("the pod %q has no address", name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+pod.Status.PodIP+":8200/v1/"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s of %s: %s", path, name, resp.Status)
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+// wantUnsealed waits until replicas 0 to n-1 are unsealed and one is active.
+func (s *site) wantUnsealed(limit time.Duration, n int) time.Duration {
+	s.t.Helper()
+	return s.until(limit, "all replicas to be unsealed", func(ctx context.Context) error {
+		active := 0
+		var states []string
+		for i := range n {
+			h, err := s.health(ctx, fmt.Sprintf("vault-%d", i))
+			if err != nil {
+				return err
+			}
+			if h.Initialized && !h.Sealed && !h.Standby {
+				active++
+			}
+			states = append(states, fmt.Sprintf("%+v", h))
+			if h.Sealed || !h.Initialized {
+				return fmt.Errorf("replica %d: %+v", i, h)
+			}
+		}
+		if active != 1 {
+			return fmt.Errorf("%d replicas are active: %s", active, strings.Join(states, ", "))
+		}
+		return nil
+	})
+}
