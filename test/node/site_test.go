@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 type site struct {
 	t         *testing.T
 	namespace string
+	trust     *x509.CertPool // of Vault's certificate; nil for a Vault without TLS
 }
 
 // newSite makes a namespace that admits restricted pods only, and whose service

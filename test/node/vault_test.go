@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,31 +29,32 @@ server:
       container: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 `
 
-// raftVault is three replicas with raft, which join each other by themselves.
-const raftVault = `
-server:
-  ha:
-    enabled: true
-    replicas: 3
-    raft:
-      enabled: true
-      setNodeId: true
-      config: |
-        ui = true
-        listener "tcp" {
-          tls_disable = 1
-          address = "[::]:8200"
-          cluster_address = "[::]:8201"
-        }
-        storage "raft" {
-          path = "/vault/data"
-          performance_multiplier = "1"
-          retry_join { leader_api_addr = "http://vault-0.vault-internal:8200" }
-          retry_join { leader_api_addr = "http://vault-1.vault-internal:8200" }
-          retry_join { leader_api_addr = "http://vault-2.vault-internal:8200" }
-        }
-        service_registration "kubernetes" {}
-`
+// raftVault is three replicas with raft. The listener's lines say how it speaks, and
+// join has the lines of a retry_join to a replica, by a format with its address; none
+// leaves the replicas without knowledge of each other.
+func raftVault(listener string, join ...string) string {
+	var config strings.Builder
+	fmt.Fprintf(&config, `
+ui = true
+listener "tcp" {
+  address = "[::]:8200"
+  cluster_address = "[::]:8201"
+  %s
+}
+storage "raft" {
+  path = "/vault/data"
+  performance_multiplier = "1"
+`, listener)
+	for i := 0; len(join) > 0 && i < 3; i++ {
+		peer := fmt.Sprintf("vault-%d.vault-internal:8200", i)
+		fmt.Fprintf(&config, "  retry_join {\n    "+strings.Join(join, "\n    ")+"\n  }\n", peer)
+	}
+	config.WriteString("}\nservice_registration \"kubernetes\" {}\n")
+	return fmt.Sprintf("server: {ha: {enabled: true, replicas: 3, raft: {enabled: true, setNodeId: true, config: %q}}}\n", config.String())
+}
+
+// plainVault is raftVault without TLS; its replicas join each other by themselves.
+func plainVault() string { return raftVault("tls_disable = 1", `leader_api_addr = "http://%s"`) }
 
 // installVault installs the release 'vault' with these values, and does not wait:
 // no replica becomes ready before it is unsealed.
@@ -103,6 +105,14 @@ func (s *site) health(ctx context.Context, pod string) (health, error) {
 	return h, err
 }
 
+func (s *site) scheme() string {
+	if s.trust == nil {
+		return "http"
+	}
+	return "https"
+}
+
+// vault reads from a replica's API without a token.
 func (s *site) vault(ctx context.Context, name, path string, out any) error {
 	pod, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -113,11 +123,16 @@ func (s *site) vault(ctx context.Context, name, path string, out any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+pod.Status.PodIP+":8200/v1/"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+"://"+pod.Status.PodIP+":8200/v1/"+path, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{
+		// A pod's address is in no certificate, its name is.
+		TLSClientConfig:   &tls.Config{RootCAs: s.trust, ServerName: name + ".vault-internal"},
+		DisableKeepAlives: true,
+	}}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
