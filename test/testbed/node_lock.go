@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -133,41 +132,4 @@ func ignoreNotExist(err error) error {
 		return nil
 	}
 	return err
-}
-
-// NodeMissing says why this machine cannot run a node, or nil.
-func NodeMissing() error {
-	var missing []string
-	if os.Geteuid() != 0 {
-		missing = append(missing, "root")
-	}
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err != nil {
-		// The old kind has a hierarchy for each controller.
-		for _, each := range []string{"cpu", "cpuset", "memory", "pids", "devices", "freezer"} {
-			if _, err := os.Stat("/sys/fs/cgroup/" + each + "/tasks"); err != nil {
-				missing = append(missing, "the control group '"+each+"'")
-			}
-		}
-	}
-	if filesystems, err := os.ReadFile("/proc/filesystems"); err != nil || !strings.Contains(string(filesystems), "\toverlay\n") {
-		missing = append(missing, "overlayfs")
-	}
-	for _, each := range []string{"/usr/sbin/runc", cniPlugins + "/bridge", cniPlugins + "/host-local", cniPlugins + "/loopback", "/usr/sbin/iptables", "/usr/bin/nsenter", "/bin/bash"} {
-		if _, err := os.Stat(each); err != nil {
-			missing = append(missing, each)
-		}
-	}
-	dir, err := ToolsPath()
-	if err != nil {
-		return err
-	}
-	for _, each := range []string{"kube-apiserver", "etcd", "kubelet", "kube-proxy", "kube-scheduler", "containerd", "crane", "coredns"} {
-		if _, err := os.Stat(filepath.Join(dir, each)); err != nil {
-			missing = append(missing, "the tool "+each)
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("this machine can run no node: it lacks %s; test/node-setup gets what can be had", strings.Join(missing, ", "))
-	}
-	return nil
 }

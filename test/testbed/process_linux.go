@@ -1,6 +1,9 @@
 package testbed
 
-import "syscall"
+import (
+	"os/exec"
+	"syscall"
+)
 
 // ownGroup keeps a terminal's Ctrl-C from reaching the server before whoever
 // started it can stop it in order, and ends the server with its starter.
@@ -10,4 +13,11 @@ func ownGroup(apart bool) *syscall.SysProcAttr {
 		attributes.Cloneflags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET
 	}
 	return attributes
+}
+
+// mayBeApart says whether this process may start one in namespaces of its own.
+func mayBeApart() error {
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = ownGroup(true)
+	return cmd.Run()
 }
