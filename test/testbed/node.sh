@@ -43,14 +43,30 @@ mounts() {
 		echo "${setting#*=}" >"$dir/sys/${setting%=*}"
 		mount --bind "$dir/sys/${setting%=*}" "/proc/sys/${setting%=*}"
 	done
-	# Control groups are the machine's. All of ours are below one.
+}
+
+# groups puts this process, and so all that it starts, below a control group of ours
+# in each hierarchy. Containers come out beside or below whoever starts them.
+groups() {
+	local group each
 	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-		mkdir -p "/sys/fs/cgroup/$cgroup"
-		tr ' ' '\n' </sys/fs/cgroup/cgroup.controllers | sed '/./s/^/+/' |
-			while read -r each; do echo "$each" >"/sys/fs/cgroup/$cgroup/cgroup.subtree_control" || true; done
-	else
-		for each in /sys/fs/cgroup/*/; do mkdir -p "$each$cgroup" || true; done
+		group=/sys/fs/cgroup/$cgroup
+		mkdir -p "$group/init"
+		echo 0 >"$group/init/cgroup.procs"
+		for each in $(<"$group/cgroup.controllers"); do echo "+$each" >"$group/cgroup.subtree_control"; done
+		return
 	fi
+	for each in /sys/fs/cgroup/*/; do
+		group=$each$cgroup
+		[ -e "${each}cgroup.procs" ] || continue
+		mkdir -p "$group"
+		if [ -e "$group/cpuset.cpus" ]; then
+			# A group without either takes nobody.
+			cat "${each}cpuset.cpus" >"$group/cpuset.cpus"
+			cat "${each}cpuset.mems" >"$group/cpuset.mems"
+		fi
+		echo 0 >"$group/cgroup.procs"
+	done
 }
 
 serve() {
@@ -61,6 +77,7 @@ serve() {
 
 network
 mounts
+groups
 export PATH=$tools:/usr/sbin:/usr/bin:/sbin:/bin HOME=$dir
 serve registry crane registry serve --address "0.0.0.0:5000" --disk "$dir/registry"
 serve containerd containerd --config "$dir/containerd.toml"

@@ -126,20 +126,19 @@ func kubeletConfig(dir, ca string) string {
 kind: KubeletConfiguration
 failCgroupV1: false
 cgroupDriver: cgroupfs
-cgroupRoot: /%[1]s
 cgroupsPerQOS: false
 enforceNodeAllocatable: []
 localStorageCapacityIsolation: false
 failSwapOn: false
 evictionHard: {memory.available: 50Mi, nodefs.available: 1%%, imagefs.available: 1%%, nodefs.inodesFree: 1%%}
 imageGCHighThresholdPercent: 100
-clusterDNS: [%[2]s]
+clusterDNS: [%[1]s]
 clusterDomain: cluster.local
-resolvConf: %[3]q
+resolvConf: %[2]q
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-podLogsDir: %[4]q
+podLogsDir: %[3]q
 serializeImagePulls: false
-authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: %[5]q}}
+authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: %[4]q}}
 authorization: {mode: Webhook}
-`, cgroupName, dnsIP, filepath.Join(dir, "resolv.conf"), filepath.Join(dir, "pods"), ca)
+`, dnsIP, filepath.Join(dir, "resolv.conf"), filepath.Join(dir, "pods"), ca)
 }

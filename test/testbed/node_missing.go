@@ -48,21 +48,22 @@ func missingRights() []string {
 
 func missingFiles() []string {
 	var missing []string
-	need := func(what string, paths ...string) {
-		for _, path := range paths {
-			if _, err := os.Stat(path); err != nil {
-				missing = append(missing, what+path)
-			}
+	for _, path := range []string{
+		"/usr/sbin/runc", cniPlugins + "/bridge", cniPlugins + "/host-local", cniPlugins + "/loopback",
+		"/usr/sbin/iptables", "/usr/sbin/ip", "/usr/bin/nsenter", "/bin/bash",
+	} {
+		if _, err := os.Stat(path); err != nil {
+			missing = append(missing, path)
 		}
 	}
-	need("", "/usr/sbin/runc", cniPlugins+"/bridge", cniPlugins+"/host-local", cniPlugins+"/loopback",
-		"/usr/sbin/iptables", "/usr/sbin/ip", "/usr/bin/nsenter", "/bin/bash")
 	tools, err := ToolsPath()
 	if err != nil {
 		return append(missing, err.Error())
 	}
 	for _, each := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "containerd", "crane", "coredns", "helm"} {
-		need("the tool ", filepath.Join(tools, each))
+		if _, err := lookIn(tools, each); err != nil {
+			missing = append(missing, "the tool "+each)
+		}
 	}
 	return missing
 }
