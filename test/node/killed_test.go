@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -86,18 +87,25 @@ const stopMap = "stop"
 func (s *site) stopAt(point string) corev1.Pod {
 	s.t.Helper()
 	s.installVault()
+	job := s.job()
+	container := &job.Spec.Template.Spec.Containers[0]
+	container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--vault-addr") && !strings.Contains(arg, "vault-0")
+	})
+	return s.stopJobAt(point, job)
+}
+
+// stopJobAt starts a Job, and waits until its program has stopped at a point.
+func (s *site) stopJobAt(point string, job *batchv1.Job) corev1.Pod {
+	s.t.Helper()
 	s.kubectl("apply", "-f", shipped("manifests/rbac.yaml"))
 	s.kubectl("create", "configmap", stopMap, "--from-literal=at="+point)
-	job := s.job()
 	pod := &job.Spec.Template.Spec
 	// The first process of a process namespace cannot be stopped from within.
 	shared, optional := true, true
 	pod.ShareProcessNamespace = &shared
 	container := &pod.Containers[0]
 	container.Image = stoppableImage
-	container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
-		return strings.HasPrefix(arg, "--vault-addr") && !strings.Contains(arg, "vault-0")
-	})
 	container.Env = append(container.Env, corev1.EnvVar{Name: "VAULT_BOOTSTRAP_STOP_AT", ValueFrom: &corev1.EnvVarSource{
 		ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: stopMap}, Key: "at", Optional: &optional},
 	}})
@@ -122,7 +130,10 @@ func (s *site) stopAt(point string) corev1.Pod {
 }
 
 // resume lets the stopped program of a pod run on.
-func (s *site) resume(pod corev1.Pod) {
+func (s *site) resume(pod corev1.Pod) { s.signal(pod, syscall.SIGCONT) }
+
+// signal sends a signal to the program of a pod.
+func (s *site) signal(pod corev1.Pod, signal syscall.Signal) {
 	s.t.Helper()
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -137,7 +148,7 @@ func (s *site) resume(pod corev1.Pod) {
 		if _, err := fmt.Sscanf(path, "/proc/%d/environ", &pid); err != nil {
 			s.t.Fatal(err)
 		}
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			s.t.Fatal(err)
 		}
 		return

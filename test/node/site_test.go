@@ -32,7 +32,7 @@ func newSite(t *testing.T) *site {
 	if missing != nil {
 		t.Skip(missing)
 	}
-	s := &site{t: t, namespace: strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ".", "-").Replace(strings.TrimPrefix(t.Name(), "Test")))}
+	s := &site{t: t, namespace: strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ".", "-", "'", "").Replace(strings.TrimPrefix(t.Name(), "Test")))}
 	if err := cluster.MakeNamespace(t.Context(), s.namespace); err != nil {
 		t.Fatal(err)
 	}
