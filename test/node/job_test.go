@@ -40,14 +40,14 @@ func TestJob(t *testing.T) {
 	}
 
 	t.Run("a deleted replica is unsealed by the next run", func(t *testing.T) {
-		s := &site{t: t, namespace: s.namespace}
+		s := s.in(t)
 		s.kubectl("delete", "pod", "vault-1", "--grace-period=0", "--force")
 		s.kubectl("replace", "--force", "-f", shipped("manifests/job.yaml"))
 		s.jobDone("vault-bootstrap")
 		s.wantUnsealed(time.Minute, 3)
 	})
 	t.Run("the keys outlive everything", func(t *testing.T) {
-		s := &site{t: t, namespace: s.namespace}
+		s := s.in(t)
 		before := s.kubectl("get", "secret", "vault-bootstrap-keys", "-o=jsonpath={.metadata.uid}")
 		s.kubectl("delete", "-f", shipped("manifests/job.yaml"), "-f", shipped("manifests/rbac.yaml"))
 		if after := s.kubectl("get", "secret", "vault-bootstrap-keys", "-o=jsonpath={.metadata.uid}"); after != before || after == "" {
