@@ -50,6 +50,13 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// in returns the same site for a part of its test.
+func (s *site) in(t *testing.T) *site {
+	part := *s
+	part.t = t
+	return &part
+}
+
 // end notes what the pods have shown, for the search for secrets, and has the
 // namespace removed, without waiting for it.
 func (s *site) end() {

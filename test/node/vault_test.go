@@ -80,19 +80,6 @@ func (s *site) valueFiles(values ...string) []string {
 
 const vaultPods = "app.kubernetes.io/name=vault,component=server"
 
-// vaultListens waits until a number of Vault's replicas answer.
-func (s *site) vaultListens(replicas int) {
-	s.t.Helper()
-	s.until(2*time.Minute, "vault's listeners", func(ctx context.Context) error {
-		for i := range replicas {
-			if _, err := s.health(ctx, fmt.Sprintf("vault-%d", i)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // health is what a replica says of itself.
 type health struct {
 	Initialized, Sealed, Standby bool

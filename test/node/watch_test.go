@@ -42,13 +42,6 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// in returns the same site for a part of its test.
-func (s *site) in(t *testing.T) *site {
-	part := *s
-	part.t = t
-	return &part
-}
-
 // hardened says whether the Lease does.
 func (s *site) hardened(ctx context.Context) error {
 	if got := s.stateNow(ctx); got != "hardened" {

@@ -170,7 +170,9 @@ func TestNodeAfterKill(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("the killed bed ended by itself")
+	}
 	c := clusterFor(t)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
