@@ -4,7 +4,8 @@
 ARG BASE=golang:1.26
 ARG RUNTIME=scratch
 
-FROM ${BASE} AS build
+# The compiler runs on the machine that builds, whatever it builds for.
+FROM --platform=${BUILDPLATFORM} ${BASE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -2,7 +2,6 @@ package node
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -64,9 +63,7 @@ func TestJobWithServiceRecords(t *testing.T) {
 	s.installVault(raftVault("tls_disable = 1"))
 	s.kubectl("apply", "-f", shipped("manifests/rbac.yaml"))
 	job := s.job()
-	container := &job.Spec.Template.Spec.Containers[0]
-	container.Args = slices.DeleteFunc(container.Args, func(arg string) bool { return strings.HasPrefix(arg, "--vault-addr") })
-	container.Args = append(container.Args, "--vault-service=vault-internal", "--vault-scheme=http", "--replicas=3")
+	reachBy(job, "--vault-service=vault-internal", "--vault-scheme=http", "--replicas=3")
 	s.create(job)
 	s.jobDone(job.Name)
 	s.wantUnsealed(time.Minute, 3)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -88,10 +87,7 @@ func (s *site) stopAt(point string) corev1.Pod {
 	s.t.Helper()
 	s.installVault()
 	job := s.job()
-	container := &job.Spec.Template.Spec.Containers[0]
-	container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
-		return strings.HasPrefix(arg, "--vault-addr") && !strings.Contains(arg, "vault-0")
-	})
+	reachBy(job, "--vault-addr=http://vault-0.vault-internal:8200")
 	return s.stopJobAt(point, job)
 }
 

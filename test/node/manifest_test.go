@@ -3,6 +3,8 @@ package node
 import (
 	"bytes"
 	"os"
+	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,4 +51,13 @@ func (s *site) create(job *batchv1.Job) {
 // apply applies a manifest in the namespace.
 func (s *site) apply(manifest []byte) error {
 	return cluster.ApplyIn(s.t.Context(), s.namespace, manifest)
+}
+
+// reachBy has the Job's program reach Vault by these flags, and by no others.
+func reachBy(job *batchv1.Job, flags ...string) {
+	container := &job.Spec.Template.Spec.Containers[0]
+	container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--vault-") || strings.HasPrefix(arg, "--replicas") || strings.HasPrefix(arg, "--ca-cert")
+	})
+	container.Args = append(container.Args, flags...)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -40,10 +39,7 @@ func TestJobWithTLS(t *testing.T) {
 	s.kubectl("apply", "-f", shipped("manifests/rbac.yaml"))
 	job := s.job()
 	pod := &job.Spec.Template.Spec
-	for i, arg := range pod.Containers[0].Args {
-		pod.Containers[0].Args[i] = strings.Replace(arg, "http://", "https://", 1)
-	}
-	pod.Containers[0].Args = append(pod.Containers[0].Args, "--ca-cert=/vault-ca/ca.crt")
+	reachBy(job, "--vault-service=vault-internal", "--vault-scheme=https", "--replicas=3", "--ca-cert=/vault-ca/ca.crt")
 	pod.Containers[0].VolumeMounts = append(pod.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "vault-ca", MountPath: "/vault-ca", ReadOnly: true})
 	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: "vault-ca", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
 		SecretName: "vault-tls", Items: []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
