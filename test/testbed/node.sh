@@ -79,8 +79,15 @@ network
 mounts
 groups
 export PATH=$tools:/usr/sbin:/usr/bin:/sbin:/bin HOME=$dir
+mkdir -p "$dir/registry"
 serve registry crane registry serve --address "0.0.0.0:5000" --disk "$dir/registry"
 serve containerd containerd --config "$dir/containerd.toml"
+containerd=$!
+# The kubelet gives up when nobody answers.
+until [ -S /run/containerd/containerd.sock ]; do
+	kill -0 "$containerd"
+	sleep 0.05
+done
 serve kubelet kubelet --config="$dir/kubelet.yaml" --kubeconfig="$dir/kubelet.kubeconfig" --root-dir="$dir/kubelet" \
 	--hostname-override="$node" --node-ip="$node_ip"
 serve kube-proxy kube-proxy --kubeconfig="$dir/kube-proxy.kubeconfig" --hostname-override="$node" --proxy-mode=iptables \

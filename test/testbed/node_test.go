@@ -38,7 +38,7 @@ spec:
     - name: server
       image: example.test/shell:1
       command: [sh, -ec, "echo hello >/data/index.html; exec httpd -f -p 8000 -h /data"]
-      securityContext: &restricted {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+      securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
       readinessProbe: {exec: {command: [wget, -qO-, "http://127.0.0.1:8000/"]}, periodSeconds: 1}
       volumeMounts: [{name: data, mountPath: /data}]
   volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
@@ -60,7 +60,7 @@ spec:
         - name: client
           image: shell
           command: [sh, -ec, "wget -qO- http://server.$(cat /var/run/secrets/kubernetes.io/serviceaccount/namespace).svc/"]
-          securityContext: *restricted
+          securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 `
 
 // TestNode runs a server with a volume behind a Service, and a Job that finds it.
