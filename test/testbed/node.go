@@ -195,6 +195,7 @@ func (c *Cluster) stop() error {
 	}
 	if c.lock != nil {
 		errs = append(errs, c.lock.release())
+		c.lock = nil // stopping twice is no error
 	}
 	return errors.Join(errs...)
 }
