@@ -25,12 +25,8 @@ vault
 {{- end -}}
 
 {{- define "vault.config" -}}
-{{- if not .Values.server.ha.enabled -}}
-{{ .Values.server.standalone.config }}
-{{- else -}}
 disable_mlock = true
-{{ .Values.server.ha.raft.config }}
-{{- end -}}
+{{ ternary .Values.server.ha.raft.config .Values.server.standalone.config .Values.server.ha.enabled }}
 {{- end -}}
 
 {{/* Which pods: the selector of the StatefulSet and of every Service. */}}
