@@ -105,8 +105,8 @@ func (s *site) wantHardened(replicas int) {
 	if got, want := s.state(), "hardened"; got != want {
 		s.t.Errorf("the Lease says %q, want %q", got, want)
 	}
-	s.wantUnsealed(30*time.Second, replicas)
-	s.kubectl("wait", "pods", "-l", vaultPods, "--for=condition=Ready", "--timeout=60s")
+	s.wantUnsealed(time.Minute, replicas)
+	s.kubectl("wait", "pods", "-l", vaultPods, "--for=condition=Ready", "--timeout=180s")
 }
 
 // TestUmbrella has both charts in one release, which Helm waits for: mode 'job' does

@@ -24,7 +24,7 @@ func TestJob(t *testing.T) {
 		t.Errorf("the Lease says %q, want %q", got, want)
 	}
 	s.wantUnsealed(time.Minute, 3)
-	s.kubectl("wait", "pods", "-l", vaultPods, "--for=condition=Ready", "--timeout=60s")
+	s.kubectl("wait", "pods", "-l", vaultPods, "--for=condition=Ready", "--timeout=180s")
 
 	s.kubectl("replace", "--force", "-f", shipped("manifests/job.yaml"))
 	s.jobDone("vault-bootstrap")
