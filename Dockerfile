@@ -4,8 +4,7 @@
 ARG BASE=golang:1.26
 ARG RUNTIME=scratch
 
-# The compiler runs on the machine that builds, whatever it builds for.
-FROM --platform=${BUILDPLATFORM} ${BASE} AS build
+FROM ${BASE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
