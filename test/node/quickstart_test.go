@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,15 +48,15 @@ func TestQuickStarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &site{t: t, namespace: "vault"}
 			defer s.endAndWait()
-			var out string
+			var printed []string
 			for _, command := range commands {
-				out = s.shell(command)
+				printed = append(printed, s.shell(command))
 				if strings.Contains(command, "create namespace") {
 					s.restrict()
 				}
 			}
-			if !strings.Contains(out, "hardened") {
-				t.Errorf("the last command printed %q, want the state 'hardened'", out)
+			if !slices.Contains(printed, "hardened") {
+				t.Errorf("no command printed the state 'hardened': %q", printed)
 			}
 			s.wantHardened(3)
 			if opens[name] {
