@@ -50,31 +50,37 @@ func TestJobPodEvicted(t *testing.T) {
 			s := newSite(t)
 			pod := s.stopAt("entered." + state)
 			s.kubectl("delete", "configmap", stopMap)
-			cordon.Lock()
-			defer cordon.Unlock()
-			s.kubectl("cordon", testbed.NodeName)
-			defer s.kubectl("uncordon", testbed.NodeName)
-			eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: s.namespace}}
-			if err := cluster.Client.PolicyV1().Evictions(s.namespace).Evict(t.Context(), eviction); err != nil {
-				t.Fatal(err)
-			}
-			s.resume(pod)
-			s.until(time.Minute, "the end of the evicted pod", func(ctx context.Context) error {
-				now, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
-				switch {
-				case apierrors.IsNotFound(err) || err == nil && now.UID != pod.UID:
-					return nil
-				case err != nil:
-					return err
-				case now.Status.Phase == corev1.PodFailed || now.Status.Phase == corev1.PodSucceeded:
-					return nil
-				}
-				return fmt.Errorf("its phase is %s", now.Status.Phase)
-			})
-			s.kubectl("uncordon", testbed.NodeName)
+			s.evict(pod, &cordon)
 			s.wantFinishedBy(pod)
 		})
 	}
+}
+
+// evict has the node take no pods, evicts one, and lets the node take pods again when
+// that one has ended. The node is shared, so cordons come one after another.
+func (s *site) evict(pod corev1.Pod, cordon *sync.Mutex) {
+	s.t.Helper()
+	cordon.Lock()
+	defer cordon.Unlock()
+	s.kubectl("cordon", testbed.NodeName)
+	defer s.kubectl("uncordon", testbed.NodeName)
+	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: s.namespace}}
+	if err := cluster.Client.PolicyV1().Evictions(s.namespace).Evict(s.t.Context(), eviction); err != nil {
+		s.t.Fatal(err)
+	}
+	s.resume(pod)
+	s.until(time.Minute, "the end of the evicted pod", func(ctx context.Context) error {
+		now, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err) || err == nil && now.UID != pod.UID:
+			return nil
+		case err != nil:
+			return err
+		case now.Status.Phase == corev1.PodFailed || now.Status.Phase == corev1.PodSucceeded:
+			return nil
+		}
+		return fmt.Errorf("its phase is %s", now.Status.Phase)
+	})
 }
 
 // stopMap is a ConfigMap that says where the program is to stop. Without it, it
