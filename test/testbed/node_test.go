@@ -149,13 +149,19 @@ func TestNodeAfterKill(t *testing.T) {
 	}
 	ready := filepath.Join(t.TempDir(), "ready")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestNodeAfterKill$")
-	cmd.Env = append(os.Environ(), killedCluster+"="+ready, "TMPDIR="+t.TempDir())
+	// A short path: the kubelet has a socket below it, and sockets' paths are short.
+	dir, err := os.MkdirTemp("", "bed-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	cmd.Env = append(os.Environ(), killedCluster+"="+ready, "TMPDIR="+dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	err := testbed.Poll(t.Context(), 100*time.Millisecond, "the first cluster", func(context.Context) error {
+	err = testbed.Poll(t.Context(), 100*time.Millisecond, "the first cluster", func(context.Context) error {
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended: %v", err)
