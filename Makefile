@@ -4,7 +4,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help demo test unit e2e crash bench tools tools-path build install lint verify generate image clean
+.PHONY: help demo test unit e2e node crash bench tools tools-path build install lint verify generate image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
@@ -20,6 +20,9 @@ unit: ## tests that need no server
 
 e2e: ## the end-to-end suite alone (RUN=TestName for one test)
 	@test/run e2e
+
+node: ## the ways to deploy, in a cluster with a real node (root; RUN=TestName for one test)
+	@test/run tools node
 
 crash: ## kill, cut and starve it at every step, N cases (SEED repeats a run)
 	@N=$${N:-200} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} test/run tools crash leaks

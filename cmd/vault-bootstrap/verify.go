@@ -27,7 +27,7 @@ import (
 // defaultPodLabels are those that Vault's own chart gives its pods.
 const defaultPodLabels = "app.kubernetes.io/name=vault"
 
-// errFound is the error of such a verb.
+// errFound is the error of a look that has found something.
 var errFound = errors.New("controls do not hold")
 
 type verifyOptions struct {

@@ -21,6 +21,12 @@ func (c *ControlPlane) Apply(ctx context.Context, manifests []byte) error {
 	return err
 }
 
+// ApplyIn applies manifests in a namespace, as the administrator.
+func (c *ControlPlane) ApplyIn(ctx context.Context, namespace string, manifests []byte) error {
+	_, err := c.runKubectl(ctx, manifests, "apply", "-n", namespace, "-f", "-")
+	return err
+}
+
 // ApplyFile applies the manifests in a file, or in the files of a directory.
 func (c *ControlPlane) ApplyFile(ctx context.Context, path string) error {
 	_, err := c.runKubectl(ctx, nil, "apply", "-f", path)

@@ -103,7 +103,13 @@ func (c *ControlPlane) newAPIServer(port, etcd int) (*process, error) {
 	if c.options.AdvertiseAddress == "" {
 		args = append(args, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none")
 	} else {
-		args = append(args, "--bind-address=0.0.0.0", "--advertise-address="+c.options.AdvertiseAddress)
+		client, err := c.CA.Issue(CertRequest{Name: "kubelet-client", Organizations: []string{"system:masters"}})
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--bind-address=0.0.0.0", "--advertise-address="+c.options.AdvertiseAddress,
+			"--kubelet-client-certificate="+client.CertFile, "--kubelet-client-key="+client.KeyFile,
+			"--kubelet-preferred-address-types=InternalIP")
 	}
 	p, err := c.server("kube-apiserver", append(args, c.options.APIServerArgs...)...)
 	if err != nil {

@@ -34,6 +34,9 @@ type process struct {
 	dir     string
 	logFile string // appended to
 	grace   time.Duration
+	// apart gives it process, mount and network namespaces of its own, on Linux: it
+	// is their first process, and all others in them end with it.
+	apart bool
 
 	mu  sync.Mutex
 	cur *run // nil before the first start
@@ -105,7 +108,7 @@ func (p *process) launch() (*run, error) {
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Dir, cmd.Env = p.dir, p.env
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = ownGroup(p.apart)
 	r := &run{cmd: cmd, offset: offset, ended: make(chan struct{})}
 	started := make(chan error)
 	go func() {
