@@ -222,13 +222,13 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 	for i, share := range given {
 		said, err := r.replica.VerifyRekey(ctx, r.recovery, r.Token, status.VerificationNonce, share)
 		if vault.Says(err, "incorrect key shares") {
-			return store.KeySet{}, fault.Misuse(fmt.Errorf("Vault does not take the given new shares: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each opened by its owner.")
+			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not taken by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each opened by its owner.")
 		}
 		if err != nil {
 			return store.KeySet{}, fmt.Errorf("giving the new shares back: %w", err)
 		}
 		if i == len(given)-1 && !said.Complete {
-			return store.KeySet{}, errors.New("Vault was given the new shares back, and does not say that they are in force")
+			return store.KeySet{}, errors.New("the new shares were given back to Vault, and it does not say that they are in force")
 		}
 		point.Reach("rotate.share")
 	}
