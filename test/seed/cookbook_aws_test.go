@@ -23,7 +23,7 @@ import (
 // with its key, as AWS signs (Signature Version 4).
 const (
 	accessKey = "AKIAIOSFODNN7EXAMPLE"
-	secretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" //nolint:gosec // AWS's own example
+	secretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	callerARN = "arn:aws:sts::123456789012:assumed-role/deploy/job-7"
 	body      = "Action=GetCallerIdentity&Version=2011-06-15"
 	awsRegion = "us-east-1"

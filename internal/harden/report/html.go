@@ -40,14 +40,14 @@ func (r Report) html(w io.Writer) error {
 // page is HTML that is being written. Every value goes through put, which escapes it.
 type page struct{ strings.Builder }
 
-func (p *page) text(markup string) { p.WriteString(markup) }
+func (p *page) text(markup string) { _, _ = p.WriteString(markup) }
 
 // put writes markup in which each %s is a value, to be shown as it is.
 func (p *page) put(markup string, values ...any) {
 	for i, value := range values {
 		values[i] = html.EscapeString(fmt.Sprint(value))
 	}
-	fmt.Fprintf(p, markup, values...)
+	_, _ = fmt.Fprintf(p, markup, values...) // a Builder takes everything
 }
 
 func (p *page) head(r Report) {
