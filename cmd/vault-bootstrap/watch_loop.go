@@ -174,7 +174,7 @@ func (w *watcher) known(err error) bool {
 // is over.
 func (w *watcher) look(ctx context.Context) (sight fsm.Sight, settled bool, err error) {
 	w.job.guard(always)
-	w.job.bootstrap.Records = w.reader
+	w.job.bootstrap.Records, w.job.bootstrap.Mends = w.reader, false // only who holds the Lease ends what others left
 	checkpoint, err := w.reader.Checkpoint(ctx)
 	if err != nil {
 		return fsm.Sight{}, false, err
