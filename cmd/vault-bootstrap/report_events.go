@@ -26,9 +26,11 @@ func (j *job) withEvents(report reporter) reporter {
 	in := records.Namespace()
 	in.Rules = store.Rules(j.bootstrap.Name)
 	subject := events.Subject{Pod: j.bootstrap.Pod, Secret: records.CheckpointName()}
-	return &eventReporter{report, events.Start(in, subject, j.holder, func(err error) {
+	sender := events.Start(in, subject, j.holder, func(err error) {
 		report.Log().Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
-	})}
+	})
+	j.bootstrap.Tell = sender.Tell
+	return &eventReporter{report, sender}
 }
 
 // reasons are the events' own, as past participles.
