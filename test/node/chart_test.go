@@ -12,15 +12,6 @@ import (
 
 const chartPath = "manifests/chart/vault-bootstrap"
 
-// withChart is a site for tests of the chart.
-func withChart(t *testing.T) *site {
-	t.Helper()
-	if _, err := os.Stat(shipped(chartPath)); err != nil {
-		t.Skipf("the chart is not there: %v", err)
-	}
-	return newSite(t)
-}
-
 // chartValues are those of a release beside plainVault, with these policies.
 func chartValues(mode string, policies ...string) string {
 	var b strings.Builder
@@ -54,7 +45,7 @@ func TestChart(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			s := withChart(t)
+			s := newSite(t)
 			s.installVault(plainVault())
 			s.release("install", chartValues(mode, "first"), flags...)
 			s.wantHardened(3)
@@ -113,7 +104,7 @@ func (s *site) wantHardened(replicas int) {
 // not wait behind the sealed Vault, and Vault is not ready before it is unsealed.
 func TestUmbrella(t *testing.T) {
 	t.Parallel()
-	s := withChart(t)
+	s := newSite(t)
 	dir := t.TempDir()
 	for name, path := range map[string]string{"vault": "testdata/vault", "vault-bootstrap": shipped(chartPath)} {
 		if err := os.CopyFS(filepath.Join(dir, "charts", name), os.DirFS(path)); err != nil {

@@ -58,7 +58,6 @@ spec:
 // TestConsumers starts ten pods that wait for Vault before there is one that answers,
 // and checks that each starts when Vault is hardened, and none before.
 func TestConsumers(t *testing.T) {
-	needs(t, "wait")
 	t.Parallel()
 	s := newSite(t)
 	if err := s.apply([]byte(consumers)); err != nil {

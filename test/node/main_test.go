@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,17 +18,6 @@ var (
 	cluster *testbed.Cluster
 	missing error
 )
-
-// verbs is the help of the program under test, which names what it can do.
-var verbs string
-
-// needs skips a test of a verb that the program does not have.
-func needs(t *testing.T, verb string) {
-	t.Helper()
-	if missing == nil && !strings.Contains(verbs, "\n  "+verb+" ") {
-		t.Skipf("the program has no verb %q", verb)
-	}
-}
 
 // The images that pods use. The second one differs in the build tag 'crashpoints'
 // only: it can be stopped at named points. The names of the others are those that
@@ -96,11 +84,6 @@ func pushImages(ctx context.Context, dir string) error {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("building the program (tags %q): %w: %s", tags, err, out)
-		}
-		if help, err := exec.CommandContext(ctx, binary, "--help").Output(); err != nil {
-			return fmt.Errorf("asking the program for its verbs: %w", err)
-		} else {
-			verbs = string(help)
 		}
 		// What the Dockerfile makes.
 		err := cluster.PushImage(ctx, name, testbed.Image{

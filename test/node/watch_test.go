@@ -12,9 +12,8 @@ import (
 // and then only looks on: at what it does by itself, when a replica comes back
 // sealed, and when the seed changes.
 func TestWatch(t *testing.T) {
-	needs(t, "watch")
 	t.Parallel()
-	s := withChart(t)
+	s := newSite(t)
 	s.installVault(plainVault())
 	s.release("install", chartValues("watch", "first"), "--wait")
 	s.until(2*time.Minute, "the Lease to say hardened", s.hardened)
