@@ -117,11 +117,16 @@ func mayPass(err error) bool {
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	case http.StatusInternalServerError:
-		return Electing(err)
+		return Electing(err) || counting(err)
 	default:
 		return false
 	}
 }
+
+// counting reports whether err is Vault's answer to a request that met a rate limit
+// quota in the moment when it was changed or deleted: the old counter has ended, and
+// the request was not looked at.
+func counting(err error) bool { return Says(err, "store is stopped") }
 
 // Electing reports whether err says that the cluster has no active node just now.
 // Vault answers 500 with these words while a standby looks for the active node.

@@ -30,6 +30,7 @@ func TestMayPass(t *testing.T) {
 		{"too many requests", said(429), true},
 		{"server error", said(500, "1 error occurred: disk"), false},
 		{"election", said(500, "local node not active but active cluster node not found"), true},
+		{"quota changed", said(500, "store is stopped"), true},
 		{"gateway", said(502), true},
 		{"sealed", said(503, "Vault is sealed"), true},
 		{"gateway timeout", said(504), true},

@@ -77,6 +77,11 @@ func (b *board) done(o outcome) {
 	b.outcomes = append(b.outcomes, o)
 	fmt.Printf("%4.0fs %3d/%d #%-3d %-40s %-20s %-21s %s  %d runs, %.1f s%s\n", time.Since(b.began).Seconds(), len(b.outcomes), b.total,
 		o.number, o.kind, o.point, o.place(), o.word(), o.runs, o.took.Seconds(), o.remarks())
+	o.explain()
+}
+
+// explain prints what is wrong with a case, if anything is.
+func (o outcome) explain() {
 	if o.err != nil {
 		lines := strings.Split(strings.TrimSpace(o.err.Error()), "\n")
 		fmt.Println("        " + strings.Join(lines[:min(len(lines), shownLines)], "\n        "))

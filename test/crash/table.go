@@ -70,8 +70,12 @@ func (b *board) summary(points []string, whole bool) error {
 	}
 	_ = w.Flush()
 	for _, o := range b.outcomes {
-		if o.skipped() {
+		switch {
+		case o.skipped():
 			fmt.Printf("SKIPPED on this machine: %s: %v\n", o.title(), o.err)
+		case o.err != nil: // once more, for who reads only the end
+			fmt.Printf("VIOLATION in case %d: %s (%s)\n", o.number, o.title(), o.place())
+			o.explain()
 		}
 	}
 	var missed []string

@@ -3,6 +3,7 @@ package seed_test
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -64,4 +65,49 @@ func TestRetries(t *testing.T) {
 	if fmt.Sprint(result.Updated) != "[]" {
 		t.Errorf("updated %v", result.Updated)
 	}
+}
+
+// TestQuotaChangesMeanwhile deletes and makes a rate limit quota over and over, while
+// others read: Vault answers 500 to a request that meets the change, and the request
+// is repeated.
+func TestQuotaChangesMeanwhile(t *testing.T) {
+	b := start(t)
+	cluster, err := vault.New(vault.Config{Addresses: []string{b.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := cluster.Session(b.Addr, secret.New(b.root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const quota = "sys/quotas/rate-limit/global"
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	for range 8 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, _, err := session.Read(t.Context(), "sys/policies/acl/default"); err != nil {
+					t.Errorf("a read fails: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 300 {
+		if _, err := session.Write(t.Context(), quota, map[string]any{"rate": 1_000_000 + i}); err != nil {
+			t.Errorf("round %d: %v", i, err)
+			break
+		}
+		if err := session.Delete(t.Context(), quota); err != nil {
+			t.Errorf("round %d: %v", i, err)
+			break
+		}
+	}
+	close(done)
+	readers.Wait()
 }
