@@ -128,13 +128,13 @@ type Bootstrap struct {
 	declared []seed.Object // the part of it that our own login may change
 	needs    []seed.Grant
 
-	attempt    *store.Attempt  // the one that this run began
-	usable     []spool.Place   // those of Spool that can take the answer
-	emptySince time.Time       // since when all replicas have answered 'uninitialized'
-	alone      waiters         // the empty replicas beside an active node
-	refused    refusals        // how long the login has been refused
-	clusterID  string          // of the active node
-	unknown    map[string]bool // replicas of which nobody can tell whether they were restarted
+	attempt    *store.Attempt // the one that this run began
+	usable     []spool.Place  // those of Spool that can take the answer
+	emptySince time.Time      // since when all replicas have answered 'uninitialized'
+	alone      waiters        // the empty replicas beside an active node
+	refused    refusals       // how long the login has been refused
+	clusterID  string         // of the active node
+	lives      lives          // of the servers behind the replicas
 
 	own   *vault.Session // our login, at ownAt
 	ownAt string

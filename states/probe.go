@@ -54,11 +54,13 @@ func (b *Bootstrap) lookAtReplicas(ctx context.Context) ([]fsm.Replica, error) {
 	if err := b.discover(ctx); err != nil {
 		return nil, err
 	}
+	b.noteLives(ctx)
 	found := make([]fsm.Replica, len(b.Replicas))
 	errs := make([]error, len(b.Replicas))
 	eachReplica(b.Replicas, func(i int, replica Replica) {
 		health, err := replica.Health(ctx)
 		found[i], errs[i] = seen(replica.Address(), health, err), err
+		b.lives.answered(replica.Address(), health.From)
 	})
 	b.findCutOff(ctx, found)
 	for known := len(found); known < b.Expected; known++ {

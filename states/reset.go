@@ -18,9 +18,9 @@ import (
 
 // Pods are the pods that Vault's servers run in.
 type Pods interface {
-	// Life names the life of the server at address; workload.ErrNoPod if it cannot
-	// be told.
-	Life(ctx context.Context, address string) (string, error)
+	// Life returns the life that the server at address is in; workload.ErrNoPod if
+	// that cannot be told.
+	Life(ctx context.Context, address string) (workload.Life, error)
 	// Over reports whether the pod called name has ended, or is gone.
 	Over(ctx context.Context, name string) (bool, error)
 	// Storage returns what the server at address keeps its data in; it fails if that

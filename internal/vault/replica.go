@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -38,6 +40,8 @@ type Health struct {
 	Version     string
 	// ServerTime is the server's clock.
 	ServerTime time.Time
+	// From is the address that the answer came from; invalid if that is no IP address.
+	From netip.Addr
 }
 
 // maxBody bounds what is read of an answer: sys/health and sys/init are small.
@@ -48,6 +52,12 @@ const maxBody = 1 << 20
 func (r *Replica) Health(ctx context.Context) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	var from netip.Addr
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		if remote, err := netip.ParseAddrPort(got.Conn.RemoteAddr().String()); err == nil {
+			from = remote.Addr()
+		}
+	}})
 	code, body, err := r.raw(ctx, http.MethodGet, "sys/health", nil)
 	if err != nil {
 		return Health{}, err
@@ -67,7 +77,7 @@ func (r *Replica) Health(ctx context.Context) (Health, error) {
 		return Health{}, fmt.Errorf("the answer (%d) to sys/health is not Vault's: %q", code, oneLine(string(body)))
 	}
 	return Health{Code: code, ClusterID: said.ClusterID, ClusterName: said.ClusterName,
-		Version: said.Version, ServerTime: time.Unix(said.ServerTime, 0).UTC()}, nil
+		Version: said.Version, ServerTime: time.Unix(said.ServerTime, 0).UTC(), From: from}, nil
 }
 
 // SealStatus is what a server says of its seal.

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,15 +37,33 @@ func New(in kube.Namespace) *Pods {
 // ErrNoPod means that an address is not that of a pod, as far as can be told.
 var ErrNoPod = errors.New("no pod is known at this address")
 
-// Life returns a name for the life of the server at address. Another name means that
-// the server was restarted since: its pod is a new one, or its container is. It is
-// ErrNoPod where the address does not tell which pod is behind it.
-func (p *Pods) Life(ctx context.Context, address string) (string, error) {
+// Life is the time between two restarts of a server.
+type Life struct {
+	// Name is another one after a restart: the pod is a new one then, or its
+	// container is.
+	Name string
+	// Addresses are those of the pod; none before it has any.
+	Addresses []netip.Addr
+}
+
+// At reports whether what answers at an address is the server of this life. The
+// server of a pod that was deleted by force may answer for a while beside its successor.
+func (l Life) At(address netip.Addr) bool { return slices.Contains(l.Addresses, address.Unmap()) }
+
+// Life returns the life that the server at address is in. It is ErrNoPod where the
+// address does not tell which pod is behind it.
+func (p *Pods) Life(ctx context.Context, address string) (Life, error) {
 	pod, err := p.at(ctx, address)
 	if err != nil {
-		return "", err
+		return Life{}, err
 	}
-	return fmt.Sprintf("%s/%d", pod.UID, restarts(pod)), nil
+	life := Life{Name: fmt.Sprintf("%s/%d", pod.UID, restarts(pod))}
+	for _, ip := range pod.Status.PodIPs {
+		if parsed, err := netip.ParseAddr(ip.IP); err == nil {
+			life.Addresses = append(life.Addresses, parsed.Unmap())
+		}
+	}
+	return life, nil
 }
 
 // Over reports whether the pod called name has ended, or is gone.

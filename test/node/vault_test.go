@@ -30,10 +30,20 @@ server:
       container: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 `
 
-// raftVault is three replicas with raft. The listener's lines say how it speaks, and
-// join has the lines of a retry_join to a replica, by a format with its address; none
-// leaves the replicas without knowledge of each other.
+// raftVault is three replicas with raft, configured by raftConfig.
 func raftVault(listener string, join ...string) string {
+	return replicas(raftConfig(listener, join...))
+}
+
+// replicas is three replicas with this configuration of the server.
+func replicas(config string) string {
+	return fmt.Sprintf("server: {ha: {enabled: true, replicas: 3, raft: {enabled: true, setNodeId: true, config: %q}}}\n", config)
+}
+
+// raftConfig configures a server with raft. The listener's lines say how it speaks,
+// and join has the lines of a retry_join to a replica, by a format with its address;
+// none leaves the replicas without knowledge of each other.
+func raftConfig(listener string, join ...string) string {
 	var config strings.Builder
 	fmt.Fprintf(&config, `
 ui = true
@@ -51,11 +61,13 @@ storage "raft" {
 		fmt.Fprintf(&config, "  retry_join {\n    "+strings.Join(join, "\n    ")+"\n  }\n", peer)
 	}
 	config.WriteString("}\nservice_registration \"kubernetes\" {}\n")
-	return fmt.Sprintf("server: {ha: {enabled: true, replicas: 3, raft: {enabled: true, setNodeId: true, config: %q}}}\n", config.String())
+	return config.String()
 }
 
 // plainVault is raftVault without TLS; its replicas join each other by themselves.
-func plainVault() string { return raftVault("tls_disable = 1", `leader_api_addr = "http://%s"`) }
+func plainVault() string { return replicas(plainConfig()) }
+
+func plainConfig() string { return raftConfig("tls_disable = 1", `leader_api_addr = "http://%s"`) }
 
 // installVault installs the release 'vault' with these values, and does not wait:
 // no replica becomes ready before it is unsealed.
