@@ -12,7 +12,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // harden proves that later runs can do without root, then ends the root token and
@@ -69,72 +68,6 @@ func (b *Bootstrap) unmet() error {
 		return nil
 	}
 	return fault.Stop("control fails", fmt.Errorf("required controls do not hold: %s", strings.Join(names, "; ")), strings.Join(remedies, " "))
-}
-
-// proveLogin shows that our own login works and may do all that a later run needs.
-func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.Keys) error {
-	session, err := b.login(ctx, address, keys)
-	if errors.Is(err, ErrNoCredential) || err != nil && vault.Refused(err) {
-		made, makeErr := b.makeCredential(ctx)
-		if makeErr != nil {
-			return fmt.Errorf("making a credential for our login: %w", makeErr)
-		}
-		if made {
-			if keys, err = b.Records.Keys(ctx); err == nil {
-				session, err = b.login(ctx, address, keys)
-			}
-		}
-	}
-	if err != nil && fault.KindOf(err) != fault.Transient {
-		return err
-	}
-	if err != nil {
-		return fault.Wait(fmt.Errorf("our own login does not work yet: %w", err), b.Login.Hint())
-	}
-	if err := livesAlone(ctx, session); err != nil {
-		return err
-	}
-	missing, err := b.missingPrivileges(ctx, session)
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(missing, 5)),
-			"Something in Vault takes away what our policy grants: look for a deny rule in another policy of the role. The root token is kept until this is mended.")
-	}
-	return nil
-}
-
-// makeCredential gives our login a credential where it needs one from Vault: an
-// AppRole's secret ID. It is stored before Vault learns it, so that no secret ID
-// is ever in Vault that nobody holds.
-func (b *Bootstrap) makeCredential(ctx context.Context) (bool, error) {
-	var role AppRole
-	for _, method := range methods(b.Login) {
-		if found, ok := method.(AppRole); ok {
-			role = found
-		}
-	}
-	if role.RoleName == "" {
-		return false, nil
-	}
-	path := "auth/" + role.Mount + "/role/" + role.RoleName
-	data, found, err := b.root.Read(ctx, path+"/role-id")
-	if err != nil || !found {
-		return false, errors.Join(err, errIf(!found, "the role has no ID"))
-	}
-	roleID, _ := data["role_id"].(string)
-	credential := store.AppRole{RoleID: roleID, SecretID: newSecret()}
-	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		keys.AppRole = &credential
-		return nil
-	})
-	if err != nil {
-		return false, err
-	}
-	point.Reach("harden.credential")
-	_, err = b.root.Write(ctx, path+"/custom-secret-id", map[string]any{"secret_id": credential.SecretID.Reveal()})
-	return err == nil, err
 }
 
 func errIf(condition bool, text string) error {

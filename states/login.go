@@ -62,19 +62,22 @@ const logoutTime = 3 * time.Second
 
 // logout revokes the token of our own login, if there is one.
 func (b *Bootstrap) logout(ctx context.Context) {
-	if b.own == nil {
-		return
-	}
-	if b.ownLent { // somebody else keeps it alive
+	if b.own != nil {
+		b.end(ctx, b.own, b.ownLent)
 		b.own = nil
+	}
+}
+
+// end revokes the token of a login, unless it is lent: somebody else keeps it alive then.
+func (b *Bootstrap) end(ctx context.Context, session *vault.Session, lent bool) {
+	if lent {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, logoutTime)
 	defer cancel()
-	if err := b.own.RevokeSelf(ctx); err != nil && vault.StatusOf(err) != 403 {
+	if err := session.RevokeSelf(ctx); err != nil && vault.StatusOf(err) != 403 {
 		b.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
 	}
-	b.own = nil
 }
 
 // Close ends what the run has open in Vault.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
@@ -125,11 +126,32 @@ func TestLoginFallsBack(t *testing.T) {
 	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
 	p, _ := inFiles(t, cluster, "--login=jwt,approle", "--login-token-file="+file,
 		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", issuer.url)))
-	// Both are proven, so that either can be needed: jwt first, AppRole when it is refused.
+	// jwt works from the first run on, and AppRole's credential is made and tried all the
+	// same: it has to be there when jwt is refused.
+	done := p.must(0, "run")
+	wantEvents(t, "first run", done.events(), "initialize", "unseal", "seed", "harden")
+	if warnings := done.lines("a login that later runs could fall back on does not work"); len(warnings) > 0 {
+		t.Errorf("it warns of %v", warnings)
+	}
 	issuer.token(file, claimSet{subject: "ci:main", audience: "vault", forged: true})
-	wantLaterRuns(t, p)
+	wantEvents(t, "by AppRole", p.must(0, "run").events())
 	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
 	wantEvents(t, "by jwt again", p.must(0, "run").events())
+}
+
+// TestFallbackThatDoesNotWork names the method that a later run could not fall back on,
+// while root could still mend it.
+func TestFallbackThatDoesNotWork(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	file := filepath.Join(t.TempDir(), "token")
+	write(t, file, "no-token-of-this-vault")
+	p, _ := inFiles(t, cluster, "--login=approle,token-file", "--login-token-file="+file, seeded(t, "{}\n"))
+	done := p.must(0, "run")
+	warnings := done.lines("a login that later runs could fall back on does not work")
+	if len(warnings) != 1 || !strings.Contains(fmt.Sprint(warnings[0]["error"]), "by token-file") {
+		t.Errorf("it warns of %v", warnings)
+	}
+	wantEvents(t, "by AppRole", p.must(0, "run").events())
 }
 
 // TestLoginByAWS has Vault pass our signed request on to a stub of STS, which checks the
