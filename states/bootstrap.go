@@ -136,6 +136,7 @@ type Bootstrap struct {
 	clusterID  string         // of the active node
 	lives      lives          // of the servers behind the replicas
 
+	looks bool           // log in by the role that only reads, if there is one
 	own   *vault.Session // our login, at ownAt
 	ownAt string
 	// ownLent is whether it is a token that somebody else keeps alive.

@@ -78,25 +78,75 @@ func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) 
 	if b.own != nil && b.ownAt == address {
 		return b.own, nil
 	}
-	var refused error
-	for _, method := range methods(b.Login) {
-		session, err := b.loginBy(ctx, method, address, keys)
+	session, lent, err := b.loginAmong(ctx, b.ways(), address, keys)
+	if err != nil {
+		return nil, err
+	}
+	b.logout(ctx)
+	b.own, b.ownAt, b.ownLent = session, address, lent
+	return session, nil
+}
+
+// loginAmong logs in by the first of several ways that lets us in, and reports whether
+// its token is lent.
+func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, bool, error) {
+	var refused, unread error
+	for _, way := range ways {
+		session, err := b.loginBy(ctx, way.Login, address, keys)
 		if err == nil {
-			b.logout(ctx)
-			_, b.ownLent = method.(TokenFile)
-			b.own, b.ownAt = session, address
-			b.Log.Debug("logged in", "method", method.Name())
-			return session, nil
+			b.Log.Debug("logged in", "method", way.Name(), "reads_only", way.reads)
+			if unread != nil && !way.reads {
+				b.Log.Warn("the role that only reads does not let us in, so we look with our own; 'run' makes it", "error", unread.Error())
+			}
+			_, lent := way.Login.(TokenFile)
+			return session, lent, nil
 		}
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
-			return nil, b.explain(ctx, method, address, err) // nobody has said no: the next cycle tries again
+			return nil, false, b.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
 		}
-		if err = b.explain(ctx, method, address, err); refused != nil {
-			err = fmt.Errorf("%w; %w", refused, err)
+		err = b.explain(ctx, way.Login, address, err)
+		switch {
+		case way.reads:
+			unread = err
+		case refused == nil:
+			refused = err
+		default:
+			refused = fmt.Errorf("%w; %w", refused, err)
 		}
-		refused = err
 	}
-	return nil, refused
+	return nil, false, refused
+}
+
+// tryLogin reports whether our own role lets us in, and ends that login.
+func (b *Bootstrap) tryLogin(ctx context.Context, address string, keys store.Keys) error {
+	var ways []way
+	for _, method := range methods(b.Login) {
+		ways = append(ways, way{method, false})
+	}
+	session, lent, err := b.loginAmong(ctx, ways, address, keys)
+	if err == nil {
+		b.end(ctx, session, lent)
+	}
+	return err
+}
+
+// way is one role to log in by.
+type way struct {
+	Login
+	reads bool // it is the one that only reads
+}
+
+// ways returns the roles to log in by, in order: ours, and before each of them the one
+// that only reads, if that is enough.
+func (b *Bootstrap) ways() []way {
+	var ways []way
+	for _, method := range methods(b.Login) {
+		if read, ok := reader(method); ok && b.looks {
+			ways = append(ways, way{read, true})
+		}
+		ways = append(ways, way{method, false})
+	}
+	return ways
 }
 
 // loginBy logs in by one method.

@@ -56,20 +56,10 @@ func (b *Bootstrap) readObjects(declared []seed.Object) []seed.Object {
 }
 
 // ReadOnly has the run look and change nothing: it logs in with the role that may only
-// read, where there is one. Vault itself then refuses every write.
+// read, where there is one, and with our own where that is not made yet. Vault itself
+// then refuses every write.
 func (b *Bootstrap) ReadOnly() {
-	var chain Chain
-	for _, method := range methods(b.Login) {
-		if read, ok := reader(method); ok {
-			method = read
-		}
-		chain = append(chain, method)
-	}
-	b.Login = chain
-	if len(chain) == 1 {
-		b.Login = chain[0]
-	}
-	b.Mends = false
+	b.looks, b.Mends = true, false
 	b.needs = readGrants(b.needs)
 }
 

@@ -57,7 +57,7 @@ func readable(groups []harden.Group, deep bool) []harden.Group {
 	return list
 }
 
-// sessionToVerify logs in as later runs do. Without a session, the facts say why.
+// sessionToVerify logs in by the role that only reads, or by ours. Without a session, the facts say why.
 func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, keys harden.Fact[store.Keys], facts *harden.Facts) *vault.Session {
 	known, ok := keys.Get()
 	facts.RootStored = harden.Known(known.Root != nil)
@@ -70,17 +70,23 @@ func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, key
 		return nil
 	}
 	session, err := b.login(ctx, active.Address, known)
+	works := err
+	if b.looks && session != nil {
+		// The role that reads says nothing of the one that later runs need.
+		works = b.tryLogin(ctx, active.Address, known)
+	}
 	switch {
-	case err == nil:
+	case works == nil:
 		facts.Login = harden.Known(true)
-		return session
-	case errors.Is(err, ErrNoCredential) || vault.Refused(err):
+	case errors.Is(works, ErrNoCredential) || vault.Refused(works):
 		facts.Login = harden.Known(false)
 	default:
-		facts.Login = harden.NotKnown[bool](err.Error())
+		facts.Login = harden.NotKnown[bool](works.Error())
 	}
-	blind(facts, fmt.Sprintf("our login does not work: %v", err))
-	return nil
+	if err != nil {
+		blind(facts, fmt.Sprintf("our login does not work: %v", err))
+	}
+	return session
 }
 
 // blind says of everything that takes a token why it is not known.

@@ -37,7 +37,8 @@ func (p *program) planCommand() *cobra.Command {
 		Short: "Show what 'run' would change, without changing anything",
 		Long: "plan reads Vault and prints what 'run' would create, update and delete, field by\n" +
 			"field. Secret values are told as changed or not. It needs no more than read access:\n" +
-			"a token in --token-file or VAULT_TOKEN, or else the login of later runs.",
+			"a token in --token-file or VAULT_TOKEN, or else the login of later runs, by the role\n" +
+			"that only reads where there is one.",
 		Example: "  vault-bootstrap plan --seed seed.yaml --detailed-exitcode",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -118,17 +119,23 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	}
 	bootstrap := &states.Bootstrap{
 		Doorman: servers.cluster, Login: login, Name: options.store.name, Prune: declared.Prune(),
-		Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Parallelism: options.parallelism, Now: time.Now, Log: p.warnings(),
 	}
 	servers.assign(bootstrap)
 	if err := bootstrap.Declare(objects); err != nil {
 		return nil, err
 	}
+	bootstrap.ReadOnly()
 	memory, err := readMemory(ctx, records, !token.Empty())
 	if err != nil {
 		return nil, err
 	}
 	return bootstrap.Plan(ctx, token, memory)
+}
+
+// warnings is the log of a verb that looks: what is printed is its result.
+func (p *program) warnings() *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // planLogin returns the login. With a token it is needed for the names of its objects

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -48,10 +47,11 @@ func (p *program) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Show how well Vault is locked down",
-		Long: "verify logs in as later runs do, reads what the controls judge and shows what they\n" +
-			"have come to. It changes nothing. What it may not see is unknown, and unknown does\n" +
-			"not hold; it says how to allow it. It exits with 3 when a required control does not\n" +
-			"hold. The section 'harden' of the seed chooses controls, exceptions and limits.",
+		Long: "verify logs in by the role that only reads, or else as later runs do, reads what the\n" +
+			"controls judge and shows what they have come to. It changes nothing. What it may not\n" +
+			"see is unknown, and unknown does not hold; it says how to allow it. It exits with 3\n" +
+			"when a required control does not hold. The section 'harden' of the seed chooses\n" +
+			"controls, exceptions and limits.",
 		Example: "  vault-bootstrap verify --seed seed.yaml -o html --output-file report.html",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -173,9 +173,10 @@ func (p *program) verifier(options *verifyOptions) (*states.Bootstrap, store.Sto
 	}
 	bootstrap := &states.Bootstrap{
 		Doorman: servers.cluster, Login: login, Name: options.store.name, Rules: rules, Around: around(records, options.store.name, options.podLabels),
-		Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Parallelism: options.parallelism, Now: time.Now, Log: p.warnings(),
 	}
 	servers.assign(bootstrap)
+	bootstrap.ReadOnly()
 	return bootstrap, records, nil
 }
 

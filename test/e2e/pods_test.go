@@ -121,9 +121,8 @@ func TestRespectSeal(t *testing.T) {
 	wantFailure(t, files.run("run", "--respect-seal"), 64, "--respect-seal", "Kubernetes")
 }
 
-// sealNode seals a server with a root token made from the stored shares, as an
-// operator would.
-func sealNode(t *testing.T, p *program, node *testbed.VaultNode) {
+// rootOf makes a root token from the stored shares, as an operator would.
+func rootOf(t *testing.T, p *program, node *testbed.VaultNode) string {
 	t.Helper()
 	stored := keysIn(t, p).Set
 	root, err := node.GenerateRoot(t.Context(), testbed.VaultKeys{Shares: stored.Shares, Threshold: stored.Threshold})
@@ -131,10 +130,16 @@ func sealNode(t *testing.T, p *program, node *testbed.VaultNode) {
 		t.Fatal(err)
 	}
 	testbed.NoteSecrets(t, root)
-	if err := node.Call(t.Context(), "PUT", "sys/seal", root, nil, nil); err != nil {
+	return root
+}
+
+// sealNode seals a server, as an operator would.
+func sealNode(t *testing.T, p *program, node *testbed.VaultNode) {
+	t.Helper()
+	if err := node.Call(t.Context(), "PUT", "sys/seal", rootOf(t, p, node), nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	err = testbed.Poll(t.Context(), 20*time.Millisecond, "the server to be sealed", func(context.Context) error {
+	err := testbed.Poll(t.Context(), 20*time.Millisecond, "the server to be sealed", func(context.Context) error {
 		if code := health(t, node); code != 503 {
 			return fmt.Errorf("it answers %d", code)
 		}
