@@ -37,7 +37,7 @@ type verifyOptions struct {
 	seed                          []string
 	profile, output, file, failOn string
 	podLabels                     string
-	deep, list                    bool
+	deep, list, revokeForeignRoot bool
 	timeout                       time.Duration
 	parallelism                   int
 }
@@ -48,10 +48,10 @@ func (p *program) verifyCommand() *cobra.Command {
 		Use:   "verify",
 		Short: "Show how well Vault is locked down",
 		Long: "verify logs in by the role that only reads, or else as later runs do, reads what the\n" +
-			"controls judge and shows what they have come to. It changes nothing. What it may not\n" +
-			"see is unknown, and unknown does not hold; it says how to allow it. It exits with 3\n" +
-			"when a required control does not hold. The section 'harden' of the seed chooses\n" +
-			"controls, exceptions and limits.",
+			"controls judge and shows what they have come to. What it may not see is unknown,\n" +
+			"and unknown does not hold; it says how to allow it. It exits with 3 when a required\n" +
+			"control does not hold. The section 'harden' of the seed chooses controls, exceptions\n" +
+			"and limits. It changes nothing, unless --revoke-foreign-root tells it to.",
 		Example: "  vault-bootstrap verify --seed seed.yaml -o html --output-file report.html",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,6 +72,7 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
 	flags.StringVar(&o.profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
 	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")
+	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then look")
 	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(report.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
@@ -91,6 +92,8 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(report.Formats(), ", ")), "Write one of them.")
 	case o.failOn != "" && !ok:
 		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is no severity", o.failOn), "It is low, medium, high or critical.")
+	case o.revokeForeignRoot && !o.deep:
+		return 0, fault.Misuse(errors.New("--revoke-foreign-root is given without --deep"), "Root tokens are found by looking at every token: write both.")
 	case o.profile != "" && !known:
 		return 0, fault.Misuse(fmt.Errorf("--profile=%q is no profile", o.profile), "It is baseline, production or strict.")
 	case o.parallelism < 1 || o.timeout <= 0:
@@ -130,6 +133,11 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
+	if options.revokeForeignRoot {
+		if err := p.revokeForeignRoot(ctx, options); err != nil {
+			return err
+		}
+	}
 	verified, err := bootstrap.Verify(ctx, keysOf(ctx, records), options.deep)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ func tokenControls() []Control {
 			ID: "root-tokens", Name: "no root token lives", Severity: Critical, Profile: Production, Groups: []Group{GroupTokens}, Deep: true,
 			Why:    "A root token opens everything, never ends by itself and leaves no name in the audit log.",
 			How:    "Looking up every token by its accessor, for the policy 'root'.",
-			Remedy: "Revoke it by its accessor: vault token revoke -accessor ACCESSOR. Make sure first that its holder can log in.",
+			Remedy: "Make sure first that its holder can log in. Then revoke it by its accessor, with vault token revoke -accessor ACCESSOR, or all that are not ours with --revoke-foreign-root.",
 			Source: docs + "concepts/tokens#root-tokens",
 			Check: on(tokensOf, func(tokens []Token, _ Limits) Finding {
 				return blame(accessors(tokens, Token.isRoot), "%d do", "none does")
