@@ -45,6 +45,10 @@ func (b *Bootstrap) Plan(ctx context.Context, token secret.Value, memory Memory)
 	if err != nil && vault.StatusOf(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
+	if plan != nil {
+		fixes, fixErr := b.planFixes(ctx, session)
+		plan.Fixes, err = fixes, errors.Join(err, fixErr)
+	}
 	return plan, err
 }
 

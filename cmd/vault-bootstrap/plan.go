@@ -105,6 +105,10 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
+	rules, err := states.RulesOf(declared.Harden())
+	if err != nil {
+		return nil, err
+	}
 	objects, err := declared.Objects(ctx, p.resolver(records))
 	if err != nil {
 		return nil, err
@@ -118,7 +122,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 		return nil, err
 	}
 	bootstrap := &states.Bootstrap{
-		Doorman: servers.cluster, Login: login, Name: options.store.name, Prune: declared.Prune(),
+		Doorman: servers.cluster, Login: login, Name: options.store.name, Prune: declared.Prune(), Rules: rules,
 		Parallelism: options.parallelism, Now: time.Now, Log: p.warnings(),
 	}
 	servers.assign(bootstrap)

@@ -27,9 +27,6 @@ type node = map[string]any
 func mappingSchema(keys []key, open bool) node {
 	properties, patterns, required := node{}, node{}, []string{}
 	for _, k := range keys {
-		if k.kind == later {
-			continue
-		}
 		inner := keySchema(k)
 		if k.prefix {
 			patterns["^"+k.name+"."] = inner

@@ -44,7 +44,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"unknown inner key", "secrets:\n  - type: kv\n    descripton: x\n", `s.yaml:3:5: the key "descripton" is unknown; did you mean "description"?`},
 		{"nothing near", "policies:\n  - name: a\n    zzzzzz: b\n    rules: c\n", `s.yaml:3:5: the key "zzzzzz" is unknown; known are name, rules`},
 		{"setting of a mount", "secrets:\n  - type: kv\n    config: {max_lease: 1h}\n", `s.yaml:3:14: the key "max_lease" is unknown; did you mean "max_lease_ttl"?`},
-		{"not built yet", "controls: []\n", `s.yaml:1:1: the key "controls" is not supported yet by this version`},
+		{"another word for harden", "controls: []\n", `s.yaml:1:1: the key "controls" is unknown`},
 		{"unknown child of an auth method", "auth:\n  - {type: x, rolls: []}\n", `s.yaml:2:15: the key "rolls" is unknown; did you mean "roles"?`},
 		{"child that is no mapping", "secrets:\n  - {type: pki, configuration: {roles: [a]}}\n", `s.yaml:2:41: expected a mapping, found a text`},
 		{"not one of the values", "prune: all\n", `s.yaml:1:8: "prune" must be one of none, owned`},

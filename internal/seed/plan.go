@@ -75,6 +75,14 @@ type Refusal struct {
 	Reason, WayOut string
 }
 
+// Fix is a call that puts a control right, as the section harden of the seed asks for.
+type Fix struct {
+	// Control is its ID, Seen what was seen of it.
+	Control, Seen string
+	// Call is the method and the path; empty if it is not known whether one is needed.
+	Call string
+}
+
 // Plan is the difference between desired objects and what is live.
 type Plan struct {
 	// Changes holds one entry per object, in the order of stages, then IDs.
@@ -85,6 +93,9 @@ type Plan struct {
 	Left []Left
 	// Forget holds what the ledger names and is gone.
 	Forget []ID
+	// Fixes holds what is done about controls, for who shows the plan: applying a seed
+	// does nothing about them.
+	Fixes []Fix
 
 	memory Memory
 	known  *echoes
@@ -229,7 +240,18 @@ func (p *Plan) refused() error {
 
 // Empty reports whether there is nothing to write.
 func (p *Plan) Empty() bool {
-	return len(p.Refusals) == 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action != None })
+	return len(p.Refusals) == 0 && p.fixes() == 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action != None })
+}
+
+// fixes returns how many calls are made for controls.
+func (p *Plan) fixes() int {
+	n := 0
+	for _, fix := range p.Fixes {
+		if fix.Call != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // Count returns how many objects have the action.
@@ -250,6 +272,9 @@ func (p *Plan) Summary() string {
 		text += fmt.Sprintf("%d to delete, ", n)
 	}
 	text += fmt.Sprintf("%d unchanged", p.Count(None))
+	if n := p.fixes(); n > 0 {
+		text += fmt.Sprintf(", %d to fix", n)
+	}
 	if n := len(p.Refusals); n > 0 {
 		text += fmt.Sprintf(", %d refused", n)
 	}

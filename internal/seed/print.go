@@ -22,6 +22,13 @@ func (p *Plan) Print(w io.Writer) error {
 	for _, r := range p.Refusals {
 		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.WayOut)
 	}
+	for _, f := range p.Fixes {
+		if f.Call == "" {
+			fmt.Fprintf(&b, "? control %s: not known whether it is to be fixed\n    %s\n", f.Control, escape(f.Seen))
+			continue
+		}
+		fmt.Fprintf(&b, "~ control %s: %s\n    %s\n", f.Control, escape(f.Seen), escape(f.Call))
+	}
 	for _, l := range p.Left {
 		fmt.Fprintf(&b, "  %s stays\n    %s\n", l.ID, l.Reason)
 	}

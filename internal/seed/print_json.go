@@ -16,6 +16,14 @@ type planJSON struct {
 	Changes  []changeJSON  `json:"changes"`
 	Refusals []refusalJSON `json:"refusals"`
 	Left     []leftJSON    `json:"left"`
+	Fixes    []fixJSON     `json:"fixes"`
+}
+
+// fixJSON has no call where it is not known whether one is needed.
+type fixJSON struct {
+	Control string `json:"control"`
+	Seen    string `json:"seen"`
+	Call    string `json:"call,omitempty"`
 }
 
 type changeJSON struct {
@@ -56,7 +64,7 @@ type leftJSON struct {
 func (p *Plan) PrintJSON(w io.Writer) error {
 	out := planJSON{
 		Empty: p.Empty(), Create: p.Count(Create), Update: p.Count(Update), Delete: p.Count(Delete), None: p.Count(None),
-		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Left: []leftJSON{},
+		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Left: []leftJSON{}, Fixes: []fixJSON{},
 	}
 	for _, c := range p.Changes {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
@@ -73,6 +81,9 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 	}
 	for _, l := range p.Left {
 		out.Left = append(out.Left, leftJSON(l))
+	}
+	for _, f := range p.Fixes {
+		out.Fixes = append(out.Fixes, fixJSON(f))
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -106,9 +106,6 @@ func (c clerk) unknown(e entry, fields []key) {
 func (c clerk) value(e entry, k key) (any, bool) {
 	t := e.value
 	switch k.kind {
-	case later:
-		c.problems.add(e.at, "the key %q is not supported yet by this version", e.name)
-		return nil, false
 	case one:
 		if null(t) {
 			return nil, false

@@ -26,9 +26,6 @@ func section(b *strings.Builder, title, about string, keys []key, open bool) {
 	}
 	b.WriteString("| key | kind | |\n| --- | --- | --- |\n")
 	for _, k := range keys {
-		if k.kind == later {
-			continue
-		}
 		name, kind, about := k.name, kindNames[k.kind], k.about
 		if k.prefix {
 			name += "…"

@@ -27,8 +27,6 @@ const (
 	named
 	// children is a mapping from paths below a mount to what is written there.
 	children
-	// later is part of the full language and not built yet.
-	later
 )
 
 // key is one row of the table that the language is made of: the parser reads it,
@@ -59,7 +57,6 @@ func language() []key {
 		key{name: "purgeUnmanagedConfig", kind: one, fields: purgeKeys(), about: "as prune: owned; what others made is never deleted"},
 		key{name: "tombstones", kind: many, fields: tombstoneKeys(), about: "mounts to disable with all that they hold"},
 		key{name: "harden", kind: one, fields: hardenKeys(), about: "which controls are required, fixed and accepted"},
-		key{name: "controls", kind: later},
 	)
 }
 

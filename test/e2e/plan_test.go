@@ -132,3 +132,41 @@ func TestPlan(t *testing.T) {
 		}
 	})
 }
+
+// TestPlanShowsFixes has the seed fix a control: the plan tells the call that a run
+// would make for it, and the run makes it.
+func TestPlanShowsFixes(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	node := cluster.Nodes[0]
+	seed := seeded(t, "harden:\n  profile: baseline\n  advise: [audit-device]\n  fix: [cors]\n")
+	p, _ := inFiles(t, cluster, seed)
+	p.must(0, "run")
+	if r := p.must(0, "plan", seed, "--detailed-exitcode"); strings.Contains(r.stdout, "control") {
+		t.Errorf("nothing is to be fixed: %s", r)
+	}
+	root := rootOf(t, p, node)
+	if err := node.Call(t.Context(), http.MethodPost, "sys/config/cors", root, map[string]any{"allowed_origins": "*"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Call(t.Context(), http.MethodPost, "auth/token/revoke-self", root, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	r := p.must(3, "plan", seed, "--detailed-exitcode")
+	if !strings.Contains(r.stdout, "~ control cors: ") || !strings.Contains(r.stdout, "delete sys/config/cors") || !strings.Contains(r.stdout, ", 1 to fix.") {
+		t.Errorf("the plan does not show the fix: %s", r)
+	}
+	var shown struct {
+		Empty bool
+		Fixes []struct{ Control, Call string }
+	}
+	if err := json.Unmarshal([]byte(p.must(0, "plan", seed, "-o=json").stdout), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if shown.Empty || len(shown.Fixes) != 1 || shown.Fixes[0].Control != "cors" || shown.Fixes[0].Call == "" {
+		t.Errorf("for machines it is %+v", shown)
+	}
+	p.must(0, "run")
+	if r := p.must(0, "plan", seed, "--detailed-exitcode"); strings.Contains(r.stdout, "control") {
+		t.Errorf("it is fixed: %s", r)
+	}
+}

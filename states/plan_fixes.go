@@ -1,0 +1,41 @@
+package states
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// planFixes returns the calls that a run would make because the seed has it fix
+// controls, by what Vault shows now. What the run writes before may change that.
+func (b *Bootstrap) planFixes(ctx context.Context, session *vault.Session) ([]seed.Fix, error) {
+	if len(b.Rules.Fix) == 0 {
+		return nil, nil
+	}
+	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' tells that
+	rules.Fix, rules.Limits, rules.Exceptions = b.Rules.Fix, b.Rules.Limits, b.Rules.Exceptions
+	groups := rules.Groups()
+	facts := b.newFacts()
+	if err := gather.Vault(ctx, session, groups, b.Parallelism, &facts); err != nil {
+		return nil, fmt.Errorf("looking at the controls to fix: %w", err)
+	}
+	b.lookAround(ctx, groups, &facts)
+	var fixes []seed.Fix
+	for _, result := range harden.Judge(facts, rules, false) {
+		switch {
+		case !slices.Contains(rules.Fix, result.ID):
+		case result.Status == harden.Unknown:
+			fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen})
+		case result.Fixable():
+			for _, call := range result.Fix(facts, rules.Limits) {
+				fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen, Call: call.String()})
+			}
+		}
+	}
+	return fixes, nil
+}
