@@ -110,6 +110,8 @@ type Bootstrap struct {
 	Mends bool
 	// Login is how later runs log in.
 	Login Login
+	// SeedLogin is whether the seed says so, and no flag.
+	SeedLogin bool
 	// Name is the name of our records, of our policy and of our role.
 	Name string
 	// Parallelism is how many calls to Vault may be in flight.

@@ -83,6 +83,13 @@ func (b *Bootstrap) end(ctx context.Context, session *vault.Session, lent bool) 
 // Close ends what the run has open in Vault.
 func (b *Bootstrap) Close(ctx context.Context) { b.logout(ctx) }
 
+// ForgetLogin ends the session of a login that was replaced, and what is remembered of
+// its refusals.
+func (b *Bootstrap) ForgetLogin(ctx context.Context) {
+	b.logout(ctx)
+	b.refused.clear()
+}
+
 // refusals remembers since when the login has been refused.
 type refusals struct {
 	since time.Time

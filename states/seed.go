@@ -101,7 +101,16 @@ func (b *Bootstrap) checkPrivilege(ctx context.Context, session *vault.Session) 
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", b.Name, list(missing, 5)),
 		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
 			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s %s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", b.Name, b.Login.Flags(), b.Name))
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", b.Name, b.loginFlags(), b.Name))
+}
+
+// loginFlags are the flags that choose our login, with a space before them; none if the
+// seed does.
+func (b *Bootstrap) loginFlags() string {
+	if b.SeedLogin {
+		return ""
+	}
+	return " " + b.Login.Flags()
 }
 
 // missingPrivileges returns what the session's token lacks, as "path: capability".

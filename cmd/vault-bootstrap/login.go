@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -20,18 +20,16 @@ type loginOptions struct {
 	mount, tokenFile, audience, host, principal string
 	passwordFile, caFile, clientCert, region    string
 	env                                         lookup
-}
-
-// loginMethods are the ways to log in that there are.
-func loginMethods() []string {
-	return []string{"kubernetes", "approle", "jwt", "userpass", "cert", "token-file", "aws", "gcp", "azure"}
+	// flags tell which of the values were given; nil if none were.
+	flags *pflag.FlagSet
 }
 
 // defaultTokenFile is where manifests/job.yaml projects the service account token.
 const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
 
 func (o *loginOptions) register(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(loginMethods(), ", ")+" (default: kubernetes with the Kubernetes store, else approle)")
+	o.flags = flags
+	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(seed.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
 	flags.StringVar(&o.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	flags.StringVar(&o.tokenFile, "login-token-file", defaultTokenFile, "file with the projected service account token (kubernetes), another JSON Web Token (jwt) or a Vault token (token-file)")
 	flags.StringVar(&o.audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method asks for one")
@@ -43,15 +41,12 @@ func (o *loginOptions) register(flags *pflag.FlagSet) {
 }
 
 // resolve returns the login. role is the name of our role. Of several methods, those
-// whose credential is not here are left out.
-func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert string) (states.Login, error) {
+// whose credential is not here are left out. A flag goes before what the seed declares.
+func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert string, declared []seed.LoginMethod) (states.Login, error) {
 	chosen := *o
 	chosen.env, chosen.clientCert = env, clientCert
-	if len(chosen.methods) == 0 {
-		chosen.methods = []string{defaultMethod(kind)}
-	}
-	return chosen.chain(func(method string) (states.Login, error) {
-		return chosen.identify(chosen.shape(method, role))
+	return chain(chosen.ways(kind, declared), func(way loginWay) (states.Login, error) {
+		return way.identify(way.shape(role))
 	})
 }
 
@@ -62,44 +57,14 @@ func defaultMethod(kind storeKind) string {
 }
 
 // outline returns the login as far as its paths go, for a policy: nothing is read.
-func (o *loginOptions) outline(role string) (states.Login, error) {
-	return o.chain(func(method string) (states.Login, error) { return o.shape(method, role), nil })
-}
-
-// chain makes the chosen methods.
-func (o *loginOptions) chain(shape func(method string) (states.Login, error)) (states.Login, error) {
-	var chain states.Chain
-	var absent []error
-	for i, method := range o.methods {
-		if !slices.Contains(loginMethods(), method) || slices.Contains(o.methods[:i], method) {
-			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", method), "They are "+strings.Join(loginMethods(), ", ")+".")
-		}
-		login, err := shape(method)
-		if err != nil {
-			absent = append(absent, err)
-			continue
-		}
-		chain = append(chain, login)
-	}
-	switch {
-	case len(o.methods) > 1 && o.mount != "":
-		return nil, fault.Misuse(errors.New("--login-path with several methods would give them all one path"), "Leave it away: each is at the path of its type.")
-	case len(chain) == 0:
-		return nil, errors.Join(absent...)
-	case len(chain) == 1:
-		return chain[0], nil
-	default:
-		return chain, nil
-	}
+func (o *loginOptions) outline(kind storeKind, role string, declared []seed.LoginMethod) (states.Login, error) {
+	return chain(o.ways(kind, declared), func(way loginWay) (states.Login, error) { return way.shape(role), nil })
 }
 
 // shape returns one method without what is read from files.
-func (o *loginOptions) shape(method, role string) states.Login {
-	mount := strings.Trim(o.mount, "/")
-	if mount == "" {
-		mount = method
-	}
-	switch method {
+func (o loginWay) shape(role string) states.Login {
+	mount := o.mountPath()
+	switch o.method {
 	case "approle":
 		return states.AppRole{Mount: mount, RoleName: role}
 	case "kubernetes":
@@ -113,12 +78,12 @@ func (o *loginOptions) shape(method, role string) states.Login {
 	case "token-file":
 		return states.TokenFile{Policy: role, Token: o.readToken}
 	default:
-		return o.cloud(method, mount, role)
+		return o.cloud(o.method, mount, role)
 	}
 }
 
 // identify adds who we are, which the credential itself says.
-func (o *loginOptions) identify(login states.Login) (states.Login, error) {
+func (o loginWay) identify(login states.Login) (states.Login, error) {
 	switch method := login.(type) {
 	case states.Kubernetes:
 		claims, err := o.claims()

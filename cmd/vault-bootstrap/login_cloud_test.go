@@ -35,7 +35,7 @@ func metadataStub(t *testing.T, header, value string, answers map[string]string)
 func cloudLogin(t *testing.T, method string, env map[string]string) states.Login {
 	t.Helper()
 	options := &loginOptions{methods: []string{method}, audience: defaultAudience, principal: "us"}
-	login, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, fileStore, "vb", "")
+	login, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, fileStore, "vb", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,20 +99,20 @@ func TestLoginMisuse(t *testing.T) {
 	for says, options := range map[string]loginOptions{
 		"is not one of the methods":    {methods: []string{"ldap"}},
 		"named twice":                  {methods: []string{"approle", "approle"}},
-		"all one path":                 {methods: []string{"approle", "kubernetes"}, mount: "x"},
+		"would share the path":         {methods: []string{"approle", "kubernetes"}, mount: "x"},
 		"does not say who may log in":  {methods: []string{"aws"}},
 		"needs a password":             {methods: []string{"userpass"}},
 		"needs a client certificate":   {methods: []string{"cert"}},
 		"needs a file":                 {methods: []string{"token-file"}, tokenFile: defaultTokenFile},
 		"reading the token that later": {methods: []string{"kubernetes"}, tokenFile: "/does/not/exist"},
 	} {
-		_, err := options.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "")
+		_, err := options.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "", nil)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: got %v, want %q", options.methods, err, says)
 		}
 	}
 	chain := loginOptions{methods: []string{"kubernetes", "approle"}, tokenFile: "/does/not/exist"}
-	login, err := chain.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "")
+	login, err := chain.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "", nil)
 	if err != nil || login.Name() != "approle" {
 		t.Errorf("without a token of Kubernetes' the login is %v, %v", login, err)
 	}

@@ -117,7 +117,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	login, err := p.planLogin(options, kind, !token.Empty())
+	login, err := p.planLogin(ctx, options, kind, !token.Empty(), declared, records)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +144,15 @@ func (p *program) warnings() *slog.Logger {
 
 // planLogin returns the login. With a token it is needed for the names of its objects
 // only.
-func (p *program) planLogin(options *planOptions, kind storeKind, haveToken bool) (states.Login, error) {
-	if !haveToken {
-		return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
+func (p *program) planLogin(ctx context.Context, options *planOptions, kind storeKind, haveToken bool, declared *seed.Seed, records store.Store) (states.Login, error) {
+	if haveToken {
+		return options.login.outline(kind, options.store.name, declared.LoginPaths())
 	}
-	shape := options.login
-	if len(shape.methods) == 0 {
-		shape.methods = []string{defaultMethod(kind)}
+	methods, err := declared.Login(ctx, p.resolver(records))
+	if err != nil {
+		return nil, err
 	}
-	return shape.outline(options.store.name)
+	return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
 }
 
 // token returns the token to plan with; empty if none is given.

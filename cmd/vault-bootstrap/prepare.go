@@ -35,6 +35,10 @@ type job struct {
 	watches bool
 	// emergency is why this run is made as root; nil for the others.
 	emergency *states.Emergency
+	// resolveLogin makes the login of a seed, for one that changes under a watch.
+	resolveLogin func(declared []seed.LoginMethod) (states.Login, error)
+	// declaredLogin is what the seed says that Login was made of.
+	declaredLogin []seed.LoginMethod
 }
 
 func (p *program) prepare(options *runOptions) (*job, error) {
@@ -62,15 +66,19 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
+	job.resolveLogin = func(declared []seed.LoginMethod) (states.Login, error) {
+		return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), declared)
+	}
+	login, err := job.resolveLogin(wish.login)
 	if err != nil {
 		return nil, err
 	}
+	job.declaredLogin = wish.login
 	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
 	pod, _ := p.env("POD_NAME")
 	job.bootstrap = &states.Bootstrap{
 		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
-		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, Name: options.store.name,
+		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, SeedLogin: options.login.declaredBy(wish.login), Name: options.store.name,
 		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
 		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
 		Parallelism: options.parallelism, Now: time.Now,
@@ -93,6 +101,7 @@ type wish struct {
 	declared *seed.Seed
 	objects  []seed.Object
 	rules    harden.Rules
+	login    []seed.LoginMethod
 }
 
 // desired reads the seed and resolves its references.
@@ -105,8 +114,12 @@ func (p *program) desired(ctx context.Context, options *runOptions, records stor
 	if err != nil {
 		return wish{}, err
 	}
+	login, err := declared.Login(ctx, p.resolver(records))
+	if err != nil {
+		return wish{}, err
+	}
 	objects, err := declared.Objects(ctx, p.resolver(records))
-	return wish{declared, objects, rules}, err
+	return wish{declared, objects, rules, login}, err
 }
 
 // assign gives the bootstrap the wish. If that fails, the one before it stays.

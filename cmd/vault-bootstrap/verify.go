@@ -102,18 +102,21 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 	return severity, nil
 }
 
+// declared returns the seed; an empty one if none is named.
+func (o *verifyOptions) declared() (*seed.Seed, error) {
+	if len(o.seed) == 0 {
+		return &seed.Seed{}, nil
+	}
+	return seed.Load(o.seed)
+}
+
 // rules returns the rules of the seed, with the profile that a flag says.
-func (o *verifyOptions) rules() (harden.Rules, error) {
+func (o *verifyOptions) rules(declared *seed.Seed) (harden.Rules, error) {
 	rules := harden.DefaultRules(harden.Production)
-	if len(o.seed) > 0 {
-		declared, err := seed.Load(o.seed)
-		if err != nil {
+	if declared.Harden().Declared() {
+		var err error
+		if rules, err = states.RulesOf(declared.Harden()); err != nil {
 			return rules, err
-		}
-		if declared.Harden().Declared() {
-			if rules, err = states.RulesOf(declared.Harden()); err != nil {
-				return rules, err
-			}
 		}
 	}
 	if profile, given := harden.ParseProfile(o.profile); given {
@@ -127,7 +130,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	bootstrap, records, err := p.verifier(options)
+	look, err := p.verifier(options)
 	if err != nil {
 		return err
 	}
@@ -138,13 +141,13 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 			return err
 		}
 	}
-	verified, err := bootstrap.Verify(ctx, keysOf(ctx, records), options.deep)
+	verified, err := look.bootstrap.Verify(ctx, keysOf(ctx, look.records), options.deep)
 	if err != nil {
 		return err
 	}
 	shown := report.Report{
 		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
-		Profile: bootstrap.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
+		Profile: look.bootstrap.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
 	}
 	if err := p.show(shown, options); err != nil {
 		return err
@@ -161,23 +164,37 @@ func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
 	return harden.Known(record)
 }
 
-// verifier returns a bootstrap that can look, and the records.
-func (p *program) verifier(options *verifyOptions) (*states.Bootstrap, store.Store, error) {
-	rules, err := options.rules()
+// verifier can look at Vault; its bootstrap has no records to write to.
+type verifier struct {
+	bootstrap *states.Bootstrap
+	records   store.Store
+	servers   *servers
+}
+
+func (p *program) verifier(options *verifyOptions) (*verifier, error) {
+	declared, err := options.declared()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	rules, err := options.rules(declared)
+	if err != nil {
+		return nil, err
 	}
 	records, kind, err := options.store.open(p.env)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	servers, err := options.vault.open(p.env, podsBeside(records))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env))
+	methods, err := declared.Login(context.Background(), p.resolver(records))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	if err != nil {
+		return nil, err
 	}
 	bootstrap := &states.Bootstrap{
 		Doorman: servers.cluster, Login: login, Name: options.store.name, Rules: rules, Around: around(records, options.store.name, options.podLabels),
@@ -185,7 +202,7 @@ func (p *program) verifier(options *verifyOptions) (*states.Bootstrap, store.Sto
 	}
 	servers.assign(bootstrap)
 	bootstrap.ReadOnly()
-	return bootstrap, records, nil
+	return &verifier{bootstrap, records, servers}, nil
 }
 
 // around returns how to look at the cluster of the records; nil if they are in files.

@@ -118,7 +118,7 @@ func (p *program) prepareWatch(options *watchOptions) (*watcher, error) {
 			if err != nil {
 				return err
 			}
-			return wish.assign(job.bootstrap)
+			return job.reassign(wish)
 		},
 		seed:   fingerprint(options.run.seed),
 		reader: store.Reader{Store: job.store},

@@ -18,6 +18,7 @@ type builder struct {
 	// values are read last, since they need to know all engines.
 	values []func(problems *Problems)
 	harden Harden
+	login  declaredLogin
 }
 
 // build adds the objects of one file.
@@ -35,6 +36,7 @@ func (b *builder) build(r record, problems *Problems) {
 	}
 	b.prune.read(r, problems)
 	b.readHarden(r, problems)
+	b.readLogin(r, problems)
 }
 
 // contents adds what one namespace holds.

@@ -27,6 +27,7 @@ type Seed struct {
 	prune    Prune
 	warnings []Problem
 	harden   Harden
+	login    declaredLogin
 }
 
 // Load reads the seed in paths: YAML files, policies in .hcl files, and directories
@@ -45,7 +46,7 @@ func Load(paths []string) (*Seed, error) {
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden}
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden, login: l.builder.login}
 	return s, s.checkPolicies()
 }
 
