@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -52,7 +51,7 @@ func search(notes, beds string, outputs []string) error {
 	if len(secrets) == 0 || len(shown) == 0 || len(logs) == 0 {
 		return fmt.Errorf("nothing to compare: %d secrets, %d outputs, %d logs; did the suites run?", len(secrets), len(shown), len(logs))
 	}
-	size, found := 0, 0
+	size, found, needles := 0, 0, needlesOf(secrets)
 	for _, path := range slices.Concat(shown, logs, outputs) {
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -63,14 +62,10 @@ func search(notes, beds string, outputs []string) error {
 			found++
 			fmt.Printf("%s: a token of Vault's at byte %d\n", path, at[0])
 		}
-		for _, secret := range secrets {
-			for form, text := range forms(secret) {
-				if at := bytes.Index(content, []byte(text)); at >= 0 {
-					found++
-					fmt.Printf("%s: a secret (%s, %d characters) at byte %d: …%q\n", path, form, len(secret), at, content[max(0, at-60):at])
-				}
-			}
-		}
+		needles.search(content, func(n needle, at int) {
+			found++
+			fmt.Printf("%s: a secret (%s, %d characters) at byte %d: …%q\n", path, n.form, n.length, at, content[max(0, at-60):at])
+		})
 	}
 	fmt.Printf("leaks: %d found; looked for %d secrets in %d outputs and %d logs, %d bytes\n", found, len(secrets), len(shown), len(logs), size)
 	if found > 0 {
