@@ -106,6 +106,16 @@ func (in *installation) watch(flags ...string) *process {
 	return in.start("watch", append(quick, flags...)...)
 }
 
+// adopt takes over a Vault that somebody else has initialized.
+func (in *installation) adopt(keys testbed.VaultKeys) {
+	in.t.Helper()
+	args := append([]string{"adopt"}, append(append([]string{}, in.flags...), in.walk...)...)
+	args = append(args, "--keys-file=-", "--token-file="+in.file(keys.RootToken), "--revoke-token", "--timeout=60s")
+	if code := startWithInput(in.t, in.env, keys.Shares[0], args...).ends(); code != 0 {
+		in.t.Fatalf("adopt ended with %d", code)
+	}
+}
+
 // root returns a token that may do everything, made from the stored shares.
 func (in *installation) root() string {
 	in.t.Helper()

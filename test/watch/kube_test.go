@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,6 +70,18 @@ func installInKubernetes(t *testing.T, cluster *testbed.VaultCluster) (in *insta
 	in.env = []string{"POD_NAME=bootstrap"}
 	in.makePod(namespace)
 	return in, namespace
+}
+
+// keysOf returns the record of the keys in a namespace.
+func keysOf(t *testing.T, namespace string) []byte {
+	t.Helper()
+	out := kubectl(t, "get", "secret", "vault-bootstrap-keys", "-n", namespace, `-o=jsonpath={.data.keys\.json}`)
+	record, err := base64.StdEncoding.DecodeString(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, testbed.SecretsIn(record)...)
+	return record
 }
 
 // makePod makes a Job, and a Pod of it: no kubelet runs it.

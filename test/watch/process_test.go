@@ -38,7 +38,13 @@ func start(t *testing.T, env []string, args ...string) *process {
 // startWithInput gives it a text to read.
 func startWithInput(t *testing.T, env []string, input string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary, args...), done: make(chan struct{})}
+	return launch(t, binary, env, input, args...)
+}
+
+// launch starts any program.
+func launch(t *testing.T, program string, env []string, input string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(program, args...), done: make(chan struct{})}
 	p.cmd.Env = append([]string{"PATH=/nonexistent", "HOME=" + t.TempDir()}, env...)
 	reader, writer, err := os.Pipe()
 	if err != nil {

@@ -144,11 +144,7 @@ func TestTerminalError(t *testing.T) {
 	if err := cluster.Unseal(t.Context(), keys); err != nil {
 		t.Fatal(err)
 	}
-	adopt := append([]string{"adopt"}, append(append([]string{}, in.flags...), in.walk...)...)
-	code := startWithInput(t, in.env, keys.Shares[0], append(adopt, "--keys-file=-", "--token-file="+in.file(keys.RootToken), "--revoke-token", "--timeout=60s")...).ends()
-	if code != 0 {
-		t.Fatalf("adopt ended with %d", code)
-	}
+	in.adopt(keys)
 	w.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 	eventually(t, "recovery", 20*time.Second, func(context.Context) error {
 		if _, there := w.metric(`vault_bootstrap_terminal_error{name="not ours"}`); there {
