@@ -60,7 +60,7 @@ func (o *waitOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.goal, "for", string(fsm.Hardened), "state to wait for: initialized, unsealed, seeded or hardened")
 	flags.StringVar(&o.via, "via", viaAuto, "where to look: auto, lease or health")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait")
-	flags.DurationVar(&o.interval, "interval", 20*time.Second, "longest wait between two looks where nothing tells of changes; it begins with a quarter of it")
+	flags.DurationVar(&o.interval, "interval", 20*time.Second, "longest wait between two looks where nothing tells of changes; the first one is between a quarter of it and all of it")
 }
 
 func (o *waitOptions) check() (fsm.State, error) {
@@ -91,6 +91,9 @@ func (p *program) wait(ctx context.Context, options *waitOptions) error {
 	}
 	if err := p.findHealth(options, waiter); err != nil {
 		return err
+	}
+	if waiter.lease != nil {
+		waiter.lease.optional = waiter.health != nil && !fsm.Unsealed.Before(goal)
 	}
 	if waiter.lease == nil && waiter.health == nil {
 		return fault.Misuse(errors.New("there is nothing to look at: neither records nor a Vault address are known"), "Give --vault-addr, or --namespace.")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -20,6 +19,9 @@ type follower interface {
 type leaseFeed struct {
 	records  store.Store
 	interval time.Duration
+	// optional is whether Vault's health tells the same: then the API server is not
+	// asked again and again.
+	optional bool
 	log      *slog.Logger
 }
 
@@ -36,7 +38,7 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 	go func() {
 		teller := teller{tell: tell, log: f.log}
 		kube, watches := f.records.(follower)
-		pace := pace{longest: f.interval}
+		pace := crowdPace{longest: f.interval}
 		if watches {
 			for began := time.Now(); ; began = time.Now() {
 				err := kube.FollowMirror(ctx, teller.see)
@@ -57,14 +59,16 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 				}
 			}
 		}
-		f.poll(ctx, &teller)
+		if !watches || !f.optional {
+			f.poll(ctx, &teller)
+		}
 	}()
 	return shown
 }
 
 // poll asks again and again. That a rule is missing may be that it has not arrived yet.
 func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
-	pace, began := pace{longest: f.interval}, time.Now()
+	pace, began := crowdPace{longest: f.interval}, time.Now()
 	for {
 		mirror, err := f.records.LeaseMirror(ctx)
 		switch {
@@ -102,28 +106,4 @@ func (t *teller) see(mirror store.Mirror) {
 	}
 	t.tell(sight{lease: fsm.State(mirror.State), fresh: t.seen})
 	t.last, t.seen = mirror, true
-}
-
-// pace makes the waits between polls: a quarter of the longest at first, twice as
-// long each time, and never the same for two who started together.
-type pace struct{ longest, last time.Duration }
-
-func (p *pace) reset() { p.last = 0 }
-
-func (p *pace) next() time.Duration {
-	p.last = min(max(2*p.last, p.longest/4), p.longest)
-	spread := 0.8 + 0.4*rand.Float64() //nolint:gosec // no secret depends on it
-	return time.Duration(spread * float64(p.last))
-}
-
-// pause waits for the next turn, and reports whether there is one before ctx ends.
-func (p *pace) pause(ctx context.Context) bool {
-	timer := time.NewTimer(p.next())
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

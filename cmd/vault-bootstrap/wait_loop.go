@@ -72,6 +72,10 @@ func (w *waiter) asks() bool {
 	return !fsm.Unsealed.Before(w.goal) || !w.seen.lease.Before(w.goal)
 }
 
+// calls reports whether what the Lease shows now is worth a look at Vault at once. That
+// it shows less is not: all who wait have heard it, and would look together.
+func (w *waiter) calls() bool { return !w.seen.lease.Before(w.openGoal()) }
+
 // sayEvery is how often a wait says that it goes on.
 const sayEvery = 30 * time.Second
 
@@ -84,7 +88,7 @@ func (w *waiter) wait(ctx context.Context) error {
 	}
 	say := time.NewTicker(sayEvery)
 	defer say.Stop()
-	pace := pace{longest: w.interval}
+	pace := crowdPace{longest: w.interval}
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for !w.reached() {
@@ -96,7 +100,9 @@ func (w *waiter) wait(ctx context.Context) error {
 			if now.denied != nil && (w.health == nil || fsm.Unsealed.Before(w.goal)) {
 				return w.cannotTell()
 			}
-			next.Reset(0)
+			if w.calls() {
+				next.Reset(0)
+			}
 		case <-next.C:
 			if !w.asks() {
 				continue

@@ -44,18 +44,50 @@ func TestReached(t *testing.T) {
 	}
 }
 
-// TestPaceIsPolite bounds what a thousand who poll may cost: 20 s apart, 50 a second.
-func TestPaceIsPolite(t *testing.T) {
-	pace := pace{longest: 20 * time.Second}
-	var waited, last time.Duration
-	for range 10 {
-		last = pace.next()
-		if last < 4*time.Second || last > 24*time.Second {
-			t.Errorf("a wait of %s", last)
+// TestCalls has only what the Lease shows of the goal lead to a look at Vault at once.
+func TestCalls(t *testing.T) {
+	for _, test := range []struct {
+		goal, lease fsm.State
+		want        bool
+	}{
+		{fsm.Unsealed, "", false},
+		{fsm.Unsealed, fsm.Initialized, false},
+		{fsm.Unsealed, fsm.Unsealed, true},
+		{fsm.Initialized, fsm.Initialized, true},
+		{fsm.Hardened, fsm.Initialized, false},
+		{fsm.Hardened, fsm.Hardened, true},
+	} {
+		w := &waiter{goal: test.goal, seen: sight{lease: test.lease}}
+		if got := w.calls(); got != test.want {
+			t.Errorf("for %s, the Lease shows %q: %v", test.goal, test.lease, got)
 		}
-		waited += last
 	}
-	if waited < 2*time.Minute || last < 16*time.Second {
-		t.Errorf("10 looks took %s, the last wait %s", waited, last)
+}
+
+// TestCrowdIsPolite bounds what 200 who started together cost after their first look:
+// less than 20 looks a second, in every five seconds of three minutes.
+func TestCrowdIsPolite(t *testing.T) {
+	const crowd, longest, window, watched = 200, 20 * time.Second, 5 * time.Second, 3 * time.Minute
+	looks := map[int]int{} // by half window, so that what straddles two is seen
+	for range crowd {
+		pace := crowdPace{longest: longest}
+		for at := pace.next(); at < watched; {
+			looks[int(at/(window/2))]++
+			wait := pace.next()
+			if wait < longest/4 || wait > longest {
+				t.Fatalf("a wait of %s", wait)
+			}
+			at += wait
+		}
+	}
+	total := 0
+	for i := range int(watched / (window / 2)) {
+		total += looks[i]
+		if rate := float64(looks[i]+looks[i+1]) / window.Seconds(); rate >= 20 {
+			t.Errorf("%v looks a second, %s after the first", rate, time.Duration(i)*window/2)
+		}
+	}
+	if least := crowd * int(watched/longest-1); total < least {
+		t.Errorf("%d looks: somebody looks less often than every %s", total, longest)
 	}
 }

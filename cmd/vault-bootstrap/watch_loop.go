@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -215,10 +214,4 @@ func (w *watcher) judge(result string, err error) string {
 	tell(w.lines, err)
 	tellEvent(w.report, err)
 	return result
-}
-
-// spread returns d, give or take a fifth, so that watches of many clusters do not all
-// look at once.
-func spread(d time.Duration) time.Duration {
-	return time.Duration((0.8 + 0.4*rand.Float64()) * float64(d)) //nolint:gosec // no secret depends on it
 }
