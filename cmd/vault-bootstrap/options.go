@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -116,6 +117,10 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 		value, _ := env(variable)
 		return value
 	}
+	if o.clientCert != "" || o.clientKey != "" { // a pair: the other half may be in a variable
+		o.clientCert, o.clientKey = or(o.clientCert, "VAULT_CLIENT_CERT"), or(o.clientKey, "VAULT_CLIENT_KEY")
+	}
+	o.overrule()
 	config := vault.Config{
 		Addresses:     o.addresses,
 		CACert:        or(o.caCert, "VAULT_CACERT"),
@@ -144,6 +149,24 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 	timeout, err := clientTimeout(env)
 	config.Timeout = timeout
 	return config, err
+}
+
+// overrule takes the variables about TLS away that a flag has a say on. Vault's API client
+// reads all of them by itself (api v1.22.0), each time that one is made, and refuses to be
+// made with one that is of no use.
+func (o *vaultOptions) overrule() {
+	for variable, said := range map[string]bool{
+		"VAULT_CACERT":          o.caCert != "",
+		"VAULT_CAPATH":          o.caPath != "",
+		"VAULT_CLIENT_CERT":     o.clientCert != "",
+		"VAULT_CLIENT_KEY":      o.clientKey != "",
+		"VAULT_TLS_SERVER_NAME": o.tlsName != "",
+		"VAULT_SKIP_VERIFY":     o.skipVerify,
+	} {
+		if said {
+			_ = os.Unsetenv(variable) // fails for malformed names only
+		}
+	}
 }
 
 // certificate returns the client certificate's file, if there is one.
