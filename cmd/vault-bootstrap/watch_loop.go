@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -181,7 +182,25 @@ func (w *watcher) look(ctx context.Context) (sight fsm.Sight, settled bool, err 
 	sight, err = w.job.driver(w.report, checkpoint).Look(ctx)
 	w.metrics.Plan(w.job.bootstrap.Planned())
 	w.count(sight.Observation.Replicas)
+	if err == nil {
+		err = w.leftOpen(ctx)
+	}
 	return sight, checkpoint.LastError == nil, err
+}
+
+// leftOpen fails with store.ErrReadOnly while a break-glass is on record. If it was
+// killed, its root token lives until somebody with the Lease ends it: without this, a
+// watch that has nothing else to do would never be that somebody. If it is under way it
+// has the Lease, and is waited for.
+func (w *watcher) leftOpen(ctx context.Context) error {
+	keys, err := w.reader.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for what a break-glass has left: %w", err)
+	}
+	if keys.Glass != nil {
+		return fmt.Errorf("a break-glass of %s is on record: %w", keys.Glass.Holder, store.ErrReadOnly)
+	}
+	return nil
 }
 
 // judge tells what a turn has come to, once for each trouble, and names it for the
