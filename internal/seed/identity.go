@@ -51,7 +51,8 @@ func alias(of, owner, mount string, name any, custom map[string]any, at Position
 		how: traits{
 			read: "identity/" + of + "/name/" + owner, write: "identity/" + of + "-alias",
 			extra: map[string]any{"canonical_id": reference(call, at, owner)},
-			see:   seeAlias,
+			see:   inPlaceOf,
+			key:   "id",
 		},
 	}
 }
@@ -59,15 +60,52 @@ func alias(of, owner, mount string, name any, custom map[string]any, at Position
 // escapeName makes a name one part of a path.
 func escapeName(name string) string { return strings.ReplaceAll(url.PathEscape(name), "%20", " ") }
 
+// inPlaceOf finds what Vault has in the place of the alias o: o itself, or what cannot
+// be there beside it. An entity has one alias a mount, and Vault 1.21 refuses a second
+// one; a group has one at all. So what is there under another name has to be renamed.
+func inPlaceOf(o Object, owner map[string]any) (map[string]any, bool) {
+	if shown, there := seeAlias(o, owner); there {
+		return shown, true
+	}
+	return findAlias(owner, func(shown map[string]any) bool {
+		return o.endpoint == "group-alias" || same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
+	})
+}
+
+// soleAliases tells aliases that Vault has no room for beside another one.
+func soleAliases(objects []Object, problems *Problems) {
+	first := map[string]Position{}
+	for _, o := range objects {
+		if o.Stage != StageAliases {
+			continue
+		}
+		owner, _ := aliasOwner(o.ID)
+		place, has := owner, "a group has one alias"
+		if o.endpoint == "entity-alias" {
+			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
+		}
+		if at, taken := first[place]; taken {
+			problems.add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
+			continue
+		}
+		first[place] = o.Position
+	}
+}
+
 // seeAlias finds o among what its owner shows.
 func seeAlias(o Object, owner map[string]any) (map[string]any, bool) {
+	return findAlias(owner, func(shown map[string]any) bool {
+		return same("name", o.Data["name"], shown["name"]) && same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
+	})
+}
+
+func findAlias(owner map[string]any, fits func(shown map[string]any) bool) (map[string]any, bool) {
 	candidates, _ := owner["aliases"].([]any)
 	if one, ok := owner["alias"]; ok {
 		candidates = []any{one}
 	}
 	for _, candidate := range candidates {
-		shown, _ := candidate.(map[string]any)
-		if len(shown) > 0 && same("name", o.Data["name"], shown["name"]) && same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"]) {
+		if shown, _ := candidate.(map[string]any); len(shown) > 0 && fits(shown) {
 			return shown, true
 		}
 	}

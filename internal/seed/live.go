@@ -215,5 +215,8 @@ func ours(o Object, shown map[string]any) map[string]any {
 			kept[name] = value
 		}
 	}
+	if key := o.how.key; key != "" {
+		kept[key] = shown[key]
+	}
 	return kept
 }

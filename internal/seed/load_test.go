@@ -67,6 +67,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"odd generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},
 		{"short secret", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {length: 3}}}}]\n", `length must be from 8 to 4096`},
 		{"groups in a circle", "groups:\n  - {name: a, member_groups: [b]}\n  - {name: b, member_groups: [a]}\n", `is a member of itself`},
+		{"second alias of an entity", "entity-aliases:\n  - {name: a, mountpath: oidc, entity: e}\n  - {name: b, mountpath: ldap, entity: e}\n  - {name: c, mountpath: /oidc/, entity: e}\n", `s.yaml:4:5: identity/entity-alias/e/c/oidc: an entity has one alias at each auth method, and there is one at `},
+		{"second alias of a group", "group-aliases:\n  - {name: a, mountpath: oidc, group: g}\n  - {name: a, mountpath: ldap, group: g}\n", `s.yaml:3:5: identity/group-alias/g/a/ldap: a group has one alias, and there is one at `},
 		{"answer from nowhere", "requests:\n  - {name: a, path: x, data: {y: '${ answer \"b\" \"c\" }'}}\n", `there is no request "b"`},
 		{"answer from later", "requests:\n  - {name: a, path: x, data: {y: '${ answer \"b\" \"c\" }'}}\n  - {name: b, path: x}\n", `the request "b" comes later`},
 		{"answer outside of requests", "requests: [{name: b, path: x}]\nentities:\n  - {name: a, metadata: {y: '${ answer \"b\" \"c\" }'}}\n", `only requests can refer to the answer`},

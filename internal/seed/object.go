@@ -86,6 +86,9 @@ type traits struct {
 	// see turns what Vault answers into fields as Data has them; there is false when
 	// the answer does not hold the object. nil takes the answer as it is.
 	see func(o Object, answer map[string]any) (shown map[string]any, there bool)
+	// key is a field of what Vault shows that tells an update which object is meant,
+	// where the path does not.
+	key string
 	// rotate is written to once, after the object was made.
 	rotate string
 	// saveTo is where Vault's answer is kept: the object that does it.

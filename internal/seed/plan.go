@@ -64,6 +64,8 @@ type Change struct {
 	// Unknown names the fields that Vault does not know, with what may be meant. Such an
 	// object is not written.
 	Unknown []string
+	// key is what tells Vault which object to update, where the path does not.
+	key any
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
 }
@@ -158,6 +160,7 @@ func (p *Plan) add(o Object, s sight) {
 		change.Stage = StageTune
 	default:
 		p.known.learn(o, s.data)
+		change.key = s.data[o.how.key]
 		change.hashes = p.memory.of(o, s.data)
 		change.Fields, change.Unseen, change.Blind = documentDiff(o, s.data, p.memory, change.hashes)
 		p.Refusals = fixedFields(o, change.Fields, p.Refusals)

@@ -31,6 +31,8 @@ func (c Change) writes() []put {
 		return nil
 	case o.how.split != nil:
 		return c.splitWrites(data)
+	case c.Action == Update && c.key != nil:
+		data[o.how.key] = c.key
 	case c.Action == Update:
 		// Vault refuses even an unchanged one, so it stays out.
 		for _, name := range fixedAtCreation(o) {

@@ -39,12 +39,7 @@ func TestDrift(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
 	b.apply(t, objects)
-	for _, drift := range []struct {
-		name, method, path string
-		in                 any
-		// named is what the plan must say, restored what putting it right writes.
-		named, restored string
-	}{
+	b.drifts(t, objects, []drift{
 		{"policy text", "PUT", "sys/policies/acl/app-reader", m{"policy": `path "*" { capabilities = ["sudo"] }`}, `- path "*" { capabilities = ["sudo"] }`, "update sys/policies/acl/app-reader"},
 		{"policy gone", "DELETE", "sys/policies/acl/templated", nil, "+ sys/policies/acl/templated", "update sys/policies/acl/templated"},
 		{"role field", "PUT", "auth/team/k8s/role/app", m{"bound_service_account_namespaces": "other"}, `bound_service_account_namespaces: ["other"] → ["*"]`, "update auth/team/k8s/role/app"},
@@ -65,14 +60,29 @@ func TestDrift(t *testing.T) {
 		{"engine audit keys", "PUT", "sys/mounts/team/kv/tune", m{"audit_non_hmac_response_keys": "y,data"}, `config.audit_non_hmac_response_keys: ["y","data"] → ["y"]`, "update sys/mounts/team/kv/tune"},
 		{"engine gone", "DELETE", "sys/mounts/transit", nil, "+ sys/mounts/transit", "update sys/mounts/transit"},
 		{"device gone", "DELETE", "sys/audit/raw/log", nil, "+ sys/audit/raw/log", "update sys/audit/raw/log"},
-	} {
-		b.call(t, drift.method, drift.path, drift.in)
+	})
+}
+
+// drift is a change that somebody makes with a raw call.
+type drift struct {
+	name, method, path string
+	in                 any
+	// named is what the plan must say, restored the one write that puts it right.
+	named, restored string
+}
+
+// drifts makes each change and holds that the plan names it and nothing else, that
+// one write puts it right, and that nothing is left to do then.
+func (b *bed) drifts(t *testing.T, objects []seed.Object, all []drift) {
+	t.Helper()
+	for _, d := range all {
+		b.call(t, d.method, d.path, d.in)
 		p := b.plan(t, objects)
-		if got := text(t, p); !strings.Contains(got, drift.named) || p.Count(seed.Create)+p.Count(seed.Update) != 1 {
-			t.Errorf("%s: the plan says\n%s", drift.name, got)
+		if got := text(t, p); !strings.Contains(got, d.named) || p.Count(seed.Create)+p.Count(seed.Update) != 1 || p.Count(seed.Delete) != 0 {
+			t.Errorf("%s: the plan says\n%s", d.name, got)
 		}
-		if writes := b.writes(t, func() { b.apply(t, objects) }); fmt.Sprint(writes) != "["+drift.restored+"]" {
-			t.Errorf("%s: wrote %v", drift.name, writes)
+		if writes := b.writes(t, func() { b.apply(t, objects) }); fmt.Sprint(writes) != "["+d.restored+"]" {
+			t.Errorf("%s: wrote %v", d.name, writes)
 		}
 		wantEmpty(t, b.plan(t, objects))
 	}
