@@ -143,8 +143,10 @@ type Bootstrap struct {
 	ownAt string
 	// ownLent is whether it is a token that somebody else keeps alive.
 	ownLent bool
-	root    *vault.Session // the root token's, as long as it lives
-	glass   *glass         // the root token of break-glass, while it is in use
+	// ownReads is whether it is that of the role that only reads.
+	ownReads bool
+	root     *vault.Session // the root token's, as long as it lives
+	glass    *glass         // the root token of break-glass, while it is in use
 
 	facts harden.Facts    // of the latest look
 	tried map[string]bool // the controls that this run has tried to fix

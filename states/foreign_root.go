@@ -10,14 +10,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// RevokeForeignRoot ends every root token that is not ours, and returns those that are
-// dead now. Ours is the one of a first run that is not through: it still needs it. With
-// the Lease in hand no break-glass of ours is at work; what a killed one has left is
-// ended before.
+// RevokeForeignRoot ends every root token, and returns those that are dead now. It works
+// on a Vault whose first run is through, since that run's own is still needed before.
+// With the Lease in hand no break-glass of ours is at work; what a killed one has left
+// is ended first.
 func (b *Bootstrap) RevokeForeignRoot(ctx context.Context) ([]vault.Token, error) {
 	keys, err := b.Records.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
+	}
+	if keys.Root != nil {
+		return nil, fault.Misuse(errors.New("the first run is not through, and still needs its root token"),
+			"Nothing was revoked. 'vault-bootstrap run' ends that token; ask again afterwards.")
 	}
 	replica, err := b.activeOfOurs(ctx, keys)
 	if err != nil {
@@ -26,31 +30,19 @@ func (b *Bootstrap) RevokeForeignRoot(ctx context.Context) ([]vault.Token, error
 	if err := b.sweepGlass(ctx, replica.Address(), keys); err != nil {
 		return nil, err
 	}
-	ways := make([]way, 0, len(methods(b.Login)))
-	for _, method := range methods(b.Login) {
-		ways = append(ways, way{method, false}) // the role that only reads revokes nothing
-	}
-	session, lent, err := b.loginAmong(ctx, ways, replica.Address(), keys)
+	session, by, err := b.loginAmong(ctx, b.ownWays(), replica.Address(), keys) // the role that only reads revokes nothing
 	if err != nil {
 		if errors.Is(err, ErrNoCredential) || vault.Refused(err) {
 			return nil, fsm.LockedOut(err.Error())
 		}
 		return nil, err
 	}
-	defer b.end(context.WithoutCancel(ctx), session, lent)
+	defer b.end(context.WithoutCancel(ctx), session, by.lent())
 	tokens, err := RootTokens(ctx, session, b.Parallelism)
 	if err != nil {
 		return nil, foreignRefused(err)
 	}
-	var foreign []vault.Token
-	for _, token := range tokens {
-		if keys.Root != nil && token.Accessor == keys.Root.Accessor {
-			b.Log.Warn("this root token is that of a first run that is not through: 'run' ends it", "accessor", token.Accessor)
-			continue
-		}
-		foreign = append(foreign, token)
-	}
-	dead, err := RevokeRootTokens(ctx, session, foreign)
+	dead, err := RevokeRootTokens(ctx, session, tokens)
 	if err != nil {
 		return dead, foreignRefused(err)
 	}

@@ -78,18 +78,17 @@ func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) 
 	if b.own != nil && b.ownAt == address {
 		return b.own, nil
 	}
-	session, lent, err := b.loginAmong(ctx, b.ways(), address, keys)
+	session, by, err := b.loginAmong(ctx, b.ways(), address, keys)
 	if err != nil {
 		return nil, err
 	}
 	b.logout(ctx)
-	b.own, b.ownAt, b.ownLent = session, address, lent
+	b.own, b.ownAt, b.ownLent, b.ownReads = session, address, by.lent(), by.reads
 	return session, nil
 }
 
-// loginAmong logs in by the first of several ways that lets us in, and reports whether
-// its token is lent.
-func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, bool, error) {
+// loginAmong logs in by the first of several ways that lets us in, and returns which.
+func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, way, error) {
 	var refused, unread error
 	for _, way := range ways {
 		session, err := b.loginBy(ctx, way.Login, address, keys)
@@ -98,11 +97,10 @@ func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, 
 			if unread != nil && !way.reads {
 				b.Log.Warn("the role that only reads does not let us in, so we look with our own; 'run' makes it", "error", unread.Error())
 			}
-			_, lent := way.Login.(TokenFile)
-			return session, lent, nil
+			return session, way, nil
 		}
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
-			return nil, false, b.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
+			return nil, way, b.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
 		}
 		err = b.explain(ctx, way.Login, address, err)
 		switch {
@@ -114,18 +112,14 @@ func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, 
 			refused = fmt.Errorf("%w; %w", refused, err)
 		}
 	}
-	return nil, false, refused
+	return nil, way{}, refused
 }
 
 // tryLogin reports whether our own role lets us in, and ends that login.
 func (b *Bootstrap) tryLogin(ctx context.Context, address string, keys store.Keys) error {
-	var ways []way
-	for _, method := range methods(b.Login) {
-		ways = append(ways, way{method, false})
-	}
-	session, lent, err := b.loginAmong(ctx, ways, address, keys)
+	session, by, err := b.loginAmong(ctx, b.ownWays(), address, keys)
 	if err == nil {
-		b.end(ctx, session, lent)
+		b.end(ctx, session, by.lent())
 	}
 	return err
 }
@@ -134,6 +128,21 @@ func (b *Bootstrap) tryLogin(ctx context.Context, address string, keys store.Key
 type way struct {
 	Login
 	reads bool // it is the one that only reads
+}
+
+// lent reports whether somebody else keeps the token alive.
+func (w way) lent() bool {
+	_, lent := w.Login.(TokenFile)
+	return lent
+}
+
+// ownWays returns our own roles, in order.
+func (b *Bootstrap) ownWays() []way {
+	var ways []way
+	for _, method := range methods(b.Login) {
+		ways = append(ways, way{method, false})
+	}
+	return ways
 }
 
 // ways returns the roles to log in by, in order: ours, and before each of them the one

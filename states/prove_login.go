@@ -18,25 +18,24 @@ import (
 func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.Keys) error {
 	b.logout(ctx)
 	var refused []error
-	for _, method := range methods(b.Login) {
-		session, err := b.loginWithCredential(ctx, method, address, keys)
+	for _, way := range b.ownWays() {
+		session, err := b.loginWithCredential(ctx, way.Login, address, keys)
 		if err != nil {
-			if err = b.explain(ctx, method, address, err); ctx.Err() != nil {
+			if err = b.explain(ctx, way.Login, address, err); ctx.Err() != nil {
 				return err
 			}
 			refused = append(refused, err)
 			continue
 		}
-		_, lent := method.(TokenFile)
 		if err := b.proveSession(ctx, session); err != nil {
-			b.end(ctx, session, lent)
-			return fmt.Errorf("by %s: %w", method.Name(), err)
+			b.end(ctx, session, way.lent())
+			return fmt.Errorf("by %s: %w", way.Name(), err)
 		}
 		if b.own != nil {
-			b.end(ctx, session, lent)
+			b.end(ctx, session, way.lent())
 			continue
 		}
-		b.own, b.ownAt, b.ownLent = session, address, lent
+		b.own, b.ownAt, b.ownLent, b.ownReads = session, address, way.lent(), false
 	}
 	if b.own == nil {
 		return b.noLogin(refused)

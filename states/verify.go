@@ -71,7 +71,7 @@ func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, key
 	}
 	session, err := b.login(ctx, active.Address, known)
 	works := err
-	if b.looks && session != nil {
+	if session != nil && b.ownReads {
 		// The role that reads says nothing of the one that later runs need.
 		works = b.tryLogin(ctx, active.Address, known)
 	}
