@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ var controlPlane struct {
 	once  sync.Once
 	plane *testbed.ControlPlane
 	err   error
+
+	namespaces atomic.Int32
 }
 
 func kubernetes(t *testing.T) *testbed.ControlPlane {
@@ -61,7 +64,7 @@ func account(t *testing.T, namespace, name string) string {
 func installInKubernetes(t *testing.T, cluster *testbed.VaultCluster) (in *installation, namespace string) {
 	t.Helper()
 	in = install(t, cluster)
-	namespace = "watch-" + strings.ToLower(strings.TrimPrefix(t.Name(), "Test"))
+	namespace = fmt.Sprintf("watch-%s-%d", strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), controlPlane.namespaces.Add(1))
 	kubectl(t, "create", "namespace", namespace)
 	kubectl(t, "apply", "-n", namespace, "-f", "../../manifests/rbac.yaml")
 	in.flags[0] = "--kubeconfig=" + account(t, namespace, "vault-bootstrap")
@@ -84,7 +87,8 @@ func keysOf(t *testing.T, namespace string) []byte {
 	return record
 }
 
-// makePod makes a Job, and a Pod of it: no kubelet runs it.
+// makePod makes a Job, and a Pod of it: no kubelet runs it. The controller of Jobs, which
+// would soon take a Pod away from its Job that it has not made, is told to keep out.
 func (in *installation) makePod(namespace string) {
 	in.t.Helper()
 	job := filepath.Join(in.t.TempDir(), "job.yaml")
@@ -94,7 +98,7 @@ func (in *installation) makePod(namespace string) {
 		}
 		kubectl(in.t, "apply", "-n", namespace, "-f", job)
 	}
-	write(`{apiVersion: batch/v1, kind: Job, metadata: {name: bootstrap}, spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}`)
+	write(`{apiVersion: batch/v1, kind: Job, metadata: {name: bootstrap}, spec: {suspend: true, managedBy: example.com/nobody, template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}`)
 	uid := kubectl(in.t, "get", "job", "bootstrap", "-n", namespace, "-o=jsonpath={.metadata.uid}")
 	write(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: bootstrap, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: bootstrap, uid: %s, controller: true}]}, spec: {containers: [{name: a, image: a}]}}`, uid))
 }
