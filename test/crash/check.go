@@ -43,7 +43,7 @@ func (sc *scene) check(ctx context.Context) error {
 	defer cancel()
 	opened := testbed.VaultKeys{Shares: keys.Set.Shares, Threshold: keys.Set.Threshold}
 	if err := sc.vault.Unseal(ctx, opened); err != nil {
-		return fmt.Errorf("unsealing with the stored shares: %w", err)
+		return &unopenedError{err}
 	}
 	active, err := sc.vault.Active(ctx)
 	if err != nil {

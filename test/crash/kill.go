@@ -62,12 +62,15 @@ func (sc *scene) terminated(ctx context.Context, end end) error {
 // then.
 func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*process, error) {
 	span := float64(sc.clean[sc.storage])
+	if sc.later != "" {
+		span = float64(sc.clean[string(sc.later)])
+	}
 	if sc.inKube {
 		span *= 1.5
 	}
 	timer := time.NewTimer(time.Duration(sc.rng.Float64() * span))
 	defer timer.Stop()
-	p, err := sc.start(ctx, sc.options())
+	p, err := sc.start(ctx, sc.laterOptions())
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ type trial struct {
 	inKube      bool
 	// alone is whether the API server goes away, so that no other case may need it.
 	alone bool
+	// later is the verb, if it is one for a hardened Vault.
+	later later
 	rng   *rand.Rand
 	act   act
 }
@@ -45,20 +47,18 @@ const kindSIGSTOP = "SIGSTOP past the lease"
 // every one of them.
 func plan(s *suite) []trial {
 	rng := rand.New(rand.NewPCG(s.seed, 1))
-	every, points := singles(), atPoints(s.points)
-	for _, list := range [][]trial{every, points} {
-		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	}
+	every, points := singles(), inRounds(rng, atPoints(ofRuns(s.points)), laterAtPoints(ofLater(s.points)))
+	rng.Shuffle(len(every), func(i, j int) { every[i], every[j] = every[j], every[i] })
 	var trials []trial
 	for turn := 0; len(trials) < s.count; turn++ {
 		var t trial
 		switch {
 		case turn%3 == 0 && len(every) > 0:
 			t, every = every[0], every[1:]
-		case turn%3 == 1 && len(points) > 0:
+		case turn%3 != 2 && len(points) > 0:
 			t, points = points[0], points[1:]
 		default:
-			t = atRandom(rng, s.points)
+			t = atRandom(rng, ofRuns(s.points))
 		}
 		t.number = len(trials) + 1
 		t.rng = rand.New(rand.NewPCG(s.seed, uint64(t.number)+1))
@@ -81,6 +81,35 @@ func plan(s *suite) []trial {
 		}
 	}
 	return chosen
+}
+
+// inRounds shuffles cases at points, two of runs to one of later verbs: in the first
+// round each point has one case, the others come after.
+func inRounds(rng *rand.Rand, runs, laters []trial) []trial {
+	shuffled := func(list []trial) []trial {
+		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		seen := map[string]bool{}
+		var first, rest []trial
+		for _, t := range list {
+			if seen[t.point] {
+				rest = append(rest, t)
+			} else {
+				first = append(first, t)
+			}
+			seen[t.point] = true
+		}
+		return append(first, rest...)
+	}
+	runs, laters = shuffled(runs), shuffled(laters)
+	var all []trial
+	for turn := 0; len(runs)+len(laters) > 0; turn++ {
+		from := &runs
+		if turn%3 == 1 && len(laters) > 0 || len(runs) == 0 {
+			from = &laters
+		}
+		all, *from = append(all, (*from)[0]), (*from)[1:]
+	}
+	return all
 }
 
 // singles are the kinds of which every run should have one.
@@ -154,7 +183,8 @@ func atRandom(rng *rand.Rand, points []string) trial {
 		{kind: "store spoilt", point: "random", inKube: true, act: storeSpoilt},
 		{kind: "2 runners, holder killed", act: holderKilled(2)},
 	}
+	choices = append(append(choices, laterAtRandom(keysRotate)...), laterAtRandom(breakGlassRun)...)
 	t := choices[rng.IntN(len(choices))]
-	t.inKube = t.inKube || inKube
+	t.inKube = (t.inKube || inKube) && t.later == ""
 	return t
 }

@@ -38,10 +38,17 @@ func pointsIn(root string) ([]string, error) {
 }
 
 // elsewhere reports whether a run comes to a point only with what this suite has not, so
-// that test/e2e kills there: starting over from lost keys takes a StatefulSet, and
-// break-glass and rotation are verbs of their own, for a hardened Vault.
-func elsewhere(point string) bool {
-	return slices.ContainsFunc([]string{"reset.", "breakglass.", "rotate."}, func(verb string) bool { return strings.HasPrefix(point, verb) })
+// that test/e2e kills there: starting over from lost keys takes a StatefulSet.
+func elsewhere(point string) bool { return strings.HasPrefix(point, "reset.") }
+
+// ofRuns returns the points that 'run' and 'adopt' come to.
+func ofRuns(points []string) []string {
+	return slices.DeleteFunc(slices.Clone(points), func(point string) bool { return laterOf(point) != "" })
+}
+
+// ofLater returns those that only the verbs for a hardened Vault come to.
+func ofLater(points []string) []string {
+	return slices.DeleteFunc(slices.Clone(points), func(point string) bool { return laterOf(point) == "" })
 }
 
 func pointsInFile(path string, states []string) ([]string, error) {

@@ -65,11 +65,17 @@ type keysRecord struct {
 	Epoch   int64
 	Attempt *struct{ ID, Status string }
 	Past    []json.RawMessage
-	Set     *struct {
-		Shares    []string
-		Threshold int
-	}
-	Root *struct{ Token string }
+	Set     *keySet
+	Root    *struct{ Token string }
+	// Rotation and Glass are what an exchange of keys and a break-glass are on record with.
+	Rotation *struct{ Set *keySet }
+	Glass    *struct{ Token string } `json:"break_glass"`
+}
+
+// keySet are the shares of one set.
+type keySet struct {
+	Shares    []string
+	Threshold int
 }
 
 // stateRecord is what it reads of the checkpoint.
@@ -97,10 +103,13 @@ func (sc *scene) keys(ctx context.Context) (keys keysRecord, err error) {
 	if err != nil {
 		return keys, fmt.Errorf("reading the keys record: %w", err)
 	}
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
 	if keys.Root != nil {
-		sc.mu.Lock()
 		sc.roots[keys.Root.Token] = true
-		sc.mu.Unlock()
+	}
+	if keys.Glass != nil && keys.Glass.Token != "" {
+		sc.roots[keys.Glass.Token] = true
 	}
 	return keys, nil
 }

@@ -68,7 +68,10 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 			return sc, err
 		}
 	}
-	return sc, sc.keepRecords(ctx)
+	if err := sc.keepRecords(ctx); err != nil || t.later == "" {
+		return sc, err
+	}
+	return sc, sc.hardened(ctx)
 }
 
 func (sc *scene) keepRecords(ctx context.Context) error {
@@ -121,21 +124,23 @@ type options struct {
 	// addresses replace the near ends of the lines.
 	addresses []string
 	flags     []string
+	// later is the verb, if it is one for a hardened Vault.
+	later later
 }
 
 func (sc *scene) options(flags ...string) options { return options{flags: flags} }
 
-func (sc *scene) stopping(point string) options { return options{stopAt: point} }
+// laterOptions are of the case's verb for a hardened Vault.
+func (sc *scene) laterOptions() options { return options{later: sc.later} }
+
+func (sc *scene) stopping(point string) options { return options{stopAt: point, later: laterOf(point)} }
 
 // The Lease of every case is short, so that taking over takes little time.
 const leaseDuration = 3 * time.Second
 
 // start starts a run. One that is to stop is the build that can.
 func (sc *scene) start(ctx context.Context, o options) (*process, error) {
-	args := append(sc.verb(), "--seed="+sc.seedFile, "--login=approle", "--log-format=json",
-		"--lease-duration="+leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
-		"--timeout=100s", "--replica-patience=20s")
-	args = append(args, sc.records.flags()...)
+	args := append(sc.arguments(o.later), sc.records.flags()...)
 	if o.addresses == nil {
 		for _, l := range sc.lines {
 			o.addresses = append(o.addresses, l.url())
@@ -157,6 +162,20 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 	sc.processes = append(sc.processes, p)
 	sc.runs++
 	return p, nil
+}
+
+// arguments are the verb and its flags, without those that all verbs have.
+func (sc *scene) arguments(verb later) []string {
+	args := sc.verb()
+	if verb != "" {
+		args = verb.arguments()
+	}
+	if verb == keysRotate {
+		return append(args, "--timeout=100s")
+	}
+	return append(args, "--seed="+sc.seedFile, "--login=approle", "--log-format=json",
+		"--lease-duration="+leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
+		"--timeout=100s", "--replica-patience=20s")
 }
 
 // finish starts a run and waits for its end.

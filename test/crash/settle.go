@@ -36,7 +36,7 @@ func (sc *scene) settle(ctx context.Context) error {
 		}
 		switch end.code {
 		case exitDone:
-			return nil
+			return sc.settled(ctx)
 		case exitTransient, exitBusy:
 		case exitTerminal:
 			if err := sc.lose(ctx, end); err != nil {

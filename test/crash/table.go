@@ -15,16 +15,19 @@ type tally struct {
 	cases, runs, skipped, violations          int
 	lostOutside, lostInFlight, doubles, roots int
 	remedies                                  int
+	unopened, underway                        int
+	later                                     map[later]int
 }
 
 func (b *board) count() tally {
-	t := tally{cases: len(b.outcomes)}
+	t := tally{cases: len(b.outcomes), later: map[later]int{}}
 	for _, o := range b.outcomes {
 		t.runs += o.runs
 		if o.skipped() {
 			t.skipped++
 			continue
 		}
+		t.later[o.later]++
 		t.lostInFlight += len(o.lost)
 		if o.err == nil {
 			t.remedies += len(o.lost)
@@ -39,6 +42,12 @@ func (b *board) count() tally {
 		}
 		if _, is := errors.AsType[*rootError](o.err); is {
 			t.roots++
+		}
+		if _, is := errors.AsType[*unopenedError](o.err); is {
+			t.unopened++
+		}
+		if _, is := errors.AsType[*underwayError](o.err); is {
+			t.underway++
 		}
 	}
 	return t
@@ -63,8 +72,12 @@ func (b *board) summary(points []string, whole bool) error {
 		{"keys lost in the request", t.lostInFlight, fmt.Sprintf("each by its name; remedies that led to hardened: %d", t.remedies)},
 		{"double initializations", t.doubles, "must be 0"},
 		{"root tokens left", t.roots, "must be 0"},
+		{"stored keys that do not open Vault", t.unopened, "must be 0"},
+		{"rekeys and root tokens in the making left", t.underway, "must be 0"},
 		{"violations in all", t.violations, "must be 0"},
 		{"skipped", t.skipped, ""},
+		{"of all cases, those of keys rotate", t.later[keysRotate], ""},
+		{"and of break-glass run", t.later[breakGlassRun], ""},
 	} {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", row.what, row.count, row.want)
 	}
