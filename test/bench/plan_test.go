@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// The bounds of 'plan' on ten times the reference seed.
+const (
+	mostGrowth  = 11.0
+	mostPlanRSS = 96 << 20
+	planRounds  = 7
+)
+
+// planner runs 'plan' of one size on a Vault that matches.
+type planner struct {
+	vault  *server
+	binary string
+	file   string
+	took   samples
+	rss    int64
+}
+
+// BenchmarkPlan compares the 'plan' verb on both sizes, which take turns.
+func BenchmarkPlan(b *testing.B) {
+	for b.Loop() {
+		binary := build(b)
+		one, stopOne := newPlanner(b, binary, reference)
+		ten, stopTen := newPlanner(b, binary, tenfold)
+		for range planRounds {
+			one.plan(b)
+			ten.plan(b)
+		}
+		stopOne()
+		stopTen()
+		growth := line{what: "10x beside 1x", bound: mostGrowth, ours: ten.took, floor: one.took, requests: 1}
+		growth.print(b)
+		memory := "holds"
+		if ten.rss > mostPlanRSS {
+			memory = "FAILS"
+			b.Errorf("plan of 10x: %d MiB resident, at most %d", ten.rss>>20, mostPlanRSS>>20)
+		}
+		fmt.Printf("%s 10x resident: %d MiB of %d: %s (most of %d)\n", b.Name(), ten.rss>>20, mostPlanRSS>>20, memory, planRounds)
+	}
+}
+
+func newPlanner(b *testing.B, binary string, s size) (*planner, func()) {
+	b.Helper()
+	vault, stop := open(b, 0)
+	run(b, vault.session(b), objects(b, s), seed.Memory{HashKey: key})
+	file := filepath.Join(b.TempDir(), "seed.yaml")
+	if err := os.WriteFile(file, []byte(s.text()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return &planner{vault: vault, binary: binary, file: file}, stop
+}
+
+func (p *planner) plan(b *testing.B) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), p.binary, "plan", "--detailed-exitcode", "--seed="+p.file, "--vault-addr="+p.vault.addr, "--store=file:"+b.TempDir())
+	cmd.Env = append(os.Environ(), "VAULT_TOKEN="+p.vault.root)
+	began := time.Now()
+	if text, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, text)
+	}
+	p.took.clock = append(p.took.clock, time.Since(began))
+	p.took.cpu = append(p.took.cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		p.rss = max(p.rss, usage.Maxrss*1024) // Linux counts in KiB
+	}
+}
