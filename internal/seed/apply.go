@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
@@ -112,23 +110,20 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 
 // batch carries out changes that do not depend on each other.
 func (a *applying) batch(ctx context.Context, changes []Change) {
-	var group errgroup.Group
-	group.SetLimit(a.parallelism(changes[0].Stage))
-	for _, c := range changes {
+	// No failure ends it: each is noted, and the others go on.
+	_ = each(ctx, len(changes), a.parallelism(changes[0].Stage), func(ctx context.Context, i int) error {
 		if ctx.Err() != nil {
-			break
+			return ctx.Err()
 		}
+		c := changes[i]
 		if reason := a.hindered(c); reason != nil {
 			a.done(c, nil, reason)
-			continue
-		}
-		group.Go(func() error {
-			hashes, err := a.write(ctx, c)
-			a.done(c, hashes, err)
 			return nil
-		})
-	}
-	_ = group.Wait()
+		}
+		hashes, err := a.write(ctx, c)
+		a.done(c, hashes, err)
+		return nil
+	})
 }
 
 // parallelism returns how many requests of a stage run at a time. Audit devices are

@@ -17,7 +17,10 @@ type sight struct {
 	there bool
 	// blind means that the API at this path cannot be read at all.
 	blind bool
-	data  map[string]any
+	// matches means that Vault shows every field as the object has it: then data is
+	// not kept, since ten thousand answers are tens of megabytes.
+	matches bool
+	data    map[string]any
 }
 
 // live is what is there, as far as the desired objects ask for it.
@@ -45,8 +48,7 @@ func observe(ctx context.Context, api API, objects []Object, parallelism int) (*
 		return nil, err
 	}
 	unknown := unknowns{declared: declaredIDs(objects)}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(parallelism, 1))
+	var left []int
 	for i, o := range objects {
 		if listing, path := o.table(); listing != "" && !pending(o.Data) {
 			data, there := l.tables[listing][path]
@@ -56,9 +58,10 @@ func observe(ctx context.Context, api API, objects []Object, parallelism int) (*
 		if o.Mount != "" && !l.mounted(o.Mount) && !pending(o.Data) {
 			continue
 		}
-		group.Go(func() error { return l.one(ctx, i, &unknown) })
+		left = append(left, i)
 	}
-	if err := group.Wait(); err != nil {
+	err := each(ctx, len(left), parallelism, func(ctx context.Context, i int) error { return l.one(ctx, left[i], &unknown) })
+	if err != nil {
 		return nil, err
 	}
 	return l, unknown.problems.err("Vault does not hold what the seed refers to. Declare it in the seed, or correct the reference.")
@@ -81,8 +84,22 @@ func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 	if o.Mount != "" && !l.mounted(o.Mount) {
 		return nil
 	}
-	l.seen[i], err = look(ctx, l.reads, *o)
+	seen, err := look(ctx, l.reads, *o)
+	if seen.there && shownAs(*o, seen.data) {
+		seen.matches, seen.data = true, nil
+	}
+	l.seen[i] = seen
 	return err
+}
+
+// shownAs reports whether every field of o is shown as o has it.
+func shownAs(o Object, shown map[string]any) bool {
+	for field, want := range o.Data {
+		if value, there := shown[field]; !there || !same(field, want, value) {
+			return false
+		}
+	}
+	return true
 }
 
 // unknowns collects references to what is neither there nor declared.

@@ -140,7 +140,7 @@ func (l *loader) document(path string, content []byte) (tree, bool) {
 		l.syntax(path, content, err)
 		return tree{}, false
 	}
-	p := &planter{file: path, problems: l.problems}
+	p := &planter{file: path, problems: l.problems, keep: anchored(&node)}
 	root := p.plant(node.Content[0], 0, false)
 	return root, !p.over
 }

@@ -116,6 +116,7 @@ func NewPlan(ctx context.Context, api API, goal Goal) (*Plan, error) {
 	}
 	// A policy's text is always shown as it was written.
 	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}, words: &vocabulary{api: api}}
+	plan.Changes = make([]Change, 0, len(seen.objects))
 	for i, o := range seen.objects {
 		plan.add(o, seen.seen[i])
 	}
@@ -158,6 +159,8 @@ func (p *Plan) add(o Object, s sight) {
 	case o.isAudit() || o.isMount():
 		change.Fields, p.Refusals = tableDiff(o, s.data, p.Refusals)
 		change.Stage = StageTune
+	case s.matches:
+		p.known.learnAll(o)
 	default:
 		p.known.learn(o, s.data)
 		change.key = s.data[o.how.key]

@@ -28,10 +28,10 @@ func (s *Seed) Warnings() []Problem { return slices.Clone(s.warnings) }
 // checkPolicies parses the policies that hold no reference, with Vault's own grammar.
 func (s *Seed) checkPolicies() error {
 	problems := &Problems{}
-	var engines []Object
+	engines := map[string]bool{}
 	for _, o := range s.objects {
 		if o.isMount() && o.Type == "kv" && isVersion2(o) {
-			engines = append(engines, o)
+			engines[strings.TrimPrefix(string(o.ID), o.ns+"sys/mounts/")+"/"] = true
 		}
 	}
 	for _, o := range s.objects {
@@ -52,12 +52,12 @@ func (s *Seed) checkPolicies() error {
 func checkResolved(objects []Object) error {
 	problems := &Problems{}
 	for _, o := range objects {
-		if o.Stage != StagePolicies || pending(o.Data) {
+		if o.Stage != StagePolicies || pending(o.Data) || !hidden(o.Data) {
 			continue
 		}
 		rules, _ := reveal(o.Data["policy"]).(string)
 		// The parser's message may quote what a reference has brought.
-		if _, err := parseRules(rules); err != nil && hidden(o.Data) {
+		if _, err := parseRules(rules); err != nil {
 			problems.add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
 		}
 	}
@@ -94,8 +94,9 @@ func placed(err error) error {
 
 // policyCheck looks for what a policy says in vain.
 type policyCheck struct {
-	policy   Object
-	engines  []Object // of KV version 2
+	policy Object
+	// engines holds where the KV engines of version 2 are, with a slash at the end.
+	engines  map[string]bool
 	warnings []Problem
 }
 
@@ -142,12 +143,14 @@ func (c *policyCheck) path(path string, line int) {
 	case slices.ContainsFunc(strings.Split(strings.TrimSuffix(path, "*"), "/"), func(s string) bool { return s != "+" && strings.Contains(s, "+") && !strings.Contains(s, "{{") }):
 		c.warn(line, "the path %q can never match: + stands for a whole name", path)
 	}
-	for _, engine := range c.engines {
-		root := strings.TrimPrefix(string(engine.ID), engine.ns+"sys/mounts/") + "/"
-		rest, within := strings.CutPrefix(bare, root)
+	for i, char := range bare {
+		if char != '/' || !c.engines[bare[:i+1]] {
+			continue
+		}
+		root, rest := bare[:i+1], bare[i+1:]
 		next, _, deeper := strings.Cut(rest, "/")
 		known := []string{"data", "metadata", "delete", "undelete", "destroy", "subkeys", "config", "+"}
-		if within && rest != "" && rest != "*" && !slices.Contains(known, strings.TrimSuffix(next, "*")) && !strings.HasSuffix(next, "*") && (deeper || next != "config") {
+		if rest != "" && rest != "*" && !slices.Contains(known, strings.TrimSuffix(next, "*")) && !strings.HasSuffix(next, "*") && (deeper || next != "config") {
 			c.warn(line, "the path %q can never match: %s is a kv engine of version 2, whose values are at %sdata/…", path, strings.TrimSuffix(root, "/"), root)
 		}
 	}

@@ -48,6 +48,9 @@ type fetched struct {
 // left for Vault to answer. What came from outside counts as sensitive: the seed's
 // author put it there, not here.
 func (r *resolving) resolve(data map[string]any) map[string]any {
+	if !pending(data) { // most need no copy
+		return data
+	}
 	out := make(map[string]any, len(data))
 	for name, value := range data {
 		out[name] = r.value(value)

@@ -1,6 +1,8 @@
 package seed
 
 import (
+	"slices"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -39,6 +41,21 @@ type planter struct {
 	nodes    int
 	aliased  int
 	over     bool
+	// keep is set when an alias may lead to a node again.
+	keep bool
+}
+
+// release lets go of a node that was planted: of a large seed its nodes and the trees
+// made of them are never there in full at the same time.
+func (p *planter) release(parent *yaml.Node, i int) {
+	if !p.keep {
+		parent.Content[i] = nil
+	}
+}
+
+// anchored reports whether a node below n has a name that an alias may refer to.
+func anchored(n *yaml.Node) bool {
+	return n.Anchor != "" || slices.ContainsFunc(n.Content, anchored)
 }
 
 func (p *planter) position(n *yaml.Node) Position { return Position{p.file, n.Line, n.Column} }
@@ -54,8 +71,10 @@ func (p *planter) plant(n *yaml.Node, depth int, alias bool) tree {
 	case yaml.AliasNode:
 		return p.plant(n.Alias, depth+1, true)
 	case yaml.SequenceNode:
-		for _, item := range n.Content {
+		t.items = make([]tree, 0, len(n.Content))
+		for i, item := range n.Content {
 			t.items = append(t.items, p.plant(item, depth+1, alias))
+			p.release(n, i)
 		}
 	case yaml.MappingNode:
 		p.mapping(&t, n, depth, alias)
@@ -98,7 +117,8 @@ func (p *planter) scalar(t *tree, n *yaml.Node) {
 
 // mapping reads the entries of n into t, the merged ones last.
 func (p *planter) mapping(t *tree, n *yaml.Node, depth int, alias bool) {
-	seen := map[string]Position{}
+	seen := make(map[string]Position, len(n.Content)/2)
+	t.entries = make([]entry, 0, len(n.Content)/2)
 	var merged []tree
 	for i := 0; i+1 < len(n.Content) && !p.over; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -117,6 +137,8 @@ func (p *planter) mapping(t *tree, n *yaml.Node, depth int, alias bool) {
 		}
 		seen[key.Value] = at
 		t.entries = append(t.entries, entry{key.Value, at, p.plant(value, depth+1, alias)})
+		p.release(n, i)
+		p.release(n, i+1)
 	}
 	for _, source := range merged {
 		p.merge(t, source, seen)

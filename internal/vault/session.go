@@ -46,7 +46,7 @@ func (s *Session) Read(ctx context.Context, path string) (map[string]any, bool, 
 		return nil, false, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
-		return s.client.Logical().ReadWithDataWithContext(ctx, path, values)
+		return s.read(ctx, path, values)
 	})
 }
 
