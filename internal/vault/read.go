@@ -34,14 +34,17 @@ func (s *Session) read(ctx context.Context, path string, query url.Values) (*api
 // "data".
 func parse(body []byte) (*api.Secret, error) {
 	var answer struct {
-		RequestID string         `json:"request_id"`
-		Data      map[string]any `json:"data"`
-		Warnings  []string       `json:"warnings"`
+		RequestID string `json:"request_id"`
+		// Data is no map[string]any: filling one goes through reflection, key by key.
+		Data     any      `json:"data"`
+		Warnings []string `json:"warnings"`
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	if err := decoder.Decode(&answer); err != nil || answer.RequestID == "" {
+	err := decoder.Decode(&answer)
+	data, isMap := answer.Data.(map[string]any)
+	if err != nil || answer.RequestID == "" || answer.Data != nil && !isMap {
 		return api.ParseSecret(bytes.NewReader(body))
 	}
-	return &api.Secret{RequestID: answer.RequestID, Data: answer.Data, Warnings: answer.Warnings}, nil
+	return &api.Secret{RequestID: answer.RequestID, Data: data, Warnings: answer.Warnings}, nil
 }

@@ -38,7 +38,9 @@ type line struct {
 	bound    float64
 }
 
-func (l line) ratio() float64 { return float64(median(l.ours.clock)) / float64(median(l.floor.clock)) }
+func (l line) ratio() float64 { return ratio(l.ours, l.floor) }
+
+func ratio(a, b samples) float64 { return float64(median(a.clock)) / float64(median(b.clock)) }
 
 // print prints the row, and fails the benchmark where the bound does not hold.
 func (l line) print(b *testing.B) {
