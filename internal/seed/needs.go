@@ -66,10 +66,21 @@ func PolicyGrants(objects []Object, prune bool) []Grant {
 	for _, g := range standing(prune) {
 		set.add(g.Path, g.Capabilities...)
 	}
-	for _, g := range Needs(objects, prune) {
-		if path := widen(g.Path, objects); !covered(path, g, set) {
-			set.add(path, g.Capabilities...)
+	endpoints := make(map[string]string)
+	for _, o := range objects {
+		if o.Stage == StageRoles {
+			endpoints[string(o.ID)] = o.endpoint
 		}
+	}
+	seen := map[string]bool{} // thousands of roles widen to the same few grants
+	for _, g := range Needs(objects, prune) {
+		path := widen(g.Path, endpoints)
+		grant := path + " " + strings.Join(g.Capabilities, " ")
+		if seen[grant] || covered(path, g, set) {
+			continue
+		}
+		seen[grant] = true
+		set.add(path, g.Capabilities...)
 	}
 	return set.sorted()
 }
@@ -112,11 +123,12 @@ func standing(prune bool) []Grant {
 	}
 }
 
-// widen replaces the name of a role or user by a wildcard.
-func widen(path string, objects []Object) string {
-	i := slices.IndexFunc(objects, func(o Object) bool { return string(o.ID) == path && o.Stage == StageRoles })
+// widen replaces the name of a role or user by a wildcard. endpoints holds those of all
+// that is applied as a role.
+func widen(path string, endpoints map[string]string) string {
+	endpoint, isRole := endpoints[path]
 	// What has no name of its own is one of a kind.
-	if i < 0 || strings.HasSuffix(objects[i].endpoint, path[strings.LastIndexByte(path, '/'):]) {
+	if !isRole || strings.HasSuffix(endpoint, path[strings.LastIndexByte(path, '/'):]) {
 		return path
 	}
 	return path[:strings.LastIndexByte(path, '/')] + "/+"
@@ -141,8 +153,17 @@ func matches(pattern, path string) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok && !strings.Contains(prefix, "+") {
 		return strings.HasPrefix(path, prefix)
 	}
-	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
-	return slices.EqualFunc(want, have, func(a, b string) bool { return a == b || a == "+" })
+	for {
+		want, left, more := strings.Cut(pattern, "/")
+		have, rest, further := strings.Cut(path, "/")
+		if want != have && want != "+" || more != further {
+			return false
+		}
+		if !more {
+			return true
+		}
+		pattern, path = left, rest
+	}
 }
 
 // grantSet collects capabilities by path.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
@@ -64,5 +65,30 @@ path "auth/approle/role/me/secret-id" {
 `
 	if text != want {
 		t.Errorf("got:\n%s", text)
+	}
+}
+
+// TestPolicyOfManyObjects holds that the time for our own policy grows with the seed
+// and not with its square: a run makes it anew each time it reads the seed.
+func TestPolicyOfManyObjects(t *testing.T) {
+	var objects []seed.Object
+	objects = append(objects, seed.AuthMount("kubernetes", "kubernetes", nil))
+	took := func(n int) time.Duration {
+		for i := len(objects); i < n; i++ {
+			objects = append(objects, seed.Role("kubernetes", "kubernetes", fmt.Sprint("r", i), map[string]any{"audience": "vault"}))
+		}
+		best := time.Hour
+		for range 5 {
+			began := time.Now()
+			if grants := seed.PolicyGrants(objects, false); len(grants) > 40 {
+				t.Fatalf("%d grants", len(grants))
+			}
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	few, many := took(1000), took(16000)
+	if many > 64*few { // 16 times as many; the square would be 256
+		t.Errorf("1000 roles take %s, 16000 %s", few, many)
 	}
 }
