@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -115,9 +116,22 @@ func (w *watcher) turns(ctx context.Context) {
 	}
 }
 
+// purposePause is how long to wait for the next look while a replica counts as sealed
+// on purpose. That its server was restarted shows only when the kubelet has told so,
+// which may be after the server has answered.
+const purposePause = 5 * time.Second
+
 // turn is one look, and one walk to the goal if there is something to do. It returns
 // how long to wait for the next one if nothing changes.
 func (w *watcher) turn(ctx context.Context) time.Duration {
+	pause := w.takeTurn(ctx)
+	if slices.ContainsFunc(w.seen, func(r fsm.Replica) bool { return r.OnPurpose }) {
+		return min(pause, purposePause)
+	}
+	return pause
+}
+
+func (w *watcher) takeTurn(ctx context.Context) time.Duration {
 	seedErr := w.reload()
 	result, err := w.attend(ctx)
 	if err == nil {

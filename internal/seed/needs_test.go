@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
@@ -68,27 +67,21 @@ path "auth/approle/role/me/secret-id" {
 	}
 }
 
-// TestPolicyOfManyObjects holds that the time for our own policy grows with the seed
-// and not with its square: a run makes it anew each time it reads the seed.
-func TestPolicyOfManyObjects(t *testing.T) {
-	var objects []seed.Object
-	objects = append(objects, seed.AuthMount("kubernetes", "kubernetes", nil))
-	took := func(n int) time.Duration {
-		for i := len(objects); i < n; i++ {
+// BenchmarkPolicyOfManyObjects makes our own policy for a seed with many roles: a run
+// makes it anew each time it reads the seed. Its time per role must not grow with them.
+func BenchmarkPolicyOfManyObjects(b *testing.B) {
+	for _, n := range []int{1000, 16000} {
+		objects := []seed.Object{seed.AuthMount("kubernetes", "kubernetes", nil)}
+		for i := range n {
 			objects = append(objects, seed.Role("kubernetes", "kubernetes", fmt.Sprint("r", i), map[string]any{"audience": "vault"}))
 		}
-		best := time.Hour
-		for range 5 {
-			began := time.Now()
-			if grants := seed.PolicyGrants(objects, false); len(grants) > 40 {
-				t.Fatalf("%d grants", len(grants))
+		b.Run(fmt.Sprint(n, " roles"), func(b *testing.B) {
+			for b.Loop() {
+				if grants := seed.PolicyGrants(objects, false); len(grants) > 40 {
+					b.Fatalf("%d grants", len(grants))
+				}
 			}
-			best = min(best, time.Since(began))
-		}
-		return best
-	}
-	few, many := took(1000), took(16000)
-	if many > 64*few { // 16 times as many; the square would be 256
-		t.Errorf("1000 roles take %s, 16000 %s", few, many)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/role")
+		})
 	}
 }

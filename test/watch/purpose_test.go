@@ -58,10 +58,10 @@ func TestSealOnPurpose(t *testing.T) {
 	if err := node.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	restarted(t, namespace, 1)
 	if err := node.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	restarted(t, namespace, 1) // as late as a kubelet tells it
 	opens(t, node)
 	w.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 	eventually(t, "the end of the trouble", 30*time.Second, func(context.Context) error {
