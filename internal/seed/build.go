@@ -223,6 +223,7 @@ func (b *builder) finish(problems *Problems) {
 		add(problems)
 	}
 	orderGroups(b.objects, problems)
+	orderReferences(b.objects, problems)
 	soleAliases(b.objects, problems)
 	b.answers(problems)
 	for _, clash := range clashes(b.objects) {

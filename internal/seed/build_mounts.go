@@ -85,10 +85,17 @@ func (b *builder) githubMap(r record, path, kind string, problems *Problems) {
 	}
 }
 
+// reserved are the beginnings of paths at which Vault 1.21 mounts no secrets engine.
+var reserved = []string{"audit", "auth", "cubbyhole", "identity", "sys"}
+
 // secrets adds a secrets engine and what lives below it.
 func (b *builder) secrets(r record, problems *Problems) {
 	path, ok := b.path(r, problems)
 	if !ok {
+		return
+	}
+	if first, _, _ := strings.Cut(path, "/"); slices.Contains(reserved, first) {
+		problems.add(r.at, "the path %q cannot be used: what begins with %s/ is Vault's own", path, first)
 		return
 	}
 	kind := mountType(r)

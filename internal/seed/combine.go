@@ -3,6 +3,7 @@ package seed
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -85,6 +86,28 @@ func clashes(objects []Object) []clash {
 		}
 	}
 	return found
+}
+
+// withoutClash returns an error that names the mounts and audit devices for which
+// there is no room beside one that is there and that the seed does not name.
+func (l *live) withoutClash() error {
+	problems := &Problems{}
+	for _, o := range l.objects {
+		listing, path := o.table()
+		table := l.tables[listing]
+		if _, there := table[path]; listing == "" || there {
+			continue
+		}
+		for _, other := range slices.Sorted(maps.Keys(table)) {
+			switch {
+			case strings.HasPrefix(path+"/", other+"/"):
+				problems.add(o.Position, "%s lies below %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
+			case strings.HasPrefix(other+"/", path+"/"):
+				problems.add(o.Position, "%s lies above %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
+			}
+		}
+	}
+	return problems.err("Choose another path in the seed, or disable what is in its place by hand, with all that it holds.")
 }
 
 // missingMounts returns an error that names the objects whose mount is neither

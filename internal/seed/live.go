@@ -47,7 +47,13 @@ func observe(ctx context.Context, api API, objects []Object, parallelism int) (*
 	if err := missingMounts(objects, l.mounted); err != nil {
 		return nil, err
 	}
-	unknown := unknowns{declared: declaredIDs(objects)}
+	if err := l.withoutClash(); err != nil {
+		return nil, err
+	}
+	unknown := unknowns{declared: make(map[ID]*Object, len(objects))}
+	for i := range objects {
+		unknown.declared[objects[i].ID] = &objects[i]
+	}
 	var left []int
 	for i, o := range objects {
 		if listing, path := o.table(); listing != "" && !pending(o.Data) {
@@ -71,7 +77,7 @@ func observe(ctx context.Context, api API, objects []Object, parallelism int) (*
 func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 	o := &l.objects[i]
 	find := finder{reader: l.reads}
-	data, err := find.settle(ctx, o.ns, o.Data, unknown.missing(o.ns))
+	data, err := find.settle(ctx, o.ns, o.Data, unknown.missing(*o))
 	if err != nil {
 		return err
 	}
@@ -104,34 +110,40 @@ func shownAs(o Object, shown map[string]any) bool {
 
 // unknowns collects references to what is neither there nor declared.
 type unknowns struct {
-	declared map[ID]bool
+	declared map[ID]*Object
 	mu       sync.Mutex
 	problems Problems
 }
 
-// missing returns the judge of a reference that has no answer yet: what the seed
-// declares will be there when it is needed.
-func (u *unknowns) missing(ns string) func(p part, at Position) error {
+// missing returns the judge of a reference of o that has no answer yet: what the seed
+// has made before o will be there when it is needed.
+func (u *unknowns) missing(o Object) func(p part, at Position) error {
 	return func(p part, at Position) error {
-		var candidates []string
-		switch p.call {
-		case callAccessor:
-			candidates = []string{"sys/auth/" + trim(p.args[0]), "sys/mounts/" + trim(p.args[0])}
-		case callEntity, callGroup:
-			candidates = []string{"identity/" + p.call + "/name/" + p.args[0]}
-		case callVault:
-			candidates = []string{p.args[0]}
-		case callAnswer:
+		if p.call == callAnswer {
 			return nil
 		}
-		if slices.ContainsFunc(candidates, func(id string) bool { return u.declared[ID(ns+id)] }) {
-			return nil
+		what := p.call + " " + strings.Join(quoteAll(p.args), " ")
+		problem := what + " is neither declared nor there"
+		for _, id := range p.targets(o.ns) {
+			target := u.declared[id]
+			switch {
+			case target == nil:
+			case target.before(&o):
+				return nil
+			default:
+				problem = fmt.Sprintf("%s is not there, and %s (stage %s) is not made before %s (stage %s), which refers to it", what, id, target.Stage, o.ID, o.Stage)
+			}
 		}
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		u.problems.add(at, "%s %s is neither declared nor there", p.call, strings.Join(quoteAll(p.args), " "))
+		u.problems.add(at, "%s", problem)
 		return nil
 	}
+}
+
+// before reports whether o is made before other.
+func (o *Object) before(other *Object) bool {
+	return o.Stage < other.Stage || o.Stage == other.Stage && o.order < other.order
 }
 
 func quoteAll(texts []string) []string {

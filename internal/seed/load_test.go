@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -69,6 +70,18 @@ func TestLoadRefuses(t *testing.T) {
 		{"groups in a circle", "groups:\n  - {name: a, member_groups: [b]}\n  - {name: b, member_groups: [a]}\n", `is a member of itself`},
 		{"second alias of an entity", "entity-aliases:\n  - {name: a, mountpath: oidc, entity: e}\n  - {name: b, mountpath: ldap, entity: e}\n  - {name: c, mountpath: /oidc/, entity: e}\n", `s.yaml:4:5: identity/entity-alias/e/c/oidc: an entity has one alias at each auth method, and there is one at `},
 		{"second alias of a group", "group-aliases:\n  - {name: a, mountpath: oidc, group: g}\n  - {name: a, mountpath: ldap, group: g}\n", `s.yaml:3:5: identity/group-alias/g/a/ldap: a group has one alias, and there is one at `},
+		{"value that refers to itself", "secrets: [{type: kv-v1, path: kv}]\nsecretsOnce: [{path: kv/a, data: {x: '${ vault \"kv/a\" \"y\" }'}}]\n", `s.yaml:2:15: references lead in a circle: kv/a → kv/a`},
+		{"values in a circle", "secrets: [{type: kv-v1, path: kv}]\nsecretsOnce:\n  - {path: kv/a, data: {x: '${ vault \"kv/b\" \"x\" }'}}\n  - {path: kv/b, data: {x: '${ vault \"kv/c\" \"x\" }'}}\n  - {path: kv/c, data: {x: '${ vault \"kv/b\" \"x\" }'}}\n", `s.yaml:4:5: references lead in a circle: kv/b → kv/c → kv/b`},
+		{"mounts in a circle", "auth:\n  - {type: approle, description: '${ accessor \"kv\" }'}\nsecrets:\n  - {type: kv, description: '${ accessor \"approle\" }'}\n", `references lead in a circle: sys/auth/approle → sys/mounts/kv → sys/auth/approle`},
+		{"no length of time", "secrets:\n  - {type: kv, config: {max_lease_ttl: soon}}\n", `s.yaml:2:40: "max_lease_ttl" must be a length of time, such as 90, 30m, 1h30m or 7d`},
+		{"time that runs back", "auth:\n  - {type: x, options: {default_lease_ttl: -5m}}\n", `"default_lease_ttl" must be a length of time`},
+		{"key of any length", "? " + strings.Repeat("polic", 100_000) + "\n: x\n", `the key that begins with "` + strings.Repeat("polic", 16) + `" is unknown`},
+		{"brackets without an end", strings.Repeat("[", 1<<20), `s.yaml:1: not valid YAML: exceeded max depth of 10000`},
+		{"dashes without an end", strings.Repeat("- ", 1<<19), `s.yaml:1: not valid YAML: exceeded max depth of 10000`},
+		{"tab within", "policies:\n  - name: a\n\t  rules: ''\n", `s.yaml:2: not valid YAML: found a tab character that violates indentation`},
+		{"anchor from nowhere", "policies: *a\n", `s.yaml:1: not valid YAML: unknown anchor 'a' referenced`},
+		{"merge of a list", "auth: [{type: x, config: {<<: [1]}}]\n", `s.yaml:1:32: a merge key (<<) takes mappings only`},
+		{"control character", "policies: \x00\n", `control characters are not allowed`},
 		{"answer from nowhere", "requests:\n  - {name: a, path: x, data: {y: '${ answer \"b\" \"c\" }'}}\n", `there is no request "b"`},
 		{"answer from later", "requests:\n  - {name: a, path: x, data: {y: '${ answer \"b\" \"c\" }'}}\n  - {name: b, path: x}\n", `the request "b" comes later`},
 		{"answer outside of requests", "requests: [{name: b, path: x}]\nentities:\n  - {name: a, metadata: {y: '${ answer \"b\" \"c\" }'}}\n", `only requests can refer to the answer`},
@@ -104,6 +117,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no function", "auth:\n  - {type: x, config: {a: '${HOME}'}}\n", `write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`},
 		{"reference in a name", "policies:\n  - {name: '${ env \"A\" }', rules: x}\n", `"name" cannot hold a reference`},
 		{"path that climbs", "secrets:\n  - {type: kv, path: a/../sys}\n", `the path "a/../sys" cannot be used: it is a relative path`},
+		{"engine in Vault's own place", "secrets:\n  - {type: kv, path: /auth/kv/}\n", `s.yaml:2:5: the path "auth/kv" cannot be used: what begins with auth/ is Vault's own`},
 		{"name with a slash", "auth:\n  - {type: approle, roles: [{name: a/policies}]}\n", `the name "a/policies" cannot be used: it holds "/", "*", "+", "?" or "#"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -165,10 +179,25 @@ func TestLoadDoesNotShowValues(t *testing.T) {
 	}
 }
 
+// TestLoadTooLarge loads 50 MB: one file, and several that are too large together. They
+// are not read to their ends.
 func TestLoadTooLarge(t *testing.T) {
-	_, err := seed.Load([]string{write(t, "s.yaml", strings.Repeat("# filling\n", 2<<20))})
-	if err == nil || !strings.Contains(err.Error(), "a seed has at most 10 MiB") {
-		t.Errorf("got %v", err)
+	one := write(t, "one.yaml", "policies: []\n")
+	if err := os.Truncate(one, 50<<20); err != nil {
+		t.Fatal(err)
+	}
+	half := strings.Repeat("# filling\n", 600<<10)
+	for name, paths := range map[string][]string{"one": {one}, "several": {write(t, "a.yaml", half+"policies: []\n"), write(t, "b.yaml", half)}} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := seed.Load(paths)
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), "a seed has at most 10 MiB") || fault.KindOf(err) != fault.Seed {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; name == "one" && used > 1<<20 {
+			t.Errorf("%s: it took %d bytes", name, used)
+		}
 	}
 }
 

@@ -62,12 +62,15 @@ func (p *Problems) Error() string {
 
 // add records a problem.
 func (p *Problems) add(at Position, format string, args ...any) {
-	if len(p.List) == problemLimit {
+	if p.full() {
 		p.More++
 		return
 	}
 	p.List = append(p.List, Problem{at, fmt.Sprintf(format, args...)})
 }
+
+// full reports whether no further problem is told, only counted.
+func (p *Problems) full() bool { return len(p.List) == problemLimit }
 
 // err returns p as a seed fault, and nil when there is no problem.
 func (p *Problems) err(remedy string) error {

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -87,13 +86,25 @@ func (c clerk) record(t tree, fields []key, open bool) record {
 // found returns how many problems there are so far.
 func (c clerk) found() int { return len(c.problems.List) + c.problems.More }
 
+// longestName is how much of an unknown key is told, and how long one may be that is
+// taken for a misspelt one.
+const longestName = 80
+
 func (c clerk) unknown(e entry, fields []key) {
+	if c.problems.full() { // finding out what is meant takes its time
+		c.problems.More++
+		return
+	}
 	names := make([]string, len(fields))
 	for i, k := range fields {
 		names[i] = k.name
 		if k.prefix {
 			names[i] += "…"
 		}
+	}
+	if len(e.name) > longestName {
+		c.problems.add(e.at, "the key that begins with %.*q is unknown", longestName, e.name)
+		return
 	}
 	if meant := nearest(e.name, names); meant != "" {
 		c.problems.add(e.at, "the key %q is unknown; did you mean %q?", e.name, meant)
@@ -129,6 +140,8 @@ func (c clerk) value(e entry, k key) (any, bool) {
 			return nil, false
 		}
 		return strings.EqualFold(t.text, "true"), true
+	case duration:
+		return c.duration(e)
 	default:
 		return c.scalar(e, k.kind)
 	}
@@ -160,52 +173,6 @@ func (c clerk) free(e entry) (any, bool) {
 	return c.plain(e.value)
 }
 
-// scalar reads a text. Numbers are taken as they are written, so that 0600 stays
-// what the writer meant.
-func (c clerk) scalar(e entry, want kind) (any, bool) {
-	t := e.value
-	if t.kind != yaml.ScalarNode || t.tag == "!!null" || t.tag == "!!bool" {
-		c.problems.add(t.at, "%q must be a text, found %s", e.name, describe(t))
-		return nil, false
-	}
-	value, err := parseText(t.text, t.at)
-	if err != nil {
-		c.problems.add(t.at, "%s", err)
-		return nil, false
-	}
-	if _, refers := value.(template); refers && want != prose && want != duration {
-		c.problems.add(t.at, "%q cannot hold a reference: it must be known when the seed is read", e.name)
-		return nil, false
-	}
-	return value, true
-}
-
-// name reads a text without references, one of k's values if it has any.
-func (c clerk) name(e entry, k key) (any, bool) {
-	value, ok := c.scalar(e, text)
-	if ok && len(k.values) > 0 && !slices.Contains(k.values, value.(string)) {
-		c.problems.add(e.value.at, "%q must be one of %s", e.name, strings.Join(k.values, ", "))
-		return nil, false
-	}
-	return value, ok
-}
-
-func (c clerk) words(t tree) (any, bool) {
-	value, ok := c.plain(t)
-	if !ok {
-		return nil, false
-	}
-	switch value := value.(type) {
-	case string:
-		return toList(splitList(value)), true
-	case []any:
-		return value, true
-	default:
-		c.problems.add(t.at, "expected a list of texts, found %s", describe(t))
-		return nil, false
-	}
-}
-
 // plain returns t as Vault's API takes it, with templates where text refers to
 // something outside.
 func (c clerk) plain(t tree) (any, bool) {
@@ -231,48 +198,5 @@ func (c clerk) plain(t tree) (any, bool) {
 		return mapping, true
 	default:
 		return c.plainScalar(t)
-	}
-}
-
-func (c clerk) plainScalar(t tree) (any, bool) {
-	switch {
-	case t.tag == "!!null":
-		c.problems.add(t.at, `a value is missing: write "" for an empty text, or remove the key`)
-		return nil, false
-	case t.tag == "!!bool":
-		return strings.EqualFold(t.text, "true"), true
-	case (t.tag == "!!int" || t.tag == "!!float") && json.Valid([]byte(t.text)):
-		return json.Number(t.text), true
-	case t.tag != "!!str": // a number that JSON does not know, such as 0600 or .inf
-		return t.text, true
-	}
-	value, err := parseText(t.text, t.at)
-	if err != nil {
-		c.problems.add(t.at, "%s", err)
-		return nil, false
-	}
-	return value, true
-}
-
-func null(t tree) bool { return t.kind == yaml.ScalarNode && t.tag == "!!null" }
-
-// describe names what t is, without showing what it says: it may be a secret in
-// the wrong place.
-func describe(t tree) string {
-	switch t.kind {
-	case yaml.SequenceNode:
-		return "a list"
-	case yaml.MappingNode:
-		return "a mapping"
-	}
-	switch t.tag {
-	case "!!null":
-		return "nothing"
-	case "!!bool":
-		return "true or false"
-	case "!!int", "!!float":
-		return "a number"
-	default:
-		return "a text"
 	}
 }

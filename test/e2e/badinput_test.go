@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -77,6 +78,16 @@ func TestRefusedBeforeVaultIsTouched(t *testing.T) {
 		"seed with unknown key": {[]string{addr, ca, seed("polices: []\n")}, 65, []string{"seed.yaml:1:1", "polices", "policies"}},
 		"seed is no YAML":       {[]string{addr, ca, seed("policies: [\n")}, 65, []string{"seed.yaml:"}},
 		"seed reference":        {[]string{addr, ca, seed("policies:\n  - name: a\n    rules: '${ env \"NOT_SET\" }'\n")}, 65, []string{"seed.yaml:", "NOT_SET"}},
+		"alias bomb":            {[]string{addr, ca, seed(aliasBomb())}, 65, []string{"seed.yaml:", "aliases expand to more than 100000 values"}},
+		"deep nesting":          {[]string{addr, ca, seed(strings.Repeat("[", 1<<20))}, 65, []string{"seed.yaml:1", "exceeded max depth"}},
+		"seed of 50 MB":         {[]string{addr, ca, seed("# " + strings.Repeat("filling ", 50<<20/8))}, 65, []string{"seed.yaml", "at most 10 MiB"}},
+		"seed with a tab":       {[]string{addr, ca, seed("policies:\n\t- name: a\n")}, 65, []string{"seed.yaml:2:1", "tab"}},
+		"seed with a key twice": {[]string{addr, ca, seed("policies: []\npolicies: []\n")}, 65, []string{"seed.yaml:2:1", "twice", "seed.yaml:1:1"}},
+		"seed with wrong types": {[]string{addr, ca, seed("secrets: [{type: kv, local: maybe}]\n")}, 65, []string{"seed.yaml:1:29", "true or false"}},
+		"references in circles": {[]string{addr, ca, seed(circling)}, 65, []string{"seed.yaml:3:5", "kv/a → kv/b → kv/a"}},
+		"seed without its file": {[]string{addr, ca, seed("policies:\n  - {name: a, rules: '${ file \"not-there\" }'}\n")}, 65, []string{"seed.yaml:2:", "not-there"}},
+		"seed with bad policy":  {[]string{addr, ca, seed("policies:\n  - {name: a, rules: 'path {'}\n")}, 65, []string{"seed.yaml:2:5", "not a valid policy, line 1"}},
+		"mount below a mount":   {[]string{addr, ca, seed("secrets: [{type: kv, path: a}, {type: kv, path: a/b}]\n")}, 65, []string{"seed.yaml:1:32", "lies below sys/mounts/a"}},
 		"store is a file":       {[]string{addr, ca, "--store=file:" + file}, 64, []string{file}},
 		"store below a file":    {[]string{addr, ca, "--store=file:" + file + "/store"}, 64, []string{file}},
 		"no such store":         {[]string{addr, ca, "--store=etcd"}, 64, []string{"etcd", "file:DIR"}},
@@ -88,6 +99,22 @@ func TestRefusedBeforeVaultIsTouched(t *testing.T) {
 			wantUninitialized(t, cluster)
 		})
 	}
+}
+
+// circling is a seed whose values refer to each other.
+const circling = `secrets: [{type: kv-v1, path: kv}]
+secretsOnce:
+  - {path: kv/a, data: {x: '${ vault "kv/b" "x" }'}}
+  - {path: kv/b, data: {x: '${ vault "kv/a" "x" }'}}
+`
+
+// aliasBomb returns a few lines that stand for a thousand million values.
+func aliasBomb() string {
+	text := "auth:\n  - type: x\n    config:\n      a0: &a0 [" + strings.Repeat("x,", 10) + "]\n"
+	for i := range 8 {
+		text += fmt.Sprintf("      a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 10))
+	}
+	return text
 }
 
 func TestReadOnlyStore(t *testing.T) {

@@ -1,0 +1,80 @@
+package seed
+
+import (
+	"slices"
+	"strings"
+)
+
+// targets returns the objects that could hold what p stands for.
+func (p part) targets(ns string) []ID {
+	switch p.call {
+	case callAccessor:
+		return []ID{ID(ns + "sys/auth/" + trim(p.args[0])), ID(ns + "sys/mounts/" + trim(p.args[0]))}
+	case callEntity, callGroup:
+		return []ID{ID(ns + "identity/" + p.call + "/name/" + p.args[0])}
+	case callVault:
+		return []ID{ID(ns + p.args[0])}
+	}
+	return nil
+}
+
+// orderReferences has an object made after those of its stage that it refers to, and
+// tells references that lead in a circle. Groups and requests have an order of their own.
+func orderReferences(objects []Object, problems *Problems) {
+	places := make(map[ID]int, len(objects))
+	for i, o := range objects {
+		places[o.ID] = i
+	}
+	depths, told := map[int]int{}, false
+	var visiting []int
+	var depth func(i int) int
+	depth = func(i int) int {
+		if known, ok := depths[i]; ok {
+			return known
+		}
+		if from := slices.Index(visiting, i); from >= 0 {
+			if !told {
+				problems.add(objects[i].Position, "references lead in a circle: %s", circle(objects, visiting[from:]))
+			}
+			told = true
+			return 0
+		}
+		visiting = append(visiting, i)
+		deepest := 0
+		for _, at := range targetsOf(objects, places, i) {
+			deepest = max(deepest, 1+depth(at))
+		}
+		visiting = visiting[:len(visiting)-1]
+		depths[i] = deepest
+		return deepest
+	}
+	for i, o := range objects {
+		if o.Stage != StageGroups && !o.isRequest() && pending(o.Data) {
+			objects[i].order = depth(i)
+		}
+	}
+}
+
+// targetsOf returns the places of the objects that i refers to and that are made in the same
+// stage.
+func targetsOf(objects []Object, places map[ID]int, i int) []int {
+	var found []int
+	eachPart(objects[i].Data, func(p part, _ Position) {
+		for _, id := range p.targets(objects[i].ns) {
+			if at, declared := places[id]; declared && objects[at].Stage == objects[i].Stage {
+				found = append(found, at)
+			}
+		}
+	})
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// circle names the objects of a circle, the first one again at its end.
+func circle(objects []Object, around []int) string {
+	names := make([]string, 0, len(around)+1)
+	for _, i := range append(slices.Clone(around), around[0]) {
+		names = append(names, string(objects[i].ID))
+	}
+	return strings.Join(names, " → ")
+}
