@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // tap passes HTTP requests to a server and writes down which ones.
@@ -62,7 +64,7 @@ func startTap(target string) (*tap, error) {
 		FlushInterval:  -1,
 		ErrorLog:       quiet,
 	}
-	t.server = &http.Server{Handler: t.handler(reverse), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
+	t.server = &http.Server{Handler: testbed.WholeBody(t.handler(reverse)), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
 	go func() { _ = t.server.Serve(l) }()
 	return t, nil
 }

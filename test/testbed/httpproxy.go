@@ -90,7 +90,7 @@ func StartHTTPProxy(o HTTPProxyOptions) (*HTTPProxy, error) {
 		ErrorHandler:   answerSpoilt,
 		ErrorLog:       quiet,
 	}
-	p.server = &http.Server{Handler: p.handler(reverse), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
+	p.server = &http.Server{Handler: WholeBody(p.handler(reverse)), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
 	if o.Certificate == nil {
 		go func() { _ = p.server.Serve(l) }()
 		return p, nil
