@@ -9,6 +9,10 @@
 // What is checked is read from Vault's API and from the records, not through the
 // program under test.
 //
+// Other cases begin with a hardened Vault, and do the violence to 'keys rotate' or
+// 'break-glass run'. What is stored has to open Vault then, at whatever moment it is
+// restarted, and a rerun of 'run' has to leave no root token and nothing half made.
+//
 // The cases follow from a number, which is printed: the same number and the same
 // count give the same cases, if not the same moments.
 package main
