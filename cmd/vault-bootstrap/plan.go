@@ -93,7 +93,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 // makePlan prepares as a run does, without its Lease, and plans. A plan comes together
 // with an error when something in it cannot be put right.
 func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Plan, error) {
-	declared, err := seed.Load(options.seed)
+	declared, err := loadSeed(options.seed)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ type wish struct {
 
 // desired reads the seed and resolves its references.
 func (p *program) desired(ctx context.Context, options *runOptions, records store.Store) (wish, error) {
-	declared, err := seed.Load(options.seed)
+	declared, err := loadSeed(options.seed)
 	if err != nil {
 		return wish{}, err
 	}

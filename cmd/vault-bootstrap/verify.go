@@ -107,7 +107,7 @@ func (o *verifyOptions) declared() (*seed.Seed, error) {
 	if len(o.seed) == 0 {
 		return &seed.Seed{}, nil
 	}
-	return seed.Load(o.seed)
+	return loadSeed(o.seed)
 }
 
 // rules returns the rules of the seed, with the profile that a flag says.
