@@ -5,39 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// controlPlane is one Kubernetes for all tests of the package; each test has a
-// namespace of its own. TestMain closes it.
-var controlPlane struct {
-	once  sync.Once
-	plane *testbed.ControlPlane
-	err   error
-}
-
 func kubernetes(t *testing.T) *testbed.ControlPlane {
 	t.Helper()
-	controlPlane.once.Do(func() {
-		began := time.Now()
-		options := testbed.ControlPlaneOptions{}
-		if dir := os.Getenv("TESTBED_DIR"); dir != "" {
-			options.Dir = filepath.Join(dir, "e2e-kubernetes")
-		}
-		controlPlane.plane, controlPlane.err = testbed.StartControlPlane(t.Context(), options)
-		fmt.Printf("control plane: started in %s\n", time.Since(began).Round(time.Millisecond))
-	})
-	if controlPlane.err != nil {
-		t.Fatal(controlPlane.err)
-	}
-	return controlPlane.plane
+	return suite.Kubernetes(t)
 }
 
 // namespaceFor makes a namespace with nothing in it but what manifests/rbac.yaml

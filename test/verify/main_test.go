@@ -6,15 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // update has the suite write docs/report.png anew.
@@ -31,32 +29,14 @@ var ledger = struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	dir, err := os.MkdirTemp("", "vault-bootstrap-verify-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := 1
-	if err := build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else if code = m.Run(); code == 0 && flag.Lookup("test.run").Value.String() == "" {
-		code = everyControl()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-func build(dir string) error {
-	began := time.Now()
-	binary = filepath.Join(dir, "vault-bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, "./cmd/vault-bootstrap")
-	cmd.Dir = "../.." // the root module has a go.mod of its own
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("building the binary: %w", err)
-	}
-	fmt.Printf("built the binary in %s\n", time.Since(began).Round(time.Millisecond))
-	return nil
+	suite := driver.Suite{Name: "verify"} // each test has a Kubernetes of its own
+	os.Exit(suite.Run(func() int {
+		code := m.Run()
+		if code == 0 && flag.Lookup("test.run").Value.String() == "" {
+			code = everyControl()
+		}
+		return code
+	}, driver.Binary{Path: &binary}))
 }
 
 // everyControl holds the suite to its promise: each control was seen to hold and to

@@ -1,0 +1,89 @@
+// Package driver keeps what all tests of a suite share: the program under test, built
+// once, and one Kubernetes. It knows how the program is built, and nothing of what it
+// does.
+package driver
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// Suite is one package of tests, in a directory of test/. It needs a name, and is not
+// to be copied.
+type Suite struct {
+	// Name is in the names of directories.
+	Name string
+
+	once  sync.Once
+	plane *testbed.ControlPlane
+	err   error
+}
+
+// Binary says how the program is to be built, and where to write its path.
+type Binary struct {
+	Path *string
+	Tags string
+}
+
+// Run builds the program, runs the tests and ends what they share. It returns the exit
+// code for TestMain: that of tests, or 1 for what else failed.
+func (s *Suite) Run(tests func() int, binaries ...Binary) (code int) {
+	dir, err := os.MkdirTemp("", "vault-bootstrap-"+s.Name+"-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	for _, binary := range binaries {
+		if err := binary.build(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	code = tests()
+	if s.plane != nil {
+		if err := s.plane.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// Kubernetes returns the control plane of all tests, and starts it for the first one
+// that asks. Each test has namespaces of its own in it.
+func (s *Suite) Kubernetes(t testbed.TB) *testbed.ControlPlane {
+	t.Helper()
+	s.once.Do(func() {
+		began := time.Now()
+		options := testbed.ControlPlaneOptions{}
+		if dir := os.Getenv("TESTBED_DIR"); dir != "" {
+			options.Dir = filepath.Join(dir, s.Name+"-kubernetes")
+		}
+		s.plane, s.err = testbed.StartControlPlane(t.Context(), options)
+		fmt.Printf("control plane: started in %s\n", time.Since(began).Round(time.Millisecond))
+	})
+	if s.err != nil {
+		t.Fatalf("%v", s.err)
+	}
+	return s.plane
+}
+
+func (b Binary) build(dir string) error {
+	began := time.Now()
+	*b.Path = filepath.Join(dir, "vault-bootstrap"+b.Tags)
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", b.Tags, "-o", *b.Path, "./cmd/vault-bootstrap")
+	cmd.Dir = "../.." // the root module has a go.mod of its own
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("building the binary (tags %q): %w", b.Tags, err)
+	}
+	fmt.Printf("built the binary (tags %q) in %s\n", b.Tags, time.Since(began).Round(time.Millisecond))
+	return nil
+}
