@@ -15,7 +15,8 @@ type API interface {
 	// what it warns about.
 	Put(ctx context.Context, path string, data map[string]any) (answer map[string]any, warnings []string, err error)
 	// Fields returns the names of the fields that a write to path takes; none when it
-	// takes any, or when Vault does not say.
+	// takes any, or when Vault does not say. For what only Vault Enterprise has, other
+	// servers answer 404 'enterprise-only feature', as they do to a write.
 	Fields(ctx context.Context, path string) (names []string, err error)
 	// Delete deletes what is at path.
 	Delete(ctx context.Context, path string) error

@@ -144,6 +144,8 @@ func (a *applying) hindered(c Change) error {
 	switch {
 	case a.failed[c.Object.Mount]:
 		return errSkipped
+	case a.failed[c.Object.namespace()]:
+		return errNoNamespace
 	case c.Object.isRequest() && a.stopped:
 		return errStopped
 	}
@@ -186,7 +188,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := c.Object.ID
-	skipped := errors.Is(err, errSkipped) || errors.Is(err, errStopped)
+	skipped := errors.Is(err, errSkipped) || errors.Is(err, errNoNamespace) || errors.Is(err, errStopped)
 	if skipped {
 		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
 	}

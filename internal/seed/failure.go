@@ -12,7 +12,7 @@ type Failure struct {
 	ID       ID
 	Position Position
 	Err      error
-	// Skipped objects were not tried, because their mount failed.
+	// Skipped objects were not tried, because their mount or namespace failed.
 	Skipped bool
 }
 
@@ -63,6 +63,9 @@ func (e *ApplyError) Permanent() bool {
 
 // errSkipped is why an object was not tried.
 var errSkipped = errors.New("not tried, because its mount could not be set up")
+
+// errNoNamespace is why an object was not tried.
+var errNoNamespace = errors.New("not tried, because its namespace could not be made")
 
 // errDropped marks what Vault wrote, but for fields that it does not know.
 var errDropped = errors.New("written, but Vault dropped the fields")

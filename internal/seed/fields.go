@@ -54,7 +54,7 @@ func (v *vocabulary) unknown(ctx context.Context, o Object) ([]string, error) {
 // connection takes what its plugin takes.
 func (o Object) checked() bool {
 	switch o.Stage {
-	case StageConfig, StageRoles, StageQuotas:
+	case StageConfig, StageRoles, StageQuotas, StageNamespaces:
 		return o.endpoint != "database/config"
 	}
 	return o.isRequest() && !o.how.deletes
@@ -101,17 +101,23 @@ func (c Change) doubtful() bool {
 	return c.Action == Create || c.Action == Update && slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return f.Old == nil })
 }
 
-// findUnknown marks the changes that name fields which Vault does not know.
+// findUnknown marks the changes that name fields which Vault does not know, and refuses
+// those that the server cannot hold at all.
 func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(ID) bool) error {
+	problems := &Problems{}
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if !c.doubtful() || c.Object.Mount != "" && !there(c.Object.Mount) {
 			continue
 		}
 		var err error
-		if c.Unknown, err = v.unknown(ctx, c.Object); err != nil {
+		c.Unknown, err = v.unknown(ctx, c.Object)
+		switch {
+		case enterpriseOnly(err):
+			problems.add(c.Object.Position, "%s: this server lacks %s, which Vault Enterprise has", c.Object.ID, lacking(c.Object))
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return problems.err("Take it out of the seed, or use a server that has it.")
 }

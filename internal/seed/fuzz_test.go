@@ -21,7 +21,9 @@ func FuzzLoad(f *testing.F) {
 	for _, text := range []string{"", "---", "a: &a [*a]", "<<: {policies: []}", "policies: [{name: a, rules: '${ env \"A\" }'}]", "\t", "? [a]\n: b", bomb(), "!!set {a}", "%YAML 1.1\n---\n",
 		"policies: [{name: a, rules: 'path \"x\" { capabilities = [\"read\"] }'}]", "requests: [{name: a, path: b, unless: {path: c}}]",
 		"secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {b: {generate: {}}}}]", "prune: owned\ntombstones: [{auth: x, destroy: true}]",
-		"groups: [{name: a, members: [b]}]\nentity-aliases: [{name: a, mountpath: m, entity: e}]", "auth: [{type: github, map: {teams: {a: [b]}}}]"} {
+		"groups: [{name: a, members: [b]}]\nentity-aliases: [{name: a, mountpath: m, entity: e}]", "secrets: [{type: kv-v1, path: kv, config: {max_lease_ttl: 7d}}]\nsecretsOnce: [{path: kv/a, data: {x: '${ vault \"kv/b\" \"x\" }'}}, {path: kv/b, data: {x: '${ vault \"kv/a\" \"x\" }'}}]",
+		"namespaces: [{path: t, groups: [{name: a}], group-aliases: [{name: b, mountpath: m, group: a}, {name: c, mountpath: m, group: a}]}]",
+		"auth: [{type: github, map: {teams: {a: [b]}}}]"} {
 		f.Add(text)
 	}
 	path := filepath.Join(f.TempDir(), "seed.yaml")

@@ -1,6 +1,8 @@
 package seed_test
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -59,9 +61,42 @@ namespaces:
 			t.Errorf("%s was not written", path)
 		}
 	}
+
+	// Where the namespace cannot be made, what it holds is not tried.
+	refusing := &world{data: w.data, fail: map[string]error{"sys/namespaces/team": refusal{400, "no"}}}
+	_, err = seed.Apply(t.Context(), refusing, plan(t, refusing, objects, seed.Memory{HashKey: key}), seed.Options{})
+	if err == nil || !strings.Contains(err.Error(), "creating team/sys/mounts/kv ") || !strings.Contains(err.Error(), "not tried, because its namespace could not be made") {
+		t.Errorf("got %v", err)
+	}
+	if want := []string{"sys/mounts/kv", "sys/namespaces/team"}; !slices.Equal(slices.Sorted(slices.Values(refusing.writes)), want) {
+		t.Errorf("wrote %q, want %q", refusing.writes, want)
+	}
 	for _, path := range []string{"team/sys/auth", "team/sys/config/ui/headers/X-A?multivalue=true"} {
 		if !slices.Contains(w.reads, path) {
 			t.Errorf("%s was not read: %q", path, w.reads)
 		}
+	}
+}
+
+// TestLeaseCountQuota holds what is sent to a server that has quotas of leases.
+func TestLeaseCountQuota(t *testing.T) {
+	s, err := seed.Load([]string{write(t, "s.yaml", "quotas: {lease-counts: [{name: q, max_leases: 10, path: auth/approle, role: ci}]}\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(t.Context(), seed.Resolver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{store: true}
+	if _, err := seed.Apply(t.Context(), w, plan(t, w, objects, seed.Memory{HashKey: key}), seed.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"max_leases": json.Number("10"), "path": "auth/approle", "role": "ci"}
+	if got := w.bodies["sys/quotas/lease-count/q"]; !maps.Equal(got, want) || len(w.writes) != 1 {
+		t.Errorf("wrote %v to %q, want %v", got, w.writes, want)
+	}
+	if p := plan(t, w, objects, seed.Memory{HashKey: key}); !p.Empty() {
+		t.Errorf("the plan is not empty: %s", p.Summary())
 	}
 }

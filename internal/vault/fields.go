@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ type endpointHelp struct {
 		Paths map[string]struct {
 			Parameters []struct{ Name string }
 			Post       struct {
+				OperationID string `json:"operationId"`
 				RequestBody struct {
 					Content map[string]struct {
 						Schema struct {
@@ -37,7 +39,8 @@ type endpointHelp struct {
 }
 
 // Fields returns the names of the fields that a write to path takes, sorted; none when
-// it takes any, or when Vault does not say.
+// it takes any, or when Vault does not say. A path of a feature that only Vault
+// Enterprise has is an Answer with status 404.
 func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 	var help endpointHelp
 	_, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
@@ -54,7 +57,21 @@ func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 		}
 		return nil, fmt.Errorf("asking which fields %s takes: %w", path, err)
 	}
+	if help.stub() {
+		// What Vault 1.21 itself answers to any other request there.
+		return nil, fmt.Errorf("asking which fields %s takes: %w", path, &Answer{"HELP", path, http.StatusNotFound, []string{"enterprise-only feature"}})
+	}
 	return help.fields(), nil
+}
+
+// stub reports whether the server only has the path of a feature that it lacks.
+func (h endpointHelp) stub() bool {
+	for _, path := range h.OpenAPI.Paths {
+		if strings.HasPrefix(path.Post.OperationID, "enterprise-stub-") {
+			return true
+		}
+	}
+	return false
 }
 
 func (h endpointHelp) fields() []string {
