@@ -4,7 +4,8 @@
 ARG BASE=golang:1.26
 ARG RUNTIME=scratch
 
-FROM ${BASE} AS build
+# The compiler runs on the machine that builds, for whichever platform.
+FROM --platform=${BUILDPLATFORM} ${BASE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -13,8 +14,8 @@ COPY fsm fsm
 COPY internal internal
 COPY states states
 ARG VERSION=dev
-ARG TARGETOS=linux
-ARG TARGETARCH=amd64
+ARG TARGETOS
+ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/vault-bootstrap ./cmd/vault-bootstrap
 

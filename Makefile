@@ -54,8 +54,8 @@ verify: generate ## fail if a generated file is not current
 	cd test && go mod tidy -diff
 	git diff --exit-code
 
-image: ## build the container image with buildah (BASE, RUNTIME: base images)
-	@test/image
+image: ## build bin/image with buildah, for each of PLATFORMS (BASE, RUNTIME: base images)
+	@test/image/build
 
 clean: ## remove what was built here (not the tools' cache)
 	rm -rf bin
