@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -32,7 +33,8 @@ func (o *sharesOptions) register(flags *pflag.FlagSet) {
 // without showing them. None is ever an argument, which other processes can see.
 func (p *program) askShares(options *sharesOptions) states.AskShares {
 	return func(ctx context.Context, need states.ShareNeed) ([]secret.Value, error) {
-		if options.file == "" {
+		// A person who types what --shares-file=- reads must not see it either.
+		if _, ok := p.terminal(); options.file == "" || options.file == "-" && ok {
 			return p.askAtTerminal(ctx, options.flag, need)
 		}
 		text, err := p.readInput(options.flag, options.file)
@@ -56,48 +58,66 @@ func enough(text []byte, need states.ShareNeed) ([]secret.Value, error) {
 	return found[:need.Count], nil
 }
 
+// terminal returns the standard input if it is a terminal.
+func (p *program) terminal() (*os.File, bool) {
+	file, ok := p.stdin.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd()))
+}
+
 // askAtTerminal asks one person after another.
 func (p *program) askAtTerminal(ctx context.Context, flag string, need states.ShareNeed) ([]secret.Value, error) {
-	file, ok := p.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	file, ok := p.terminal()
+	if !ok {
 		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
 	}
+	// Before anything is asked for, and until all are there: a second line may be on its
+	// way while the first one is read.
+	restore, err := withoutEcho(int(file.Fd()))
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("hiding what is typed: %w", err), "Give the "+need.What+" with "+flag+".")
+	}
+	defer func() { _ = restore() }()
 	_, _ = fmt.Fprintf(p.stderr, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
 	var lines []string
 	for i := range need.Count {
 		_, _ = fmt.Fprintf(p.stderr, "share %d of %d: ", i+1, need.Count)
-		line, err := readHidden(ctx, file)
+		line, err := readLine(ctx, file)
 		_, _ = fmt.Fprintln(p.stderr)
 		if err != nil {
-			return nil, fmt.Errorf("reading a share: %w", err)
+			return nil, err
 		}
 		lines = append(lines, strings.TrimSpace(line))
 	}
 	return enough([]byte(strings.Join(lines, "\n")), need)
 }
 
-// readHidden reads a line that is not echoed. A signal while somebody types ends it, and
-// gives the terminal back its echo.
-func readHidden(ctx context.Context, file *os.File) (string, error) {
-	fd := int(file.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", err
-	}
+// longestLine is what a terminal takes for one line.
+const longestLine = 4096
+
+// readLine reads one line from a terminal, and nothing that follows it: that is for the
+// command that may come. A signal while somebody types ends it.
+func readLine(ctx context.Context, file *os.File) (string, error) {
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	typed := make(chan answer, 1)
 	go func() {
-		text, err := term.ReadPassword(fd)
-		typed <- answer{text, err}
+		line := make([]byte, longestLine)
+		n, err := file.Read(line)
+		typed <- answer{string(line[:n]), err}
 	}()
 	select {
 	case got := <-typed:
-		return string(got.text), got.err
+		if errors.Is(got.err, io.EOF) {
+			return "", fault.Misuse(errors.New("reading a share: the input has ended"), "Type as many shares as are asked for.")
+		}
+		if got.err != nil {
+			return "", fmt.Errorf("reading a share: %w", got.err)
+		}
+		return got.text, nil
 	case <-ctx.Done():
-		return "", errors.Join(context.Cause(ctx), term.Restore(fd, before))
+		return "", fmt.Errorf("reading a share: %w", context.Cause(ctx))
 	}
 }
 
