@@ -196,6 +196,14 @@ func (b *Bootstrap) giveRoot(ctx context.Context, replica Replica, begun vault.R
 				return answer, err
 			}
 			point.Reach("breakglass.finishing")
+			if ctx.Err() != nil {
+				return answer, fmt.Errorf("generating a root token at %s: %w", replica.Address(), context.Cause(ctx))
+			}
+			// Who is told to end now has to hear the answer: nobody else could end the
+			// token that it holds.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
+			defer cancel()
+			ctx = last
 		}
 		var err error
 		if answer, err = replica.GiveRoot(ctx, token, begun.Nonce, share); err != nil {
