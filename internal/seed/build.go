@@ -222,7 +222,6 @@ func (b *builder) finish(problems *Problems) {
 	for _, add := range b.values {
 		add(problems)
 	}
-	orderGroups(b.objects, problems)
 	orderReferences(b.objects, problems)
 	soleAliases(b.objects, problems)
 	b.answers(problems)

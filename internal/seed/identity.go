@@ -2,7 +2,6 @@ package seed
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -110,43 +109,4 @@ func findAlias(owner map[string]any, fits func(shown map[string]any) bool) (map[
 		}
 	}
 	return nil, false
-}
-
-// orderGroups gives each group the length of the longest way down to one without
-// groups, so that those within are made first. Groups that hold themselves are told.
-func orderGroups(objects []Object, problems *Problems) {
-	places := map[string]int{}
-	for i, o := range objects {
-		if o.Stage == StageGroups {
-			places[string(o.ID)] = i
-		}
-	}
-	depths, visiting := map[string]int{}, []string{}
-	var depth func(id string) int
-	depth = func(id string) int {
-		if known, ok := depths[id]; ok {
-			return known
-		}
-		i, declared := places[id]
-		if !declared {
-			return -1
-		}
-		if slices.Contains(visiting, id) {
-			problems.add(objects[i].Position, "%s is a member of itself, by way of its member groups", id)
-			return 0
-		}
-		visiting = append(visiting, id)
-		deepest := 0
-		members, _ := objects[i].Data["member_group_ids"].([]any)
-		for _, member := range members {
-			t, _ := member.(template)
-			deepest = max(deepest, 1+depth(objects[i].ns+"identity/group/name/"+t.parts[0].args[0]))
-		}
-		visiting = visiting[:len(visiting)-1]
-		depths[id] = deepest
-		return deepest
-	}
-	for id, i := range places {
-		objects[i].order = depth(id)
-	}
 }

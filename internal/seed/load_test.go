@@ -39,6 +39,20 @@ func env(values map[string]string) seed.Resolver {
 	}}
 }
 
+// desired returns the objects of the seed at path.
+func desired(t *testing.T, path string, resolver seed.Resolver) []seed.Object {
+	t.Helper()
+	s, err := seed.Load([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.Objects(t.Context(), resolver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
 func TestLoadRefuses(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown top-level key", "polices: []\n", `s.yaml:1:1: the key "polices" is unknown; did you mean "policies"?`},
@@ -67,7 +81,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"value in no engine", "secretsOnce: [{path: kv/a, data: {a: b}}]\n", `s.yaml:1:15: "kv/a" lies in no kv engine that the seed declares`},
 		{"odd generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},
 		{"short secret", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {length: 3}}}}]\n", `length must be from 8 to 4096`},
-		{"groups in a circle", "groups:\n  - {name: a, member_groups: [b]}\n  - {name: b, member_groups: [a]}\n", `is a member of itself`},
+		{"groups in a circle", "groups:\n  - {name: a, member_groups: [b]}\n  - {name: b, member_groups: [a]}\n", `s.yaml:2:5: identity/group/name/a is a member of itself, by way of its member groups: identity/group/name/a → identity/group/name/b → identity/group/name/a`},
 		{"second alias of an entity", "entity-aliases:\n  - {name: a, mountpath: oidc, entity: e}\n  - {name: b, mountpath: ldap, entity: e}\n  - {name: c, mountpath: /oidc/, entity: e}\n", `s.yaml:4:5: identity/entity-alias/e/c/oidc: an entity has one alias at each auth method, and there is one at `},
 		{"second alias of a group", "group-aliases:\n  - {name: a, mountpath: oidc, group: g}\n  - {name: a, mountpath: ldap, group: g}\n", `s.yaml:3:5: identity/group-alias/g/a/ldap: a group has one alias, and there is one at `},
 		{"value that refers to itself", "secrets: [{type: kv-v1, path: kv}]\nsecretsOnce: [{path: kv/a, data: {x: '${ vault \"kv/a\" \"y\" }'}}]\n", `s.yaml:2:15: references lead in a circle: kv/a → kv/a`},
@@ -208,14 +222,7 @@ func TestLoadDirectory(t *testing.T) {
 	put(t, filepath.Join(dir, ".hidden.yaml"), "nonsense")
 	put(t, filepath.Join(dir, "notes.txt"), "nonsense")
 	put(t, filepath.Join(dir, "policies", "reader.hcl"), "path \"x\" {}\n")
-	s, err := seed.Load([]string{dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := s.Objects(t.Context(), seed.Resolver{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := desired(t, dir, seed.Resolver{})
 	var got []string
 	for _, o := range objects {
 		got = append(got, string(o.ID)+" "+filepath.Base(o.Position.String()))
@@ -226,7 +233,7 @@ func TestLoadDirectory(t *testing.T) {
 	}
 
 	put(t, filepath.Join(dir, "policies", "b.hcl"), "x")
-	_, err = seed.Load([]string{dir})
+	_, err := seed.Load([]string{dir})
 	if err == nil || !strings.Contains(err.Error(), "b.hcl:1:1: sys/policies/acl/b is declared twice, first at "+dir+"/b.yml:2:5") {
 		t.Errorf("both places must be named, got %v", err)
 	}
@@ -236,7 +243,7 @@ func TestLoadDirectory(t *testing.T) {
 }
 
 func TestLoadMergeKeysAndNumbers(t *testing.T) {
-	s, err := seed.Load([]string{write(t, "s.yaml", `
+	objects := desired(t, write(t, "s.yaml", `
 auth:
   - type: approle
     roles:
@@ -245,14 +252,7 @@ auth:
         name: b
         token_ttl: 1h
         note: $${literal}
-`)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := s.Objects(t.Context(), seed.Resolver{})
-	if err != nil {
-		t.Fatal(err)
-	}
+`), seed.Resolver{})
 	b := objects[2]
 	if b.ID != "auth/approle/role/b" || b.Data["token_ttl"] != "1h" || b.Data["mode"] != "0600" || b.Data["local_secret_ids"] != false || b.Data["note"] != "${literal}" {
 		t.Errorf("got %s %v", b.ID, b.Data)
@@ -273,14 +273,7 @@ auth:
         password: 'a-${ env "P" }-${file "pin"}'
         token_policies: ['${env `+"`P`"+`}']
 `)
-	s, err := seed.Load([]string{filepath.Join(dir, "s.yaml")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := s.Objects(context.Background(), env(map[string]string{"P": `"quote": [`}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := desired(t, filepath.Join(dir, "s.yaml"), env(map[string]string{"P": `"quote": [`}))
 	user := objects[1]
 	revealer, ok := user.Data["password"].(interface{ Reveal() string })
 	if !ok || revealer.Reveal() != "a-\"quote\": [-1234\n" {
@@ -288,7 +281,7 @@ auth:
 	}
 
 	put(t, filepath.Join(dir, "s.yaml"), "auth:\n  - type: x\n    config:\n      a: ${ env \"NO\" }\n      b: ${ file \"no\" }\n      c: ${ file \".\" }\n")
-	s, err = seed.Load([]string{filepath.Join(dir, "s.yaml")})
+	s, err := seed.Load([]string{filepath.Join(dir, "s.yaml")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // TestNamespaces holds that what a namespace holds is addressed within it.
 func TestNamespaces(t *testing.T) {
-	s, err := seed.Load([]string{write(t, "s.yaml", `
+	objects := desired(t, write(t, "s.yaml", `
 secrets: [{type: kv}]
 namespaces:
   - path: team
@@ -23,14 +23,7 @@ namespaces:
     entity-aliases: [{name: n, mountpath: approle, entity: e}]
     secretsOnce: [{path: kv/x, data: {y: z}}]
     ui-headers: {X-A: b}
-`)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := s.Objects(t.Context(), seed.Resolver{})
-	if err != nil {
-		t.Fatal(err)
-	}
+`), seed.Resolver{})
 	var ids []string
 	for _, o := range objects {
 		ids = append(ids, string(o.ID))
@@ -64,7 +57,7 @@ namespaces:
 
 	// Where the namespace cannot be made, what it holds is not tried.
 	refusing := &world{data: w.data, fail: map[string]error{"sys/namespaces/team": refusal{400, "no"}}}
-	_, err = seed.Apply(t.Context(), refusing, plan(t, refusing, objects, seed.Memory{HashKey: key}), seed.Options{})
+	_, err := seed.Apply(t.Context(), refusing, plan(t, refusing, objects, seed.Memory{HashKey: key}), seed.Options{})
 	if err == nil || !strings.Contains(err.Error(), "creating team/sys/mounts/kv ") || !strings.Contains(err.Error(), "not tried, because its namespace could not be made") {
 		t.Errorf("got %v", err)
 	}
@@ -80,14 +73,7 @@ namespaces:
 
 // TestLeaseCountQuota holds what is sent to a server that has quotas of leases.
 func TestLeaseCountQuota(t *testing.T) {
-	s, err := seed.Load([]string{write(t, "s.yaml", "quotas: {lease-counts: [{name: q, max_leases: 10, path: auth/approle, role: ci}]}\n")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := s.Objects(t.Context(), seed.Resolver{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := desired(t, write(t, "s.yaml", "quotas: {lease-counts: [{name: q, max_leases: 10, path: auth/approle, role: ci}]}\n"), seed.Resolver{})
 	w := &world{store: true}
 	if _, err := seed.Apply(t.Context(), w, plan(t, w, objects, seed.Memory{HashKey: key}), seed.Options{}); err != nil {
 		t.Fatal(err)

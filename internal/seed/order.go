@@ -18,14 +18,15 @@ func (p part) targets(ns string) []ID {
 	return nil
 }
 
-// orderReferences has an object made after those of its stage that it refers to, and
-// tells references that lead in a circle. Groups and requests have an order of their own.
+// orderReferences has an object made after those of its stage that it refers to, such as
+// a group after its member groups, and tells references that lead in a circle. Requests
+// have an order of their own.
 func orderReferences(objects []Object, problems *Problems) {
 	places := make(map[ID]int, len(objects))
 	for i, o := range objects {
 		places[o.ID] = i
 	}
-	depths, told := map[int]int{}, false
+	depths := map[int]int{}
 	var visiting []int
 	var depth func(i int) int
 	depth = func(i int) int {
@@ -33,10 +34,7 @@ func orderReferences(objects []Object, problems *Problems) {
 			return known
 		}
 		if from := slices.Index(visiting, i); from >= 0 {
-			if !told {
-				problems.add(objects[i].Position, "references lead in a circle: %s", circle(objects, visiting[from:]))
-			}
-			told = true
+			tellCircle(objects, visiting[from:], problems)
 			return 0
 		}
 		visiting = append(visiting, i)
@@ -49,7 +47,7 @@ func orderReferences(objects []Object, problems *Problems) {
 		return deepest
 	}
 	for i, o := range objects {
-		if o.Stage != StageGroups && !o.isRequest() && pending(o.Data) {
+		if !o.isRequest() && pending(o.Data) {
 			objects[i].order = depth(i)
 		}
 	}
@@ -70,11 +68,17 @@ func targetsOf(objects []Object, places map[ID]int, i int) []int {
 	return slices.Compact(found)
 }
 
-// circle names the objects of a circle, the first one again at its end.
-func circle(objects []Object, around []int) string {
+// tellCircle names the objects of a circle, the first one again at its end.
+func tellCircle(objects []Object, around []int, problems *Problems) {
+	first := objects[around[0]]
 	names := make([]string, 0, len(around)+1)
 	for _, i := range append(slices.Clone(around), around[0]) {
 		names = append(names, string(objects[i].ID))
 	}
-	return strings.Join(names, " → ")
+	way := strings.Join(names, " → ")
+	if first.Stage == StageGroups {
+		problems.add(first.Position, "%s is a member of itself, by way of its member groups: %s", first.ID, way)
+		return
+	}
+	problems.add(first.Position, "references lead in a circle: %s", way)
 }

@@ -1,7 +1,6 @@
 package seed_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -21,15 +20,7 @@ var key = secret.New("key of the hashes")
 // example returns the objects of the example seed.
 func example(t *testing.T) []seed.Object {
 	t.Helper()
-	s, err := seed.Load([]string{"testdata/example.yaml"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := s.Objects(context.Background(), env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return objects
+	return desired(t, "testdata/example.yaml", env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
 }
 
 func plan(t *testing.T, api seed.API, objects []seed.Object, memory seed.Memory) *seed.Plan {

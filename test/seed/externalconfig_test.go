@@ -114,8 +114,9 @@ func (b *bed) expectLinks(t *testing.T) {
 	}
 }
 
-// expect compares what Vault holds with a file: path → dotted field → value.
-func (b *bed) expect(t *testing.T, file string, edits ...string) {
+// expect compares what Vault holds with a file, which it returns: path → dotted field →
+// value.
+func (b *bed) expect(t *testing.T, file string, edits ...string) map[string]map[string]any {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -134,6 +135,7 @@ func (b *bed) expect(t *testing.T, file string, edits ...string) {
 			}
 		}
 	}
+	return expectations
 }
 
 func toJSON(t *testing.T, value any) string {
