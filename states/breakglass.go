@@ -144,7 +144,12 @@ func (b *Bootstrap) intendGlass(ctx context.Context, replica Replica, why Emerge
 
 // makeRoot begins our attempt, gives it the shares, and stores what comes of it.
 func (b *Bootstrap) makeRoot(ctx context.Context, replica Replica, set store.KeySet, intent store.Glass, why Emergency) error {
-	begun, err := replica.BeginRoot(ctx, why.Token, intent.PublicKey)
+	beginning, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	begun, err := replica.BeginRoot(beginning, why.Token, intent.PublicKey)
 	if vault.Says(err, "already in progress") {
 		return rootInProgress(vault.RootAttempt{Nonce: "unknown"})
 	}
@@ -196,12 +201,11 @@ func (b *Bootstrap) giveRoot(ctx context.Context, replica Replica, begun vault.R
 				return answer, err
 			}
 			point.Reach("breakglass.finishing")
-			if ctx.Err() != nil {
-				return answer, fmt.Errorf("generating a root token at %s: %w", replica.Address(), context.Cause(ctx))
+			// Nobody else could end the token that the answer holds.
+			last, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
+			if err != nil {
+				return answer, err
 			}
-			// Who is told to end now has to hear the answer: nobody else could end the
-			// token that it holds.
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
 			defer cancel()
 			ctx = last
 		}

@@ -79,7 +79,12 @@ func (r *rotation) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begun, err := r.replica.BeginRekey(ctx, r.recovery, r.Token, request)
+	beginning, cancel, err := toTheAnswer(ctx, "rekeying "+r.replica.Address())
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.Token, request)
 	switch {
 	case vault.Says(err, "rekey already in progress"):
 		return rekeyInProgress(r.replica.Address(), "")
