@@ -41,6 +41,9 @@ spec:
 // recovery keys and hardens; replicas that come back are open without anybody.
 func TestAutoUnseal(t *testing.T) {
 	t.Parallel()
+	if cluster != nil && cluster.Attached {
+		t.Skip("the Vault that seals is set up by its pod's address, which is out of reach in a cluster of somebody else")
+	}
 	s := newSite(t)
 	seal := s.installSealingVault()
 	s.installVault(replicas(plainConfig() + seal))

@@ -33,8 +33,11 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if missing = testbed.NodeMissing(); missing != nil {
-		return m.Run()
+	named := os.Getenv(testbed.AttachVariable)
+	if named == "" {
+		if missing = testbed.NodeMissing(); missing != nil {
+			return m.Run()
+		}
 	}
 	dir, err := os.MkdirTemp("", "vault-bootstrap-node-")
 	if err != nil {
@@ -42,7 +45,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := start(dir); err != nil {
+	if named == "" {
+		err = start(dir)
+	} else {
+		cluster, err = testbed.AttachCluster(context.Background(), named, os.Getenv(testbed.ConfirmVariable))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

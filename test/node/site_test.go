@@ -32,7 +32,11 @@ func newSite(t *testing.T) *site {
 	if missing != nil {
 		t.Skip(missing)
 	}
-	s := &site{t: t, namespace: strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ".", "-", "'", "").Replace(strings.TrimPrefix(t.Name(), "Test")))}
+	prefix := ""
+	if cluster.Attached { // among the namespaces of others
+		prefix = "vault-bootstrap-e2e-"
+	}
+	s := &site{t: t, namespace: prefix + strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ".", "-", "'", "").Replace(strings.TrimPrefix(t.Name(), "Test")))}
 	if err := cluster.MakeNamespace(t.Context(), s.namespace); err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,10 @@ type ClusterOptions struct {
 type Cluster struct {
 	*ControlPlane
 
+	// Attached is whether the cluster is somebody else's. Its pods are not reachable
+	// from this machine then.
+	Attached bool
+
 	dir       string // the node's
 	remove    string // what Close removes: the whole working directory, or ""
 	lock      *nodeLock
@@ -180,6 +184,9 @@ func (c *Cluster) Close() error {
 }
 
 func (c *Cluster) stop() error {
+	if c.Attached {
+		return nil
+	}
 	var errs []error
 	if c.volumes != nil {
 		c.volumes.stop()

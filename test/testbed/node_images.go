@@ -34,7 +34,11 @@ type Image struct {
 
 // PushImage makes an image that pods can use by this name, of any registry or none.
 func (c *Cluster) PushImage(ctx context.Context, name string, image Image) error {
-	if err := c.pushImage(ctx, name, image); err != nil {
+	err := errAttached
+	if !c.Attached {
+		err = c.pushImage(ctx, name, image)
+	}
+	if err != nil {
 		return fmt.Errorf("making the image %q: %w", name, err)
 	}
 	return nil
