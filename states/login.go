@@ -108,5 +108,5 @@ func (r *refusals) clear() { r.since = time.Time{} }
 // waitForLogin is a refusal that does not count yet.
 func waitForLogin(err error) error {
 	return fault.Wait(fmt.Errorf("our login is refused: %w", err),
-		"Waiting a while, since Vault gives the same answer when it cannot reach the Kubernetes API to review the token.")
+		"Waiting a while, since Vault gives the same answer when it cannot reach what it asks about the credential: the Kubernetes API, a key set, the cloud.")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -29,6 +31,11 @@ func parts() []struct{ says, part, remedy string } {
 		{"no chain matching", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
 		{"failed to match all constraints", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
 		{"invalid certificate or no client certificate", "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that ends TLS takes them away"},
+		{"service principal not authorized", "the role is for another principal", "correct --login-principal, and break-glass run"},
+		{"not in bound service accounts", "the role is for another service account", "correct --login-principal, and break-glass run"},
+		{"failed to verify signature", "the token's signature", "the token is of another directory, or no token of Azure's"},
+		{"error in cryptographic primitive", "the token's signature", "the token is not of Google's metadata server, or custom_endpoint in the auth method's configuration leads elsewhere"},
+		{"error when attempting to find instance", "the cloud's API does not know the machine, or does not answer Vault", "look at the permissions of Vault's own credentials, and at the network from Vault to the API"},
 		{"error making upstream request", "Vault cannot reach the cloud's API, or was refused there", "look at the network from Vault to it, and at the signing credentials"},
 		{"does not belong to the role", "the role is for another principal", "correct --login-principal, and break-glass run"},
 		{"error validating token", "the token's signature or claims", "look at the key set in the auth method's configuration"},
@@ -37,6 +44,20 @@ func parts() []struct{ says, part, remedy string } {
 		{"context deadline exceeded", "the token's reviewer does not answer Vault", "look at the network from Vault to it"},
 		{"permission denied", "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid", "look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster"},
 	}
+}
+
+// loginRefused reports whether Vault refuses a credential. The azure method of Vault 1.21
+// answers 500 to a token that is not good enough, which everywhere else is a trouble of
+// the server's own.
+func loginRefused(method Login, err error) bool {
+	if method.Name() != "azure" || vault.StatusOf(err) != http.StatusInternalServerError {
+		return vault.Refused(err)
+	}
+	if vault.Mentions(err, "fetching keys") { // it cannot tell
+		return false
+	}
+	return slices.ContainsFunc([]string{"failed to verify signature", "not authorized", "token is expired", "not yet valid", "expected audience", "issued by a different provider"},
+		func(words string) bool { return vault.Mentions(err, words) })
 }
 
 // explain says which part of a login failed, with what to do about it.

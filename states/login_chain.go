@@ -99,7 +99,7 @@ func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, 
 			}
 			return session, way, nil
 		}
-		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
+		if !loginRefused(way.Login, err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
 			return nil, way, b.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
 		}
 		err = b.explain(ctx, way.Login, address, err)
