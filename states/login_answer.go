@@ -46,17 +46,14 @@ func parts() []struct{ says, part, remedy string } {
 	}
 }
 
-// loginRefused reports whether Vault refuses a credential. The azure method of Vault 1.21
-// answers 500 to a token that is not good enough, which everywhere else is a trouble of
-// the server's own.
-func loginRefused(method Login, err error) bool {
-	if method.Name() != "azure" || vault.StatusOf(err) != http.StatusInternalServerError {
-		return vault.Refused(err)
+// markRefusal marks what is a refusal and does not look like one: the azure method of
+// Vault 1.21 answers 500 to a token that is not good enough.
+func markRefusal(method Login, err error) {
+	answer, ok := errors.AsType[*vault.Answer](err)
+	if !ok || method.Name() != "azure" || answer.Status != http.StatusInternalServerError || vault.Mentions(err, "fetching keys") {
+		return
 	}
-	if vault.Mentions(err, "fetching keys") { // it cannot tell
-		return false
-	}
-	return slices.ContainsFunc([]string{"failed to verify signature", "not authorized", "token is expired", "not yet valid", "expected audience", "issued by a different provider"},
+	answer.Refusal = slices.ContainsFunc([]string{"failed to verify signature", "not authorized", "token is expired", "not yet valid", "expected audience", "issued by a different provider"},
 		func(words string) bool { return vault.Mentions(err, words) })
 }
 

@@ -99,7 +99,7 @@ func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, 
 			}
 			return session, way, nil
 		}
-		if !loginRefused(way.Login, err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
+		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
 			return nil, way, b.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
 		}
 		err = b.explain(ctx, way.Login, address, err)
@@ -186,5 +186,7 @@ func (b *Bootstrap) loginBy(ctx context.Context, method Login, address string, k
 	if err != nil {
 		return nil, err
 	}
-	return b.Doorman.Login(ctx, address, method.Path(), credential)
+	session, err := b.Doorman.Login(ctx, address, method.Path(), credential)
+	markRefusal(method, err)
+	return session, err
 }

@@ -19,6 +19,8 @@ type Answer struct {
 	Status int
 	// Messages are Vault's own words.
 	Messages []string
+	// Refusal marks an answer that is a refusal whatever its status says.
+	Refusal bool
 }
 
 // Error returns method, path, status and Vault's words.
@@ -56,6 +58,9 @@ func StatusOf(err error) int {
 // Refused reports whether Vault refused the request for what it was: sending it
 // again gets the same answer.
 func Refused(err error) bool {
+	if answer, ok := errors.AsType[*Answer](err); ok && answer.Refusal {
+		return true
+	}
 	status := StatusOf(err)
 	return status >= http.StatusBadRequest && status < http.StatusInternalServerError &&
 		status != http.StatusPreconditionFailed && status != http.StatusTooManyRequests

@@ -59,7 +59,7 @@ func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 	}
 	if help.stub() {
 		// What Vault 1.21 itself answers to any other request there.
-		return nil, fmt.Errorf("asking which fields %s takes: %w", path, &Answer{"HELP", path, http.StatusNotFound, []string{"enterprise-only feature"}})
+		return nil, fmt.Errorf("asking which fields %s takes: %w", path, &Answer{Method: "HELP", Path: path, Status: http.StatusNotFound, Messages: []string{"enterprise-only feature"}})
 	}
 	return help.fields(), nil
 }

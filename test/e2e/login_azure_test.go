@@ -178,7 +178,7 @@ func TestLoginByAzure(t *testing.T) {
 			p := *p
 			p.t = t
 			a.set(func() { a.principal = azurePrincipal; test.spoil() })
-			wantFailure(t, p.run("run"), 70, "locked out", "by azure", test.says)
+			wantFailure(t, p.run("run", "--timeout=60s"), 70, "locked out", "by azure", test.says)
 		})
 	}
 	a.set(func() { a.forged, a.principal = false, azurePrincipal })
