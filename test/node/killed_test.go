@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -51,6 +52,9 @@ func TestJobPodEvicted(t *testing.T) {
 			pod := s.stopAt("entered." + state)
 			s.kubectl("delete", "configmap", stopMap)
 			s.evict(pod, &cordon)
+			if state == "hardened" {
+				pod = corev1.Pod{} // it may be through before it hears that it is to end
+			}
 			s.wantFinishedBy(pod)
 		})
 	}
@@ -68,6 +72,9 @@ func (s *site) evict(pod corev1.Pod, cordon *sync.Mutex) {
 	if err := cluster.Client.PolicyV1().Evictions(s.namespace).Evict(s.t.Context(), eviction); err != nil {
 		s.t.Fatal(err)
 	}
+	// The kubelet tells it a little later. A program that runs on before that may be
+	// through by then.
+	s.until(time.Minute, "SIGTERM", func(context.Context) error { return s.termPending(pod) })
 	s.resume(pod)
 	s.until(time.Minute, "the end of the evicted pod", func(ctx context.Context) error {
 		now, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
@@ -134,8 +141,34 @@ func (s *site) stopJobAt(point string, job *batchv1.Job) corev1.Pod {
 // resume lets the stopped program of a pod run on.
 func (s *site) resume(pod corev1.Pod) { s.signal(pod, syscall.SIGCONT) }
 
+// termPending says whether SIGTERM waits for the stopped program of a pod.
+func (s *site) termPending(pod corev1.Pod) error {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.processOf(pod)))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(status)) {
+		var pending uint64
+		if _, err := fmt.Sscanf(line, "ShdPnd:\t%x", &pending); err == nil {
+			if pending&(1<<(syscall.SIGTERM-1)) == 0 {
+				return errors.New("it has not been told")
+			}
+			return nil
+		}
+	}
+	return errors.New("the kernel does not say what is pending")
+}
+
 // signal sends a signal to the program of a pod.
 func (s *site) signal(pod corev1.Pod, signal syscall.Signal) {
+	s.t.Helper()
+	if err := syscall.Kill(s.processOf(pod), signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		s.t.Fatal(err)
+	}
+}
+
+// processOf returns the process of a pod's program, as this machine numbers it.
+func (s *site) processOf(pod corev1.Pod) int {
 	s.t.Helper()
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -150,12 +183,10 @@ func (s *site) signal(pod corev1.Pod, signal syscall.Signal) {
 		if _, err := fmt.Sscanf(path, "/proc/%d/environ", &pid); err != nil {
 			s.t.Fatal(err)
 		}
-		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
-			s.t.Fatal(err)
-		}
-		return
+		return pid
 	}
 	s.t.Fatalf("no process has the UID of the pod %s", pod.Name)
+	return 0
 }
 
 // wantFinishedBy waits for the Job, and checks that another pod than this one has
