@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -76,7 +77,12 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	}
 	defer func() { _ = session.Close() }()
 	bootstrap := &states.Bootstrap{Records: session, Doorman: servers.cluster, Log: log, Now: time.Now, Holder: identity(p.env), Parallelism: 1}
+	bootstrap.Pod, _ = p.env("POD_NAME")
 	servers.assign(bootstrap)
+	if sender := startEvents(records, options.store.name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
+		defer sender.Close()
+		bootstrap.Tell = sender.Tell
+	}
 	servers.cluster.Guard(session.Alive)
 	// What is signalled to us ends the command, and so does the loss of the lease.
 	working, cancel := context.WithCancelCause(ctx)
@@ -92,18 +98,21 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return err
 	}
-	return p.runChild(working, program, command, childEnvironment(os.Environ(), address, options.vault.caCert, token))
+	return p.runChild(working, program, command, childEnvironment(os.Environ(), address, token, options.vault.tlsVariables()))
 }
 
-// childEnvironment is ours with the root token and the active node's address.
-func childEnvironment(env []string, address, ca string, token secret.Value) []string {
+// childEnvironment is ours with the root token, the active node's address, and what flags
+// say about TLS.
+func childEnvironment(env []string, address string, token secret.Value, tls map[string]string) []string {
+	set := maps.Clone(tls)
+	set["VAULT_ADDR"], set["VAULT_TOKEN"] = address, token.Reveal()
 	env = slices.DeleteFunc(slices.Clone(env), func(each string) bool {
 		name, _, _ := strings.Cut(each, "=")
-		return name == "VAULT_TOKEN" || name == "VAULT_ADDR" || ca != "" && name == "VAULT_CACERT"
+		_, replaced := set[name]
+		return replaced
 	})
-	env = append(env, "VAULT_ADDR="+address, "VAULT_TOKEN="+token.Reveal())
-	if ca != "" {
-		env = append(env, "VAULT_CACERT="+ca)
+	for name, value := range set {
+		env = append(env, name+"="+value)
 	}
 	return env
 }

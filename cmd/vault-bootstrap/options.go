@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -151,21 +152,26 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 	return config, err
 }
 
+// tlsVariables returns what flags say about TLS, by the variables of the vault CLI that
+// they overrule.
+func (o *vaultOptions) tlsVariables() map[string]string {
+	said := map[string]string{
+		"VAULT_CACERT": o.caCert, "VAULT_CAPATH": o.caPath, "VAULT_CLIENT_CERT": o.clientCert, "VAULT_CLIENT_KEY": o.clientKey,
+		"VAULT_TLS_SERVER_NAME": o.tlsName,
+	}
+	if o.skipVerify {
+		said["VAULT_SKIP_VERIFY"] = "true"
+	}
+	maps.DeleteFunc(said, func(_, value string) bool { return value == "" })
+	return said
+}
+
 // overrule takes the variables about TLS away that a flag has a say on. Vault's API client
 // reads all of them by itself (api v1.22.0), each time that one is made, and refuses to be
 // made with one that is of no use.
 func (o *vaultOptions) overrule() {
-	for variable, said := range map[string]bool{
-		"VAULT_CACERT":          o.caCert != "",
-		"VAULT_CAPATH":          o.caPath != "",
-		"VAULT_CLIENT_CERT":     o.clientCert != "",
-		"VAULT_CLIENT_KEY":      o.clientKey != "",
-		"VAULT_TLS_SERVER_NAME": o.tlsName != "",
-		"VAULT_SKIP_VERIFY":     o.skipVerify,
-	} {
-		if said {
-			_ = os.Unsetenv(variable) // fails for malformed names only
-		}
+	for variable := range o.tlsVariables() {
+		_ = os.Unsetenv(variable) // fails for malformed names only
 	}
 }
 

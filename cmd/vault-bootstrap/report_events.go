@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -19,18 +20,26 @@ type eventReporter struct {
 
 // withEvents adds Events to a report, where the records are in Kubernetes.
 func (j *job) withEvents(report reporter) reporter {
-	records, ok := j.store.(*store.Kube)
-	if !ok {
+	sender := startEvents(j.store, j.bootstrap.Name, j.bootstrap.Pod, j.holder, report.Log())
+	if sender == nil {
 		return report
 	}
-	in := records.Namespace()
-	in.Rules = store.Rules(j.bootstrap.Name)
-	subject := events.Subject{Pod: j.bootstrap.Pod, Secret: records.CheckpointName()}
-	sender := events.Start(in, subject, j.holder, func(err error) {
-		report.Log().Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
-	})
 	j.bootstrap.Tell = sender.Tell
 	return &eventReporter{report, sender}
+}
+
+// startEvents returns what sends Events about the pod, or about our record where there is
+// no pod; nil where the records are not in Kubernetes.
+func startEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
+	kube, ok := records.(*store.Kube)
+	if !ok {
+		return nil
+	}
+	in := kube.Namespace()
+	in.Rules = store.Rules(name)
+	return events.Start(in, events.Subject{Pod: pod, Secret: kube.CheckpointName()}, holder, func(err error) {
+		log.Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
+	})
 }
 
 // reasons are the events' own, as past participles.

@@ -74,7 +74,8 @@ func TestKilledBreakGlass(t *testing.T) {
 	w.terminates()
 }
 
-// TestBreakGlassIsAnEvent has a person use a root token for one run.
+// TestBreakGlassIsAnEvent has a person use a root token for one run, and one for one
+// command.
 func TestBreakGlassIsAnEvent(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	in, namespace := installInKubernetes(t, cluster)
@@ -94,8 +95,16 @@ func TestBreakGlassIsAnEvent(t *testing.T) {
 			}
 		}
 	}
-	said := kubectl(t, "get", "events", "-n", namespace, "--field-selector=reason=BrokeGlass", "-o=jsonpath={.items[*].message}")
-	if !strings.Contains(said, "INC-2: another test") {
-		t.Errorf("the event does not give the reason: %q", said)
+	args = append([]string{"break-glass", "exec", "--reason=INC-3: a command"}, in.flags...)
+	if code := start(t, in.env, append(args, "--", "/bin/true")...).ends(); code != 0 {
+		t.Fatalf("the command ended with %d", code)
+	}
+	for _, reason := range []string{"BrokeGlass", "MendedGlass"} {
+		said := kubectl(t, "get", "events", "-n", namespace, "--field-selector=reason="+reason, "-o=jsonpath={.items[*].message}")
+		for _, why := range []string{"INC-2: another test", "INC-3: a command"} {
+			if !strings.Contains(said, why) {
+				t.Errorf("no event %s gives the reason %q: %q", reason, why, said)
+			}
+		}
 	}
 }

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// TestChildEnvironment has what flags say about TLS go before the variables, also for the
+// command.
+func TestChildEnvironment(t *testing.T) {
+	options := vaultOptions{caCert: "ours.pem", clientCert: "me.pem", clientKey: "me.key", skipVerify: true}
+	got := childEnvironment(
+		[]string{"HOME=/h", "VAULT_TOKEN=old", "VAULT_ADDR=http://old", "VAULT_CACERT=old.pem", "VAULT_TLS_SERVER_NAME=vault"},
+		"https://vault-0:8200", secret.New("new"), options.tlsVariables())
+	slices.Sort(got)
+	want := []string{
+		"HOME=/h", "VAULT_ADDR=https://vault-0:8200", "VAULT_CACERT=ours.pem", "VAULT_CLIENT_CERT=me.pem", "VAULT_CLIENT_KEY=me.key",
+		"VAULT_SKIP_VERIFY=true", "VAULT_TLS_SERVER_NAME=vault", "VAULT_TOKEN=new",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the command gets %q, want %q", got, want)
+	}
+}
