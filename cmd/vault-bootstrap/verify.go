@@ -130,12 +130,12 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	look, err := p.verifier(options)
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	look, err := p.verifier(ctx, options)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, options.timeout)
-	defer cancel()
 	if options.revokeForeignRoot {
 		if err := p.revokeForeignRoot(ctx, options); err != nil {
 			return err
@@ -171,7 +171,7 @@ type verifier struct {
 	servers   *servers
 }
 
-func (p *program) verifier(options *verifyOptions) (*verifier, error) {
+func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifier, error) {
 	declared, err := options.declared()
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (p *program) verifier(options *verifyOptions) (*verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods, err := declared.Login(context.Background(), p.resolver(records))
+	methods, err := declared.Login(ctx, p.resolver(records))
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import "context"
 // revokeForeignRoot ends the root tokens that are not ours. It holds the lease, so that
 // none of a break-glass at work is among them.
 func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions) error {
-	look, err := p.verifier(options)
+	look, err := p.verifier(ctx, options)
 	if err != nil {
 		return err
 	}

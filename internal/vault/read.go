@@ -23,7 +23,8 @@ func (s *Session) read(ctx context.Context, path string, query url.Values) (*api
 		return logical.ParseRawResponseAndCloseBody(response, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body := bytes.NewBuffer(make([]byte, 0, max(response.ContentLength, 0)+bytes.MinRead))
+	// The length is the server's word: what is longer than usual grows as it arrives.
+	body := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), maxBody)+bytes.MinRead))
 	if _, err := body.ReadFrom(response.Body); err != nil {
 		return nil, err
 	}
