@@ -27,7 +27,11 @@ func killAt(point string) act {
 }
 
 // termAt ends a run at a point in the orderly way.
-func termAt(point string) act {
+func termAt(point string) act { return endAt(point, (*scene).terminated) }
+
+// endAt tells a program that it is to end while it is stopped at a point, and has judge
+// look at what it made of that.
+func endAt(point string, judge func(*scene, context.Context, end) error) act {
 	return func(ctx context.Context, sc *scene) error {
 		p, err := sc.startStopped(ctx, sc.stopping(point))
 		if err != nil {
@@ -36,7 +40,7 @@ func termAt(point string) act {
 		if err := errors.Join(p.signal(syscall.SIGTERM), p.resume(ctx, point)); err != nil {
 			return err
 		}
-		return sc.terminated(ctx, p.wait())
+		return judge(sc, ctx, p.wait())
 	}
 }
 

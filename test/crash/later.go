@@ -83,18 +83,7 @@ func laterAtRandom(verb later) []trial {
 }
 
 // laterTermAt ends a verb at a point in the orderly way.
-func laterTermAt(point string) act {
-	return func(ctx context.Context, sc *scene) error {
-		p, err := sc.startStopped(ctx, sc.stopping(point))
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(p.signal(syscall.SIGTERM), p.resume(ctx, point)); err != nil {
-			return err
-		}
-		return sc.laterTerminated(ctx, p.wait())
-	}
-}
+func laterTermAt(point string) act { return endAt(point, (*scene).laterTerminated) }
 
 func laterTermAtRandom(ctx context.Context, sc *scene) error {
 	p, err := sc.atSomeMoment(ctx, func(p *process) error { return p.signal(syscall.SIGTERM) })

@@ -160,11 +160,7 @@ func TestKubernetes(t *testing.T) {
 // TestMissingRule takes one rule away at a time.
 func TestMissingRule(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: cluster.Nodes[0].Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, cluster.Nodes[0].Addr)
 	requests := proxy.Inject(testbed.Fault{Path: "*"})
 	p, namespace, _ := inKubernetes(t, nil, "--vault-addr="+proxy.URL)
 	for rule, names := range []string{"vault-bootstrap-keys", "vault-bootstrap-state", "leases", "pods"} {

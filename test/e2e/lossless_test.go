@@ -16,11 +16,7 @@ import (
 // proxied starts an HTTP proxy in front of the cluster's only node.
 func proxied(t *testing.T, cluster *testbed.VaultCluster) *testbed.HTTPProxy {
 	t.Helper()
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: cluster.Nodes[0].Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, cluster.Nodes[0].Addr)
 	return proxy
 }
 

@@ -35,11 +35,7 @@ secretsOnce:
 // has it all.
 func TestReferencesToKubernetes(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: cluster.Nodes[0].Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, cluster.Nodes[0].Addr)
 	requests := proxy.Inject(testbed.Fault{Path: "*"})
 	p, namespace, _ := inKubernetes(t, nil, "--vault-addr="+proxy.URL)
 	file := filepath.Join(t.TempDir(), "referring.yaml")

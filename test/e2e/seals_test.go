@@ -82,11 +82,7 @@ func TestStaleProgress(t *testing.T) {
 // TestThresholdOnly counts the shares that are given to a replica.
 func TestThresholdOnly(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: cluster.Nodes[0].Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, cluster.Nodes[0].Addr)
 	p, _ := inFiles(t, nil, "--vault-addr="+proxy.URL, "--key-shares=7", "--key-threshold=2")
 	count := proxy.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/unseal"})
 	p.must(0, "run")

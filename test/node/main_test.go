@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 	if named == "" {
 		err = start(dir)
 	} else {
-		cluster, err = testbed.AttachCluster(context.Background(), named, os.Getenv(testbed.ConfirmVariable))
+		cluster, err = testbed.AttachCluster(named, os.Getenv(testbed.ConfirmVariable))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

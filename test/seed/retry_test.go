@@ -17,11 +17,7 @@ import (
 // itself, and the seed is applied in one go.
 func TestRetries(t *testing.T) {
 	b := start(t)
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: b.Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, b.Addr)
 	faults := []testbed.Fault{
 		{Method: http.MethodPut, Path: "/v1/sys/policies/acl/a", Times: 2, Status: http.StatusTooManyRequests, Body: `{"errors":["request rate limit quota exceeded"]}`},
 		{Method: http.MethodPut, Path: "/v1/sys/policies/acl/b", Times: 2, Status: http.StatusPreconditionFailed, Body: `{"errors":["required index state not present"]}`},

@@ -27,7 +27,7 @@ func TestAttachNeedsTheName(t *testing.T) {
 		"staging":    "does not repeat",
 		"production": "asking the cluster", // nothing listens there
 	} {
-		_, err := testbed.AttachCluster(t.Context(), file, confirm)
+		_, err := testbed.AttachCluster(file, confirm)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("confirmed by %q: %v, want %q", confirm, err, want)
 		}

@@ -41,6 +41,17 @@ func VaultFor(t TB, o VaultOptions) *VaultCluster {
 	return c
 }
 
+// HTTPProxyFor starts a proxy in front of a server's URL that ends with the test.
+func HTTPProxyFor(t TB, target string) *HTTPProxy {
+	t.Helper()
+	p, err := StartHTTPProxy(HTTPProxyOptions{Target: target})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
 // ControlPlaneFor starts a control plane that ends with the test. When the test
 // fails, the end of the API server's log is in its output.
 func ControlPlaneFor(t TB, o ControlPlaneOptions) *ControlPlane {

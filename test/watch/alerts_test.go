@@ -36,11 +36,7 @@ func TestAlertsFire(t *testing.T) {
 	rules := impatientRules(t)
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	node := cluster.Nodes[0]
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: node.Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, node.Addr)
 	in, namespace := installInKubernetes(t, cluster)
 	in.flags = []string{in.flags[0], "--vault-addr=" + proxy.URL}
 	ours := in.watch()

@@ -18,11 +18,7 @@ import (
 // keys before it goes, and the next one takes them up.
 func TestTerminatedDuringInit(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: cluster.Nodes[0].Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, cluster.Nodes[0].Addr)
 	in := install(t, cluster)
 	in.flags = []string{in.flags[0], "--vault-addr=" + proxy.URL}
 	stored := func() bool {

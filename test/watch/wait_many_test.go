@@ -31,11 +31,7 @@ type crowd struct {
 // newCrowd prepares size waiters; flags get the address of a proxy that counts.
 func newCrowd(t *testing.T, name string, size int, node *testbed.VaultNode, flags ...string) *crowd {
 	t.Helper()
-	proxy, err := testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: node.Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := testbed.HTTPProxyFor(t, node.Addr)
 	return &crowd{
 		name: name, proxy: proxy, asked: proxy.Inject(testbed.Fault{Path: "*"}),
 		args:  append([]string{"wait", "--timeout=5m", "--vault-addr=" + proxy.URL}, flags...),
