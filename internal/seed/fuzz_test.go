@@ -23,7 +23,8 @@ func FuzzLoad(f *testing.F) {
 		"secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {b: {generate: {}}}}]", "prune: owned\ntombstones: [{auth: x, destroy: true}]",
 		"groups: [{name: a, members: [b]}]\nentity-aliases: [{name: a, mountpath: m, entity: e}]", "secrets: [{type: kv-v1, path: kv, config: {max_lease_ttl: 7d}}]\nsecretsOnce: [{path: kv/a, data: {x: '${ vault \"kv/b\" \"x\" }'}}, {path: kv/b, data: {x: '${ vault \"kv/a\" \"x\" }'}}]",
 		"namespaces: [{path: t, groups: [{name: a}], group-aliases: [{name: b, mountpath: m, group: a}, {name: c, mountpath: m, group: a}]}]",
-		"auth: [{type: github, map: {teams: {a: [b]}}}]"} {
+		"auth: [{type: github, map: {teams: {a: [b]}}}]",
+		"auth: [{type: x, config: {a: \"${env \"A\"}\", b: '${ .Env.B }'}}]", "apiVersion: v1\nkind: Vault"} {
 		f.Add(text)
 	}
 	path := filepath.Join(f.TempDir(), "seed.yaml")

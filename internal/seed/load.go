@@ -128,8 +128,15 @@ func (l *loader) document(path string, content []byte) (tree, bool) {
 		l.problems.add(Position{path, 1, 1}, "the document is empty")
 		return tree{}, false
 	}
+	if other := backquoted(content); err != nil && !bytes.Equal(other, content) {
+		return l.document(path, other)
+	}
 	if err != nil {
 		l.syntax(path, content, err)
+		return tree{}, false
+	}
+	if kind := kubernetesKind(&node); kind != "" {
+		l.problems.add(Position{path, node.Content[0].Line, node.Content[0].Column}, "%s", notASeed(kind))
 		return tree{}, false
 	}
 	switch err := decoder.Decode(&second); {
@@ -148,6 +155,35 @@ func (l *loader) document(path string, content []byte) (tree, bool) {
 // emptyDocument reports whether a document holds nothing but comments.
 func emptyDocument(n *yaml.Node) bool {
 	return len(n.Content) == 0 || n.Content[0].Kind == yaml.ScalarNode && n.Content[0].ShortTag() == "!!null"
+}
+
+// kubernetesKind returns the kind of the Kubernetes object that a document is, or "".
+func kubernetesKind(n *yaml.Node) string {
+	root, version, kind := n.Content[0], "", ""
+	for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
+		switch root.Content[i].Value {
+		case "apiVersion":
+			version = root.Content[i+1].Value
+		case "kind":
+			kind = root.Content[i+1].Value
+		}
+	}
+	if version == "" {
+		return ""
+	}
+	return kind
+}
+
+// notASeed says what to do with a Kubernetes object instead.
+func notASeed(kind string) string {
+	const what = "this is a Kubernetes object of kind %s, not a seed; "
+	switch kind {
+	case "Vault":
+		return fmt.Sprintf(what+"a seed is what it has below spec.externalConfig: kubectl get vault NAME -o jsonpath='{.spec.externalConfig}' > seed.yaml", kind)
+	case "ConfigMap", "Secret":
+		return fmt.Sprintf(what+"a seed is what stands below one key of its data", kind)
+	}
+	return fmt.Sprintf(what+"a seed has none of apiVersion, kind and metadata", kind)
 }
 
 // lineInError finds the line in yaml.v3's messages: its errors carry no position.

@@ -102,6 +102,12 @@ func TestLoadRefuses(t *testing.T) {
 		{"reference with too little", "entities:\n  - {name: a, metadata: {y: '${ vault \"b\" }'}}\n", `write ${ vault "PATH" "FIELD" }`},
 		{"reference of two kinds", "entities:\n  - {name: a, metadata: {y: {valueFrom: {}}}}\n", `valueFrom takes one of secretKeyRef and configMapKeyRef`},
 		{"blob", "entities:\n  - {name: a, metadata: {y: '${ blob \"b\" }'}}\n", `"blob" is not supported: have the object's content put into a file`},
+		{"nested call", "entities:\n  - {name: a, metadata: {y: '${ awskms (env \"B\") }'}}\n", `the reference that begins with "awskms" is more than one call`},
+		{"pipe", "entities:\n  - {name: a, metadata: {y: '${ env \"B\" | b64dec }'}}\n", `the reference that begins with "env" is more than one call`},
+		{"quotes within quotes, and an error below", "auth:\n  - {type: x, config: {a: \"${env \"B\"}\"}}\n  - {typ: x}\n", `s.yaml:3:6: the key "typ" is unknown`},
+		{"quotes within quotes, and no YAML", "auth:\n  - {type: x, config: {a: \"${env \"B\"}\"}\n", `s.yaml:1: not valid YAML: did not find expected ',' or '}'`},
+		{"custom resource", "apiVersion: vault.example.com/v1\nkind: Vault\nspec: {}\n---\na: b\n", `s.yaml:1:1: this is a Kubernetes object of kind Vault, not a seed; a seed is what it has below spec.externalConfig`},
+		{"ConfigMap", "kind: ConfigMap\napiVersion: v1\n", `not a seed; a seed is what stands below one key of its data`},
 		{"policy that does not parse", "policies:\n  - {name: a, rules: 'path \"x\" {'}\n", `s.yaml:2:5: sys/policies/acl/a: not a valid policy, line 1 of it: `},
 		{"policy that is something else", "policies:\n  - {name: a, rules: 'role \"x\" {}'}\n", `"role" is no block that Vault knows`},
 		{"policy of brackets", "policies:\n  - {name: a, rules: '" + strings.Repeat("[", 100_000) + "'}\n", `brackets lie more than 100 deep`},
@@ -239,6 +245,29 @@ func TestLoadDirectory(t *testing.T) {
 	}
 	if _, err := seed.Load([]string{t.TempDir()}); err == nil || !strings.Contains(err.Error(), "there is no *.yaml") {
 		t.Errorf("an empty directory gave %v", err)
+	}
+}
+
+// TestLoadCallsAsBankVaultsHasThem reads calls in the places and forms that Go templates
+// allow, since bank-vaults expands them before there is YAML.
+func TestLoadCallsAsBankVaultsHasThem(t *testing.T) {
+	objects := desired(t, write(t, "s.yaml", `
+auth:
+  - type: approle
+    roles:
+      - name: r
+        quoted: "${env "A"}"
+        both: "<${ env "A" }:${- env "A" -}>"
+        plain: ${env "A"}
+        single: '${env "A"}'
+        variable: ${ .Env.A }
+        kept: 'say "${ env "A" }"'
+`), env(map[string]string{"A": "x"}))
+	want := map[string]string{"quoted": "x", "both": "<x:x>", "plain": "x", "single": "x", "variable": "x", "kept": `say "x"`}
+	for name, text := range want {
+		if got, ok := objects[1].Data[name].(interface{ Reveal() string }); !ok || got.Reveal() != text {
+			t.Errorf("%s is not %s", name, text)
+		}
 	}
 }
 

@@ -52,6 +52,13 @@ var callForms = []struct{ name, form string }{
 // callForm is a call as bank-vaults writes it: a function and quoted arguments.
 var callForm = regexp.MustCompile("^\\$\\{-?\\s*([A-Za-z]\\w*)((?:\\s+(?:\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`))+)\\s*-?\\}")
 
+// variableForm is an environment variable as the data of a Go template has it, which
+// bank-vaults allows, too.
+var variableForm = regexp.MustCompile(`^\$\{-?\s*\.Env\.([A-Za-z_]\w*)\s*-?\}`)
+
+// expressionForm is what else a Go template could be: nested calls, pipes, other data.
+var expressionForm = regexp.MustCompile(`^\$\{-?\s*([.A-Za-z][.\w]*)\s[^}]*\}`)
+
 // argumentForm is one argument of a call.
 var argumentForm = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
 
@@ -97,7 +104,13 @@ func parseText(text string, at Position) (any, error) {
 
 // parseCall reads the call that text begins with, and says how long it is.
 func parseCall(text string) (part, int, error) {
+	if match := variableForm.FindStringSubmatch(text); match != nil {
+		return part{call: callEnv, args: match[1:]}, len(match[0]), nil
+	}
 	match := callForm.FindStringSubmatch(text)
+	if expression := expressionForm.FindStringSubmatch(text); match == nil && expression != nil {
+		return part{}, 0, fmt.Errorf("the reference that begins with %q is more than one call: nested calls, pipes and the other functions of Go templates are not supported; have the text made where the seed is put together, and write ${ env \"NAME\" } or ${ file \"PATH\" }", expression[1])
+	}
 	if match == nil {
 		return part{}, 0, fmt.Errorf(`this reference is not understood: write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`)
 	}
