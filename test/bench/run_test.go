@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -29,11 +29,8 @@ const (
 func build(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "vault-bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/vault-bootstrap")
-	cmd.Dir = "../.." // the root module has a go.mod of its own
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
+	if err := driver.Build(b.Context(), path, driver.Program{Release: true}); err != nil {
+		b.Fatal(err)
 	}
 	return path
 }

@@ -30,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -70,7 +71,7 @@ type suite struct {
 
 func (s *suite) run(ctx context.Context) (err error) {
 	fmt.Printf("crash: N=%d SEED=%d, %d at once, the API server is away for %s\n", s.count, s.seed, s.workers, s.away)
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return err
 	}
 	s.kube = &kubernetes{dir: filepath.Join(s.dir, "kubernetes"), rules: filepath.Join(s.root, "manifests", "rbac.yaml")}
@@ -94,13 +95,13 @@ func (s *suite) run(ctx context.Context) (err error) {
 const dirVariable = "TESTBED_DIR"
 
 // prepare builds the two binaries and looks for the points in their source.
-func (s *suite) prepare() (err error) {
+func (s *suite) prepare(ctx context.Context) (err error) {
 	tools, err := testbed.LookTool("vault")
 	if err != nil {
 		return err
 	}
 	fmt.Println("crash: servers from", filepath.Dir(tools))
-	if s.root, err = repository(); err != nil {
+	if s.root, err = driver.Repository(); err != nil {
 		return err
 	}
 	if s.points, err = pointsIn(s.root); err != nil {
@@ -110,11 +111,11 @@ func (s *suite) prepare() (err error) {
 	if s.dir, err = os.MkdirTemp(os.Getenv(dirVariable), "crash-"); err != nil {
 		return err
 	}
-	if s.binary, err = build(s.root, filepath.Join(s.dir, "vault-bootstrap"), ""); err != nil {
+	s.binary, s.stoppable = filepath.Join(s.dir, "vault-bootstrap"), filepath.Join(s.dir, "vault-bootstrap-stoppable")
+	if err := driver.Build(ctx, s.binary, driver.Program{}); err != nil {
 		return err
 	}
-	s.stoppable, err = build(s.root, filepath.Join(s.dir, "vault-bootstrap-stoppable"), "crashpoints")
-	return err
+	return driver.Build(ctx, s.stoppable, driver.Program{Tags: "crashpoints"})
 }
 
 // calibrate runs undisturbed, to know among which moments to choose, and that the

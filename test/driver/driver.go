@@ -1,12 +1,12 @@
 // Package driver keeps what all tests of a suite share: the program under test, built
-// once, and one Kubernetes. It knows how the program is built, and nothing of what it
-// does.
+// once, and one Kubernetes; and it builds the program for suites that share nothing
+// else. It knows how the program is built, and nothing of what it does.
 package driver
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,7 +28,7 @@ type Suite struct {
 // Binary says how the program is to be built, and where to write its path.
 type Binary struct {
 	Path *string
-	Tags string
+	Program
 }
 
 // Run builds the program, runs the tests and ends what they share. It returns the exit
@@ -41,7 +41,8 @@ func (s *Suite) Run(tests func() int, binaries ...Binary) (code int) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	for _, binary := range binaries {
-		if err := binary.build(dir); err != nil {
+		*binary.Path = filepath.Join(dir, "vault-bootstrap"+binary.Tags)
+		if err := Build(context.Background(), *binary.Path, binary.Program); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -73,17 +74,4 @@ func (s *Suite) Kubernetes(t testbed.TB) *testbed.ControlPlane {
 		t.Fatalf("%v", s.err)
 	}
 	return s.plane
-}
-
-func (b Binary) build(dir string) error {
-	began := time.Now()
-	*b.Path = filepath.Join(dir, "vault-bootstrap"+b.Tags)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", b.Tags, "-o", *b.Path, "./cmd/vault-bootstrap")
-	cmd.Dir = "../.." // the root module has a go.mod of its own
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("building the binary (tags %q): %w", b.Tags, err)
-	}
-	fmt.Printf("built the binary (tags %q) in %s\n", b.Tags, time.Since(began).Round(time.Millisecond))
-	return nil
 }

@@ -16,5 +16,5 @@ var suite = driver.Suite{Name: "e2e"}
 var binary, stoppable string
 
 func TestMain(m *testing.M) {
-	os.Exit(suite.Run(m.Run, driver.Binary{Path: &binary}, driver.Binary{Path: &stoppable, Tags: "crashpoints"}))
+	os.Exit(suite.Run(m.Run, driver.Binary{Path: &binary}, driver.Binary{Path: &stoppable, Program: driver.Program{Tags: "crashpoints"}}))
 }

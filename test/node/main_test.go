@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -87,11 +87,8 @@ func start(dir string) error {
 func pushImages(ctx context.Context, dir string) error {
 	for name, tags := range map[string]string{programImage: "", stoppableImage: "crashpoints"} {
 		binary := filepath.Join(dir, "vault-bootstrap"+tags)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w", "-o", binary, "./cmd/vault-bootstrap")
-		cmd.Dir = "../.." // the root module has a go.mod of its own
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("building the program (tags %q): %w: %s", tags, err, out)
+		if err := driver.Build(ctx, binary, driver.Program{Tags: tags, Release: true}); err != nil {
+			return err
 		}
 		// What the Dockerfile makes.
 		err := cluster.PushImage(ctx, name, testbed.Image{

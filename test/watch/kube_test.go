@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,25 +13,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// controlPlane is one Kubernetes for all tests of the package; each test has a
-// namespace of its own. TestMain closes it.
-var controlPlane struct {
-	once  sync.Once
-	plane *testbed.ControlPlane
-	err   error
-
-	namespaces atomic.Int32
-}
+// namespaces counts what the tests of this package have made.
+var namespaces atomic.Int32
 
 func kubernetes(t *testing.T) *testbed.ControlPlane {
 	t.Helper()
-	controlPlane.once.Do(func() {
-		controlPlane.plane, controlPlane.err = testbed.StartControlPlane(t.Context(), testbed.ControlPlaneOptions{})
-	})
-	if controlPlane.err != nil {
-		t.Fatal(controlPlane.err)
-	}
-	return controlPlane.plane
+	return suite.Kubernetes(t)
 }
 
 func kubectl(t *testing.T, args ...string) string {
@@ -64,7 +50,7 @@ func account(t *testing.T, namespace, name string) string {
 func installInKubernetes(t *testing.T, cluster *testbed.VaultCluster) (in *installation, namespace string) {
 	t.Helper()
 	in = install(t, cluster)
-	namespace = fmt.Sprintf("watch-%s-%d", strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), controlPlane.namespaces.Add(1))
+	namespace = fmt.Sprintf("watch-%s-%d", strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), namespaces.Add(1))
 	kubectl(t, "create", "namespace", namespace)
 	kubectl(t, "apply", "-n", namespace, "-f", "../../manifests/rbac.yaml")
 	in.flags[0] = "--kubeconfig=" + account(t, namespace, "vault-bootstrap")
