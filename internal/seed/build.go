@@ -17,8 +17,10 @@ type builder struct {
 	requests int
 	// values are read last, since they need to know all engines.
 	values []func(problems *Problems)
-	harden Harden
-	login  declaredLogin
+	// warnings tell what is probably not meant.
+	warnings []Problem
+	harden   Harden
+	login    declaredLogin
 }
 
 // build adds the objects of one file.
@@ -165,6 +167,10 @@ func (b *builder) request(r record, problems *Problems) {
 	if !ok {
 		return
 	}
+	if strings.HasPrefix(path, "v1/") {
+		problems.add(r.places["path"], "the path %q cannot be used: write it without v1/", r.text("path"))
+		return
+	}
 	unless := r.inner("unless")
 	if unless.text("path") != "" && checkPath(trim(unless.text("path"))) != nil {
 		problems.add(unless.at, "the path %q cannot be used", unless.text("path"))
@@ -173,7 +179,7 @@ func (b *builder) request(r record, problems *Problems) {
 	b.requests++
 	o := request(name, path, r.text("operation") == "delete", r.mapping("data"),
 		condition{trim(unless.text("path")), unless.text("field"), unless.values["value"]}, b.requests)
-	b.add(b.saved(o, r, b.ns), r.at, problems)
+	b.add(b.saved(o, r, b.ns, problems), r.at, problems)
 }
 
 // pick returns those of r's values that are there.

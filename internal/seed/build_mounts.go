@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -100,6 +101,10 @@ func (b *builder) secrets(r record, problems *Problems) {
 	}
 	kind := mountType(r)
 	fields := withSettings(pick(r, "description", "local", "seal_wrap", "external_entropy_access", "options"), r, "config")
+	if version, given := toText(r.mapping("options")["version"]), strings.TrimPrefix(kind, "kv-v"); given != kind && version != "" && version != given {
+		problems.add(r.at, "the type %s is a kv engine of version %s, and options.version is %s: write one of them", kind, given, version)
+		return
+	}
 	mount := SecretsMount(path, kind, fields)
 	b.add(mount, r.at, problems)
 	b.children(r, path, mount.Type, path, secretsChild, problems)
@@ -134,15 +139,19 @@ func (b *builder) children(
 					problems.add(each.at, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
 				}
 			}
-			b.add(b.saved(o, each, b.ns), each.at, problems)
+			b.add(b.saved(o, each, b.ns, problems), each.at, problems)
 		}
 	}
 }
 
 // saved gives o the place that its answer is kept at.
-func (b *builder) saved(o Object, r record, ns string) Object {
+func (b *builder) saved(o Object, r record, ns string, problems *Problems) Object {
 	path := trim(r.text("save_to"))
-	if path == "" || checkPath(path) != nil {
+	if _, given := r.values["save_to"]; !given {
+		return o
+	}
+	if err := checkPath(path); err != nil {
+		problems.add(r.places["save_to"], "save_to: the path %q cannot be used: %s", r.text("save_to"), err)
 		return o
 	}
 	saving := &saving{path: ns + path, wrapped: true}
@@ -193,8 +202,12 @@ func (b *builder) kv(r record, ns string, problems *Problems) {
 			continue
 		}
 		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
+		name := strings.TrimPrefix(path, root+"/")
+		if isVersion2(mount) && strings.HasPrefix(name, "data/") {
+			b.warnings = append(b.warnings, Problem{each.at, fmt.Sprintf("%q is written to %s/data/%s: paths of secretsOnce are those of the vault CLI, without data/", path, root, name)})
+		}
 		values := withGenerators(each.mapping("data"), each.at, problems)
-		b.add(onceValue(root, isVersion2(mount), strings.TrimPrefix(path, root+"/"), values), each.at, problems)
+		b.add(onceValue(root, isVersion2(mount), name, values), each.at, problems)
 	}
 }
 

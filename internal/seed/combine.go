@@ -122,6 +122,10 @@ func missingMounts(objects []Object, there func(ID) bool) error {
 		if o.Mount != "" && !declared[o.Mount] && !there(o.Mount) {
 			problems.add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
 		}
+		// What Vault makes up is shown once: where it goes is looked at before.
+		if to := o.how.saveTo; to != nil && !slices.ContainsFunc(to.mounts(o.ns), func(id ID) bool { return declared[id] || there(id) }) {
+			problems.add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.path)
+		}
 	}
 	return problems.err("Declare the mount in the seed.")
 }

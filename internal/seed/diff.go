@@ -44,7 +44,7 @@ func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]
 	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
 		want := o.Data[name]
 		value, there := shown[name]
-		if there && same(name, want, value) || !there && empty(reveal(want)) {
+		if there && o.same(name, want, value) || !there && !o.how.exact && empty(reveal(want)) {
 			continue
 		}
 		if before := memory.remembered(o.ID, name); before != "" && before == now[name] {
@@ -56,6 +56,9 @@ func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]
 			continue
 		}
 		fields = append(fields, fieldChange(o, name, value, want))
+	}
+	for _, name := range o.surplus(shown) {
+		fields = append(fields, FieldChange{Field: name, Sensitive: true}) // whole objects are values
 	}
 	return fields, unseen, blind
 }

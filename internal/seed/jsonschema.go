@@ -57,6 +57,8 @@ func keySchema(k key) node {
 		if len(k.values) > 0 {
 			schema = node{"enum": k.values}
 		}
+	case plain:
+		schema = node{"type": []string{"string", "number", "boolean"}}
 	case truth:
 		schema = node{"type": "boolean"}
 	case words:

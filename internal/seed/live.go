@@ -101,11 +101,11 @@ func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 // shownAs reports whether every field of o is shown as o has it.
 func shownAs(o Object, shown map[string]any) bool {
 	for field, want := range o.Data {
-		if value, there := shown[field]; !there || !same(field, want, value) {
+		if value, there := shown[field]; !there || !o.same(field, want, value) {
 			return false
 		}
 	}
-	return true
+	return len(o.surplus(shown)) == 0
 }
 
 // unknowns collects references to what is neither there nor declared.
@@ -191,6 +191,9 @@ func (l *live) listings(ctx context.Context, objects []Object) error {
 func neededListings(objects []Object) map[string]bool {
 	needed := map[string]bool{}
 	for _, o := range objects {
+		if o.how.saveTo != nil {
+			needed[o.ns+"sys/mounts"] = true
+		}
 		for _, listing := range []string{"sys/audit", "sys/auth", "sys/mounts"} {
 			if strings.HasPrefix(string(o.ID), o.ns+listing+"/") || strings.HasPrefix(string(o.Mount), o.ns+listing+"/") {
 				needed[o.ns+listing] = true
@@ -238,6 +241,9 @@ func look(ctx context.Context, api reader, o Object) (sight, error) {
 // ours returns those of the shown fields that o names; the rest is not compared, and
 // ten thousand of them need not be kept.
 func ours(o Object, shown map[string]any) map[string]any {
+	if o.how.whole {
+		return shown
+	}
 	kept := make(map[string]any, len(o.Data))
 	for name := range o.Data {
 		if value, there := shown[name]; there {

@@ -46,7 +46,7 @@ func Load(paths []string) (*Seed, error) {
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden, login: l.builder.login}
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
 	return s, s.checkPolicies()
 }
 

@@ -229,6 +229,16 @@ func generate(ctx context.Context, api reader, ns string, value any) (any, error
 			out[name] = made
 		}
 		return out, nil
+	case []any:
+		out := make([]any, len(value))
+		for i, inner := range value {
+			made, err := generate(ctx, api, ns, inner)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = made
+		}
+		return out, nil
 	default:
 		return value, nil
 	}

@@ -67,7 +67,7 @@ func (m Memory) of(o Object, shown map[string]any) map[string]string {
 		value, there := shown[field]
 		switch {
 		case pending(want):
-		case there && same(field, want, value):
+		case there && o.same(field, want, value):
 		case there:
 			hashes[field] = m.otherwise(o.ID, field, want, value)
 		case !empty(reveal(want)):
@@ -89,7 +89,7 @@ func (e *echoes) learn(o Object, shown map[string]any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for field, want := range o.Data {
-		if value, there := shown[field]; there && same(field, want, value) {
+		if value, there := shown[field]; there && o.same(field, want, value) {
 			e.known[o.endpoint+"/"+field] = true
 		}
 	}

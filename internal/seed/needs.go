@@ -280,6 +280,10 @@ func eachGenerator(value any, visit func(generator)) {
 		for _, inner := range value {
 			eachGenerator(inner, visit)
 		}
+	case []any:
+		for _, inner := range value {
+			eachGenerator(inner, visit)
+		}
 	}
 }
 

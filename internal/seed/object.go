@@ -81,6 +81,9 @@ type traits struct {
 	once bool
 	// hushed objects have values that must not be shown, whatever they are called.
 	hushed bool
+	// exact objects hold values that Vault keeps to the letter, and whole ones nothing
+	// but the fields that they have.
+	exact, whole bool
 	// extra is written with Data and not compared.
 	extra map[string]any
 	// see turns what Vault answers into fields as Data has them; there is false when

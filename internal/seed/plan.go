@@ -68,6 +68,8 @@ type Change struct {
 	key any
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
+	// unreadable is set for what is made and Vault has no way of showing.
+	unreadable bool
 }
 
 // Refusal is a difference that Vault cannot put right in place.
@@ -152,6 +154,7 @@ func (p *Plan) add(o Object, s sight) {
 		p.request(&change, s)
 	case !s.there && (!s.blind || len(hashes) == 0):
 		change.Action = Create
+		change.unreadable = s.blind
 		change.Fields = allFields(o)
 	case o.how.once:
 		change.hashes = hashes

@@ -13,11 +13,13 @@ type condition struct {
 	value       any
 }
 
-// sentField is the name under which it is remembered that a request was sent, and
-// rotatedField that a credential was rotated. No field of Vault is called so.
+// sentField is the name under which it is remembered that a request was sent,
+// rotatedField that a credential was rotated, and madeField that an object was made that
+// cannot be read. No field of Vault is called so.
 const (
 	sentField    = "(sent)"
 	rotatedField = "(rotated)"
+	madeField    = "(made)"
 )
 
 // request returns the request name, which comes in its order.

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -14,6 +16,17 @@ type saving struct {
 	path string
 	// wrapped is whether the engine is of version 2, which takes values under "data".
 	wrapped bool
+}
+
+// mounts returns the engines that can hold the path in the namespace ns.
+func (s saving) mounts(ns string) (ids []ID) {
+	path := strings.TrimPrefix(s.path, ns)
+	for i, letter := range path {
+		if letter == '/' {
+			ids = append(ids, ID(ns+"sys/mounts/"+path[:i]))
+		}
+	}
+	return ids
 }
 
 // body returns what is written to keep answer.
@@ -42,7 +55,7 @@ func onceValue(mount string, version2 bool, name string, values map[string]any) 
 
 // startupValue returns values that are kept as declared at an API path of a KV engine.
 func startupValue(mount ID, path string, wrapped bool, values, options map[string]any) Object {
-	o := Object{ID: ID(path), Stage: StageValues, Mount: mount, Type: "kv", Data: values, endpoint: "kv/startup", how: traits{hushed: true}}
+	o := Object{ID: ID(path), Stage: StageValues, Mount: mount, Type: "kv", Data: values, endpoint: "kv/startup", how: traits{hushed: true, exact: true, whole: !wrapped}}
 	if wrapped {
 		o.Data = map[string]any{"data": values}
 	}
@@ -83,18 +96,25 @@ func newGenerator(fields map[string]any) (generator, error) {
 		case !ok:
 			return g, fmt.Errorf("%q of generate must be a text or number", name)
 		case name == "length":
-			if _, err := fmt.Sscanf(text, "%d", &g.length); err != nil || g.length < leastLength || g.length > mostLength {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < leastLength || n > mostLength {
 				return g, fmt.Errorf("length must be from %d to %d", leastLength, mostLength)
 			}
+			g.length = n
 		case name == "alphabet":
 			g.alphabet = text
 			if known, isName := alphabets[text]; isName {
 				g.alphabet = known
 			}
-			if len([]rune(g.alphabet)) < 2 {
-				return g, fmt.Errorf("alphabet needs two characters at least, or one of the names alphanumeric, hex, digits")
+			letters := []rune(g.alphabet)
+			slices.Sort(letters)
+			if different := slices.Compact(slices.Clone(letters)); len(different) < 2 || len(different) < len(letters) {
+				return g, fmt.Errorf("alphabet needs two characters at least, each once, or one of the names alphanumeric, hex, digits")
 			}
 		case name == "policy":
+			if err := checkName(text); err != nil {
+				return g, fmt.Errorf("policy %q: %w", text, err)
+			}
 			g.policy = text
 		default:
 			return g, fmt.Errorf("generate takes length and alphabet, or policy; %q is unknown", name)
@@ -110,23 +130,38 @@ func newGenerator(fields map[string]any) (generator, error) {
 func withGenerators(values map[string]any, at Position, problems *Problems) map[string]any {
 	out := make(map[string]any, len(values))
 	for name, value := range values {
-		out[name] = value
-		inner, ok := value.(map[string]any)
-		if !ok {
-			continue
-		}
-		if how, ok := inner["generate"]; ok && len(inner) == 1 {
-			fields, _ := how.(map[string]any)
-			g, err := newGenerator(fields)
-			if err != nil {
-				problems.add(at, "%q: %s", name, err)
-			}
-			out[name] = g
-			continue
-		}
-		out[name] = withGenerators(inner, at, problems)
+		out[name] = withGenerator(name, value, at, problems)
 	}
 	return out
+}
+
+// withGenerator returns value with every 'generate' mapping in it read. A mapping that
+// has 'generate' beside other keys would be written as it stands, which nobody means.
+func withGenerator(name string, value any, at Position, problems *Problems) any {
+	switch value := value.(type) {
+	case []any:
+		list := make([]any, len(value))
+		for i, each := range value {
+			list[i] = withGenerator(name, each, at, problems)
+		}
+		return list
+	case map[string]any:
+		how, generates := value["generate"]
+		if !generates {
+			return withGenerators(value, at, problems)
+		}
+		fields, isMapping := how.(map[string]any)
+		if !isMapping || len(value) > 1 {
+			problems.add(at, "%q: write {generate: {length: 32}}, with nothing beside generate, or put a value of this name below another one", name)
+			return value
+		}
+		g, err := newGenerator(fields)
+		if err != nil {
+			problems.add(at, "%q: %s", name, err)
+		}
+		return g
+	}
+	return value
 }
 
 // make returns a new value, every character equally likely.
