@@ -260,7 +260,7 @@ func (b *bed) resolve(t *testing.T, s *seed.Seed) []seed.Object {
 			value, found := variables[name]
 			return value, found
 		},
-		Secret:    kubernetes(map[string]string{"database": "database-password-of-the-suite"}),
+		Secret:    kubernetes(map[string]string{"database": "database-password-of-the-suite", "authority": authority(t)}),
 		ConfigMap: kubernetes(map[string]string{"settings": "3141592", "crl": emptyCRL(t)}),
 	})
 	if err != nil {

@@ -106,3 +106,29 @@ func useDatabase(t *testing.T, b *bed) {
 		t.Errorf("PostgreSQL says %q, %v", who, err)
 	}
 }
+
+// TestRotate has Vault change the password that the seed declares: once, and the
+// database then knows another one.
+func TestRotate(t *testing.T) {
+	b := start(t)
+	content, err := os.ReadFile("../../docs/cookbook/database.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const password = `password: ${ env "ORDERS_PASSWORD" }`
+	text := strings.NewReplacer(append(startPostgres(t, b), password, password+"\n          rotate: true")...).Replace(string(content))
+	l := &ledger{}
+	_, writes := l.run(t, b, parse(t, text))
+	if n := strings.Count(fmt.Sprint(writes), "database/rotate-root/orders"); n != 1 {
+		t.Errorf("rotated %d times: %v", n, writes)
+	}
+	useDatabase(t, b)
+	if out, err := b.postgres("vault", variables["ORDERS_PASSWORD"], "select 1"); err == nil {
+		t.Errorf("the declared password still works: %s", out)
+	}
+	wantEmpty(t, l.plan(t, b, parse(t, text)))
+	if _, writes := l.run(t, b, parse(t, text)); len(writes) > 0 {
+		t.Errorf("the rerun wrote %v", writes)
+	}
+	useDatabase(t, b)
+}
