@@ -27,7 +27,7 @@ type recipe struct {
 func recipes() []recipe {
 	return []recipe{
 		{
-			file: "kubernetes-app", old: "token_ttl: 20m", new: "token_ttl: 25m", write: "update auth/kubernetes/role/shop",
+			file: "kubernetes-app", edits: outsideOfPods, old: "token_ttl: 20m", new: "token_ttl: 25m", write: "update auth/kubernetes/role/shop",
 			cut: "  - name: operators", deleted: "delete sys/policies/acl/operators", use: useKubernetesApp,
 		},
 		{
@@ -67,10 +67,17 @@ func recipes() []recipe {
 			cut: "  - name: engineering\n    policies", deleted: "delete identity/group/name/engineering", use: useIdentity,
 		},
 		{
-			file: "vault-config-operator", old: "token_ttl: 10m", new: "token_ttl: 11m", write: "update auth/kubernetes/role/vault-config-operator",
+			file: "vault-config-operator", edits: outsideOfPods, old: "token_ttl: 10m", new: "token_ttl: 11m", write: "update auth/kubernetes/role/vault-config-operator",
 			cut: "      - name: readers", deleted: "delete auth/kubernetes/role/readers",
 		},
 	}
+}
+
+// outsideOfPods has Vault do without the CA and the token of a pod, since there is none.
+// test/node has the seeds as they are.
+func outsideOfPods(*testing.T, *bed) []string {
+	const host = "kubernetes_host: https://kubernetes.default.svc"
+	return []string{host, host + "\n      disable_local_ca_jwt: true"}
 }
 
 // TestCookbook does with every seed of the cookbook what its users will.
