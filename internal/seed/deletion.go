@@ -12,13 +12,12 @@ import (
 // no way to delete it.
 func (a *applying) remove(ctx context.Context, id ID) (kept bool, err error) {
 	path := string(id)
-	if _, isAlias := aliasOwner(id); isAlias {
-		found, err := aliasID(ctx, a.api, id)
+	if alias, isAlias := aliasOf(id); isAlias {
+		found, err := alias.id(ctx, a.api)
 		if err != nil || found == "" {
 			return false, err
 		}
-		before, _, _ := strings.Cut(path, "-alias/")
-		path = before + "-alias/id/" + found
+		path = alias.ns + "identity/" + alias.of + "-alias/id/" + found
 	}
 	if name, _, versioned := strings.Cut(path, "@"); versioned && strings.Contains(path, "sys/plugins/catalog/") {
 		path = name
@@ -33,39 +32,39 @@ func (a *applying) remove(ctx context.Context, id ID) (kept bool, err error) {
 	return false, nil
 }
 
-// aliasOwner returns the path of the entity or group whose alias id is.
-func aliasOwner(id ID) (path string, isAlias bool) {
+// aliasPlace is the ID of an alias taken apart: its namespace, whether it is one of an
+// entity or a group, the name of that, its own name and the path of the auth method.
+type aliasPlace struct{ ns, of, owner, name, mount string }
+
+// aliasOf takes id apart if it is that of an alias.
+func aliasOf(id ID) (place aliasPlace, isAlias bool) {
 	for _, of := range []string{"entity", "group"} {
 		ns, rest, found := strings.Cut(string(id), "identity/"+of+"-alias/")
 		parts := strings.SplitN(rest, "/", 3)
-		if !found || len(parts) != 3 {
+		if !found || len(parts) != 3 || ns != "" && !strings.HasSuffix(ns, "/") {
 			continue
 		}
-		owner, err := url.PathUnescape(parts[0])
-		return ns + "identity/" + of + "/name/" + owner, err == nil
+		owner, ownerErr := url.PathUnescape(parts[0])
+		name, nameErr := url.PathUnescape(parts[1])
+		return aliasPlace{ns, of, owner, name, parts[2]}, ownerErr == nil && nameErr == nil
 	}
-	return "", false
+	return aliasPlace{}, false
 }
 
-// aliasID returns Vault's own ID of an alias, "" if it is not there.
-func aliasID(ctx context.Context, api reader, id ID) (string, error) {
-	owner, _ := aliasOwner(id)
-	_, rest, _ := strings.Cut(string(id), "-alias/")
-	parts := strings.SplitN(rest, "/", 3)
-	ns, _, _ := strings.Cut(string(id), "identity/")
-	name, err := url.PathUnescape(parts[1])
-	if err != nil {
-		return "", fmt.Errorf("the ID %q is none of ours: %w", id, err)
-	}
-	shown, found, err := api.Read(ctx, owner)
+// ownerPath returns the path of the entity or group.
+func (p aliasPlace) ownerPath() string { return p.ns + "identity/" + p.of + "/name/" + p.owner }
+
+// id returns Vault's own ID of an alias, "" if it is not there.
+func (p aliasPlace) id(ctx context.Context, api reader) (string, error) {
+	shown, found, err := api.Read(ctx, p.ownerPath())
 	if err != nil || !found {
 		return "", err
 	}
-	accessor, found, err := finder{reader: api}.find(ctx, ns, part{call: callAccessor, args: []string{parts[2]}})
+	accessor, found, err := finder{reader: api}.find(ctx, p.ns, part{call: callAccessor, args: []string{p.mount}})
 	if err != nil || !found {
 		return "", err
 	}
-	alias, there := seeAlias(Object{Data: map[string]any{"name": name, "mount_accessor": accessor}}, shown)
+	alias, there := seeAlias(Object{Data: map[string]any{"name": p.name, "mount_accessor": accessor}}, shown)
 	if !there {
 		return "", nil
 	}

@@ -78,10 +78,10 @@ func soleAliases(objects []Object, problems *Problems) {
 		if o.Stage != StageAliases {
 			continue
 		}
-		owner, _ := aliasOwner(o.ID)
-		place, has := owner, "a group has one alias"
+		alias, _ := aliasOf(o.ID)
+		place, has := alias.ownerPath(), "a group has one alias"
 		if o.endpoint == "entity-alias" {
-			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
+			place, has = alias.ownerPath()+" at "+string(o.Mount), "an entity has one alias at each auth method"
 		}
 		if at, taken := first[place]; taken {
 			problems.add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)

@@ -238,7 +238,7 @@ func (s grantSet) request(o Object) {
 
 // deletion adds what deleting o needs.
 func (s grantSet) deletion(o Object) {
-	if _, isAlias := aliasOwner(o.ID); isAlias {
+	if _, isAlias := aliasOf(o.ID); isAlias {
 		s.add(o.writePath()+"/id/+", "delete")
 		return
 	}

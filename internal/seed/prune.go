@@ -81,24 +81,8 @@ func (p Prune) digest() []string {
 	return texts
 }
 
-// excluded reports whether objects of id's kind are left alone.
-func (p Prune) excluded(id ID) bool {
-	kinds := map[string][]string{
-		"audit": {"sys/audit/"}, "auth": {"sys/auth/", "auth/"}, "groups": {"identity/group/"}, "groupAliases": {"identity/group-alias/"},
-		"plugins": {"sys/plugins/"}, "policies": {"sys/policies/acl/"}, "secrets": {"sys/mounts/"},
-	}
-	for _, kind := range p.exclude {
-		for _, prefix := range kinds[kind] {
-			if strings.HasPrefix(string(id), prefix) {
-				return true
-			}
-		}
-		if kind == "secrets" && !slices.ContainsFunc([]string{"sys/", "auth/", "identity/"}, func(root string) bool { return strings.HasPrefix(string(id), root) }) {
-			return true
-		}
-	}
-	return false
-}
+// excluded reports whether what is at a site is left alone.
+func (p Prune) excluded(at site) bool { return slices.ContainsFunc(p.exclude, at.is) }
 
 // Owned reports whether o goes into the ledger, so that it can be deleted later:
 // values, requests and what is made once stay.
@@ -121,12 +105,14 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 	for _, id := range goal.Keep {
 		wanted[id] = true
 	}
+	known := sitesOf(goal)
 	var gone []ID
 	for _, id := range slices.Sorted(slices.Values(goal.Owned)) {
-		if wanted[id] || goal.Prune.excluded(id) {
+		at := known.of(id)
+		if wanted[id] || goal.Prune.excluded(at) {
 			continue
 		}
-		listing, isMount := mountListing(id)
+		listing, isMount := at.listing()
 		switch {
 		case isMount && !slices.ContainsFunc(goal.Prune.tombstones, func(t tombstone) bool { return t.id == id }):
 			p.Left = append(p.Left, Left{id, "it may hold data: to disable it with all that it holds, give it a tombstone in the seed"})
@@ -149,22 +135,12 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 	}
 	for _, t := range goal.Prune.tombstones {
 		if !slices.Contains(goal.Owned, t.id) {
-			if listing, _ := mountListing(t.id); seen.mounted(t.id) || seen.tables[listing] == nil {
+			if listing, _ := known.of(t.id).listing(); seen.mounted(t.id) || seen.tables[listing] == nil {
 				p.Left = append(p.Left, Left{t.id, "it has a tombstone, but was not created by us: disable it by hand, if it is there"})
 			}
 		}
 	}
 	return nil
-}
-
-// mountListing returns the listing that shows a mount or audit device.
-func mountListing(id ID) (listing string, isMount bool) {
-	for _, prefix := range []string{"sys/auth", "sys/mounts", "sys/audit"} {
-		if before, _, found := strings.Cut(string(id), prefix+"/"); found && (before == "" || strings.HasSuffix(before, "/")) {
-			return before + prefix, prefix != "sys/audit"
-		}
-	}
-	return "", false
 }
 
 // liesIn reports whether id lives below a mount.
@@ -185,8 +161,8 @@ func stillThere(ctx context.Context, api reader, id ID, listing string) (bool, e
 		_, there := entries[strings.TrimPrefix(string(id), listing+"/")+"/"]
 		return there, err
 	}
-	if _, isAlias := aliasOwner(id); isAlias {
-		found, err := aliasID(ctx, api, id)
+	if alias, isAlias := aliasOf(id); isAlias {
+		found, err := alias.id(ctx, api)
 		return found != "", err
 	}
 	_, there, err := api.Read(ctx, string(id))

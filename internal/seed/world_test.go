@@ -2,7 +2,6 @@ package seed_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -22,8 +21,8 @@ type world struct {
 	store bool
 	show  func(path string, data map[string]any) map[string]any
 
-	reads, writes []string
-	bodies        map[string]map[string]any
+	reads, writes, deletes []string
+	bodies                 map[string]map[string]any
 }
 
 func (w *world) Read(ctx context.Context, path string) (map[string]any, bool, error) {
@@ -62,7 +61,12 @@ func (w *world) Put(_ context.Context, path string, data map[string]any) (map[st
 	return nil, nil, nil
 }
 
-func (w *world) Delete(context.Context, string) error { return fmt.Errorf("unexpected delete") }
+func (w *world) Delete(_ context.Context, path string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deletes = append(w.deletes, path)
+	return w.fail["delete "+path]
+}
 
 // refusal is an answer of Vault.
 type refusal struct {

@@ -1,0 +1,83 @@
+package seed
+
+import "strings"
+
+// site is an ID taken apart: the namespace with a slash at its end, or empty, and the
+// API path in it.
+type site struct{ ns, path string }
+
+// sites takes IDs apart of which nothing else is known, such as those in the ledger.
+// An ID alone does not say where its namespace ends: team/kv/config may be that of the
+// engine kv in the namespace team, or of the engine team/kv. So it holds the beginnings
+// of IDs that are known, each with the namespace that it stands for.
+type sites map[string]string
+
+// sitesOf returns the sites of a goal: its namespaces and root mounts are known.
+func sitesOf(goal Goal) sites {
+	known := sites{}
+	for _, o := range goal.Objects {
+		known.learn(o.ID)
+	}
+	for _, id := range goal.Owned {
+		known.learn(id)
+	}
+	return known
+}
+
+func (s sites) learn(id ID) {
+	if path, ok := strings.CutPrefix(string(id), "sys/namespaces/"); ok {
+		s[path+"/"] = path + "/"
+	}
+	if path, ok := strings.CutPrefix(string(id), "sys/mounts/"); ok {
+		s[path+"/"] = ""
+	}
+}
+
+// of takes id apart. A namespace that is not known ends where Vault's own paths begin.
+func (s sites) of(id ID) site {
+	text, ns, known := string(id), "", false
+	for i, char := range text {
+		if char != '/' {
+			continue
+		}
+		if its, ok := s[text[:i+1]]; ok {
+			ns, known = its, true
+		}
+		if !known && !systemPath(text) && systemPath(text[i+1:]) {
+			ns, known = text[:i+1], true
+		}
+	}
+	return site{ns, strings.TrimPrefix(text, ns)}
+}
+
+// systemPath reports whether a path in a namespace is that of no secrets engine.
+func systemPath(path string) bool {
+	return strings.HasPrefix(path, "sys/") || strings.HasPrefix(path, "auth/") || strings.HasPrefix(path, "identity/")
+}
+
+// is reports whether what is there is of a kind that purging can be told to leave alone.
+func (s site) is(kind string) bool {
+	if kind == "secrets" && !systemPath(s.path) {
+		return true
+	}
+	prefixes := map[string][]string{
+		"audit": {"sys/audit/"}, "auth": {"sys/auth/", "auth/"}, "groups": {"identity/group/"}, "groupAliases": {"identity/group-alias/"},
+		"plugins": {"sys/plugins/"}, "policies": {"sys/policies/acl/"}, "secrets": {"sys/mounts/"},
+	}
+	for _, prefix := range prefixes[kind] {
+		if strings.HasPrefix(s.path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// listing returns the listing that shows a mount or audit device.
+func (s site) listing() (listing string, isMount bool) {
+	for _, listing := range []string{"sys/auth", "sys/mounts", "sys/audit"} {
+		if strings.HasPrefix(s.path, listing+"/") {
+			return s.ns + listing, listing != "sys/audit"
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,102 @@
+package seed_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// m is what Vault answers.
+type m = map[string]any
+
+// pruned returns the plan for a seed when the ledger holds owned.
+func pruned(t *testing.T, w *world, text string, owned ...seed.ID) *seed.Plan {
+	t.Helper()
+	path := write(t, "s.yaml", text)
+	s, err := seed.Load([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: desired(t, path, seed.Resolver{}), Prune: s.Prune(), Owned: owned, Parallelism: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// deletions returns what a plan deletes, in the order of the plan.
+func deletions(p *seed.Plan) []seed.ID {
+	ids := []seed.ID{}
+	for _, c := range p.Changes {
+		if c.Action == seed.Delete {
+			ids = append(ids, c.Object.ID)
+		}
+	}
+	return ids
+}
+
+// left returns what stays of what the seed no longer names.
+func left(p *seed.Plan) []seed.ID {
+	ids := []seed.ID{}
+	for _, l := range p.Left {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
+
+// team is a Vault with a namespace, and team's a ledger of what is in it.
+func team() *world {
+	return &world{data: map[string]map[string]any{
+		"sys/namespaces/team": {"path": "team/"}, "sys/policies/acl/a": {}, "sys/mounts": {"kv/": m{"type": "kv"}}, "kv/auth/x": {},
+		"team/sys/mounts": {"kv/": m{"type": "kv"}}, "team/sys/auth": {"approle/": m{"type": "approle", "accessor": "acc"}}, "team/sys/audit": {"file/": m{}},
+		"team/sys/policies/acl/a": {}, "team/kv/config": {}, "team/auth/approle/role/r": {}, "team/identity/group/name/g": {"alias": m{"id": "1", "name": "n", "mount_accessor": "acc"}},
+	}}
+}
+
+// TestExcludeInNamespaces holds that a kind that is left alone is left alone in every
+// namespace, and no other kind with it.
+func TestExcludeInNamespaces(t *testing.T) {
+	// In the order of a plan.
+	owned := []seed.ID{
+		"kv/auth/x", "sys/policies/acl/a", "team/auth/approle/role/r", "team/identity/group-alias/g/n/approle", "team/identity/group/name/g",
+		"team/kv/config", "team/sys/audit/file", "team/sys/policies/acl/a",
+	}
+	stay := map[string][]seed.ID{
+		"secrets":      {"kv/auth/x", "team/kv/config"},
+		"auth":         {"team/auth/approle/role/r"},
+		"policies":     {"sys/policies/acl/a", "team/sys/policies/acl/a"},
+		"groups":       {"team/identity/group/name/g"},
+		"groupAliases": {"team/identity/group-alias/g/n/approle"},
+		"audit":        {"team/sys/audit/file"},
+		"plugins":      {},
+	}
+	for kind, stays := range stay {
+		for name, namespaces := range map[string]string{"declared": "namespaces: [{path: team}]\n", "unknown": ""} {
+			text := "secrets: [{type: kv}]\npurgeUnmanagedConfig: {enabled: true, exclude: {" + kind + ": true}}\n" + namespaces
+			want := slices.DeleteFunc(slices.Clone(owned), func(id seed.ID) bool { return slices.Contains(stays, id) })
+			if got := deletions(pruned(t, team(), text, owned...)); !slices.Equal(got, want) {
+				t.Errorf("%s, namespace %s: deletes %q, want %q", kind, name, got, want)
+			}
+		}
+	}
+}
+
+// TestPruneAliasInNamespaces deletes aliases in namespaces whose names look like a part
+// of the path of an alias.
+func TestPruneAliasInNamespaces(t *testing.T) {
+	for _, ns := range []string{"", "team/", "my-alias/", "myidentity/"} {
+		w := &world{data: map[string]map[string]any{
+			ns + "identity/entity/name/e": {"aliases": []any{m{"id": "1", "name": "CN=x/OU=y", "mount_accessor": "acc"}}},
+			ns + "sys/auth":               {"oidc/": m{"accessor": "acc"}},
+		}}
+		p := pruned(t, w, "prune: owned\n", seed.ID(ns+"identity/entity-alias/e/CN=x%2FOU=y/oidc"))
+		if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(w.deletes); got != "["+ns+"identity/entity-alias/id/1]" {
+			t.Errorf("in %q: deleted %s", ns, got)
+		}
+	}
+}
