@@ -101,26 +101,20 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 	if !goal.Prune.Owned {
 		return nil
 	}
-	wanted := declaredIDs(goal.Objects)
-	for _, id := range goal.Keep {
-		wanted[id] = true
-	}
-	known := sitesOf(goal)
-	var gone []ID
-	for _, id := range slices.Sorted(slices.Values(goal.Owned)) {
+	known, gone := sitesOf(goal), goal.undeclared()
+	going := goal.Prune.going(gone, known)
+	for _, id := range gone {
 		at := known.of(id)
-		if wanted[id] || goal.Prune.excluded(at) {
-			continue
-		}
+		_, goes := going[id]
 		listing, isMount := at.listing()
 		switch {
-		case isMount && !slices.ContainsFunc(goal.Prune.tombstones, func(t tombstone) bool { return t.id == id }):
-			p.Left = append(p.Left, Left{id, "it may hold data: to disable it with all that it holds, give it a tombstone in the seed"})
-			continue
-		case isMount:
-			gone = append(gone, id)
-		case slices.ContainsFunc(gone, func(mount ID) bool { return id.liesIn(mount) }):
+		case going.take(id):
 			p.Forget = append(p.Forget, id)
+			continue
+		case goal.Prune.excluded(at):
+			continue
+		case isMount && !goes:
+			p.Left = append(p.Left, Left{id, "it may hold data: to disable it with all that it holds, give it a tombstone in the seed"})
 			continue
 		}
 		there, err := stillThere(ctx, api, id, listing)
@@ -131,7 +125,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 			p.Forget = append(p.Forget, id)
 			continue
 		}
-		p.Changes = append(p.Changes, Change{Object: Object{ID: id}, Action: Delete, Stage: StageDeletions})
+		p.Changes = append(p.Changes, Change{Object: Object{ID: id, order: at.deletionOrder()}, Action: Delete, Stage: StageDeletions})
 	}
 	for _, t := range goal.Prune.tombstones {
 		if !slices.Contains(goal.Owned, t.id) {
@@ -143,15 +137,64 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 	return nil
 }
 
-// liesIn reports whether id lives below a mount.
-func (id ID) liesIn(mount ID) bool {
-	ns, path, found := strings.Cut(string(mount), "sys/auth/")
-	root := ns + "auth/" + path
-	if !found {
-		ns, path, _ = strings.Cut(string(mount), "sys/mounts/")
-		root = ns + path
+// undeclared returns what we created and the seed no longer names, sorted.
+func (g Goal) undeclared() []ID {
+	wanted := declaredIDs(g.Objects)
+	for _, id := range g.Keep {
+		wanted[id] = true
 	}
-	return strings.HasPrefix(string(id), root+"/")
+	gone := slices.DeleteFunc(slices.Clone(g.Owned), func(id ID) bool { return wanted[id] })
+	slices.Sort(gone)
+	return gone
+}
+
+// going holds the mounts that go with all that they hold, each with the beginning of the
+// IDs of that.
+type going map[ID]string
+
+// going returns those of gone that have a tombstone. They are known before anything else
+// is judged: what they hold must not be deleted beside them.
+func (p Prune) going(gone []ID, known sites) going {
+	found := going{}
+	for _, id := range gone {
+		at := known.of(id)
+		if p.buried(id) && !p.excluded(at) {
+			found[id] = at.content()
+		}
+	}
+	return found
+}
+
+// buried reports whether id has a tombstone.
+func (p Prune) buried(id ID) bool {
+	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.id == id })
+}
+
+// take reports whether id lies in what goes.
+func (g going) take(id ID) bool {
+	for _, beginning := range g {
+		if strings.HasPrefix(string(id), beginning) {
+			return true
+		}
+	}
+	return false
+}
+
+// content returns the beginning of the IDs of what lies in a mount.
+func (s site) content() string {
+	if path, isAuth := strings.CutPrefix(s.path, "sys/auth/"); isAuth {
+		return s.ns + "auth/" + path + "/"
+	}
+	return s.ns + strings.TrimPrefix(s.path, "sys/mounts/") + "/"
+}
+
+// deletionOrder returns when what is there is deleted. Mounts come last: aliases, which
+// outlive their auth method, are found by it.
+func (s site) deletionOrder() int {
+	if _, isMount := s.listing(); isMount {
+		return 1
+	}
+	return 0
 }
 
 // stillThere looks for an object of which only its ID is known.

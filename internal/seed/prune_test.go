@@ -100,3 +100,45 @@ func TestPruneAliasInNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// TestTombstoneTakesWhatItHolds holds that what lives in a mount that goes is forgotten
+// with it and not deleted at the same time, wherever its ID is in the order of IDs, and
+// that aliases, which are found by the mount, go before it.
+func TestTombstoneTakesWhatItHolds(t *testing.T) {
+	owned := []seed.ID{
+		"auth/approle/role/r", "identity/group-alias/g/n/approle", "kv/x", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz", "zz/x",
+	}
+	tombstones := "tombstones: [{auth: approle, destroy: true}, {secrets: kv, destroy: true}, {secrets: zz, destroy: true}]\n"
+	for name, exclude := range map[string]string{"all": "", "but policies": "purgeUnmanagedConfig: {exclude: {policies: true}}\n"} {
+		w := &world{data: map[string]map[string]any{
+			"sys/auth": {"approle/": m{"accessor": "acc"}}, "sys/mounts": {"kv/": m{}, "zz/": m{}}, "auth/approle/role/r": {}, "kv/x": {}, "kvv/x": {}, "zz/x": {},
+			"identity/group/name/g": {"alias": m{"id": "1", "name": "n", "mount_accessor": "acc"}},
+		}}
+		p := pruned(t, w, "prune: owned\n"+exclude+tombstones, owned...)
+		if want := []seed.ID{"identity/group-alias/g/n/approle", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(deletions(p), want) {
+			t.Errorf("%s: deletes %q, want %q", name, deletions(p), want)
+		}
+		if want := []seed.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(p.Forget, want) {
+			t.Errorf("%s: forgets %q, want %q", name, p.Forget, want)
+		}
+		if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 8}); err != nil {
+			t.Fatal(err)
+		}
+		mounts := slices.Sorted(slices.Values(w.deletes[2:]))
+		if want := []string{"sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(mounts, want) {
+			t.Errorf("%s: deleted %q", name, w.deletes)
+		}
+	}
+}
+
+// TestMountInNamespaceStays holds that a mount in a namespace is not disabled because
+// the seed no longer names it.
+func TestMountInNamespaceStays(t *testing.T) {
+	p := pruned(t, team(), "prune: owned\nnamespaces: [{path: team}]\n", "team/kv/config", "team/sys/auth/approle", "team/sys/mounts/kv")
+	if want := []seed.ID{"team/kv/config"}; !slices.Equal(deletions(p), want) {
+		t.Errorf("deletes %q, want %q", deletions(p), want)
+	}
+	if want := []seed.ID{"team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
+		t.Errorf("left are %q, want %q", left(p), want)
+	}
+}
