@@ -51,7 +51,7 @@ func (b *Bootstrap) readObjects(declared []seed.Object) []seed.Object {
 	if len(objects) == 0 {
 		return nil
 	}
-	grants := append(seed.PolicyGrants(slices.Concat(b.Login.Objects(b.Name), declared), b.Prune.Owned), b.controlGrants()...)
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(b.Login.Objects(b.Name), declared), b.Prune.Owned), b.Prune.Grants(), b.controlGrants())
 	return append(objects, seed.Policy(b.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
 }
 

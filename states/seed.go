@@ -43,7 +43,7 @@ func (b *Bootstrap) policyText(own, declared []seed.Object) string {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), cleanup(), b.controlGrants())
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), b.Prune.Owned), b.Prune.Grants(), cleanup(), b.controlGrants())
 	return seed.PolicyHCL(grants, protected)
 }
 

@@ -21,6 +21,11 @@ func sitesOf(goal Goal) sites {
 	for _, id := range goal.Owned {
 		known.learn(id)
 	}
+	for _, t := range goal.Prune.tombstones {
+		if t.ns != "" {
+			known[t.ns] = t.ns
+		}
+	}
 	return known
 }
 
@@ -80,4 +85,34 @@ func (s site) listing() (listing string, isMount bool) {
 		}
 	}
 	return "", false
+}
+
+// holdsData reports whether more than we know of may go with what is there.
+func (s site) holdsData() bool {
+	_, isMount := s.listing()
+	return isMount || s.isNamespace()
+}
+
+func (s site) isNamespace() bool { return strings.HasPrefix(s.path, "sys/namespaces/") }
+
+// content returns the beginning of the IDs of what lies in a mount or namespace.
+func (s site) content() string {
+	if path, isAuth := strings.CutPrefix(s.path, "sys/auth/"); isAuth {
+		return s.ns + "auth/" + path + "/"
+	}
+	return s.ns + strings.TrimPrefix(strings.TrimPrefix(s.path, "sys/namespaces/"), "sys/mounts/") + "/"
+}
+
+// deletionOrder returns when what is there is deleted: namespaces first, inner ones
+// before those that they are in; mounts last, since aliases, which outlive their auth
+// method, are found by it.
+func (s site) deletionOrder() int {
+	_, isMount := s.listing()
+	switch {
+	case s.isNamespace():
+		return -strings.Count(s.path, "/")
+	case isMount:
+		return 1
+	}
+	return 0
 }

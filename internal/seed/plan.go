@@ -128,7 +128,7 @@ func NewPlan(ctx context.Context, api API, goal Goal) (*Plan, error) {
 	if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
 		return nil, err
 	}
-	if err := plan.prune(ctx, seen.reads, goal, seen); err != nil {
+	if err := plan.prune(ctx, seen.reads, goal); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(plan.Changes, func(a, b Change) int {

@@ -3,6 +3,7 @@ package seed
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -15,12 +16,6 @@ type Prune struct {
 	// exclude holds the kinds that are left alone all the same.
 	exclude    []string
 	tombstones []tombstone
-}
-
-// tombstone is a mount that is to be disabled with all that it holds.
-type tombstone struct {
-	id ID
-	at Position
 }
 
 // Prune returns what the seed says about deletion.
@@ -37,19 +32,8 @@ func (p *Prune) read(r record, problems *Problems) {
 		}
 	}
 	for _, each := range r.records("tombstones") {
-		secrets, auth := trim(each.text("secrets")), trim(each.text("auth"))
-		path := secrets + auth
-		switch {
-		case (secrets == "") == (auth == ""):
-			problems.add(each.at, "a tombstone names one of secrets and auth")
-		case checkPath(path) != nil:
-			problems.add(each.at, "the path %q cannot be used", path)
-		case !each.yes("destroy"):
-			problems.add(each.at, "a tombstone says destroy: true, since all that the mount holds is lost")
-		case auth != "":
-			p.tombstones = append(p.tombstones, tombstone{ID("sys/auth/" + auth), each.at})
-		default:
-			p.tombstones = append(p.tombstones, tombstone{ID("sys/mounts/" + secrets), each.at})
+		if t, ok := readTombstone(each, problems); ok {
+			p.tombstones = append(p.tombstones, t)
 		}
 	}
 }
@@ -61,7 +45,7 @@ func (p Prune) check(objects []Object, problems *Problems) {
 	}
 	for _, o := range objects {
 		for _, t := range p.tombstones {
-			if o.ID == t.id || o.Mount == t.id {
+			if o.Mount == t.id || t.takes(o.ID) {
 				problems.add(t.at, "%s has a tombstone and is declared, at %s", o.ID, o.Position)
 			}
 		}
@@ -97,7 +81,7 @@ type Left struct {
 }
 
 // prune adds the deletions to the plan.
-func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) error {
+func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	if !goal.Prune.Owned {
 		return nil
 	}
@@ -106,18 +90,17 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 	for _, id := range gone {
 		at := known.of(id)
 		_, goes := going[id]
-		listing, isMount := at.listing()
 		switch {
 		case going.take(id):
 			p.Forget = append(p.Forget, id)
 			continue
 		case goal.Prune.excluded(at):
 			continue
-		case isMount && !goes:
-			p.Left = append(p.Left, Left{id, "it may hold data: to disable it with all that it holds, give it a tombstone in the seed"})
+		case at.holdsData() && !goes:
+			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
 			continue
 		}
-		there, err := stillThere(ctx, api, id, listing)
+		there, err := stillThere(ctx, api, id, at)
 		if err != nil {
 			return fmt.Errorf("looking for %s, which the seed no longer names: %w", id, err)
 		}
@@ -127,11 +110,21 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal, seen *live) err
 		}
 		p.Changes = append(p.Changes, Change{Object: Object{ID: id, order: at.deletionOrder()}, Action: Delete, Stage: StageDeletions})
 	}
+	return p.foreign(ctx, api, goal, known, going)
+}
+
+// foreign tells of what has a tombstone, is there and was not created by us.
+func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known sites, going going) error {
 	for _, t := range goal.Prune.tombstones {
-		if !slices.Contains(goal.Owned, t.id) {
-			if listing, _ := known.of(t.id).listing(); seen.mounted(t.id) || seen.tables[listing] == nil {
-				p.Left = append(p.Left, Left{t.id, "it has a tombstone, but was not created by us: disable it by hand, if it is there"})
-			}
+		if slices.Contains(goal.Owned, t.id) || going.take(t.id) {
+			continue
+		}
+		there, err := stillThere(ctx, api, t.id, known.of(t.id))
+		if err != nil && status(err) != http.StatusForbidden {
+			return fmt.Errorf("looking for %s, which has a tombstone: %w", t.id, err)
+		}
+		if there || err != nil {
+			p.Left = append(p.Left, Left{t.id, "it has a tombstone, but was not created by us: remove it by hand, if it is there"})
 		}
 	}
 	return nil
@@ -148,8 +141,8 @@ func (g Goal) undeclared() []ID {
 	return gone
 }
 
-// going holds the mounts that go with all that they hold, each with the beginning of the
-// IDs of that.
+// going holds the mounts and namespaces that go with all that they hold, each with the
+// beginning of the IDs of that.
 type going map[ID]string
 
 // going returns those of gone that have a tombstone. They are known before anything else
@@ -158,16 +151,16 @@ func (p Prune) going(gone []ID, known sites) going {
 	found := going{}
 	for _, id := range gone {
 		at := known.of(id)
-		if p.buried(id) && !p.excluded(at) {
+		if p.buries(id) && !p.excluded(at) {
 			found[id] = at.content()
 		}
 	}
 	return found
 }
 
-// buried reports whether id has a tombstone.
-func (p Prune) buried(id ID) bool {
-	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.id == id })
+// buries reports whether id has a tombstone.
+func (p Prune) buries(id ID) bool {
+	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.takes(id) })
 }
 
 // take reports whether id lies in what goes.
@@ -180,26 +173,9 @@ func (g going) take(id ID) bool {
 	return false
 }
 
-// content returns the beginning of the IDs of what lies in a mount.
-func (s site) content() string {
-	if path, isAuth := strings.CutPrefix(s.path, "sys/auth/"); isAuth {
-		return s.ns + "auth/" + path + "/"
-	}
-	return s.ns + strings.TrimPrefix(s.path, "sys/mounts/") + "/"
-}
-
-// deletionOrder returns when what is there is deleted. Mounts come last: aliases, which
-// outlive their auth method, are found by it.
-func (s site) deletionOrder() int {
-	if _, isMount := s.listing(); isMount {
-		return 1
-	}
-	return 0
-}
-
 // stillThere looks for an object of which only its ID is known.
-func stillThere(ctx context.Context, api reader, id ID, listing string) (bool, error) {
-	if listing != "" {
+func stillThere(ctx context.Context, api reader, id ID, at site) (bool, error) {
+	if listing, _ := at.listing(); listing != "" {
 		entries, _, err := api.Read(ctx, listing)
 		_, there := entries[strings.TrimPrefix(string(id), listing+"/")+"/"]
 		return there, err
@@ -209,7 +185,7 @@ func stillThere(ctx context.Context, api reader, id ID, listing string) (bool, e
 		return found != "", err
 	}
 	_, there, err := api.Read(ctx, string(id))
-	if code := status(err); code == 405 || code == 400 {
+	if code := status(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest {
 		return true, nil
 	}
 	return there, err

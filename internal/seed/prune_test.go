@@ -142,3 +142,83 @@ func TestMountInNamespaceStays(t *testing.T) {
 		t.Errorf("left are %q, want %q", left(p), want)
 	}
 }
+
+// inTeam is a ledger of what team holds.
+var inTeam = []seed.ID{
+	"sys/namespaces/team", "team/auth/approle/role/r", "team/kv/config", "team/sys/auth/approle", "team/sys/mounts/kv", "team/sys/policies/acl/a",
+}
+
+// TestNamespaceStays holds that a namespace, which takes all in it along, goes only when
+// the seed says that it may.
+func TestNamespaceStays(t *testing.T) {
+	p := pruned(t, team(), "prune: owned\n", inTeam...)
+	if want := []seed.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}; !slices.Equal(deletions(p), want) {
+		t.Errorf("deletes %q, want %q", deletions(p), want)
+	}
+	if want := []seed.ID{"sys/namespaces/team", "team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
+		t.Errorf("left are %q, want %q", left(p), want)
+	}
+}
+
+// TestTombstoneInNamespaces deletes a namespace, and mounts in one that stays.
+func TestTombstoneInNamespaces(t *testing.T) {
+	for _, test := range []struct {
+		name, text           string
+		delete, forget, left []seed.ID
+	}{
+		{
+			"namespace", "tombstones: [{namespace: /team/, destroy: true}]\n",
+			inTeam[:1], inTeam[1:], nil,
+		},
+		{
+			"engine", "namespaces: [{path: team}]\ntombstones: [{namespace: team, secrets: kv, destroy: true}]\n",
+			[]seed.ID{"team/auth/approle/role/r", "team/sys/policies/acl/a", "team/sys/mounts/kv"}, []seed.ID{"team/kv/config"}, []seed.ID{"team/sys/auth/approle"},
+		},
+		{
+			"auth method", "tombstones: [{namespace: team, auth: approle, destroy: true}]\n",
+			[]seed.ID{"team/kv/config", "team/sys/policies/acl/a", "team/sys/auth/approle"}, []seed.ID{"team/auth/approle/role/r"}, []seed.ID{"sys/namespaces/team", "team/sys/mounts/kv"},
+		},
+		{
+			"namespace, policies aside", "purgeUnmanagedConfig: {exclude: {policies: true}}\ntombstones: [{namespace: team, destroy: true}]\n",
+			inTeam[:1], inTeam[1:], nil,
+		},
+		{
+			"engine of the root", "secrets: [{type: kv}]\nnamespaces: [{path: team}]\ntombstones: [{secrets: team/kv, destroy: true}]\n",
+			[]seed.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}, nil, []seed.ID{"team/sys/auth/approle", "team/sys/mounts/kv"},
+		},
+	} {
+		p := pruned(t, team(), "prune: owned\n"+test.text, inTeam...)
+		if !slices.Equal(deletions(p), test.delete) || !slices.Equal(p.Forget, test.forget) || !slices.Equal(left(p), test.left) {
+			t.Errorf("%s: deletes %q, forgets %q, left are %q", test.name, deletions(p), p.Forget, left(p))
+		}
+	}
+}
+
+// TestTombstoneOfOthers tells of what has a tombstone and is not ours, as long as it is
+// there.
+func TestTombstoneOfOthers(t *testing.T) {
+	text := "prune: owned\ntombstones:\n  - {namespace: team, secrets: kv, destroy: true}\n  - {namespace: team, auth: none, destroy: true}\n" +
+		"  - {namespace: other, destroy: true}\n  - {secrets: kv, destroy: true}\n  - {secrets: none, destroy: true}\n"
+	if want := []seed.ID{"team/sys/mounts/kv", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, team(), text)), want) {
+		t.Errorf("left are %q, want %q", left(pruned(t, team(), text)), want)
+	}
+	w := team()
+	w.fail = map[string]error{"read sys/namespaces/other": refusal{403, "permission denied"}}
+	if want := []seed.ID{"team/sys/mounts/kv", "sys/namespaces/other", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, w, text)), want) {
+		t.Errorf("left are %q, want %q", left(pruned(t, w, text)), want)
+	}
+}
+
+// TestTombstoneGrants holds that the policy has what tombstones in namespaces need; in
+// the root it names no mount, since an exact path would stand for the wildcard.
+func TestTombstoneGrants(t *testing.T) {
+	s, err := seed.Load([]string{write(t, "s.yaml", "prune: owned\ntombstones:\n  - {secrets: a, destroy: true}\n  - {auth: b, destroy: true}\n"+
+		"  - {namespace: n, secrets: c, destroy: true}\n  - {namespace: n, auth: d, destroy: true}\n  - {namespace: o, destroy: true}\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} {sys/namespaces/o [read delete]}]"
+	if got := fmt.Sprint(s.Prune().Grants()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -57,7 +57,7 @@ func language() []key {
 		}, perNamespace()...), about: "namespaces, each with what it holds; for servers that have them"},
 		key{name: "prune", kind: text, values: []string{"none", "owned"}, about: "what happens to objects that the seed no longer names: nothing, or those that we created are deleted", example: "owned"},
 		key{name: "purgeUnmanagedConfig", kind: one, fields: purgeKeys(), about: "as prune: owned; what others made is never deleted"},
-		key{name: "tombstones", kind: many, fields: tombstoneKeys(), about: "mounts to disable with all that they hold"},
+		key{name: "tombstones", kind: many, fields: tombstoneKeys(), about: "mounts to disable, and namespaces to delete, with all that they hold"},
 		key{name: "harden", kind: one, fields: hardenKeys(), about: "which controls are required, fixed and accepted"},
 		key{name: "login", kind: many, fields: loginKeys(), about: "how later runs log in, tried in order; --login goes before it"},
 	)

@@ -110,6 +110,7 @@ func purgeKinds() []string {
 
 func tombstoneKeys() []key {
 	return []key{
+		{name: "namespace", kind: text, about: "path of the namespace that the mount is in; without a mount, the namespace itself goes", example: "team-a"},
 		{name: "secrets", kind: text, about: "path of a secrets engine", example: "old-kv"},
 		{name: "auth", kind: text, about: "path of an auth method"},
 		{name: "destroy", kind: truth, required: true, about: "true: all that it holds is lost"},

@@ -1,0 +1,73 @@
+package seed
+
+import "strings"
+
+// tombstone is a mount or namespace that is to go with all that it holds.
+type tombstone struct {
+	id ID
+	// ns is the namespace that goes, or that the mount is in, with a slash at its end;
+	// empty for a mount of the root.
+	ns string
+	at Position
+}
+
+// readTombstone reads what one entry of tombstones says.
+func readTombstone(r record, problems *Problems) (t tombstone, ok bool) {
+	namespace, secrets, auth := trim(r.text("namespace")), trim(r.text("secrets")), trim(r.text("auth"))
+	if secrets != "" && auth != "" || namespace+secrets+auth == "" {
+		problems.add(r.at, "a tombstone names one of secrets and auth, or a namespace")
+		return t, false
+	}
+	for _, path := range []string{namespace, secrets, auth} {
+		if err := checkPath(path); path != "" && err != nil {
+			problems.add(r.at, "the path %q cannot be used: %s", path, err)
+			return t, false
+		}
+	}
+	if !r.yes("destroy") {
+		problems.add(r.at, "a tombstone says destroy: true, since all that the mount or namespace holds is lost")
+		return t, false
+	}
+	t.at = r.at
+	if namespace != "" {
+		t.ns = namespace + "/"
+	}
+	switch {
+	case secrets != "":
+		t.id = ID(t.ns + "sys/mounts/" + secrets)
+	case auth != "":
+		t.id = ID(t.ns + "sys/auth/" + auth)
+	default:
+		t.id = ID("sys/namespaces/" + namespace)
+	}
+	return t, true
+}
+
+// takes reports whether id is what the tombstone is for, or a namespace in that: Vault
+// may refuse to delete one that holds others.
+func (t tombstone) takes(id ID) bool {
+	return id == t.id || t.isNamespace() && strings.HasPrefix(string(id), string(t.id)+"/")
+}
+
+func (t tombstone) isNamespace() bool { return strings.HasPrefix(string(t.id), "sys/namespaces/") }
+
+// Grants returns what the tombstones of namespaces, and of mounts in them, need: the
+// seed does not declare these any more. Mounts of the root need no grants of their own
+// beside those of PolicyGrants, and an exact path would stand in the place of these.
+func (p Prune) Grants() []Grant {
+	set := grantSet{}
+	for _, t := range p.tombstones {
+		path := strings.TrimPrefix(string(t.id), t.ns)
+		switch {
+		case t.isNamespace():
+			set.add(string(t.id), "read", "delete")
+		case t.ns != "" && strings.HasPrefix(path, "sys/auth/"):
+			set.add(t.ns+"sys/auth", "read")
+			set.add(string(t.id), "delete", "sudo")
+		case t.ns != "":
+			set.add(t.ns+"sys/mounts", "read")
+			set.add(string(t.id), "delete")
+		}
+	}
+	return set.sorted()
+}
