@@ -144,7 +144,7 @@ func (a *applying) hindered(c Change) error {
 	switch {
 	case a.failed[c.Object.Mount]:
 		return errSkipped
-	case a.failed[c.Object.namespace()]:
+	case slices.ContainsFunc(c.Object.namespaces(), func(id ID) bool { return a.failed[id] }):
 		return errNoNamespace
 	case c.Object.isRequest() && a.stopped:
 		return errStopped

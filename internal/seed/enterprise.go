@@ -22,10 +22,18 @@ func lacking(o Object) string {
 	return o.writePath()
 }
 
-// namespace returns the namespace that o lives in, "" for the one that is there anyway.
-func (o Object) namespace() ID {
-	if o.ns == "" {
-		return ""
+// namespaces returns the namespaces that o lives in; none for the one that is there
+// anyway.
+func (o Object) namespaces() []ID {
+	path := o.ns
+	if o.Stage == StageNamespaces {
+		path = strings.TrimPrefix(string(o.ID), "sys/namespaces/")
 	}
-	return ID("sys/namespaces/" + trim(o.ns))
+	var found []ID
+	for i, char := range path {
+		if char == '/' {
+			found = append(found, ID("sys/namespaces/"+path[:i]))
+		}
+	}
+	return found
 }

@@ -86,3 +86,42 @@ func TestLeaseCountQuota(t *testing.T) {
 		t.Errorf("the plan is not empty: %s", p.Summary())
 	}
 }
+
+// TestNestedNamespaces holds that a namespace is made after the one that it is in, and
+// deleted before it.
+func TestNestedNamespaces(t *testing.T) {
+	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a/b/c}, {path: z}, {path: a/b, policies: [{name: p, rules: 'path \"x\" {}'}]}, {path: a}]\n"), seed.Resolver{})
+	w := &world{}
+	p := plan(t, w, objects, seed.Memory{})
+	// One after another, they are in the order of the plan.
+	if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 1}); err != nil {
+		t.Fatal(err)
+	}
+	made := []string{"sys/namespaces/a", "sys/namespaces/z", "sys/namespaces/a/b", "sys/namespaces/a/b/c"}
+	if !slices.Equal(w.writes[:4], made) {
+		t.Errorf("wrote %q, want %q", w.writes, made)
+	}
+
+	// At once, each waits for the one that it is in.
+	refusing := &world{fail: map[string]error{"sys/namespaces/a": refusal{400, "no"}}}
+	_, err := seed.Apply(t.Context(), refusing, plan(t, refusing, objects, seed.Memory{}), seed.Options{Parallelism: 8})
+	if want := []string{"sys/namespaces/a", "sys/namespaces/z"}; err == nil || !slices.Equal(slices.Sorted(slices.Values(refusing.writes)), want) {
+		t.Errorf("wrote %q, want %q: %v", refusing.writes, want, err)
+	}
+	for _, id := range []string{"sys/namespaces/a/b", "sys/namespaces/a/b/c", "a/b/sys/policies/acl/p"} {
+		if err == nil || !strings.Contains(err.Error(), "creating "+id+" ") {
+			t.Errorf("%s is not among what was not tried: %v", id, err)
+		}
+	}
+
+	there := &world{data: map[string]map[string]any{"sys/namespaces/a": {}, "sys/namespaces/a/b": {}, "sys/namespaces/a/b/c": {}, "sys/namespaces/z": {}, "sys/policies/acl/p": {}}}
+	gone := pruned(t, there, "prune: owned\ntombstones: [{namespace: a, destroy: true}, {namespace: z, destroy: true}]\n",
+		"a/b/sys/policies/acl/p", "sys/namespaces/a", "sys/namespaces/a/b", "sys/namespaces/a/b/c", "sys/namespaces/z", "sys/policies/acl/p")
+	if _, err := seed.Apply(t.Context(), there, gone, seed.Options{Parallelism: 1}); err != nil {
+		t.Fatal(err)
+	}
+	deleted := []string{"sys/namespaces/a/b/c", "sys/namespaces/a/b", "sys/namespaces/a", "sys/namespaces/z", "sys/policies/acl/p"}
+	if !slices.Equal(there.deletes, deleted) {
+		t.Errorf("deleted %q, want %q", there.deletes, deleted)
+	}
+}

@@ -75,9 +75,12 @@ func cors(fields map[string]any) Object {
 	}
 }
 
-// namespace returns a namespace.
+// namespace returns a namespace. It is made after those that it is in.
 func namespace(path string) Object {
-	return Object{ID: ID("sys/namespaces/" + path), Stage: StageNamespaces, Data: map[string]any{}, endpoint: "namespace"}
+	return Object{
+		ID: ID("sys/namespaces/" + path), Stage: StageNamespaces, Data: map[string]any{}, endpoint: "namespace",
+		order: strings.Count(path, "/"),
+	}
 }
 
 func toText(value any) string {
