@@ -18,7 +18,7 @@ type API interface {
 	// takes any, or when Vault does not say. For what only Vault Enterprise has, other
 	// servers answer 404 'enterprise-only feature', as they do to a write.
 	Fields(ctx context.Context, path string) (names []string, err error)
-	// Delete deletes what is at path.
+	// Delete deletes what is at path, which may end in a query.
 	Delete(ctx context.Context, path string) error
 }
 

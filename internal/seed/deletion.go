@@ -11,16 +11,13 @@ import (
 // remove deletes an object of which only its ID is known. kept is true when Vault has
 // no way to delete it.
 func (a *applying) remove(ctx context.Context, id ID) (kept bool, err error) {
-	path := string(id)
+	path := id.catalogPath()
 	if alias, isAlias := aliasOf(id); isAlias {
 		found, err := alias.id(ctx, a.api)
 		if err != nil || found == "" {
 			return false, err
 		}
 		path = alias.ns + "identity/" + alias.of + "-alias/id/" + found
-	}
-	if name, _, versioned := strings.Cut(path, "@"); versioned && strings.Contains(path, "sys/plugins/catalog/") {
-		path = name
 	}
 	err = a.api.Delete(ctx, path)
 	if code := status(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest && strings.Contains(err.Error(), "unsupported operation") {

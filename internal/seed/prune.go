@@ -184,7 +184,10 @@ func stillThere(ctx context.Context, api reader, id ID, at site) (bool, error) {
 		found, err := alias.id(ctx, api)
 		return found != "", err
 	}
-	_, there, err := api.Read(ctx, string(id))
+	shown, there, err := api.Read(ctx, id.catalogPath())
+	if id.isPlugin() && shown["builtin"] == true { // Vault shows its own where there is no other
+		return false, err
+	}
 	if code := status(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest {
 		return true, nil
 	}

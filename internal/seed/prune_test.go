@@ -222,3 +222,34 @@ func TestTombstoneGrants(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// TestPrunePlugins reads and deletes plugins with a version as Vault has them: the
+// version is a parameter and no part of the path.
+func TestPrunePlugins(t *testing.T) {
+	w := &world{data: map[string]map[string]any{
+		"sys/plugins/catalog/secret/x?version=1.0.0":         {"version": "v1.0.0"},
+		"n@1/sys/plugins/catalog/auth/x?version=1.0.0%2Bfix": {"version": "v1.0.0+fix"},
+		"sys/plugins/catalog/secret/y":                       {"command": "y"},
+		"sys/plugins/catalog/secret/kv":                      {"builtin": true}, // ours was removed by hand
+	}}
+	p := pruned(t, w, "prune: owned\n", "n@1/sys/plugins/catalog/auth/x@1.0.0+fix", "sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@1.0.0",
+		"sys/plugins/catalog/secret/x@2.0.0", "sys/plugins/catalog/secret/y")
+	if want := []seed.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(p.Forget, want) {
+		t.Errorf("forgets %q, want %q", p.Forget, want)
+	}
+	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"n@1/sys/plugins/catalog/auth/x?version=1.0.0%2Bfix", "sys/plugins/catalog/secret/x?version=1.0.0", "sys/plugins/catalog/secret/y"}
+	if !slices.Equal(w.deletes, want) {
+		t.Errorf("deleted %q, want %q", w.deletes, want)
+	}
+
+	// They are read at the same paths when they are declared.
+	text := "plugins: [{plugin_name: x, type: secret, version: 1.0.0+fix, command: x, sha256: y}]\n"
+	w = &world{}
+	pruned(t, w, text)
+	if want := []string{"sys/plugins/catalog/secret/x?version=1.0.0%2Bfix"}; !slices.Equal(w.reads, want) {
+		t.Errorf("read %q, want %q", w.reads, want)
+	}
+}

@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ func plugin(kind, name string, fields map[string]any) Object {
 	o := Object{ID: ID(id), Stage: StagePlugins, Data: fields, endpoint: "plugin"}
 	if version, _ := fields["version"].(string); version != "" {
 		o.ID += ID("@" + version)
-		o.how.read, o.how.write = id+"?version="+version, id
+		o.how.read, o.how.write = o.ID.catalogPath(), id
 	}
 	o.how.see = func(_ Object, answer map[string]any) (map[string]any, bool) {
 		// Vault splits a command with arguments in two.
@@ -32,6 +33,19 @@ func plugin(kind, name string, fields map[string]any) Object {
 	}
 	return o
 }
+
+// catalogPath returns where a plugin is read and deleted, given its ID; other IDs are
+// that themselves. To Vault 1.21 its version is a parameter: without one, it takes the
+// plugin of that name that has none.
+func (id ID) catalogPath() string {
+	path := string(id)
+	if at := strings.LastIndexByte(path, '@'); id.isPlugin() && at > strings.LastIndexByte(path, '/') {
+		return path[:at] + "?version=" + url.QueryEscape(path[at+1:])
+	}
+	return path
+}
+
+func (id ID) isPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
 
 // quota returns the quota name of a kind: rate-limit or lease-count.
 func quota(kind, name string, fields map[string]any) Object {

@@ -189,3 +189,25 @@ func TestGuardStopsEveryRequest(t *testing.T) {
 		t.Errorf("%d requests were sent", calls)
 	}
 }
+
+// TestDeleteTakesParameters holds that a path may end in a query, as when it is read.
+func TestDeleteTakesParameters(t *testing.T) {
+	var got string
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r.Method + " " + r.URL.Path + " " + r.URL.Query().Get("version")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	cluster := &Cluster{replicas: []*Replica{replica}, config: Config{Timeout: DefaultTimeout}}
+	session, err := cluster.Session(replica.Address(), secret.New("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"sys/plugins/catalog/secret/x?version=1.0.0%2Bfix": "DELETE /v1/sys/plugins/catalog/secret/x 1.0.0+fix",
+		"sys/policies/acl/a": "DELETE /v1/sys/policies/acl/a ",
+	} {
+		if err := session.Delete(t.Context(), path); err != nil || got != want {
+			t.Errorf("%s: sent %q, want %q: %v", path, got, want, err)
+		}
+	}
+}

@@ -40,14 +40,20 @@ func (c *Cluster) Session(address string, token secret.Value) (*Session, error) 
 // Read returns the data at path, and false where there is none. The path may end in
 // a query, as in "sys/config/ui/headers/X-A?multivalue=true".
 func (s *Session) Read(ctx context.Context, path string) (map[string]any, bool, error) {
-	path, query, _ := strings.Cut(path, "?")
-	values, err := url.ParseQuery(query)
+	path, values, err := parameters(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
 		return s.read(ctx, path, values)
 	})
+}
+
+// parameters cuts the query off a path.
+func parameters(path string) (string, url.Values, error) {
+	path, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	return path, values, err
 }
 
 // List returns the names below path, and false where there is nothing.
@@ -78,10 +84,14 @@ func (s *Session) Put(ctx context.Context, path string, data map[string]any) (ma
 	return answer.Data, answer.Warnings, nil
 }
 
-// Delete deletes what is at path.
+// Delete deletes what is at path, which may end in a query, as that of Read may.
 func (s *Session) Delete(ctx context.Context, path string) error {
-	_, _, err := s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
-		return s.client.Logical().DeleteWithContext(ctx, path)
+	path, values, err := parameters(path)
+	if err != nil {
+		return fmt.Errorf("deleting %s: %w", path, err)
+	}
+	_, _, err = s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
+		return s.client.Logical().DeleteWithDataWithContext(ctx, path, values)
 	})
 	return err
 }
