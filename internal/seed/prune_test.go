@@ -253,3 +253,15 @@ func TestPrunePlugins(t *testing.T) {
 		t.Errorf("read %q, want %q", w.reads, want)
 	}
 }
+
+// TestPluginVersion holds that a version which Vault shows with a v in front is no
+// difference.
+func TestPluginVersion(t *testing.T) {
+	for _, version := range []string{"1.0.0", "v1.0.0"} {
+		w := &world{data: map[string]map[string]any{"sys/plugins/catalog/secret/x?version=" + version: {"version": "v1.0.0", "command": "x", "sha256": "y", "builtin": false}}}
+		p := pruned(t, w, "plugins: [{plugin_name: x, type: secret, version: "+version+", command: x, sha256: y}]\n")
+		if !p.Empty() {
+			t.Errorf("%s: %s", version, p.Summary())
+		}
+	}
+}

@@ -29,6 +29,11 @@ func plugin(kind, name string, fields map[string]any) Object {
 			}
 			answer = merged(answer, map[string]any{"command": command})
 		}
+		// It shows a version with a v in front, however it was given.
+		want, _ := fields["version"].(string)
+		if shown, _ := answer["version"].(string); want != "" && strings.TrimPrefix(shown, "v") == strings.TrimPrefix(want, "v") {
+			answer = merged(answer, map[string]any{"version": want})
+		}
 		return answer, answer["builtin"] != true
 	}
 	return o
