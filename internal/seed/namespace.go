@@ -66,7 +66,7 @@ func (s site) is(kind string) bool {
 		return true
 	}
 	prefixes := map[string][]string{
-		"audit": {"sys/audit/"}, "auth": {"sys/auth/", "auth/"}, "groups": {"identity/group/"}, "groupAliases": {"identity/group-alias/"},
+		"audit": {"sys/audit/"}, "auth": {"sys/auth/", "auth/"}, "groups": {"identity/group/"}, "group-aliases": {"identity/group-alias/"},
 		"plugins": {"sys/plugins/"}, "policies": {"sys/policies/acl/"}, "secrets": {"sys/mounts/"},
 	}
 	for _, prefix := range prefixes[kind] {

@@ -26,8 +26,9 @@ func (p *Prune) read(r record, problems *Problems) {
 	p.Owned = p.Owned || r.text("prune") == "owned"
 	purge := r.inner("purgeUnmanagedConfig")
 	p.Owned = p.Owned || purge.yes("enabled")
+	excluded := purge.inner("exclude")
 	for _, kind := range purgeKinds() {
-		if purge.inner("exclude").yes(kind) {
+		if excluded.yes(kind) || kind == "group-aliases" && excluded.yes("groupAliases") {
 			p.exclude = append(p.exclude, kind)
 		}
 	}

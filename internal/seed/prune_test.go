@@ -64,13 +64,14 @@ func TestExcludeInNamespaces(t *testing.T) {
 		"team/kv/config", "team/sys/audit/file", "team/sys/policies/acl/a",
 	}
 	stay := map[string][]seed.ID{
-		"secrets":      {"kv/auth/x", "team/kv/config"},
-		"auth":         {"team/auth/approle/role/r"},
-		"policies":     {"sys/policies/acl/a", "team/sys/policies/acl/a"},
-		"groups":       {"team/identity/group/name/g"},
-		"groupAliases": {"team/identity/group-alias/g/n/approle"},
-		"audit":        {"team/sys/audit/file"},
-		"plugins":      {},
+		"secrets":       {"kv/auth/x", "team/kv/config"},
+		"auth":          {"team/auth/approle/role/r"},
+		"policies":      {"sys/policies/acl/a", "team/sys/policies/acl/a"},
+		"groups":        {"team/identity/group/name/g"},
+		"group-aliases": {"team/identity/group-alias/g/n/approle"},
+		"groupAliases":  {"team/identity/group-alias/g/n/approle"},
+		"audit":         {"team/sys/audit/file"},
+		"plugins":       {},
 	}
 	for kind, stays := range stay {
 		for name, namespaces := range map[string]string{"declared": "namespaces: [{path: team}]\n", "unknown": ""} {

@@ -97,6 +97,7 @@ func purgeKeys() []key {
 	for _, name := range purgeKinds() {
 		excluded = append(excluded, key{name: name, kind: truth, about: "leave these alone"})
 	}
+	excluded = append(excluded, key{name: "groupAliases", kind: truth, about: "as group-aliases"})
 	return []key{
 		{name: "enabled", kind: truth, about: "as prune: owned"},
 		{name: "exclude", kind: one, fields: excluded, about: "kinds that are never deleted"},
@@ -105,7 +106,7 @@ func purgeKeys() []key {
 
 // purgeKinds returns the kinds that purging can be told to leave alone.
 func purgeKinds() []string {
-	return []string{"audit", "auth", "groups", "groupAliases", "plugins", "policies", "secrets", "startupSecrets"}
+	return []string{"audit", "auth", "groups", "group-aliases", "plugins", "policies", "secrets", "startupSecrets"}
 }
 
 func tombstoneKeys() []key {
