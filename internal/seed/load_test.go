@@ -78,6 +78,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"tombstone without prune", "tombstones: [{secrets: a, destroy: true}]\n", `s.yaml:1:14: tombstones need prune: owned`},
 		{"tombstone that keeps", "prune: owned\ntombstones: [{secrets: a, destroy: false}]\n", `a tombstone says destroy: true`},
 		{"tombstone of what is declared", "prune: owned\nsecrets: [{type: kv}]\ntombstones: [{secrets: kv, destroy: true}]\n", `s.yaml:3:14: sys/mounts/kv has a tombstone and is declared`},
+		{"prune and purge that contradict", "prune: none\npurgeUnmanagedConfig: {enabled: true}\n", `s.yaml:2:24: purgeUnmanagedConfig: {enabled: true} contradicts prune: none, at `},
+		{"purge and prune that contradict", "purgeUnmanagedConfig: {enabled: false}\nprune: owned\n", `s.yaml:1:24: purgeUnmanagedConfig: {enabled: false} contradicts prune: owned, at `},
 		{"tombstone of nothing", "prune: owned\ntombstones: [{destroy: true}]\n", `s.yaml:2:14: a tombstone names one of secrets and auth, or a namespace`},
 		{"tombstone of two mounts", "prune: owned\ntombstones: [{namespace: n, secrets: a, auth: b, destroy: true}]\n", `s.yaml:2:14: a tombstone names one of secrets and auth, or a namespace`},
 		{"tombstone at no path", "prune: owned\ntombstones: [{namespace: 'a*', destroy: true}]\n", `s.yaml:2:14: the path "a*" cannot be used: it holds`},

@@ -13,9 +13,17 @@ type Prune struct {
 	// Owned is whether objects that we created, and that the seed no longer names, are
 	// deleted.
 	Owned bool
+	// said is what the seed says of it first: nothing after it may contradict.
+	said pruneSaying
 	// exclude holds the kinds that are left alone all the same.
 	exclude    []string
 	tombstones []tombstone
+}
+
+// pruneSaying is what one place of the seed says of pruning.
+type pruneSaying struct {
+	words string
+	at    Position
 }
 
 // Prune returns what the seed says about deletion.
@@ -23,9 +31,13 @@ func (s *Seed) Prune() Prune { return s.prune }
 
 // read takes in what one file says.
 func (p *Prune) read(r record, problems *Problems) {
-	p.Owned = p.Owned || r.text("prune") == "owned"
+	if which := r.text("prune"); which != "" {
+		p.say(which == "owned", pruneSaying{"prune: " + which, r.places["prune"]}, problems)
+	}
 	purge := r.inner("purgeUnmanagedConfig")
-	p.Owned = p.Owned || purge.yes("enabled")
+	if enabled, said := purge.values["enabled"].(bool); said {
+		p.say(enabled, pruneSaying{fmt.Sprintf("purgeUnmanagedConfig: {enabled: %t}", enabled), purge.places["enabled"]}, problems)
+	}
 	excluded := purge.inner("exclude")
 	for _, kind := range purgeKinds() {
 		if excluded.yes(kind) || kind == "group-aliases" && excluded.yes("groupAliases") {
@@ -36,6 +48,16 @@ func (p *Prune) read(r record, problems *Problems) {
 		if t, ok := readTombstone(each, problems); ok {
 			p.tombstones = append(p.tombstones, t)
 		}
+	}
+}
+
+// say takes in whether what is ours is deleted, as one place of the seed says.
+func (p *Prune) say(owned bool, saying pruneSaying, problems *Problems) {
+	switch {
+	case p.said.words == "":
+		p.Owned, p.said = owned, saying
+	case p.Owned != owned:
+		problems.add(saying.at, "%s contradicts %s, at %s", saying.words, p.said.words, p.said.at)
 	}
 }
 

@@ -3,8 +3,10 @@ package seed_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
@@ -80,6 +82,31 @@ func TestExcludeInNamespaces(t *testing.T) {
 			if got := deletions(pruned(t, team(), text, owned...)); !slices.Equal(got, want) {
 				t.Errorf("%s, namespace %s: deletes %q, want %q", kind, name, got, want)
 			}
+		}
+	}
+}
+
+// TestPruneOfSeveralFiles holds that files may say the same of pruning, and that both
+// places are named where they do not.
+func TestPruneOfSeveralFiles(t *testing.T) {
+	none, owned := write(t, "none.yaml", "policies: []\nprune: none\n"), write(t, "owned.yaml", "prune: owned\n")
+	purge, silent := write(t, "purge.yaml", "purgeUnmanagedConfig: {enabled: true}\n"), write(t, "silent.yaml", "purgeUnmanagedConfig: {exclude: {auth: true}}\n")
+	for _, paths := range [][]string{{none, silent, none}, {owned, purge, silent}} {
+		s, err := seed.Load(paths)
+		if err != nil || s.Prune().Owned != (paths[0] == owned) {
+			t.Errorf("%q: %v", paths, err)
+		}
+	}
+	for _, test := range []struct {
+		paths []string
+		want  string
+	}{
+		{[]string{none, owned}, owned + ":1:1: prune: owned contradicts prune: none, at " + none + ":2:1"},
+		{[]string{silent, purge, none}, none + ":2:1: prune: none contradicts purgeUnmanagedConfig: {enabled: true}, at " + purge + ":1:24"},
+	} {
+		_, err := seed.Load(test.paths)
+		if err == nil || !strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Seed {
+			t.Errorf("got %v, want %s", err, test.want)
 		}
 	}
 }
