@@ -6,6 +6,7 @@ require (
 	github.com/chromedp/cdproto v0.159.3
 	github.com/chromedp/chromedp v0.23.0
 	github.com/hashicorp/vault/api v1.23.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/vault-bootstrap/vault-bootstrap v0.0.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/sys v0.49.0
