@@ -119,7 +119,7 @@ func Policy(name, rules string) Object { return policy(name, rules) }
 func policy(name string, rules any) Object {
 	// Vault lower-cases policy names, so two spellings are one policy.
 	id := ID("sys/policies/acl/" + strings.ToLower(name))
-	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, endpoint: "policy"}
+	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, endpoint: "policy", how: traits{see: seePolicy}}
 }
 
 // AuditDevice returns the audit device kind at path. Fields may hold description,

@@ -142,6 +142,32 @@ func TestPlanUpgradesKV(t *testing.T) {
 	}
 }
 
+// TestPlanTakesPoliciesFormatted plans on a Vault that bank-vaults keeps: it writes
+// policies as its printer formats them.
+func TestPlanTakesPoliciesFormatted(t *testing.T) {
+	const declared = "path \"kv/data/app\" { capabilities=[ \"read\",\"list\" ] }\n# the rest\npath \"kv/*\" {\n    capabilities = [\"deny\"]\n}\n"
+	const formatted = "path \"kv/data/app\" {\n  capabilities = [\"read\", \"list\"]\n}\n\n# the rest\npath \"kv/*\" {\n  capabilities = [\"deny\"]\n}"
+	for _, test := range []struct {
+		name, declared, shown string
+		same                  bool
+	}{
+		{"formatted there", declared, formatted, true},
+		{"formatted here", formatted, declared, true},
+		{"formatted otherwise in both", declared, strings.ReplaceAll(declared, "=", "   =   "), true},
+		{"another capability", declared, strings.Replace(formatted, "list", "sudo", 1), false},
+		{"another comment", declared, strings.Replace(formatted, "rest", "past", 1), false},
+		{"another order", declared, strings.Replace(formatted, `"read", "list"`, `"list", "read"`, 1), false},
+		{"JSON there", declared, `{"path": {"kv/*": {"capabilities": ["deny"]}}}`, false},
+		{"no policy there", declared, `path "x" {`, false},
+		{"brackets without an end there", declared, strings.Repeat("[", 100_000), false},
+	} {
+		w := &world{data: map[string]map[string]any{"sys/policies/acl/app": {"name": "app", "policy": test.shown}}}
+		if p := plan(t, w, []seed.Object{seed.Policy("app", test.declared)}, seed.Memory{}); p.Empty() != test.same {
+			t.Errorf("%s: %s", test.name, p.Summary())
+		}
+	}
+}
+
 func TestPlanNeedsTheMount(t *testing.T) {
 	_, err := seed.NewPlan(t.Context(), &world{}, seed.Goal{Objects: []seed.Object{seed.Role("nowhere", "approle", "r", nil)}, Memory: seed.Memory{}, Parallelism: 1})
 	if err == nil || fault.KindOf(err) != fault.Seed || !strings.Contains(err.Error(), "auth/nowhere/role/r needs sys/auth/nowhere, which is neither declared nor there") {

@@ -66,8 +66,7 @@ func checkResolved(objects []Object) error {
 
 // parseRules parses a policy; empty is one that allows nothing.
 func parseRules(rules string) (*ast.ObjectList, error) {
-	// The parser calls itself for each bracket, and Go ends a program whose stack is full.
-	if depth := strings.Count(rules, "[") + strings.Count(rules, "{"); depth > depthLimit && deepest(rules) > depthLimit {
+	if tooDeep(rules) {
 		return nil, fmt.Errorf("not a valid policy: brackets lie more than %d deep", depthLimit)
 	}
 	file, err := hcl.Parse(rules)
@@ -204,6 +203,12 @@ func suggestion(word string, known []string) string {
 func keyText(k *ast.ObjectKey) string {
 	text, _ := k.Token.Value().(string)
 	return text
+}
+
+// tooDeep reports whether the parser must not be given a text: it calls itself for each
+// bracket, and Go ends a program whose stack is full.
+func tooDeep(text string) bool {
+	return strings.Count(text, "[")+strings.Count(text, "{") > depthLimit && deepest(text) > depthLimit
 }
 
 // deepest returns how deep brackets lie, those in quoted texts included.

@@ -1,0 +1,38 @@
+package seed
+
+import (
+	"strings"
+
+	"github.com/hashicorp/hcl/hcl/printer"
+)
+
+// seePolicy takes a policy that Vault shows in another format for the one that is
+// declared: bank-vaults formats the policies that it writes, so that hardly one is in
+// Vault as its file has it. Comments count.
+func seePolicy(o Object, answer map[string]any) (map[string]any, bool) {
+	want, _ := reveal(o.Data["policy"]).(string)
+	shown, _ := answer["policy"].(string)
+	if sameText("policy", want, shown) || !sameFormatted(want, shown) {
+		return answer, true
+	}
+	return merged(answer, map[string]any{"policy": want}), true
+}
+
+// sameFormatted reports whether two policies are one when they are formatted. What is
+// no HCL, such as a policy in JSON, is none.
+func sameFormatted(want, shown string) bool {
+	formatted, ok := format(want)
+	if !ok || formatted == strings.TrimSpace(shown) {
+		return ok
+	}
+	other, ok := format(shown)
+	return ok && formatted == other
+}
+
+func format(rules string) (string, bool) {
+	if tooDeep(rules) {
+		return "", false
+	}
+	formatted, err := printer.Format([]byte(rules))
+	return strings.TrimSpace(string(formatted)), err == nil
+}
