@@ -88,3 +88,33 @@ func TestPolicyWarnings(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicyWarningsInNamespaces holds that a path of a policy is in the policy's own
+// namespace, or in one below it.
+func TestPolicyWarningsInNamespaces(t *testing.T) {
+	for _, test := range []struct{ root, team, want string }{
+		{"kv/app", "kv/data/app", ""},
+		{"kv/app", "kv/app", `team/sys/policies/acl/p, line 1 of it: the path "kv/app" can never match: kv is a kv engine of version 2, whose values are at kv/data/…`},
+		{"team/kv/app", "kv/*", `: sys/policies/acl/p, line 1 of it: the path "team/kv/app" can never match: team/kv is a kv engine of version 2, whose values are at team/kv/data/…`},
+		{"team/kv/data/app", "team/kv/app", ""},
+	} {
+		s, err := seed.Load([]string{write(t, "s.yaml", `
+secrets: [{type: kv-v1, path: kv}]
+policies: [{name: p, rules: 'path "`+test.root+`" { capabilities = ["read"] }'}]
+namespaces:
+  - path: team
+    secrets: [{type: kv-v2, path: kv}]
+    policies: [{name: p, rules: 'path "`+test.team+`" { capabilities = ["read"] }'}]
+`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, w := range s.Warnings() {
+			all = append(all, w.String())
+		}
+		if got := strings.Join(all, "\n"); !strings.HasSuffix(got, test.want) || len(all) > 1 || test.want == "" && len(all) > 0 {
+			t.Errorf("%s and %s: warnings %q, want %q", test.root, test.team, got, test.want)
+		}
+	}
+}

@@ -31,7 +31,7 @@ func (s *Seed) checkPolicies() error {
 	engines := map[string]bool{}
 	for _, o := range s.objects {
 		if o.isMount() && o.Type == "kv" && isVersion2(o) {
-			engines[strings.TrimPrefix(string(o.ID), o.ns+"sys/mounts/")+"/"] = true
+			engines[o.ns+strings.TrimPrefix(string(o.ID), o.ns+"sys/mounts/")+"/"] = true
 		}
 	}
 	for _, o := range s.objects {
@@ -94,7 +94,8 @@ func placed(err error) error {
 // policyCheck looks for what a policy says in vain.
 type policyCheck struct {
 	policy Object
-	// engines holds where the KV engines of version 2 are, with a slash at the end.
+	// engines holds where the KV engines of version 2 are, by their namespace and path,
+	// with a slash at the end.
 	engines  map[string]bool
 	warnings []Problem
 }
@@ -143,7 +144,8 @@ func (c *policyCheck) path(path string, line int) {
 		c.warn(line, "the path %q can never match: + stands for a whole name", path)
 	}
 	for i, char := range bare {
-		if char != '/' || !c.engines[bare[:i+1]] {
+		// A policy's paths begin in its own namespace, and lead into those below.
+		if char != '/' || !c.engines[c.policy.ns+bare[:i+1]] {
 			continue
 		}
 		root, rest := bare[:i+1], bare[i+1:]
