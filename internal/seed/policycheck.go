@@ -3,6 +3,7 @@ package seed
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,13 +36,13 @@ func (s *Seed) checkPolicies() error {
 		}
 	}
 	for _, o := range s.objects {
-		rules, isText := o.Data["policy"].(string)
-		if o.Stage != StagePolicies || !isText {
+		if o.Stage != StagePolicies {
 			continue
 		}
-		c := policyCheck{policy: o, engines: engines}
-		if err := c.run(rules); err != nil {
-			problems.add(o.Position, "%s: %s", o.ID, err)
+		c := policyCheck{policy: o, engines: engines, problems: problems}
+		c.name()
+		if rules, isText := o.Data["policy"].(string); isText {
+			c.run(rules)
 		}
 		s.warnings = append(s.warnings, c.warnings...)
 	}
@@ -56,16 +57,20 @@ func checkResolved(objects []Object) error {
 			continue
 		}
 		rules, _ := reveal(o.Data["policy"]).(string)
-		// The parser's message may quote what a reference has brought.
-		if _, err := parseRules(rules); err != nil {
+		// What is told of it may quote what a reference has brought.
+		c := policyCheck{policy: o, problems: &Problems{}}
+		if c.run(rules); len(c.problems.List) > 0 {
 			problems.add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
 		}
 	}
 	return problems.err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
 }
 
-// parseRules parses a policy; empty is one that allows nothing.
+// parseRules parses a policy.
 func parseRules(rules string) (*ast.ObjectList, error) {
+	if rules == "" {
+		return nil, errors.New("not a valid policy: it is empty, and Vault takes no empty one")
+	}
 	if tooDeep(rules) {
 		return nil, fmt.Errorf("not a valid policy: brackets lie more than %d deep", depthLimit)
 	}
@@ -88,54 +93,82 @@ func placed(err error) error {
 	} else {
 		return fmt.Errorf("not a valid policy: %w", err)
 	}
-	return fmt.Errorf("not a valid policy, line %d of it: %s", at.Line, message)
+	return fmt.Errorf("not a valid policy%s: %s", onLine(at.Line), message)
 }
 
-// policyCheck looks for what a policy says in vain.
+// policyCheck looks for what Vault refuses in a policy, and for what it says in vain.
 type policyCheck struct {
 	policy Object
 	// engines holds where the KV engines of version 2 are, by their namespace and path,
 	// with a slash at the end.
 	engines  map[string]bool
 	warnings []Problem
+	problems *Problems
 }
 
 func (c *policyCheck) warn(line int, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	c.warnings = append(c.warnings, Problem{c.policy.Position, fmt.Sprintf("%s, line %d of it: %s", c.policy.ID, line, text)})
+	c.warnings = append(c.warnings, Problem{c.policy.Position, fmt.Sprintf("%s%s: %s", c.policy.ID, onLine(line), text)})
 }
 
-func (c *policyCheck) run(rules string) error {
+// onLine says on which line of a policy something is; that of JSON is not known.
+func onLine(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", line %d of it", line)
+}
+
+// name tells a policy that nobody can write.
+func (c *policyCheck) name() {
+	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.ns+"sys/policies/acl/"); slices.Contains(keptPolicies, name) {
+		c.problems.add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
+	}
+}
+
+func (c *policyCheck) run(rules string) {
 	list, err := parseRules(rules)
 	if err != nil {
-		return err
+		c.problems.add(c.policy.Position, "%s: %s", c.policy.ID, err)
+		return
 	}
 	seen := map[string]bool{}
 	for _, item := range list.Items {
-		switch name := keyText(item.Keys[0]); {
+		line, name := item.Pos().Line, keyText(item.Keys[0])
+		switch {
 		case name == "name":
 			continue
 		case name != "path":
-			return fmt.Errorf("not a valid policy, line %d of it: %q is no block that Vault knows: it is path", item.Pos().Line, name)
+			c.refuse(line, "%q is no block that Vault knows: it is path", name)
+			continue
 		case len(item.Keys) < 2:
-			return fmt.Errorf("not a valid policy, line %d of it: a path block needs a path", item.Pos().Line)
+			c.refuse(line, "a path block needs a path")
+			continue
 		}
 		path := keyText(item.Keys[1])
 		if seen[path] {
-			c.warn(item.Pos().Line, "the path %q is there twice; Vault joins both", path)
+			c.warn(line, "the path %q is there twice; Vault joins both", path)
 		}
 		seen[path] = true
-		c.path(path, item.Pos().Line)
+		c.path(path, line)
+		c.templates(path, line)
 		c.block(path, item)
+		c.rules(path, item)
 	}
-	return nil
 }
+
+// address is how a URL begins.
+var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // path warns about paths that no request has.
 func (c *policyCheck) path(path string, line int) {
 	bare := strings.TrimPrefix(path, "/")
 	first, _, _ := strings.Cut(bare, "/")
 	switch {
+	case strings.Contains(path, "+*"):
+		c.refuse(line, "the path %q has +*, which Vault forbids: + stands for one name, and * at the end for anything", path)
+	case address.MatchString(path):
+		c.warn(line, "the path %q can never match: a policy has of a URL what follows v1/", path)
 	case first == "v1":
 		c.warn(line, "the path %q can never match: paths in policies have no v1/", path)
 	case strings.Contains(strings.TrimSuffix(path, "*"), "*"):
