@@ -101,6 +101,30 @@ func TestPolicyWarnings(t *testing.T) {
 	}
 }
 
+// TestPasswordPolicyWarnings shows which words Vault drops without saying so.
+func TestPasswordPolicyWarnings(t *testing.T) {
+	for _, test := range []struct{ rules, want string }{
+		{`length = 20 rule "charset" { charset = "abc" min_chars = 1 }`, `s.yaml:1:21: sys/policies/password/p: Vault drops the key "min_chars" of a rule "charset"; did you mean "min-chars"?`},
+		{`lenght = 1 length = 20 rule "charset" { charset = "abc" }`, `Vault drops the key "lenght"; did you mean "length"?`},
+		{`length = 20 rule "charset" { charset = "abc" min-chars = 1 } rule "charset" { charset = "xyz" }`, ""},
+		{`Length = 20 rule "charset" { Charset = "abc" MIN-chars = 1 }`, ""},
+		{`{"length": 20, "rule": [{"charset": {"charset": "äöü", "min-chars": 20}}]}`, ""},
+	} {
+		s, err := seed.Load([]string{write(t, "s.yaml", "password-policies: [{name: p, rules: '"+test.rules+"'}]\n")})
+		if err != nil {
+			t.Errorf("%s: %v", test.rules, err)
+			continue
+		}
+		var all strings.Builder
+		for _, w := range s.Warnings() {
+			all.WriteString(w.String() + "\n")
+		}
+		if test.want == "" && all.Len() > 0 || !strings.Contains(all.String(), test.want) {
+			t.Errorf("%s: warnings %q, want %q", test.rules, all.String(), test.want)
+		}
+	}
+}
+
 // TestPolicyWarningsInNamespaces holds that a path of a policy is in the policy's own
 // namespace, or in one below it.
 func TestPolicyWarningsInNamespaces(t *testing.T) {

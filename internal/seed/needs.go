@@ -266,6 +266,7 @@ func (s grantSet) references(o Object) {
 	eachPart(o.how.extra, visit)
 	eachGenerator(o.Data, func(g generator) {
 		if g.policy != "" {
+			s.add(o.ns+"sys/policies/password/"+g.policy, "read")
 			s.add(o.ns+"sys/policies/password/"+g.policy+"/generate", "read")
 		}
 	})

@@ -125,6 +125,9 @@ func NewPlan(ctx context.Context, api API, goal Goal) (*Plan, error) {
 	if err := plan.checkAnswers(); err != nil {
 		return nil, err
 	}
+	if err := plan.withPasswordPolicies(ctx, seen.reads, seen.objects); err != nil {
+		return nil, err
+	}
 	if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
 		return nil, err
 	}

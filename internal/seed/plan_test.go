@@ -142,6 +142,34 @@ func TestPlanUpgradesKV(t *testing.T) {
 	}
 }
 
+// TestPlanNeedsThePasswordPolicy generates with a password policy that is there, is
+// declared, or is neither.
+func TestPlanNeedsThePasswordPolicy(t *testing.T) {
+	const value = "secrets: [{type: kv-v1, path: kv}]\nsecretsOnce: [{path: kv/a, data: {inner: {password: {generate: {policy: strong}}}}}]\n"
+	const declared = "password-policies: [{name: strong, rules: 'length = 20 rule \"charset\" { charset = \"abc\" }'}]\n"
+	mounts := map[string]any{"kv/": map[string]any{"type": "kv", "options": map[string]any{"version": "1"}}}
+	for _, test := range []struct {
+		name, text, there string
+		refused           bool
+	}{
+		{"nowhere", value, "", true},
+		{"in another letter case", value, "sys/policies/password/Strong", true},
+		{"there", value, "sys/policies/password/strong", false},
+		{"declared", value + declared, "", false},
+		{"not needed", value, "kv/a", false},
+	} {
+		w := &world{data: map[string]map[string]any{"sys/mounts": mounts, test.there: {"a": "b"}}}
+		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: desired(t, write(t, "s.yaml", test.text), seed.Resolver{}), Parallelism: 1})
+		if (err != nil) != test.refused {
+			t.Errorf("%s: got %v", test.name, err)
+		}
+		const want = `s.yaml:2:15: kv/a is generated with the password policy "strong", which is neither declared nor there`
+		if test.refused && (fault.KindOf(err) != fault.Seed || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %s", test.name, err, want)
+		}
+	}
+}
+
 // TestPlanTakesPoliciesFormatted plans on a Vault that bank-vaults keeps: it writes
 // policies as its printer formats them.
 func TestPlanTakesPoliciesFormatted(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
-	"github.com/hashicorp/hcl/hcl/token"
 )
 
 // The words that Vault 1.21 knows in a policy.
@@ -29,6 +28,7 @@ func (s *Seed) Warnings() []Problem { return slices.Clone(s.warnings) }
 // checkPolicies parses the policies that hold no reference, with Vault's own grammar.
 func (s *Seed) checkPolicies() error {
 	problems := &Problems{}
+	s.checkPasswords(problems)
 	engines := map[string]bool{}
 	for _, o := range s.objects {
 		if o.isMount() && o.Type == "kv" && isVersion2(o) {
@@ -53,17 +53,22 @@ func (s *Seed) checkPolicies() error {
 func checkResolved(objects []Object) error {
 	problems := &Problems{}
 	for _, o := range objects {
-		if o.Stage != StagePolicies || pending(o.Data) || !hidden(o.Data) {
+		if pending(o.Data) || !hidden(o.Data) {
 			continue
 		}
 		rules, _ := reveal(o.Data["policy"]).(string)
 		// What is told of it may quote what a reference has brought.
-		c := policyCheck{policy: o, problems: &Problems{}}
-		if c.run(rules); len(c.problems.List) > 0 {
+		if o.Stage == StagePolicies && refusedPolicy(o, rules) || o.Stage == StagePasswords && new(passwordCheck).run(rules) != nil {
 			problems.add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
 		}
 	}
 	return problems.err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
+}
+
+func refusedPolicy(o Object, rules string) bool {
+	c := policyCheck{policy: o, problems: &Problems{}}
+	c.run(rules)
+	return len(c.problems.List) > 0
 }
 
 // parseRules parses a policy.
@@ -76,7 +81,7 @@ func parseRules(rules string) (*ast.ObjectList, error) {
 	}
 	file, err := hcl.Parse(rules)
 	if err != nil {
-		return nil, placed(err)
+		return nil, placed("policy", err)
 	}
 	list, ok := file.Node.(*ast.ObjectList)
 	if !ok {
@@ -86,14 +91,11 @@ func parseRules(rules string) (*ast.ObjectList, error) {
 }
 
 // placed words the parser's errors as ours: the line counts within the policy.
-func placed(err error) error {
-	at, message := token.Pos{}, ""
+func placed(what string, err error) error {
 	if e, ok := errors.AsType[*parser.PosError](err); ok {
-		at, message = e.Pos, e.Err.Error()
-	} else {
-		return fmt.Errorf("not a valid policy: %w", err)
+		return fmt.Errorf("not a valid %s%s: %w", what, onLine(e.Pos.Line), e.Err)
 	}
-	return fmt.Errorf("not a valid policy%s: %s", onLine(at.Line), message)
+	return fmt.Errorf("not a valid %s: %w", what, err)
 }
 
 // policyCheck looks for what Vault refuses in a policy, and for what it says in vain.

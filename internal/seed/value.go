@@ -113,7 +113,7 @@ func newGenerator(fields map[string]any) (generator, error) {
 			}
 		case name == "policy":
 			if err := checkName(text); err != nil {
-				return g, fmt.Errorf("policy %q: %w", text, err)
+				return g, fmt.Errorf("the name %q of the password policy cannot be used: %w", text, err)
 			}
 			g.policy = text
 		default:
