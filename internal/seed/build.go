@@ -212,14 +212,14 @@ func withSettings(fields map[string]any, r record, key string) map[string]any {
 func (b *builder) add(o Object, at Position, problems *Problems) {
 	o = o.within(b.ns)
 	o.Position = at
-	if first, ok := b.places[o.ID]; ok {
+	if first, ok := b.places[o.place()]; ok {
 		problems.add(at, "%s is declared twice, first at %s", o.ID, first)
 		return
 	}
 	if b.places == nil {
 		b.places = map[ID]Position{}
 	}
-	b.places[o.ID] = at
+	b.places[o.place()] = at
 	b.objects = append(b.objects, o)
 }
 

@@ -54,7 +54,11 @@ func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
 				if kind == "userpass" && each.key == "users" {
 					return User(path, name, role.rest)
 				}
-				return authChild(path, kind, each.segment, name, role.rest)
+				o := authChild(path, kind, each.segment, name, role.rest)
+				if foldsLDAP(r, kind) && (each.key == "users" || each.key == "groups") {
+					o.folded = len(name)
+				}
+				return o
 			})
 		}
 	}

@@ -56,6 +56,9 @@ func below(root string, mount ID, kind, segment, name string, fields map[string]
 		ID: ID(id), Stage: StageRoles, Mount: mount, Type: strings.TrimPrefix(kind, "auth/"),
 		Data: protect(fields), endpoint: strings.TrimPrefix(kind, "auth/") + "/" + segment,
 	}
+	if folds(kind, segment) {
+		o.folded = len(name)
+	}
 	if segment == "config" || strings.HasPrefix(segment, "config/") {
 		o.Stage = StageConfig
 	}

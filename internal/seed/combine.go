@@ -43,16 +43,16 @@ func Combine(own, declared []Object) ([]Object, error) {
 	problems := &Problems{}
 	places := make(map[ID]Object, len(declared))
 	for _, o := range declared {
-		places[o.ID] = o
+		places[o.place()] = o
 	}
 	combined := slices.Clone(declared)
 	for _, o := range own {
-		other, taken := places[o.ID]
+		other, taken := places[o.place()]
 		switch {
 		case !taken:
 			combined = append(combined, o)
 		case o.Stage == StageRoles || o.Stage == StagePolicies:
-			problems.add(other.Position, "%s is what this program itself logs in with; use another name", o.ID)
+			problems.add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
 		case other.Type != o.Type:
 			problems.add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
 		}

@@ -7,7 +7,7 @@ import (
 
 // entity returns the identity entity name.
 func entity(name string, fields map[string]any) Object {
-	return Object{ID: ID("identity/entity/name/" + name), Stage: StageIdentity, Data: fields, endpoint: "entity"}
+	return Object{ID: ID("identity/entity/name/" + name), Stage: StageIdentity, Data: fields, endpoint: "entity", folded: len(name)}
 }
 
 // group returns the identity group name. members and groups are names.
@@ -28,7 +28,7 @@ func group(name string, fields map[string]any, members, groups []any, at Positio
 		}
 		data[field] = ids
 	}
-	return Object{ID: ID("identity/group/name/" + name), Stage: StageGroups, Data: data, endpoint: "group"}
+	return Object{ID: ID("identity/group/name/" + name), Stage: StageGroups, Data: data, endpoint: "group", folded: len(name)}
 }
 
 // alias returns an alias of the entity or group (of) that owner names. It is shown
@@ -39,7 +39,8 @@ func alias(of, owner, mount string, name any, custom map[string]any, at Position
 		text = t.source
 	}
 	// The ID is ours: names of aliases hold anything.
-	id := "identity/" + of + "-alias/" + escapeName(owner) + "/" + escapeName(text) + "/" + trim(mount)
+	names, tail := escapeName(owner)+"/"+escapeName(text), "/"+trim(mount)
+	id := "identity/" + of + "-alias/" + names + tail
 	data := map[string]any{"name": name, "mount_accessor": reference(callAccessor, at, trim(mount))}
 	if custom != nil {
 		data["custom_metadata"] = custom
@@ -47,6 +48,7 @@ func alias(of, owner, mount string, name any, custom map[string]any, at Position
 	call := map[string]string{"entity": callEntity, "group": callGroup}[of]
 	return Object{
 		ID: ID(id), Stage: StageAliases, Mount: ID("sys/auth/" + trim(mount)), Data: data, endpoint: of + "-alias", Position: at,
+		folded: len(names), tail: len(tail),
 		how: traits{
 			read: "identity/" + of + "/name/" + owner, write: "identity/" + of + "-alias",
 			extra: map[string]any{"canonical_id": reference(call, at, owner)},
@@ -79,9 +81,10 @@ func soleAliases(objects []Object, problems *Problems) {
 			continue
 		}
 		alias, _ := aliasOf(o.ID)
-		place, has := alias.ownerPath(), "a group has one alias"
+		owner := strings.ToLower(alias.ownerPath())
+		place, has := owner, "a group has one alias"
 		if o.endpoint == "entity-alias" {
-			place, has = alias.ownerPath()+" at "+string(o.Mount), "an entity has one alias at each auth method"
+			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
 		}
 		if at, taken := first[place]; taken {
 			problems.add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)

@@ -52,7 +52,7 @@ func observe(ctx context.Context, api API, objects []Object, parallelism int) (*
 	}
 	unknown := unknowns{declared: make(map[ID]*Object, len(objects))}
 	for i := range objects {
-		unknown.declared[objects[i].ID] = &objects[i]
+		unknown.declared[objects[i].place()] = &objects[i]
 	}
 	var left []int
 	for i, o := range objects {

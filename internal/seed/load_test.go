@@ -168,6 +168,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"duplicate key", "policies: []\naudit: []\npolicies: []\n", `s.yaml:3:1: the key "policies" is there twice, first at `},
 		{"duplicate object", "secrets:\n  - {type: kv}\n  - {type: pki, path: /kv/}\n", `s.yaml:3:5: sys/mounts/kv is declared twice, first at `},
 		{"policies are one in any case", "policies:\n  - {name: App, rules: a}\n  - {name: app, rules: b}\n", `s.yaml:3:5: sys/policies/acl/app is declared twice, first at `},
+		{"roles are one in any case", "auth:\n  - {type: approle, roles: [{name: R}, {name: r}]}\n", `s.yaml:2:40: auth/approle/role/r is declared twice, first at `},
+		{"certificates are one in any case", "auth:\n  - {type: cert, certificates: [{name: R}, {name: r}]}\n", `auth/cert/certs/r is declared twice, first at `},
+		{"teams are one in any case", "auth:\n  - {type: github, map: {teams: {Dev: a, dev: b}}}\n", `is declared twice, first at `},
+		{"users of ldap are one in any case", "auth:\n  - {type: ldap, config: {url: x}, users: [{username: R}, {username: r}]}\n", `auth/ldap/users/r is declared twice, first at `},
+		{"users are one in any case everywhere", "auth:\n  - {type: userpass, users: [{username: R}], configuration: {users: [{name: r}]}}\n", `auth/userpass/users/r is declared twice, first at `},
+		{"entities are one in any case", "entities: [{name: E}, {name: e}]\n", `s.yaml:1:23: identity/entity/name/e is declared twice, first at `},
+		{"groups are one in any case", "groups: [{name: G}, {name: g}]\n", `identity/group/name/g is declared twice, first at `},
+		{"aliases of one entity in two cases", "entity-aliases:\n  - {name: a, mountpath: oidc, entity: E}\n  - {name: b, mountpath: oidc, entity: e}\n", `s.yaml:3:5: identity/entity-alias/e/b/oidc: an entity has one alias at each auth method`},
+		{"headers are one in any case", "ui-headers: {X-A: b, x-a: c}\n", `sys/config/ui/headers/x-a is declared twice, first at `},
 		{"mount below a mount", "secrets:\n  - {type: kv, path: a/b}\n  - {type: kv, path: a}\n", `s.yaml:2:5: sys/mounts/a/b lies below sys/mounts/a (declared at `},
 		{"tab", "policies:\n\t- name: a\n", `s.yaml:2:1: indented with a tab; YAML allows spaces only`},
 		{"not YAML", "a: [b\n", `s.yaml:1: not valid YAML: `},
@@ -291,6 +300,25 @@ func TestLoadDirectory(t *testing.T) {
 	}
 	if _, err := seed.Load([]string{t.TempDir()}); err == nil || !strings.Contains(err.Error(), "there is no *.yaml") {
 		t.Errorf("an empty directory gave %v", err)
+	}
+}
+
+// TestLoadTellsNamesApart loads names that differ in letter case only, where Vault tells
+// them apart, or may.
+func TestLoadTellsNamesApart(t *testing.T) {
+	for _, text := range []string{
+		"auth: [{type: jwt, roles: [{name: R}, {name: r}]}]\n",
+		"auth: [{type: radius, users: [{username: R}, {username: r}]}]\n",
+		"auth: [{type: okta, users: [{username: R}, {username: r}]}]\n",
+		"auth: [{type: ldap, groups: [{name: R}, {name: r}]}]\n",
+		"auth: [{type: ldap, config: {case_sensitive_names: true}, groups: [{name: R}, {name: r}]}]\n",
+		"auth: [{type: ldap, config: {case_sensitive_names: '${ env \"A\" }'}, groups: [{name: R}, {name: r}]}]\n",
+		"tokens: {roles: [{name: R}, {name: r}]}\n",
+		"secrets: [{type: pki, configuration: {roles: [{name: R}, {name: r}]}}]\n",
+	} {
+		if _, err := seed.Load([]string{write(t, "s.yaml", text)}); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -67,7 +67,10 @@ type Object struct {
 	ns string
 	// order comes before the ID when the objects of a stage depend on each other.
 	order int
-	how   traits
+	// folded is how many bytes of the ID are a name that Vault takes in any letter case,
+	// and tail how many come after it.
+	folded, tail int
+	how          traits
 }
 
 // traits are how an object differs from one that is written to its ID and read there.

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// targets returns the objects that could hold what p stands for.
+// targets returns the places of the objects that could hold what p stands for.
 func (p part) targets(ns string) []ID {
 	switch p.call {
 	case callAccessor:
 		return []ID{ID(ns + "sys/auth/" + trim(p.args[0])), ID(ns + "sys/mounts/" + trim(p.args[0]))}
 	case callEntity, callGroup:
-		return []ID{ID(ns + "identity/" + p.call + "/name/" + p.args[0])}
+		return []ID{ID(ns + "identity/" + p.call + "/name/" + strings.ToLower(p.args[0]))}
 	case callVault:
 		return []ID{ID(ns + p.args[0])}
 	}
@@ -24,7 +24,7 @@ func (p part) targets(ns string) []ID {
 func orderReferences(objects []Object, problems *Problems) {
 	places := make(map[ID]int, len(objects))
 	for i, o := range objects {
-		places[o.ID] = i
+		places[o.place()] = i
 	}
 	depths := map[int]int{}
 	var visiting []int

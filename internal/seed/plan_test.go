@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,43 @@ func TestPlanUpgradesKV(t *testing.T) {
 	}
 }
 
+// TestPlanKeepsWhatIsSpeltOtherwise prunes after the seed has changed the letter case of
+// names: what Vault takes for the same stays, also under the name in the ledger.
+func TestPlanKeepsWhatIsSpeltOtherwise(t *testing.T) {
+	objects := desired(t, write(t, "s.yaml", `
+auth:
+  - {type: approle, roles: [{name: r}]}
+  - {type: jwt, roles: [{name: r}]}
+entities: [{name: e}]
+groups: [{name: g, members: [E]}]
+entity-aliases: [{name: n, mountpath: jwt, entity: e}, {name: n, mountpath: approle, entity: e}]
+`), seed.Resolver{})
+	w := &world{data: map[string]map[string]any{
+		"sys/auth":               {"approle/": map[string]any{"type": "approle"}, "jwt/": map[string]any{"type": "jwt"}},
+		"auth/approle/role/R":    {"a": "b"},
+		"auth/approle/role/S":    {"a": "b"},
+		"auth/jwt/role/R":        {"a": "b"},
+		"identity/entity/name/E": {"id": "1"},
+	}}
+	owned := []seed.ID{"auth/approle/role/R", "auth/approle/role/S", "auth/jwt/role/R", "identity/entity/name/E", "identity/entity-alias/E/N/jwt", "identity/entity-alias/E/N/other"}
+	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: objects, Prune: seed.Prune{Owned: true}, Owned: owned, Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gone []string
+	for _, c := range p.Changes {
+		if c.Action == seed.Delete {
+			gone = append(gone, string(c.Object.ID))
+		}
+	}
+	if got := strings.Join(gone, " "); got != "auth/approle/role/S auth/jwt/role/R" {
+		t.Errorf("deletes %s", got)
+	}
+	if !slices.Equal(p.Forget, []seed.ID{"identity/entity-alias/E/N/other"}) {
+		t.Errorf("forgets %s", p.Forget)
+	}
+}
+
 // TestPlanNeedsThePasswordPolicy generates with a password policy that is there, is
 // declared, or is neither.
 func TestPlanNeedsThePasswordPolicy(t *testing.T) {
@@ -232,9 +270,10 @@ func TestCombine(t *testing.T) {
 		t.Errorf("%d objects of %d and %d: the seed's own mount must win", len(got), len(declared), len(own))
 	}
 	for name, bad := range map[string]seed.Object{
-		"sys/policies/acl/vault-bootstrap is what this program itself logs in with": seed.Policy("Vault-Bootstrap", "mine"),
-		`is of type "jwt" here, but this program's own login needs "kubernetes"`:    seed.AuthMount("kubernetes", "jwt", nil),
-		"sys/auth/kubernetes/b lies below sys/auth/kubernetes":                      seed.AuthMount("kubernetes/b", "jwt", nil),
+		"sys/policies/acl/vault-bootstrap is what this program itself logs in with":     seed.Policy("Vault-Bootstrap", "mine"),
+		"auth/kubernetes/role/Vault-Bootstrap is what this program itself logs in with": seed.Role("kubernetes", "kubernetes", "Vault-Bootstrap", nil),
+		`is of type "jwt" here, but this program's own login needs "kubernetes"`:        seed.AuthMount("kubernetes", "jwt", nil),
+		"sys/auth/kubernetes/b lies below sys/auth/kubernetes":                          seed.AuthMount("kubernetes/b", "jwt", nil),
 	} {
 		if _, err := seed.Combine(own, []seed.Object{bad}); err == nil || !strings.Contains(err.Error(), name) || fault.KindOf(err) != fault.Seed {
 			t.Errorf("%s: got %v", name, err)

@@ -159,7 +159,9 @@ func (g Goal) undeclared() []ID {
 	for _, id := range g.Keep {
 		wanted[id] = true
 	}
-	gone := slices.DeleteFunc(slices.Clone(g.Owned), func(id ID) bool { return wanted[id] })
+	// What was spelt otherwise when it was made is the same to Vault.
+	renamed := spellingsOf(g.Objects)
+	gone := slices.DeleteFunc(slices.Clone(g.Owned), func(id ID) bool { return wanted[id] || renamed.hold(id) })
 	slices.Sort(gone)
 	return gone
 }

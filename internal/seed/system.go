@@ -71,7 +71,7 @@ func header(name string, value any) Object {
 	}
 	// Vault shows the first value only, unless it is asked for all.
 	return Object{
-		ID: ID(id), Stage: StageSettings, Data: map[string]any{"values": values}, endpoint: "ui-header",
+		ID: ID(id), Stage: StageSettings, Data: map[string]any{"values": values}, endpoint: "ui-header", folded: len(name),
 		how: traits{read: id + "?multivalue=true"},
 	}
 }
