@@ -44,12 +44,12 @@ func (b *builder) build(r record, problems *Problems) {
 // contents adds what one namespace holds.
 func (b *builder) contents(r record, problems *Problems) {
 	for _, each := range r.records("policies") {
-		if name, ok := b.name(each, "name", problems); ok {
+		if name, ok := b.name(each, "name", checkWholeName, problems); ok {
 			b.add(policy(name, each.values["rules"]), each.at, problems)
 		}
 	}
 	for _, each := range r.records("password-policies") {
-		if name, ok := b.name(each, "name", problems); ok {
+		if name, ok := b.name(each, "name", checkPasswordPolicy, problems); ok {
 			b.add(passwordPolicy(name, each.values["rules"]), each.at, problems)
 		}
 	}
@@ -78,7 +78,7 @@ func (b *builder) contents(r record, problems *Problems) {
 
 // policyFile adds the policy in an .hcl file.
 func (b *builder) policyFile(name, rules string, at Position, problems *Problems) {
-	if err := checkName(name); err != nil {
+	if err := checkWholeName(name); err != nil {
 		problems.add(at, "the file's name cannot name a policy: %s", err)
 		return
 	}
@@ -87,7 +87,12 @@ func (b *builder) policyFile(name, rules string, at Position, problems *Problems
 
 // child adds an object whose name is under key in r.
 func (b *builder) child(r record, key string, problems *Problems, object func(name string) Object) {
-	if name, ok := b.name(r, key, problems); ok {
+	b.childNamed(r, key, checkName, problems, object)
+}
+
+// childNamed is child for a name that check judges.
+func (b *builder) childNamed(r record, key string, check func(string) error, problems *Problems, object func(name string) Object) {
+	if name, ok := b.name(r, key, check, problems); ok {
 		b.add(object(name), r.at, problems)
 	}
 }
@@ -124,7 +129,7 @@ func (b *builder) system(r record, problems *Problems) {
 // identity adds entities, groups and their aliases.
 func (b *builder) identity(r record, problems *Problems) {
 	for _, each := range r.records("entities") {
-		b.child(each, "name", problems, func(name string) Object {
+		b.childNamed(each, "name", checkWholeName, problems, func(name string) Object {
 			return entity(name, pick(each, "policies", "metadata", "disabled"))
 		})
 	}
@@ -137,7 +142,7 @@ func (b *builder) identity(r record, problems *Problems) {
 				return
 			}
 		}
-		b.child(each, "name", problems, func(name string) Object {
+		b.childNamed(each, "name", checkWholeName, problems, func(name string) Object {
 			return group(name, pick(each, "type", "policies", "metadata"), members, groups, each.at)
 		})
 	}
@@ -147,7 +152,7 @@ func (b *builder) identity(r record, problems *Problems) {
 			if owner == "" || mount == "" || each.values["name"] == nil { // reported already
 				continue
 			}
-			if err := checkName(owner); err != nil {
+			if err := checkWholeName(owner); err != nil {
 				problems.add(each.at, "the name %q cannot be used: %s", owner, err)
 				continue
 			}
@@ -158,7 +163,7 @@ func (b *builder) identity(r record, problems *Problems) {
 
 // request adds a request.
 func (b *builder) request(r record, problems *Problems) {
-	name, ok := b.name(r, "name", problems)
+	name, ok := b.name(r, "name", checkName, problems)
 	path := trim(r.text("path"))
 	if err := checkPath(path); ok && err != nil {
 		problems.add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
@@ -299,13 +304,13 @@ func (b *builder) path(r record, problems *Problems) (string, bool) {
 	return trim(path), true
 }
 
-// name returns the name of r.
-func (b *builder) name(r record, key string, problems *Problems) (string, bool) {
+// name returns the name of r, if check finds nothing wrong with it.
+func (b *builder) name(r record, key string, check func(string) error, problems *Problems) (string, bool) {
 	name, ok := r.values[key].(string)
 	if !ok { // reported already
 		return "", false
 	}
-	if err := checkName(name); err != nil {
+	if err := check(name); err != nil {
 		problems.add(r.at, "the name %q cannot be used: %s", name, err)
 		return "", false
 	}

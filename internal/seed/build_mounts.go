@@ -49,8 +49,12 @@ func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
 		{"certificates", "name", certificates},
 		{"crossaccountrole", "sts_account", "config/sts"},
 	} {
+		check := checkName
+		if slices.Contains(wholeNames[kind], each.key) {
+			check = checkWholeName
+		}
 		for _, role := range r.records(each.key) {
-			b.child(role, each.label, problems, func(name string) Object {
+			b.childNamed(role, each.label, check, problems, func(name string) Object {
 				if kind == "userpass" && each.key == "users" {
 					return User(path, name, role.rest)
 				}

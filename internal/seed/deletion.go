@@ -35,10 +35,11 @@ type aliasPlace struct{ ns, of, owner, name, mount string }
 
 // aliasOf takes id apart if it is that of an alias.
 func aliasOf(id ID) (place aliasPlace, isAlias bool) {
+	ns, own := id.parts()
 	for _, of := range []string{"entity", "group"} {
-		ns, rest, found := strings.Cut(string(id), "identity/"+of+"-alias/")
+		rest, found := strings.CutPrefix(own, "identity/"+of+"-alias/")
 		parts := strings.SplitN(rest, "/", 3)
-		if !found || len(parts) != 3 || ns != "" && !strings.HasSuffix(ns, "/") {
+		if !found || len(parts) != 3 {
 			continue
 		}
 		owner, ownerErr := url.PathUnescape(parts[0])

@@ -194,6 +194,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"path that climbs", "secrets:\n  - {type: kv, path: a/../sys}\n", `the path "a/../sys" cannot be used: it is a relative path`},
 		{"engine in Vault's own place", "secrets:\n  - {type: kv, path: /auth/kv/}\n", `s.yaml:2:5: the path "auth/kv" cannot be used: what begins with auth/ is Vault's own`},
 		{"name with a slash", "auth:\n  - {type: approle, roles: [{name: a/policies}]}\n", `the name "a/policies" cannot be used: it holds "/", "*", "+", "?" or "#"`},
+		{"name with an odd character", "auth:\n  - {type: approle, roles: [{name: a+b}]}\n", `the name "a+b" cannot be used: it holds "/", "*", "+", "?" or "#"`},
+		{"user of userpass with a slash", "auth:\n  - {type: userpass, users: [{username: a/b}]}\n", `the name "a/b" cannot be used: it holds "/"`},
+		{"policy with a query", "policies:\n  - {name: 'a?b', rules: 'path \"x\" {}'}\n", `the name "a?b" cannot be used: it holds "?"`},
+		{"policy that climbs", "policies:\n  - {name: a/../b, rules: 'path \"x\" {}'}\n", `the name "a/../b" cannot be used: it is a relative path`},
+		{"policy with a slash at its end", "policies:\n  - {name: a/, rules: 'path \"x\" {}'}\n", `the name "a/" cannot be used: it is empty`},
+		{"policy with a slash at its beginning", "policies:\n  - {name: /a, rules: 'path \"x\" {}'}\n", `the name "/a" cannot be used: it is empty`},
+		{"name that no policy can hold", "groups: [{name: a/b+*}]\n", `the name "a/b+*" cannot be used: it holds "+*", which no policy of Vault can name`},
+		{"password policy that ends as its generator", "password-policies:\n  - {name: a/generate, rules: 'length = 20 rule \"charset\" { charset = \"abc\" }'}\n", `the name "a/generate" cannot be used: Vault generates a password there`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := seed.Load([]string{write(t, "s.yaml", test.text)})
@@ -300,6 +308,36 @@ func TestLoadDirectory(t *testing.T) {
 	}
 	if _, err := seed.Load([]string{t.TempDir()}); err == nil || !strings.Contains(err.Error(), "there is no *.yaml") {
 		t.Errorf("an empty directory gave %v", err)
+	}
+}
+
+// TestLoadNames loads names that Vault takes whole, whatever is in them.
+func TestLoadNames(t *testing.T) {
+	objects := desired(t, write(t, "s.yaml", `
+policies: [{name: team/App+read*#1, rules: 'path "x" {}'}]
+password-policies: [{name: team/strong, rules: 'length = 20 rule "charset" { charset = "abc" }'}]
+entities: [{name: people/alice}]
+groups: [{name: team/app, type: external}]
+group-aliases: [{name: x, mountpath: ldap, group: team/app}]
+secrets: [{type: kv-v1, path: kv}]
+secretsOnce: [{path: kv/a, data: {a: {generate: {policy: team/strong}}}}]
+auth:
+  - {type: ldap, users: [{username: alice/admin}], groups: [{name: 'c++/admins'}]}
+  - {type: okta, users: [{username: a+b@example.org}], groups: [{name: a/b}]}
+  - {type: radius, users: [{username: a/b}]}
+  - {type: kerberos, groups: [{name: a/b}]}
+`), seed.Resolver{})
+	var ids []string
+	for _, o := range objects {
+		if o.Mount != "" || strings.Contains(string(o.ID), "team") || strings.Contains(string(o.ID), "people") {
+			ids = append(ids, string(o.ID))
+		}
+	}
+	want := "sys/policies/acl/team/app+read*#1 sys/policies/password/team/strong auth/ldap/users/alice/admin auth/ldap/groups/c++/admins " +
+		"auth/okta/users/a+b@example.org auth/okta/groups/a/b auth/radius/users/a/b auth/kerberos/groups/a/b " +
+		"identity/entity/name/people/alice identity/group/name/team/app identity/group-alias/team%2Fapp/x/ldap kv/a"
+	if got := strings.Join(ids, " "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -19,13 +19,52 @@ func checkPath(path string) error {
 // checkName says what is wrong with a name. What passes cannot lead an API path
 // anywhere else.
 func checkName(name string) error {
+	if strings.ContainsAny(name, "/*+?#") {
+		return fmt.Errorf(`it holds "/", "*", "+", "?" or "#"`)
+	}
+	return checkPart(name)
+}
+
+// checkWholeName says what is wrong with a name for which Vault takes all that is left of
+// a path: that of policies, entities and groups, and of what comes from a directory.
+func checkWholeName(name string) error {
+	switch {
+	case strings.Contains(name, "?"): // what follows is a query
+		return fmt.Errorf(`it holds "?"`)
+	case strings.Contains(name, "+*"):
+		return fmt.Errorf(`it holds "+*", which no policy of Vault can name`)
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if err := checkPart(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPasswordPolicy says what is wrong with the name of a password policy.
+func checkPasswordPolicy(name string) error {
+	if strings.HasSuffix(name, "/generate") {
+		return fmt.Errorf("Vault generates a password there")
+	}
+	return checkWholeName(name)
+}
+
+// wholeNames are the auth methods that take whole names, and the keys of the seed under
+// which they stand. Seen on Vault 1.21.
+var wholeNames = map[string][]string{
+	"kerberos": {"groups"},
+	"ldap":     {"groups", "users"},
+	"okta":     {"groups", "users"},
+	"radius":   {"users"},
+}
+
+func checkPart(name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("it is empty")
 	case name == "." || name == "..":
 		return fmt.Errorf("it is a relative path")
-	case strings.ContainsAny(name, "/*+?#"):
-		return fmt.Errorf(`it holds "/", "*", "+", "?" or "#"`)
 	case strings.TrimSpace(name) != name:
 		return fmt.Errorf("it begins or ends with a space")
 	case strings.ContainsFunc(name, unicode.IsControl):

@@ -9,6 +9,20 @@ import (
 // ID names an object: its API path, such as "auth/kubernetes/role/app".
 type ID string
 
+// parts returns the namespace that an object of Vault's own paths lives in, with a slash
+// at its end, and the rest. Names further on may look like such paths, too; a namespace
+// cannot.
+func (id ID) parts() (ns, path string) {
+	before := 0
+	for segment := range strings.SplitSeq(string(id), "/") {
+		if segment == "auth" || segment == "identity" || segment == "sys" {
+			return string(id[:before]), string(id[before:])
+		}
+		before += len(segment) + 1
+	}
+	return "", string(id)
+}
+
 // Stage is when an object is applied. A stage begins when the one before is done.
 type Stage int
 

@@ -180,6 +180,23 @@ entity-aliases: [{name: n, mountpath: jwt, entity: e}, {name: n, mountpath: appr
 	}
 }
 
+// TestPlanPrunesNamesLikePaths prunes policies and groups whose names look like what
+// Vault has elsewhere.
+func TestPlanPrunesNamesLikePaths(t *testing.T) {
+	owned := []seed.ID{"auth/ldap/groups/sys/auth/x", "ns/sys/auth/x", "sys/policies/acl/identity/entity-alias/a/b/c", "sys/policies/acl/sys/mounts/x"}
+	w := &world{data: map[string]map[string]any{}}
+	for _, id := range owned {
+		w.data[string(id)] = map[string]any{"a": "b"}
+	}
+	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Prune: seed.Prune{Owned: true}, Owned: owned, Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Count(seed.Delete) != 3 || len(p.Left) != 1 || p.Left[0].ID != "ns/sys/auth/x" {
+		t.Errorf("%s, leaves %v", p.Summary(), p.Left)
+	}
+}
+
 // TestPlanNeedsThePasswordPolicy generates with a password policy that is there, is
 // declared, or is neither.
 func TestPlanNeedsThePasswordPolicy(t *testing.T) {

@@ -112,7 +112,7 @@ func newGenerator(fields map[string]any) (generator, error) {
 				return g, fmt.Errorf("alphabet needs two characters at least, each once, or one of the names alphanumeric, hex, digits")
 			}
 		case name == "policy":
-			if err := checkName(text); err != nil {
+			if err := checkPasswordPolicy(text); err != nil {
 				return g, fmt.Errorf("the name %q of the password policy cannot be used: %w", text, err)
 			}
 			g.policy = text

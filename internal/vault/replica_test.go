@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -209,5 +210,36 @@ func TestDeleteTakesParameters(t *testing.T) {
 		if err := session.Delete(t.Context(), path); err != nil || got != want {
 			t.Errorf("%s: sent %q, want %q: %v", path, got, want, err)
 		}
+	}
+}
+
+// TestSessionKeepsPaths holds that what names may hold reaches Vault as it is.
+func TestSessionKeepsPaths(t *testing.T) {
+	var seen []string
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Method+" "+r.URL.Path+" "+r.URL.RawQuery)
+		_, _ = w.Write([]byte(`{"request_id":"r","data":{"a":"b"}}`))
+	})
+	cluster := &Cluster{replicas: []*Replica{replica}, config: Config{Timeout: DefaultTimeout}}
+	session, err := cluster.Session(replica.Address(), secret.New("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "auth/ldap/groups/a/b c+d*e#f%2Fg&h"
+	if _, _, err := session.Read(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := session.Put(t.Context(), path, nil); err != nil {
+		t.Error(err)
+	}
+	if err := session.Delete(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+	if _, err := session.Fields(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+	want := []string{"GET /v1/" + path + " ", "PUT /v1/" + path + " ", "DELETE /v1/" + path + " ", "GET /v1/" + path + " help=1"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("got %q, want %q", seen, want)
 	}
 }
