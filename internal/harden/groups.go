@@ -42,7 +42,7 @@ func reads() map[Group][]Grant {
 		GroupCORS:      {{"sys/config/cors", []string{"read", "sudo"}}},
 		GroupHeaders:   {{"sys/config/ui/headers", []string{"list", "sudo"}}, {"sys/config/ui/headers/+", []string{"read", "sudo"}}},
 		GroupPolicies:  {{"sys/policies/acl", list}, {"sys/policies/acl/*", read}},
-		GroupPasswords: {{"sys/policies/password", list}, {"sys/policies/password/+", read}},
+		GroupPasswords: {{"sys/policies/password", list}, {"sys/policies/password/*", read}},
 		GroupQuotas:    {{"sys/quotas/rate-limit", list}, {"sys/quotas/rate-limit/+", read}},
 		GroupKey:       {{"sys/key-status", read}, {"sys/rotate/config", read}},
 		GroupRaft:      {{"sys/storage/raft/autopilot/state", read}},
