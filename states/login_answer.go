@@ -42,7 +42,6 @@ func parts() []struct{ says, part, remedy string } {
 		{"connection refused", "Vault cannot reach the token's reviewer", "look at kubernetes_host in the auth method's configuration, and at the network from Vault to it"},
 		{"no such host", "Vault cannot find the token's reviewer by its name", "look at kubernetes_host in the auth method's configuration, and at Vault's DNS"},
 		{"context deadline exceeded", "the token's reviewer does not answer Vault", "look at the network from Vault to it"},
-		{"permission denied", "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid", "look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster"},
 	}
 }
 
@@ -57,6 +56,17 @@ func markRefusal(method Login, err error) {
 		func(words string) bool { return vault.Mentions(err, words) })
 }
 
+// denied is what "permission denied" means, which Vault says to a login at a path where
+// nothing is mounted, too.
+func denied(method Login) (part, remedy string) {
+	const path = "look at --login-path; break-glass run mounts the auth method again"
+	if method.Name() != "kubernetes" {
+		return "no auth method is mounted at this path, or it does not take the credential", path
+	}
+	return "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid; or no auth method is mounted at this path",
+		"look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster; " + path
+}
+
 // explain says which part of a login failed, with what to do about it.
 func (b *Bootstrap) explain(ctx context.Context, method Login, address string, err error) error {
 	if errors.Is(err, context.Canceled) {
@@ -66,6 +76,10 @@ func (b *Bootstrap) explain(ctx context.Context, method Login, address string, e
 		if vault.Mentions(err, each.says) {
 			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, b.skew(ctx, address), err, each.remedy)
 		}
+	}
+	if vault.Mentions(err, "permission denied") {
+		part, remedy := denied(method)
+		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, b.skew(ctx, address), err, remedy)
 	}
 	return fmt.Errorf("by %s: %w", method.Name(), err)
 }
