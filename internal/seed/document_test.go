@@ -105,7 +105,7 @@ func TestPolicyWarnings(t *testing.T) {
 func TestPasswordPolicyWarnings(t *testing.T) {
 	for _, test := range []struct{ rules, want string }{
 		{`length = 20 rule "charset" { charset = "abc" min_chars = 1 }`, `s.yaml:1:21: sys/policies/password/p: Vault drops the key "min_chars" of a rule "charset"; did you mean "min-chars"?`},
-		{`lenght = 1 length = 20 rule "charset" { charset = "abc" }`, `Vault drops the key "lenght"; did you mean "length"?`},
+		{`lengthh = 1 length = 20 rule "charset" { charset = "abc" }`, `Vault drops the key "lengthh"; did you mean "length"?`},
 		{`length = 20 rule "charset" { charset = "abc" min-chars = 1 } rule "charset" { charset = "xyz" }`, ""},
 		{`Length = 20 rule "charset" { Charset = "abc" MIN-chars = 1 }`, ""},
 		{`{"length": 20, "rule": [{"charset": {"charset": "äöü", "min-chars": 20}}]}`, ""},

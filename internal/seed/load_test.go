@@ -135,7 +135,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"two wildcards in one", "policies:\n  - {name: a, rules: 'path \"a/+*\" {}'}\n", `s.yaml:2:5: sys/policies/acl/a: not a valid policy, line 1 of it: the path "a/+*" has +*, which Vault forbids`},
 		{"braces without an end", "policies:\n  - {name: a, rules: 'path \"a/{{identity.entity.id}\" {}'}\n", `the path "a/{{identity.entity.id}" has {{ without }}, or }} without {{`},
 		{"braces without a beginning", "policies:\n  - {name: a, rules: 'path \"a/identity.entity.id}}\" {}'}\n", `has {{ without }}, or }} without {{`},
-		{"old word that is none", "policies:\n  - {name: a, rules: 'path \"a\" { policy = \"wriet\" }'}\n", `"policy" of the path "a" must be one of deny, read, write, sudo; did you mean "write"?`},
+		{"old word that is none", "policies:\n  - {name: a, rules: 'path \"a\" { policy = \"writ\" }'}\n", `"policy" of the path "a" must be one of deny, read, write, sudo; did you mean "write"?`},
 		{"time that is none in a policy", "policies:\n  - {name: a, rules: 'path \"a\" { min_wrapping_ttl = \"abc\" }'}\n", `"min_wrapping_ttl" of the path "a" must be a length of time, such as 90, 30m, 1h30m or 7d`},
 		{"least time above the most", "policies:\n  - {name: a, rules: 'path \"a\" { min_wrapping_ttl = \"1h\" max_wrapping_ttl = 60 }'}\n", `"max_wrapping_ttl" of the path "a" is less than "min_wrapping_ttl"`},
 		{"path without a block", "policies:\n  - {name: a, rules: '{\"path\": {\"a\": \"read\"}}'}\n", `sys/policies/acl/a: not a valid policy: a path block needs a path`},
@@ -201,7 +201,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"policy with a slash at its end", "policies:\n  - {name: a/, rules: 'path \"x\" {}'}\n", `the name "a/" cannot be used: it is empty`},
 		{"policy with a slash at its beginning", "policies:\n  - {name: /a, rules: 'path \"x\" {}'}\n", `the name "/a" cannot be used: it is empty`},
 		{"name that no policy can hold", "groups: [{name: a/b+*}]\n", `the name "a/b+*" cannot be used: it holds "+*", which no policy of Vault can name`},
-		{"password policy that ends as its generator", "password-policies:\n  - {name: a/generate, rules: 'length = 20 rule \"charset\" { charset = \"abc\" }'}\n", `the name "a/generate" cannot be used: Vault generates a password there`},
+		{"password policy that ends as its generator", "password-policies:\n  - {name: a/generate, rules: 'length = 20 rule \"charset\" { charset = \"abc\" }'}\n", `the name "a/generate" cannot be used: passwords are generated there`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := seed.Load([]string{write(t, "s.yaml", test.text)})

@@ -45,7 +45,7 @@ func checkWholeName(name string) error {
 // checkPasswordPolicy says what is wrong with the name of a password policy.
 func checkPasswordPolicy(name string) error {
 	if strings.HasSuffix(name, "/generate") {
-		return fmt.Errorf("Vault generates a password there")
+		return fmt.Errorf("passwords are generated there")
 	}
 	return checkWholeName(name)
 }
