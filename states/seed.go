@@ -211,7 +211,7 @@ func (b *Bootstrap) saveLedger(ctx context.Context, result seed.Result) error {
 				own(c, []seed.ID{id}, store.TakenOver)
 			}
 		}
-		for _, id := range slices.Concat(result.Deleted, result.Kept, b.plan.Forget) {
+		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, b.plan.Forget) {
 			delete(c.Ledger, string(id))
 		}
 		c.Hashes = result.Hashes

@@ -30,6 +30,8 @@ type Result struct {
 	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not
 	// among them: nothing is there afterwards that could be owned.
 	Created, Updated, Deleted []ID
+	// Taken holds what has gone with what was deleted.
+	Taken []ID
 	// Kept holds what the seed no longer names, and Vault cannot delete.
 	Kept []ID
 	// Hashes is what to remember in the place of the Memory given to NewPlan.
@@ -200,6 +202,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.stopped = a.stopped || c.Object.isRequest()
 	case c.Action == Delete:
 		a.result.Deleted = append(a.result.Deleted, id)
+		a.result.Taken = append(a.result.Taken, c.Holds...)
 		hashes = nil
 	case c.Action == Create && c.Object.owned():
 		a.result.Created = append(a.result.Created, id)

@@ -31,6 +31,10 @@ func (b *builder) build(r record, problems *Problems) {
 		if !ok {
 			continue
 		}
+		if word := reservedNamespace(path); word != "" {
+			problems.add(each.at, "the namespace %q cannot be used: %s is Vault's own", path, word)
+			continue
+		}
 		b.add(namespace(path), each.at, problems)
 		b.ns = path + "/"
 		b.contents(each, problems)

@@ -59,8 +59,11 @@ func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
 					return User(path, name, role.rest)
 				}
 				o := authChild(path, kind, each.segment, name, role.rest)
-				if foldsLDAP(r, kind) && (each.key == "users" || each.key == "groups") {
-					o.folded = len(name)
+				if kind == "ldap" && (each.key == "users" || each.key == "groups") {
+					o.mayFold = len(name)
+					if foldsLDAP(r) {
+						o.folded = o.mayFold
+					}
 				}
 				return o
 			})

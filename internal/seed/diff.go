@@ -153,6 +153,11 @@ func sameSetting(name string, want, shown any) bool {
 		b, _ := asSet(name, other)
 		return slices.Equal(a, b)
 	}
+	if name == "config.plugin_version" {
+		version, _ := scalarText(want)
+		other, _ := shown.(string)
+		return version == other || version != "" && other != "" && canonicalVersion(version) == canonicalVersion(other)
+	}
 	return same(name, want, shown)
 }
 

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"strings"
@@ -151,6 +152,20 @@ namespaces:
 		}
 		if got := strings.Join(all, "\n"); !strings.HasSuffix(got, test.want) || len(all) > 1 || test.want == "" && len(all) > 0 {
 			t.Errorf("%s and %s: warnings %q, want %q", test.root, test.team, got, test.want)
+		}
+	}
+}
+
+// TestWhatVaultTakesIsTaken loads what looks wrong and is not.
+func TestWhatVaultTakesIsTaken(t *testing.T) {
+	encoded := base64.StdEncoding.EncodeToString([]byte(`length = 20 rule "charset" { charset = "abc" }`))
+	for name, text := range map[string]string{
+		"password policy in base64": "password-policies: [{name: a, rules: " + encoded + "}]\n",
+		"broken seconds":            "policies: [{name: a, rules: 'path \"a\" { capabilities = [\"read\"] min_wrapping_ttl = 1.5 }'}]\n",
+		"seconds before":            "policies: [{name: a, rules: 'path \"a\" { capabilities = [\"read\"] min_wrapping_ttl = \"-5\" }'}]\n",
+	} {
+		if _, err := seed.Load([]string{write(t, "s.yaml", text)}); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -28,10 +28,10 @@ func folds(kind, segment string) bool {
 }
 
 // foldsLDAP reports whether an ldap method certainly takes names in any case: its config
-// decides, which is known only where it is declared.
-func foldsLDAP(r record, kind string) bool {
+// decides, which is known only where it is declared as such.
+func foldsLDAP(r record) bool {
 	config := r.mapping("config")
-	if kind != "ldap" || config == nil {
+	if config == nil {
 		return false
 	}
 	sensitive, declared := config["case_sensitive_names"]
@@ -42,19 +42,24 @@ func foldsLDAP(r record, kind string) bool {
 
 // place returns what is the same for all spellings of o's ID.
 func (o Object) place() ID {
+	if o.folded == 0 {
+		return o.ID.canonical()
+	}
 	end := len(o.ID) - o.tail
 	start := end - o.folded
 	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
 }
 
-// spellings finds objects by IDs that may be spelt otherwise.
-type spellings map[string]Object
+// spellings finds objects by IDs that may be spelt otherwise: by what is the same for all.
+type spellings map[string][]Object
 
 func spellingsOf(objects []Object) spellings {
 	all := make(spellings)
 	for _, o := range objects {
-		if o.folded > 0 {
-			all[strings.ToLower(string(o.ID))] = o
+		// What may be one to Vault is left alone.
+		if o.folded = max(o.folded, o.mayFold); o.folded > 0 || o.ID.isPlugin() {
+			key := strings.ToLower(string(o.place()))
+			all[key] = append(all[key], o)
 		}
 	}
 	return all
@@ -62,9 +67,10 @@ func spellingsOf(objects []Object) spellings {
 
 // hold reports whether id is one of the objects to Vault.
 func (s spellings) hold(id ID) bool {
-	o, found := s[strings.ToLower(string(id))]
-	if !found || len(id) != len(o.ID) {
-		return false
-	}
-	return Object{ID: id, folded: o.folded, tail: o.tail}.place() == o.place()
+	return slices.ContainsFunc(s[strings.ToLower(string(id.canonical()))], func(o Object) bool {
+		if o.folded > 0 && len(id) != len(o.ID) {
+			return false
+		}
+		return Object{ID: id, folded: o.folded, tail: o.tail}.place() == o.place()
+	})
 }

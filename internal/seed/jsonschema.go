@@ -57,7 +57,7 @@ func keySchema(k key) node {
 		if len(k.values) > 0 {
 			schema = node{"enum": k.values}
 		}
-	case plain:
+	case proseOrTruth:
 		schema = node{"type": []string{"string", "number", "boolean"}}
 	case truth:
 		schema = node{"type": "boolean"}

@@ -88,6 +88,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"tombstone of a declared mount in a namespace", "prune: owned\nnamespaces: [{path: n, secrets: [{type: kv}]}]\ntombstones: [{namespace: n, secrets: kv, destroy: true}]\n", `s.yaml:3:14: n/sys/mounts/kv has a tombstone and is declared`},
 		{"value in no engine", "secretsOnce: [{path: kv/a, data: {a: b}}]\n", `s.yaml:1:15: "kv/a" lies in no kv engine that the seed declares`},
 		{"odd generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},
+		{"tombstone of a word of Vault's", "prune: owned\ntombstones: [{namespace: sys, destroy: true}]\n", `the namespace "sys" cannot be used: sys is Vault's own`},
+		{"namespace of a word of Vault's", "namespaces: [{path: a/identity}]\n", `the namespace "a/identity" cannot be used: identity is Vault's own`},
+		{"tombstone of what values go to", "prune: owned\ntombstones: [{secrets: kv, destroy: true}]\nstartupSecrets: [{type: kv, path: kv/data/a, data: {data: {a: b}}}]\n", `kv/data/a has a tombstone and is declared, at `},
+		{"tombstone of what an answer goes to", "prune: owned\ntombstones: [{secrets: kv, destroy: true}]\nrequests: [{name: a, path: b, save_to: kv/a}]\n", `request:a has a tombstone and is declared, at `},
+		{"tombstone of what a request goes to", "prune: owned\ntombstones: [{auth: ci, destroy: true}]\nrequests: [{name: a, path: auth/ci/role/x}]\n", `request:a has a tombstone and is declared, at `},
+		{"tombstone of what is excluded", "prune: owned\npurgeUnmanagedConfig: {exclude: {secrets: true}}\ntombstones: [{secrets: old, destroy: true}]\n", `sys/mounts/old has a tombstone, and purgeUnmanagedConfig excludes what it is`},
+		{"two spellings of a version", "plugins: [{plugin_name: x, type: secret, command: x, sha256: s, version: 1.2}, {plugin_name: x, type: secret, command: x, sha256: s, version: v1.2.0}]\n", `is declared twice, first at`},
+		{"generator without a name", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {generate: {length: 20}}}]\n", `generate stands where a name is expected: write NAME: {generate: {length: 32}}`},
+		{"reference without quotes", "entities:\n  - {name: a, metadata: {y: '${ env B }'}}\n", `this reference is not understood: write ${ env "NAME" }`},
 		{"generator that is no mapping", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: 20}}}]\n", `s.yaml:2:15: "a": write {generate: {length: 32}}`},
 		{"generator beside something", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {length: 20}, note: x}}}]\n", `s.yaml:2:15: "a": write {generate: {length: 32}}, with nothing beside generate`},
 		{"odd generator in a list", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: [{generate: {size: 3}}]}}]\n", `"size" is unknown`},
@@ -374,8 +383,12 @@ auth:
         single: '${env "A"}'
         variable: ${ .Env.A }
         kept: 'say "${ env "A" }"'
+        literal: '$${ env "A" }'
 `), env(map[string]string{"A": "x"}))
 	want := map[string]string{"quoted": "x", "both": "<x:x>", "plain": "x", "single": "x", "variable": "x", "kept": `say "x"`}
+	if literal := objects[1].Data["literal"]; literal != `${ env "A" }` {
+		t.Errorf("a literal is %v", literal)
+	}
 	for name, text := range want {
 		if got, ok := objects[1].Data[name].(interface{ Reveal() string }); !ok || got.Reveal() != text {
 			t.Errorf("%s is not %s", name, text)

@@ -2,6 +2,7 @@ package seed
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -23,6 +24,19 @@ func checkName(name string) error {
 		return fmt.Errorf(`it holds "/", "*", "+", "?" or "#"`)
 	}
 	return checkPart(name)
+}
+
+// reservedNamespaces are the words that Vault takes for its own paths or its root.
+var reservedNamespaces = []string{"audit", "auth", "cubbyhole", "identity", "root", "sys"}
+
+// reservedNamespace says which word in the path of a namespace is Vault's own, "" for none.
+func reservedNamespace(path string) string {
+	for name := range strings.SplitSeq(path, "/") {
+		if slices.Contains(reservedNamespaces, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // checkWholeName says what is wrong with a name for which Vault takes all that is left of

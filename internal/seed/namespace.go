@@ -1,6 +1,9 @@
 package seed
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // site is an ID taken apart: the namespace with a slash at its end, or empty, and the
 // API path in it.
@@ -15,11 +18,16 @@ type sites map[string]string
 // sitesOf returns the sites of a goal: its namespaces and root mounts are known.
 func sitesOf(goal Goal) sites {
 	known := sites{}
+	ids := slices.Clone(goal.Owned)
 	for _, o := range goal.Objects {
-		known.learn(o.ID)
+		ids = append(ids, o.ID)
 	}
-	for _, id := range goal.Owned {
-		known.learn(id)
+	// A namespace and a root mount of one path cannot be at the same time. What protects
+	// more is taken for what is there.
+	for _, learn := range []func(ID){known.learnMount, known.learnNamespace} {
+		for _, id := range ids {
+			learn(id)
+		}
 	}
 	for _, t := range goal.Prune.tombstones {
 		if t.ns != "" {
@@ -29,10 +37,13 @@ func sitesOf(goal Goal) sites {
 	return known
 }
 
-func (s sites) learn(id ID) {
+func (s sites) learnNamespace(id ID) {
 	if path, ok := strings.CutPrefix(string(id), "sys/namespaces/"); ok {
 		s[path+"/"] = path + "/"
 	}
+}
+
+func (s sites) learnMount(id ID) {
 	if path, ok := strings.CutPrefix(string(id), "sys/mounts/"); ok {
 		s[path+"/"] = ""
 	}

@@ -207,8 +207,14 @@ func (s grantSet) document(o Object) {
 	if o.how.rotate != "" {
 		s.add(o.how.rotate, "create", "update")
 	}
-	if o.how.saveTo != nil {
-		s.add(o.how.saveTo.path, "create", "update")
+	s.keeping(o)
+}
+
+// keeping adds what it takes to keep Vault's answer.
+func (s grantSet) keeping(o Object) {
+	if to := o.how.saveTo; to != nil {
+		s.add(o.ns+"sys/mounts", "read")
+		s.add(to.path, "create", "update")
 	}
 }
 
@@ -231,9 +237,7 @@ func (s grantSet) request(o Object) {
 	if rooted(strings.TrimPrefix(o.how.write, o.ns)) {
 		s.add(o.writePath(), "sudo")
 	}
-	if o.how.saveTo != nil {
-		s.add(o.how.saveTo.path, "create", "update")
-	}
+	s.keeping(o)
 }
 
 // deletion adds what deleting o needs.

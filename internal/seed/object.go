@@ -82,9 +82,9 @@ type Object struct {
 	// order comes before the ID when the objects of a stage depend on each other.
 	order int
 	// folded is how many bytes of the ID are a name that Vault takes in any letter case,
-	// and tail how many come after it.
-	folded, tail int
-	how          traits
+	// and tail how many come after it. mayFold is folded where Vault may take it so.
+	folded, tail, mayFold int
+	how                   traits
 }
 
 // traits are how an object differs from one that is written to its ID and read there.

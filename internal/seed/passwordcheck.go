@@ -2,6 +2,7 @@ package seed
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,6 +30,9 @@ type passwordCheck struct {
 func (c *passwordCheck) run(text string) error {
 	if text == "" {
 		return errors.New("not a valid password policy: it is empty")
+	}
+	if decoded, err := base64.StdEncoding.DecodeString(text); err == nil { // Vault takes either
+		text = string(decoded)
 	}
 	if tooDeep(text) {
 		return fmt.Errorf("not a valid password policy: brackets lie more than %d deep", depthLimit)

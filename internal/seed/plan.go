@@ -64,6 +64,8 @@ type Change struct {
 	// Unknown names the fields that Vault does not know, with what may be meant. Such an
 	// object is not written.
 	Unknown []string
+	// Holds is what we have made in a mount or namespace that is deleted, and goes with it.
+	Holds []ID
 	// key is what tells Vault which object to update, where the path does not.
 	key any
 	// hashes is what to remember when nothing is written.

@@ -188,6 +188,7 @@ func TestPlanPrunesNamesLikePaths(t *testing.T) {
 	for _, id := range owned {
 		w.data[string(id)] = map[string]any{"a": "b"}
 	}
+	w.data["ns/sys/auth"] = map[string]any{"x/": map[string]any{}}
 	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Prune: seed.Prune{Owned: true}, Owned: owned, Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,10 @@ package seed
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl"
@@ -62,6 +64,9 @@ func (c *policyCheck) length(path string, line int, key string, value any) (floa
 	}
 	text, isScalar := scalarText(value)
 	length, ok := seconds(text)
+	if number, err := strconv.ParseFloat(text, 64); err == nil { // Vault takes whole seconds of it
+		length, ok = math.Trunc(number), true
+	}
 	if _, isTruth := value.(bool); !ok || !isScalar || isTruth {
 		c.refuse(line, "%q of the path %q must be a length of time, such as 90, 30m, 1h30m or 7d", key, path)
 		return 0, false

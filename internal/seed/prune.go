@@ -66,9 +66,14 @@ func (p Prune) check(objects []Object, problems *Problems) {
 	if len(p.tombstones) > 0 && !p.Owned {
 		problems.add(p.tombstones[0].at, "tombstones need prune: owned")
 	}
+	for _, t := range p.tombstones {
+		if p.excluded(site{t.ns, strings.TrimPrefix(string(t.id), t.ns)}) && !t.isNamespace() {
+			problems.add(t.at, "%s has a tombstone, and purgeUnmanagedConfig excludes what it is", t.id)
+		}
+	}
 	for _, o := range objects {
 		for _, t := range p.tombstones {
-			if o.Mount == t.id || t.takes(o.ID) {
+			if o.Mount == t.id || t.takes(o.ID) || t.holds(o, objects) {
 				problems.add(t.at, "%s has a tombstone and is declared, at %s", o.ID, o.Position)
 			}
 		}
@@ -110,28 +115,35 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	}
 	known, gone := sitesOf(goal), goal.undeclared()
 	going := goal.Prune.going(gone, known)
+	held := map[ID][]ID{} // by what goes with them in it
+	for _, id := range gone {
+		if holder, goes := going.holder(id); goes {
+			held[holder] = append(held[holder], id)
+		}
+	}
 	for _, id := range gone {
 		at := known.of(id)
 		_, goes := going[id]
+		_, within := going.holder(id)
 		switch {
-		case going.take(id):
-			p.Forget = append(p.Forget, id)
+		case within && !goes:
 			continue
 		case goal.Prune.excluded(at):
 			continue
-		case at.holdsData() && !goes:
-			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
-			continue
 		}
 		there, err := stillThere(ctx, api, id, at)
-		if err != nil {
+		stays := at.holdsData() && !goes
+		switch {
+		case stays && (there || status(err) == http.StatusForbidden):
+			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
+			continue
+		case err != nil:
 			return fmt.Errorf("looking for %s, which the seed no longer names: %w", id, err)
-		}
-		if !there {
-			p.Forget = append(p.Forget, id)
+		case !there:
+			p.Forget = append(p.Forget, append(held[id], id)...)
 			continue
 		}
-		p.Changes = append(p.Changes, Change{Object: Object{ID: id, order: at.deletionOrder()}, Action: Delete, Stage: StageDeletions})
+		p.Changes = append(p.Changes, Change{Object: Object{ID: id, order: at.deletionOrder()}, Action: Delete, Stage: StageDeletions, Holds: held[id]})
 	}
 	return p.foreign(ctx, api, goal, known, going)
 }
@@ -139,7 +151,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 // foreign tells of what has a tombstone, is there and was not created by us.
 func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known sites, going going) error {
 	for _, t := range goal.Prune.tombstones {
-		if slices.Contains(goal.Owned, t.id) || going.take(t.id) {
+		if _, goes := going.holder(t.id); goes || slices.Contains(goal.Owned, t.id) {
 			continue
 		}
 		there, err := stillThere(ctx, api, t.id, known.of(t.id))
@@ -188,14 +200,15 @@ func (p Prune) buries(id ID) bool {
 	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.takes(id) })
 }
 
-// take reports whether id lies in what goes.
-func (g going) take(id ID) bool {
-	for _, beginning := range g {
-		if strings.HasPrefix(string(id), beginning) {
-			return true
+// holder returns what goes with id in it: the innermost, if there are several.
+func (g going) holder(id ID) (holder ID, found bool) {
+	longest := ""
+	for each, beginning := range g {
+		if strings.HasPrefix(string(id), beginning) && len(beginning) > len(longest) {
+			holder, longest = each, beginning
 		}
 	}
-	return false
+	return holder, longest != ""
 }
 
 // stillThere looks for an object of which only its ID is known.

@@ -39,6 +39,17 @@ func deletions(p *seed.Plan) []seed.ID {
 	return ids
 }
 
+// forgotten returns what leaves the ledger without being deleted, sorted: what is gone, and
+// what goes with something else.
+func forgotten(p *seed.Plan) []seed.ID {
+	ids := slices.Clone(p.Forget)
+	for _, c := range p.Changes {
+		ids = append(ids, c.Holds...)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // left returns what stays of what the seed no longer names.
 func left(p *seed.Plan) []seed.ID {
 	ids := []seed.ID{}
@@ -146,8 +157,8 @@ func TestTombstoneTakesWhatItHolds(t *testing.T) {
 		if want := []seed.ID{"identity/group-alias/g/n/approle", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(deletions(p), want) {
 			t.Errorf("%s: deletes %q, want %q", name, deletions(p), want)
 		}
-		if want := []seed.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(p.Forget, want) {
-			t.Errorf("%s: forgets %q, want %q", name, p.Forget, want)
+		if want := []seed.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(forgotten(p), want) {
+			t.Errorf("%s: forgets %q, want %q", name, forgotten(p), want)
 		}
 		if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 8}); err != nil {
 			t.Fatal(err)
@@ -216,8 +227,8 @@ func TestTombstoneInNamespaces(t *testing.T) {
 		},
 	} {
 		p := pruned(t, team(), "prune: owned\n"+test.text, inTeam...)
-		if !slices.Equal(deletions(p), test.delete) || !slices.Equal(p.Forget, test.forget) || !slices.Equal(left(p), test.left) {
-			t.Errorf("%s: deletes %q, forgets %q, left are %q", test.name, deletions(p), p.Forget, left(p))
+		if !slices.Equal(deletions(p), test.delete) || !slices.Equal(forgotten(p), test.forget) || !slices.Equal(left(p), test.left) {
+			t.Errorf("%s: deletes %q, forgets %q, left are %q", test.name, deletions(p), forgotten(p), left(p))
 		}
 	}
 }
@@ -237,6 +248,69 @@ func TestTombstoneOfOthers(t *testing.T) {
 	}
 }
 
+// TestContentsStayOwnedUntilTheyAreGone holds that what lies in a mount leaves the ledger
+// with it, and not when its deletion is planned.
+func TestContentsStayOwnedUntilTheyAreGone(t *testing.T) {
+	text := "prune: owned\ntombstones: [{secrets: kv, destroy: true}]\n"
+	for refused, taken := range map[bool]int{true: 0, false: 1} {
+		w := &world{data: map[string]map[string]any{"sys/mounts": {"kv/": m{"type": "kv"}}, "kv/config": {}}}
+		if refused {
+			w.fail = map[string]error{"delete sys/mounts/kv": refusal{403, "permission denied"}}
+		}
+		result, err := seed.Apply(t.Context(), w, pruned(t, w, text, "kv/config", "sys/mounts/kv"), seed.Options{})
+		if (err != nil) != refused || len(result.Taken) != taken || len(result.Deleted) != taken {
+			t.Errorf("refused: %v: deleted %v, and with it %v: %v", refused, result.Deleted, result.Taken, err)
+		}
+	}
+}
+
+// TestPruneKnowsVersionsInEverySpelling holds that a plugin that the seed still declares is
+// not deleted because its version is written in another way.
+func TestPruneKnowsVersionsInEverySpelling(t *testing.T) {
+	for _, version := range []string{"1.2", "v1.2", "1.2.0", "v1.2.0"} {
+		w := &world{data: map[string]map[string]any{}}
+		for _, each := range []string{"1.2", "v1.2", "1.2.0", "v1.2.0"} {
+			w.data["sys/plugins/catalog/secret/x?version="+each] = m{"command": "x", "sha256": "s", "version": "v1.2.0"}
+		}
+		text := "prune: owned\nplugins: [{plugin_name: x, type: secret, command: x, sha256: s, version: " + version + "}]\n"
+		if p := pruned(t, w, text, "sys/plugins/catalog/secret/x@1.2.0"); !p.Empty() {
+			t.Errorf("%s: %s", version, p.Summary())
+		}
+	}
+}
+
+// TestPruneLeavesWhatMayBeOne holds that a group of ldap, whose names Vault may take in any
+// case, is not deleted for a new spelling.
+func TestPruneLeavesWhatMayBeOne(t *testing.T) {
+	for _, config := range []string{"", ", config: {url: 'ldap://x'}", ", config: {url: 'ldap://x', case_sensitive_names: true}"} {
+		w := &world{data: map[string]map[string]any{
+			"sys/auth": {"ldap/": m{"type": "ldap"}}, "auth/ldap/config": {"url": "ldap://x", "case_sensitive_names": true},
+			"auth/ldap/groups/admins": {"policies": []any{"a"}}, "auth/ldap/groups/Admins": {"policies": []any{"a"}},
+		}}
+		if p := pruned(t, w, "prune: owned\nauth: [{type: ldap"+config+", groups: {admins: {policies: a}}}]\n", "auth/ldap/groups/Admins"); p.Count(seed.Delete) != 0 {
+			t.Errorf("%q: deletes %q", config, deletions(p))
+		}
+	}
+	// Two mounts whose names differ in case are two.
+	w := &world{data: map[string]map[string]any{
+		"sys/auth":        {"App/": m{"type": "approle"}, "app/": m{"type": "approle"}},
+		"auth/App/role/r": {"token_ttl": 1}, "auth/app/role/r": {"token_ttl": 1}, "auth/App/role/R": {"token_ttl": 1},
+	}}
+	if p := pruned(t, w, "prune: owned\nauth: [{type: approle, path: App, roles: [{name: r}]}, {type: approle, path: app, roles: [{name: r}]}]\n", "auth/App/role/R"); p.Count(seed.Delete) != 0 {
+		t.Errorf("deletes %q", deletions(p))
+	}
+}
+
+// TestPruneForgetsMountsThatAreGone holds that nothing is said to stay that somebody has
+// removed, and that its memory takes no protection from a namespace of the same name.
+func TestPruneForgetsMountsThatAreGone(t *testing.T) {
+	w := team()
+	p := pruned(t, w, "prune: owned\nnamespaces: [{path: team}]\n", "sys/mounts/team", "team/sys/mounts/kv")
+	if !slices.Equal(forgotten(p), []seed.ID{"sys/mounts/team"}) || !slices.Equal(left(p), []seed.ID{"team/sys/mounts/kv"}) || len(deletions(p)) != 0 {
+		t.Errorf("deletes %q, forgets %q, left are %q", deletions(p), forgotten(p), left(p))
+	}
+}
+
 // TestTombstoneGrants holds that the policy has what tombstones in namespaces need; in
 // the root it names no mount, since an exact path would stand for the wildcard.
 func TestTombstoneGrants(t *testing.T) {
@@ -245,7 +319,7 @@ func TestTombstoneGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} {sys/namespaces/o [read delete]}]"
+	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} {sys/namespaces/o [read delete]} {sys/namespaces/o/* [read delete]}]"
 	if got := fmt.Sprint(s.Prune().Grants()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -262,7 +336,7 @@ func TestPrunePlugins(t *testing.T) {
 	}}
 	p := pruned(t, w, "prune: owned\n", "n@1/sys/plugins/catalog/auth/x@1.0.0+fix", "sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@1.0.0",
 		"sys/plugins/catalog/secret/x@2.0.0", "sys/plugins/catalog/secret/y")
-	if want := []seed.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(p.Forget, want) {
+	if want := []seed.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(forgotten(p), want) {
 		t.Errorf("forgets %q, want %q", p.Forget, want)
 	}
 	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {

@@ -134,8 +134,8 @@ func (c clerk) value(e entry, k key) (any, bool) {
 		return c.words(t)
 	case text:
 		return c.name(e, k)
-	case plain:
-		return c.plainText(e)
+	case proseOrTruth:
+		return c.proseOrTruth(e)
 	case truth:
 		if t.kind != yaml.ScalarNode || t.tag != "!!bool" {
 			c.problems.add(t.at, "%q must be true or false, found %s", e.name, describe(t))

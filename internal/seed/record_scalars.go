@@ -28,12 +28,12 @@ func (c clerk) scalar(e entry, want kind) (any, bool) {
 	return value, true
 }
 
-// plainText reads a text, a number or a truth as a text.
-func (c clerk) plainText(e entry) (any, bool) {
+// proseOrTruth reads a text, a number or a truth as a text.
+func (c clerk) proseOrTruth(e entry) (any, bool) {
 	if e.value.kind == yaml.ScalarNode && e.value.tag == "!!bool" {
 		return strings.ToLower(e.value.text), true
 	}
-	return c.scalar(e, plain)
+	return c.scalar(e, prose)
 }
 
 // name reads a text without references, one of k's values if it has any.

@@ -7,7 +7,7 @@ import (
 
 // kindNames are the names of kinds in the reference.
 var kindNames = map[kind]string{
-	text: "name", prose: "text", plain: "value", truth: "truth", duration: "duration", words: "words", free: "free",
+	text: "name", prose: "text", proseOrTruth: "value", truth: "truth", duration: "duration", words: "words", free: "free",
 	one: "mapping", many: "list", named: "list or mapping", children: "children",
 }
 

@@ -11,8 +11,8 @@ const (
 	text kind = iota
 	// prose is a text that may hold references.
 	prose
-	// plain is a text, a number, or true or false, without references.
-	plain
+	// proseOrTruth is a text that may hold references, a number, or true or false.
+	proseOrTruth
 	// truth is true or false.
 	truth
 	// duration is a length of time as Vault reads it: 3600, 1h, 7d.

@@ -86,7 +86,7 @@ func requestKeys() []key {
 		{name: "unless", kind: one, fields: []key{
 			{name: "path", kind: text, required: true, about: "path to read"},
 			{name: "field", kind: text, about: "field that must be there and not be empty"},
-			{name: "value", kind: plain, about: "what that field must be"},
+			{name: "value", kind: proseOrTruth, about: "what that field must be"},
 		}, about: "the request is not needed when this is found; without it the request is sent once, and again when it changes"},
 		{name: "save_to", kind: text, about: "path in KV that Vault's answer is written to"},
 	}

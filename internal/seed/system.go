@@ -31,7 +31,7 @@ func plugin(kind, name string, fields map[string]any) Object {
 		}
 		// It shows a version with a v in front, however it was given.
 		want, _ := fields["version"].(string)
-		if shown, _ := answer["version"].(string); want != "" && strings.TrimPrefix(shown, "v") == strings.TrimPrefix(want, "v") {
+		if shown, _ := answer["version"].(string); want != "" && canonicalVersion(shown) == canonicalVersion(want) {
 			answer = merged(answer, map[string]any{"version": want})
 		}
 		return answer, answer["builtin"] != true
@@ -48,6 +48,28 @@ func (id ID) catalogPath() string {
 		return path[:at] + "?version=" + url.QueryEscape(path[at+1:])
 	}
 	return path
+}
+
+// canonical returns the ID of a plugin with its version as Vault writes it, and other IDs
+// as they are.
+func (id ID) canonical() ID {
+	text := string(id)
+	if at := strings.LastIndexByte(text, '@'); id.isPlugin() && at > strings.LastIndexByte(text, '/') {
+		return ID(text[:at+1] + canonicalVersion(text[at+1:]))
+	}
+	return id
+}
+
+// canonicalVersion returns a version as Vault writes it: with a v and three numbers.
+func canonicalVersion(version string) string {
+	core, suffix := strings.TrimPrefix(version, "v"), ""
+	if i := strings.IndexAny(core, "-+"); i >= 0 {
+		core, suffix = core[:i], core[i:]
+	}
+	for range 2 - strings.Count(core, ".") {
+		core += ".0"
+	}
+	return "v" + core + suffix
 }
 
 func (id ID) isPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }

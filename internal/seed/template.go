@@ -57,7 +57,7 @@ var callForm = regexp.MustCompile("^\\$\\{-?\\s*([A-Za-z]\\w*)((?:\\s+(?:\"(?:[^
 var variableForm = regexp.MustCompile(`^\$\{-?\s*\.Env\.([A-Za-z_]\w*)\s*-?\}`)
 
 // expressionForm is what else a Go template could be: nested calls, pipes, other data.
-var expressionForm = regexp.MustCompile(`^\$\{-?\s*([.A-Za-z][.\w]*)\s[^}]*\}`)
+var expressionForm = regexp.MustCompile(`^\$\{-?\s*([.A-Za-z][.\w]*)\s[^}]*[(|.][^}]*\}`)
 
 // argumentForm is one argument of a call.
 var argumentForm = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")

@@ -1,6 +1,9 @@
 package seed
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // tombstone is a mount or namespace that is to go with all that it holds.
 type tombstone struct {
@@ -16,6 +19,10 @@ func readTombstone(r record, problems *Problems) (t tombstone, ok bool) {
 	namespace, secrets, auth := trim(r.text("namespace")), trim(r.text("secrets")), trim(r.text("auth"))
 	if secrets != "" && auth != "" || namespace+secrets+auth == "" {
 		problems.add(r.at, "a tombstone names one of secrets and auth, or a namespace")
+		return t, false
+	}
+	if word := reservedNamespace(namespace); word != "" {
+		problems.add(r.at, "the namespace %q cannot be used: %s is Vault's own", namespace, word)
 		return t, false
 	}
 	for _, path := range []string{namespace, secrets, auth} {
@@ -49,6 +56,22 @@ func (t tombstone) takes(id ID) bool {
 	return id == t.id || t.isNamespace() && strings.HasPrefix(string(id), string(t.id)+"/")
 }
 
+// holds reports whether o is written into what goes, without being declared to live there:
+// a value, a request or an answer that is kept. Mounts within others are not there.
+func (t tombstone) holds(o Object, objects []Object) bool {
+	content := site{t.ns, strings.TrimPrefix(string(t.id), t.ns)}.content()
+	paths := []string{string(o.ID), o.how.write}
+	if o.how.saveTo != nil {
+		paths = append(paths, o.how.saveTo.path)
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		return o.Mount == "" && strings.HasPrefix(path, content) && !slices.ContainsFunc(objects, func(m Object) bool {
+			root := m.ns + strings.TrimPrefix(string(m.ID), m.ns+"sys/mounts/") + "/"
+			return m.isMount() && len(root) > len(content) && strings.HasPrefix(path, root)
+		})
+	})
+}
+
 func (t tombstone) isNamespace() bool { return strings.HasPrefix(string(t.id), "sys/namespaces/") }
 
 // Grants returns what the tombstones of namespaces, and of mounts in them, need: the
@@ -61,6 +84,7 @@ func (p Prune) Grants() []Grant {
 		switch {
 		case t.isNamespace():
 			set.add(string(t.id), "read", "delete")
+			set.add(string(t.id)+"/*", "read", "delete") // those in it, which go before it
 		case t.ns != "" && strings.HasPrefix(path, "sys/auth/"):
 			set.add(t.ns+"sys/auth", "read")
 			set.add(string(t.id), "delete", "sudo")

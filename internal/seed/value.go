@@ -128,6 +128,9 @@ func newGenerator(fields map[string]any) (generator, error) {
 
 // withGenerators returns values with every 'generate' mapping read.
 func withGenerators(values map[string]any, at Position, problems *Problems) map[string]any {
+	if _, isMapping := values["generate"].(map[string]any); isMapping {
+		problems.add(at, "generate stands where a name is expected: write NAME: {generate: {length: 32}}")
+	}
 	out := make(map[string]any, len(values))
 	for name, value := range values {
 		out[name] = withGenerator(name, value, at, problems)
@@ -135,8 +138,9 @@ func withGenerators(values map[string]any, at Position, problems *Problems) map[
 	return out
 }
 
-// withGenerator returns value with every 'generate' mapping in it read. A mapping that
-// has 'generate' beside other keys would be written as it stands, which nobody means.
+// withGenerator returns value with every 'generate' mapping in it read. What is nearly one
+// would be written as it stands, which nobody means; a text or number called 'generate'
+// beside others is a value like any other.
 func withGenerator(name string, value any, at Position, problems *Problems) any {
 	switch value := value.(type) {
 	case []any:
@@ -147,12 +151,12 @@ func withGenerator(name string, value any, at Position, problems *Problems) any 
 		return list
 	case map[string]any:
 		how, generates := value["generate"]
-		if !generates {
+		fields, isMapping := how.(map[string]any)
+		if !generates || !isMapping && len(value) > 1 {
 			return withGenerators(value, at, problems)
 		}
-		fields, isMapping := how.(map[string]any)
 		if !isMapping || len(value) > 1 {
-			problems.add(at, "%q: write {generate: {length: 32}}, with nothing beside generate, or put a value of this name below another one", name)
+			problems.add(at, "%q: write {generate: {length: 32}}, with nothing beside generate", name)
 			return value
 		}
 		g, err := newGenerator(fields)

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -71,6 +72,19 @@ func TestCreateOnlyUnseen(t *testing.T) {
 	}
 	if times := len(slices.DeleteFunc(w.writes, func(each string) bool { return each != path })); times != 1 {
 		t.Errorf("written %d times", times)
+	}
+}
+
+// TestGenerateAsAName writes a value that is called 'generate' as it is.
+func TestGenerateAsAName(t *testing.T) {
+	w := &world{}
+	objects := desired(t, write(t, "s.yaml",
+		"secrets: [{type: kv, options: {version: 1}}]\nsecretsOnce: [{path: kv/a, data: {generate: yes please, tls: {generate: true, cn: x}}}]\n"), seed.Resolver{})
+	if _, err := seed.Apply(t.Context(), w, plan(t, w, objects, seed.Memory{HashKey: key}), seed.Options{Parallelism: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(w.bodies["kv/a"]); got != "map[generate:yes please tls:map[cn:x generate:true]]" {
+		t.Errorf("wrote %s", got)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,12 +48,7 @@ func BenchmarkPlan(b *testing.B) {
 		growth.print(b)
 		fmt.Printf("%s bare reads, 10x beside 1x: %s, %s, %.2f; plan beside them: 10x %.2f, 1x %.2f\n", b.Name(),
 			round(median(ten.bare.clock)), round(median(one.bare.clock)), ratio(ten.bare, one.bare), ratio(ten.took, ten.bare), ratio(one.took, one.bare))
-		memory := "holds"
-		if ten.rss > mostPlanRSS {
-			memory = "FAILS"
-			b.Errorf("plan of 10x: %d MiB resident, at most %d", ten.rss>>20, mostPlanRSS>>20)
-		}
-		fmt.Printf("%s 10x resident: %d MiB of %d: %s (most of %d)\n", b.Name(), ten.rss>>20, mostPlanRSS>>20, memory, planRounds)
+		holdMemory(b, fmt.Sprintf("10x, most of %d", planRounds), ten.rss, mostPlanRSS)
 	}
 }
 
@@ -77,13 +71,12 @@ func (p *planner) plan(b *testing.B) {
 	p.bare.time(func() { replay(b, p.vault, [][]call{p.reads}) })
 	cmd := exec.CommandContext(b.Context(), p.binary, "plan", "--detailed-exitcode", "--seed="+p.file, "--vault-addr="+p.vault.addr, "--store=file:"+b.TempDir())
 	cmd.Env = append(os.Environ(), "VAULT_TOKEN="+p.vault.root)
+	forgetPeak(b)
 	began := time.Now()
 	if text, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, text)
 	}
 	p.took.clock = append(p.took.clock, time.Since(began))
 	p.took.cpu = append(p.took.cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		p.rss = max(p.rss, usage.Maxrss*1024) // Linux counts in KiB
-	}
+	p.rss = max(p.rss, peak(b, cmd))
 }
