@@ -21,7 +21,7 @@ func TestCookbookInCluster(t *testing.T) {
 	s.kubectl("create", "serviceaccount", "controller-manager")
 
 	const values = "mode: job\nvault: {scheme: http}\n"
-	s.release("install", values, "--wait", "--wait-for-jobs", "--set-file=seed.files.seed\\.yaml="+s.recipe("kubernetes-app", "[shop]", "["+s.namespace+"]", "kv/shop/session", "kv/"+s.namespace+"/session"))
+	s.release("install", values, "--wait", "--wait-for-jobs", "--set-file=seed.files.seed\\.yaml="+s.recipe("kubernetes-app", "namespaces: [shop]", "namespaces: ["+s.namespace+"]", "kv/shop/session", "kv/"+s.namespace+"/session"))
 	s.wantHardened(3)
 	token := s.login("shop", "shop", "vault")
 	if key := s.cli(token, "kv", "get", "-field=signing_key", "kv/"+s.namespace+"/session"); len(key) != 64 {
