@@ -38,7 +38,7 @@ type size struct {
 
 var (
 	reference = size{"1x", 500, 500, 20, 7, 3}
-	tenfold   = size{"10x", 5000, 5000, 200, 3, 3}
+	tenfold   = size{"10x", 5000, 5000, 200, 5, 3}
 )
 
 // text returns the seed as YAML.
