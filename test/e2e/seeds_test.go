@@ -28,8 +28,9 @@ func TestSeedsByProgram(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, variable := range seedEnv {
-				_, value, _ := strings.Cut(variable, "=")
-				testbed.NoteSecrets(t, value)
+				if name, value, _ := strings.Cut(variable, "="); name != "SUFFIX" { // a part of a name
+					testbed.NoteSecrets(t, value)
+				}
 			}
 			plugins := t.TempDir()
 			program := []byte("#!/bin/sh\nexit 1\n")

@@ -116,7 +116,7 @@ func pushVault(ctx context.Context) error {
 		return err
 	}
 	links := map[string]string{}
-	for _, each := range []string{"sh", "cp", "env", "sed", "cat", "sleep", "kill", "pidof", "wget", "ls", "rm", "true", "test"} {
+	for _, each := range []string{"sh", "cp", "sed", "cat", "sleep", "kill", "pidof", "wget", "ls", "rm", "true", "test"} {
 		links["/bin/"+each] = "busybox"
 	}
 	return cluster.PushImage(ctx, vaultImage, testbed.Image{
