@@ -33,7 +33,9 @@ func TestCookbookInCluster(t *testing.T) {
 	s.release("install", values, "--wait", "--wait-for-jobs", "--set-file=seed.files.seed\\.yaml="+s.recipe("kubernetes-app", "namespaces: [shop]", "namespaces: ["+s.namespace+"]", "kv/shop/session", "kv/"+s.namespace+"/session"))
 	s.wantHardened(3)
 	token := s.login("shop", "shop", "vault")
-	var session struct{ Data struct{ Data map[string]string } }
+	var session struct {
+		Data struct{ Data map[string]string }
+	}
 	if err := s.ask(http.MethodGet, "kv/data/"+s.namespace+"/session", token, nil, &session); err != nil || len(session.Data.Data["signing_key"]) != 64 {
 		t.Errorf("the key has %d characters: %v", len(session.Data.Data["signing_key"]), err)
 	}
