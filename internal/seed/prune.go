@@ -115,7 +115,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	}
 	known, gone := sitesOf(goal), goal.undeclared()
 	going := goal.Prune.going(gone, known)
-	held := map[ID][]ID{} // by what goes with them in it
+	held := map[ID][]ID{} // what lies in each of those
 	for _, id := range gone {
 		if holder, goes := going.holder(id); goes {
 			held[holder] = append(held[holder], id)
@@ -123,18 +123,13 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	}
 	for _, id := range gone {
 		at := known.of(id)
-		_, goes := going[id]
-		_, within := going.holder(id)
-		switch {
-		case within && !goes:
-			continue
-		case goal.Prune.excluded(at):
+		if _, goes := going.holder(id); goes || goal.Prune.excluded(at) {
 			continue
 		}
 		there, err := stillThere(ctx, api, id, at)
-		stays := at.holdsData() && !goes
+		_, buried := going[id]
 		switch {
-		case stays && (there || status(err) == http.StatusForbidden):
+		case at.holdsData() && !buried && (there || status(err) == http.StatusForbidden):
 			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
 			continue
 		case err != nil:
@@ -200,15 +195,15 @@ func (p Prune) buries(id ID) bool {
 	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.takes(id) })
 }
 
-// holder returns what goes with id in it: the innermost, if there are several.
+// holder returns what goes with id in it: the outermost, if there are several.
 func (g going) holder(id ID) (holder ID, found bool) {
-	longest := ""
+	shortest := string(id)
 	for each, beginning := range g {
-		if strings.HasPrefix(string(id), beginning) && len(beginning) > len(longest) {
-			holder, longest = each, beginning
+		if strings.HasPrefix(string(id), beginning) && len(beginning) < len(shortest) {
+			holder, shortest = each, beginning
 		}
 	}
-	return holder, longest != ""
+	return holder, holder != ""
 }
 
 // stillThere looks for an object of which only its ID is known.

@@ -210,6 +210,10 @@ func TestTombstoneInNamespaces(t *testing.T) {
 			inTeam[:1], inTeam[1:], nil,
 		},
 		{
+			"namespace and an engine in it", "tombstones: [{namespace: team, secrets: kv, destroy: true}, {namespace: team, destroy: true}]\n",
+			inTeam[:1], inTeam[1:], nil,
+		},
+		{
 			"engine", "namespaces: [{path: team}]\ntombstones: [{namespace: team, secrets: kv, destroy: true}]\n",
 			[]seed.ID{"team/auth/approle/role/r", "team/sys/policies/acl/a", "team/sys/mounts/kv"}, []seed.ID{"team/kv/config"}, []seed.ID{"team/sys/auth/approle"},
 		},
