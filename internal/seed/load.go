@@ -176,7 +176,7 @@ func kubernetesKind(n *yaml.Node) string {
 
 // notASeed says what to do with a Kubernetes object instead.
 func notASeed(kind string) string {
-	const what = "this is a Kubernetes object of kind %s, not a seed; "
+	const what = "this is a Kubernetes object of kind %q, not a seed; "
 	switch kind {
 	case "Vault":
 		return fmt.Sprintf(what+"a seed is what it has below spec.externalConfig: kubectl get vault NAME -o jsonpath='{.spec.externalConfig}' > seed.yaml", kind)

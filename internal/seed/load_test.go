@@ -134,7 +134,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"pipe", "entities:\n  - {name: a, metadata: {y: '${ env \"B\" | b64dec }'}}\n", `the reference that begins with "env" is more than one call`},
 		{"quotes within quotes, and an error below", "auth:\n  - {type: x, config: {a: \"${env \"B\"}\"}}\n  - {typ: x}\n", `s.yaml:3:6: the key "typ" is unknown`},
 		{"quotes within quotes, and no YAML", "auth:\n  - {type: x, config: {a: \"${env \"B\"}\"}\n", `s.yaml:1: not valid YAML: did not find expected ',' or '}'`},
-		{"custom resource", "apiVersion: vault.example.com/v1\nkind: Vault\nspec: {}\n---\na: b\n", `s.yaml:1:1: this is a Kubernetes object of kind Vault, not a seed; a seed is what it has below spec.externalConfig`},
+		{"custom resource", "apiVersion: vault.example.com/v1\nkind: Vault\nspec: {}\n---\na: b\n", `s.yaml:1:1: this is a Kubernetes object of kind "Vault", not a seed; a seed is what it has below spec.externalConfig`},
 		{"ConfigMap", "kind: ConfigMap\napiVersion: v1\n", `not a seed; a seed is what stands below one key of its data`},
 		{"policy that does not parse", "policies:\n  - {name: a, rules: 'path \"x\" {'}\n", `s.yaml:2:5: sys/policies/acl/a: not a valid policy, line 1 of it: `},
 		{"policy that is something else", "policies:\n  - {name: a, rules: 'role \"x\" {}'}\n", `"role" is no block that Vault knows`},

@@ -30,7 +30,7 @@ func TestNamedCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func(confirm string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.run=^(TestJobWithServiceRecords|TestAutoUnseal)$")
+		cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.run=^(TestJobWithServiceRecords|TestCookbookInCluster|TestAutoUnseal)$")
 		cmd.Env = append(os.Environ(), testbed.AttachVariable+"="+cluster.AdminKubeconfig, testbed.ConfirmVariable+"="+confirm)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -39,7 +39,7 @@ func TestNamedCluster(t *testing.T) {
 		t.Errorf("without the right name: %v\n%s", err, out)
 	}
 	out, err := run(config.CurrentContext)
-	if err != nil || !strings.Contains(out, "--- PASS: TestJobWithServiceRecords") || !strings.Contains(out, "--- SKIP: TestAutoUnseal") {
+	if err != nil || !strings.Contains(out, "--- PASS: TestJobWithServiceRecords") || !strings.Contains(out, "--- PASS: TestCookbookInCluster") || !strings.Contains(out, "--- SKIP: TestAutoUnseal") {
 		t.Errorf("by its name: %v\n%s", err, out)
 	}
 }

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -114,23 +117,66 @@ func (s *site) scheme() string {
 }
 
 // vault reads from a replica's API without a token.
-func (s *site) vault(ctx context.Context, name, path string, out any) error {
-	if cluster.Attached {
-		return s.vaultByProxy(ctx, name, path, out)
-	}
-	pod, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	if pod.Status.PodIP == "" {
-		return fmt.Errorf("the pod %q has no address", name)
-	}
+func (s *site) vault(ctx context.Context, pod, path string, out any) error {
+	return s.ask(ctx, pod, request{method: http.MethodGet, path: path}, out)
+}
+
+// request is what is asked of a replica's API; in becomes its body.
+type request struct {
+	method, path, token string
+	in                  any
+}
+
+// answered is an answer that is none.
+type answered struct {
+	status int
+	text   string
+}
+
+func (a answered) Error() string { return a.text }
+
+// ask sends a request to a replica and decodes its answer, if out is not nil. It is no
+// command of kubectl, since those are in the API server's audit log, tokens included.
+func (s *site) ask(ctx context.Context, pod string, r request, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+"://"+pod.Status.PodIP+":8200/v1/"+path, nil)
-	if err != nil {
-		return err
+	var body []byte
+	if r.in != nil {
+		var err error
+		if body, err = json.Marshal(r.in); err != nil {
+			return err
+		}
 	}
+	send := s.direct
+	if cluster.Attached {
+		send = s.byProxy
+	}
+	text, status, err := send(ctx, pod, r, body)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %s of %s: %w", r.method, r.path, pod, err)
+	case status/100 != 2:
+		return answered{status, fmt.Sprintf("%s %s of %s: status %d: %s", r.method, r.path, pod, status, text)}
+	case out == nil:
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+// direct sends a request from this machine, to the pod's address.
+func (s *site) direct(ctx context.Context, name string, r request, body []byte) ([]byte, int, error) {
+	pod, err := cluster.Client.CoreV1().Pods(s.namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, 0, err
+	}
+	if pod.Status.PodIP == "" {
+		return nil, 0, errors.New("the pod has no address")
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, s.scheme()+"://"+pod.Status.PodIP+":8200/v1/"+r.path, bytes.NewReader(body))
+	if err != nil {
+		return nil, 0, err
+	}
+	req.Header.Set("X-Vault-Token", r.token)
 	client := &http.Client{Transport: &http.Transport{
 		// A pod's address is in no certificate, its name is.
 		TLSClientConfig:   &tls.Config{RootCAs: s.trust, ServerName: name + ".vault-internal"},
@@ -138,33 +184,35 @@ func (s *site) vault(ctx context.Context, name, path string, out any) error {
 	}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s of %s: %s", path, name, resp.Status)
-	}
-	return json.NewDecoder(resp.Body).Decode(out)
+	text, err := io.ReadAll(resp.Body)
+	return text, resp.StatusCode, err
 }
 
-// vaultByProxy is vault through the API server, which does not look at certificates.
-func (s *site) vaultByProxy(ctx context.Context, name, path string, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	path, query, _ := strings.Cut(path, "?")
+// byProxy sends a request through the API server, which does not look at certificates.
+func (s *site) byProxy(ctx context.Context, name string, r request, body []byte) ([]byte, int, error) {
+	path, query, _ := strings.Cut(r.path, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	params := map[string]string{}
+	req := cluster.Client.CoreV1().RESTClient().Verb(r.method).Namespace(s.namespace).Resource("pods").SubResource("proxy").
+		Name(s.scheme()+":"+name+":8200").Suffix("v1", path).SetHeader("X-Vault-Token", r.token)
+	if body != nil {
+		req = req.SetHeader("Content-Type", "application/json").Body(body)
+	}
 	for key := range values {
-		params[key] = values.Get(key)
+		req = req.Param(key, values.Get(key))
 	}
-	body, err := cluster.Client.CoreV1().Pods(s.namespace).ProxyGet(s.scheme(), name, "8200", "v1/"+path, params).DoRaw(ctx)
-	if err != nil {
-		return fmt.Errorf("%s of %s: %w", path, name, err)
+	var status int
+	result := req.Do(ctx).StatusCode(&status)
+	text, err := result.Raw()
+	if status != 0 && status/100 != 2 { // Vault's own answer, not the API server's
+		return text, status, nil
 	}
-	return json.Unmarshal(body, out)
+	return text, status, err
 }
 
 // wantUnsealed waits until replicas 0 to n-1 are unsealed and one is active.
