@@ -50,7 +50,7 @@ func account(t *testing.T, namespace, name string) string {
 func installInKubernetes(t *testing.T, cluster *testbed.VaultCluster) (in *installation, namespace string) {
 	t.Helper()
 	in = install(t, cluster)
-	namespace = fmt.Sprintf("watch-%s-%d", strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), namespaces.Add(1))
+	namespace = fmt.Sprintf("watch-%s-%d", strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(strings.TrimPrefix(t.Name(), "Test"))), namespaces.Add(1))
 	kubectl(t, "create", "namespace", namespace)
 	kubectl(t, "apply", "-n", namespace, "-f", "../../manifests/rbac.yaml")
 	in.flags[0] = "--kubeconfig=" + account(t, namespace, "vault-bootstrap")

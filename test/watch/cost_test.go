@@ -1,0 +1,198 @@
+package watch
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// The bounds of what one watch costs in a minute, once it has had a minute to find out that
+// nothing helps, and at rest. Renewals of the Lease of those who lead come on top.
+const (
+	mostFailing = 12
+	mostIdle    = 10
+	mostActs    = 3
+)
+
+// TestCost measures what a watch that cannot go on, and one that has nothing to do, ask of
+// the API server and of Vault. The figures are in docs/watch.md.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	for _, each := range []struct {
+		name    string
+		prepare func(t *testing.T, in *installation) []string // returns flags
+		stuck   string                                        // in the log, when it cannot go on
+		most    int
+	}{
+		{"partial", func(_ *testing.T, in *installation) []string {
+			in.sow(in.text() + "auth:\n  - type: userpass\n    users:\n      - {username: ada, password: correct-horse, token_bound_cidrs: [nonsense]}\n")
+			return nil
+		}, "auth/userpass/users/ada", mostFailing},
+		{"custody", func(t *testing.T, _ *installation) []string {
+			return []string{"--key-shares=1", "--key-threshold=1", "--pgp-keys=" + operator(t)}
+		}, "custodians must unseal", mostFailing},
+		{"login too weak", func(_ *testing.T, in *installation) []string {
+			in.sow(strings.Replace(in.text(), "policies:\n", "policies:\n  - name: default\n    rules: 'path \"sys/policies/acl/app\" { capabilities = [\"deny\"] }'\n", 1))
+			return nil
+		}, "login too weak", mostFailing},
+		{"idle", func(*testing.T, *installation) []string { return nil }, "", mostIdle},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			t.Parallel()
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+			counted := testbed.HTTPProxyFor(t, cluster.Nodes[0].Addr)
+			in, namespace := installInKubernetes(t, cluster)
+			in.flags[1] = "--vault-addr=" + counted.URL
+			flags := each.prepare(t, in)
+			// The pace of an installation: interval, health and Lease have their defaults.
+			watch := in.start("watch", append(flags, "--listen=127.0.0.1:0")...)
+			if each.stuck == "" {
+				watch.shows(`vault_bootstrap_state{state="hardened"}`, 1)
+			} else {
+				watch.says(each.stuck, 1)
+			}
+			user := "system:serviceaccount:" + namespace + ":vault-bootstrap"
+			began := time.Now()
+			passes(t, began.Add(time.Minute))
+			from, logBefore, linesBefore := time.Now(), len(watch.log()), auditLines(in)
+			passes(t, from.Add(time.Minute))
+			cost := requestsOf(t, user, from, from.Add(time.Minute))
+			said := watch.log()[logBefore:]
+			renewals := len(slices.DeleteFunc(slices.Clone(cost), func(r apiRequest) bool { return !r.renews() }))
+			others := slices.DeleteFunc(cost, apiRequest.renews)
+			acts := strings.Count(said, `"msg":"began"`)
+			fmt.Printf("cost: %-15s %2d requests to the API server in a minute (and %d renewals), %d acts\n", each.name, len(others), renewals, acts)
+			if len(others) > each.most {
+				t.Errorf("%d requests to the API server in a minute, at most %d: %v", len(others), each.most, others[:min(len(others), 30)])
+			}
+			if acts > mostActs {
+				t.Errorf("%d acts in a minute, at most %d", acts, mostActs)
+			}
+			if each.stuck != "" && strings.Count(watch.log(), `"msg":"failed"`)+strings.Count(watch.log(), `"msg":"waiting"`) > 20 {
+				t.Errorf("the log repeats itself:\n%s", watch.log())
+			}
+			if each.stuck == "" {
+				wantIdleInVault(t, in, linesBefore)
+			}
+			if each.name == "partial" {
+				wantNoWriteAgain(t, in, linesBefore)
+			}
+		})
+	}
+}
+
+// passes waits until a moment: what is measured here is what happens in a span of time.
+func passes(t *testing.T, moment time.Time) {
+	t.Helper()
+	eventually(t, moment.Format(time.TimeOnly), 3*time.Minute, func(context.Context) error {
+		if left := time.Until(moment); left > 0 {
+			return fmt.Errorf("%s left", left)
+		}
+		return nil
+	})
+}
+
+// operator returns a file with somebody's public key, whose private key nobody has.
+func operator(t *testing.T) string {
+	t.Helper()
+	pair, err := pgp.Generate("operator", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "operator.asc")
+	if err := os.WriteFile(file, []byte(pair.Public), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// apiRequest is what the suite reads of a line of the API server's audit log.
+type apiRequest struct {
+	Verb      string
+	User      struct{ Username string }
+	ObjectRef struct{ Resource, Name string }
+	Status    struct{ Code int } `json:"responseStatus"`
+
+	RequestReceivedTimestamp time.Time
+}
+
+func (r apiRequest) String() string {
+	return fmt.Sprintf("%s %s/%s: %d", r.Verb, r.ObjectRef.Resource, r.ObjectRef.Name, r.Status.Code)
+}
+
+// renews reports whether it renews the Lease of those who lead, which is held all the time.
+func (r apiRequest) renews() bool {
+	return r.Verb == "update" && r.ObjectRef.Resource == "leases" && strings.HasSuffix(r.ObjectRef.Name, "-watch")
+}
+
+// requestsOf returns the requests of a user in a span, in order.
+func requestsOf(t *testing.T, user string, from, to time.Time) []apiRequest {
+	t.Helper()
+	log, err := os.Open(kubernetes(t).AuditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	var found []apiRequest
+	scanner := bufio.NewScanner(log)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		if !strings.Contains(scanner.Text(), user) {
+			continue
+		}
+		var request apiRequest
+		if err := json.Unmarshal(scanner.Bytes(), &request); err != nil {
+			continue // a line that is being written
+		}
+		if at := request.RequestReceivedTimestamp; request.User.Username == user && !at.Before(from) && at.Before(to) {
+			found = append(found, request)
+		}
+	}
+	return found
+}
+
+// auditLines returns how long Vault's audit log is; 0 where there is none yet.
+func auditLines(in *installation) int {
+	if _, err := os.Stat(in.audit); errors.Is(err, os.ErrNotExist) {
+		return 0
+	}
+	return in.lines()
+}
+
+// wantIdleInVault wants no more than two looks in Vault's audit log, and no write.
+func wantIdleInVault(t *testing.T, in *installation, from int) {
+	t.Helper()
+	if written := in.written(from); len(written) > 0 {
+		t.Errorf("an idle watch writes: %v", written)
+	}
+	seen := map[string]int{}
+	for _, each := range in.requests(from) {
+		seen[each.Request.Operation+" "+each.Request.Path]++
+	}
+	for request, times := range seen {
+		if times > 2 && request != "read sys/health" {
+			t.Errorf("%s: %d times in a minute, and the interval is one", request, times)
+		}
+	}
+}
+
+// wantNoWriteAgain wants no write but the one that Vault refuses.
+func wantNoWriteAgain(t *testing.T, in *installation, from int) {
+	t.Helper()
+	for _, written := range in.written(from) {
+		if !strings.HasSuffix(written, "auth/userpass/users/ada") {
+			t.Errorf("it writes what was not refused: %s", written)
+		}
+	}
+}
