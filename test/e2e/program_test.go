@@ -120,7 +120,7 @@ var runOnly = []string{"--seed", "--login", "--kubernetes-host", "--respect-seal
 
 // flagsFor leaves out what a verb does not know.
 func (p *program) flagsFor(verb string) []string {
-	if verb == "run" || verb == "adopt" || verb == "break-glass run" {
+	if verb == "run" || verb == "watch" || verb == "adopt" || verb == "break-glass run" {
 		return p.flags
 	}
 	left := runOnly

@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// TestLooksWriteNothing holds, by the audit logs of Vault and of the API server, that the
+// verbs which look leave logins, their revocations and reads only.
+func TestLooksWriteNothing(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	p, namespace, auditLog := inKubernetes(t, cluster)
+	p.must(0, "run")
+	_, before := audited(t, auditLog, 0)
+	began := time.Now()
+
+	seed := p.flags[slices.IndexFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--seed=") })]
+	login := p.flags[slices.IndexFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--login-token-file=") })]
+	p.must(0, "status")
+	p.must(0, "plan", seed, login, "--detailed-exitcode")
+	if r := p.run("verify", seed, login); r.code != 0 && r.code != 3 {
+		t.Errorf("verify exited with %d\n%s", r.code, r)
+	}
+	p.must(0, "wait", "--for=hardened")
+	watch := p.start(binary, "watch", nil, "--interval=2s", "--health-interval=500ms")
+	within(t, time.Minute, "some looks of an idle watch", func() bool { return time.Since(began) > 15*time.Second })
+	watch.signal(sigterm)
+	if r := watch.wait(); r.code != 0 {
+		t.Errorf("the watch exited with %d\n%s", r.code, r)
+	}
+
+	entries, _ := audited(t, auditLog, before)
+	if len(entries) == 0 {
+		t.Fatal("Vault's audit log shows nothing: nothing is shown")
+	}
+	if found := writes(entries); len(found) > 0 {
+		t.Errorf("in Vault they wrote: %v", found)
+	}
+	user := "system:serviceaccount:" + namespace + ":vault-bootstrap"
+	looked := 0
+	for _, request := range apiRequests(t, user, began) {
+		looked++
+		switch {
+		case request.Verb == "get", request.Verb == "watch", request.ObjectRef.Resource == "selfsubjectaccessreviews":
+		case request.ObjectRef.Resource == "leases" && strings.HasSuffix(request.ObjectRef.Name, "-watch"): // who leads
+		case request.dryRun(): // the preflight rehearses
+		default:
+			t.Errorf("in Kubernetes they wrote: %s %s/%s", request.Verb, request.ObjectRef.Resource, request.ObjectRef.Name)
+		}
+	}
+	if looked == 0 {
+		t.Error("the API server's audit log shows nothing")
+	}
+}
+
+// apiRequest is what the suite reads of a line of the API server's audit log.
+type apiRequest struct {
+	Verb       string
+	RequestURI string
+	User       struct{ Username string }
+	ObjectRef  struct{ Resource, Name string }
+
+	RequestReceivedTimestamp time.Time
+}
+
+func (r apiRequest) dryRun() bool { return strings.Contains(r.RequestURI, "dryRun=All") }
+
+// apiRequests returns a user's requests from a moment on.
+func apiRequests(t *testing.T, user string, from time.Time) []apiRequest {
+	t.Helper()
+	log, err := os.Open(kubernetes(t).AuditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	var found []apiRequest
+	scanner := bufio.NewScanner(log)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		var request apiRequest
+		if json.Unmarshal(scanner.Bytes(), &request) == nil && request.User.Username == user && !request.RequestReceivedTimestamp.Before(from) {
+			found = append(found, request)
+		}
+	}
+	return found
+}
