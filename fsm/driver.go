@@ -21,9 +21,20 @@ type Transition struct {
 	Took time.Duration
 }
 
-// Act does the work of one event. It must be safe to repeat from any point at
-// which it can be cut off, since the cycle after it starts from a fresh look.
-type Act func(ctx context.Context, o Observation) error
+// Look is what one look at the world has shown. The driver judges the observation in it
+// and hands the whole to the acts.
+type Look interface {
+	// Observed returns the observation. The driver adds what it remembers itself: the
+	// state on record, and the findings of the acts before.
+	Observed() *Observation
+	// Settled reports whether nothing was seen that has to be ended under the Lease first.
+	Settled() bool
+}
+
+// Act does the work of one event, on what the look has shown. It must be safe to repeat
+// from any point at which it can be cut off, since the cycle after it starts from a
+// fresh look.
+type Act[L Look] func(ctx context.Context, look L) error
 
 // Reporter is told what the driver does, for people and for logs.
 type Reporter interface {
@@ -40,23 +51,26 @@ type Reporter interface {
 	Entered(t Transition)
 }
 
-// Driver walks the machine to a goal.
-type Driver struct {
+// Driver walks the machine to a goal. L is the type of the looks.
+type Driver[L Look] struct {
 	// Goal is the state to reach.
 	Goal State
 	// Remembered is the checkpoint's state; empty if there is none.
 	Remembered State
-	// Probe looks at the world and changes nothing.
-	Probe func(ctx context.Context) (Observation, error)
+	// Look looks at the world and changes nothing.
+	Look func(ctx context.Context) (L, error)
+	// Settle ends what the look has found unsettled, and reports whether the world is to
+	// be looked at anew. Its failure is trouble that the look is judged with.
+	Settle func(ctx context.Context, look L) (changed bool, err error)
 	// Acts holds an act for every event.
-	Acts map[Event]Act
+	Acts map[Event]Act[L]
 	// Tend joins and unseals replicas of a cluster whose state is not theirs to change.
-	Tend Act
+	Tend Act[L]
 	// Rescue, if not nil, is asked about a terminal error before it ends the run. It
 	// returns that error, or another one: a transient one if the world will change.
-	Rescue func(ctx context.Context, o Observation, terminal error) error
+	Rescue func(ctx context.Context, look L, terminal error) error
 	// Enter saves the checkpoint.
-	Enter func(ctx context.Context, t Transition) error
+	Enter func(ctx context.Context, look L, t Transition) error
 	// Reporter is told what happens.
 	Reporter Reporter
 	// Backoff makes the waits between failed cycles; it is called anew after each
@@ -84,7 +98,7 @@ type Outcome struct {
 
 // Run walks to the goal. Cycles that fail with a transient error are retried
 // whole until ctx ends; the error is then the last real one.
-func (d *Driver) Run(ctx context.Context) (Outcome, error) {
+func (d *Driver[L]) Run(ctx context.Context) (Outcome, error) {
 	var done *Outcome
 	for done == nil {
 		attempt := 0
@@ -128,82 +142,119 @@ func explain(ctx context.Context, err, last error) error {
 	}
 }
 
-// cycle is one pass: probe, locate, next, event. It returns an outcome when the
+// cycle is one pass: look, settle, locate, next, event. It returns an outcome when the
 // goal is reached.
-func (d *Driver) cycle(ctx context.Context) (*Outcome, error) {
-	o, err := d.Probe(ctx)
+func (d *Driver[L]) cycle(ctx context.Context) (*Outcome, error) {
+	look, err := d.settled(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("probing: %w", err)
-	}
-	o.Findings, d.findings = d.findings, nil
-	state, err := Locate(o)
-	if err != nil {
-		return d.atLeast(ctx, state, o, d.rescue(ctx, o, err))
-	}
-	d.Reporter.Located(state)
-	if state == Initialized && !d.Remembered.Before(Unsealed) && o.open() {
-		// Replicas come up one after another: a cluster of which a part is open has
-		// not been sealed, it has no active node yet.
-		return nil, errors.Join(d.tend(ctx, Unsealed, o), waitForActive(o))
-	}
-	if err := d.catchUp(ctx, state, o); err != nil {
 		return nil, err
 	}
-	tendErr := d.tend(ctx, state, o)
+	o := look.Observed()
+	o.Findings, d.findings = d.findings, nil
+	state, unknown := Locate(*o)
+	if unknown != nil {
+		unknown = d.rescue(ctx, look, unknown)
+	}
+	if state == "" {
+		return nil, unknown
+	}
+	d.Reporter.Located(state)
+	if unknown != nil && state != Initialized {
+		return d.atLeast(ctx, state, look, unknown)
+	}
+	if err := d.catchUp(ctx, state, look); err != nil {
+		return nil, err
+	}
+	tendErr := d.tend(ctx, state, look)
 	if len(d.findings) > 0 {
 		return nil, tendErr
 	}
 	event, ahead := Next(state, d.Goal)
-	if ahead {
-		return nil, d.fire(ctx, state, event, o)
+	switch {
+	case !ahead:
+		return d.finish(state, *o, tendErr)
+	case unknown != nil:
+		return nil, unknown
+	default:
+		return nil, d.fire(ctx, state, event, look)
 	}
-	return d.finish(state, o, tendErr)
+}
+
+// mostSettling bounds how often in a row something is settled and looked at anew.
+const mostSettling = 5
+
+// settled returns a look in which nothing is left to be settled, as far as that can be
+// brought about now.
+func (d *Driver[L]) settled(ctx context.Context) (look L, err error) {
+	for range mostSettling {
+		if look, err = d.look(ctx); err != nil || look.Settled() {
+			return look, err
+		}
+		changed, err := d.Settle(ctx, look)
+		if err != nil {
+			o := look.Observed()
+			o.Trouble = errors.Join(err, o.Trouble)
+		}
+		if err != nil || !changed {
+			return look, nil
+		}
+	}
+	return look, nil
+}
+
+func (d *Driver[L]) look(ctx context.Context) (L, error) {
+	look, err := d.Look(ctx)
+	if err != nil {
+		return look, fmt.Errorf("looking at Vault and the records: %w", err)
+	}
+	look.Observed().Remembered = d.Remembered
+	return look, nil
 }
 
 // rescue gives a terminal error a last chance.
-func (d *Driver) rescue(ctx context.Context, o Observation, err error) error {
+func (d *Driver[L]) rescue(ctx context.Context, look L, err error) error {
 	if d.Rescue == nil || fault.KindOf(err) != fault.Terminal {
 		return err
 	}
-	return d.Rescue(ctx, o, err)
+	return d.Rescue(ctx, look, err)
 }
 
 // atLeast does what can be done about a world of which only a part is known: its
 // sealed replicas must not wait for a seed to be mended, and a goal that lies in the
 // known part is reached.
-func (d *Driver) atLeast(ctx context.Context, state State, o Observation, unknown error) (*Outcome, error) {
-	if state == "" {
-		return nil, unknown
-	}
-	d.Reporter.Located(state)
-	tendErr := d.tend(ctx, state, o)
+func (d *Driver[L]) atLeast(ctx context.Context, state State, look L, unknown error) (*Outcome, error) {
+	tendErr := d.tend(ctx, state, look)
 	if len(d.findings) > 0 {
 		return nil, tendErr
+	}
+	o := look.Observed()
+	if _, active := o.Active(); !active {
+		return nil, errors.Join(tendErr, unknown)
 	}
 	if state.Before(d.Goal) {
 		return nil, unknown
 	}
 	if d.Remembered.Before(state) {
-		if err := d.enter(ctx, Transition{From: d.Remembered, To: state}); err != nil {
+		if err := d.enter(ctx, look, Transition{From: d.Remembered, To: state}); err != nil {
 			return nil, err
 		}
 	}
-	return d.finish(state, o, tendErr)
+	return d.finish(state, *o, tendErr)
 }
 
 // catchUp brings what is remembered in line with what was found.
-func (d *Driver) catchUp(ctx context.Context, state State, o Observation) error {
+func (d *Driver[L]) catchUp(ctx context.Context, state State, look L) error {
 	if state == d.Remembered {
 		return nil
 	}
 	if event, fell := Regress(d.Remembered, state); fell {
-		return d.fire(ctx, d.Remembered, event, o)
+		return d.fire(ctx, d.Remembered, event, look)
 	}
-	return d.enter(ctx, Transition{From: d.Remembered, To: state})
+	return d.enter(ctx, look, Transition{From: d.Remembered, To: state})
 }
 
 // fire runs an event's act and enters the state that follows.
-func (d *Driver) fire(ctx context.Context, from State, event Event, o Observation) error {
+func (d *Driver[L]) fire(ctx context.Context, from State, event Event, look L) error {
 	act, known := d.Acts[event]
 	if !known {
 		return fault.Stop("", fmt.Errorf("the event %q has no act", event), "This is a bug of vault-bootstrap: please report it.")
@@ -211,7 +262,7 @@ func (d *Driver) fire(ctx context.Context, from State, event Event, o Observatio
 	began := d.Now()
 	d.Reporter.Began(event, from)
 	acting := func() error {
-		err := act(ctx, o)
+		err := act(ctx, look)
 		if err != nil {
 			d.learn(err)
 			d.Reporter.Failed(event, err)
@@ -221,13 +272,13 @@ func (d *Driver) fire(ctx context.Context, from State, event Event, o Observatio
 	}
 	return newMachine(from, acting, func(t Transition) error {
 		t.Took = d.Now().Sub(began)
-		return d.enter(ctx, t)
+		return d.enter(ctx, look, t)
 	}).fire(event)
 }
 
 // enter records a state.
-func (d *Driver) enter(ctx context.Context, t Transition) error {
-	if err := d.Enter(ctx, t); err != nil {
+func (d *Driver[L]) enter(ctx context.Context, look L, t Transition) error {
+	if err := d.Enter(ctx, look, t); err != nil {
 		return fmt.Errorf("recording the state %q: %w", t.To, err)
 	}
 	d.Remembered = t.To
@@ -237,18 +288,18 @@ func (d *Driver) enter(ctx context.Context, t Transition) error {
 }
 
 // learn keeps a finding for the next cycle.
-func (d *Driver) learn(err error) {
+func (d *Driver[L]) learn(err error) {
 	if finding, ok := errors.AsType[*Finding](err); ok {
 		d.findings = append(d.findings, *finding)
 	}
 }
 
 // tend looks after replicas that lag behind the cluster.
-func (d *Driver) tend(ctx context.Context, state State, o Observation) error {
-	if state.Before(Unsealed) || d.Goal.Before(Unsealed) || len(o.ToUnseal())+len(o.ToJoin()) == 0 {
+func (d *Driver[L]) tend(ctx context.Context, state State, look L) error {
+	if !look.Observed().Tends(state, d.Goal) {
 		return nil
 	}
-	err := d.Tend(ctx, o)
+	err := d.Tend(ctx, look)
 	if err != nil {
 		d.learn(err)
 	}
@@ -258,7 +309,7 @@ func (d *Driver) tend(ctx context.Context, state State, o Observation) error {
 // finish ends the run at the goal, after waiting a while for replicas that are
 // not yet a part of the cluster. tendErr is why one of them could not be tended: it
 // does not hold up the cluster either.
-func (d *Driver) finish(state State, o Observation, tendErr error) (*Outcome, error) {
+func (d *Driver[L]) finish(state State, o Observation, tendErr error) (*Outcome, error) {
 	outcome := &Outcome{State: state, Transitions: d.transitions, Pending: o.Pending()}
 	if len(outcome.Pending) == 0 || state.Before(Unsealed) {
 		return outcome, nil
@@ -271,6 +322,9 @@ func (d *Driver) finish(state State, o Observation, tendErr error) (*Outcome, er
 	}
 	if tendErr != nil {
 		return nil, tendErr
+	}
+	if o.Custodians != nil {
+		return nil, fault.Wait(o.Custodians, fault.RemedyOf(o.Custodians))
 	}
 	return nil, fault.Wait(fmt.Errorf("the cluster is %s, waiting for the rest of its replicas (%s)", state, describe(outcome.Pending)),
 		"A replica that is down does not hold up the cluster: the run goes on without it after a while, and the next one unseals it.")

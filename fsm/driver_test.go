@@ -24,6 +24,10 @@ type world struct {
 	saves []error
 	seen  []string
 	clock time.Time
+
+	unsettled int // how many things are to be settled
+	settled   int // how often that was tried
+	settleErr error
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,8 +59,17 @@ func (w *world) set(change func(r *Replica)) {
 	w.o.Replicas = replicas
 }
 
-func (w *world) act(event Event, change func()) Act {
-	return func(context.Context, Observation) error {
+// sight is a look at the world.
+type sight struct {
+	o       Observation
+	settled bool
+}
+
+func (s *sight) Observed() *Observation { return &s.o }
+func (s *sight) Settled() bool          { return s.settled }
+
+func (w *world) act(event Event, change func()) Act[*sight] {
+	return func(context.Context, *sight) error {
 		w.acted = append(w.acted, event)
 		if errs := w.fail[event]; len(errs) > 0 {
 			w.fail[event] = errs[1:]
@@ -67,15 +80,23 @@ func (w *world) act(event Event, change func()) Act {
 	}
 }
 
-func (w *world) driver() *Driver {
+func (w *world) driver() *Driver[*sight] {
 	nothing := func() {}
-	return &Driver{
+	return &Driver[*sight]{
 		Goal: Hardened,
-		Probe: func(ctx context.Context) (Observation, error) {
+		Look: func(ctx context.Context) (*sight, error) {
 			w.clock = w.clock.Add(time.Second)
-			return w.o, nil
+			return &sight{w.o, w.unsettled == 0}, nil
 		},
-		Acts: map[Event]Act{
+		Settle: func(context.Context, *sight) (bool, error) {
+			w.settled++
+			if w.settleErr != nil {
+				return false, w.settleErr
+			}
+			w.unsettled--
+			return true, nil
+		},
+		Acts: map[Event]Act[*sight]{
 			Initialize: w.act(Initialize, func() { w.all(Sealed); w.o.Keys, w.o.Root = StoredKeys, LiveRoot }),
 			Unseal:     w.act(Unseal, func() { w.all(Active) }),
 			Seed:       w.act(Seed, func() { w.o.Plan = PlanEmpty }),
@@ -83,7 +104,7 @@ func (w *world) driver() *Driver {
 			Seal:       w.act(Seal, nothing), Drift: w.act(Drift, nothing), Weaken: w.act(Weaken, nothing),
 		},
 		Tend: w.act("tend", func() { w.all(Active) }),
-		Enter: func(_ context.Context, transition Transition) error {
+		Enter: func(_ context.Context, _ *sight, transition Transition) error {
 			if len(w.saves) > 0 {
 				err := w.saves[0]
 				w.saves = w.saves[1:]
@@ -221,8 +242,8 @@ func TestTransientActIsRetriedFromTheProbe(t *testing.T) {
 	// The act fails, but its work was done: a timed-out request that succeeded.
 	d := w.driver()
 	unseal := d.Acts[Unseal]
-	d.Acts[Unseal] = func(ctx context.Context, o Observation) error {
-		if err := unseal(ctx, o); err != nil {
+	d.Acts[Unseal] = func(ctx context.Context, look *sight) error {
+		if err := unseal(ctx, look); err != nil {
 			return err
 		}
 		return errors.New("timed out")
@@ -302,8 +323,8 @@ func TestLostLeaseIsTheCause(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	d := w.driver()
 	unseal := d.Acts[Unseal]
-	d.Acts[Unseal] = func(ctx context.Context, o Observation) error {
-		_ = unseal(ctx, o)
+	d.Acts[Unseal] = func(ctx context.Context, look *sight) error {
+		_ = unseal(ctx, look)
 		cancel(lost)
 		return ctx.Err()
 	}
@@ -387,7 +408,7 @@ func TestSealedStandbyDoesNotHoldUpTheCluster(t *testing.T) {
 	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
 	d := w.driver()
 	d.Remembered = Hardened
-	d.Tend = func(context.Context, Observation) error { return errors.New("its KMS is out of reach") }
+	d.Tend = func(context.Context, *sight) error { return errors.New("its KMS is out of reach") }
 	outcome, err := d.Run(t.Context())
 	if err != nil || len(outcome.Pending) != 1 {
 		t.Errorf("ended with %v, pending %v", err, outcome.Pending)
@@ -414,5 +435,58 @@ func TestReplicasThatComeUpOneByOneAreNotASeal(t *testing.T) {
 	w.wantActs("tend")
 	if len(w.saved) != 0 {
 		t.Errorf("recorded %v", w.saved)
+	}
+}
+
+// TestSettlesBeforeItActs has the look find something that only the holder of the Lease
+// may end: it is ended before anything else is done, and looked at anew.
+func TestSettlesBeforeItActs(t *testing.T) {
+	w := newWorld(t)
+	w.unsettled = 2
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w.settled != 2 || w.unsettled != 0 {
+		t.Errorf("settled %d times, %d left", w.settled, w.unsettled)
+	}
+	w.wantActs(Initialize, Unseal, Seed, Harden)
+}
+
+// TestWhatCannotBeSettledKeepsNoReplicaSealed has a settling fail: that is trouble in the
+// cluster, and its replicas are unsealed all the same.
+func TestWhatCannotBeSettledKeepsNoReplicaSealed(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.driver().Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.acted = nil
+	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
+	w.unsettled, w.settleErr = 1, fault.Stop("x", errors.New("cannot be ended"), "mend it")
+	d := w.driver()
+	d.Remembered = Hardened
+	if _, err := d.Run(t.Context()); !errors.Is(err, w.settleErr) {
+		t.Errorf("ended with %v", err)
+	}
+	w.wantActs("tend")
+}
+
+// TestRefusedInitializationIsJudgedByTheNextLook holds a refusal of sys/init to be what it
+// says only while Vault is still empty.
+func TestRefusedInitializationIsJudgedByTheNextLook(t *testing.T) {
+	refusal := &Finding{Kind: InitRefused, Replica: "a", Err: errors.New("no")}
+	for _, empty := range []bool{true, false} {
+		w := newWorld(t)
+		d := w.driver()
+		d.Acts[Initialize] = func(context.Context, *sight) error {
+			w.o.Keys = OpenIntent
+			if !empty {
+				w.all(Sealed)
+			}
+			return refusal
+		}
+		_, err := d.Run(t.Context())
+		if empty && fault.KindOf(err) != fault.Usage || !empty && fault.NameOf(err) != NameKeysLost {
+			t.Errorf("still empty: %v, ended with %v", empty, err)
+		}
 	}
 }

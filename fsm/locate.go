@@ -29,10 +29,32 @@ func Locate(o Observation) (State, error) {
 	switch o.Keys {
 	case NoKeys:
 		return "", NotOurs(initialized)
+	case SpooledAnswer:
+		return "", answerNotStored(o)
 	case OpenIntent:
-		return "", KeysLost(initialized)
+		if o.Grace > 0 {
+			return "", waitForMaker(o)
+		}
+		return "", KeysLost(initialized, o.Maker)
 	}
 	return locateOurs(o)
+}
+
+// answerNotStored is about an answer of Vault's that is spooled. What keeps it from being
+// stored is the trouble, if that is known.
+func answerNotStored(o Observation) error {
+	if o.Trouble != nil {
+		return o.Trouble
+	}
+	return fault.Wait(errors.New("Vault's answer to sys/init is spooled and not stored yet"),
+		"Waiting for the run that holds the lease to store it.")
+}
+
+// waitForMaker is about an initialized Vault whose keys another process may still bring:
+// one that was suspended or cut off holds them in memory.
+func waitForMaker(o Observation) error {
+	return fault.Wait(fmt.Errorf("Vault is initialized, and the process that asked for it (%s) may still store the keys", o.Maker),
+		fmt.Sprintf("Waiting for it for up to %s. Look there first: as long as that process or its pod exists, the keys are not lost.", o.Grace.Round(time.Second)))
 }
 
 // judge turns what acts have found into terminal errors.
@@ -45,6 +67,12 @@ func judge(o Observation) error {
 			return ForeignShares(finding)
 		case AuditBlocks:
 			return AuditBlocksUnseal(finding)
+		case InitRefused:
+			// Vault also answers 400 to failures after it has written its first key: the
+			// refusal counts only if there is still nothing.
+			if len(o.with(is(NotInitialized))) == len(o.Replicas) {
+				return InitializationRefused(finding)
+			}
 		}
 	}
 	return nil
@@ -59,6 +87,8 @@ func locateEmpty(o Observation) (State, error) {
 	switch o.Keys {
 	case StoredKeys:
 		return "", KeysWithoutVault(o.Replicas)
+	case SpooledAnswer:
+		return "", answerNotStored(o)
 	case OpenIntent:
 		if o.UninitializedFor < SettleTime {
 			return "", fault.Wait(fmt.Errorf("an earlier attempt to initialize is on record, and the replicas have said 'uninitialized' for %s only",
@@ -100,7 +130,7 @@ func locateWithoutActive(o Observation) (State, error) {
 		return "", SealedByPeople(sealed)
 	}
 	if len(o.ToUnseal()) > 0 {
-		return Initialized, nil
+		return locateSealed(o)
 	}
 	if secondary := o.with(is(DRSecondary)); len(secondary) > 0 {
 		return "", DisasterRecoverySecondary(secondary)
@@ -110,6 +140,25 @@ func locateWithoutActive(o Observation) (State, error) {
 		return "", AllRemoved(removed)
 	}
 	return "", waitForActive(o)
+}
+
+// locateSealed is about sealed replicas without an active one beside them.
+func locateSealed(o Observation) (State, error) {
+	switch {
+	case !o.Remembered.Before(Unsealed) && o.open():
+		// Replicas come up one after another: a cluster of which a part is open has not
+		// been sealed, it has no active node yet.
+		return Unsealed, waitForActive(o)
+	case o.RecoveryKeys:
+		return Initialized, waitForSeal(o)
+	default:
+		return Initialized, o.Custodians
+	}
+}
+
+func waitForSeal(o Observation) error {
+	return fault.Wait(fmt.Errorf("waiting for auto-unseal (%s)", describe(o.with(is(Sealed)))),
+		"The seal opens it, not our keys. If it does not open, look at the server's log: the KMS or the other Vault may be out of reach.")
 }
 
 func waitForActive(o Observation) error {

@@ -68,6 +68,11 @@ func locateRows() []located {
 		// open intent, nothing to recover | initialized
 		{"keys lost, sealed", Observation{Replicas: replicas(Sealed, NotInitialized), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
 		{"keys lost, a replica silent", Observation{Replicas: replicas(Sealed, NoAnswer), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
+		{"intent, and its maker may still bring the keys", Observation{Replicas: replicas(Sealed), Keys: OpenIntent, Grace: time.Minute, Maker: "pod-1"}, "", fault.Transient, "pod-1"},
+		// open intent, its answer is spooled | any
+		{"spooled, initialized", Observation{Replicas: replicas(Sealed), Keys: SpooledAnswer}, "", fault.Transient, "spooled"},
+		{"spooled, empty", Observation{Replicas: replicas(NotInitialized), Keys: SpooledAnswer, UninitializedFor: time.Hour}, "", fault.Transient, "spooled"},
+		{"spooled, and cannot be stored", Observation{Replicas: replicas(Sealed), Keys: SpooledAnswer, Trouble: fault.Wait(errors.New("the store is away"), "wait")}, "", fault.Transient, "the store is away"},
 		{"intent, but somebody has opened it", Observation{Replicas: replicas(Active), Keys: OpenIntent}, "", fault.Terminal, NameNotOurs},
 		// keys | somebody has sealed it, and that is respected
 		{"sealed on purpose", ours(Observation{Replicas: onPurpose(replicas(Sealed, Sealed))}), "", fault.Terminal, NameSealedOnPurpose},
@@ -75,6 +80,10 @@ func locateRows() []located {
 		{"one sealed on purpose, waiting for an election", ours(Observation{Replicas: onPurpose(replicas(Sealed, Standby))}), "", fault.Transient, "no replica is active"},
 		{"one sealed on purpose, another active", ours(Observation{Replicas: onPurpose(replicas(Sealed, Active)), Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		// any | init answers 'cluster already has state'
+		{"initialization refused, and still empty", Observation{Replicas: replicas(NotInitialized), Keys: OpenIntent,
+			Findings: []Finding{{Kind: InitRefused, Replica: "a", Err: errors.New("no")}}}, "", fault.Usage, ""},
+		{"initialization refused, and initialized all the same", Observation{Replicas: replicas(Sealed), Keys: OpenIntent,
+			Findings: []Finding{{Kind: InitRefused, Replica: "a", Err: errors.New("no")}}}, "", fault.Terminal, NameKeysLost},
 		{"half-initialized, no keys", Observation{Replicas: replicas(NotInitialized),
 			Findings: []Finding{{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}}, "", fault.Terminal, NameHalfInitialized},
 		{"half-initialized, intent", Observation{Replicas: replicas(NotInitialized), Keys: OpenIntent,
@@ -90,6 +99,10 @@ func locateRows() []located {
 		// keys | sealed
 		{"sealed", ours(Observation{Replicas: replicas(Sealed, Sealed, Sealed)}), Initialized, 0, ""},
 		{"sealed, a replica silent", ours(Observation{Replicas: replicas(NoAnswer, Sealed, Sealed)}), Initialized, 0, ""},
+		{"sealed, and people hold the shares", ours(Observation{Replicas: replicas(Sealed), Custodians: fault.Stop("custodians must unseal", errors.New("alice"), "ask them")}), Initialized, fault.Terminal, "custodians must unseal"},
+		{"sealed, and its seal opens it", ours(Observation{Replicas: replicas(Sealed), RecoveryKeys: true}), Initialized, fault.Transient, "auto-unseal"},
+		{"a part is sealed since it was open", ours(Observation{Replicas: replicas(Standby, Sealed, Sealed), Remembered: Hardened}), Unsealed, fault.Transient, "no replica is active"},
+		{"all are sealed since it was open", ours(Observation{Replicas: replicas(Sealed, Sealed), Remembered: Hardened}), Initialized, 0, ""},
 		{"sealed without quorum", ours(Observation{Replicas: replicas(Standby, Sealed, Sealed)}), Initialized, 0, ""},
 		{"shares refused", found(SharesRefused, Sealed), "", fault.Terminal, NameForeignCluster},
 		{"another cluster", ours(Observation{ClusterID: "c0", Login: LoginWorks}), "", fault.Terminal, NameForeignCluster},
@@ -129,7 +142,7 @@ func TestLocate(t *testing.T) {
 			if state != test.state {
 				t.Errorf("state %q, want %q (%v)", state, test.state, err)
 			}
-			if test.failure == "" {
+			if test.failure == "" && test.kind != fault.Usage {
 				if err != nil {
 					t.Errorf("error %v", err)
 				}
@@ -173,14 +186,14 @@ func TestHealth(t *testing.T) {
 }
 
 // FuzzLocate holds Locate to what must be true of any observation: it answers
-// with exactly one of a state and an error, and never calls a Vault uninitialized
+// with a state or an error, with both only where a part is known, and never calls a Vault uninitialized
 // that might hold data or for which keys are stored.
 func FuzzLocate(f *testing.F) {
 	f.Add([]byte{1, 5}, byte(0), byte(0), byte(0), byte(0), byte(0), int64(0))
 	all := []Health{NoAnswer, Active, Standby, DRSecondary, PerformanceStandby, StandbyCutOff, NotInitialized, Sealed, Removed}
 	f.Fuzz(func(t *testing.T, healths []byte, keys, root, login, plan, controls byte, since int64) {
 		o := Observation{
-			Keys: KeyStatus(keys % 3), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
+			Keys: KeyStatus(keys % 4), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
 			Plan: PlanStatus(plan % 3), Controls: ControlStatus(controls % 3), UninitializedFor: time.Duration(since),
 		}
 		empty := true
@@ -190,10 +203,10 @@ func FuzzLocate(f *testing.F) {
 			o.Replicas = append(o.Replicas, Replica{Address: "a", Health: health})
 		}
 		state, err := Locate(o)
-		if state == "" && err == nil || state != "" && err != nil && state != Unsealed {
+		if state == "" && err == nil || state != "" && err != nil && state != Unsealed && state != Initialized {
 			t.Fatalf("state %q and error %v", state, err)
 		}
-		if state == Uninitialized && (!empty || len(healths) == 0 || o.Keys == StoredKeys) {
+		if state == Uninitialized && (!empty || len(healths) == 0 || o.Keys == StoredKeys || o.Keys == SpooledAnswer) {
 			t.Fatalf("%+v is called uninitialized", o)
 		}
 		if state == Hardened && o.Root != NoRoot {

@@ -2,45 +2,51 @@ package fsm
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// Sight is what a look without the right to act has shown.
-type Sight struct {
-	// State is where Vault is, or at least is; empty if that cannot be told.
+// Verdict is what a look without the right to act amounts to.
+type Verdict struct {
+	// State is where Vault is, or at least is; empty if that cannot be said.
 	State State
-	// Observation is what State was judged by.
-	Observation Observation
 	// Idle is whether a run would find nothing to do, and nothing to record.
 	Idle bool
 	// Ready is whether a run could do something about it now.
 	Ready bool
+	// Urgent is whether that is to bring keys to safety or to open a replica.
+	Urgent bool
 }
 
-// Look probes and judges, and leaves everything as it is. The error is the one that a
-// run would end with, or wait for; Sight holds what is known all the same.
-func (d *Driver) Look(ctx context.Context) (Sight, error) {
-	o, err := d.Probe(ctx)
+// Judge looks and judges, and leaves everything as it is. The error is the one that a run
+// would end with, or wait for; the look and the verdict hold what is known all the same.
+// The look is the zero one if it failed itself.
+func (d *Driver[L]) Judge(ctx context.Context) (L, Verdict, error) {
+	look, err := d.look(ctx)
 	if err != nil {
-		return Sight{}, fmt.Errorf("probing: %w", err)
+		return look, Verdict{}, err
 	}
-	state, err := Locate(o)
-	sight := Sight{State: state, Observation: o}
+	o := look.Observed()
+	state, err := Locate(*o)
 	if state != "" {
 		d.Reporter.Located(state)
 	}
-	tends := !state.Before(Unsealed) && !d.Goal.Before(Unsealed) && len(o.ToUnseal())+len(o.ToJoin()) > 0
+	verdict := Verdict{State: state}
+	tends := o.Tends(state, d.Goal)
 	behind := state != d.Remembered || state.Before(d.Goal)
 	switch {
+	case !look.Settled():
+		verdict.Ready = true
 	case err == nil:
-		sight.Idle = !behind && !tends
-		sight.Ready = !sight.Idle
+		verdict.Idle = !behind && !tends
+		verdict.Ready = !verdict.Idle
 	case fault.KindOf(err) == fault.Terminal:
-		sight.Ready = true // to be recorded, or rescued
+		verdict.Ready = true // to be recorded, or rescued
+	case state == Initialized:
+		verdict.Ready = tends || state != d.Remembered // that it was sealed is to be recorded
 	default:
-		sight.Ready = tends
+		verdict.Ready = tends
 	}
-	return sight, err
+	verdict.Urgent = o.Keys == SpooledAnswer || tends || state == Initialized && err == nil
+	return look, verdict, err
 }

@@ -29,9 +29,18 @@ type Observation struct {
 	Plan PlanStatus
 	// Controls is whether the required controls hold.
 	Controls ControlStatus
-	// UninitializedFor is how long all replicas have answered 'uninitialized'
-	// without a gap, as far as this process has seen.
+	// UninitializedFor is how long all replicas have answered 'uninitialized' without a
+	// gap, and no attempt to initialize was begun, as far as this process has seen.
 	UninitializedFor time.Duration
+	// Maker names the process that made the open attempt, and Grace is how long it may
+	// still bring Vault's answer; 0 if that process is known to be gone, or is this one.
+	Maker string
+	Grace time.Duration
+	// Custodians says that people, and not we, hold the shares that open a sealed replica;
+	// nil if we hold them.
+	Custodians error
+	// Remembered is the state on record; empty if there is none.
+	Remembered State
 	// Findings are what acts of the cycle before have learned.
 	Findings []Finding
 }
@@ -87,6 +96,8 @@ const (
 	NoKeys KeyStatus = iota
 	// OpenIntent: an attempt was begun, its answer is stored nowhere.
 	OpenIntent
+	// SpooledAnswer: an attempt was begun, and its answer is spooled and not stored yet.
+	SpooledAnswer
 	// StoredKeys: the keys are there.
 	StoredKeys
 )
@@ -160,6 +171,8 @@ type FindingKind string
 const (
 	// StorageHasState: sys/init was refused because the storage is not empty.
 	StorageHasState FindingKind = "storage has state"
+	// InitRefused: Vault itself has refused sys/init, for what was asked of it.
+	InitRefused FindingKind = "initialization refused"
 	// SharesRefused: the key shares do not open this Vault.
 	SharesRefused FindingKind = "shares refused"
 	// AuditBlocks: unsealing fails because an audit device cannot be set up.
@@ -218,6 +231,15 @@ func (o Observation) ToJoin() []Replica {
 		return nil
 	}
 	return o.with(func(h Health) bool { return h == NotInitialized || h == StandbyCutOff })
+}
+
+// Tends reports whether replicas want to be joined or unsealed by a run to goal, in a
+// cluster that is in state.
+func (o Observation) Tends(state, goal State) bool {
+	if state.Before(Unsealed) || goal.Before(Unsealed) {
+		return false
+	}
+	return len(o.ToJoin()) > 0 || len(o.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys
 }
 
 // Pending returns the replicas of a running cluster that are not yet a part of

@@ -24,7 +24,7 @@ const (
 // KeysLost is about an initialized Vault beside an attempt of ours whose answer
 // reached nobody. A Vault that is open was opened by somebody who has its keys, so
 // it is not called lost.
-func KeysLost(replicas []Replica) error {
+func KeysLost(replicas []Replica, maker string) error {
 	for _, replica := range replicas {
 		if replica.Health.Unsealed() {
 			return fault.Stop(NameNotOurs,
@@ -34,9 +34,17 @@ func KeysLost(replicas []Replica) error {
 	}
 	return fault.Stop(NameKeysLost,
 		fmt.Errorf("this Vault was initialized, most likely by an attempt of ours whose answer was never stored (%s)", describe(replicas)),
-		"First make sure that nobody else has initialized it and holds its keys. If nobody has, its unseal keys and its root token are gone: the connection or this program ended while Vault was answering. "+
+		fmt.Sprintf("First look at the process that made the attempt (%s): its spool directory, its pod and the pod's termination message may hold the answer; 'vault-bootstrap keys recover' takes it. ", maker)+
+			"Then make sure that nobody else has initialized this Vault and holds its keys. If nobody has, its unseal keys and its root token are gone: the connection or this program ended while Vault was answering. "+
 			"It has been sealed ever since, so nobody has used it and nothing of value is in it. "+
 			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again; in Kubernetes --on-keys-lost=reset does it. The record of the lost attempt is kept.")
+}
+
+// InitializationRefused is about a Vault that does not take what it was asked for, and
+// has written nothing.
+func InitializationRefused(f Finding) error {
+	return fault.Misuse(fmt.Errorf("%s refuses to initialize: %w", f.Replica, f.Err),
+		"Check --key-shares and --key-threshold (--recovery-shares and --recovery-threshold with auto-unseal), and the server's log.")
 }
 
 // HalfInitialized is about a Vault that died in the middle of its initialization.

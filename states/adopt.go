@@ -68,20 +68,20 @@ func (a *adoption) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := fsm.Observation{Replicas: replicas}
-	if err := adoptable(o); err != nil {
+	o := &Look{Observation: fsm.Observation{Replicas: replicas}, StoredKeys: keys}
+	if err := adoptable(o.Observation); err != nil {
 		return err
 	}
 	active, found := o.Active()
 	var root *store.Root
 	if found {
 		// The token first: looking it up changes nothing anywhere.
-		if root, err = a.proveToken(ctx, active.Address, keys, &o); err != nil {
+		if root, err = a.proveToken(ctx, active.Address, o); err != nil {
 			return err
 		}
 	}
 	if a.proven == nil {
-		proven, err := a.proveShares(ctx, o)
+		proven, err := a.proveShares(ctx, o.Observation)
 		if err != nil {
 			return err
 		}
@@ -141,15 +141,15 @@ const makeOne = "Make one from the key shares ('vault operator generate-root': d
 
 // proveToken makes sure that the first run can log in: with the root token, or, where
 // none is given, with our own login, which an earlier life of ours may have set up.
-func (a *adoption) proveToken(ctx context.Context, address string, keys store.Keys, o *fsm.Observation) (*store.Root, error) {
+func (a *adoption) proveToken(ctx context.Context, address string, o *Look) (*store.Root, error) {
 	if a.offer.Root.Empty() {
-		own, err := a.lookAtLogin(ctx, address, keys, o)
-		if err == nil && own == nil {
+		own, _, err := a.lookAtLogin(ctx, address, o)
+		if err == nil && own.None() {
 			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", o.LoginAnswer), makeOne)
 		}
 		return nil, err
 	}
-	session, err := a.Doorman.Session(address, a.offer.Root)
+	session, err := a.Dialer.Session(address, a.offer.Root)
 	if err != nil {
 		return nil, err
 	}

@@ -231,12 +231,12 @@ func (b *Bootstrap) updateGlass(ctx context.Context, change func(*store.Glass)) 
 }
 
 // glassSession returns a session with the root token in use, which tells Vault why.
-func (b *Bootstrap) glassSession(address string) (*vault.Session, error) {
-	session, err := b.Doorman.Session(address, b.glass.token)
+func (a *Access) glassSession(address string) (*vault.Session, error) {
+	session, err := a.Dialer.Session(address, a.glass.token)
 	if err != nil {
 		return nil, err
 	}
-	session.Because(b.glass.reason)
+	session.Because(a.glass.reason)
 	return session, nil
 }
 

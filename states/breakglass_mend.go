@@ -22,7 +22,7 @@ func (b *Bootstrap) MendGlass(ctx context.Context) error {
 	if used == nil {
 		return nil
 	}
-	b.glass, b.root = nil, nil
+	b.glass = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
 	defer cancel()
 	var last error
@@ -93,7 +93,7 @@ func (b *Bootstrap) sweepGlass(ctx context.Context, address string, keys store.K
 
 // endToken revokes a root token of ours and makes sure that it is dead.
 func (b *Bootstrap) endToken(ctx context.Context, address string, left store.Glass) error {
-	session, err := b.Doorman.Session(address, left.Token)
+	session, err := b.Dialer.Session(address, left.Token)
 	if err != nil {
 		return err
 	}

@@ -10,13 +10,14 @@ import (
 )
 
 // Enter saves the checkpoint and mirrors it onto the Lease.
-func (b *Bootstrap) Enter(ctx context.Context, t fsm.Transition) error {
+func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) error {
+	active, _ := look.Active()
 	now := b.Now().UTC()
 	var mirror store.Mirror
 	err := b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		c.State, c.Since = string(t.To), now
-		if b.clusterID != "" {
-			c.ClusterID = b.clusterID
+		if active.ClusterID != "" {
+			c.ClusterID = active.ClusterID
 		}
 		if !t.To.Before(fsm.Seeded) {
 			c.SeedDigest = b.Digest

@@ -9,52 +9,51 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // lookAtControls judges what a run requires and fixes.
-func (b *Bootstrap) lookAtControls(ctx context.Context, session *vault.Session, keys store.Keys, o *fsm.Observation) error {
-	groups := b.runGroups()
-	facts := b.newFacts()
-	facts.RootStored, facts.Login = harden.Known(keys.Root != nil), harden.Known(o.Login == fsm.LoginWorks)
-	if err := gather.Vault(ctx, session, groups, b.Parallelism, &facts); err != nil {
+func (o *Observer) lookAtControls(ctx context.Context, view vault.View, look *Look) error {
+	groups := o.runGroups()
+	facts := o.newFacts()
+	facts.RootStored, facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Login == fsm.LoginWorks)
+	if err := gather.Vault(ctx, view, groups, o.Parallelism, &facts); err != nil {
 		return fmt.Errorf("looking at the controls: %w", err)
 	}
-	b.lookAround(ctx, groups, &facts)
-	b.facts = facts
+	o.lookAround(ctx, groups, &facts)
+	look.Facts = facts
 	// What was not gathered was not asked for: it is no failure.
-	b.Controls = slices.DeleteFunc(harden.Judge(facts, b.Rules, false), func(result harden.Result) bool {
+	look.Controls = slices.DeleteFunc(harden.Judge(facts, o.Rules, false), func(result harden.Result) bool {
 		return slices.ContainsFunc(result.Groups, func(group harden.Group) bool { return !slices.Contains(groups, group) })
 	})
-	o.Controls = fsm.ControlsHold
-	if len(harden.Failed(b.Controls, true)) > 0 || len(b.untried()) > 0 {
-		o.Controls = fsm.ControlsFail
+	look.Observation.Controls = fsm.ControlsHold
+	if len(harden.Failed(look.Controls, true)) > 0 || len(o.untried(look.Controls)) > 0 {
+		look.Observation.Controls = fsm.ControlsFail
 	}
 	return nil
 }
 
-func (b *Bootstrap) newFacts() harden.Facts {
-	return harden.Facts{Now: b.Now(), OwnPolicy: b.Name}
+func (o *Observer) newFacts() harden.Facts {
+	return harden.Facts{Now: o.Now(), OwnPolicy: o.Name}
 }
 
 // lookAround gathers what takes no token.
-func (b *Bootstrap) lookAround(ctx context.Context, groups []harden.Group, facts *harden.Facts) {
+func (o *Observer) lookAround(ctx context.Context, groups []harden.Group, facts *harden.Facts) {
 	if slices.Contains(groups, harden.GroupReplicas) {
-		facts.Replicas = harden.Known(b.lookAtServers(ctx))
+		facts.Replicas = harden.Known(o.lookAtServers(ctx))
 	}
 	if slices.Contains(groups, harden.GroupSeal) {
-		facts.Seal = b.lookAtSeal(ctx)
+		facts.Seal = o.lookAtSeal(ctx)
 	}
-	if slices.Contains(groups, harden.GroupKubernetes) && b.Around != nil {
-		facts.Kubernetes = b.Around(ctx)
+	if slices.Contains(groups, harden.GroupKubernetes) && o.Around != nil {
+		facts.Kubernetes = o.Around(ctx)
 	}
 }
 
 // lookAtSeal asks the replicas, one after another, until one tells its seal.
-func (b *Bootstrap) lookAtSeal(ctx context.Context) harden.Fact[harden.Seal] {
+func (o *Observer) lookAtSeal(ctx context.Context) harden.Fact[harden.Seal] {
 	var errs []error
-	for _, replica := range b.Replicas {
+	for _, replica := range o.Servers.Servers() {
 		status, err := replica.SealStatus(ctx)
 		if err == nil && status.Type != "" {
 			return harden.Known(harden.Seal{Type: status.Type, Storage: status.Storage})
@@ -66,23 +65,20 @@ func (b *Bootstrap) lookAtSeal(ctx context.Context) harden.Fact[harden.Seal] {
 
 // untried returns the failures that the seed has a run fix, and that this run has not
 // tried to.
-func (b *Bootstrap) untried() []harden.Result {
-	return slices.DeleteFunc(harden.ToFix(b.Controls), func(result harden.Result) bool { return b.tried[result.ID] })
+func (o *Observer) untried(controls []harden.Result) []harden.Result {
+	return slices.DeleteFunc(harden.ToFix(controls), func(result harden.Result) bool { return o.tried[result.ID] })
 }
 
 // fixControls makes the calls that put right what the seed says, and reports whether
 // there were any. A fix that did not help is not tried again by the same run.
-func (b *Bootstrap) fixControls(ctx context.Context) (bool, error) {
-	session := b.root
-	if session == nil {
-		session = b.own
-	}
-	results := b.untried()
+func (b *Bootstrap) fixControls(ctx context.Context, look *Look) (bool, error) {
+	session := b.behind(look.seenBy)
+	results := b.untried(look.Controls)
 	if len(results) > 0 && session == nil {
 		return false, errors.New("there is no session to fix controls with")
 	}
 	for _, result := range results {
-		for _, call := range result.Fix(b.facts, b.Rules.Limits) {
+		for _, call := range result.Fix(look.Facts, b.Rules.Limits) {
 			if err := send(ctx, session, call); err != nil {
 				return false, fmt.Errorf("fixing the control %q (%s): %w", result.ID, call, err)
 			}

@@ -8,16 +8,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// waitForCustodians is how unsealing goes when operators hold the shares: we cannot
-// open them, so people have to.
-func (b *Bootstrap) waitForCustodians(address string, threshold int, set store.KeySet) error {
+// waitForCustodians is how unsealing goes when operators hold the shares: we cannot open
+// them, so people have to.
+func waitForCustodians(address string, set store.KeySet, waits bool) error {
 	owners := make([]string, len(set.Custody))
 	for i, share := range set.Custody {
 		owners[i] = ownerOf(share)
 	}
-	reason := fmt.Errorf("%s is sealed, and %d of these people must unseal it: %s", address, threshold, strings.Join(owners, ", "))
+	reason := fmt.Errorf("%s is sealed, and %d of these people must unseal it: %s", address, set.Threshold, strings.Join(owners, ", "))
 	how := fmt.Sprintf("Each takes the own share from the keys record ('set.custody'), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can open a share.", address)
-	if b.WaitForUnseal {
+	if waits {
 		return fault.Wait(reason, "Waiting for them. "+how)
 	}
 	return fault.Stop("custodians must unseal", reason, how+" Then run again, or run with --wait-for-unseal.")

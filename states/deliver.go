@@ -31,7 +31,7 @@ func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
 	var last error
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
 		last = b.store(ctx, entry)
-		if last == nil || errors.Is(last, errNotOpen) {
+		if last == nil || errors.Is(last, errUnknownAttempt) {
 			return last
 		}
 		b.Log.Error("the keys are not stored yet, trying again", "error", last.Error(), "remedy", fault.RemedyOf(last))
@@ -42,7 +42,7 @@ func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
 		point.Reach("initialize.stored")
 		b.unspool(entry.Attempt)
 		return nil
-	case errors.Is(err, errNotOpen):
+	case errors.Is(err, errUnknownAttempt):
 		return fmt.Errorf("storing the keys: %w", err)
 	default:
 		return fault.Stop("keys not stored", fmt.Errorf("the keys could not be stored: %w", last),
@@ -50,28 +50,35 @@ func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
 	}
 }
 
-// errNotOpen means that the attempt of an answer is not the open one.
-var errNotOpen = errors.New("the attempt that the answer belongs to is not open: a later one took its place, its keys are stored already, or its Vault was deleted")
+// errUnknownAttempt means that the attempt of an answer is not on record, nor known to this
+// process.
+var errUnknownAttempt = errors.New("the attempt that the answer belongs to is not on record")
 
-// store opens the answer with the attempt's private key and writes everything in
-// one compare-and-swap. It is not fenced: the answer is the only copy of keys.
+// store keeps the answer in the attempt that it belongs to and, where no keys are stored
+// yet, opens it and makes it the set in force, all in one compare-and-swap. No answer is
+// refused: a process that was cut off may deliver after another one has made an attempt of
+// its own, and which of the two opens this Vault only unsealing shows. It is not fenced,
+// since the answer is the only copy of keys.
 func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 	err := b.Records.Deliver(ctx, func(keys *store.Keys) error {
-		if keys.Attempt == nil && keys.Set == nil && b.attempt != nil {
-			// Somebody removed the record since the attempt began: what we remember of
-			// it is all there is.
-			remembered := *b.attempt
-			keys.Attempt, keys.HashKey = &remembered, newSecret()
+		attempt := b.attemptOf(keys, entry.Attempt)
+		if attempt == nil {
+			return errUnknownAttempt
 		}
-		if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt || keys.Set != nil || keys.Attempt.Emptied != nil {
-			return errNotOpen
+		if attempt.Status == store.AttemptStored && attempt.Answer == nil {
+			return nil // it has done its service, and was dropped
 		}
-		set, root, err := b.open(*keys.Attempt, entry)
+		attempt.Status = store.AttemptStored
+		attempt.Answer = &store.Answer{
+			Shares: entry.Shares, Root: entry.Root, Recovery: entry.Recovery, Threshold: entry.Threshold, Custody: entry.Custody,
+		}
+		if keys.Set != nil || attempt.Emptied != nil {
+			return nil
+		}
+		set, root, err := b.open(*attempt, entry)
 		if err != nil {
 			return err
 		}
-		keys.Attempt.Status = store.AttemptStored
-		keys.Attempt.Answer = &store.Answer{Shares: entry.Shares, Root: entry.Root}
 		keys.Set, keys.Root = &set, &root
 		return nil
 	})
@@ -81,13 +88,41 @@ func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 	return b.readBack(ctx, entry)
 }
 
+// attemptOf returns the attempt on record. One that this process has made, and that is on
+// record no longer since somebody removed the record or put an older one back, is put on
+// record again: what we remember of it is all there is.
+func (b *Bootstrap) attemptOf(keys *store.Keys, id string) *store.Attempt {
+	if attempt := keys.AttemptOf(id); attempt != nil || b.attempt == nil || b.attempt.ID != id {
+		return attempt
+	}
+	if keys.HashKey.Empty() {
+		keys.HashKey = newSecret()
+	}
+	remembered := *b.attempt
+	if keys.Attempt == nil {
+		keys.Attempt = &remembered
+		return keys.Attempt
+	}
+	keys.Past = append(keys.Past, remembered)
+	return &keys.Past[len(keys.Past)-1]
+}
+
+// entryOf returns an attempt's answer on record as it was spooled.
+func entryOf(attempt store.Attempt) spool.Entry {
+	answer := attempt.Answer
+	return spool.Entry{
+		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
+		Recovery: answer.Recovery, Threshold: answer.Threshold, Custody: answer.Custody,
+	}
+}
+
 // open decrypts an answer. Shares of custodians stay as they are.
 func (b *Bootstrap) open(attempt store.Attempt, entry spool.Entry) (store.KeySet, store.Root, error) {
 	token, err := pgp.Decrypt(attempt.PrivateKey, entry.Root)
 	if err != nil {
 		return store.KeySet{}, store.Root{}, fmt.Errorf("opening the root token: %w", err)
 	}
-	set := store.KeySet{Kind: store.UnsealKeys, Threshold: entry.Threshold, Created: b.Now().UTC()}
+	set := store.KeySet{Kind: store.UnsealKeys, Threshold: entry.Threshold, Created: b.Now().UTC(), Attempt: attempt.ID}
 	if entry.Recovery {
 		set.Kind = store.RecoveryKeys
 	}
@@ -139,30 +174,11 @@ func (b *Bootstrap) readBack(ctx context.Context, entry spool.Entry) error {
 	if err != nil {
 		return fmt.Errorf("reading the stored keys back: %w", err)
 	}
-	if keys.Set == nil || keys.Attempt == nil || keys.Attempt.Answer == nil || !slices.Equal(keys.Attempt.Answer.Shares, entry.Shares) {
-		return errors.New("reading the stored keys back: they are not there, or differ")
+	attempt := keys.AttemptOf(entry.Attempt)
+	if attempt != nil && attempt.Status == store.AttemptStored && (attempt.Answer == nil || slices.Equal(attempt.Answer.Shares, entry.Shares)) {
+		return nil
 	}
-	return nil
-}
-
-// recover finishes an attempt whose answer was spooled and not stored. It returns
-// the keys record as it is then.
-func (b *Bootstrap) recover(ctx context.Context, keys store.Keys) (store.Keys, error) {
-	if keys.Attempt == nil || keys.Set != nil || keys.Attempt.Emptied != nil {
-		return keys, nil
-	}
-	entry, found, err := b.unspooled(ctx, keys.Attempt.ID)
-	if err != nil {
-		return keys, fmt.Errorf("looking for a spooled answer: %w", err)
-	}
-	if !found {
-		return keys, nil
-	}
-	b.Log.Warn("finishing an attempt to initialize whose answer was spooled", "attempt_id", entry.Attempt)
-	if err := b.deliver(ctx, entry); err != nil {
-		return keys, err
-	}
-	return b.Records.Keys(ctx)
+	return errors.New("reading the stored keys back: they are not there, or differ")
 }
 
 // Recover stores a spooled answer that a person brings.
@@ -175,8 +191,8 @@ func (b *Bootstrap) Recover(ctx context.Context, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if keys.Attempt == nil || keys.Attempt.ID != entry.Attempt {
-		return fault.Stop(fsm.NameKeysLost, fmt.Errorf("the answer belongs to the attempt %q, which is not the one on record", entry.Attempt),
+	if keys.AttemptOf(entry.Attempt) == nil {
+		return fault.Stop(fsm.NameKeysLost, fmt.Errorf("the answer belongs to the attempt %q, which is not on record", entry.Attempt),
 			"Look for the keys record of that attempt: --store, --name and --namespace say where we look. Its private key is what opens the answer.")
 	}
 	return b.deliver(ctx, entry)

@@ -16,51 +16,49 @@ import (
 
 // harden proves that later runs can do without root, then ends the root token and
 // forgets it.
-func (b *Bootstrap) harden(ctx context.Context, o fsm.Observation) error {
-	active, found := o.Active()
+func (b *Bootstrap) harden(ctx context.Context, look *Look) error {
+	active, found := look.Active()
 	if !found {
 		return errors.New("no replica is active")
 	}
-	keys, err := b.Records.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("reading the keys: %w", err)
-	}
-	fixed, err := b.fixControls(ctx)
+	keys := look.StoredKeys
+	fixed, err := b.fixControls(ctx, look)
 	if err != nil || fixed && keys.Root == nil && b.glass == nil {
 		return err // what is left is for the next look to say
 	}
 	if keys.Root == nil && b.glass == nil {
-		return b.unmet()
+		return unmet(look.Controls)
 	}
-	if o.Root == fsm.LiveRoot {
-		if err := b.proveLogin(ctx, active.Address, keys); err != nil {
+	if look.Root == fsm.LiveRoot {
+		if err := b.proveLogin(ctx, active.Address, look); err != nil {
 			return err
 		}
-		if err := b.revokeRoot(ctx, keys); err != nil {
+		if err := b.revokeRoot(ctx, look, keys); err != nil {
 			return fmt.Errorf("revoking the root token: %w", err)
 		}
 	}
 	point.Reach("harden.revoked")
-	if keys.Attempt != nil {
+	if origin := keys.Origin(); origin != nil {
 		// A run that was killed between storing the keys and forgetting the spool left
 		// it; what opens it is dropped below.
-		b.unspool(keys.Attempt.ID)
+		b.unspool(origin.ID)
 	}
 	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		keys.Root = nil
 		// The stored shares have unsealed Vault: the answer as it came, and the key
-		// that opens it, have done their service.
-		if keys.Attempt != nil {
-			keys.Attempt.PrivateKey, keys.Attempt.Answer = secret.Value{}, nil
+		// that opens it, have done their service. What other attempts have left stays:
+		// it opens another Vault's data, if anything.
+		if origin := keys.Origin(); origin != nil {
+			origin.PrivateKey, origin.Answer = secret.Value{}, nil
 		}
 		return nil
 	})
 }
 
 // unmet names the required controls that nothing here can put right.
-func (b *Bootstrap) unmet() error {
+func unmet(controls []harden.Result) error {
 	var names, remedies []string
-	for _, result := range harden.Failed(b.Controls, true) {
+	for _, result := range harden.Failed(controls, true) {
 		names = append(names, fmt.Sprintf("%s (%s)", result.Name, result.Seen))
 		remedies = append(remedies, result.Remedy)
 	}

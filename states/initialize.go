@@ -20,8 +20,8 @@ import (
 // answers. The order is what keeps keys from being lost: every place that the answer
 // will go to is proven first, and the key that opens it is stored, since after
 // sys/init nothing may fail that could have failed before.
-func (b *Bootstrap) initialize(ctx context.Context, o fsm.Observation) error {
-	target := b.at(o.Replicas[0].Address)
+func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
+	target := b.at(look.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the seal of %s: %w", target.Address(), err)
@@ -30,14 +30,16 @@ func (b *Bootstrap) initialize(ctx context.Context, o fsm.Observation) error {
 	if err := b.Preflight(ctx); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
-	pair, err := pgp.Generate("vault-bootstrap", b.Now())
-	if err != nil {
-		return err
+	pair, again := b.pairAgain(look.StoredKeys)
+	if !again {
+		if pair, err = pgp.Generate("vault-bootstrap", b.Now()); err != nil {
+			return err
+		}
 	}
 	if err := b.checkSpool(pair, split); err != nil {
 		return err
 	}
-	attempt, err := b.intend(ctx, target.Address(), pair)
+	attempt, err := b.intend(ctx, target.Address(), pair, again)
 	if err != nil {
 		return fmt.Errorf("recording the intent to initialize: %w", err)
 	}
@@ -49,7 +51,8 @@ func (b *Bootstrap) initialize(ctx context.Context, o fsm.Observation) error {
 	// a deadline or a lost Lease would throw the only copy away.
 	answer, err := target.Initialize(context.WithoutCancel(ctx), split.request(status.Recovery, pair.Public))
 	if err != nil {
-		return initAnswer(target.Address(), err)
+		b.begun(attempt.ID) // what comes of it is waited for from now on
+		return b.initAnswer(target.Address(), attempt.ID, pair, err)
 	}
 	entry := spool.Entry{
 		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
@@ -58,6 +61,22 @@ func (b *Bootstrap) initialize(ctx context.Context, o fsm.Observation) error {
 	b.spool(entry)
 	point.Reach("initialize.spooled")
 	return b.deliver(ctx, entry)
+}
+
+// refusal is an attempt of this process that Vault has refused, with its key pair.
+type refusal struct {
+	attempt string
+	pair    pgp.Pair
+}
+
+// pairAgain returns the key pair of an attempt that Vault has refused, for another try: it
+// is taken from memory, where nobody can have put one of theirs, and never from the record.
+func (b *Bootstrap) pairAgain(keys store.Keys) (pgp.Pair, bool) {
+	latest := keys.Attempt
+	if b.refusal == nil || latest == nil || latest.ID != b.refusal.attempt || latest.Status != store.AttemptRefused {
+		return pgp.Pair{}, false
+	}
+	return b.refusal.pair, true
 }
 
 // split returns how to split the key of a Vault with or without auto-unseal.
@@ -82,19 +101,23 @@ func (s KeySplit) request(recovery bool, ours string) vault.InitRequest {
 	return request
 }
 
-// intend records that an attempt begins, with the private key that will open
-// Vault's answer. An earlier attempt is kept beside it.
-func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair) (store.Attempt, error) {
+// intend records that an attempt begins, with the private key that will open Vault's
+// answer. An earlier attempt is kept beside it; one that Vault has refused, and that this
+// process made itself, begins again.
+func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair, again bool) (store.Attempt, error) {
 	attempt := store.Attempt{
 		ID: newID(), Holder: b.Holder, Epoch: b.Records.Epoch(), Started: b.Now().UTC(),
-		Status: store.AttemptOpen, Target: target, Pod: b.Pod,
+		Status: store.AttemptOpen, Target: target, Pod: b.Pod, Process: b.Process, Grace: mayDeliverFor,
 		PublicKey: pair.Public, PrivateKey: pair.Private,
+	}
+	if again {
+		attempt.ID = b.refusal.attempt
 	}
 	err := b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil {
 			return fault.Stop(fsm.NameKeysWithoutVault, errors.New("keys were stored while we looked"), "Run again.")
 		}
-		if keys.Attempt != nil {
+		if keys.Attempt != nil && keys.Attempt.ID != attempt.ID {
 			keys.Past = append(keys.Past, *keys.Attempt)
 		}
 		if keys.HashKey.Empty() {
@@ -103,20 +126,35 @@ func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair) (s
 		keys.Attempt = &attempt
 		return nil
 	})
-	b.attempt = &attempt
+	b.attempt, b.refusal = &attempt, nil
+	b.begun(attempt.ID)
 	return attempt, err
 }
 
-// initAnswer sorts the ways in which sys/init fails.
-func initAnswer(address string, err error) error {
+// initAnswer sorts the ways in which sys/init fails. A refusal is what it says only if
+// Vault itself has said so, and the next look finds it empty: somebody in between may have
+// answered for it, and Vault answers 400 also to failures after it has begun to write.
+func (b *Bootstrap) initAnswer(address, attempt string, pair pgp.Pair, err error) error {
+	finding, ok := errors.AsType[*fsm.Finding](sortInitAnswer(address, err))
+	if !ok {
+		return fmt.Errorf("initializing at %s: %w", address, err)
+	}
+	if finding.Kind == fsm.InitRefused {
+		b.refusal = &refusal{attempt, pair}
+		b.refusedAttempt = attempt
+	}
+	return finding
+}
+
+// sortInitAnswer returns a finding for what only the next look can judge; else nil.
+func sortInitAnswer(address string, err error) error {
 	switch {
 	case vault.Says(err, "already has state"):
 		return &fsm.Finding{Kind: fsm.StorageHasState, Replica: address, Err: err}
-	case vault.StatusOf(err) == http.StatusBadRequest && !vault.Says(err, "already initialized"):
-		return fault.Misuse(fmt.Errorf("%s refuses to initialize: %w", address, err),
-			"Check --key-shares and --key-threshold (--recovery-shares and --recovery-threshold with auto-unseal).")
+	case vault.StatusOf(err) == http.StatusBadRequest && !vault.Foreign(err) && !vault.Says(err, "already initialized"):
+		return &fsm.Finding{Kind: fsm.InitRefused, Replica: address, Err: err}
 	default:
-		return fmt.Errorf("initializing at %s: %w", address, err)
+		return nil
 	}
 }
 

@@ -38,13 +38,14 @@ func TestWaiters(t *testing.T) {
 // shows up later.
 func TestUnknownReplicasAreSilent(t *testing.T) {
 	var known []Replica
-	b := &Bootstrap{Expected: 2, Now: time.Now, Discover: func(context.Context) ([]Replica, int, error) { return known, 0, nil }}
+	cluster := &Cluster{Expected: 2, Discover: func(context.Context) ([]Replica, int, error) { return known, 0, nil }}
+	b := NewObserver(&Access{Setting: &Setting{Now: time.Now}}, cluster, nil)
 	found, err := b.lookAtReplicas(t.Context())
 	if err != nil || len(found) != 2 || found[0].Health != fsm.NoAnswer || found[1].Address != "replica 2 of 2" {
 		t.Errorf("found %v, %v", found, err)
 	}
-	o := fsm.Observation{Replicas: found}
-	if _, err := fsm.Locate(o); err == nil {
+	o := Look{Observation: fsm.Observation{Replicas: found}}
+	if _, err := fsm.Locate(o.Observation); err == nil {
 		t.Error("it would be initialized")
 	}
 	if b.countEmpty(&o); o.UninitializedFor != 0 {

@@ -61,33 +61,33 @@ func tokenFields(policy string, fields map[string]any) map[string]any {
 const logoutTime = 3 * time.Second
 
 // logout revokes the token of our own login, if there is one.
-func (b *Bootstrap) logout(ctx context.Context) {
-	if b.own != nil {
-		b.end(ctx, b.own, b.ownLent)
-		b.own = nil
+func (a *Access) logout(ctx context.Context) {
+	if a.own != nil {
+		a.end(ctx, a.own, a.ownLent)
+		a.own = nil
 	}
 }
 
 // end revokes the token of a login, unless it is lent: somebody else keeps it alive then.
-func (b *Bootstrap) end(ctx context.Context, session *vault.Session, lent bool) {
+func (a *Access) end(ctx context.Context, session *vault.Session, lent bool) {
 	if lent {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, logoutTime)
 	defer cancel()
 	if err := session.RevokeSelf(ctx); err != nil && vault.StatusOf(err) != 403 {
-		b.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
+		a.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
 	}
 }
 
 // Close ends what the run has open in Vault.
-func (b *Bootstrap) Close(ctx context.Context) { b.logout(ctx) }
+func (a *Access) Close(ctx context.Context) { a.logout(ctx) }
 
 // ForgetLogin ends the session of a login that was replaced, and what is remembered of
 // its refusals.
-func (b *Bootstrap) ForgetLogin(ctx context.Context) {
-	b.logout(ctx)
-	b.refused.clear()
+func (a *Access) ForgetLogin(ctx context.Context) {
+	a.logout(ctx)
+	a.refused.clear()
 }
 
 // refusals remembers since when the login has been refused.

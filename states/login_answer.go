@@ -68,18 +68,18 @@ func denied(method Login) (part, remedy string) {
 }
 
 // explain says which part of a login failed, with what to do about it.
-func (b *Bootstrap) explain(ctx context.Context, method Login, address string, err error) error {
+func (a *Access) explain(ctx context.Context, method Login, address string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	for _, each := range parts() {
 		if vault.Mentions(err, each.says) {
-			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, b.skew(ctx, address), err, each.remedy)
+			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, a.skew(ctx, address), err, each.remedy)
 		}
 	}
 	if vault.Mentions(err, "permission denied") {
 		part, remedy := denied(method)
-		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, b.skew(ctx, address), err, remedy)
+		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, remedy)
 	}
 	return fmt.Errorf("by %s: %w", method.Name(), err)
 }
@@ -88,16 +88,12 @@ func (b *Bootstrap) explain(ctx context.Context, method Login, address string, e
 const mostSkew = 10 * time.Second
 
 // skew says how far Vault's clock is from ours, if that is far.
-func (b *Bootstrap) skew(ctx context.Context, address string) string {
-	replica := b.at(address)
-	if replica == nil {
-		return ""
-	}
-	health, err := replica.Health(ctx)
+func (a *Access) skew(ctx context.Context, address string) string {
+	health, err := a.healthAt(ctx, address)
 	if err != nil {
 		return ""
 	}
-	switch ahead := health.ServerTime.Sub(b.Now()).Round(time.Second); {
+	switch ahead := health.ServerTime.Sub(a.Now()).Round(time.Second); {
 	case ahead > mostSkew:
 		return fmt.Sprintf(" (Vault's clock is %s ahead of ours)", ahead)
 	case ahead < -mostSkew:
@@ -105,4 +101,15 @@ func (b *Bootstrap) skew(ctx context.Context, address string) string {
 	default:
 		return ""
 	}
+}
+
+func (a *Access) healthAt(ctx context.Context, address string) (vault.Health, error) {
+	if a.Servers != nil {
+		for _, server := range a.Servers.Servers() {
+			if server.Address() == address {
+				return server.Health(ctx)
+			}
+		}
+	}
+	return vault.Health{}, fmt.Errorf("no replica is at %q", address)
 }

@@ -7,7 +7,7 @@ import (
 
 // TestDeniedLogins holds that each method is told what concerns it.
 func TestDeniedLogins(t *testing.T) {
-	b := &Bootstrap{}
+	b := &Access{}
 	for _, test := range []struct {
 		method      Login
 		says, never string

@@ -74,35 +74,35 @@ func (c Chain) join(separator string, text func(Login) string) string {
 }
 
 // login returns a session of our own at address. It keeps the one it made.
-func (b *Bootstrap) login(ctx context.Context, address string, keys store.Keys) (*vault.Session, error) {
-	if b.own != nil && b.ownAt == address {
-		return b.own, nil
+func (a *Access) login(ctx context.Context, address string, keys store.Keys) (*vault.Session, error) {
+	if a.own != nil && a.ownAt == address {
+		return a.own, nil
 	}
-	session, by, err := b.loginAmong(ctx, b.ways(), address, keys)
+	session, by, err := a.loginAmong(ctx, a.ways(), address, keys)
 	if err != nil {
 		return nil, err
 	}
-	b.logout(ctx)
-	b.own, b.ownAt, b.ownLent, b.ownReads = session, address, by.lent(), by.reads
+	a.logout(ctx)
+	a.own, a.ownAt, a.ownLent, a.ownReads = session, address, by.lent(), by.reads
 	return session, nil
 }
 
 // loginAmong logs in by the first of several ways that lets us in, and returns which.
-func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, way, error) {
+func (a *Access) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, way, error) {
 	var refused, unread error
 	for _, way := range ways {
-		session, err := b.loginBy(ctx, way.Login, address, keys)
+		session, err := a.loginBy(ctx, way.Login, address, keys)
 		if err == nil {
-			b.Log.Debug("logged in", "method", way.Name(), "reads_only", way.reads)
+			a.Log.Debug("logged in", "method", way.Name(), "reads_only", way.reads)
 			if unread != nil && !way.reads {
-				b.Log.Warn("the role that only reads does not let us in, so we look with our own; 'run' makes it", "error", unread.Error())
+				a.Log.Warn("the role that only reads does not let us in, so we look with our own; 'run' makes it", "error", unread.Error())
 			}
 			return session, way, nil
 		}
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
-			return nil, way, b.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
+			return nil, way, a.explain(ctx, way.Login, address, err) // nobody has said no: the next cycle tries again
 		}
-		err = b.explain(ctx, way.Login, address, err)
+		err = a.explain(ctx, way.Login, address, err)
 		switch {
 		case way.reads:
 			unread = err
@@ -115,11 +115,11 @@ func (b *Bootstrap) loginAmong(ctx context.Context, ways []way, address string, 
 	return nil, way{}, refused
 }
 
-// tryLogin reports whether our own role lets us in, and ends that login.
-func (b *Bootstrap) tryLogin(ctx context.Context, address string, keys store.Keys) error {
-	session, by, err := b.loginAmong(ctx, b.ownWays(), address, keys)
+// try reports whether our own role lets us in, and ends that login.
+func (a *Access) try(ctx context.Context, address string, keys store.Keys) error {
+	session, by, err := a.loginAmong(ctx, a.ownWays(), address, keys)
 	if err == nil {
-		b.end(ctx, session, by.lent())
+		a.end(ctx, session, by.lent())
 	}
 	return err
 }
@@ -137,9 +137,9 @@ func (w way) lent() bool {
 }
 
 // ownWays returns our own roles, in order.
-func (b *Bootstrap) ownWays() []way {
+func (a *Access) ownWays() []way {
 	var ways []way
-	for _, method := range methods(b.Login) {
+	for _, method := range methods(a.Login) {
 		ways = append(ways, way{method, false})
 	}
 	return ways
@@ -147,10 +147,10 @@ func (b *Bootstrap) ownWays() []way {
 
 // ways returns the roles to log in by, in order: ours, and before each of them the one
 // that only reads, if that is enough.
-func (b *Bootstrap) ways() []way {
+func (a *Access) ways() []way {
 	var ways []way
-	for _, method := range methods(b.Login) {
-		if read, ok := reader(method); ok && b.looks {
+	for _, method := range methods(a.Login) {
+		if read, ok := reader(method); ok && a.ReadsOnly {
 			ways = append(ways, way{read, true})
 		}
 		ways = append(ways, way{method, false})
@@ -159,14 +159,14 @@ func (b *Bootstrap) ways() []way {
 }
 
 // loginBy logs in by one method.
-func (b *Bootstrap) loginBy(ctx context.Context, method Login, address string, keys store.Keys) (*vault.Session, error) {
+func (a *Access) loginBy(ctx context.Context, method Login, address string, keys store.Keys) (*vault.Session, error) {
 	switch way := method.(type) {
 	case TokenFile:
 		token, err := way.Token()
 		if err != nil {
 			return nil, err
 		}
-		session, err := b.Doorman.Session(address, token)
+		session, err := a.Dialer.Session(address, token)
 		if err == nil {
 			_, err = session.Identity(ctx)
 		}
@@ -176,7 +176,7 @@ func (b *Bootstrap) loginBy(ctx context.Context, method Login, address string, k
 		if err != nil {
 			return nil, err
 		}
-		session, err := b.Doorman.LoginBy(ctx, address, official)
+		session, err := a.Dialer.LoginBy(ctx, address, official)
 		if vault.StatusOf(err) == 0 && vault.Mentions(err, "credential") {
 			err = fmt.Errorf("%w: %w", ErrNoCredential, err)
 		}
@@ -186,7 +186,7 @@ func (b *Bootstrap) loginBy(ctx context.Context, method Login, address string, k
 	if err != nil {
 		return nil, err
 	}
-	session, err := b.Doorman.Login(ctx, address, method.Path(), credential)
+	session, err := a.Dialer.Login(ctx, address, method.Path(), credential)
 	markRefusal(method, err)
 	return session, err
 }

@@ -35,14 +35,14 @@ func reader(login Login) (Login, bool) {
 
 // readObjects returns the role and the policy that plan and verify log in with, for each
 // method that can have one.
-func (b *Bootstrap) readObjects(declared []seed.Object) []seed.Object {
+func (o *Observer) readObjects(declared []seed.Object) []seed.Object {
 	var objects []seed.Object
-	for _, method := range methods(b.Login) {
+	for _, method := range methods(o.access.method()) {
 		read, ok := reader(method)
 		if !ok {
 			continue
 		}
-		for _, object := range read.Objects(b.Name + readSuffix) {
+		for _, object := range read.Objects(o.Name + readSuffix) {
 			if object.Stage == seed.StageRoles {
 				objects = append(objects, object)
 			}
@@ -51,21 +51,13 @@ func (b *Bootstrap) readObjects(declared []seed.Object) []seed.Object {
 	if len(objects) == 0 {
 		return nil
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(b.Login.Objects(b.Name), declared), b.Prune.Owned), b.Prune.Grants(), b.controlGrants())
-	return append(objects, seed.Policy(b.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
-}
-
-// ReadOnly has the run look and change nothing: it logs in with the role that may only
-// read, where there is one, and with our own where that is not made yet. Vault itself
-// then refuses every write.
-func (b *Bootstrap) ReadOnly() {
-	b.looks, b.Mends = true, false
-	b.needs = readGrants(b.needs)
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(o.access.method().Objects(o.Name), declared), o.Prune.Owned), o.Prune.Grants(), o.controlGrants())
+	return append(objects, seed.Policy(o.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
 }
 
 // ReadPolicyText returns the policy of the role that only reads; "" where there is none.
-func (b *Bootstrap) ReadPolicyText() string {
-	for _, object := range b.readObjects(b.declared) {
+func (o *Observer) ReadPolicyText() string {
+	for _, object := range o.readObjects(o.declared) {
 		if object.Stage == seed.StagePolicies {
 			text, _ := object.Data["policy"].(string)
 			return text

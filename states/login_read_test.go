@@ -11,7 +11,7 @@ import (
 // TestReadOnlyChangesNothing looks for a grant that writes in the policy of the role
 // that only reads.
 func TestReadOnlyChangesNothing(t *testing.T) {
-	b := &Bootstrap{Name: "vb", Login: Kubernetes{Mount: "kubernetes", RoleName: "vb"}}
+	b := declaring("vb", Kubernetes{Mount: "kubernetes", RoleName: "vb"})
 	if err := b.Declare([]seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`), seed.SecretsMount("kv", "kv", nil)}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	if own := b.PolicyText(); !strings.Contains(own, "path \"auth/kubernetes/role/vb-read\" {\n  capabilities = [\"read\"]") {
 		t.Errorf("our own policy may write the role that reads:\n%s", own)
 	}
-	b.ReadOnly()
+	b.ReadsOnly = true
 	var roles []string
 	for _, way := range b.ways() {
 		roles = append(roles, way.Login.(Kubernetes).RoleName)
@@ -47,11 +47,17 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 }
 
 func TestReadOnlyHasNoSecondCredential(t *testing.T) {
-	b := &Bootstrap{Name: "vb", Login: AppRole{Mount: "approle", RoleName: "vb"}}
+	b := declaring("vb", AppRole{Mount: "approle", RoleName: "vb"})
 	if err := b.Declare(nil); err != nil {
 		t.Fatal(err)
 	}
 	if text := b.ReadPolicyText(); text != "" {
 		t.Errorf("AppRole has a policy for a role that nobody can log in with:\n%s", text)
 	}
+}
+
+// declaring returns a bootstrap that knows how it logs in, and nothing else.
+func declaring(name string, login Login) *Bootstrap {
+	access := &Access{Setting: &Setting{Name: name}, Login: login}
+	return New(&Cluster{}, NewObserver(access, nil, nil), access)
 }

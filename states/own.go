@@ -7,7 +7,6 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
 // ErrNoKeys means that nothing is there to unseal with.
@@ -33,7 +32,7 @@ func (b *Bootstrap) OpenOwn(ctx context.Context) (fsm.Health, error) {
 	case own.Health != fsm.Sealed && own.Health != fsm.NotInitialized:
 		return own.Health, nil
 	}
-	keys, err := b.Records.Keys(ctx)
+	keys, err := b.Observer.Records.Keys(ctx)
 	if err != nil {
 		return own.Health, fmt.Errorf("reading the keys: %w", err)
 	}
@@ -49,12 +48,4 @@ func (b *Bootstrap) OpenOwn(ctx context.Context) (fsm.Health, error) {
 		return own.Health, fmt.Errorf("unsealing %s: %w", own.Address, err)
 	}
 	return own.Health, nil
-}
-
-// Planned returns how many objects the latest look would have written.
-func (b *Bootstrap) Planned() int {
-	if b.plan == nil {
-		return 0
-	}
-	return len(b.plan.Changes) - b.plan.Count(seed.None)
 }

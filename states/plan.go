@@ -24,8 +24,8 @@ type Memory struct {
 // through, with its root token.
 //
 // With an error that says what cannot be put right, the plan is returned as well.
-func (b *Bootstrap) Plan(ctx context.Context, token secret.Value, memory Memory) (*seed.Plan, error) {
-	replicas, err := b.lookAtReplicas(ctx)
+func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*seed.Plan, error) {
+	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -34,34 +34,34 @@ func (b *Bootstrap) Plan(ctx context.Context, token secret.Value, memory Memory)
 		return nil, fault.Wait(errors.New("no replica of Vault is active, so that there is nothing to compare with"),
 			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' mends it.")
 	}
-	session, err := b.planSession(ctx, active.Address, token, memory.Keys)
+	view, err := o.planView(ctx, active.Address, token, memory.Keys)
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close(context.WithoutCancel(ctx))
-	goal := b.goal(b.declared, memory.Checkpoint, memory.Keys)
+	defer o.access.Close(context.WithoutCancel(ctx))
+	goal := o.goal(o.declared, memory.Checkpoint, memory.Keys)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
-	plan, err := seed.NewPlan(ctx, session, goal)
+	plan, err := seed.NewPlan(ctx, view, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
 	if plan != nil {
-		fixes, fixErr := b.planFixes(ctx, session)
+		fixes, fixErr := o.planFixes(ctx, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
 	}
 	return plan, err
 }
 
-func (b *Bootstrap) planSession(ctx context.Context, address string, token secret.Value, keys store.Keys) (*vault.Session, error) {
+func (o *Observer) planView(ctx context.Context, address string, token secret.Value, keys store.Keys) (vault.View, error) {
 	switch {
 	case !token.Empty():
-		return b.Doorman.Session(address, token)
+		return o.access.with(address, token)
 	case keys.Root != nil:
-		return b.Doorman.Session(address, keys.Root.Token)
+		return o.access.with(address, keys.Root.Token)
 	}
-	session, err := b.login(ctx, address, keys)
+	view, _, err := o.access.ours(ctx, address, keys)
 	if err != nil && (errors.Is(err, ErrNoCredential) || vault.Refused(err)) {
-		return nil, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+b.Login.Hint())
+		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.hint())
 	}
-	return session, err
+	return view, err
 }

@@ -13,18 +13,18 @@ import (
 
 // planFixes returns the calls that a run would make because the seed has it fix
 // controls, by what Vault shows now. What the run writes before may change that.
-func (b *Bootstrap) planFixes(ctx context.Context, session *vault.Session) ([]seed.Fix, error) {
-	if len(b.Rules.Fix) == 0 {
+func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]seed.Fix, error) {
+	if len(o.Rules.Fix) == 0 {
 		return nil, nil
 	}
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' tells that
-	rules.Fix, rules.Limits, rules.Exceptions = b.Rules.Fix, b.Rules.Limits, b.Rules.Exceptions
+	rules.Fix, rules.Limits, rules.Exceptions = o.Rules.Fix, o.Rules.Limits, o.Rules.Exceptions
 	groups := rules.Groups()
-	facts := b.newFacts()
-	if err := gather.Vault(ctx, session, groups, b.Parallelism, &facts); err != nil {
+	facts := o.newFacts()
+	if err := gather.Vault(ctx, view, groups, o.Parallelism, &facts); err != nil {
 		return nil, fmt.Errorf("looking at the controls to fix: %w", err)
 	}
-	b.lookAround(ctx, groups, &facts)
+	o.lookAround(ctx, groups, &facts)
 	var fixes []seed.Fix
 	for _, result := range harden.Judge(facts, rules, false) {
 		switch {

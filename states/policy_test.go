@@ -25,7 +25,8 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	}
 	for _, path := range append(seeds, "../test/seed/testdata/everything", "../test/seed/testdata/externalconfig", "../internal/seed/testdata/example.yaml") {
 		for _, prune := range []bool{false, true} {
-			b := &Bootstrap{Name: "vb", Login: Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"}, Prune: seed.Prune{Owned: prune}}
+			b := declaring("vb", Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"})
+			b.Prune = seed.Prune{Owned: prune}
 			if err := b.Declare(objectsOf(t, path)); err != nil {
 				t.Fatal(err)
 			}

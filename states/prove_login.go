@@ -15,11 +15,11 @@ import (
 // several methods each one is tried: one of them must work, and those that do must all
 // be strong enough, since a later run takes the first that lets it in. What does not
 // work is said, since nobody will notice before it is needed.
-func (b *Bootstrap) proveLogin(ctx context.Context, address string, keys store.Keys) error {
+func (b *Bootstrap) proveLogin(ctx context.Context, address string, look *Look) error {
 	b.logout(ctx)
 	var refused []error
 	for _, way := range b.ownWays() {
-		session, err := b.loginWithCredential(ctx, way.Login, address, keys)
+		session, err := b.loginWithCredential(ctx, way.Login, address, look)
 		if err != nil {
 			if err = b.explain(ctx, way.Login, address, err); ctx.Err() != nil {
 				return err
@@ -60,13 +60,14 @@ func (b *Bootstrap) noLogin(refused []error) error {
 
 // loginWithCredential logs in by one method, and makes the credential first where that
 // is for us to make.
-func (b *Bootstrap) loginWithCredential(ctx context.Context, method Login, address string, keys store.Keys) (*vault.Session, error) {
+func (b *Bootstrap) loginWithCredential(ctx context.Context, method Login, address string, look *Look) (*vault.Session, error) {
+	keys := look.StoredKeys
 	session, err := b.loginBy(ctx, method, address, keys)
 	role, ours := method.(AppRole)
 	if !ours || !errors.Is(err, ErrNoCredential) && !vault.Refused(err) {
 		return session, err
 	}
-	if err := b.makeCredential(ctx, role); err != nil {
+	if err := b.makeCredential(ctx, b.behind(look.root), role); err != nil {
 		return nil, fmt.Errorf("making a credential for our login: %w", err)
 	}
 	if keys, err = b.Records.Keys(ctx); err != nil {
@@ -80,7 +81,7 @@ func (b *Bootstrap) proveSession(ctx context.Context, session *vault.Session) er
 	if err := livesAlone(ctx, session); err != nil {
 		return err
 	}
-	missing, err := b.missingPrivileges(ctx, session)
+	missing, err := b.missingPrivileges(ctx, session.View())
 	if err != nil {
 		return err
 	}
@@ -93,9 +94,12 @@ func (b *Bootstrap) proveSession(ctx context.Context, session *vault.Session) er
 
 // makeCredential makes an AppRole's secret ID. It is stored before Vault learns it, so
 // that no secret ID is ever in Vault that nobody holds.
-func (b *Bootstrap) makeCredential(ctx context.Context, role AppRole) error {
+func (b *Bootstrap) makeCredential(ctx context.Context, root *vault.Session, role AppRole) error {
+	if root == nil {
+		return errors.New("there is no session with the root token")
+	}
 	path := "auth/" + role.Mount + "/role/" + role.RoleName
-	data, found, err := b.root.Read(ctx, path+"/role-id")
+	data, found, err := root.Read(ctx, path+"/role-id")
 	if err != nil || !found {
 		return errors.Join(err, errIf(!found, "the role has no ID"))
 	}
@@ -109,6 +113,6 @@ func (b *Bootstrap) makeCredential(ctx context.Context, role AppRole) error {
 		return err
 	}
 	point.Reach("harden.credential")
-	_, err = b.root.Write(ctx, path+"/custom-secret-id", map[string]any{"secret_id": credential.SecretID.Reveal()})
+	_, err = root.Write(ctx, path+"/custom-secret-id", map[string]any{"secret_id": credential.SecretID.Reveal()})
 	return err
 }

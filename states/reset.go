@@ -12,17 +12,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 )
 
-// Pods are the pods that Vault's servers run in.
-type Pods interface {
-	// Life returns the life that the server at address is in; workload.ErrNoPod if
-	// that cannot be told.
-	Life(ctx context.Context, address string) (workload.Life, error)
-	// Over reports whether the pod called name has ended, or is gone.
-	Over(ctx context.Context, name string) (bool, error)
+// Volumes are what Vault's servers keep their data in.
+type Volumes interface {
 	// Storage returns what the server at address keeps its data in; it fails if that
 	// must not be emptied.
 	Storage(ctx context.Context, address, volume string) (workload.Storage, error)
@@ -46,8 +40,8 @@ const emptyTime = 5 * time.Minute
 // maker is gone, no replica is open or silent, and the one that is initialized is the
 // one that the attempt was made on. What is deleted is recorded before, by its
 // UID, so that a rerun deletes the same and nothing else.
-func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) error {
-	if !b.Loss.Reset || o.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
+func (b *Bootstrap) Rescue(ctx context.Context, look *Look, lost error) error {
+	if !b.Loss.Reset || look.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
 		return lost
 	}
 	keys, err := b.Records.Keys(ctx)
@@ -57,9 +51,12 @@ func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) e
 	if keys.Set != nil || keys.Attempt == nil {
 		return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
 	}
+	if err := neverUsed(keys, look.Checkpoint); err != nil {
+		return keepLost(lost, err)
+	}
 	attempt := *keys.Attempt
 	if attempt.Emptied == nil {
-		if attempt, err = b.condemn(ctx, o, attempt, lost); err != nil {
+		if attempt, err = b.condemn(ctx, look.Observation, attempt, lost); err != nil {
 			return err
 		}
 	}
@@ -69,7 +66,7 @@ func (b *Bootstrap) Rescue(ctx context.Context, o fsm.Observation, lost error) e
 	point.Reach("reset.recorded")
 	storage := workload.Storage(*attempt.Emptied)
 	b.Log.Warn("deleting the storage of a Vault whose keys are lost", "replica", storage.Address, "pod", storage.Pod, "claim", storage.Claim, "attempt_id", attempt.ID)
-	if err := b.Pods.Empty(ctx, storage); err != nil {
+	if err := b.Volumes.Empty(ctx, storage); err != nil {
 		return fmt.Errorf("deleting the storage of %s: %w", storage.Address, err)
 	}
 	point.Reach("reset.deleted")
@@ -86,7 +83,7 @@ func (b *Bootstrap) condemn(ctx context.Context, o fsm.Observation, attempt stor
 	if err := condemned(o, attempt, lost); err != nil {
 		return attempt, err
 	}
-	storage, err := b.Pods.Storage(ctx, attempt.Target, b.Loss.Volume)
+	storage, err := b.Volumes.Storage(ctx, attempt.Target, b.Loss.Volume)
 	if errors.Is(err, workload.ErrNoPod) {
 		return attempt, keepLost(lost, err)
 	}
@@ -137,22 +134,50 @@ func keepLost(lost, why error) error {
 	return fault.Stop(fault.NameOf(lost), fmt.Errorf("%w; nothing was deleted: %w", lost, why), fault.RemedyOf(lost))
 }
 
-// makerIsGone makes sure that nobody is left who may still bring the keys: the
-// process that made the attempt is ours, or has ended, or has had the time that it
-// allows itself.
+// makerIsGone makes sure that nobody is left who may still bring the keys: the process
+// that made the attempt is this one, or has ended, or has had the time that it allows
+// itself, by our own clock.
 func (b *Bootstrap) makerIsGone(ctx context.Context, attempt store.Attempt) error {
-	if attempt.Holder == b.Holder {
-		return nil
+	grace, err := b.graceOf(ctx, attempt)
+	if err != nil || grace == 0 {
+		return err
 	}
-	if attempt.Pod != "" && attempt.Pod != b.Pod {
-		if over, err := b.Pods.Over(ctx, attempt.Pod); err != nil || over {
-			return err
+	return fault.Wait(fmt.Errorf("the process that initialized Vault (%s) may still bring its keys", maker(attempt)),
+		fmt.Sprintf("Waiting until its process or its pod has ended, or for %s.", grace.Round(time.Second)))
+}
+
+// neverUsed fails if anything on record says that the Vault of these records was ever open,
+// or that keys of it are known. Records may be older copies that somebody has put back: a
+// Vault that was restarted looks like one whose initialization was cut off.
+func neverUsed(keys store.Keys, checkpoint store.Checkpoint) error {
+	for _, attempt := range keys.Attempts() {
+		if attempt.Answer != nil || attempt.Status == store.AttemptStored {
+			return fmt.Errorf("the attempt %q was answered", attempt.ID)
 		}
 	}
-	most := vault.InitTimeout + graceAfterEnd
-	if age := b.Now().Sub(attempt.Started); age < most {
-		return fault.Wait(fmt.Errorf("the process that initialized Vault (%s) may still bring its keys", attempt.Holder),
-			fmt.Sprintf("Waiting until its pod has ended, or until %s after it began.", most))
+	state := fsm.State(checkpoint.State)
+	switch {
+	case checkpoint.ClusterID != "":
+		return fmt.Errorf("the checkpoint knows this Vault as the cluster %s, so its keys were known once, and this keys record is older", checkpoint.ClusterID)
+	case fsm.Initialized.Before(state):
+		return fmt.Errorf("the checkpoint says that this Vault was %s, so its keys were known once, and this keys record is older", state)
+	case state != fsm.Uninitialized && state != "" && wasOpen(checkpoint.History):
+		return errors.New("the checkpoint says that this Vault was unsealed before, so its keys were known once, and this keys record is older")
+	default:
+		return nil
 	}
-	return nil
+}
+
+// wasOpen reports whether a history, back to the latest initialization, holds a state after
+// initialized.
+func wasOpen(history []store.Transition) bool {
+	for _, transition := range slices.Backward(history) {
+		if fsm.Initialized.Before(fsm.State(transition.To)) {
+			return true
+		}
+		if fsm.Event(transition.Event) == fsm.Initialize {
+			return false
+		}
+	}
+	return false
 }

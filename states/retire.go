@@ -67,3 +67,12 @@ func retire(keys *store.Keys, date string) error {
 	}
 	return nil
 }
+
+// putAway keeps a set of keys that is no longer in force, under the date: it opens the
+// backups of its time.
+func putAway(keys *store.Keys, set store.KeySet, now time.Time) {
+	if keys.Old == nil {
+		keys.Old = map[string]store.KeySet{}
+	}
+	keys.Old[now.UTC().Format(time.RFC3339Nano)] = set
+}

@@ -28,17 +28,17 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 
 // runGroups are the facts that a run gathers: for what it requires and fixes, and the
 // audit devices, about which it advises everybody.
-func (b *Bootstrap) runGroups() []harden.Group { return append(b.Rules.Groups(), harden.GroupAudit) }
+func (o *Observer) runGroups() []harden.Group { return append(o.Rules.Groups(), harden.GroupAudit) }
 
 // controlNeeds returns what our login needs for the controls of a run.
-func (b *Bootstrap) controlNeeds() []seed.Grant {
-	return grants(append(harden.Reads(b.runGroups()...), b.Rules.FixGrants()...))
+func (o *Observer) controlNeeds() []seed.Grant {
+	return grants(append(harden.Reads(o.runGroups()...), o.Rules.FixGrants()...))
 }
 
 // controlGrants returns what our policy grants for the controls: what 'verify' reads of
 // them, whatever the seed requires, and what the fixes write that the seed asks for.
-func (b *Bootstrap) controlGrants() []seed.Grant {
-	return grants(append(harden.Reads(harden.AllGroups()...), b.Rules.FixGrants()...))
+func (o *Observer) controlGrants() []seed.Grant {
+	return grants(append(harden.Reads(harden.AllGroups()...), o.Rules.FixGrants()...))
 }
 
 func grants(list []harden.Grant) []seed.Grant {

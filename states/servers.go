@@ -13,17 +13,18 @@ import (
 var guarded = [...]string{"sys/metrics", "sys/in-flight-req", "sys/pprof/"}
 
 // lookAtServers asks every replica for what it shows to everybody.
-func (b *Bootstrap) lookAtServers(ctx context.Context) []harden.Replica {
-	found := make([]harden.Replica, len(b.Replicas))
-	eachReplica(b.Replicas, func(i int, replica Replica) { found[i] = b.lookAtServer(ctx, replica) })
+func (o *Observer) lookAtServers(ctx context.Context) []harden.Replica {
+	servers := o.Servers.Servers()
+	found := make([]harden.Replica, len(servers))
+	each(servers, func(i int, server Server) { found[i] = o.lookAtServer(ctx, server) })
 	return found
 }
 
-func (b *Bootstrap) lookAtServer(ctx context.Context, replica Replica) harden.Replica {
+func (o *Observer) lookAtServer(ctx context.Context, replica Server) harden.Replica {
 	server := harden.Replica{Address: replica.Address()}
-	before := b.Now()
+	before := o.Now()
 	health, err := replica.Health(ctx)
-	after := b.Now()
+	after := o.Now()
 	if err != nil {
 		server.Trouble = brief(err)
 		return server

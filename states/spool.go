@@ -1,7 +1,6 @@
 package states
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,29 +74,6 @@ func (b *Bootstrap) spool(entry spool.Entry) {
 			b.Log.Error("the answer is not spooled here", "place", place.Name(), "error", err.Error())
 		}
 	}
-}
-
-// unspooled looks for an attempt's answer in every place.
-func (b *Bootstrap) unspooled(ctx context.Context, attempt string) (spool.Entry, bool, error) {
-	var problems []error
-	for _, place := range b.Spool {
-		texts, err := place.Read(ctx, attempt)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		for _, text := range texts {
-			entry, err := spool.Find(text)
-			switch {
-			case errors.Is(err, spool.ErrNone):
-			case err != nil:
-				problems = append(problems, fmt.Errorf("%s: %w", place.Name(), err))
-			case entry.Attempt == attempt:
-				return entry, true, nil
-			}
-		}
-	}
-	// What could not be read may hold the answer: calling the keys lost would be rash.
-	return spool.Entry{}, false, errors.Join(problems...)
 }
 
 // unspool forgets an answer that is stored. What cannot be removed is ciphertext,

@@ -16,22 +16,19 @@ import (
 
 // unseal opens every sealed replica, all at once. It is also how a standby of a
 // running cluster is brought back.
-func (b *Bootstrap) unseal(ctx context.Context, o fsm.Observation) error {
-	keys, err := b.Records.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("reading the keys: %w", err)
-	}
+func (b *Bootstrap) unseal(ctx context.Context, look *Look) error {
+	keys := look.StoredKeys
 	if keys.Set == nil {
 		return errors.New("no keys are stored")
 	}
 	var sealed []Replica
-	for _, replica := range o.ToUnseal() {
+	for _, replica := range look.ToUnseal() {
 		sealed = append(sealed, b.at(replica.Address))
 	}
 	errs := make([]error, len(sealed))
 	clusters := make([]string, len(sealed))
-	eachReplica(sealed, func(i int, replica Replica) {
-		cluster, err := b.unsealEither(ctx, replica, keys)
+	each(sealed, func(i int, replica Replica) {
+		cluster, err := b.unsealAny(ctx, replica, keys)
 		if err != nil {
 			errs[i] = fmt.Errorf("unsealing %s: %w", replica.Address(), err)
 		}
@@ -58,12 +55,39 @@ func (b *Bootstrap) rememberCluster(ctx context.Context, set store.KeySet, opene
 }
 
 // Tend joins and unseals the replicas that lag behind a running cluster.
-func (b *Bootstrap) Tend(ctx context.Context, o fsm.Observation) error {
-	b.join(ctx, o)
-	if len(o.ToUnseal()) == 0 {
+func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
+	b.join(ctx, look.Observation)
+	if len(look.ToUnseal()) == 0 {
 		return nil
 	}
-	return b.unseal(ctx, o)
+	return b.unseal(ctx, look)
+}
+
+// unsealAny opens a replica with the set in force. While that was never proven, and the
+// replica refuses it, it tries what other attempts were answered with: which of several
+// answers belongs to the Vault that is there, only Vault can say.
+func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.Keys) (string, error) {
+	cluster, err := b.unsealEither(ctx, replica, keys)
+	finding, ok := errors.AsType[*fsm.Finding](err)
+	if !ok || finding.Kind != fsm.SharesRefused || keys.Set.ClusterID != "" {
+		return cluster, err
+	}
+	for _, attempt := range otherAnswers(keys) {
+		set, _, openErr := b.open(*attempt, entryOf(*attempt))
+		if openErr != nil {
+			b.Log.Warn("an init response on record does not open", "attempt_id", attempt.ID, "error", openErr.Error())
+			continue
+		}
+		b.Log.Warn("the stored shares do not open it: trying those of another attempt", "replica", replica.Address(), "attempt_id", attempt.ID)
+		cluster, tryErr := b.unsealOne(ctx, replica, set)
+		if tryErr == nil {
+			return cluster, b.makeSet(ctx, attempt.ID, cluster)
+		}
+		if refused, ok := errors.AsType[*fsm.Finding](tryErr); !ok || refused.Kind != fsm.SharesRefused {
+			return "", tryErr
+		}
+	}
+	return "", err
 }
 
 // unsealOne gives one replica as many shares as it asks for, and no more. It returns
@@ -89,7 +113,7 @@ func (b *Bootstrap) canUnseal(replica Replica, status vault.SealStatus, set stor
 		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
 			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
 	case len(set.Custody) > 0:
-		return b.waitForCustodians(replica.Address(), status.Threshold, set)
+		return waitForCustodians(replica.Address(), set, b.WaitForUnseal)
 	case set.Kind == store.RecoveryKeys:
 		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
 	case status.Threshold > len(set.Shares):

@@ -24,8 +24,8 @@ type Verified struct {
 
 // Verify judges all controls and changes nothing. What it may not see is unknown. keys
 // may be unknown, too: some logins do without.
-func (b *Bootstrap) Verify(ctx context.Context, keys harden.Fact[store.Keys], deep bool) (Verified, error) {
-	replicas, err := b.lookAtReplicas(ctx)
+func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], deep bool) (Verified, error) {
+	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -34,17 +34,17 @@ func (b *Bootstrap) Verify(ctx context.Context, keys harden.Fact[store.Keys], de
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be looked into. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
-	facts := b.newFacts()
-	session := b.sessionToVerify(ctx, active, keys, &facts)
+	facts := o.newFacts()
+	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
-	if session != nil {
-		defer b.Close(context.WithoutCancel(ctx))
-		if err := gather.Vault(ctx, session, readable(groups, deep), b.Parallelism, &facts); err != nil {
-			b.Log.Warn("not everything could be read", "error", err.Error())
+	if !view.None() {
+		defer o.access.Close(context.WithoutCancel(ctx))
+		if err := gather.Vault(ctx, view, readable(groups, deep), o.Parallelism, &facts); err != nil {
+			o.Log.Warn("not everything could be read", "error", err.Error())
 		}
 	}
-	b.lookAround(ctx, groups, &facts)
-	return Verified{Results: harden.Judge(facts, b.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
+	o.lookAround(ctx, groups, &facts)
+	return Verified{Results: harden.Judge(facts, o.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
 }
 
 func readable(groups []harden.Group, deep bool) []harden.Group {
@@ -57,8 +57,8 @@ func readable(groups []harden.Group, deep bool) []harden.Group {
 	return list
 }
 
-// sessionToVerify logs in by the role that only reads, or by ours. Without a session, the facts say why.
-func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, keys harden.Fact[store.Keys], facts *harden.Facts) *vault.Session {
+// viewToVerify logs in by the role that only reads, or by ours. Without a session, the facts say why.
+func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys harden.Fact[store.Keys], facts *harden.Facts) vault.View {
 	known, ok := keys.Get()
 	facts.RootStored = harden.Known(known.Root != nil)
 	if !ok {
@@ -67,13 +67,13 @@ func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, key
 	if known.Set != nil && known.Set.ClusterID != "" && known.Set.ClusterID != active.ClusterID {
 		facts.Login = harden.NotKnown[bool]("the server belongs to another cluster than our keys: nothing secret is shown to it")
 		blind(facts, facts.Login.Why())
-		return nil
+		return vault.View{}
 	}
-	session, err := b.login(ctx, active.Address, known)
+	view, _, err := o.access.ours(ctx, active.Address, known)
 	works := err
-	if session != nil && b.ownReads {
+	if err == nil && o.access.onlyReads() {
 		// The role that reads says nothing of the one that later runs need.
-		works = b.tryLogin(ctx, active.Address, known)
+		works = o.access.try(ctx, active.Address, known)
 	}
 	switch {
 	case works == nil:
@@ -86,7 +86,7 @@ func (b *Bootstrap) sessionToVerify(ctx context.Context, active fsm.Replica, key
 	if err != nil {
 		blind(facts, fmt.Sprintf("our login does not work: %v", err))
 	}
-	return session
+	return view
 }
 
 // blind says of everything that takes a token why it is not known.

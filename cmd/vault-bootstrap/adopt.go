@@ -70,7 +70,7 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 	if err := options.check(); err != nil {
 		return nil, err
 	}
-	job, err := p.prepare(&options.run)
+	job, err := p.prepare(ctx, "adopt", &options.run)
 	if err != nil {
 		return nil, err
 	}

@@ -76,9 +76,9 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := &states.Bootstrap{Records: session, Doorman: servers.cluster, Log: log, Now: time.Now, Holder: identity(p.env), Parallelism: 1}
+	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
+	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
 	bootstrap.Pod, _ = p.env("POD_NAME")
-	servers.assign(bootstrap)
 	if sender := startEvents(records, options.store.name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
 		defer sender.Close()
 		bootstrap.Tell = sender.Tell

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/discovery"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -114,9 +115,21 @@ func listed(replicas []*vault.Replica) []states.Replica {
 	return list
 }
 
-// assign gives the bootstrap the replicas, or the way to find them.
-func (s *servers) assign(b *states.Bootstrap) {
-	b.Replicas, b.Discover, b.Expected = listed(s.cluster.Replicas()), s.discover, s.expected
+// members are the replicas, or the way to find them.
+func (s *servers) members() *states.Cluster {
+	return &states.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
+}
+
+// bootstrap returns a bootstrap of the servers, whose records can be read.
+func (s *servers) bootstrap(setting states.Setting, login states.Login, records store.Store) *states.Bootstrap {
+	access := &states.Access{Setting: &setting, Dialer: s.cluster, Login: login}
+	members := s.members()
+	return states.New(members, states.NewObserver(access, members, store.Reader{Store: records}), access)
+}
+
+// observer returns who looks at the servers' health, and at nothing else.
+func (s *servers) observer() *states.Observer {
+	return states.NewObserver(&states.Access{Setting: &states.Setting{}}, s.members(), nil)
 }
 
 // risks says what in the way to Vault lets others read the keys, or hides a replica.

@@ -76,7 +76,10 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := &states.Bootstrap{Records: session, Log: log, Now: time.Now, Spool: options.spool.places(p.env, records, &options.store)}
+	nowhere := &servers{}
+	bootstrap := nowhere.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
+	bootstrap.Records = session
+	bootstrap.Keep(options.spool.places(p.env, records, &options.store))
 	if err := options.custody.assign(bootstrap); err != nil {
 		return err
 	}

@@ -52,8 +52,8 @@ func (p *program) retireKeys(ctx context.Context, options *retireOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := &states.Bootstrap{Records: session, Log: log, Now: time.Now}
-	servers.assign(bootstrap)
+	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
+	bootstrap.Records = session
 	date, err := bootstrap.Retire(session.Context())
 	if err != nil {
 		return err

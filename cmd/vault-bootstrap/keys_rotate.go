@@ -79,8 +79,8 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	}
 	defer func() { _ = session.Close() }()
 	servers.cluster.Guard(session.Alive)
-	bootstrap := &states.Bootstrap{Records: session, Doorman: servers.cluster, Log: log, Now: time.Now, Holder: identity(p.env), Parallelism: 1}
-	servers.assign(bootstrap)
+	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
+	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
 	keys, err := session.Keys(ctx)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
 	b.Loss = states.Loss{Reset: o.onLost == resetWhenLost, Volume: o.volume}
 	b.RespectSeal = o.respectSeal
 	if pods != nil {
-		b.Pods = pods
+		b.Pods, b.Volumes = pods, pods
 		return nil
 	}
 	const remedy = "Choose the records in Kubernetes with --store=kubernetes, or leave it away."

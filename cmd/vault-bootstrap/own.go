@@ -25,9 +25,7 @@ func (p *program) ownReplica(address string, options *vaultOptions, records stor
 	if err != nil {
 		return nil, err
 	}
-	own := &ownReplica{bootstrap: &states.Bootstrap{Records: store.Reader{Store: records}, Log: log, Now: time.Now}, log: log}
-	servers.assign(own.bootstrap)
-	return own, nil
+	return &ownReplica{bootstrap: servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records), log: log}, nil
 }
 
 // open unseals it if it is sealed. It fails while it is not open; why is told once.

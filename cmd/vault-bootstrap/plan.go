@@ -121,20 +121,17 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	bootstrap := &states.Bootstrap{
-		Doorman: servers.cluster, Login: login, Name: options.store.name, Prune: declared.Prune(), Rules: rules,
-		Parallelism: options.parallelism, Now: time.Now, Log: p.warnings(),
-	}
-	servers.assign(bootstrap)
+	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	bootstrap := servers.bootstrap(setting, login, records)
+	bootstrap.Prune, bootstrap.Rules, bootstrap.ReadsOnly = declared.Prune(), rules, true
 	if err := bootstrap.Declare(objects); err != nil {
 		return nil, err
 	}
-	bootstrap.ReadOnly()
 	memory, err := readMemory(ctx, records, !token.Empty())
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.Plan(ctx, token, memory)
+	return bootstrap.Observer.Plan(ctx, token, memory)
 }
 
 // warnings is the log of a verb that looks: what is printed is its result.

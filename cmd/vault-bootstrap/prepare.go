@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/process"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -29,6 +30,8 @@ type job struct {
 	risks     []string
 	guard     func(allows func() error)
 	outcome   fsm.Outcome
+	// seen is the latest look; nil before the first.
+	seen *states.Look
 	// offer holds the keys to adopt before walking; nil if there are none.
 	offer *shares.Material
 	// watches is whether more is to come after a walk: the login is kept.
@@ -41,7 +44,9 @@ type job struct {
 	declaredLogin []seed.LoginMethod
 }
 
-func (p *program) prepare(options *runOptions) (*job, error) {
+// prepare makes a job of the options. verb names what it is for, in the name of this
+// process on record.
+func (p *program) prepare(ctx context.Context, verb string, options *runOptions) (*job, error) {
 	if err := options.check(); err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	wish, err := p.desired(context.Background(), options, records)
+	wish, err := p.desired(ctx, options, records)
 	if err != nil {
 		return nil, err
 	}
@@ -76,20 +81,21 @@ func (p *program) prepare(options *runOptions) (*job, error) {
 	job.declaredLogin = wish.login
 	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
 	pod, _ := p.env("POD_NAME")
-	job.bootstrap = &states.Bootstrap{
-		Spool: options.spool.places(p.env, records, &options.store), Pod: pod,
-		Doorman: servers.cluster, Holder: job.holder, Preflight: records.Preflight, Login: login, SeedLogin: options.login.declaredBy(wish.login), Name: options.store.name,
-		Split:       states.KeySplit{Shares: options.shares, Threshold: options.threshold},
-		Recovery:    states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
-		Parallelism: options.parallelism, Now: time.Now,
-	}
+	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	b := servers.bootstrap(setting, login, records)
+	b.SeedLogin = options.login.declaredBy(wish.login)
+	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
+	b.Preflight = records.Preflight
+	b.Keep(options.spool.places(p.env, records, &options.store))
+	b.Split = states.KeySplit{Shares: options.shares, Threshold: options.threshold}
+	b.Recovery = states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}
+	job.bootstrap = b
 	if err := options.custody.assign(job.bootstrap); err != nil {
 		return nil, err
 	}
 	if err := options.loss.assign(job.bootstrap, pods); err != nil {
 		return nil, err
 	}
-	servers.assign(job.bootstrap)
 	if wish.rules.NamesKubernetes() {
 		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
 	}
@@ -104,8 +110,10 @@ type wish struct {
 	login    []seed.LoginMethod
 }
 
-// desired reads the seed and resolves its references.
+// desired reads the seed and resolves its references, within the time of a run.
 func (p *program) desired(ctx context.Context, options *runOptions, records store.Store) (wish, error) {
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
 	declared, err := loadSeed(options.seed)
 	if err != nil {
 		return wish{}, err

@@ -36,15 +36,15 @@ func (r *countingReporter) Entered(t fsm.Transition) {
 	r.metrics.State(string(t.To))
 }
 
-// countingDoorman counts the logins that fail.
-type countingDoorman struct {
-	states.Doorman
+// countingDialer counts the logins that fail.
+type countingDialer struct {
+	states.Dialer
 	metrics *metrics.Metrics
 }
 
 // Login logs in.
-func (d countingDoorman) Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error) {
-	session, err := d.Doorman.Login(ctx, address, path, credential)
+func (d countingDialer) Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error) {
+	session, err := d.Dialer.Login(ctx, address, path, credential)
 	if err != nil {
 		d.metrics.LoginFailed()
 	}

@@ -14,7 +14,9 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) runCommand() *cobra.Command {
@@ -58,7 +60,7 @@ const (
 // run prepares everything that can be refused without touching Vault, then takes
 // the Lease and walks the machine.
 func (p *program) run(ctx context.Context, options *runOptions) error {
-	job, err := p.prepare(options)
+	job, err := p.prepare(ctx, "run", options)
 	if err != nil {
 		return p.refuse(options, err)
 	}
@@ -139,7 +141,7 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 // act walks to the goal with the Lease held, and gives it back.
 func (j *job) act(ctx context.Context, report reporter, session *store.Session) error {
 	j.guard(session.Alive)
-	j.bootstrap.Records, j.bootstrap.Mends = session, true
+	j.bootstrap.Records = session
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
@@ -167,7 +169,7 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 	if err != nil {
 		return err
 	}
-	driver := func(goal fsm.State) *fsm.Driver {
+	driver := func(goal fsm.State) *driver {
 		driver := j.driver(report, checkpoint)
 		driver.Goal = goal
 		return driver
@@ -180,13 +182,34 @@ func (j *job) drive(ctx context.Context, report reporter, session *store.Session
 	return err
 }
 
-func (j *job) driver(report fsm.Reporter, checkpoint store.Checkpoint) *fsm.Driver {
-	return &fsm.Driver{
+// driver walks a bootstrap.
+type driver = fsm.Driver[*states.Look]
+
+func (j *job) driver(report fsm.Reporter, checkpoint store.Checkpoint) *driver {
+	b := j.bootstrap
+	return &driver{
 		Goal: j.goal, Remembered: fsm.State(checkpoint.State),
-		Probe: j.bootstrap.Probe, Acts: j.bootstrap.Acts(), Tend: j.bootstrap.Tend, Rescue: j.bootstrap.Rescue, Enter: j.bootstrap.Enter,
+		Look: j.look, Settle: b.Settle, Acts: b.Acts(), Tend: b.Tend, Rescue: b.Rescue, Enter: b.Enter,
 		Reporter: report, Patience: j.options.patience, Now: time.Now,
 		Backoff: newBackoff,
 	}
+}
+
+// look looks, and keeps what was seen for the summary.
+func (j *job) look(ctx context.Context) (*states.Look, error) {
+	look, err := j.bootstrap.Look(ctx)
+	if err == nil {
+		j.seen = look
+	}
+	return look, err
+}
+
+// controls are what the latest look has shown of them.
+func (j *job) controls() []harden.Result {
+	if j.seen == nil {
+		return nil
+	}
+	return j.seen.Controls
 }
 
 // close leaves nothing open: it ends the login's token, records how the run ended

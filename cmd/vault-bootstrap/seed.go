@@ -102,13 +102,14 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bootstrap := &states.Bootstrap{Login: method, Name: name, Prune: loaded.Prune(), Rules: rules}
-			if err := bootstrap.Declare(loaded.Declared()); err != nil {
+			observer := states.NewObserver(&states.Access{Setting: &states.Setting{Name: name}, Login: method}, nil, nil)
+			observer.Prune, observer.Rules = loaded.Prune(), rules
+			if err := observer.Declare(loaded.Declared()); err != nil {
 				return err
 			}
-			text := bootstrap.PolicyText()
+			text := observer.PolicyText()
 			if readOnly {
-				if text = bootstrap.ReadPolicyText(); text == "" {
+				if text = observer.ReadPolicyText(); text == "" {
 					return fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method.Name()), "Its credential belongs to one role: plan and verify use it.")
 				}
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 
@@ -39,13 +38,7 @@ func (o *spoolOptions) places(env lookup, records store.Store, options *storeOpt
 	}
 	termination := spool.Termination{Path: o.termination}
 	if kube, ok := records.(*store.Kube); ok {
-		termination.Earlier = func(ctx context.Context, _ string) ([][]byte, error) {
-			keys, _, err := kube.Keys(ctx)
-			if err != nil || keys.Attempt == nil || keys.Attempt.Pod == "" {
-				return nil, err
-			}
-			return kube.TerminationMessages(ctx, keys.Attempt.Pod)
-		}
+		termination.Earlier = kube.TerminationMessages
 	}
 	if _, err := os.Stat(o.termination); err == nil || termination.Earlier != nil {
 		places = append(places, termination)

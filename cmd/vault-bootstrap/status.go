@@ -12,7 +12,6 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -99,9 +98,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	report := newStatusReport(checkpoint, records.Location())
 	// From outside of a cluster its Vault is not at the default address.
 	if kind == fileStore || options.vault.named(p.env) {
-		looker := &states.Bootstrap{}
-		servers.assign(looker)
-		for _, replica := range looker.Look(ctx) {
+		for _, replica := range servers.observer().Health(ctx) {
 			report.Replicas = append(report.Replicas, replicaReport{replica.Address, string(replica.Health), replica.Answer})
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // summarize tells what was done, where the keys are and what to do next.
 func (p *program) summarize(job *job, report reporter) error {
-	advice := harden.Failed(job.bootstrap.Controls, false)
+	advice := harden.Failed(job.controls(), false)
 	if lines, ok := report.(*lineReporter); ok {
 		for _, control := range advice {
 			lines.log.Warn("advice", "control", control.ID, "seen", control.Seen, "why", control.Why, "remedy", control.Remedy)

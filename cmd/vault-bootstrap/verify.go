@@ -196,12 +196,9 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	bootstrap := &states.Bootstrap{
-		Doorman: servers.cluster, Login: login, Name: options.store.name, Rules: rules, Around: around(records, options.store.name, options.podLabels),
-		Parallelism: options.parallelism, Now: time.Now, Log: p.warnings(),
-	}
-	servers.assign(bootstrap)
-	bootstrap.ReadOnly()
+	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	bootstrap := servers.bootstrap(setting, login, records)
+	bootstrap.Rules, bootstrap.Around, bootstrap.ReadsOnly = rules, around(records, options.store.name, options.podLabels), true
 	return &verifier{bootstrap, records, servers}, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) waitCommand() *cobra.Command {
@@ -142,9 +141,8 @@ func (p *program) findHealth(options *waitOptions, w *waiter) error {
 	if err != nil {
 		return err
 	}
-	looker := &states.Bootstrap{}
-	servers.assign(looker)
-	w.health = func(ctx context.Context) fsm.State { return fsm.Shown(looker.Look(ctx)) }
+	observer := servers.observer()
+	w.health = func(ctx context.Context) fsm.State { return fsm.Shown(observer.Health(ctx)) }
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
 func (p *program) watchCommand() *cobra.Command {
@@ -59,7 +58,7 @@ func (o *watchOptions) register(flags *pflag.FlagSet) {
 func (o *watchOptions) check(env lookup) error {
 	switch {
 	case o.interval <= 0 || o.healthInterval <= 0:
-		return fault.Misuse(errors.New("--interval and --health-interval must be longer than nothing"), "Write them as 1m and 2s.")
+		return fault.Misuse(errors.New("--interval and --health-interval must be positive"), "Write them as 1m and 2s.")
 	case o.pprof && o.listen == "":
 		return fault.Misuse(errors.New("--pprof without --listen: nothing is served"), "Give --listen as well.")
 	}
@@ -73,7 +72,7 @@ func (o *watchOptions) check(env lookup) error {
 
 // watch runs until it is told to end, which is no error.
 func (p *program) watch(ctx context.Context, options *watchOptions) error {
-	w, err := p.prepareWatch(options)
+	w, err := p.prepareWatch(ctx, options)
 	if err != nil {
 		return p.refuse(&options.run, err)
 	}
@@ -95,33 +94,33 @@ func (p *program) watch(ctx context.Context, options *watchOptions) error {
 	return nil
 }
 
-func (p *program) prepareWatch(options *watchOptions) (*watcher, error) {
+func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*watcher, error) {
 	if err := options.check(p.env); err != nil {
 		return nil, err
 	}
 	counted := metrics.New(version, names(fsm.States()), eventNames())
 	options.run.store.wrap = counted.Wrapper(metrics.Kubernetes)
 	options.run.vault.wrap = counted.Wrapper(metrics.Vault)
-	job, err := p.prepare(&options.run)
+	job, err := p.prepare(ctx, "watch", &options.run)
 	if err != nil {
 		return nil, err
 	}
 	job.watches = true
 	// At the goal it goes on looking anyway: nobody has to be waited for.
 	options.run.patience = 0
-	job.bootstrap.Doorman = countingDoorman{job.bootstrap.Doorman, counted}
+	job.bootstrap.Dialer = countingDialer{job.bootstrap.Dialer, counted}
 	lines := newLineReporter(p.stderr, job.level)
 	w := &watcher{
 		job: job, options: options, metrics: counted, lines: lines,
-		reload: func() error {
-			wish, err := p.desired(context.Background(), &options.run, job.store)
+		reload: func(ctx context.Context) error {
+			wish, err := p.desired(ctx, &options.run, job.store)
 			if err != nil {
 				return err
 			}
-			return job.reassign(wish)
+			return job.reassign(ctx, wish)
 		},
 		seed:   fingerprint(options.run.seed),
-		reader: store.Reader{Store: job.store},
+		writes: &ownWrites{Store: job.store},
 		pace:   pace{longest: longestPause},
 	}
 	w.report = job.withEvents(&countingReporter{lines, counted})

@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 // watcher keeps a Vault at the goal. Its turns come one after another in one
@@ -23,13 +24,16 @@ type watcher struct {
 	report  reporter
 	own     *ownReplica // nil if there is none
 	// reload reads the seed anew. One that is wrong changes nothing.
-	reload func() error
+	reload func(ctx context.Context) error
 	seed   string // its fingerprint
-	reader store.Reader
+	writes *ownWrites
 	ready  readiness
 
-	pace    pace          // the waits after failures
+	pace    pace          // the waits after looks that failed
+	rest    walkRest      // the waits between walks
+	failure error         // what the latest walk failed with
 	trouble error         // what the latest turn failed with
+	repeats int           // how many turns before it failed with the same
 	seen    []fsm.Replica // by the latest turn
 }
 
@@ -106,12 +110,14 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 // turns takes turns until ctx ends.
 func (w *watcher) turns(ctx context.Context) {
 	changes := w.follow(ctx)
-	w.trouble, w.seen = nil, nil
+	w.trouble, w.failure, w.seen = nil, nil, nil
 	w.pace.reset()
+	w.rest.over()
 	for ctx.Err() == nil {
 		pause := w.turn(ctx)
-		if w.wait(ctx, pause, changes) {
-			w.pace.reset() // what failed may not fail any more
+		if w.wait(ctx, pause, changes) { // what failed may not fail any more
+			w.pace.reset()
+			w.rest.over()
 		}
 	}
 }
@@ -132,20 +138,22 @@ func (w *watcher) turn(ctx context.Context) time.Duration {
 }
 
 func (w *watcher) takeTurn(ctx context.Context) time.Duration {
-	seedErr := w.reload()
-	result, err := w.attend(ctx)
-	if err == nil {
-		err = seedErr // the seed that was valid last is what was attended to
+	seedErr := w.reload(ctx)
+	turn := w.attend(ctx)
+	if turn.err == nil {
+		turn.err = seedErr // the seed that was valid last is what was attended to
 	}
 	if ctx.Err() != nil {
 		return 0
 	}
-	w.metrics.Round(w.judge(result, err))
+	w.metrics.Round(w.judge(turn.result, turn.err))
 	switch {
-	case err != nil:
+	case turn.result == acted || turn.rest > 0:
+		// After a walk that succeeded, to see that it holds; after one that did not, when the
+		// next one is due, and to see meanwhile what has changed inside.
+		return min(max(turn.rest, w.options.healthInterval), spread(w.options.interval))
+	case turn.err != nil:
 		return w.pace.next()
-	case result == acted:
-		return w.options.healthInterval // to see that it holds
 	default:
 		w.pace.reset()
 		return spread(w.options.interval)
@@ -159,65 +167,67 @@ const (
 	waiting = "waiting"
 )
 
-// attend looks, and acts if there is something to do.
-func (w *watcher) attend(ctx context.Context) (string, error) {
-	sight, settled, err := w.look(ctx)
-	if replicas := sight.Observation.Replicas; replicas != nil {
-		w.seen = replicas
+// turn is what a turn has come to.
+type turn struct {
+	result string
+	err    error
+	// rest is how long to wait until the next walk; 0 if none is to come.
+	rest time.Duration
+}
+
+// attend looks, and walks if there is something to do.
+func (w *watcher) attend(ctx context.Context) turn {
+	look, verdict, settled, err := w.look(ctx)
+	if look != nil {
+		w.seen = look.Replicas
 	}
 	switch {
-	case errors.Is(err, store.ErrReadOnly):
-		// Something is to be recorded, which needs the Lease.
-	case err == nil && sight.Idle && settled:
+	case err == nil && verdict.Idle && settled:
+		w.rest.over()
+		w.failure = nil
 		w.metrics.Succeeded(time.Now())
-		return idle, nil
-	case err == nil, sight.Ready && !w.known(err):
-	default:
-		return waiting, err
+		return turn{result: idle}
+	case err != nil && (!verdict.Ready || w.known(err)):
+		return turn{result: waiting, err: err}
 	}
-	return acted, w.walk(ctx)
+	urgent := verdict.Urgent && fault.KindOf(w.failure) == fault.Transient
+	if left := w.rest.left(time.Now(), urgent); left > 0 {
+		if err == nil {
+			err = w.failure
+		}
+		return turn{waiting, err, left}
+	}
+	w.failure = w.walk(ctx)
+	if fault.KindOf(w.failure) == fault.Busy {
+		return turn{result: waiting, err: w.failure} // somebody else does the work
+	}
+	w.rest.walk(time.Now(), w.failure != nil)
+	return turn{acted, w.failure, w.rest.left(time.Now(), urgent)}
 }
 
 // known reports whether err is the trouble of the turn before: it is recorded, and
 // nothing has changed about it.
 func (w *watcher) known(err error) bool {
-	return w.trouble != nil && fault.KindOf(err) == fault.Terminal && w.trouble.Error() == err.Error()
+	return w.trouble != nil && fault.KindOf(err) == fault.Terminal && sameTrouble(w.trouble, err)
 }
 
 // look looks without the Lease. settled is whether there is no failure on record that
 // is over.
-func (w *watcher) look(ctx context.Context) (sight fsm.Sight, settled bool, err error) {
+func (w *watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
 	w.job.guard(always)
-	w.job.bootstrap.Records, w.job.bootstrap.Mends = w.reader, false // only who holds the Lease ends what others left
-	checkpoint, err := w.reader.Checkpoint(ctx)
+	checkpoint, _, err := w.job.store.Checkpoint(ctx)
 	if err != nil {
-		return fsm.Sight{}, false, err
+		return nil, verdict, false, err
 	}
-	sight, err = w.job.driver(w.report, checkpoint).Look(ctx)
-	w.metrics.Plan(w.job.bootstrap.Planned())
-	w.count(sight.Observation.Replicas)
-	if err == nil {
-		err = w.leftOpen(ctx)
+	look, verdict, err = w.job.driver(w.report, checkpoint).Judge(ctx)
+	if look != nil {
+		w.metrics.Plan(look.Planned())
+		w.count(look.Replicas)
 	}
-	return sight, checkpoint.LastError == nil, err
+	return look, verdict, checkpoint.LastError == nil, err
 }
 
-// leftOpen fails with store.ErrReadOnly while a break-glass is on record. If it was
-// killed, its root token lives until somebody with the Lease ends it: without this, a
-// watch that has nothing else to do would never be that somebody. If it is under way it
-// has the Lease, and is waited for.
-func (w *watcher) leftOpen(ctx context.Context) error {
-	keys, err := w.reader.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for what a break-glass has left: %w", err)
-	}
-	if keys.Glass != nil {
-		return fmt.Errorf("a break-glass of %s is on record: %w", keys.Glass.Holder, store.ErrReadOnly)
-	}
-	return nil
-}
-
-// judge tells what a turn has come to, once for each trouble, and names it for the
+// judge reports what a turn has come to, once for each trouble, and names it for the
 // metrics.
 func (w *watcher) judge(result string, err error) string {
 	before := w.trouble
@@ -225,8 +235,9 @@ func (w *watcher) judge(result string, err error) string {
 	if err == nil {
 		w.metrics.Recovered()
 		if before != nil {
-			w.report.Log().Info("what was the matter is over", "was", before.Error())
+			w.report.Log().Info("recovered", "from", before.Error(), "failed_looks", w.repeats+1)
 		}
+		w.repeats = 0
 		return result
 	}
 	if name := nameOf(err); name != "" {
@@ -237,9 +248,11 @@ func (w *watcher) judge(result string, err error) string {
 	} else {
 		result = kind.String()
 	}
-	if before != nil && before.Error() == err.Error() {
+	if sameTrouble(before, err) {
+		w.repeats++
 		return result
 	}
+	w.repeats = 0
 	if result == waiting {
 		w.report.Waiting(err, 1)
 		return result
@@ -247,4 +260,22 @@ func (w *watcher) judge(result string, err error) string {
 	tell(w.lines, err)
 	tellEvent(w.report, err)
 	return result
+}
+
+// sameTrouble reports whether two failures are the same to a reader: numbers in them, such
+// as times, attempts and ports, may differ.
+func sameTrouble(a, b error) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return fault.KindOf(a) == fault.KindOf(b) && fault.NameOf(a) == fault.NameOf(b) && withoutNumbers(a.Error()) == withoutNumbers(b.Error())
+}
+
+func withoutNumbers(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, text)
 }

@@ -52,7 +52,7 @@ func fingerprint(paths []string) string {
 
 // reassign gives the bootstrap a wish that was read anew. If that fails, the one before it
 // stays, with its login. A session of a login that the seed no longer names ends.
-func (j *job) reassign(w wish) error {
+func (j *job) reassign(ctx context.Context, w wish) error {
 	b := j.bootstrap
 	if sameLogin(w.login, j.declaredLogin) {
 		return w.assign(b)
@@ -68,7 +68,7 @@ func (j *job) reassign(w wish) error {
 		return err
 	}
 	j.declaredLogin = w.login
-	b.ForgetLogin(context.Background())
+	b.ForgetLogin(context.WithoutCancel(ctx))
 	b.Log.Info("the seed says anew how to log in", "method", login.Name())
 	return nil
 }

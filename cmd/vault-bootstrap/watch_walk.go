@@ -30,7 +30,7 @@ func (w *watcher) walk(ctx context.Context) error {
 	defer acquired()
 	leased, hold, release := waitThenHold(acquiring)
 	defer release()
-	session, err := store.Begin(leased, w.job.store, w.job.lease(w.report))
+	session, err := store.Begin(leased, w.writes, w.job.lease(w.report))
 	if err != nil {
 		return err
 	}
@@ -40,29 +40,63 @@ func (w *watcher) walk(ctx context.Context) error {
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
-	return w.job.act(ctx, &impatient{w.report, giveWay}, session)
+	return w.job.act(ctx, &impatient{reporter: w.report, giveWay: giveWay, again: w.failure}, session)
 }
 
 // always allows requests that need no Lease.
 func always() error { return nil }
 
-// impatient ends a walk that does nothing but wait.
+// mostFailures is how often an act may fail in the first walk before it gives way: what a
+// seed has just made, a login above all, may need a moment. Later walks try once.
+const mostFailures = 3
+
+// impatient ends a walk that does nothing but wait, or whose act fails. What the walk before
+// has reported is not reported again.
 type impatient struct {
 	reporter
-	giveWay context.CancelCauseFunc
+	giveWay  context.CancelCauseFunc
+	again    error // what the walk before has failed with; nil if it did not
+	failures int
+	failing  bool // the act that has just failed is an urgent one
+}
+
+// Began reports an act, the first time.
+func (r *impatient) Began(event fsm.Event, from fsm.State) {
+	r.failing = false
+	if r.again == nil {
+		r.reporter.Began(event, from)
+	}
+}
+
+// Failed reports the failure of an act, the first time. Keys are brought to safety and
+// replicas opened without giving way.
+func (r *impatient) Failed(event fsm.Event, err error) {
+	if r.again == nil {
+		r.reporter.Failed(event, err)
+	}
+	r.failing = event == fsm.Seed || event == fsm.Harden
+	if r.failing {
+		r.failures++
+	}
 }
 
 // Waiting ends the walk at the last of the waits.
 func (r *impatient) Waiting(err error, attempt int) {
-	r.reporter.Waiting(err, attempt)
-	if attempt >= mostWaits {
+	if r.again == nil {
+		r.reporter.Waiting(err, attempt)
+	}
+	most := mostFailures
+	if r.again != nil {
+		most = 1
+	}
+	if attempt >= mostWaits || r.failing && r.failures >= most {
 		r.giveWay(fault.Wait(fmt.Errorf("%w to others", errGaveWay), fault.RemedyOf(err)))
 	}
 }
 
 // wait returns when it is time for the next turn: after the pause, or as soon as the
 // replicas, the seed or the records have changed, which it reports.
-func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan struct{}) (changed bool) {
+func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan store.Revision) (changed bool) {
 	over := time.NewTimer(pause)
 	defer over.Stop()
 	health := time.NewTicker(w.options.healthInterval)
@@ -73,11 +107,14 @@ func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 			return false
 		case <-over.C:
 			return false
-		case <-changes:
-			return true
+		case revision := <-changes:
+			if !w.writes.wrote(revision) {
+				return true
+			}
+			continue
 		case <-health.C:
 		}
-		replicas := w.job.bootstrap.Look(ctx)
+		replicas := w.job.bootstrap.Health(ctx)
 		w.count(replicas)
 		seed := fingerprint(w.options.run.seed)
 		if seed != w.seed {
@@ -112,38 +149,4 @@ func (w *watcher) count(replicas []fsm.Replica) {
 		health[string(replica.Health)]++
 	}
 	w.metrics.Replicas(health, health[string(fsm.Sealed)])
-}
-
-// follow tells when the checkpoint has changed, where the store tells of changes and
-// lets us know. Without that, the interval has to do.
-func (w *watcher) follow(ctx context.Context) <-chan struct{} {
-	changes := make(chan struct{}, 1)
-	kube, ok := w.job.store.(*store.Kube)
-	if !ok {
-		return changes
-	}
-	go func() {
-		pause := pace{longest: longestPause}
-		for first := true; ctx.Err() == nil; {
-			err := kube.FollowCheckpoint(ctx, func(store.Revision) {
-				pause.reset()
-				if first { // that it is there is no change
-					first = false
-					return
-				}
-				select {
-				case changes <- struct{}{}:
-				default: // one is on its way already
-				}
-			})
-			switch {
-			case store.Denied(err):
-				w.report.Log().Info("changes of the checkpoint are not heard of at once", "error", err.Error(), "remedy", fault.RemedyOf(err))
-				return
-			case err != nil && !pause.pause(ctx):
-				return
-			}
-		}
-	}()
-	return changes
 }

@@ -5,19 +5,24 @@ import (
 	"errors"
 )
 
-// API is what the package needs of Vault. Paths have no leading slash and no
-// "v1/", and are not percent-encoded. Numbers arrive as json.Number.
-type API interface {
+// Reader is what planning needs of Vault. Paths have no leading slash and no "v1/", and
+// are not percent-encoded. Numbers arrive as json.Number.
+type Reader interface {
 	// Read returns the data at path, which may end in a query ("?version=1"); found is
 	// false when Vault answers 404.
 	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
-	// Put writes data to path and returns what Vault answers, which may be nil, and
-	// what it warns about.
-	Put(ctx context.Context, path string, data map[string]any) (answer map[string]any, warnings []string, err error)
 	// Fields returns the names of the fields that a write to path takes; none when it
 	// takes any, or when Vault does not say. For what only Vault Enterprise has, other
 	// servers answer 404 'enterprise-only feature', as they do to a write.
 	Fields(ctx context.Context, path string) (names []string, err error)
+}
+
+// API is what applying needs of Vault.
+type API interface {
+	Reader
+	// Put writes data to path and returns what Vault answers, which may be nil, and
+	// what it warns about.
+	Put(ctx context.Context, path string, data map[string]any) (answer map[string]any, warnings []string, err error)
 	// Delete deletes what is at path, which may end in a query.
 	Delete(ctx context.Context, path string) error
 }

@@ -20,7 +20,7 @@ import (
 
 // vocabulary knows which fields endpoints take.
 type vocabulary struct {
-	api API
+	api Reader
 	mu  sync.Mutex
 	// known holds the fields by endpoint; an empty list means that any will do.
 	known map[string][]string

@@ -36,7 +36,7 @@ type live struct {
 
 // observe reads what is live: each listing once, then every object that has a path
 // of its own, and nothing below a mount that is not there.
-func observe(ctx context.Context, api API, objects []Object, parallelism int) (*live, error) {
+func observe(ctx context.Context, api Reader, objects []Object, parallelism int) (*live, error) {
 	l := &live{
 		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]sight, len(objects)),
 		reads: &shared{api: api, once: readOnce(objects)},

@@ -113,7 +113,7 @@ type Plan struct {
 // When a difference cannot be put right, it returns the plan and a terminal fault.
 // A mount or a reference that is neither declared nor there is a fault of kind
 // fault.Seed; an error of Vault is returned as it is.
-func NewPlan(ctx context.Context, api API, goal Goal) (*Plan, error) {
+func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	seen, err := observe(ctx, api, goal.Objects, goal.Parallelism)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,13 @@ import (
 	"path/filepath"
 )
 
+// Origin says whose entry is looked for.
+type Origin struct {
+	// Attempt is the ID of the attempt, and Pod the name of the Pod that made it; empty
+	// outside Kubernetes, and for one that was searched already.
+	Attempt, Pod string
+}
+
 // Place is somewhere an entry can be kept.
 type Place interface {
 	// Name says where it is, for people.
@@ -18,8 +25,8 @@ type Place interface {
 	// Write keeps the encoded entry of an attempt; when it returns, the entry
 	// survives the end of the process.
 	Write(attempt string, encoded []byte) error
-	// Read returns the texts in which the attempt's entry may be found.
-	Read(ctx context.Context, attempt string) ([][]byte, error)
+	// Read returns the texts in which the entry of an attempt may be found.
+	Read(ctx context.Context, of Origin) ([][]byte, error)
 	// Remove forgets the attempt's entry.
 	Remove(attempt string) error
 }
@@ -90,8 +97,8 @@ func syncDir(dir string) error {
 }
 
 // Read returns the attempt's file.
-func (d Dir) Read(_ context.Context, attempt string) ([][]byte, error) {
-	content, err := os.ReadFile(d.path(attempt))
+func (d Dir) Read(_ context.Context, of Origin) ([][]byte, error) {
+	content, err := os.ReadFile(d.path(of.Attempt))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -118,8 +125,8 @@ const TerminationLimit = 4096
 type Termination struct {
 	// Path is the file that the kubelet reads when the container ends.
 	Path string
-	// Earlier returns the messages of the Pod in which an attempt was made.
-	Earlier func(ctx context.Context, attempt string) ([][]byte, error)
+	// Earlier, if not nil, returns the messages of the Pod in which an attempt was made.
+	Earlier func(ctx context.Context, pod string) ([][]byte, error)
 }
 
 // Name says what it is.
@@ -155,15 +162,15 @@ func (t Termination) Write(_ string, encoded []byte) error {
 }
 
 // Read returns our own message and those of the attempt's Pod.
-func (t Termination) Read(ctx context.Context, attempt string) ([][]byte, error) {
+func (t Termination) Read(ctx context.Context, of Origin) ([][]byte, error) {
 	var texts [][]byte
 	if content, err := os.ReadFile(t.Path); err == nil && len(content) > 0 {
 		texts = append(texts, content)
 	}
-	if t.Earlier == nil {
+	if t.Earlier == nil || of.Pod == "" {
 		return texts, nil
 	}
-	earlier, err := t.Earlier(ctx, attempt)
+	earlier, err := t.Earlier(ctx, of.Pod)
 	return append(texts, earlier...), err
 }
 

@@ -84,7 +84,7 @@ func TestPlaces(t *testing.T) {
 			if err := place.Check(2000); err != nil {
 				t.Fatal(err)
 			}
-			if texts, err := place.Read(t.Context(), "ABC"); err != nil || len(texts) > 0 {
+			if texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
 				t.Errorf("before the write there are %d texts, %v", len(texts), err)
 			}
 			encoded, err := entry().Encode()
@@ -94,7 +94,7 @@ func TestPlaces(t *testing.T) {
 			if err := place.Write("ABC", encoded); err != nil {
 				t.Fatal(err)
 			}
-			texts, err := place.Read(t.Context(), "ABC")
+			texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
 			if err != nil || len(texts) != 1 {
 				t.Fatalf("%d texts, %v", len(texts), err)
 			}
@@ -106,7 +106,7 @@ func TestPlaces(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if texts, err := place.Read(t.Context(), "ABC"); err != nil || len(texts) > 0 {
+			if texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
 				t.Errorf("after the removal there are %d texts, %v", len(texts), err)
 			}
 		})
@@ -134,11 +134,11 @@ func TestChecksFail(t *testing.T) {
 }
 
 func TestEarlierPods(t *testing.T) {
-	place := spool.Termination{Path: filepath.Join(t.TempDir(), "none"), Earlier: func(_ context.Context, attempt string) ([][]byte, error) {
-		return [][]byte{[]byte("of " + attempt)}, nil
+	place := spool.Termination{Path: filepath.Join(t.TempDir(), "none"), Earlier: func(_ context.Context, pod string) ([][]byte, error) {
+		return [][]byte{[]byte("of " + pod)}, nil
 	}}
-	texts, err := place.Read(t.Context(), "ABC")
-	if err != nil || len(texts) != 1 || string(texts[0]) != "of ABC" {
+	texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
+	if err != nil || len(texts) != 1 || string(texts[0]) != "of pod-1" {
 		t.Errorf("got %q, %v", texts, err)
 	}
 }

@@ -55,6 +55,13 @@ type Attempt struct {
 	// Pod is the name of the Pod that made the attempt, whose termination message may
 	// hold the answer; empty outside Kubernetes.
 	Pod string
+	// Process names the process that made the attempt, on its machine; empty where there is
+	// no such name.
+	Process string
+	// Grace is how long after its intent the process may still bring the answer. Others run
+	// it off on their own clocks, from when they saw the attempt first. 0 in records of
+	// earlier versions.
+	Grace time.Duration
 	// PublicKey and PrivateKey are the attempt's PGP key pair, base64: what Vault
 	// answers is encrypted to it. They are written before Vault is asked, and the
 	// private key is dropped when the stored shares have unsealed Vault and root is
@@ -65,8 +72,8 @@ type Attempt struct {
 	// EmptiedAt when that was decided, in UTC. They are written before it is deleted.
 	Emptied   *Emptied
 	EmptiedAt time.Time
-	// Answer is Vault's answer as it came, encrypted; nil until it is stored, and
-	// dropped together with the private key.
+	// Answer is Vault's answer as it came, encrypted; nil until it is stored. That of the
+	// set in force is dropped together with the private key.
 	Answer *Answer
 }
 
@@ -83,6 +90,12 @@ type Answer struct {
 	// Shares and Root are base64 PGP messages.
 	Shares []string
 	Root   string
+	// Recovery and Threshold say what the shares are, and Custody whether they are
+	// encrypted to operators' own keys. Threshold is 0 in records of earlier versions, in
+	// which an answer is that of the set in force.
+	Recovery  bool
+	Threshold int
+	Custody   bool
 }
 
 // AttemptStatus says how far an attempt at sys/init got.
@@ -92,6 +105,8 @@ type AttemptStatus string
 const (
 	// AttemptOpen: the intent is written, the answer is not stored.
 	AttemptOpen AttemptStatus = "open"
+	// AttemptRefused: Vault itself has refused, and was found empty afterwards.
+	AttemptRefused AttemptStatus = "refused"
 	// AttemptStored: the answer is stored.
 	AttemptStored AttemptStatus = "stored"
 )
@@ -111,6 +126,9 @@ type KeySet struct {
 	ClusterID string
 	// Created is when the set was stored, in UTC.
 	Created time.Time
+	// Attempt is the ID of the attempt whose answer the set is; empty for one that was
+	// adopted or rotated, and in records of earlier versions.
+	Attempt string
 }
 
 // CustodyShare is a key share that only one operator can open.

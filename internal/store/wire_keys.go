@@ -41,6 +41,9 @@ type wireAttempt struct {
 	EmptiedAt time.Time    `json:"emptied_at,omitzero"`
 
 	Answer *wireAnswer `json:"answer,omitempty"`
+
+	Process string `json:"process,omitempty"`
+	Grace   string `json:"grace,omitempty"` // as time.Duration writes it
 }
 
 type wireEmptied struct {
@@ -54,6 +57,10 @@ type wireEmptied struct {
 type wireAnswer struct {
 	Shares []string `json:"shares"`
 	Root   string   `json:"root"`
+
+	Recovery  bool `json:"recovery,omitempty"`
+	Threshold int  `json:"threshold,omitempty"`
+	Custody   bool `json:"custody,omitempty"`
 }
 
 type wireCustody struct {
@@ -70,6 +77,7 @@ type wireKeySet struct {
 	Created   time.Time `json:"created"`
 
 	Custody []wireCustody `json:"custody,omitempty"`
+	Attempt string        `json:"attempt,omitempty"`
 }
 
 type wireRoot struct {
@@ -163,6 +171,7 @@ func (e *revealer) keySet(s KeySet) wireKeySet {
 		ClusterID: s.ClusterID,
 		Created:   utc(s.Created),
 		Custody:   each(s.Custody, func(c CustodyShare) wireCustody { return wireCustody(c) }),
+		Attempt:   s.Attempt,
 	}
 }
 
@@ -174,6 +183,7 @@ func fromWireKeySet(s wireKeySet) KeySet {
 		ClusterID: s.ClusterID,
 		Created:   utc(s.Created),
 		Custody:   each(s.Custody, func(c wireCustody) CustodyShare { return CustodyShare(c) }),
+		Attempt:   s.Attempt,
 	}
 }
 
@@ -182,7 +192,7 @@ func (e *revealer) attempt(a Attempt) wireAttempt {
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: string(a.Status), Target: a.Target,
 		Pod: a.Pod, Public: a.PublicKey, Private: e.text(a.PrivateKey),
 		Emptied: maybe(a.Emptied, func(e Emptied) wireEmptied { return wireEmptied(e) }), EmptiedAt: utc(a.EmptiedAt),
-		Answer: maybe(a.Answer, func(a Answer) wireAnswer { return wireAnswer(a) }),
+		Answer: maybe(a.Answer, func(a Answer) wireAnswer { return wireAnswer(a) }), Process: a.Process, Grace: inWords(a.Grace),
 	}
 }
 
@@ -191,6 +201,24 @@ func fromWireAttempt(a wireAttempt) Attempt {
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: utc(a.Started), Status: AttemptStatus(a.Status), Target: a.Target,
 		Pod: a.Pod, PublicKey: a.Public, PrivateKey: secret.New(a.Private),
 		Emptied: maybe(a.Emptied, func(e wireEmptied) Emptied { return Emptied(e) }), EmptiedAt: utc(a.EmptiedAt),
-		Answer: maybe(a.Answer, func(a wireAnswer) Answer { return Answer(a) }),
+		Answer: maybe(a.Answer, func(a wireAnswer) Answer { return Answer(a) }), Process: a.Process, Grace: ofWords(a.Grace),
 	}
+}
+
+// inWords returns a duration as people write it; empty for none.
+func inWords(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// ofWords is the inverse of inWords. What is not a duration, which a person may have
+// edited, counts as none: then the longest is assumed.
+func ofWords(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0
+	}
+	return d
 }

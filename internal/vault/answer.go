@@ -19,6 +19,8 @@ type Answer struct {
 	Status int
 	// Messages are Vault's own words.
 	Messages []string
+	// Foreign marks an answer that is not in Vault's form: somebody in between gave it.
+	Foreign bool
 	// Refusal marks an answer that is a refusal whatever its status says.
 	Refusal bool
 }
@@ -66,6 +68,12 @@ func Refused(err error) bool {
 		status != http.StatusPreconditionFailed && status != http.StatusTooManyRequests
 }
 
+// Foreign reports whether err is an answer that is not in Vault's form.
+func Foreign(err error) bool {
+	answer, ok := errors.AsType[*Answer](err)
+	return ok && answer.Foreign
+}
+
 // Says reports whether err is an Answer one of whose messages contains words.
 func Says(err error, words string) bool {
 	answer, ok := errors.AsType[*Answer](err)
@@ -91,7 +99,7 @@ func simplify(err error) error {
 	for _, message := range response.Errors {
 		messages = append(messages, oneLine(message))
 	}
-	return &Answer{Method: response.HTTPMethod, Path: path, Status: response.StatusCode, Messages: messages}
+	return &Answer{Method: response.HTTPMethod, Path: path, Status: response.StatusCode, Messages: messages, Foreign: response.RawError}
 }
 
 // oneLine folds white space, as Vault formats nested errors over several lines

@@ -21,8 +21,8 @@ import (
 type API interface {
 	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
 	List(ctx context.Context, path string) (names []string, found bool, err error)
-	// Write is for lookups that take a body; nothing is changed.
-	Write(ctx context.Context, path string, data map[string]any) (map[string]any, error)
+	// Ask is for questions that take a body; nothing is changed.
+	Ask(ctx context.Context, path string, data map[string]any) (map[string]any, error)
 	// Peek reads endpoints whose answer has no 'data', such as sys/rekey/init.
 	Peek(ctx context.Context, path string) (map[string]any, error)
 }

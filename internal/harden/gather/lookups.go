@@ -13,7 +13,7 @@ type lookups struct{ API }
 // Read looks an accessor up. Vault answers 403 or 404 for a token that has ended
 // since it was listed, with words that tell it from a missing grant.
 func (l lookups) Read(ctx context.Context, of string) (map[string]any, bool, error) {
-	data, err := l.Write(ctx, path.Dir(of), map[string]any{"accessor": path.Base(of)})
+	data, err := l.Ask(ctx, path.Dir(of), map[string]any{"accessor": path.Base(of)})
 	answered, ok := errors.AsType[interface {
 		error
 		HTTPStatus() int

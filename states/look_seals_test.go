@@ -17,7 +17,7 @@ import (
 // things do when they please.
 type (
 	onePod struct {
-		Pods
+		PodReader
 		life workload.Life
 	}
 	oneReplica struct {
@@ -78,16 +78,23 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			pod, record := &onePod{}, &oneRecord{}
 			replica := &oneReplica{code: http.StatusTooManyRequests, from: netip.MustParseAddr("::ffff:10.0.0.1")}
-			b := &Bootstrap{Replicas: []Replica{replica}, Pods: pod, Records: record, RespectSeal: true, Log: slog.New(slog.DiscardHandler)}
+			cluster := &Cluster{Replicas: []Replica{replica}}
+			access := &Access{Setting: &Setting{Log: slog.New(slog.DiscardHandler)}}
+			b := New(cluster, NewObserver(access, cluster, record), access)
+			b.Records, b.Pods, b.RespectSeal = record, pod, true
 			look := func() fsm.Replica {
-				found, err := b.lookAtReplicas(t.Context())
-				if err == nil {
-					err = b.respectSeals(t.Context(), found)
+				seen := &Look{Checkpoint: record.checkpoint}
+				var err error
+				if seen.Replicas, err = b.lookAtReplicas(t.Context()); err == nil {
+					err = b.lookAtSeals(t.Context(), seen)
+				}
+				if err == nil && seen.Unsettled.Open != nil {
+					_, err = b.settleLives(t.Context(), seen)
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
-				return found[0]
+				return seen.Replicas[0]
 			}
 			for i, life := range test.looks {
 				pod.life = life

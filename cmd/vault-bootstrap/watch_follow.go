@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// checkpointFeed is a store that reports changes of the checkpoint.
+type checkpointFeed interface {
+	FollowCheckpoint(ctx context.Context, changed func(store.Revision)) error
+}
+
+var _ checkpointFeed = (*store.Kube)(nil)
+
+// calmFollow is how long a request that follows changes lasts at least where nothing is
+// wrong: the server ends it after some minutes.
+const calmFollow = time.Minute
+
+// follow sends the revision of the checkpoint when it has changed, where the store reports
+// changes and lets us know. Without that, the interval has to do. Only the latest revision
+// waits to be received.
+func (w *watcher) follow(ctx context.Context) <-chan store.Revision {
+	changes := make(chan store.Revision, 1)
+	feed, ok := w.job.store.(checkpointFeed)
+	if !ok {
+		return changes
+	}
+	go func() {
+		pause := pace{longest: longestPause}
+		known := store.Revision("")
+		for ctx.Err() == nil {
+			began := time.Now()
+			err := feed.FollowCheckpoint(ctx, func(revision store.Revision) {
+				first := known == ""
+				if revision == known || first { // that it is there is no change
+					known = revision
+					return
+				}
+				known = revision
+				select {
+				case <-changes: // an earlier one that nobody has received
+				default:
+				}
+				changes <- revision
+			})
+			if store.Denied(err) {
+				w.report.Log().Info("changes of the checkpoint are not noticed at once", "error", err.Error(), "remedy", fault.RemedyOf(err))
+				return
+			}
+			if err == nil && time.Since(began) >= calmFollow {
+				pause.reset()
+				continue
+			}
+			if !pause.pause(ctx) {
+				return
+			}
+		}
+	}()
+	return changes
+}

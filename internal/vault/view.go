@@ -1,0 +1,58 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+)
+
+// View is a session that only looks: it has no method that changes Vault. The zero View
+// is of no session.
+type View struct{ session *Session }
+
+// View returns the session for those who only look.
+func (s *Session) View() View { return View{s} }
+
+// Of reports whether it is a view of session.
+func (v View) Of(session *Session) bool { return v.session != nil && v.session == session }
+
+// None reports whether it is of no session.
+func (v View) None() bool { return v.session == nil }
+
+// Read is Session.Read.
+func (v View) Read(ctx context.Context, path string) (map[string]any, bool, error) {
+	return v.session.Read(ctx, path)
+}
+
+// List is Session.List.
+func (v View) List(ctx context.Context, path string) ([]string, bool, error) {
+	return v.session.List(ctx, path)
+}
+
+// Fields is Session.Fields.
+func (v View) Fields(ctx context.Context, path string) ([]string, error) {
+	return v.session.Fields(ctx, path)
+}
+
+// Peek is Session.Peek.
+func (v View) Peek(ctx context.Context, path string) (map[string]any, error) {
+	return v.session.Peek(ctx, path)
+}
+
+// Identity is Session.Identity.
+func (v View) Identity(ctx context.Context) (Identity, error) { return v.session.Identity(ctx) }
+
+// Capabilities is Session.Capabilities.
+func (v View) Capabilities(ctx context.Context, paths []string) (map[string][]string, error) {
+	return v.session.Capabilities(ctx, paths)
+}
+
+// Ask asks a question that takes a body, which to Vault is a write and changes nothing.
+// It refuses all other paths.
+func (v View) Ask(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
+	switch path {
+	case "auth/token/lookup-accessor", "sys/capabilities-self":
+		return v.session.Write(ctx, path, data)
+	default:
+		return nil, fmt.Errorf("%s: not among the questions that a look may ask", path)
+	}
+}

@@ -1,0 +1,197 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Look is what one look at the world has shown. It is all that an act knows of it.
+type Look struct {
+	fsm.Observation
+	// Records as they were read for this look.
+	StoredKeys store.Keys
+	Checkpoint store.Checkpoint
+	// Unsettled is what has to be ended under the Lease first.
+	Unsettled Unsettled
+	// Plan is the difference between Vault and the seed; nil if it could not be made.
+	Plan *seed.Plan
+	// Facts and Controls are what the controls were judged by, and have come to.
+	Facts    harden.Facts
+	Controls []harden.Result
+
+	seenBy vault.View // what the plan and the facts were read with
+	root   vault.View // a root token that lives; none if there is none
+}
+
+// Unsettled is what a look has found that has to be ended, or noted, by whoever holds the
+// Lease.
+type Unsettled struct {
+	// Answers are spooled answers to sys/init that are not on record.
+	Answers []spool.Entry
+	// Refused is the ID of an attempt of this process that Vault has refused.
+	Refused string
+	// Opens is the ID of the attempt whose answer opens this Vault while another's is the
+	// set in force; empty if none does.
+	Opens string
+	// BreakGlass is whether a break-glass that is not in use here is on record, Rotation
+	// whether an exchange of the key shares is.
+	BreakGlass, Rotation bool
+	// Accessor is the root token's, if it is not on record.
+	Accessor string
+	// Open holds in which life each replica is open, by address; nil if that is on record.
+	Open map[string]string
+}
+
+func (u Unsettled) none() bool {
+	return len(u.Answers) == 0 && u.Refused == "" && u.Opens == "" && !u.BreakGlass && !u.Rotation && u.Accessor == "" && u.Open == nil
+}
+
+// Observed returns the observation that is judged.
+func (l *Look) Observed() *fsm.Observation { return &l.Observation }
+
+// Settled reports whether nothing has to be ended or noted.
+func (l *Look) Settled() bool { return l.Unsettled.none() }
+
+// Planned returns how many objects a run would write, create or delete.
+func (l *Look) Planned() int {
+	if l == nil || l.Plan == nil {
+		return 0
+	}
+	return len(l.Plan.Changes) - l.Plan.Count(seed.None)
+}
+
+// Look looks at the replicas, the records and, where it can log in, inside Vault.
+func (o *Observer) Look(ctx context.Context) (*Look, error) {
+	replicas, err := o.lookAtReplicas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	look := &Look{}
+	look.Replicas = replicas
+	if look.StoredKeys, err = o.Records.Keys(ctx); err != nil {
+		return nil, fmt.Errorf("reading the keys: %w", err)
+	}
+	if look.Checkpoint, err = o.Records.Checkpoint(ctx); err != nil {
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	if err := o.lookAtAttempts(ctx, look); err != nil {
+		return nil, err
+	}
+	if err := o.lookAtSeals(ctx, look); err != nil {
+		return nil, fmt.Errorf("finding out which replicas were restarted: %w", err)
+	}
+	o.lookAtSet(look)
+	active, found := look.Active()
+	foreign := look.ClusterID != "" && active.ClusterID != "" && look.ClusterID != active.ClusterID
+	if !found || look.StoredKeys.Set == nil || foreign {
+		return look, nil // nothing secret is shown to a server that is not ours
+	}
+	// A cluster that cannot be looked into is still one whose replicas we unseal.
+	look.Trouble = o.lookInside(ctx, active.Address, look)
+	return look, nil
+}
+
+// Health returns how each replica is, without anything that needs a token or a record.
+func (o *Observer) Health(ctx context.Context) []fsm.Replica {
+	replicas, _ := o.lookAtReplicas(ctx)
+	return replicas
+}
+
+// lookAtSet takes over what the set of keys in force says.
+func (o *Observer) lookAtSet(look *Look) {
+	set := look.StoredKeys.Set
+	if set == nil {
+		return
+	}
+	look.RecoveryKeys, look.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
+	sealed := look.ToUnseal()
+	if len(sealed) > 0 && len(set.Custody) > 0 && !look.RecoveryKeys && len(heldSets(look.StoredKeys)) == 0 {
+		look.Custodians = waitForCustodians(sealed[0].Address, *set, o.WaitForUnseal)
+	}
+}
+
+// heldSets returns the sets of keys that may be in force and whose shares we hold: the
+// present one, and that of a rotation that is not settled.
+func heldSets(keys store.Keys) []store.KeySet {
+	var held []store.KeySet
+	for _, set := range []*store.KeySet{keys.Set, newSet(keys.Rotation)} {
+		if set != nil && len(set.Shares) > 0 {
+			held = append(held, *set)
+		}
+	}
+	return held
+}
+
+func newSet(rotation *store.Rotation) *store.KeySet {
+	if rotation == nil {
+		return nil
+	}
+	return rotation.Set
+}
+
+// lookInside looks at what only a token shows: whether root lives, whether our
+// login works, and how far the seed is applied.
+func (o *Observer) lookInside(ctx context.Context, address string, look *Look) error {
+	keys := look.StoredKeys
+	look.Unsettled.BreakGlass = keys.Glass != nil && !o.access.usesGlass(keys.Glass.ID)
+	if err := o.lookAtRotation(ctx, address, look); err != nil {
+		return err
+	}
+	if err := o.lookAtRoot(ctx, address, look); err != nil {
+		return err
+	}
+	if !look.root.None() {
+		return o.lookWith(ctx, look.root, look)
+	}
+	own, fresh, err := o.lookAtLogin(ctx, address, look)
+	if own.None() || err != nil {
+		return err
+	}
+	err = o.lookWith(ctx, own, look)
+	if fresh || vault.StatusOf(err) != http.StatusForbidden {
+		return err
+	}
+	// The token of a login that we kept has ended, or lost its rights: log in anew.
+	o.access.lapse()
+	if own, _, err = o.lookAtLogin(ctx, address, look); own.None() || err != nil {
+		return err
+	}
+	return o.lookWith(ctx, own, look)
+}
+
+func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) error {
+	look.seenBy = view
+	if err := o.lookAtSeed(ctx, view, look); err != nil {
+		return err
+	}
+	return o.lookAtControls(ctx, view, look)
+}
+
+// lookAtLogin returns a view with our own login, or none when it is refused for good.
+func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) (view vault.View, fresh bool, err error) {
+	view, fresh, err = o.access.ours(ctx, address, look.StoredKeys)
+	switch {
+	case err == nil:
+		o.access.accepted()
+		look.Login = fsm.LoginWorks
+		return view, fresh, nil
+	case errors.Is(err, ErrNoCredential), vault.Refused(err):
+		if !o.access.refusedForGood() {
+			return vault.View{}, false, waitForLogin(err)
+		}
+		look.Login, look.LoginAnswer = fsm.LoginRefused, err.Error()
+		return vault.View{}, false, nil
+	default: // Vault did not say: the refusals before it were not in a row
+		o.access.accepted()
+		return vault.View{}, false, err
+	}
+}

@@ -1,0 +1,136 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// lookAtRoot looks whether a root token lives that we may use: the first run's, or that of
+// the break-glass that this process makes.
+func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) error {
+	if stored := look.StoredKeys.Root; stored != nil {
+		alive, err := o.lookAtStoredRoot(ctx, address, look)
+		if err != nil || alive {
+			return err
+		}
+	}
+	view, used, err := o.access.asBreakGlass(address)
+	if err != nil || !used {
+		return err
+	}
+	_, alive, err := whose(ctx, view)
+	if err != nil {
+		return fmt.Errorf("looking the root token of break-glass up: %w", err)
+	}
+	if !alive {
+		return fault.Stop("break-glass ended", errors.New("the root token of break-glass was revoked by somebody else"), "Find out who did it, and run again.")
+	}
+	look.Root, look.root = fsm.LiveRoot, view
+	return nil
+}
+
+func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *Look) (bool, error) {
+	stored := look.StoredKeys.Root
+	view, err := o.access.with(address, stored.Token)
+	if err != nil {
+		return false, err
+	}
+	identity, alive, err := whose(ctx, view)
+	if err != nil {
+		return false, fmt.Errorf("looking the root token up: %w", err)
+	}
+	look.Root = fsm.DeadRoot
+	if !alive {
+		return false, o.lookForRightAnswer(ctx, address, look)
+	}
+	look.Root, look.root = fsm.LiveRoot, view
+	if stored.Accessor != identity.Accessor {
+		look.Unsettled.Accessor = identity.Accessor
+	}
+	return true, nil
+}
+
+// lookForRightAnswer looks for the answer whose root token works here, where that of the
+// set in force does not and the set was never proven. With auto-unseal that is the only
+// proof: two attempts may have been answered, each by another Vault at these addresses.
+func (o *Observer) lookForRightAnswer(ctx context.Context, address string, look *Look) error {
+	keys := look.StoredKeys
+	if keys.Set.ClusterID != "" {
+		return nil
+	}
+	for _, attempt := range otherAnswers(keys) {
+		token, err := pgp.Decrypt(attempt.PrivateKey, attempt.Answer.Root)
+		if err != nil {
+			o.Log.Warn("an init response on record does not open", "attempt_id", attempt.ID, "error", err.Error())
+			continue
+		}
+		alive, err := o.works(ctx, address, token)
+		if err != nil {
+			return fmt.Errorf("looking up the root token of another attempt: %w", err)
+		}
+		if alive {
+			look.Unsettled.Opens = attempt.ID
+			return nil
+		}
+	}
+	return nil
+}
+
+func (o *Observer) works(ctx context.Context, address string, token secret.Value) (bool, error) {
+	view, err := o.access.with(address, token)
+	if err != nil {
+		return false, err
+	}
+	_, alive, err := whose(ctx, view)
+	return alive, err
+}
+
+// otherAnswers returns the attempts with an answer on record that is not the set in
+// force, and the key that opens it, latest first.
+func otherAnswers(keys store.Keys) []*store.Attempt {
+	origin := keys.Origin()
+	var others []*store.Attempt
+	for _, attempt := range keys.Attempts() {
+		if attempt.Answer != nil && !attempt.PrivateKey.Empty() && attempt.Emptied == nil && (origin == nil || attempt.ID != origin.ID) {
+			others = append([]*store.Attempt{attempt}, others...)
+		}
+	}
+	return others
+}
+
+// whose looks a token up, and reports whether it lives.
+func whose(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
+	identity, err := view.Identity(ctx)
+	if vault.StatusOf(err) == http.StatusForbidden {
+		return identity, false, nil
+	}
+	return identity, err == nil, err
+}
+
+// lookAtRotation looks whether an exchange of the key shares is on record that is not one
+// whose new shares wait for their owners.
+func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Look) error {
+	left := look.StoredKeys.Rotation
+	if left == nil {
+		return nil
+	}
+	look.Unsettled.Rotation = true
+	if left.Set == nil || len(left.Set.Custody) == 0 {
+		return nil
+	}
+	status, err := o.serverAt(address).Rekey(ctx, look.RecoveryKeys, secret.Value{})
+	if err != nil && !endpointClosed(err) {
+		return fmt.Errorf("looking for a rotation of ours: %w", err)
+	}
+	look.Unsettled.Rotation = err != nil || !status.Started || !oursToo(*left, status)
+	return nil
+}
