@@ -1,0 +1,370 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// setOf is a set of key shares in the keys record.
+type setOf struct {
+	Shares    []string
+	Custody   []struct{ Message string }
+	Threshold int
+}
+
+// setsIn returns the set in force, that of a rotation, and those that were put away.
+func setsIn(t *testing.T, p *program) (inForce, rotation *setOf, old []setOf) {
+	t.Helper()
+	var record struct {
+		Set      *setOf
+		Rotation *struct{ Set *setOf }
+		Old      map[string]setOf
+	}
+	if err := json.Unmarshal(p.keys(), &record); err != nil {
+		t.Fatal(err)
+	}
+	if record.Rotation != nil {
+		rotation = record.Rotation.Set
+	}
+	for _, set := range record.Old {
+		old = append(old, set)
+	}
+	return record.Set, rotation, old
+}
+
+func (s *setOf) equal(other *setOf) bool {
+	return s != nil && other != nil && fmt.Sprint(*s) == fmt.Sprint(*other)
+}
+
+func holds(old []setOf, set *setOf) bool {
+	for i := range old {
+		if old[i].equal(set) {
+			return true
+		}
+	}
+	return false
+}
+
+// rotateKilledAt kills an exchange of the shares of p at a point.
+func rotateKilledAt(p *program, point string, flags ...string) {
+	p.t.Helper()
+	run := p.start(stoppable, "keys rotate", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point}, flags...)
+	run.stoppedAt(point)
+	run.signal(syscall.SIGKILL)
+	run.wait()
+}
+
+func becomesOpen(t *testing.T, node *testbed.VaultNode) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := testbed.Poll(ctx, 20*time.Millisecond, "the server to be open", func(context.Context) error {
+		if code := health(t, node); code != http.StatusOK {
+			return fmt.Errorf("it answers %d", code)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// leaseTaken has somebody else hold the lease of p until release is called.
+func leaseTaken(t *testing.T, p *program) (release func()) {
+	t.Helper()
+	file, err := os.OpenFile(filepath.Join(storeOf(t, p), "vault-bootstrap.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = file.Close() }
+}
+
+// storeOf returns the directory in which p keeps its records.
+func storeOf(t *testing.T, p *program) string {
+	t.Helper()
+	for _, flag := range p.flags {
+		if dir, found := strings.CutPrefix(flag, "--store=file:"); found {
+			return dir
+		}
+	}
+	t.Fatal("the records are not in files")
+	return ""
+}
+
+// opened decrypts the first shares of a set that operators hold, as many as it needs.
+func opened(t *testing.T, pairs []pgp.Pair, set *setOf) []string {
+	t.Helper()
+	var given []string
+	for i := range set.Threshold {
+		share, err := pgp.Decrypt(pairs[i].Private, set.Custody[i].Message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testbed.NoteSecrets(t, share.Reveal())
+		given = append(given, share.Reveal())
+	}
+	return given
+}
+
+// unsealWith gives a server shares, and reports whether they opened it.
+func unsealWith(t *testing.T, node *testbed.VaultNode, given []string) bool {
+	t.Helper()
+	var said struct{ Sealed bool }
+	for _, share := range given {
+		if err := node.Call(t.Context(), http.MethodPut, "sys/unseal", "", map[string]string{"key": share}, &said); err != nil {
+			return false
+		}
+	}
+	return !said.Sealed
+}
+
+// TestUnsettledOpened kills an exchange, restarts Vault, and has each verb that unseals
+// open it, whichever set is in force.
+func TestUnsettledOpened(t *testing.T) {
+	for _, point := range []string{"rotate.stored", "rotate.share", "rotate.verified"} {
+		for _, verb := range []string{"post-start", "sidecar", "run", "watch"} {
+			t.Run(point+" "+verb, func(t *testing.T) {
+				p, cluster := rotationKilledAt(t, point)
+				node := cluster.Nodes[0]
+				seal(t, cluster)
+				// What somebody has left there must not be counted among ours.
+				if unsealWith(t, node, []string{rotatedIn(t, p).Set.Shares[4]}) {
+					t.Fatal("one share opens the Vault")
+				}
+				before := string(p.keys())
+				switch verb {
+				case "post-start":
+					p.must(0, verb, "--timeout=10s")
+					becomesOpen(t, node)
+					if string(p.keys()) != before {
+						t.Error("post-start has written to the keys record")
+					}
+				case "sidecar":
+					release := leaseTaken(t, p)
+					run := p.start(binary, "watch", nil, "--own-replica="+node.Addr)
+					becomesOpen(t, node)
+					run.signal(syscall.SIGTERM)
+					run.wait()
+					release()
+				case "watch":
+					run := p.start(binary, verb, nil)
+					becomesOpen(t, node)
+					run.signal(syscall.SIGTERM)
+					run.wait()
+				default:
+					p.must(0, verb)
+					becomesOpen(t, node)
+				}
+				p.must(0, "run")
+				if _, rotation, _ := setsIn(t, p); rotation != nil {
+					t.Error("the run did not settle the exchange")
+				}
+				opens(t, p, cluster)
+			})
+		}
+	}
+}
+
+// TestUnsettledRetired puts the keys of a Vault that is gone away while an exchange of
+// them is on record: either set may be what opens a backup.
+func TestUnsettledRetired(t *testing.T) {
+	p, _ := rotationKilledAt(t, "rotate.verified")
+	inForce, fresh, _ := setsIn(t, p)
+	list := p.must(0, "keys list").stdout
+	if strings.Contains(list, "in force") {
+		t.Errorf("keys list calls a set of an unsettled rotation the one in force:\n%s", list)
+	}
+	for _, text := range []string{"unsettled", "unsettled: former", "unsettled: new"} {
+		if !strings.Contains(list, text) {
+			t.Errorf("keys list does not say %q:\n%s", text, list)
+		}
+	}
+	empty := testbed.VaultFor(t, testbed.VaultOptions{})
+	moved := *p
+	moved.flags = append([]string{"--store=file:" + storeOf(t, p)}, vaultFlags(empty)...)
+	moved.must(0, "keys retire")
+	set, rotation, old := setsIn(t, p)
+	if set != nil || rotation != nil || !holds(old, inForce) || !holds(old, fresh) {
+		t.Errorf("%d sets were put away, and not both of the unsettled rotation", len(old))
+	}
+	moved.must(0, "run")
+	if _, _, kept := setsIn(t, p); len(kept) != len(old) {
+		t.Errorf("%d sets are put away after the next run, want %d", len(kept), len(old))
+	}
+}
+
+// TestRetireKeepsGlass retires keys while a root token of break-glass is on record: it
+// lives on in a backup of that Vault.
+func TestRetireKeepsGlass(t *testing.T) {
+	p, _, _ := hardened(t)
+	run := p.start(stoppable, "break-glass exec", []string{"VAULT_BOOTSTRAP_STOP_AT=breakglass.stored"}, because, "--", "/bin/true")
+	run.stoppedAt("breakglass.stored")
+	run.signal(syscall.SIGKILL)
+	run.wait()
+	empty := testbed.VaultFor(t, testbed.VaultOptions{})
+	moved := *p
+	moved.flags = append([]string{"--store=file:" + storeOf(t, p)}, vaultFlags(empty)...)
+	before := string(p.keys())
+	wantFailure(t, moved.run("keys retire"), 64, "break-glass", "--forget-break-glass")
+	var now, then struct{ Set, Break_glass json.RawMessage }
+	if json.Unmarshal([]byte(before), &then) != nil || json.Unmarshal(p.keys(), &now) != nil || string(now.Set) != string(then.Set) || len(now.Break_glass) == 0 {
+		t.Error("the refused retirement has changed the record")
+	}
+	moved.must(0, "keys retire", "--forget-break-glass")
+	moved.must(0, "run")
+}
+
+// TestUnsettledBreakGlass makes a root token while nobody knows which set is in force.
+func TestUnsettledBreakGlass(t *testing.T) {
+	for _, point := range []string{"rotate.stored", "rotate.verified"} {
+		t.Run(point, func(t *testing.T) {
+			p, _ := rotationKilledAt(t, point)
+			p.must(0, "break-glass exec", because, "--", "/bin/true")
+			if _, rotation, _ := setsIn(t, p); rotation != nil {
+				t.Error("the rotation is on record still")
+			}
+		})
+	}
+}
+
+// TestUnsettledToOperators kills the hand-over to operators when their shares are in
+// force, and before: the set that is marked is the one that Vault takes. The numbers of
+// shares are the same on both sides.
+func TestUnsettledToOperators(t *testing.T) {
+	for point, done := range map[string]bool{"rotate.stored": false, "rotate.share": false, "rotate.verified": true} {
+		t.Run(point, func(t *testing.T) {
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+			node := cluster.Nodes[0]
+			p, _ := inFiles(t, cluster, "--key-shares=3", "--key-threshold=2")
+			p.must(0, "run")
+			pairs, flag := operators(t, 3)
+			old, _, _ := setsIn(t, p)
+			if point == "rotate.stored" {
+				rotateKilledAt(p, point, flag)
+			} else {
+				wantFailure(t, p.run("keys rotate", flag), 64, "--new-shares-file")
+				_, fresh, _ := setsIn(t, p)
+				rotateKilledAt(p, point, "--new-shares-file="+kept(t, strings.Join(opened(t, pairs, fresh), "\n")))
+			}
+			_, fresh, _ := setsIn(t, p)
+			seal(t, cluster)
+			if done {
+				wantFailure(t, p.run("run"), 70, "custodians must unseal", "operator 0")
+				if !unsealWith(t, node, opened(t, pairs, fresh)) {
+					t.Fatal("the operators' shares do not open the Vault")
+				}
+			}
+			p.must(0, "run")
+			inForce, rotation, away := setsIn(t, p)
+			if rotation != nil {
+				t.Error("the run did not settle the hand-over")
+			}
+			if done && (!inForce.equal(fresh) || !holds(away, old)) || !done && !inForce.equal(old) {
+				t.Errorf("the set in force has %d shares of ours and %d of operators", len(inForce.Shares), len(inForce.Custody))
+			}
+		})
+	}
+}
+
+// TestUnsettledFromOperators is the way back.
+func TestUnsettledFromOperators(t *testing.T) {
+	for point, done := range map[string]bool{"rotate.stored": false, "rotate.share": false, "rotate.verified": true} {
+		t.Run(point, func(t *testing.T) {
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+			node := cluster.Nodes[0]
+			p, present := hardenedByCustodians(t, cluster)
+			old, _, _ := setsIn(t, p)
+			rotateKilledAt(p, point, "--store-shares", "--shares-file="+kept(t, strings.Join(present, "\n")))
+			_, fresh, _ := setsIn(t, p)
+			seal(t, cluster)
+			if !done {
+				wantFailure(t, p.run("run"), 70, "custodians must unseal", "operator 0")
+				if !unsealWith(t, node, present) {
+					t.Fatal("the operators' shares do not open the Vault")
+				}
+			}
+			p.must(0, "run")
+			inForce, rotation, away := setsIn(t, p)
+			if rotation != nil {
+				t.Error("the run did not settle the hand-over")
+			}
+			if done && (!inForce.equal(fresh) || !holds(away, old)) || !done && !inForce.equal(old) {
+				t.Errorf("the set in force has %d shares of ours and %d of operators", len(inForce.Shares), len(inForce.Custody))
+			}
+		})
+	}
+}
+
+// TestUnsettledAmongOperators kills an exchange among operators: nobody but them can
+// tell which set is in force, so none is marked, and none is lost.
+func TestUnsettledAmongOperators(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	node := cluster.Nodes[0]
+	p, present := hardenedByCustodians(t, cluster)
+	pairs, flag := operators(t, 3)
+	presentFile := "--shares-file=" + kept(t, strings.Join(present, "\n"))
+	wantFailure(t, p.run("keys rotate", flag, presentFile), 64, "--new-shares-file")
+	old, fresh, _ := setsIn(t, p)
+	given := opened(t, pairs, fresh)
+	rotateKilledAt(p, "rotate.verified", "--new-shares-file="+kept(t, strings.Join(given, "\n")))
+	seal(t, cluster)
+	wantFailure(t, p.run("run"), 70, "custodians must unseal")
+	if !unsealWith(t, node, given) {
+		t.Fatal("the new shares do not open the Vault")
+	}
+	p.must(0, "run")
+	set, rotation, _ := setsIn(t, p)
+	if !set.equal(old) || !rotation.equal(fresh) {
+		t.Fatal("a set of the unsettled exchange was lost or moved")
+	}
+	if list := p.must(0, "keys list").stdout; !strings.Contains(list, "unsettled") || strings.Contains(list, "in force") {
+		t.Errorf("keys list marks a set:\n%s", list)
+	}
+	// The wrong ones change nothing; with those that Vault takes another exchange settles it.
+	third, thirdFlag := operators(t, 3)
+	wantFailure(t, p.run("keys rotate", thirdFlag, presentFile), 64)
+	if set, rotation, _ := setsIn(t, p); !set.equal(old) || !rotation.equal(fresh) {
+		t.Fatal("a set of the unsettled exchange was lost by a refused exchange")
+	}
+	wantFailure(t, p.run("keys rotate", thirdFlag, "--shares-file="+kept(t, strings.Join(given, "\n"))), 64, "--new-shares-file")
+	_, newest, _ := setsIn(t, p)
+	p.must(0, "keys rotate", "--new-shares-file="+kept(t, strings.Join(opened(t, third, newest), "\n")))
+	set, rotation, away := setsIn(t, p)
+	if !set.equal(newest) || rotation != nil || !holds(away, old) || !holds(away, fresh) {
+		t.Errorf("after the exchange that settles it %d sets are put away", len(away))
+	}
+}
+
+// TestBreakGlassLosesLease has a command trap the signal that it gets when the lease is
+// lost: its own exit code does not hide the loss.
+func TestBreakGlassLosesLease(t *testing.T) {
+	for _, code := range []int{0, 7} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			p, cluster, _ := hardened(t)
+			token, run := inside(p, fmt.Sprintf("trap 'exit %d' TERM; while :; do /bin/sleep 0.1; done", code))
+			if err := os.Remove(filepath.Join(storeOf(t, p), "vault-bootstrap.lock")); err != nil {
+				t.Fatal(err)
+			}
+			if r := run.wait(); r.code != 75 {
+				t.Errorf("exited with %d, want 75\n%s", r.code, r)
+			}
+			if !dead(t, cluster.Nodes[0], token) {
+				t.Error("the root token lives on")
+			}
+		})
+	}
+}
