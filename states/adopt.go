@@ -62,7 +62,7 @@ func (a *adoption) once(ctx context.Context) error {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
 	if keys.Set != nil {
-		return a.alreadyStored(*keys.Set)
+		return a.alreadyStored(keys)
 	}
 	replicas, err := a.lookAtReplicas(ctx)
 	if err != nil {
@@ -120,7 +120,22 @@ func adoptable(o fsm.Observation) error {
 }
 
 // alreadyStored lets an adoption that was cut off after its last step go on.
-func (a *adoption) alreadyStored(set store.KeySet) error {
+// While a rotation is on record the given ones may be those of either set.
+func (a *adoption) alreadyStored(keys store.Keys) error {
+	var first error
+	for _, set := range candidates(keys) {
+		err := a.storedAs(set)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (a *adoption) storedAs(set store.KeySet) error {
 	offered := slices.Concat(a.offer.Unseal, a.offer.Recovery, a.offer.Plain)
 	for _, share := range set.Shares {
 		if !slices.ContainsFunc(offered, share.Equal) {

@@ -57,6 +57,8 @@ type Bootstrap struct {
 	refusal *refusal       // of an attempt of this process
 	usable  []spool.Place  // those of Spool that can take the answer
 	alone   waiters        // the empty replicas beside an active node
+
+	refusedShares refusedShares
 }
 
 // New returns a Bootstrap of its parts.

@@ -64,6 +64,10 @@ func (b *Bootstrap) BreakGlass(ctx context.Context, why Emergency) (address stri
 	if err := b.sweepGlass(ctx, replica.Address(), keys); err != nil {
 		return "", secret.Value{}, err
 	}
+	// The set that is marked may be the one that Vault has ceased to take.
+	if keys, err = b.settleRotation(ctx, replica, keys, why.Token); err != nil {
+		return "", secret.Value{}, err
+	}
 	if err := b.nobodyMakesRoot(ctx, replica, why.Token); err != nil {
 		return "", secret.Value{}, err
 	}
@@ -71,7 +75,7 @@ func (b *Bootstrap) BreakGlass(ctx context.Context, why Emergency) (address stri
 	if err != nil {
 		return "", secret.Value{}, err
 	}
-	if err := b.makeRoot(ctx, replica, *keys.Set, made, why); err != nil {
+	if err := b.makeRoot(ctx, replica, askedOf(keys), made, why); err != nil {
 		return "", secret.Value{}, errors.Join(err, b.MendGlass(ctx))
 	}
 	b.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", b.glass.accessor)

@@ -16,7 +16,7 @@ func waitForCustodians(address string, set store.KeySet, waits bool) error {
 		owners[i] = ownerOf(share)
 	}
 	reason := fmt.Errorf("%s is sealed, and %d of these people must unseal it: %s", address, set.Threshold, strings.Join(owners, ", "))
-	how := fmt.Sprintf("Each takes the own share from the keys record ('set.custody'), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can open a share.", address)
+	how := fmt.Sprintf("Each takes the own share from the keys record ('set.custody', and 'rotation.set.custody' while a rotation is unsettled), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can open a share.", address)
 	if waits {
 		return fault.Wait(reason, "Waiting for them. "+how)
 	}

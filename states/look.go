@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -114,28 +115,14 @@ func (o *Observer) lookAtSet(look *Look) {
 	}
 	look.RecoveryKeys, look.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
 	sealed := look.ToUnseal()
-	if len(sealed) > 0 && len(set.Custody) > 0 && !look.RecoveryKeys && len(heldSets(look.StoredKeys)) == 0 {
-		look.Custodians = waitForCustodians(sealed[0].Address, *set, o.WaitForUnseal)
+	if len(sealed) > 0 && len(set.Custody) > 0 && !look.RecoveryKeys && !holdsShares(look.StoredKeys) {
+		look.Custodians = waitForCustodians(sealed[0].Address, custodyOf(look.StoredKeys), o.WaitForUnseal)
 	}
 }
 
-// heldSets returns the sets of keys that may be in force and whose shares we hold: the
-// present one, and that of a rotation that is not settled.
-func heldSets(keys store.Keys) []store.KeySet {
-	var held []store.KeySet
-	for _, set := range []*store.KeySet{keys.Set, newSet(keys.Rotation)} {
-		if set != nil && len(set.Shares) > 0 {
-			held = append(held, *set)
-		}
-	}
-	return held
-}
-
-func newSet(rotation *store.Rotation) *store.KeySet {
-	if rotation == nil {
-		return nil
-	}
-	return rotation.Set
+// holdsShares reports whether we hold the shares of a set that may be in force.
+func holdsShares(keys store.Keys) bool {
+	return slices.ContainsFunc(candidates(keys), func(set store.KeySet) bool { return len(set.Shares) > 0 })
 }
 
 // lookInside looks at what only a token shows: whether root lives, whether our

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -124,13 +125,28 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	look.Unsettled.Rotation = true
-	if left.Set == nil || len(left.Set.Custody) == 0 {
+	if holdsShares(look.StoredKeys) && (left.Set == nil || len(left.Set.Custody) == 0) {
 		return nil
 	}
-	status, err := o.serverAt(address).Rekey(ctx, look.RecoveryKeys, secret.Value{})
+	server := o.serverAt(address)
+	status, err := server.Rekey(ctx, look.RecoveryKeys, secret.Value{})
 	if err != nil && !endpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}
-	look.Unsettled.Rotation = err != nil || !status.Started || !oursToo(*left, status)
+	if err == nil && status.Started && oursToo(*left, status) {
+		look.Unsettled.Rotation = false // its new shares wait for their owners
+		return nil
+	}
+	if holdsShares(look.StoredKeys) {
+		return nil
+	}
+	seal, err := server.SealStatus(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the seal: %w", err)
+	}
+	fitting := slices.DeleteFunc(candidates(look.StoredKeys), func(set store.KeySet) bool {
+		return set.Threshold != seal.Threshold || len(set.Custody) != seal.Shares
+	})
+	look.Unsettled.Rotation = len(fitting) < 2 // else only the owners can say which is in force
 	return nil
 }

@@ -13,23 +13,34 @@ import (
 )
 
 // Retire puts the stored keys away, under the date, so that an empty Vault can be
-// initialized in the place of the one that they opened. It returns that date. Keys of
+// initialized in the place of the one that they opened. It returns the dates, one for
+// each set: with a rotation on record more than one may be what opens a backup. Keys of
 // a Vault that is there, or may be there, are left where they are.
-func (b *Bootstrap) Retire(ctx context.Context) (string, error) {
+//
+// A root token of break-glass that is on record lives on in a backup, and only the
+// record can end it: it is forgotten only if forgetGlass says so.
+func (b *Bootstrap) Retire(ctx context.Context, forgetGlass bool) ([]string, error) {
+	keys, err := b.Records.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the keys: %w", err)
+	}
+	if err := retirable(keys, forgetGlass); err != nil {
+		return nil, err
+	}
 	replicas, err := b.lookAtReplicas(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(replicas) == 0 {
-		return "", fault.Wait(errors.New("no replica is known"), "Nothing was changed. Give the addresses of Vault, so that it can be seen to be empty.")
+		return nil, fault.Wait(errors.New("no replica is known"), "Nothing was changed. Give the addresses of Vault, so that it can be seen to be empty.")
 	}
 	for _, replica := range replicas {
 		switch {
 		case replica.Health == fsm.NoAnswer:
-			return "", fault.Wait(fmt.Errorf("%s does not answer (%s)", replica.Address, replica.Answer),
+			return nil, fault.Wait(fmt.Errorf("%s does not answer (%s)", replica.Address, replica.Answer),
 				"Nothing was changed: it may hold the data that these keys open. Try again when it answers.")
 		case replica.Health.Initialized():
-			return "", fault.Misuse(fmt.Errorf("%s is initialized (%s): its keys are not put away", replica.Address, replica.Health),
+			return nil, fault.Misuse(fmt.Errorf("%s is initialized (%s): its keys are not put away", replica.Address, replica.Health),
 				"Nothing was changed. Only keys whose Vault is empty are put away.")
 		}
 	}
@@ -41,38 +52,67 @@ func (b *Bootstrap) Retire(ctx context.Context) (string, error) {
 		return nil
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	date := b.Now().UTC().Format(time.RFC3339)
-	return date, b.Records.UpdateKeys(ctx, func(keys *store.Keys) error { return retire(keys, date) })
+	var dates []string
+	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if err := retirable(*keys, forgetGlass); err != nil {
+			return err
+		}
+		dates = retire(keys, b.Now())
+		return nil
+	})
+	return dates, err
 }
 
-func retire(keys *store.Keys, date string) error {
+func retirable(keys store.Keys, forgetGlass bool) error {
 	if keys.Set == nil {
 		return fault.Misuse(errors.New("no keys are stored"), "There is nothing to put away: vault-bootstrap run.")
 	}
-	if keys.Old == nil {
-		keys.Old = map[string]store.KeySet{}
-	}
-	if _, taken := keys.Old[date]; taken {
-		return fault.Wait(fmt.Errorf("keys were put away at %s already", date), "Try again in a second.")
-	}
-	keys.Old[date] = *keys.Set
-	keys.Set, keys.Root, keys.AppRole = nil, nil, nil
-	if keys.Attempt != nil {
-		// Its answer is what was put away: nothing is left to open with its key.
-		keys.Attempt.PrivateKey, keys.Attempt.Answer = secret.Value{}, nil
-		keys.Past = append(keys.Past, *keys.Attempt)
-		keys.Attempt = nil
+	if glass := keys.Glass; glass != nil && !forgetGlass {
+		return fault.Misuse(fmt.Errorf("a break-glass of %s is on record: its root token (accessor %q) may be alive in a backup of this Vault", glass.Holder, glass.Accessor),
+			"Nothing was changed. If a backup is restored, 'vault-bootstrap run' ends the token. If no backup was made while it lived, or you will look for it yourself, give --forget-break-glass.")
 	}
 	return nil
 }
 
-// putAway keeps a set of keys that is no longer in force, under the date: it opens the
-// backups of its time.
-func putAway(keys *store.Keys, set store.KeySet, now time.Time) {
+// retire puts every set away that may have been in force. A rotation without a set had
+// not come to new shares, and its private key opens nothing.
+func retire(keys *store.Keys, now time.Time) []string {
+	dates := putAway(keys, now, candidates(*keys)...)
+	if origin := keys.Origin(); origin != nil {
+		// Its answer is what was put away: nothing is left to open with its key. Other answers
+		// and the keys that open them stay.
+		origin.PrivateKey, origin.Answer = secret.Value{}, nil
+	}
+	keys.Set, keys.Root, keys.AppRole, keys.Rotation, keys.Glass = nil, nil, nil, nil, nil
+	if keys.Attempt != nil {
+		keys.Past = append(keys.Past, *keys.Attempt)
+		keys.Attempt = nil
+	}
+	return dates
+}
+
+// putAway keeps sets as earlier ones, each under a date of its own, and returns the
+// dates.
+func putAway(keys *store.Keys, now time.Time, sets ...store.KeySet) []string {
 	if keys.Old == nil {
 		keys.Old = map[string]store.KeySet{}
 	}
-	keys.Old[now.UTC().Format(time.RFC3339Nano)] = set
+	dates := make([]string, 0, len(sets))
+	for _, set := range sets {
+		date := freeDate(keys.Old, now)
+		keys.Old[date] = set
+		dates = append(dates, date)
+	}
+	return dates
+}
+
+func freeDate(old map[string]store.KeySet, now time.Time) string {
+	for ; ; now = now.Add(time.Nanosecond) {
+		date := now.UTC().Format(time.RFC3339Nano)
+		if _, taken := old[date]; !taken {
+			return date
+		}
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
@@ -44,11 +43,22 @@ func (b *Bootstrap) Rotate(ctx context.Context, x Exchange) (store.KeySet, error
 	if keys, err = b.settleRotation(ctx, replica, keys, x.Token); err != nil {
 		return store.KeySet{}, err
 	}
-	r := &rotation{Bootstrap: b, Exchange: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: *keys.Set}
-	if left := keys.Rotation; left != nil { // its new shares wait for their owners
-		b.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
-		r.id, r.set = left.ID, *left.Set
-		return r.putInForce(ctx)
+	r := &rotation{Bootstrap: b, Exchange: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: askedOf(keys)}
+	if left := keys.Rotation; left != nil {
+		waits, err := r.waits(ctx, *left)
+		if err != nil {
+			return store.KeySet{}, err
+		}
+		if waits {
+			b.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
+			r.id, r.set = left.ID, *left.Set
+			return r.putInForce(ctx)
+		}
+		r.doubted = left
+	}
+	if x.Into.Shares == 0 {
+		return store.KeySet{}, fault.Misuse(errors.New("the rekey whose new shares were stored is over, and only the owners of the shares can tell which set is in force"),
+			"Nothing was changed. Begin another exchange with --pgp-keys and the shares that Vault takes: the set that it makes replaces them all.")
 	}
 	if err := r.begin(ctx); err != nil {
 		return store.KeySet{}, errors.Join(err, r.callOff(ctx))
@@ -64,6 +74,17 @@ type rotation struct {
 	recovery bool
 	id       string
 	old, set store.KeySet
+	// doubted is an earlier rotation that could not be settled; this one settles it.
+	doubted *store.Rotation
+}
+
+// waits reports whether Vault still waits for the new shares of a rotation.
+func (r *rotation) waits(ctx context.Context, left store.Rotation) (bool, error) {
+	status, err := r.replica.Rekey(ctx, r.recovery, r.Token)
+	if err != nil {
+		return false, rotateRefused(r.replica.Address(), err)
+	}
+	return status.Started && oursToo(left, status), nil
 }
 
 // begin goes as far as the new shares are stored. Nothing in Vault has changed then.
@@ -137,8 +158,12 @@ func (r *rotation) intend(ctx context.Context) (store.Rotation, vault.RekeyReque
 		intent.Fingerprints = slices.Repeat([]string{pair.Fingerprint}, r.Into.Shares)
 	}
 	err := r.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Rotation != nil {
+		switch left := keys.Rotation; {
+		case left == nil:
+		case r.doubted == nil || left.ID != r.doubted.ID:
 			return errors.New("an earlier rotation is still on record")
+		default:
+			intent.Rivals = append(slices.Clone(left.Rivals), *left.Set)
 		}
 		keys.Rotation = &intent
 		return nil
@@ -248,15 +273,11 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 
 // promote makes the new shares the set in force, and puts the old one away.
 func (b *Bootstrap) promote(ctx context.Context, id string) error {
-	date := b.Now().UTC().Format(time.RFC3339Nano)
 	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Rotation == nil || keys.Rotation.ID != id || keys.Rotation.Set == nil {
 			return errors.New("the record of this rotation is gone")
 		}
-		if keys.Old == nil {
-			keys.Old = map[string]store.KeySet{}
-		}
-		keys.Old[date] = *keys.Set
+		putAway(keys, b.Now(), append([]store.KeySet{*keys.Set}, keys.Rotation.Rivals...)...)
 		keys.Set, keys.Rotation = keys.Rotation.Set, nil
 		return nil
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -16,8 +15,8 @@ import (
 )
 
 // settleRotation finds out what a rotation that was cut off has come to, and returns the
-// keys as they are then. A rotation remains on record only if its new shares wait for
-// their owners to give them back.
+// keys as they are then. A rotation remains on record if its new shares wait for their
+// owners to give them back, or if nobody but the owners can tell which set is in force.
 func (b *Bootstrap) settleRotation(ctx context.Context, replica Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
 	left := keys.Rotation
 	if left == nil {
@@ -51,77 +50,83 @@ func oursToo(left store.Rotation, status vault.RekeyStatus) bool {
 	return slices.Equal(status.Fingerprints, left.Fingerprints)
 }
 
-// settleByProof has Vault say which of two sets is in force: the new one if its last
-// share arrived, the old one if it did not.
-func (b *Bootstrap) settleByProof(ctx context.Context, replica Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
-	left, recovery := keys.Rotation, keys.Set.Kind == store.RecoveryKeys
-	if len(left.Set.Shares) == 0 || len(keys.Set.Shares) == 0 {
-		return b.settleByShape(ctx, replica, keys)
+// candidates are the sets of which one is in force: the marked one first, then that of
+// the rotation on record, then those that earlier rotations have left in doubt.
+func candidates(keys store.Keys) []store.KeySet {
+	sets := []store.KeySet{*keys.Set}
+	if keys.Rotation == nil {
+		return sets
 	}
+	if keys.Rotation.Set != nil {
+		sets = append(sets, *keys.Rotation.Set)
+	}
+	return append(sets, keys.Rotation.Rivals...)
+}
+
+// settleByProof has Vault say which set is in force. What we hold the shares of can be
+// proven; if all of that is refused, it is one of the sets that operators hold.
+func (b *Bootstrap) settleByProof(ctx context.Context, replica Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
 	seal, err := replica.SealStatus(ctx)
 	if err != nil {
 		return keys, fmt.Errorf("reading the seal: %w", err)
 	}
+	sets := candidates(keys)
+	var theirs []int
 	a := &adoption{Bootstrap: b, offer: shares.Material{Root: token}}
-	for _, candidate := range []*store.KeySet{left.Set, keys.Set} {
-		if candidate.Threshold != seal.Threshold {
+	for i, set := range slices.Backward(sets) {
+		switch {
+		case set.Threshold != seal.Threshold:
+			continue
+		case len(set.Shares) == 0:
+			if len(set.Custody) == seal.Shares {
+				theirs = append(theirs, i)
+			}
 			continue
 		}
-		err := a.proveByRekey(ctx, replica, recovery, candidate.Shares[:candidate.Threshold])
-		switch {
-		case err == nil && candidate == left.Set:
-			b.Log.Warn("a rotation that was cut off is done: the new shares are in force", "holder", left.Holder)
-			if err := b.promote(ctx, left.ID); err != nil {
-				return keys, err
-			}
-			return b.Records.Keys(ctx)
-		case err == nil:
-			b.Log.Warn("a rotation that was cut off has changed nothing: the present shares stay in force", "holder", left.Holder)
-			return b.forgetRotation(ctx, left.ID)
-		case fault.NameOf(err) != nameWrongShares:
+		err := a.proveByRekey(ctx, replica, keys.Set.Kind == store.RecoveryKeys, set.Shares[:set.Threshold])
+		if err == nil {
+			return b.markInForce(ctx, keys, i, true)
+		}
+		if fault.NameOf(err) != nameWrongShares {
 			return keys, err
 		}
 	}
-	return keys, fsm.ForeignShares(fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("neither the present shares nor those of a rotation are in force")})
-}
-
-// settleByShape is for shares that only their owners can open, with which nothing can
-// be proven here: Vault says how many there are and how many it needs.
-func (b *Bootstrap) settleByShape(ctx context.Context, replica Replica, keys store.Keys) (store.Keys, error) {
-	seal, err := replica.SealStatus(ctx)
-	if err != nil {
-		return keys, fmt.Errorf("reading the seal: %w", err)
-	}
-	fits := func(set store.KeySet) bool {
-		return set.Threshold == seal.Threshold && max(len(set.Shares), len(set.Custody)) == seal.Shares
-	}
-	isNew, isOld := fits(*keys.Rotation.Set), fits(*keys.Set)
 	switch {
-	case isNew && !isOld:
-		if err := b.promote(ctx, keys.Rotation.ID); err != nil {
-			return keys, err
-		}
-		return b.Records.Keys(ctx)
-	case isOld && !isNew:
+	case len(theirs) == 1:
+		return b.markInForce(ctx, keys, theirs[0], false)
+	case len(theirs) == 0 && slices.ContainsFunc(sets, func(set store.KeySet) bool { return len(set.Shares) > 0 }):
+		return keys, fsm.ForeignShares(fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("neither the present shares nor those of a rotation are in force")})
+	case len(keys.Rotation.Set.Shares) > 0: // not in force, and what it was to replace is in doubt
 		return b.forgetRotation(ctx, keys.Rotation.ID)
 	}
-	b.Log.Warn("a rotation was cut off, and only the owners of the shares can tell whether the new ones are in force: both sets are kept",
-		"remedy", "Run 'vault-bootstrap keys rotate' again, with the shares that Vault takes.")
-	return b.keepBoth(ctx, keys)
+	b.Log.Warn("a rotation was cut off, and only the owners of the shares can tell which set is in force: every set is kept, and none is marked",
+		"remedy", "Run 'vault-bootstrap keys rotate' with --pgp-keys and the shares that Vault takes: the set that it makes replaces them all.")
+	return keys, nil
 }
 
-// keepBoth puts the new set away, so that the work can go on and nothing is lost.
-func (b *Bootstrap) keepBoth(ctx context.Context, keys store.Keys) (store.Keys, error) {
-	id, date := keys.Rotation.ID, b.Now().UTC().Format(time.RFC3339Nano)
+// markInForce makes a candidate the set in force and ends the rotation. proven is
+// whether Vault has taken the candidate's own shares: then a set that came after it was
+// never in force, and opens nothing.
+func (b *Bootstrap) markInForce(ctx context.Context, keys store.Keys, index int, proven bool) (store.Keys, error) {
+	left := keys.Rotation
+	switch {
+	case index == 1:
+		b.Log.Warn("a rotation that was cut off is done: the new shares are in force", "holder", left.Holder)
+	case index == 0 && proven:
+		b.Log.Warn("a rotation that was cut off has changed nothing: the present shares stay in force", "holder", left.Holder)
+	default:
+		b.Log.Warn("a rotation that was cut off is settled: the other sets are put away", "holder", left.Holder)
+	}
 	err := b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Rotation == nil || keys.Rotation.ID != id {
-			return nil
+		if keys.Rotation == nil || keys.Rotation.ID != left.ID || keys.Rotation.Set == nil {
+			return errors.New("the record of this rotation is gone")
 		}
-		if keys.Old == nil {
-			keys.Old = map[string]store.KeySet{}
+		sets := candidates(*keys)
+		chosen := sets[index]
+		if index != 0 || !proven {
+			putAway(keys, b.Now(), slices.Delete(sets, index, index+1)...)
 		}
-		keys.Old[date] = *keys.Rotation.Set
-		keys.Rotation = nil
+		keys.Set, keys.Rotation = &chosen, nil
 		return nil
 	})
 	if err != nil {
@@ -130,10 +135,17 @@ func (b *Bootstrap) keepBoth(ctx context.Context, keys store.Keys) (store.Keys, 
 	return b.Records.Keys(ctx)
 }
 
+// forgetRotation ends a rotation whose shares are not in force. What it found in doubt
+// stays so.
 func (b *Bootstrap) forgetRotation(ctx context.Context, id string) (store.Keys, error) {
 	err := b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Rotation != nil && keys.Rotation.ID == id {
-			keys.Rotation = nil
+		if keys.Rotation == nil || keys.Rotation.ID != id {
+			return nil
+		}
+		left := keys.Rotation
+		keys.Rotation = nil
+		if last := len(left.Rivals) - 1; last >= 0 {
+			keys.Rotation = &store.Rotation{ID: newID(), Holder: left.Holder, Started: left.Started, Set: &left.Rivals[last], Rivals: left.Rivals[:last]}
 		}
 		return nil
 	})
@@ -141,18 +153,6 @@ func (b *Bootstrap) forgetRotation(ctx context.Context, id string) (store.Keys, 
 		return store.Keys{}, err
 	}
 	return b.Records.Keys(ctx)
-}
-
-// unsealEither opens a replica with the set in force, or with that of a rotation that
-// was cut off: until a rotation is settled nobody knows which of the two is in force.
-func (b *Bootstrap) unsealEither(ctx context.Context, replica Replica, keys store.Keys) (string, error) {
-	cluster, err := b.unsealOne(ctx, replica, *keys.Set)
-	finding, ok := errors.AsType[*fsm.Finding](err)
-	if !ok || finding.Kind != fsm.SharesRefused || keys.Rotation == nil || keys.Rotation.Set == nil {
-		return cluster, err
-	}
-	b.Log.Warn("the present shares do not open it: trying those of a rotation that was cut off", "replica", replica.Address())
-	return b.unsealOne(ctx, replica, *keys.Rotation.Set)
 }
 
 // rotateRefused is about a server that lets nobody begin a rekey, or not us.

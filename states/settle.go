@@ -122,7 +122,7 @@ func (b *Bootstrap) makeSet(ctx context.Context, id, cluster string) error {
 		}
 		set.ClusterID = cluster
 		if origin := keys.Origin(); keys.Set != nil && (origin == nil || origin.Answer == nil || origin.PrivateKey.Empty()) {
-			putAway(keys, *keys.Set, b.Now())
+			putAway(keys, b.Now(), *keys.Set)
 		}
 		keys.Set, keys.Root = &set, &root
 		return nil

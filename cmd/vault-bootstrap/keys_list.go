@@ -43,11 +43,14 @@ type keysListOptions struct {
 // keysReport is what 'keys list -o json' prints.
 type keysReport struct {
 	Record string `json:"record"`
-	// Sets are the set in force first, then one that is being exchanged for it, then
-	// earlier ones.
+	// Sets are the set in force first, then earlier ones. While a rotation is unsettled
+	// none is in force for sure: then the former set comes first, and those that were to
+	// replace it next.
 	Sets []setReport `json:"sets"`
 	// RootToken is whether the first run's root token is still stored.
-	RootToken  bool              `json:"root_token"`
+	RootToken bool `json:"root_token"`
+	// Rotation is one that is under way or was cut off.
+	Rotation   *rotationReport   `json:"rotation,omitempty"`
 	BreakGlass *breakGlassReport `json:"break_glass,omitempty"`
 	// Attempts are those at initializing, latest first.
 	Attempts []attemptReport `json:"attempts"`
@@ -77,6 +80,13 @@ type breakGlassReport struct {
 	Holder   string    `json:"holder"`
 	Started  time.Time `json:"started"`
 	Accessor string    `json:"accessor,omitempty"`
+}
+
+type rotationReport struct {
+	Holder  string    `json:"holder"`
+	Started time.Time `json:"started"`
+	// Unsettled is whether more than one set may be in force.
+	Unsettled bool `json:"unsettled"`
 }
 
 type attemptReport struct {
@@ -112,12 +122,7 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 
 func newKeysReport(keys store.Keys, record string) keysReport {
 	report := keysReport{Record: record, Sets: []setReport{}, Attempts: []attemptReport{}, RootToken: keys.Root != nil, AppRole: keys.AppRole != nil}
-	if keys.Set != nil {
-		report.Sets = append(report.Sets, newSetReport("in force", *keys.Set))
-	}
-	if keys.Rotation != nil && keys.Rotation.Set != nil {
-		report.Sets = append(report.Sets, newSetReport("rotation under way", *keys.Rotation.Set))
-	}
+	report.addPresent(keys)
 	for _, date := range slices.Backward(slices.Sorted(maps.Keys(keys.Old))) {
 		old := newSetReport("earlier", keys.Old[date])
 		old.PutAway = date
@@ -134,6 +139,30 @@ func newKeysReport(keys store.Keys, record string) keysReport {
 		report.Attempts = append(report.Attempts, attemptReport{attempt.ID, attempt.Holder, attempt.Started, string(attempt.Status)})
 	}
 	return report
+}
+
+// addPresent adds the sets that are, or may be, in force.
+func (r *keysReport) addPresent(keys store.Keys) {
+	use, left := "in force", keys.Rotation
+	if left != nil {
+		unsettled := left.Set != nil || len(left.Rivals) > 0
+		r.Rotation = &rotationReport{Holder: left.Holder, Started: left.Started, Unsettled: unsettled}
+		if unsettled {
+			use = "unsettled: former"
+		}
+	}
+	if keys.Set != nil {
+		r.Sets = append(r.Sets, newSetReport(use, *keys.Set))
+	}
+	if left == nil {
+		return
+	}
+	for _, rival := range left.Rivals {
+		r.Sets = append(r.Sets, newSetReport("unsettled: earlier rotation", rival))
+	}
+	if left.Set != nil {
+		r.Sets = append(r.Sets, newSetReport("unsettled: new", *left.Set))
+	}
 }
 
 func newSetReport(use string, set store.KeySet) setReport {
@@ -157,6 +186,13 @@ func (r keysReport) table() string {
 	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})
 	if glass := r.BreakGlass; glass != nil {
 		facts.AppendRow(table.Row{"break-glass", fmt.Sprintf("since %s: %s (%s)", glass.Started.Format(time.RFC3339), glass.Reason, glass.Holder)})
+	}
+	if left := r.Rotation; left != nil {
+		text := fmt.Sprintf("since %s (%s): no new shares are stored", left.Started.Format(time.RFC3339), left.Holder)
+		if left.Unsettled {
+			text = fmt.Sprintf("unsettled since %s (%s): Vault takes one of the sets; the next run finds out which, where it can", left.Started.Format(time.RFC3339), left.Holder)
+		}
+		facts.AppendRow(table.Row{"rotation", text})
 	}
 	if len(r.Sets) == 0 {
 		return facts.Render() + "\n\nNo keys are stored."

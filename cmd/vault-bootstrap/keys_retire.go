@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ func (p *program) keysRetireCommand() *cobra.Command {
 		Short: "Put the keys of a Vault that is gone away, to start over with an empty one",
 		Long: "retire moves the stored keys within the keys record, to 'old' and under the date: they\n" +
 			"are all that opens a backup of the Vault that is gone. It does so only if every replica\n" +
-			"says that it is uninitialized. The next run then initializes Vault anew.",
+			"says that it is uninitialized. The next run then initializes Vault anew. With a rotation\n" +
+			"on record each set that may have been in force is put away under a date of its own.",
 		Example: "  vault-bootstrap keys retire --namespace=vault --vault-service=vault-internal --replicas=3",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -26,6 +28,7 @@ func (p *program) keysRetireCommand() *cobra.Command {
 	}
 	options.store.register(cmd.Flags())
 	options.vault.register(cmd.Flags())
+	cmd.Flags().BoolVar(&options.forgetGlass, "forget-break-glass", false, "forget the root token of a break-glass that was killed: it lives on in a backup that was made meanwhile")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
 }
@@ -34,6 +37,8 @@ type retireOptions struct {
 	store   storeOptions
 	vault   vaultOptions
 	timeout time.Duration
+
+	forgetGlass bool
 }
 
 func (p *program) retireKeys(ctx context.Context, options *retireOptions) error {
@@ -54,10 +59,13 @@ func (p *program) retireKeys(ctx context.Context, options *retireOptions) error 
 	defer func() { _ = session.Close() }()
 	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
 	bootstrap.Records = session
-	date, err := bootstrap.Retire(session.Context())
+	dates, err := bootstrap.Retire(session.Context(), options.forgetGlass)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "The keys are put away in %s, under old[%q]. Go on with 'vault-bootstrap run'.\n", records.Location().Keys, date)
+	for i, date := range dates {
+		dates[i] = fmt.Sprintf("old[%q]", date)
+	}
+	_, err = fmt.Fprintf(p.stdout, "The keys are put away in %s, under %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys, strings.Join(dates, " and "))
 	return err
 }

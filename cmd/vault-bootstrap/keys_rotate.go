@@ -26,7 +26,8 @@ func (p *program) keysRotateCommand() *cobra.Command {
 			"The former shares are kept in the record: they open the backups of their time.\n\n" +
 			"With --pgp-keys the new shares belong to operators. Vault wants them back before it\n" +
 			"puts them in force: each owner decrypts the own one, from 'set' of 'rotation' in the\n" +
-			"keys record, and a second call with --new-shares-file gives them back.",
+			"keys record, and a second call with --new-shares-file gives them back. --store-shares is\n" +
+			"the way back, from operators into the record.",
 		Example: "  vault-bootstrap keys rotate --key-shares=5 --key-threshold=3 --vault-addr=https://127.0.0.1:8200 --ca-cert=ca.pem",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,6 +44,7 @@ type rotateOptions struct {
 	present, fresh    sharesOptions
 	shares, threshold int
 	pgpKeys           []string
+	storeShares       bool
 	tokenFile         string
 	timeout           time.Duration
 }
@@ -56,6 +58,7 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
 	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who are to hold the new shares, a file for each")
+	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record, in clear, where operators hold the present ones")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/rekey, or - for standard input: Vault 2.0 and later ask for one")
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the lease")
 }
@@ -86,7 +89,10 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return err
 	}
 	exchange := states.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
-	if left := keys.Rotation; left == nil || left.Set == nil || len(left.Set.Custody) == 0 {
+	// What is on record may only wait for its new shares, and needs nothing to split into.
+	left := keys.Rotation
+	goesOn := left != nil && left.Set != nil && len(left.Set.Custody) > 0 && len(options.pgpKeys) == 0 && !options.storeShares
+	if !goesOn {
 		if exchange.Into, err = options.split(keys.Set); err != nil {
 			return err
 		}
@@ -103,6 +109,9 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 // split says what to split into: as now, where the flags say nothing else.
 func (o *rotateOptions) split(present *store.KeySet) (states.KeySplit, error) {
 	split := states.KeySplit{Shares: o.shares, Threshold: o.threshold}
+	if o.storeShares && len(o.pgpKeys) > 0 {
+		return split, fault.Misuse(errors.New("--store-shares excludes --pgp-keys"), "Say who is to hold the new shares: the keys record, or operators.")
+	}
 	if present == nil {
 		return split, fault.Misuse(errors.New("no keys are stored"), "Check --store, --name and --namespace.")
 	}
@@ -122,8 +131,8 @@ func (o *rotateOptions) split(present *store.KeySet) (states.KeySplit, error) {
 	var err error
 	if len(o.pgpKeys) > 0 {
 		owners, err = custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
-	} else if len(present.Custody) > 0 {
-		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of those who are to hold them.")
+	} else if len(present.Custody) > 0 && !o.storeShares {
+		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of those who are to hold them, or --store-shares to keep the new ones in the keys record.")
 	}
 	split.Custodians = owners
 	return split, err

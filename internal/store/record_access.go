@@ -52,4 +52,7 @@ type Rotation struct {
 	// Set holds the new shares as soon as Vault has given them out, and before Vault
 	// puts them in force.
 	Set *KeySet
+	// Rivals are sets of earlier rotations that operators hold, of which nobody else can
+	// tell whether one is in force.
+	Rivals []KeySet
 }

@@ -28,6 +28,8 @@ type wireRotation struct {
 	Fingerprints []string    `json:"fingerprints"`
 	Nonce        string      `json:"nonce,omitempty"`
 	Set          *wireKeySet `json:"set,omitempty"`
+
+	Rivals []wireKeySet `json:"rivals,omitempty"`
 }
 
 func (e *revealer) glass(g Glass) wireGlass {
@@ -47,13 +49,13 @@ func fromWireGlass(g wireGlass) Glass {
 func (e *revealer) rotation(r Rotation) wireRotation {
 	return wireRotation{
 		ID: r.ID, Holder: r.Holder, Started: utc(r.Started), Public: r.PublicKey, Private: e.text(r.PrivateKey),
-		Fingerprints: r.Fingerprints, Nonce: r.Nonce, Set: maybe(r.Set, e.keySet),
+		Fingerprints: r.Fingerprints, Nonce: r.Nonce, Set: maybe(r.Set, e.keySet), Rivals: each(r.Rivals, e.keySet),
 	}
 }
 
 func fromWireRotation(r wireRotation) Rotation {
 	return Rotation{
 		ID: r.ID, Holder: r.Holder, Started: utc(r.Started), PublicKey: r.Public, PrivateKey: secret.New(r.Private),
-		Fingerprints: r.Fingerprints, Nonce: r.Nonce, Set: maybe(r.Set, fromWireKeySet),
+		Fingerprints: r.Fingerprints, Nonce: r.Nonce, Set: maybe(r.Set, fromWireKeySet), Rivals: each(r.Rivals, fromWireKeySet),
 	}
 }

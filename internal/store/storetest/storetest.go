@@ -136,7 +136,8 @@ func sampleKeys() store.Keys {
 		},
 		Rotation: &store.Rotation{
 			ID: "r", Holder: "h", Started: at, PublicKey: "rpub", PrivateKey: secret.New("rpriv"), Fingerprints: []string{"f", "f"}, Nonce: "n",
-			Set: &store.KeySet{Kind: store.UnsealKeys, Shares: secret.Values([]string{"new"}), Threshold: 1, ClusterID: "c", Created: at},
+			Set:    &store.KeySet{Kind: store.UnsealKeys, Shares: secret.Values([]string{"new"}), Threshold: 1, ClusterID: "c", Created: at},
+			Rivals: []store.KeySet{{Kind: store.UnsealKeys, Custody: []store.CustodyShare{{Owner: "o", Fingerprint: "f", Message: "m"}}, Threshold: 1, ClusterID: "c", Created: at}},
 		},
 	}
 }
