@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
@@ -159,7 +160,8 @@ func TestUnsettledLeftToPeople(t *testing.T) {
 		}
 	}
 	if !unsealWith(t, node, given[1:]) {
-		t.Error("the first operator's share was reset")
+		run.signal(syscall.SIGTERM)
+		t.Fatalf("the first operator's share was reset\n%s", run.wait())
 	}
 	if r := run.wait(); r.code != 0 {
 		t.Fatalf("exited with %d\n%s", r.code, r)
