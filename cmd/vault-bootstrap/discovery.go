@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 
 	"github.com/spf13/pflag"
@@ -21,6 +22,8 @@ import (
 type discoveryOptions struct {
 	service, selector, statefulSet, scheme string
 	replicas                               int
+	// anyTarget is whether TLS verifies a name of its own, whatever the DNS answers.
+	anyTarget bool
 }
 
 func (o *discoveryOptions) register(flags *pflag.FlagSet) {
@@ -55,6 +58,7 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 		return nil, err
 	}
 	found := &servers{config: config, expected: o.discovery.replicas, pods: pods}
+	o.discovery.anyTarget = config.TLSServerName != ""
 	look, err := o.discovery.look(pods)
 	if err != nil {
 		return nil, err
@@ -172,10 +176,18 @@ func (o *discoveryOptions) check(flags, addresses []string) error {
 // mostPort is TCP's.
 const mostPort = 65535
 
+// resolvConf is where the kubelet, and every Unix, puts the search domains.
+const resolvConf = "/etc/resolv.conf"
+
 // headless returns the service that the options name.
 func (o *discoveryOptions) headless() (discovery.Service, error) {
 	service := discovery.Service{
 		Host: o.service, Scheme: o.scheme, StatefulSet: o.statefulSet, Replicas: o.replicas, Resolver: net.DefaultResolver,
+		AnyTarget: o.anyTarget,
+	}
+	// Where there is no such file, the name is taken as it is written.
+	if content, err := os.ReadFile(resolvConf); err == nil {
+		service.Search = discovery.SearchDomains(string(content))
 	}
 	host, port, err := net.SplitHostPort(o.service)
 	if err != nil { // there is no port in it

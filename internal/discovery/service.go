@@ -39,7 +39,12 @@ type Service struct {
 	StatefulSet string
 	// Replicas is how many there are to be; 0 if nobody has said.
 	Replicas int
-	Resolver Resolver
+	// Search are the search domains that Host is completed with.
+	Search []string
+	// AnyTarget is whether targets of SRV records may lie outside of the Service: TLS
+	// verifies another name than theirs.
+	AnyTarget bool
+	Resolver  Resolver
 }
 
 // Addresses returns the replicas' URLs, lowest ordinal first. Pods that must exist,
@@ -49,6 +54,9 @@ func (s Service) Addresses(ctx context.Context) ([]string, error) {
 	_, records, err := s.Resolver.LookupSRV(ctx, s.Scheme, "tcp", s.Host)
 	pods := podsOf(records)
 	if len(pods) > 0 {
+		if err := s.checkTargets(pods); err != nil {
+			return nil, err
+		}
 		return s.addresses(pods), nil
 	}
 	if s.Replicas > 0 {

@@ -92,7 +92,7 @@ func TestAddresses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.service.Host = "vault-internal"
+			test.service.Host, test.service.Search = "vault-internal", []string{"prod.svc.cluster.local", "svc.cluster.local", "cluster.local"}
 			test.service.Resolver = zone{t: t, asked: "_" + test.service.Scheme + "._tcp.vault-internal", targets: test.targets, port: 8200, err: test.err}
 			got, err := test.service.Addresses(t.Context())
 			if err != nil {

@@ -1,0 +1,73 @@
+package discovery
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+)
+
+// SearchDomains returns the search domains of a resolv.conf. The last line that names
+// any wins, as for the resolver (resolv.conf(5)).
+func SearchDomains(config string) []string {
+	var domains []string
+	for line := range strings.Lines(config) {
+		switch words := strings.Fields(line); {
+		case len(words) > 1 && words[0] == "search":
+			domains = words[1:]
+		case len(words) > 1 && words[0] == "domain":
+			domains = words[1:2]
+		}
+	}
+	return domains
+}
+
+// plain returns a DNS name without what does not count in it: case and the final dot.
+func plain(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// canonical returns the names that Host can stand for: itself, and what the search
+// domains make of it, provided that this is the name of a Service. They come from the
+// command line and from the machine, and never from an answer of the DNS.
+func (s Service) canonical() []string {
+	names := []string{plain(s.Host)}
+	if strings.HasSuffix(s.Host, ".") { // absolute: nothing is appended
+		return names
+	}
+	for _, domain := range s.Search {
+		name := plain(s.Host) + "." + plain(domain)
+		// SERVICE.NAMESPACE.svc, and then the cluster's domain, whatever it is called.
+		if labels := strings.Split(name, "."); len(labels) > 3 && labels[2] == "svc" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// checkTargets refuses records that point out of the Service. The name that TLS
+// verifies is the target's: were it the DNS that chose it, a certificate of any
+// public CA would do, and whoever forges the answer would be given the keys.
+//
+// With a name of its own to verify (AnyTarget) the target does not matter. Over plain
+// HTTP nothing is verified at all: who forges SRV records can forge addresses as well,
+// so the check would promise what it cannot keep.
+func (s Service) checkTargets(pods []pod) error {
+	if s.AnyTarget || s.Scheme != "https" {
+		return nil
+	}
+	names := s.canonical()
+	for _, pod := range pods {
+		below := func(name string) bool { return strings.HasSuffix(plain(pod.target), "."+name) }
+		if net.ParseIP(pod.target) != nil || !slices.ContainsFunc(names, below) {
+			return fault.Misuse(fmt.Errorf("looking up _%s._tcp.%s: %w", s.Scheme, s.Host, foreignTarget(pod.target, names)),
+				"Check who answers the DNS. If the target is right, give --vault-service by its full name (SERVICE.NAMESPACE.svc.CLUSTERDOMAIN), "+
+					"or the name in Vault's certificate with --tls-server-name: TLS then verifies a name that the DNS did not choose.")
+		}
+	}
+	return nil
+}
+
+func foreignTarget(target string, names []string) error {
+	return fmt.Errorf("the target %q does not lie below %s", target, strings.Join(names, " or "))
+}
