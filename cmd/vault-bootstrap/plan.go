@@ -109,7 +109,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(ctx, p.resolver(records))
+	objects, err := declared.Objects(ctx, p.resolver(records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
@@ -145,11 +145,16 @@ func (p *program) planLogin(ctx context.Context, options *planOptions, kind stor
 	if haveToken {
 		return options.login.outline(kind, options.store.name, declared.LoginPaths())
 	}
-	methods, err := declared.Login(ctx, p.resolver(records))
+	methods, err := declared.Login(ctx, p.resolver(records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
 	return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+}
+
+// own says where our own credentials are.
+func (o *planOptions) own(declared *seed.Seed) ownPlaces {
+	return ownPlaces{store: &o.store, vault: &o.vault, login: &o.login, tokenFile: o.tokenFile, declared: declared.LoginPaths()}
 }
 
 // token returns the token to plan with; empty if none is given.
@@ -178,13 +183,4 @@ func readMemory(ctx context.Context, records store.Store, haveToken bool) (state
 		return memory, fmt.Errorf("reading the keys: %w", err)
 	}
 	return memory, nil
-}
-
-// resolver answers the references of a seed with what this process can see.
-func (p *program) resolver(records store.Store) seed.Resolver {
-	resolver := seed.Resolver{Env: p.env}
-	if kube, ok := records.(*store.Kube); ok {
-		resolver.Secret, resolver.ConfigMap = kube.ForeignSecret, kube.ForeignConfigMap
-	}
-	return resolver
 }

@@ -122,11 +122,13 @@ func (p *program) desired(ctx context.Context, options *runOptions, records stor
 	if err != nil {
 		return wish{}, err
 	}
-	login, err := declared.Login(ctx, p.resolver(records))
+	own := ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, spool: &options.spool, declared: declared.LoginPaths()}
+	login, err := declared.Login(ctx, p.resolver(records, own))
 	if err != nil {
 		return wish{}, err
 	}
-	objects, err := declared.Objects(ctx, p.resolver(records))
+	own.declared = login // with the files that it names
+	objects, err := declared.Objects(ctx, p.resolver(records, own))
 	return wish{declared, objects, rules, login}, err
 }
 

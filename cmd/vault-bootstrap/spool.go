@@ -20,20 +20,25 @@ func (o *spoolOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.termination, "termination-log", "/dev/termination-log", "the container's termination message, which keeps it as well where the file exists")
 }
 
+// directory returns the spool directory, or "" if there is no place for one.
+func (o *spoolOptions) directory(env lookup, options *storeOptions) string {
+	if o.dir != "" {
+		return o.dir
+	}
+	kind, base, err := options.resolve(env)
+	if err == nil && kind == kubernetesStore {
+		base, err = stateDirectory(env)
+	}
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(base, "spool")
+}
+
 // places returns where the answer goes.
 func (o *spoolOptions) places(env lookup, records store.Store, options *storeOptions) []spool.Place {
-	dir := o.dir
-	if dir == "" {
-		kind, base, err := options.resolve(env)
-		if err == nil && kind == kubernetesStore {
-			base, err = stateDirectory(env)
-		}
-		if err == nil {
-			dir = filepath.Join(base, "spool")
-		}
-	}
 	var places []spool.Place
-	if dir != "" {
+	if dir := o.directory(env, options); dir != "" {
 		places = append(places, spool.Dir(dir))
 	}
 	termination := spool.Termination{Path: o.termination}

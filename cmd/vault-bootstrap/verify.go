@@ -188,7 +188,7 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	methods, err := declared.Login(ctx, p.resolver(records))
+	methods, err := declared.Login(ctx, p.resolver(records, ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, declared: declared.LoginPaths()}))
 	if err != nil {
 		return nil, err
 	}

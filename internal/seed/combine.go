@@ -28,7 +28,7 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error)
 	if r.trouble != nil {
 		return nil, r.trouble
 	}
-	if err := r.problems.err("Set the variable or provide the file or object where this program runs, or correct the reference."); err != nil {
+	if err := r.problems.err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
 		return nil, err
 	}
 	return objects, checkResolved(objects)

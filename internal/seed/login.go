@@ -176,7 +176,7 @@ func (s *Seed) Login(ctx context.Context, resolver Resolver) ([]LoginMethod, err
 	if r.trouble != nil {
 		return nil, r.trouble
 	}
-	return found, r.problems.err("Set the variable or provide the object where this program runs, or correct the reference.")
+	return found, r.problems.err(r.remedy("Set the variable or provide the object where this program runs, or correct the reference."))
 }
 
 // plainText resolves a text that is no secret.

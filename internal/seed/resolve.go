@@ -23,6 +23,40 @@ type Resolver struct {
 	// Secret and ConfigMap return the data of a Kubernetes object in our namespace; nil
 	// where there is no Kubernetes. Each object is asked for once.
 	Secret, ConfigMap func(ctx context.Context, name string) (map[string][]byte, error)
+	// Own returns what a variable, file or Secret is if it holds a record or credential
+	// of the program itself, which no seed may read, else "". nil knows none.
+	Own func(kind ReferenceKind, name string) string
+}
+
+// ReferenceKind is where a reference leads.
+type ReferenceKind int
+
+// The kinds whose values may be secrets of ours.
+const (
+	ReferenceEnv ReferenceKind = iota
+	ReferenceFile
+	ReferenceSecret
+)
+
+// refuse returns an error if what a reference names is the program's own.
+func (r *resolving) refuse(kind ReferenceKind, title, name string) error {
+	if r.Own == nil {
+		return nil
+	}
+	what := r.Own(kind, name)
+	if what == "" {
+		return nil
+	}
+	r.refused = true
+	return fmt.Errorf("the %s %q is %s, which a seed may not read", title, name, what)
+}
+
+// remedy says what to do about references without a value.
+func (r *resolving) remedy(missing string) string {
+	if !r.refused {
+		return missing
+	}
+	return "Records and credentials of this program stay out of a seed: put the value that you need into a variable, file or Secret of its own, and refer to that."
 }
 
 // referenceLimit is how large a file that a reference names may be.
@@ -36,6 +70,8 @@ type resolving struct {
 	fetched  map[string]fetched
 	// trouble is an error that may pass, such as of the network.
 	trouble error
+	// refused is whether a reference led to something of our own.
+	refused bool
 }
 
 // fetched is a Kubernetes object, or why it could not be had.
@@ -114,6 +150,9 @@ func (t template) joined() any {
 func (r *resolving) part(p part, at Position) (string, error) {
 	switch p.call {
 	case callEnv:
+		if err := r.refuse(ReferenceEnv, "environment variable", p.args[0]); err != nil {
+			return "", err
+		}
 		value, found := "", false
 		if r.Env != nil {
 			value, found = r.Env(p.args[0])
@@ -123,8 +162,15 @@ func (r *resolving) part(p part, at Position) (string, error) {
 		}
 		return value, nil
 	case callFile:
-		return readReference(p.args[0], at.File)
+		path := referencePath(p.args[0], at.File)
+		if err := r.refuse(ReferenceFile, "referenced file", path); err != nil {
+			return "", err
+		}
+		return readReference(path)
 	case callSecret:
+		if err := r.refuse(ReferenceSecret, "Secret", p.args[0]); err != nil {
+			return "", err
+		}
 		return r.fromKubernetes("Secret", r.Secret, p.args[0], p.args[1])
 	case callConfigMap:
 		return r.fromKubernetes("ConfigMap", r.ConfigMap, p.args[0], p.args[1])
@@ -160,12 +206,16 @@ func (r *resolving) fromKubernetes(kind string, fetch func(context.Context, stri
 	return string(value), nil
 }
 
-// readReference returns the content of the file at path, which is relative to the
-// seed file that names it.
-func readReference(path, seedFile string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(seedFile), path)
+// referencePath returns path, which is relative to the seed file that names it.
+func referencePath(path, seedFile string) string {
+	if filepath.IsAbs(path) {
+		return path
 	}
+	return filepath.Join(filepath.Dir(seedFile), path)
+}
+
+// readReference returns the content of the file at path.
+func readReference(path string) (string, error) {
 	content, err := readFile(path, referenceLimit)
 	if err == nil && !utf8.Valid(content) {
 		err = errors.New("not UTF-8 text")
