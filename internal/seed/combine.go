@@ -38,7 +38,8 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error)
 //
 // A mount or configuration that both name is the seed's, provided that the type is
 // the same: an existing setup stays as its owner wrote it. The program's own
-// policies and roles are its way in, so a seed that names one is refused.
+// policies and roles are its way in, so a seed that names one is refused, and so is a
+// request that writes to one or to the mount, by whatever path.
 func Combine(own, declared []Object) ([]Object, error) {
 	problems := &Problems{}
 	places := make(map[ID]Object, len(declared))
@@ -55,6 +56,12 @@ func Combine(own, declared []Object) ([]Object, error) {
 			problems.add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
 		case other.Type != o.Type:
 			problems.add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
+		}
+	}
+	paths := ownPathsOf(own)
+	for _, o := range declared {
+		if own := paths.reaches(o); o.isRequest() && own != "" {
+			problems.add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
 		}
 	}
 	for _, clash := range clashes(combined) {
