@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
@@ -20,47 +21,94 @@ func (s *Seed) Digest() string {
 	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.ID, b.ID) })
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
+	// Encoding cannot fail: there are texts, numbers, truths, lists and mappings only.
+	add := func(what string, value any) { _ = encoder.Encode([]any{what, value}) }
 	for _, o := range objects {
-		// Encoding cannot fail: a Data holds texts, numbers, lists and mappings only.
-		_ = encoder.Encode([]any{o.ID, canonicalOf(o)})
+		add(string(o.ID), canonicalOf(o))
 	}
 	if s.prune.Owned || len(s.prune.tombstones) > 0 {
-		_ = encoder.Encode(s.prune.digest())
+		add("prune", s.prune.digest())
+	}
+	if s.harden.Declared() {
+		add("harden", s.harden.digest())
+	}
+	for i, each := range s.login.methods { // tried in their order
+		add("login", []any{i, canonical(each.values, false)})
 	}
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
-// canonicalOf returns what counts of o.
-func canonicalOf(o Object) any {
-	if o.how.hushed {
-		return canonical(secret.Value{})
-	}
-	if o.isRequest() {
-		return []any{canonical(o.Data), o.how.write, o.how.deletes, o.how.unless.path, o.how.unless.field, canonical(o.how.unless.value)}
-	}
-	return canonical(o.Data)
+// digest returns what counts of the section harden. Lists are sets there.
+func (h Harden) digest() any {
+	set := func(list []string) []string { return slices.Sorted(slices.Values(list)) }
+	exceptions := slices.SortedFunc(slices.Values(h.Exceptions), func(a, b HardenException) int {
+		return cmp.Or(cmp.Compare(a.Control, b.Control), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Expires, b.Expires))
+	})
+	return []any{h.Profile, set(h.Require), set(h.Advise), set(h.Fix), h.Limits, exceptions}
 }
 
-// canonical returns value with references as they are written.
-func canonical(value any) any {
+// canonicalOf returns what counts of o: its fields, and how it is brought about.
+func canonicalOf(o Object) any {
+	parts := map[string]any{"type": o.Type, "data": canonical(o.Data, o.how.hushed)}
+	set := func(name string, value any, there bool) {
+		if there {
+			parts[name] = value
+		}
+	}
+	set("extra", canonical(o.how.extra, o.how.hushed), len(o.how.extra) > 0)
+	set("write", o.how.write, o.how.write != "")
+	set("once", true, o.how.once)
+	set("rotate", o.how.rotate, o.how.rotate != "")
+	if o.how.saveTo != nil {
+		parts["save_to"] = []any{o.how.saveTo.path, o.how.saveTo.wrapped}
+	}
+	if o.isRequest() {
+		parts["request"] = []any{o.order, o.how.deletes, o.how.unless.path, o.how.unless.field, canonical(o.how.unless.value, false)}
+	}
+	return parts
+}
+
+// canonical returns value with references as they are written. With hide no text in it
+// counts, but names and references do.
+func canonical(value any, hide bool) any {
 	switch value := value.(type) {
 	case template:
-		return map[string]string{"reference": value.source}
-	case secret.Value, generator:
+		return map[string]any{"reference": value.calls(hide)}
+	case generator: // how it is made is no secret
+		return map[string]any{"generate": []any{value.length, value.alphabet, value.policy}}
+	case secret.Value:
 		return map[string]string{"sensitive": ""}
 	case map[string]any:
 		out := make(map[string]any, len(value))
 		for name, inner := range value {
-			out[name] = canonical(inner)
+			out[name] = canonical(inner, hide || sensitive(name))
 		}
 		return out
 	case []any:
 		out := make([]any, len(value))
 		for i, inner := range value {
-			out[i] = canonical(inner)
+			out[i] = canonical(inner, hide)
 		}
 		return out
 	default:
+		if hide { // a number may be a PIN
+			return map[string]string{"sensitive": ""}
+		}
 		return value
 	}
+}
+
+// calls returns what t refers to; with hide without the text around it, which may be the
+// beginning of a password.
+func (t template) calls(hide bool) any {
+	if !hide {
+		return t.source
+	}
+	var calls []string
+	for _, p := range t.parts {
+		if p.call != "" {
+			calls = append(calls, p.call+" "+strings.Join(p.args, " "))
+		}
+	}
+	return calls
 }

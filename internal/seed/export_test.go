@@ -43,3 +43,12 @@ func printed(t tree) *yaml.Node {
 	}
 	return n
 }
+
+// TopLevelKeys are the sections of the language.
+func TopLevelKeys() []string {
+	var names []string
+	for _, k := range language() {
+		names = append(names, k.name)
+	}
+	return names
+}

@@ -69,18 +69,3 @@ func TestLoginTwice(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-// TestLoginIsNotInTheDigest has a changed login be no change of what Vault is to hold.
-func TestLoginIsNotInTheDigest(t *testing.T) {
-	with, _, err := loadText(t, "secrets: [{type: kv}]\nlogin: [{method: jwt}]\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	without, _, err := loadText(t, "secrets: [{type: kv}]\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if with.Digest() != without.Digest() {
-		t.Errorf("the digests differ: %s and %s", with.Digest(), without.Digest())
-	}
-}
