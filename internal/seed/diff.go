@@ -29,7 +29,7 @@ func allFields(o Object) []FieldChange {
 }
 
 func fieldChange(o Object, name string, shown, want any) FieldChange {
-	if o.how.hushed || hidden(want) {
+	if o.how.hushed || hidden(want) || hidden(protectValue(shown, sensitive(leaf(name)))) {
 		return FieldChange{Field: name, Sensitive: true}
 	}
 	return FieldChange{Field: name, Old: shown, New: reveal(want)}

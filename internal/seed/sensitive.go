@@ -8,10 +8,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// sensitiveNames are fields that open something. Vault returns none of them.
+// sensitiveNames are fields that open something, in Vault 1.21's auth methods, secrets
+// engines and MFA methods. Vault returns hardly any of them.
 var sensitiveNames = []string{
-	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret", "private_key", "client_tls_key",
-	"token", "api_token", "org_token", "token_reviewer_jwt", "credentials", "ssh_key",
+	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret",
+	"token", "api_token", "org_token", "access_token", "refresh_token", "bearer_token", "jwt", "token_reviewer_jwt", "service_account_jwt",
+	"credentials", "service_account_json",
+	"private_key", "client_tls_key", "client_key", "tls_private_key", "tls_certificate_key", "ssh_key", "pem_bundle", "pem_json",
+	"backup",                                  // of a transit key, in clear
+	"settings_file_base64", "integration_key", // PingID's, Duo's
 }
 
 // sensitive reports whether a field of this name holds a secret.
@@ -44,6 +49,11 @@ func protectValue(value any, hide bool) any {
 		}
 		return out
 	case template, generator, secret.Value, bool:
+		return value
+	case string:
+		if hide || len(credentialsIn(value)) > 0 {
+			return secret.New(value)
+		}
 		return value
 	default:
 		if hide {
@@ -104,7 +114,8 @@ const unknownYet = "(known after the run)"
 func secretTexts(value any) []string {
 	switch value := value.(type) {
 	case secret.Value:
-		return []string{value.Reveal()}
+		// Servers quote a part of a URL as well as the whole.
+		return append(credentialsIn(value.Reveal()), value.Reveal())
 	case map[string]any:
 		var texts []string
 		for _, inner := range value {
