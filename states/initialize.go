@@ -36,7 +36,7 @@ func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
 			return err
 		}
 	}
-	if err := b.checkSpool(pair, split); err != nil {
+	if err := b.checkSpool(ctx, pair, split); err != nil {
 		return err
 	}
 	attempt, err := b.intend(ctx, target.Address(), pair, again)

@@ -1,6 +1,7 @@
 package states
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,7 +20,7 @@ const (
 // checkSpool proves, with an entry of the size that Vault's answer will have, that
 // the answer can be spooled somewhere. A place that cannot take it is left out with
 // a warning, as long as another can.
-func (b *Bootstrap) checkSpool(pair pgp.Pair, split KeySplit) error {
+func (b *Bootstrap) checkSpool(ctx context.Context, pair pgp.Pair, split KeySplit) error {
 	size, err := split.answerSize(pair)
 	if err != nil {
 		return err
@@ -27,7 +28,7 @@ func (b *Bootstrap) checkSpool(pair pgp.Pair, split KeySplit) error {
 	var usable []spool.Place
 	var problems []error
 	for _, place := range b.Spool {
-		if err := place.Check(size); err != nil {
+		if err := place.Check(ctx, size); err != nil {
 			problems = append(problems, err)
 			b.Log.Warn("this place cannot take Vault's answer", "place", place.Name(), "error", err.Error())
 			continue

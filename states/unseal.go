@@ -63,13 +63,13 @@ func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
 	return b.unseal(ctx, look)
 }
 
-// unsealAny opens a replica with the set in force. While that was never proven, and the
-// replica refuses it, it tries what other attempts were answered with: which of several
-// answers belongs to the Vault that is there, only Vault can say.
+// unsealAny opens a replica with the set in force. If the replica refuses that, it tries what
+// other attempts were answered with: which of several answers belongs to the Vault that is
+// there, only Vault can say.
 func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.Keys) (string, error) {
 	cluster, err := b.unsealEither(ctx, replica, keys)
 	finding, ok := errors.AsType[*fsm.Finding](err)
-	if !ok || finding.Kind != fsm.SharesRefused || keys.Set.ClusterID != "" {
+	if !ok || finding.Kind != fsm.SharesRefused {
 		return cluster, err
 	}
 	for _, attempt := range otherAnswers(keys) {
@@ -87,7 +87,33 @@ func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.K
 			return "", tryErr
 		}
 	}
-	return "", err
+	return "", "", refused
+}
+
+// openOne opens a replica with any of the sets of keys that may be in force, and writes no
+// record.
+func (b *Bootstrap) openOne(ctx context.Context, replica Replica, keys store.Keys) error {
+	_, err := b.unsealEither(ctx, replica, keys)
+	finding, ok := errors.AsType[*fsm.Finding](err)
+	if !ok || finding.Kind != fsm.SharesRefused {
+		return err
+	}
+	_, _, err = b.tryAnswers(ctx, replica, keys, err)
+	return err
+}
+
+// OpenSealed opens the sealed replicas of a look without the Lease, and writes no record.
+func (b *Bootstrap) OpenSealed(ctx context.Context, look *Look) error {
+	if look.StoredKeys.Set == nil {
+		return errors.New("no keys are stored")
+	}
+	var errs []error
+	for _, replica := range look.ToUnseal() {
+		if err := b.openOne(ctx, b.at(replica.Address), look.StoredKeys); err != nil {
+			errs = append(errs, fmt.Errorf("unsealing %s: %w", replica.Address, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // unsealOne gives one replica as many shares as it asks for, and no more. It returns

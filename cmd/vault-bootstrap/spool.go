@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
@@ -44,6 +45,9 @@ func (o *spoolOptions) places(env lookup, records store.Store, options *storeOpt
 	termination := spool.Termination{Path: o.termination}
 	if kube, ok := records.(*store.Kube); ok {
 		termination.Earlier = kube.TerminationMessages
+		if pod, _ := env("POD_NAME"); pod != "" {
+			termination.Containers = func(ctx context.Context) (int, error) { return kube.Containers(ctx, pod) }
+		}
 	}
 	if _, err := os.Stat(o.termination); err == nil || termination.Earlier != nil {
 		places = append(places, termination)

@@ -21,7 +21,7 @@ type Place interface {
 	// Name says where it is, for people.
 	Name() string
 	// Check fails if an entry of size bytes could not be written. It leaves nothing.
-	Check(size int) error
+	Check(ctx context.Context, size int) error
 	// Write keeps the encoded entry of an attempt; when it returns, the entry
 	// survives the end of the process.
 	Write(attempt string, encoded []byte) error
@@ -42,7 +42,7 @@ func (d Dir) path(attempt string) string {
 }
 
 // Check writes as much as the entry will be, and removes it again.
-func (d Dir) Check(size int) error {
+func (d Dir) Check(_ context.Context, size int) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return fmt.Errorf("making the spool directory: %w", err)
 	}
@@ -116,9 +116,20 @@ func (d Dir) Remove(attempt string) error {
 	return nil
 }
 
-// TerminationLimit is how much of a container's termination message the kubelet
-// keeps, in bytes.
-const TerminationLimit = 4096
+// TerminationLimit is how much of a container's termination message the kubelet keeps, in
+// bytes, and podLimit what it keeps of those of all containers of a pod, in equal parts
+// (MaxContainerTerminationMessageLength and MaxPodTerminationMessageLogLength of
+// Kubernetes 1.36). What is longer is cut off.
+const (
+	TerminationLimit = 4096
+	podLimit         = 12 << 10
+)
+
+// TerminationShare returns how much the kubelet keeps of the message of one of so many
+// containers of a pod, init and ephemeral ones included. 0 is for an unknown number.
+func TerminationShare(containers int) int {
+	return min(TerminationLimit, podLimit/max(containers, 1))
+}
 
 // Termination is a container's termination message. It is written by us and read
 // from the Pods of earlier holders.
@@ -127,6 +138,9 @@ type Termination struct {
 	Path string
 	// Earlier, if not nil, returns the messages of the Pod in which an attempt was made.
 	Earlier func(ctx context.Context, pod string) ([][]byte, error)
+	// Containers returns how many containers our Pod has; 0 if that is not known, and nil
+	// where there is no Pod.
+	Containers func(ctx context.Context) (int, error)
 }
 
 // Name says what it is.
@@ -134,9 +148,19 @@ func (t Termination) Name() string { return "the container's termination message
 
 // Check fails if the entry is longer than what the kubelet keeps, or the file
 // cannot be written.
-func (t Termination) Check(size int) error {
-	if size > TerminationLimit {
-		return fmt.Errorf("the answer of %d bytes does not fit a termination message of %d", size, TerminationLimit)
+func (t Termination) Check(ctx context.Context, size int) error {
+	containers := 0
+	if t.Containers != nil {
+		var err error
+		if containers, err = t.Containers(ctx); err != nil {
+			return fmt.Errorf("counting the containers of the pod, which share the space for termination messages: %w", err)
+		}
+	}
+	if limit := TerminationShare(containers); size > limit {
+		if containers == 0 {
+			return fmt.Errorf("the answer of %d bytes does not fit a termination message of %d", size, limit)
+		}
+		return fmt.Errorf("the answer of %d bytes does not fit a termination message of %d, which is what the kubelet keeps for each of the %d containers of the pod", size, limit, containers)
 	}
 	file, err := os.OpenFile(t.Path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {

@@ -81,7 +81,7 @@ func places(t *testing.T) map[string]spool.Place {
 func TestPlaces(t *testing.T) {
 	for name, place := range places(t) {
 		t.Run(name, func(t *testing.T) {
-			if err := place.Check(2000); err != nil {
+			if err := place.Check(t.Context(), 2000); err != nil {
 				t.Fatal(err)
 			}
 			if texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
@@ -127,7 +127,7 @@ func TestChecksFail(t *testing.T) {
 		"no message file":        {spool.Termination{Path: filepath.Join(file, "x")}, 10},
 		"message too long":       {spool.Termination{Path: file}, spool.TerminationLimit + 1},
 	} {
-		if err := test.place.Check(test.size); err == nil {
+		if err := test.place.Check(t.Context(), test.size); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -140,5 +140,30 @@ func TestEarlierPods(t *testing.T) {
 	texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
 	if err != nil || len(texts) != 1 || string(texts[0]) != "of pod-1" {
 		t.Errorf("got %q, %v", texts, err)
+	}
+}
+
+// TestTerminationShare has what the kubelet keeps of one message (normalizeStatus of
+// Kubernetes 1.36), by the number of containers.
+func TestTerminationShare(t *testing.T) {
+	for containers, want := range map[int]int{0: 4096, 1: 4096, 3: 4096, 4: 3072, 5: 2457, 12: 1024} {
+		if got := spool.TerminationShare(containers); got != want {
+			t.Errorf("of %d containers: %d, want %d", containers, got, want)
+		}
+		message := filepath.Join(t.TempDir(), "message")
+		if err := os.WriteFile(message, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		place := spool.Termination{Path: message, Containers: func(context.Context) (int, error) { return containers, nil }}
+		if err := place.Check(t.Context(), want); err != nil {
+			t.Error(err)
+		}
+		if err := place.Check(t.Context(), want+1); err == nil {
+			t.Errorf("of %d containers: %d bytes are taken", containers, want+1)
+		}
+	}
+	unknown := spool.Termination{Path: os.DevNull, Containers: func(context.Context) (int, error) { return 0, errors.New("forbidden") }}
+	if err := unknown.Check(t.Context(), 10); err == nil || !strings.Contains(err.Error(), "counting the containers") {
+		t.Errorf("got %v", err)
 	}
 }
