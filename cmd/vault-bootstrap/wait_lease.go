@@ -51,10 +51,12 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 				if err != nil {
 					teller.trouble(err)
 				}
-				if err != nil && time.Since(began) > f.interval {
+				if time.Since(began) > f.interval {
 					pace.reset() // it worked for a while
 				}
-				if err != nil && !pace.pause(ctx) {
+				// Also after a watch that the server has ended properly: one that ends each of
+				// them at once would be asked without a pause.
+				if !pace.pause(ctx) {
 					return
 				}
 			}
