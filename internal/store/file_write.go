@@ -124,10 +124,35 @@ func syncDir(dir string) (err error) {
 
 // makeDir makes the store's directory if it is not there.
 func (f *File) makeDir() error {
-	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+	if _, err := makeDirs(f.dir); err != nil {
 		return f.explain("making the directory", err)
 	}
 	return nil
+}
+
+// makeDirs makes dir and its parents as far as they are not there, for their owner only.
+// Each one in which another was made is synced, topmost first, and they are returned:
+// else a power cut could take away the directory together with the keys in it.
+func makeDirs(dir string) (synced []string, err error) {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil, nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if synced, err = makeDirs(parent); err != nil {
+			return synced, err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		// Somebody else may have made it meanwhile, and not synced it yet.
+		if info, found := os.Stat(dir); found != nil || !info.IsDir() {
+			return synced, err
+		}
+	}
+	if err := syncDir(parent); err != nil {
+		return synced, err
+	}
+	return append(synced, parent), nil
 }
 
 // explain gives a file error, whose text names the path, its kind and remedy.
