@@ -1,6 +1,8 @@
 package store
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -185,7 +187,8 @@ type Checkpoint struct {
 	// object ID → field → hash.
 	Hashes map[string]map[string]string
 	// Open holds the life in which each replica was last seen unsealed: address → a
-	// name that changes with each restart. It is kept where seals are to be respected.
+	// name that changes with each restart, OpenLimit at most. It is kept where seals are
+	// to be respected.
 	Open map[string]string
 	// LastError is the failure that ended the latest run; nil after a success.
 	LastError *Failure
@@ -195,6 +198,10 @@ type Checkpoint struct {
 
 // HistoryLimit is how many transitions a checkpoint remembers.
 const HistoryLimit = 50
+
+// OpenLimit is of how many replicas a checkpoint remembers the life. Addresses of pods
+// can change with each restart, and the record must not grow with them.
+const OpenLimit = 64
 
 // Ownership says how an object of the seed came to be ours.
 type Ownership string
@@ -233,5 +240,30 @@ func (c *Checkpoint) Remember(t Transition) {
 	c.History = append(c.History, t)
 	if over := len(c.History) - HistoryLimit; over > 0 {
 		c.History = append([]Transition(nil), c.History[over:]...)
+	}
+}
+
+// RememberOpen takes in the lives in which the replicas were last seen unsealed. Beyond
+// OpenLimit, those of addresses that are not present any more are forgotten, in the
+// order of their names; then, of a cluster that is larger still, those of others.
+func (c *Checkpoint) RememberOpen(open map[string]string, present []string) {
+	c.Open = maps.Clone(open)
+	over := len(c.Open) - OpenLimit
+	if over <= 0 {
+		return
+	}
+	addresses := slices.Sorted(maps.Keys(c.Open))
+	slices.SortStableFunc(addresses, func(a, b string) int {
+		switch here, there := slices.Contains(present, a), slices.Contains(present, b); {
+		case here == there:
+			return 0
+		case here:
+			return 1
+		default:
+			return -1
+		}
+	})
+	for _, address := range addresses[:over] {
+		delete(c.Open, address)
 	}
 }
