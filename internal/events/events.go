@@ -119,7 +119,7 @@ func (s *Sender) send(ctx context.Context) {
 func (s *Sender) create(ctx context.Context, event corev1.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
-	if err := s.in.Events().Create(ctx, &event); err != nil {
+	if err := s.in.Events().Create(ctx, &event, false); err != nil {
 		return fmt.Errorf("telling an event: %w", s.in.Explain(kube.Access{Verb: "create", Resource: "events"}, err))
 	}
 	return nil

@@ -123,11 +123,21 @@ func (r Resource) List(ctx context.Context, selector string, list runtime.Object
 }
 
 // Create makes a new object. Where a name could be known ahead, Apply is the way:
-// creating cannot be permitted for a single name.
-func (r Resource) Create(ctx context.Context, o Object) error {
+// creating cannot be permitted for a single name. A rehearsal stores nothing.
+func (r Resource) Create(ctx context.Context, o Object, rehearse bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return r.client.Post().Namespace(r.namespace).Resource(r.plural).Param("fieldManager", fieldManager).Body(o).Do(ctx).Error()
+	request := r.client.Post().Namespace(r.namespace).Resource(r.plural).Param("fieldManager", fieldManager).Body(o)
+	return rehearsed(request, rehearse).Do(ctx).Error()
+}
+
+// rehearsed makes a request a dry run if rehearse says so: the server does all but
+// storing it.
+func rehearsed(request *rest.Request, rehearse bool) *rest.Request {
+	if rehearse {
+		return request.Param("dryRun", metav1.DryRunAll)
+	}
+	return request
 }
 
 // Update writes o, if it still has the resourceVersion that o carries, and reads
@@ -152,10 +162,24 @@ func (r Resource) Apply(ctx context.Context, o, stored Object, rehearse bool) er
 	}
 	request := r.client.Patch(types.ApplyPatchType).Namespace(r.namespace).Resource(r.plural).Name(o.GetName()).
 		Param("fieldManager", fieldManager).Param("force", "true").Body(body)
-	if rehearse {
-		request = request.Param("dryRun", metav1.DryRunAll)
+	return rehearsed(request, rehearse).Do(ctx).Into(stored)
+}
+
+// Merge writes the fields that patch has (a JSON merge patch: null removes one) into
+// the object called name and leaves the others as they are, and reads what was stored
+// into stored, which must be new. A resourceVersion in the patch's metadata is a
+// precondition: an object that has another one by now is a conflict. Unlike Update it
+// need not read the object first. A rehearsal stores nothing.
+func (r Resource) Merge(ctx context.Context, name string, patch any, stored Object, rehearse bool) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return fmt.Errorf("encoding a patch of %s %q: %w", r.plural, name, err)
 	}
-	return request.Do(ctx).Into(stored)
+	request := r.client.Patch(types.MergePatchType).Namespace(r.namespace).Resource(r.plural).Name(name).
+		Param("fieldManager", fieldManager).Body(body)
+	return rehearsed(request, rehearse).Do(ctx).Into(stored)
 }
 
 // Delete deletes the object called name if it still is the one with this UID: another

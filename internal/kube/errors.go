@@ -7,7 +7,10 @@ import (
 	"net/url"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -56,6 +59,38 @@ func unreachable(err error) bool {
 	}
 	_, ok := errors.AsType[net.Error](err)
 	return ok
+}
+
+// Terminating reports whether the API server refused to make an object since its
+// namespace is being deleted.
+func Terminating(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
+// Immutable reports whether the API server refused to change an object since somebody
+// has made it immutable. The API has no field for it; the words are those of its
+// validation, as Kubernetes 1.36 has them ("field is immutable when `immutable` is set").
+func Immutable(err error) bool {
+	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "immutable when `immutable` is set")
+}
+
+// TooLarge reports whether the API server refused an object for its size: its own
+// validation ("may not be more than 1048576 bytes", as of Kubernetes 1.36), its limit
+// on requests, or that of etcd.
+func TooLarge(err error) bool {
+	if apierrors.IsRequestEntityTooLargeError(err) {
+		return true
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return err != nil && strings.Contains(err.Error(), "request is too large")
+	}
+	for _, cause := range status.Status().Details.Causes {
+		if cause.Type == metav1.CauseType(field.ErrorTypeTooLong) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "request is too large")
 }
 
 // Refused reports whether the API server understood the request and said no.

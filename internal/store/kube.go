@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +27,9 @@ type Kube struct {
 	in   kube.Namespace
 	name string
 	now  func() time.Time
+	seen *seenObjects
+	// pieces is what is known of the Secrets with pieces of the ledger.
+	pieces *pieceBook
 }
 
 var _ Store = (*Kube)(nil)
@@ -45,7 +47,7 @@ func NewKube(config *rest.Config, namespace, name string) (*Kube, error) {
 		return nil, fault.Misuse(err, "Check the kubeconfig, or the service account's token and CA in the Pod.")
 	}
 	in := kube.Namespace{Client: client, Name: namespace, Rules: Rules(name)}
-	return &Kube{in: in, name: name, now: time.Now}, nil
+	return &Kube{in: in, name: name, now: time.Now, seen: &seenObjects{}, pieces: &pieceBook{}}, nil
 }
 
 // Namespace is where the records are, for others that need its API.
@@ -99,7 +101,23 @@ func (k *Kube) SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revi
 	if err != nil {
 		return "", err
 	}
-	return k.swap(ctx, k.keysName(), revision, keysData, data, nil)
+	return k.swap(ctx, write{name: k.keysName(), key: keysData, data: data, revision: revision})
+}
+
+// Rehearse has the API server do all of SaveKeys but storing it.
+func (k *Kube) Rehearse(ctx context.Context, keys Keys, revision Revision) error {
+	data, err := encodeKeys(keys)
+	if err != nil {
+		return err
+	}
+	if err := checkSize(keys, data, k.keysObject(), k.fullRemedy()); err != nil {
+		return err
+	}
+	_, err = k.swap(ctx, write{name: k.keysName(), key: keysData, data: data, revision: revision, rehearse: true})
+	if err != nil {
+		return fmt.Errorf("rehearsing the write of the keys record: %w", err)
+	}
+	return nil
 }
 
 // Checkpoint reads the checkpoint.
@@ -121,6 +139,7 @@ func (k *Kube) Checkpoint(ctx context.Context) (Checkpoint, Revision, error) {
 		if err != nil {
 			return Checkpoint{}, "", err
 		}
+		k.pieces.inForce(revision, wire.Pieces)
 		checkpoint, err := wire.checkpoint(k.stateObject())
 		return checkpoint, revision, err
 	}
@@ -139,9 +158,13 @@ func (k *Kube) readRecord(ctx context.Context) (wireCheckpoint, Revision, error)
 // SaveCheckpoint writes the checkpoint if it still is at revision, and shows what
 // the Lease shows in the Secret's annotations.
 func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error) {
+	// Before the pieces of its ledger, which are written first.
+	if err := k.writable(k.stateName(), revision); err != nil {
+		return "", err
+	}
 	wire, err := wireOf(checkpoint)
 	if err == nil && len(wire.Packed) > pieceLimit {
-		wire.Pieces, err = k.savePieces(ctx, wire.Packed)
+		wire.Pieces, err = k.savePieces(ctx, wire.Packed, revision)
 		wire.Packed = nil
 	}
 	if err != nil {
@@ -151,8 +174,18 @@ func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revisi
 	if err != nil {
 		return "", err
 	}
+	left, err := k.leftPieces(ctx, wire.Pieces, revision)
+	if err != nil {
+		return "", err
+	}
 	mirror := Mirror{State: checkpoint.State, Since: checkpoint.Since, SeedDigest: checkpoint.SeedDigest}
-	return k.swap(ctx, k.stateName(), revision, stateData, data, mirror.mark)
+	stored, err := k.swap(ctx, write{name: k.stateName(), key: stateData, data: data, revision: revision, mark: mirror.mark})
+	if err != nil {
+		return "", err
+	}
+	k.pieces.inForce(stored, wire.Pieces)
+	k.dropPieces(ctx, left)
+	return stored, nil
 }
 
 // read returns what is under key in a Secret: nil if it has none, and the empty
@@ -161,11 +194,13 @@ func (k *Kube) read(ctx context.Context, name, key string) ([]byte, Revision, er
 	var secret corev1.Secret
 	err := k.in.Secrets().Get(ctx, name, &secret)
 	if apierrors.IsNotFound(err) {
+		k.seen.gone(secretKind, name)
 		return nil, "", nil
 	}
 	if err != nil {
 		return nil, "", k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
 	}
+	k.seen.note(secretKind, &secret)
 	data, ok := secret.Data[key]
 	if ok && data == nil {
 		data = []byte{} // there, and empty: corrupt, not absent
@@ -173,58 +208,90 @@ func (k *Kube) read(ctx context.Context, name, key string) ([]byte, Revision, er
 	return data, Revision(secret.ResourceVersion), nil
 }
 
-// swap writes data under key in a Secret, if the Secret still is at revision.
-// What others keep in the same Secret stays.
-func (k *Kube) swap(
-	ctx context.Context, name string, revision Revision, key string, data []byte, mark func(*metav1.ObjectMeta),
-) (Revision, error) {
-	secret, err := k.base(ctx, name, revision, key)
-	if err != nil {
+// write is one write to a Secret of ours: data under key, if the Secret still is at
+// revision. mark, if not nil, changes its labels and annotations. A rehearsal stores
+// nothing.
+type write struct {
+	name, key string
+	data      []byte
+	revision  Revision
+	mark      func(*metav1.ObjectMeta)
+	rehearse  bool
+}
+
+// swap makes a write. What others keep in the same Secret stays. It is one request
+// where the Secret is there: the revision goes along as a precondition.
+func (k *Kube) swap(ctx context.Context, w write) (Revision, error) {
+	if w.revision == "" {
+		secret, err := k.fresh(ctx, w)
+		if err != nil {
+			return "", err
+		}
+		// One that a rehearsal would have made has no revision, and is rehearsed.
+		if w.revision = Revision(secret.ResourceVersion); w.revision == "" {
+			return "", nil
+		}
+	}
+	if err := k.writable(w.name, w.revision); err != nil {
 		return "", err
 	}
-	if secret.Labels == nil {
-		secret.Labels = make(map[string]string)
-	}
-	maps.Copy(secret.Labels, labels())
-	if mark != nil {
-		mark(&secret.ObjectMeta)
-	}
-	if secret.Data == nil {
-		secret.Data = make(map[string][]byte)
-	}
-	secret.Data[key] = data
 	stored := &corev1.Secret{}
-	if err := k.in.Secrets().Update(ctx, secret, stored); err != nil {
-		if apierrors.IsNotFound(err) {
-			return "", k.conflict(name, "it was removed")
-		}
-		return "", k.explain(kube.Access{Verb: "update", Resource: "secrets", Name: name}, err)
+	if err := k.in.Secrets().Merge(ctx, w.name, w.patch(), stored, w.rehearse); err != nil {
+		return "", k.explainSwap(w.name, err)
+	}
+	if !w.rehearse {
+		k.seen.note(secretKind, stored)
 	}
 	return Revision(stored.ResourceVersion), nil
 }
 
-// base returns the Secret to change, as it is at revision. Where there is none and
-// none is expected it makes an empty one; of several that do so at once, the
-// update that follows lets one through.
-func (k *Kube) base(ctx context.Context, name string, revision Revision, key string) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	err := k.in.Secrets().Get(ctx, name, secret)
+// patch is the write as a JSON merge patch.
+func (w write) patch() map[string]any {
+	meta := metav1.ObjectMeta{Labels: labels()}
+	if w.mark != nil {
+		w.mark(&meta)
+	}
+	metadata := map[string]any{"resourceVersion": string(w.revision), "labels": meta.Labels}
+	if meta.Annotations != nil { // null would remove those of others
+		metadata["annotations"] = meta.Annotations
+	}
+	return map[string]any{"metadata": metadata, "data": map[string][]byte{w.key: w.data}}
+}
+
+// explainSwap names what an API server refuses.
+func (k *Kube) explainSwap(name string, err error) error {
 	if apierrors.IsNotFound(err) {
-		if revision != "" {
-			return nil, k.conflict(name, "it was removed")
+		return k.conflict(name, "it was removed")
+	}
+	if named := k.stop(name, err); named != nil {
+		return named
+	}
+	return k.explain(kube.Access{Verb: "patch", Resource: "secrets", Name: name}, err)
+}
+
+// fresh returns the Secret for a first write, without data of ours, and makes it if it
+// is not there; of several that do so at once, the write that follows lets one through.
+// A rehearsal makes it with its data, and stores neither.
+func (k *Kube) fresh(ctx context.Context, w write) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := k.in.Secrets().Get(ctx, w.name, secret)
+	if apierrors.IsNotFound(err) {
+		empty := k.emptySecret(w.name)
+		if w.rehearse {
+			empty.Data = map[string][]byte{w.key: w.data}
 		}
-		if err := k.in.Secrets().Apply(ctx, k.emptySecret(name), secret, false); err != nil {
-			return nil, k.explain(kube.Access{Verb: "patch", Resource: "secrets", Name: name}, err)
+		secret = &corev1.Secret{}
+		if err := k.in.Secrets().Apply(ctx, empty, secret, w.rehearse); err != nil {
+			return nil, k.explainSwap(w.name, err)
+		}
+		if w.rehearse {
+			return secret, nil
 		}
 	} else if err != nil {
-		return nil, k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
+		return nil, k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: w.name}, err)
 	}
-	_, written := secret.Data[key]
-	switch {
-	case revision == "" && written:
-		return nil, k.conflict(name, "it was written meanwhile")
-	case revision != "" && revision != Revision(secret.ResourceVersion):
-		return nil, k.conflict(name, fmt.Sprintf("its resourceVersion is %s, not %s", secret.ResourceVersion, revision))
+	if _, written := secret.Data[w.key]; written {
+		return nil, k.conflict(w.name, "it was written meanwhile")
 	}
 	return secret, nil
 }

@@ -187,6 +187,7 @@ func (l *kubeLease) tryWrite(ctx context.Context, change func(lease *coordinatio
 		return l.kube.explainLeaseWrite(err)
 	}
 	l.stored = stored
+	l.kube.seen.note(leaseKind, stored)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.renewed = sent

@@ -84,6 +84,7 @@ func (k *Kube) tryAcquire(ctx context.Context, options LeaseOptions, seen *obser
 	if err := k.in.Leases().Update(ctx, lease, stored); err != nil {
 		return nil, time.Time{}, k.explainLeaseWrite(err)
 	}
+	k.seen.note(leaseKind, stored)
 	return stored, sent, nil
 }
 
@@ -110,6 +111,7 @@ func (k *Kube) readLease(ctx context.Context) (*coordinationv1.Lease, error) {
 	if err != nil {
 		return nil, k.explain(kube.Access{Verb: "get", Resource: "leases", Name: k.name}, err)
 	}
+	k.seen.note(leaseKind, lease)
 	return lease, nil
 }
 
@@ -130,6 +132,7 @@ func (k *Kube) LeaseMirror(ctx context.Context) (Mirror, error) {
 	if err != nil {
 		return Mirror{}, k.explain(kube.Access{Verb: "get", Resource: "leases", Name: k.name}, err)
 	}
+	k.seen.note(leaseKind, lease)
 	return mirrorOf(lease.Annotations), nil
 }
 

@@ -28,21 +28,21 @@ func (k *Kube) pieceName(slot string, i int) string {
 }
 
 // savePieces writes packed into the places that the record in force does not use.
-func (k *Kube) savePieces(ctx context.Context, packed []byte) (*wirePieces, error) {
+func (k *Kube) savePieces(ctx context.Context, packed []byte, revision Revision) (*wirePieces, error) {
 	count := (len(packed) + pieceLimit - 1) / pieceLimit
 	if count > mostPieces {
 		return nil, fault.Misuse(fmt.Errorf("the ledger of the seed is %d KiB compressed, and at most %d are kept", len(packed)>>10, mostPieces*pieceLimit>>10),
 			"Divide the seed between installations with different --name.")
 	}
-	before, _, err := k.readRecord(ctx)
+	before, err := k.piecesAt(ctx, revision)
 	if err != nil {
 		return nil, err
 	}
 	pieces := &wirePieces{Slot: "a", Count: count, Digest: digestOf(packed)}
-	if before.Pieces != nil && before.Pieces.Digest == pieces.Digest {
-		return before.Pieces, nil // only the rest of the record changes
+	if before != nil && before.Digest == pieces.Digest {
+		return before, nil // only the rest of the record changes
 	}
-	if before.Pieces != nil && before.Pieces.Slot == "a" {
+	if before != nil && before.Slot == "a" {
 		pieces.Slot = "b"
 	}
 	for i := range count {
@@ -54,13 +54,28 @@ func (k *Kube) savePieces(ctx context.Context, packed []byte) (*wirePieces, erro
 	return pieces, nil
 }
 
+// piecesAt returns the pieces that the record names, nil if it names none: those of the
+// record at revision if we have seen that, else of the one that is there.
+func (k *Kube) piecesAt(ctx context.Context, revision Revision) (*wirePieces, error) {
+	if pieces, known := k.pieces.at(revision); known {
+		return pieces, nil
+	}
+	record, _, err := k.readRecord(ctx)
+	return record.Pieces, err
+}
+
 func (k *Kube) savePiece(ctx context.Context, name string, piece []byte) error {
 	secret := &corev1.Secret{}
 	if err := k.in.Secrets().Apply(ctx, k.emptySecret(name), secret, false); err != nil {
 		return err
 	}
 	secret.Data = map[string][]byte{pieceData: piece}
-	return k.in.Secrets().Update(ctx, secret, &corev1.Secret{})
+	stored := &corev1.Secret{}
+	if err := k.in.Secrets().Update(ctx, secret, stored); err != nil {
+		return err
+	}
+	k.pieces.filled(name, Revision(stored.ResourceVersion))
+	return nil
 }
 
 // loadPieces returns what savePieces has written. A writer may have been quicker: then
@@ -76,6 +91,7 @@ func (k *Kube) loadPieces(ctx context.Context, pieces *wirePieces) ([]byte, erro
 		if err != nil {
 			return nil, k.explainPiece(err, pieces)
 		}
+		k.pieces.filled(k.pieceName(pieces.Slot, i+1), Revision(secret.ResourceVersion))
 		packed = append(packed, secret.Data[pieceData]...)
 	}
 	if digestOf(packed) != pieces.Digest {

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -15,7 +16,8 @@ import (
 // Preflight asks the API server whether we have every permission that the store
 // needs, reads both records, and rehearses making each object, the records at the
 // size that they can have, so that a quota or a policy that stands in the way is
-// known before Vault is touched. It changes nothing.
+// known before Vault is touched. It notes what endangers the records, and refuses where
+// no keys are stored yet. It changes nothing.
 func (k *Kube) Preflight(ctx context.Context) error {
 	missing, err := k.in.Missing(ctx)
 	if err != nil {
@@ -24,33 +26,55 @@ func (k *Kube) Preflight(ctx context.Context) error {
 	if len(missing) > 0 {
 		return k.in.Denied(missing)
 	}
-	if _, _, err := k.Keys(ctx); err != nil {
+	keys, _, err := k.Keys(ctx)
+	if err != nil {
 		return err
 	}
 	if _, _, err := k.Checkpoint(ctx); err != nil {
 		return err
 	}
-	return k.rehearse(ctx)
+	immutable, err := k.rehearse(ctx)
+	if err != nil {
+		return err
+	}
+	if err := k.askNamespace(ctx); err != nil {
+		return err
+	}
+	if err := k.nothingToLose(ctx, keys); err != nil {
+		return err
+	}
+	// The last, so that a caller who can go on without writing knows that all else is well.
+	return immutable
 }
 
 // rehearse applies each object as a dry run: the server does all but storing it.
-func (k *Kube) rehearse(ctx context.Context) error {
+// immutable says which record cannot be written although all else is well.
+func (k *Kube) rehearse(ctx context.Context) (immutable, err error) {
 	for _, record := range []struct{ name, key string }{{k.keysName(), keysData}, {k.stateName(), stateData}} {
+		if seen, _ := k.seen.get(secretKind, record.name); seen.immutable {
+			immutable = errors.Join(immutable, k.immutable(record.name).Fault())
+			continue
+		}
 		secret := k.emptySecret(record.name)
 		secret.Data = map[string][]byte{record.key: bytes.Repeat([]byte{'x'}, rehearsalSize)}
 		if err := k.in.Secrets().Apply(ctx, secret, &corev1.Secret{}, true); err != nil {
-			return k.refused(kube.Access{Verb: "patch", Resource: "secrets", Name: record.name}, err)
+			return nil, k.refused(record.name, kube.Access{Verb: "patch", Resource: "secrets", Name: record.name}, err)
 		}
 	}
-	if err := k.in.Leases().Apply(ctx, k.emptyLease(), &coordinationv1.Lease{}, true); err != nil {
-		return k.refused(kube.Access{Verb: "patch", Resource: "leases", Name: k.name}, err)
+	lease := &coordinationv1.Lease{}
+	if err := k.in.Leases().Apply(ctx, k.emptyLease(), lease, true); err != nil {
+		return nil, k.refused(k.name, kube.Access{Verb: "patch", Resource: "leases", Name: k.name}, err)
 	}
-	return nil
+	k.seen.note(leaseKind, lease)
+	return immutable, nil
 }
 
 // refused turns an explained refusal of a rehearsal into a configuration error:
 // unlike one in the middle of the work, it is the rule and will not pass.
-func (k *Kube) refused(a kube.Access, err error) error {
+func (k *Kube) refused(name string, a kube.Access, err error) error {
+	if named := k.stop(name, err); named != nil {
+		return named
+	}
 	explained := k.explain(a, err)
 	if !kube.Refused(err) {
 		return explained

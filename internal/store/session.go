@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -30,6 +32,8 @@ type Session struct {
 	epoch int64
 	// One update of a record at a time: the session is not in conflict with itself.
 	keys, checkpoint sync.Mutex
+	// written is where our last write of the checkpoint has taken it.
+	written atomic.Value
 }
 
 // Begin waits for the Lease and allocates the next epoch: by compare-and-swap in
@@ -47,10 +51,15 @@ func Begin(ctx context.Context, store Store, options LeaseOptions) (*Session, er
 	return s, nil
 }
 
+// RecordDeleted is the name of the fault that the keys record was deleted, and made
+// again by somebody else, during a session.
+const RecordDeleted = "record deleted"
+
 // allocate takes the epoch after the greatest in either record: one of them may
-// have been removed or put back to an earlier copy.
+// have been removed or put back to an earlier copy. The checkpoint is read once: the
+// revision that it had then is what the first write of it is compared with.
 func (s *Session) allocate(ctx context.Context) error {
-	checkpoint, _, err := s.store.Checkpoint(ctx)
+	checkpoint, revision, err := s.store.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,18 +76,38 @@ func (s *Session) allocate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	fresh := true
 	return again(ctx, epochTries, func() error {
-		checkpoint, revision, err := s.store.Checkpoint(ctx)
-		if err != nil {
-			return err
+		if !fresh {
+			if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
+				return err
+			}
 		}
+		fresh = false
 		if checkpoint.Epoch > s.epoch {
 			return s.fenced(checkpoint.Epoch)
 		}
 		checkpoint.Epoch = s.epoch
-		_, err = s.store.SaveCheckpoint(ctx, checkpoint, revision)
+		_, err := s.saveCheckpoint(ctx, checkpoint, revision)
 		return err
 	})
+}
+
+// saveCheckpoint is the store's, and remembers the revision.
+func (s *Session) saveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error) {
+	stored, err := s.store.SaveCheckpoint(ctx, checkpoint, revision)
+	if err == nil {
+		s.written.Store(stored)
+	}
+	return stored, err
+}
+
+// CheckpointRevision returns the revision to which this session's last write has taken
+// the checkpoint, so that a watch of it can tell our own writes from those of others.
+// Beginning a session is such a write. It is "" if none has succeeded.
+func (s *Session) CheckpointRevision() Revision {
+	revision, _ := s.written.Load().(Revision)
+	return revision
 }
 
 // Epoch returns the session's fencing number.
@@ -112,12 +141,13 @@ func (s *Session) Checkpoint(ctx context.Context) (Checkpoint, error) {
 // held: the epoch is what counts, and keys that Vault has just given out must be
 // stored also by a holder that is late.
 //
-// A record that somebody removed during the session is written anew: nobody can
-// have written to it since, and refusing could lose keys.
+// What change has left as it was is not written. A record that somebody removed during
+// the session is written anew: nobody can have written to it since, and refusing could
+// lose keys.
 func (s *Session) UpdateKeys(ctx context.Context, change func(*Keys) error) error {
 	s.keys.Lock()
 	defer s.keys.Unlock()
-	err := update(ctx, s, s.store.Keys, s.store.SaveKeys, func(k *Keys) *int64 { return &k.Epoch }, change)
+	err := update(ctx, s, s.store.Keys, s.store.SaveKeys, encodeKeys, func(k *Keys) *int64 { return &k.Epoch }, change)
 	if err != nil {
 		return fmt.Errorf("updating the keys record: %w", err)
 	}
@@ -127,15 +157,20 @@ func (s *Session) UpdateKeys(ctx context.Context, change func(*Keys) error) erro
 // Deliver is UpdateKeys without the question of epochs. It is for one thing only:
 // keys that Vault has just given out exist nowhere else, and must be stored also by
 // a holder that is late. change must only add what belongs to the holder's own
-// attempt, and refuse a record in which that attempt is no longer open.
+// attempt, and refuse a record in which that attempt is no longer open. A record that
+// was deleted meanwhile is made anew, and is this session's.
 func (s *Session) Deliver(ctx context.Context, change func(*Keys) error) error {
 	err := again(ctx, updateTries, func() error {
 		keys, revision, err := s.store.Keys(ctx)
 		if err != nil {
 			return err
 		}
+		removed := reflect.DeepEqual(keys, Keys{})
 		if err := change(&keys); err != nil {
 			return err
+		}
+		if removed {
+			keys.Epoch = s.epoch
 		}
 		_, err = s.store.SaveKeys(ctx, keys, revision)
 		return err
@@ -150,7 +185,7 @@ func (s *Session) Deliver(ctx context.Context, change func(*Keys) error) error {
 func (s *Session) UpdateCheckpoint(ctx context.Context, change func(*Checkpoint) error) error {
 	s.checkpoint.Lock()
 	defer s.checkpoint.Unlock()
-	err := update(ctx, s, s.store.Checkpoint, s.store.SaveCheckpoint, func(c *Checkpoint) *int64 { return &c.Epoch }, change)
+	err := update(ctx, s, s.store.Checkpoint, s.saveCheckpoint, plainCheckpoint, func(c *Checkpoint) *int64 { return &c.Epoch }, change)
 	if err != nil {
 		return fmt.Errorf("updating the checkpoint: %w", err)
 	}
@@ -173,6 +208,7 @@ func update[R any](
 	ctx context.Context, s *Session,
 	read func(context.Context) (R, Revision, error),
 	save func(context.Context, R, Revision) (Revision, error),
+	encode func(R) ([]byte, error),
 	epoch func(*R) *int64,
 	change func(*R) error,
 ) error {
@@ -185,10 +221,18 @@ func update[R any](
 		if stored := *epoch(&record); stored != s.epoch && !reflect.DeepEqual(record, nothing) {
 			return s.fenced(stored)
 		}
+		// Encoded, since change may reach into the maps of the record.
+		before, err := encode(record)
+		if err != nil {
+			return err
+		}
 		if err := change(&record); err != nil {
 			return err
 		}
 		*epoch(&record) = s.epoch
+		if after, err := encode(record); err != nil || bytes.Equal(before, after) {
+			return err
+		}
 		_, err = save(ctx, record, revision)
 		return err
 	})
@@ -209,6 +253,11 @@ func again(ctx context.Context, tries int, once func() error) error {
 }
 
 func (s *Session) fenced(stored int64) error {
+	if stored == 0 {
+		// We have written our own: what has none was made after that was deleted.
+		return fault.Stop(RecordDeleted, fmt.Errorf("%w, and made again by somebody else", ErrDeleted),
+			"Nothing was written. Find out what deletes it, put back a copy if keys were in it, and run again.")
+	}
 	if stored > s.epoch {
 		return fault.Held(fmt.Errorf("%w: its epoch is %d, ours is %d", ErrFenced, stored, s.epoch),
 			"Nothing was written. The later run goes on; a rerun after it finds the work done.")

@@ -22,6 +22,10 @@ var ErrConflict = errors.New("the record was changed by somebody else")
 // write any more.
 var ErrFenced = errors.New("a later holder has taken over")
 
+// ErrDeleted means that a record was deleted during a session, and is not the one that
+// the session has written: this one may not write any more.
+var ErrDeleted = errors.New("the record was deleted while this run held the lease")
+
 // ErrLeaseLost is the cause of the cancellation of a held Lease's context.
 var ErrLeaseLost = errors.New("the lease was lost")
 
@@ -83,7 +87,19 @@ type Store interface {
 	Location() Location
 	// Preflight checks, without changing any record, that everything the run
 	// will need of the store is permitted and possible, and names what is not.
+	//
+	// Where no keys are stored and none can be on their way, it also refuses what
+	// Concerns reports. A record that can only be read is ErrImmutable, and returned
+	// when all else is well.
 	Preflight(ctx context.Context) error
+	// Concerns lists what endangers the records although they can be read: they are
+	// being deleted, go with something else, or cannot be written. It judges what
+	// reading, writing and Preflight have seen last, and reads what they have not.
+	Concerns(ctx context.Context) ([]Concern, error)
+	// Rehearse proves, changing nothing, that SaveKeys would store exactly these keys at
+	// this revision: it fails with ErrConflict as that would, and with RecordFull if
+	// they are too large.
+	Rehearse(ctx context.Context, keys Keys, revision Revision) error
 	// Acquire waits for the Lease until ctx ends. It fails with a fault.Busy
 	// error that names the holder when ctx ends while somebody else holds it, and
 	// at once when the store cannot be asked at all.

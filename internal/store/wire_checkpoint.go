@@ -48,10 +48,23 @@ func encodeCheckpoint(c Checkpoint) ([]byte, error) {
 	return encode(wire)
 }
 
+// plainCheckpoint returns all of c as text, to compare it with another.
+func plainCheckpoint(c Checkpoint) ([]byte, error) { return encode(plain(c)) }
+
 // wireOf returns c as it is stored.
 func wireOf(c Checkpoint) (wireCheckpoint, error) {
+	wire := plain(c)
+	packed, err := wireLedger{c.Ledger, c.Hashes}.pack()
+	if packed != nil {
+		wire.Packed, wire.Ledger, wire.Hashes = packed, nil, nil
+	}
+	return wire, err
+}
+
+// plain returns c as it is stored while it is small.
+func plain(c Checkpoint) wireCheckpoint {
 	history := c.History[max(0, len(c.History)-HistoryLimit):]
-	wire := wireCheckpoint{
+	return wireCheckpoint{
 		Version:    RecordVersion,
 		Epoch:      c.Epoch,
 		State:      c.State,
@@ -70,11 +83,6 @@ func wireOf(c Checkpoint) (wireCheckpoint, error) {
 			}
 		}),
 	}
-	packed, err := wireLedger{c.Ledger, c.Hashes}.pack()
-	if packed != nil {
-		wire.Packed, wire.Ledger, wire.Hashes = packed, nil, nil
-	}
-	return wire, err
 }
 
 // decodeCheckpoint is the inverse of encodeCheckpoint. o names the record in errors.

@@ -3,9 +3,12 @@ package store_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -71,14 +74,40 @@ func TestLargeLedger(t *testing.T) {
 	save("two")
 	save("three")
 
-	// What changes elsewhere in the record leaves the pieces alone.
-	before := s.secret(t, s.name+"-state-a1").ResourceVersion
-	other := s.secret(t, s.name+"-state-b1").ResourceVersion
+	// What changes elsewhere in the record leaves the pieces alone, and takes those of no
+	// use away: half of what is stored here would be waste.
+	inForce, waste := s.namedSlot(t)
+	before := s.secret(t, s.name+"-state-"+inForce+"1").ResourceVersion
 	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { c.State = "seeded"; return nil }))
-	if s.secret(t, s.name+"-state-a1").ResourceVersion != before || s.secret(t, s.name+"-state-b1").ResourceVersion != other {
+	if s.secret(t, s.name+"-state-"+inForce+"1").ResourceVersion != before {
 		t.Error("the pieces were written although the ledger is the same")
 	}
-	// And a small one goes back into the record.
+	for _, i := range []string{"1", "2"} {
+		if size := len(s.secret(t, s.name+"-state-"+waste+i).Data["piece"]); size > 0 {
+			t.Errorf("piece %s of the other slot still holds %d bytes", i, size)
+		}
+	}
+	// Another process finds what an earlier one has left.
+	next := s.open(t)
+	_, stale := s.namedSlot(t)
+	secrets := controlPlane.Client.CoreV1().Secrets(s.namespace)
+	left := s.secret(t, s.name+"-state-"+stale+"1")
+	left.Data = map[string][]byte{"piece": []byte("left behind")}
+	_, err = secrets.Update(within(t), left, metav1.UpdateOptions{})
+	check(t, err)
+	checkpoint, revision, err := next.Checkpoint(within(t))
+	check(t, err)
+	checkpoint.State = "hardened"
+	_, err = next.SaveCheckpoint(within(t), checkpoint, revision)
+	check(t, err)
+	if size := len(s.secret(t, left.Name).Data["piece"]); size > 0 {
+		t.Errorf("what an earlier process has left still holds %d bytes", size)
+	}
+	if c, err := session.Checkpoint(within(t)); err != nil || len(c.Hashes) != 40_000 {
+		t.Errorf("%d hashes came back, %v", len(c.Hashes), err)
+	}
+
+	// And a small one goes back into the record, and leaves no piece.
 	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
 		c.Hashes = map[string]map[string]string{"x": {"y": "z"}}
 		return nil
@@ -86,4 +115,28 @@ func TestLargeLedger(t *testing.T) {
 	if c, err := session.Checkpoint(within(t)); err != nil || len(c.Hashes) != 1 {
 		t.Errorf("%d hashes, %v", len(c.Hashes), err)
 	}
+	for _, name := range []string{"a1", "a2", "b1", "b2"} {
+		if size := len(s.secret(t, s.name+"-state-"+name).Data["piece"]); size > 0 {
+			t.Errorf("%s still holds %d bytes", name, size)
+		}
+	}
+}
+
+// namedSlot returns the slot that the record names, and the other.
+func (s *site) namedSlot(t *testing.T) (named, other string) {
+	t.Helper()
+	var record struct {
+		Pieces struct {
+			Slot string `json:"slot"`
+		} `json:"pieces"`
+	}
+	check(t, json.Unmarshal(s.secret(t, s.name+"-state").Data["state.json"], &record))
+	switch record.Pieces.Slot {
+	case "a":
+		return "a", "b"
+	case "b":
+		return "b", "a"
+	}
+	t.Fatalf("the record names the slot %q", record.Pieces.Slot)
+	return "", ""
 }

@@ -58,7 +58,7 @@ func TestPreflightFindsAnImmutableSecret(t *testing.T) {
 	}, metav1.CreateOptions{})
 	check(t, err)
 	err = s.open(t).Preflight(within(t))
-	if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "immutable") {
+	if fault.NameOf(err) != store.RecordImmutable || !errors.Is(err, store.ErrImmutable) {
 		t.Errorf("the preflight says %v (%s)", err, fault.KindOf(err))
 	}
 }

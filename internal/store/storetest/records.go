@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -231,5 +232,35 @@ func preflightChangesNothing(t *testing.T, b Backend) {
 	}
 	if after := wantKeys(t, s, sampleKeys()); after != before {
 		t.Errorf("preflight changed the revision from %q to %q", before, after)
+	}
+}
+
+// A rehearsal fails as the write would, and leaves what is there.
+func rehearsalChangesNothing(t *testing.T, b Backend) {
+	s := b.Open(t)
+	check(t, s.Rehearse(within(t), sampleKeys(), ""))
+	if got := wantKeys(t, s, store.Keys{}); got != "" {
+		t.Errorf("a rehearsed record has the revision %q", got)
+	}
+	revision, err := s.SaveKeys(within(t), sampleKeys(), "")
+	check(t, err)
+	before := b.Planted(t, Keys)
+	other := sampleKeys()
+	other.HashKey = secret.New("another")
+	check(t, s.Rehearse(within(t), other, revision))
+	for _, earlier := range []store.Revision{"", "1"} {
+		if err := s.Rehearse(within(t), other, earlier); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a rehearsal at the revision %q: %v", earlier, err)
+		}
+	}
+	other.HashKey = secret.New(strings.Repeat("x", 1<<20))
+	if err := s.Rehearse(within(t), other, revision); fault.NameOf(err) != store.RecordFull || fault.KindOf(err) != fault.Terminal {
+		t.Errorf("a rehearsal of too much: %v", err)
+	}
+	if got := wantKeys(t, s, sampleKeys()); got != revision || string(b.Planted(t, Keys)) != string(before) {
+		t.Errorf("the rehearsals left the revision %q, not %q", got, revision)
+	}
+	if concerns, err := s.Concerns(within(t)); err != nil || len(concerns) > 0 {
+		t.Errorf("there are concerns: %+v, %v", concerns, err)
 	}
 }

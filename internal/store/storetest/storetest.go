@@ -66,6 +66,7 @@ func Run(t *testing.T, empty func(t *testing.T) Backend) {
 		{"history is capped", historyIsCapped},
 		{"what is not understood", notUnderstood},
 		{"preflight changes nothing", preflightChangesNothing},
+		{"rehearsal changes nothing", rehearsalChangesNothing},
 
 		{"lease: waiting", leaseWaiting},
 		{"lease: waiting in vain", leaseWaitingInVain},
@@ -83,6 +84,7 @@ func Run(t *testing.T, empty func(t *testing.T) Backend) {
 		{"session: update", sessionUpdate},
 		{"session: delivery", sessionDelivery},
 		{"session: concurrent updates", sessionConcurrentUpdates},
+		{"session: unchanged", sessionUnchanged},
 		{"session: removed records", sessionRemovedRecords},
 		{"session: corrupt record", sessionCorruptRecord},
 	} {

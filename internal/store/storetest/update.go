@@ -146,3 +146,29 @@ func sessionCorruptRecord(t *testing.T, b Backend) {
 	// The Lease was given back.
 	end(t, begin(t, b.Open(t), "next"))
 }
+
+// What an update leaves as it was is not written, also if it did so in place; and the
+// session knows which revision is its own.
+func sessionUnchanged(t *testing.T, b Backend) {
+	s := b.Open(t)
+	session := begin(t, s, "holder")
+	set := func(c *store.Checkpoint) error { c.Open = map[string]string{"a": "1"}; return nil }
+	check(t, session.UpdateCheckpoint(within(t), set))
+	_, before := readCheckpoint(t, s)
+	if got := session.CheckpointRevision(); got != before {
+		t.Errorf("the session knows the revision %q, the checkpoint has %q", got, before)
+	}
+	check(t, session.UpdateCheckpoint(within(t), set))
+	_, keysBefore := readKeys(t, s)
+	check(t, session.UpdateKeys(within(t), func(k *store.Keys) error { k.Epoch = 99; return nil }))
+	if _, after := readCheckpoint(t, s); after != before {
+		t.Errorf("an unchanged checkpoint went from %q to %q", before, after)
+	}
+	if _, after := readKeys(t, s); after != keysBefore {
+		t.Errorf("an unchanged keys record went from %q to %q", keysBefore, after)
+	}
+	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { c.Open["a"] = "2"; return nil }))
+	if c, after := readCheckpoint(t, s); after == before || c.Open["a"] != "2" {
+		t.Errorf("what was changed in place is not written: %+v", c)
+	}
+}
