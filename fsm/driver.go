@@ -24,8 +24,8 @@ type Transition struct {
 // Look is what one look at the world has shown. The driver judges the observation in it
 // and hands the whole to the acts.
 type Look interface {
-	// Observed returns the observation. The driver adds what it remembers itself: the
-	// state on record, and the findings of the acts before.
+	// Observed returns the observation, with the state on record. The driver adds the
+	// findings of the acts before.
 	Observed() *Observation
 	// Settled reports whether nothing was seen that has to be ended under the Lease first.
 	Settled() bool
@@ -55,8 +55,6 @@ type Reporter interface {
 type Driver[L Look] struct {
 	// Goal is the state to reach.
 	Goal State
-	// Remembered is the checkpoint's state; empty if there is none.
-	Remembered State
 	// Look looks at the world and changes nothing.
 	Look func(ctx context.Context) (L, error)
 	// Settle ends what the look has found unsettled, and reports whether the world is to
@@ -82,6 +80,7 @@ type Driver[L Look] struct {
 	// Now tells the time.
 	Now func() time.Time
 
+	remembered   State // on record, by the latest look or as it was entered since
 	findings     []Finding
 	pendingSince time.Time
 	transitions  []Transition
@@ -118,7 +117,7 @@ func (d *Driver[L]) Run(ctx context.Context) (Outcome, error) {
 			return retry.RetryableError(err)
 		})
 		if err != nil {
-			return Outcome{State: d.Remembered, Transitions: d.transitions}, explain(ctx, err, last)
+			return Outcome{State: d.remembered, Transitions: d.transitions}, explain(ctx, err, last)
 		}
 	}
 	return *done, nil
@@ -207,7 +206,7 @@ func (d *Driver[L]) look(ctx context.Context) (L, error) {
 	if err != nil {
 		return look, fmt.Errorf("looking at Vault and the records: %w", err)
 	}
-	look.Observed().Remembered = d.Remembered
+	d.remembered = look.Observed().Remembered
 	return look, nil
 }
 
@@ -234,8 +233,8 @@ func (d *Driver[L]) atLeast(ctx context.Context, state State, look L, unknown er
 	if state.Before(d.Goal) {
 		return nil, unknown
 	}
-	if d.Remembered.Before(state) {
-		if err := d.enter(ctx, look, Transition{From: d.Remembered, To: state}); err != nil {
+	if d.remembered.Before(state) {
+		if err := d.enter(ctx, look, Transition{From: d.remembered, To: state}); err != nil {
 			return nil, err
 		}
 	}
@@ -244,13 +243,13 @@ func (d *Driver[L]) atLeast(ctx context.Context, state State, look L, unknown er
 
 // catchUp brings what is remembered in line with what was found.
 func (d *Driver[L]) catchUp(ctx context.Context, state State, look L) error {
-	if state == d.Remembered {
+	if state == d.remembered {
 		return nil
 	}
-	if event, fell := Regress(d.Remembered, state); fell {
-		return d.fire(ctx, d.Remembered, event, look)
+	if event, fell := Regress(d.remembered, state); fell {
+		return d.fire(ctx, d.remembered, event, look)
 	}
-	return d.enter(ctx, look, Transition{From: d.Remembered, To: state})
+	return d.enter(ctx, look, Transition{From: d.remembered, To: state})
 }
 
 // fire runs an event's act and enters the state that follows.
@@ -281,7 +280,7 @@ func (d *Driver[L]) enter(ctx context.Context, look L, t Transition) error {
 	if err := d.Enter(ctx, look, t); err != nil {
 		return fmt.Errorf("recording the state %q: %w", t.To, err)
 	}
-	d.Remembered = t.To
+	d.remembered = t.To
 	d.transitions = append(d.transitions, t)
 	d.Reporter.Entered(t)
 	return nil

@@ -25,9 +25,10 @@ type world struct {
 	seen  []string
 	clock time.Time
 
-	unsettled int // how many things are to be settled
-	settled   int // how often that was tried
-	settleErr error
+	remembered State
+	unsettled  int // how many things are to be settled
+	settled    int // how often that was tried
+	settleErr  error
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,7 +87,9 @@ func (w *world) driver() *Driver[*sight] {
 		Goal: Hardened,
 		Look: func(ctx context.Context) (*sight, error) {
 			w.clock = w.clock.Add(time.Second)
-			return &sight{w.o, w.unsettled == 0}, nil
+			o := w.o
+			o.Remembered = w.remembered
+			return &sight{o, w.unsettled == 0}, nil
 		},
 		Settle: func(context.Context, *sight) (bool, error) {
 			w.settled++
@@ -113,6 +116,7 @@ func (w *world) driver() *Driver[*sight] {
 				}
 			}
 			w.saved = append(w.saved, transition)
+			w.remembered = transition.To
 			return nil
 		},
 		Reporter: w,
@@ -155,7 +159,7 @@ func TestRerunDoesNothing(t *testing.T) {
 	}
 	w.acted, w.saved = nil, nil
 	again := w.driver()
-	again.Remembered = Hardened
+	w.remembered = Hardened
 	if _, err := again.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +191,6 @@ func TestResumesAfterEveryState(t *testing.T) {
 		}
 		w.acted = nil
 		second := w.driver()
-		second.Remembered = first.Remembered
 		if _, err := second.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +216,7 @@ func TestFallsBackAlongTheTable(t *testing.T) {
 			w.acted = nil
 			test.change(w)
 			d := w.driver()
-			d.Remembered = Hardened
+			w.remembered = Hardened
 			if _, err := d.Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +230,7 @@ func TestWorldAheadOfCheckpoint(t *testing.T) {
 	w.all(Active)
 	w.o.Keys, w.o.Root = StoredKeys, LiveRoot
 	d := w.driver()
-	d.Remembered = Initialized
+	w.remembered = Initialized
 	if _, err := d.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +346,7 @@ func TestStandbysAreTendedBesideTheState(t *testing.T) {
 	w.acted, w.saved = nil, nil
 	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
 	d := w.driver()
-	d.Remembered = Hardened
+	w.remembered = Hardened
 	outcome, err := d.Run(t.Context())
 	if err != nil || outcome.State != Hardened {
 		t.Fatalf("ended at %q, %v", outcome.State, err)
@@ -361,7 +364,7 @@ func TestPatienceWithSilentReplicas(t *testing.T) {
 	}
 	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: NoAnswer}}
 	d := w.driver()
-	d.Remembered = Hardened
+	w.remembered = Hardened
 	outcome, err := d.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -387,7 +390,7 @@ func TestTroubleInsideKeepsNoReplicaSealed(t *testing.T) {
 		w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
 		w.o.Trouble = trouble
 		d := w.driver()
-		d.Goal, d.Remembered = goal, Hardened
+		d.Goal, w.remembered = goal, Hardened
 		_, err := d.Run(t.Context())
 		w.wantActs("tend")
 		if goal == Hardened && !errors.Is(err, trouble) || goal == Unsealed && err != nil {
@@ -407,7 +410,7 @@ func TestSealedStandbyDoesNotHoldUpTheCluster(t *testing.T) {
 	}
 	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
 	d := w.driver()
-	d.Remembered = Hardened
+	w.remembered = Hardened
 	d.Tend = func(context.Context, *sight) error { return errors.New("its KMS is out of reach") }
 	outcome, err := d.Run(t.Context())
 	if err != nil || len(outcome.Pending) != 1 {
@@ -428,7 +431,7 @@ func TestReplicasThatComeUpOneByOneAreNotASeal(t *testing.T) {
 	w.acted, w.saved = nil, nil
 	w.o.Replicas = []Replica{{Address: "a", Health: Standby}, {Address: "b", Health: Sealed}}
 	d := w.driver()
-	d.Remembered = Hardened
+	w.remembered = Hardened
 	if _, err := d.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -463,7 +466,7 @@ func TestWhatCannotBeSettledKeepsNoReplicaSealed(t *testing.T) {
 	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
 	w.unsettled, w.settleErr = 1, fault.Stop("x", errors.New("cannot be ended"), "mend it")
 	d := w.driver()
-	d.Remembered = Hardened
+	w.remembered = Hardened
 	if _, err := d.Run(t.Context()); !errors.Is(err, w.settleErr) {
 		t.Errorf("ended with %v", err)
 	}

@@ -33,7 +33,7 @@ func (d *Driver[L]) Judge(ctx context.Context) (L, Verdict, error) {
 	}
 	verdict := Verdict{State: state}
 	tends := o.Tends(state, d.Goal)
-	behind := state != d.Remembered || state.Before(d.Goal)
+	behind := state != d.remembered || state.Before(d.Goal)
 	switch {
 	case !look.Settled():
 		verdict.Ready = true
@@ -43,7 +43,7 @@ func (d *Driver[L]) Judge(ctx context.Context) (L, Verdict, error) {
 	case fault.KindOf(err) == fault.Terminal:
 		verdict.Ready = true // to be recorded, or rescued
 	case state == Initialized:
-		verdict.Ready = tends || state != d.Remembered // that it was sealed is to be recorded
+		verdict.Ready = tends || state != d.remembered // that it was sealed is to be recorded
 	default:
 		verdict.Ready = tends
 	}

@@ -46,7 +46,7 @@ func TestJudge(t *testing.T) {
 			w.unsettled = 1
 		}
 		d := w.driver()
-		d.Remembered = test.remembered
+		w.remembered = test.remembered
 		_, verdict, err := d.Judge(t.Context())
 		if verdict.Idle != test.idle || verdict.Ready != test.ready || (err != nil) != test.fails || err != nil && fault.KindOf(err) != test.kind {
 			t.Errorf("%s: idle %v, ready %v, %v", name, verdict.Idle, verdict.Ready, err)

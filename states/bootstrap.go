@@ -16,6 +16,8 @@ type Records interface {
 	RecordReader
 	Epoch() int64
 	UpdateKeys(ctx context.Context, change func(*store.Keys) error) error
+	// Rehearse proves that the keys can be written as change leaves them, and writes nothing.
+	Rehearse(ctx context.Context, change func(*store.Keys) error) error
 	// Deliver is UpdateKeys without the fence, for keys that exist nowhere else.
 	Deliver(ctx context.Context, change func(*store.Keys) error) error
 	UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error
@@ -39,8 +41,10 @@ type Bootstrap struct {
 	*Access
 	// Records are written by the acts; nil without the Lease.
 	Records Records
-	// Preflight checks that the store takes what initialization will write.
+	// Preflight checks that the store can be written to, and Concerns says what endangers the
+	// records all the same.
 	Preflight func(ctx context.Context) error
+	Concerns  func() []store.Concern
 	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
 	Split, Recovery KeySplit
 	// Spool holds the places that keep Vault's answer to sys/init until it is stored.

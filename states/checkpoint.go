@@ -36,20 +36,26 @@ func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) err
 	return nil
 }
 
-// Finish records how a run ended: its failure, or that an earlier failure is over.
+// Finish records how a run ended: its failure, or that an earlier failure is over. A failure
+// that is on record already keeps the time at which it came first.
 func (b *Bootstrap) Finish(ctx context.Context, failure error) error {
-	before, err := b.Records.Checkpoint(ctx)
-	if err != nil || failure == nil && before.LastError == nil {
-		return err
-	}
 	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
-		c.LastError = nil
-		if failure != nil {
-			c.LastError = &store.Failure{
-				Kind: fault.KindOf(failure).String(), Name: fault.NameOf(failure),
-				Message: failure.Error(), Remedy: fault.RemedyOf(failure), At: b.Now().UTC(),
-			}
+		if failure == nil {
+			c.LastError = nil
+			return nil
 		}
+		now := &store.Failure{
+			Kind: fault.KindOf(failure).String(), Name: fault.NameOf(failure),
+			Message: failure.Error(), Remedy: fault.RemedyOf(failure), At: b.Now().UTC(),
+		}
+		if before := c.LastError; before != nil {
+			now.At = before.At
+			if *now == *before {
+				return nil
+			}
+			now.At = b.Now().UTC()
+		}
+		c.LastError = now
 		return nil
 	})
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -30,6 +32,9 @@ func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
 	if err := b.Preflight(ctx); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
+	if err := store.Refusal(b.Concerns()); err != nil {
+		return fmt.Errorf("checking that the keys will stay: %w", err)
+	}
 	pair, again := b.pairAgain(look.StoredKeys)
 	if !again {
 		if pair, err = pgp.Generate("vault-bootstrap", b.Now()); err != nil {
@@ -38,6 +43,9 @@ func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
 	}
 	if err := b.checkSpool(ctx, pair, split); err != nil {
 		return err
+	}
+	if err := b.rehearse(ctx, target.Address(), pair, split); err != nil {
+		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
 	attempt, err := b.intend(ctx, target.Address(), pair, again)
 	if err != nil {
@@ -105,11 +113,7 @@ func (s KeySplit) request(recovery bool, ours string) vault.InitRequest {
 // answer. An earlier attempt is kept beside it; one that Vault has refused, and that this
 // process made itself, begins again.
 func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair, again bool) (store.Attempt, error) {
-	attempt := store.Attempt{
-		ID: newID(), Holder: b.Holder, Epoch: b.Records.Epoch(), Started: b.Now().UTC(),
-		Status: store.AttemptOpen, Target: target, Pod: b.Pod, Process: b.Process, Grace: mayDeliverFor,
-		PublicKey: pair.Public, PrivateKey: pair.Private,
-	}
+	attempt := b.newAttempt(target, pair)
 	if again {
 		attempt.ID = b.refusal.attempt
 	}
@@ -117,18 +121,54 @@ func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair, ag
 		if keys.Set != nil {
 			return fault.Stop(fsm.NameKeysWithoutVault, errors.New("keys were stored while we looked"), "Run again.")
 		}
-		if keys.Attempt != nil && keys.Attempt.ID != attempt.ID {
-			keys.Past = append(keys.Past, *keys.Attempt)
-		}
-		if keys.HashKey.Empty() {
-			keys.HashKey = newSecret()
-		}
-		keys.Attempt = &attempt
+		begin(keys, attempt)
 		return nil
 	})
 	b.attempt, b.refusal = &attempt, nil
 	b.begun(attempt.ID)
 	return attempt, err
+}
+
+func (b *Bootstrap) newAttempt(target string, pair pgp.Pair) store.Attempt {
+	return store.Attempt{
+		ID: newID(), Holder: b.Holder, Epoch: b.Records.Epoch(), Started: b.Now().UTC(),
+		Status: store.AttemptOpen, Target: target, Pod: b.Pod, Process: b.Process, Grace: mayDeliverFor,
+		PublicKey: pair.Public, PrivateKey: pair.Private,
+	}
+}
+
+// begin makes an attempt the latest one on record.
+func begin(keys *store.Keys, attempt store.Attempt) {
+	if keys.Attempt != nil && keys.Attempt.ID != attempt.ID {
+		keys.Past = append(keys.Past, *keys.Attempt)
+	}
+	if keys.HashKey.Empty() {
+		keys.HashKey = newSecret()
+	}
+	keys.Attempt = &attempt
+}
+
+// rehearse proves, before Vault is asked, that the record takes the largest answer that can
+// come beside all that it holds.
+func (b *Bootstrap) rehearse(ctx context.Context, target string, pair pgp.Pair, split KeySplit) error {
+	sample, err := split.sample(pair)
+	if err != nil {
+		return err
+	}
+	return b.Records.Rehearse(ctx, func(keys *store.Keys) error {
+		attempt := b.newAttempt(target, pair)
+		attempt.Answer = &store.Answer{Shares: sample.Shares, Root: sample.Root, Recovery: true, Threshold: sample.Threshold, Custody: true}
+		begin(keys, attempt)
+		set := store.KeySet{Kind: store.RecoveryKeys, Threshold: split.Threshold, Created: b.Now().UTC(), Attempt: attempt.ID}
+		for i, message := range sample.Shares {
+			set.Shares = append(set.Shares, secret.New(strings.Repeat("0", shareLength)))
+			if i < len(split.Custodians) {
+				set.Custody = append(set.Custody, store.CustodyShare{Owner: split.Custodians[i].Owner, Fingerprint: split.Custodians[i].Fingerprint, Message: message})
+			}
+		}
+		keys.Set, keys.Root = &set, &store.Root{Token: secret.New(strings.Repeat("x", tokenLength)), Accessor: strings.Repeat("x", tokenLength)}
+		return nil
+	})
 }
 
 // initAnswer sorts the ways in which sys/init fails. A refusal is what it says only if

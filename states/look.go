@@ -84,6 +84,7 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	if look.Checkpoint, err = o.Records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
+	look.Remembered = fsm.State(look.Checkpoint.State)
 	if err := o.lookAtAttempts(ctx, look); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -139,7 +140,7 @@ func (b *Bootstrap) seed(ctx context.Context, look *Look) error {
 	look.Plan.Remember(hashKey)
 	result, err := seed.Apply(ctx, session, look.Plan, seed.Options{
 		Parallelism:  b.Parallelism,
-		BeforeCreate: b.announce,
+		BeforeCreate: func(ctx context.Context, ids []seed.ID) error { return b.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change seed.Change, err error) {
 			if err == nil {
 				b.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
@@ -152,7 +153,7 @@ func (b *Bootstrap) seed(ctx context.Context, look *Look) error {
 	for _, left := range look.Plan.Left {
 		b.Log.Warn("the seed no longer names it, and it stays", "object", string(left.ID), "reason", left.Reason)
 	}
-	if saveErr := b.saveLedger(context.WithoutCancel(ctx), result, look.Plan.Forget); saveErr != nil {
+	if saveErr := b.saveLedger(context.WithoutCancel(ctx), look, result); saveErr != nil {
 		return errors.Join(err, saveErr)
 	}
 	point.Reach("seed.applied")
@@ -182,14 +183,21 @@ func (b *Bootstrap) remember(ctx context.Context, look *Look) (secret.Value, err
 }
 
 // announce writes the ledger ahead of a stage that creates something.
-func (b *Bootstrap) announce(ctx context.Context, ids []seed.ID) error {
+func (b *Bootstrap) announce(ctx context.Context, ledger map[string]store.Ownership, ids []seed.ID) error {
+	if !slices.ContainsFunc(ids, func(id seed.ID) bool { return ledger[string(id)] != store.Intended }) {
+		return nil // a try before has announced them
+	}
 	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		own(c, ids, store.Intended)
 		return nil
 	})
 }
 
-func (b *Bootstrap) saveLedger(ctx context.Context, result seed.Result, forget []seed.ID) error {
+func (b *Bootstrap) saveLedger(ctx context.Context, look *Look, result seed.Result) error {
+	done := len(result.Created) + len(result.Updated) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
+	if done == 0 && reflect.DeepEqual(result.Hashes, look.Checkpoint.Hashes) {
+		return nil
+	}
 	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		own(c, result.Created, store.Created)
 		for _, id := range result.Updated {
@@ -197,7 +205,7 @@ func (b *Bootstrap) saveLedger(ctx context.Context, result seed.Result, forget [
 				own(c, []seed.ID{id}, store.TakenOver)
 			}
 		}
-		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, forget) {
+		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
 			delete(c.Ledger, string(id))
 		}
 		c.Hashes = result.Hashes

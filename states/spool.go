@@ -46,20 +46,29 @@ func (b *Bootstrap) checkSpool(ctx context.Context, pair pgp.Pair, split KeySpli
 // answerSize returns how long the spooled answer will be, from messages of the same
 // length to the same keys.
 func (s KeySplit) answerSize(pair pgp.Pair) (int, error) {
+	entry, err := s.sample(pair)
+	if err != nil {
+		return 0, err
+	}
+	encoded, err := entry.Encode()
+	return len(encoded), err
+}
+
+// sample returns an answer of the size that Vault's will have.
+func (s KeySplit) sample(pair pgp.Pair) (spool.Entry, error) {
 	entry := spool.Entry{Attempt: newID(), Threshold: s.Threshold, Custody: true, Recovery: true}
 	var err error
 	if entry.Root, err = pgp.Encrypt(pair.Public, strings.Repeat("x", tokenLength)); err != nil {
-		return 0, err
+		return entry, err
 	}
 	for _, key := range s.request(false, pair.Public).ShareKeys {
 		message, err := pgp.Encrypt(key, strings.Repeat("0", shareLength))
 		if err != nil {
-			return 0, err
+			return entry, err
 		}
 		entry.Shares = append(entry.Shares, message)
 	}
-	encoded, err := entry.Encode()
-	return len(encoded), err
+	return entry, nil
 }
 
 // spool writes the answer to every place. A failure is told and does not stop the

@@ -72,6 +72,16 @@ func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.K
 	if !ok || finding.Kind != fsm.SharesRefused {
 		return cluster, err
 	}
+	id, cluster, err := b.tryAnswers(ctx, replica, keys, err)
+	if err != nil || id == "" {
+		return cluster, err
+	}
+	return cluster, b.makeSet(ctx, id, cluster)
+}
+
+// tryAnswers opens a replica with what other attempts were answered with, and returns which
+// one has opened it. It writes no record. refused is the error if none does.
+func (b *Bootstrap) tryAnswers(ctx context.Context, replica Replica, keys store.Keys, refused error) (id, cluster string, err error) {
 	for _, attempt := range otherAnswers(keys) {
 		set, _, openErr := b.open(*attempt, entryOf(*attempt))
 		if openErr != nil {
@@ -81,10 +91,10 @@ func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.K
 		b.Log.Warn("the stored shares do not open it: trying those of another attempt", "replica", replica.Address(), "attempt_id", attempt.ID)
 		cluster, tryErr := b.unsealOne(ctx, replica, set)
 		if tryErr == nil {
-			return cluster, b.makeSet(ctx, attempt.ID, cluster)
+			return attempt.ID, cluster, nil
 		}
-		if refused, ok := errors.AsType[*fsm.Finding](tryErr); !ok || refused.Kind != fsm.SharesRefused {
-			return "", tryErr
+		if finding, ok := errors.AsType[*fsm.Finding](tryErr); !ok || finding.Kind != fsm.SharesRefused {
+			return "", "", tryErr
 		}
 	}
 	return "", "", refused

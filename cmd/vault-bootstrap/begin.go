@@ -32,6 +32,9 @@ func (j *job) begin(ctx, leased context.Context, report reporter) (session *stor
 	if err != nil && last != nil {
 		return nil, last
 	}
+	if err == nil {
+		warnOfConcerns(ctx, report.Log(), j.store)
+	}
 	return session, err
 }
 

@@ -76,8 +76,9 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	nowhere := &servers{}
-	bootstrap := nowhere.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
+	// No server is asked: all that is needed is on record and in the answer.
+	access := &states.Access{Setting: &states.Setting{Log: log, Now: time.Now}}
+	bootstrap := states.New(&states.Cluster{}, states.NewObserver(access, nil, store.Reader{Store: records}), access)
 	bootstrap.Records = session
 	bootstrap.Keep(options.spool.places(p.env, records, &options.store))
 	if err := options.custody.assign(bootstrap); err != nil {

@@ -110,6 +110,7 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
+	warnOfConcerns(ctx, p.warnings(), records)
 	report := newKeysReport(keys, records.Location().Keys)
 	if options.output == "json" {
 		encoder := json.NewEncoder(p.stdout)

@@ -81,6 +81,9 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
+	if err := refuseInDanger(ctx, records); err != nil {
+		return fmt.Errorf("checking that new keys can be stored: %w", err)
+	}
 	servers.cluster.Guard(session.Alive)
 	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
 	bootstrap.Records, bootstrap.Holder = session, identity(p.env)

@@ -85,7 +85,7 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	b := servers.bootstrap(setting, login, records)
 	b.SeedLogin = options.login.declaredBy(wish.login)
 	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
-	b.Preflight = records.Preflight
+	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
 	b.Keep(options.spool.places(p.env, records, &options.store))
 	b.Split = states.KeySplit{Shares: options.shares, Threshold: options.threshold}
 	b.Recovery = states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}

@@ -131,7 +131,10 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 	leased, hold, release := waitThenHold(ctx)
 	defer release()
 	session, err := j.begin(ctx, leased, report)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrImmutable):
+		return j.withoutWriting(ctx, report, err)
+	case err != nil:
 		return err
 	}
 	hold()
@@ -145,7 +148,7 @@ func (j *job) act(ctx context.Context, report reporter, session *store.Session) 
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err := orLost(session.Context(), j.drive(working, report, session))
+	err := orLost(session.Context(), j.drive(working, report))
 	return errors.Join(err, j.close(ctx, session, err))
 }
 
@@ -159,36 +162,33 @@ func orLost(leased context.Context, err error) error {
 	return fmt.Errorf("%w (last: %w)", lost, err)
 }
 
-func (j *job) drive(ctx context.Context, report reporter, session *store.Session) error {
+func (j *job) drive(ctx context.Context, report reporter) error {
 	if j.offer != nil {
 		if err := j.bootstrap.Adopt(ctx, *j.offer, report.Waiting); err != nil {
 			return err
 		}
 	}
-	checkpoint, err := session.Checkpoint(ctx)
-	if err != nil {
-		return err
-	}
 	driver := func(goal fsm.State) *driver {
-		driver := j.driver(report, checkpoint)
+		driver := j.driver(report)
 		driver.Goal = goal
 		return driver
 	}
+	var err error
 	if j.emergency != nil {
 		j.outcome, err = j.driveAsRoot(ctx, driver)
 		return err
 	}
-	j.outcome, err = j.driver(report, checkpoint).Run(ctx)
+	j.outcome, err = j.driver(report).Run(ctx)
 	return err
 }
 
 // driver walks a bootstrap.
 type driver = fsm.Driver[*states.Look]
 
-func (j *job) driver(report fsm.Reporter, checkpoint store.Checkpoint) *driver {
+func (j *job) driver(report fsm.Reporter) *driver {
 	b := j.bootstrap
 	return &driver{
-		Goal: j.goal, Remembered: fsm.State(checkpoint.State),
+		Goal: j.goal,
 		Look: j.look, Settle: b.Settle, Acts: b.Acts(), Tend: b.Tend, Rescue: b.Rescue, Enter: b.Enter,
 		Reporter: report, Patience: j.options.patience, Now: time.Now,
 		Backoff: newBackoff,

@@ -95,6 +95,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
+	warnOfConcerns(ctx, p.warnings(), records)
 	report := newStatusReport(checkpoint, records.Location())
 	// From outside of a cluster its Vault is not at the default address.
 	if kind == fileStore || options.vault.named(p.env) {

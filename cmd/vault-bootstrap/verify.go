@@ -208,7 +208,12 @@ func around(records store.Store, name, podLabels string) func(context.Context) *
 	if !ok {
 		return nil
 	}
-	return kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}.Look
+	cluster := kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}
+	return func(ctx context.Context) *harden.Kubernetes {
+		found := cluster.Look(ctx)
+		found.Dangers = dangers(ctx, in)
+		return found
+	}
 }
 
 func versionOf(verified states.Verified) string {

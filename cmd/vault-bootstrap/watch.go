@@ -119,9 +119,8 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 			}
 			return job.reassign(ctx, wish)
 		},
-		seed:   fingerprint(options.run.seed),
-		writes: &ownWrites{Store: job.store},
-		pace:   pace{longest: longestPause},
+		seed: fingerprint(options.run.seed),
+		pace: pace{longest: longestPause},
 	}
 	w.report = job.withEvents(&countingReporter{lines, counted})
 	job.bootstrap.Log = w.report.Log()

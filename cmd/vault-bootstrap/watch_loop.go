@@ -26,7 +26,6 @@ type watcher struct {
 	// reload reads the seed anew. One that is wrong changes nothing.
 	reload func(ctx context.Context) error
 	seed   string // its fingerprint
-	writes *ownWrites
 	ready  readiness
 
 	pace    pace          // the waits after looks that failed
@@ -35,6 +34,8 @@ type watcher struct {
 	trouble error         // what the latest turn failed with
 	repeats int           // how many turns before it failed with the same
 	seen    []fsm.Replica // by the latest turn
+
+	wrote store.Revision // the checkpoint that this process has written last
 }
 
 // longestPause is how long a failure is waited out at most before the next look, if
@@ -91,6 +92,7 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	if err := w.job.store.Preflight(ctx); err != nil {
 		return false, err
 	}
+	warnOfConcerns(ctx, w.report.Log(), w.job.store)
 	w.ready.set()
 	options := w.job.lease(w.report)
 	options.Waiting = func(holder string) { w.report.Log().Info("another watch leads, standing by", "leader", holder) }
@@ -215,16 +217,13 @@ func (w *watcher) known(err error) bool {
 // is over.
 func (w *watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
 	w.job.guard(always)
-	checkpoint, _, err := w.job.store.Checkpoint(ctx)
-	if err != nil {
-		return nil, verdict, false, err
-	}
-	look, verdict, err = w.job.driver(w.report, checkpoint).Judge(ctx)
+	look, verdict, err = w.job.driver(w.report).Judge(ctx)
 	if look != nil {
 		w.metrics.Plan(look.Planned())
 		w.count(look.Replicas)
+		settled = look.Checkpoint.LastError == nil
 	}
-	return look, verdict, checkpoint.LastError == nil, err
+	return look, verdict, settled, err
 }
 
 // judge reports what a turn has come to, once for each trouble, and names it for the

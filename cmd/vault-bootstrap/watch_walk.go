@@ -30,12 +30,16 @@ func (w *watcher) walk(ctx context.Context) error {
 	defer acquired()
 	leased, hold, release := waitThenHold(acquiring)
 	defer release()
-	session, err := store.Begin(leased, w.writes, w.job.lease(w.report))
-	if err != nil {
+	session, err := store.Begin(leased, w.job.store, w.job.lease(w.report))
+	switch {
+	case errors.Is(err, store.ErrImmutable):
+		return w.job.withoutWriting(ctx, w.report, err)
+	case err != nil:
 		return err
 	}
 	hold()
-	defer w.job.guard(always) // what follows only looks, or ends the login
+	defer func() { w.wrote = session.Wrote() }() // by which it is not to be woken
+	defer w.job.guard(always)                    // what follows only looks, or ends the login
 	ctx, cancel := context.WithTimeout(ctx, w.job.options.timeout)
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
@@ -108,7 +112,7 @@ func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 		case <-over.C:
 			return false
 		case revision := <-changes:
-			if !w.writes.wrote(revision) {
+			if revision != w.wrote {
 				return true
 			}
 			continue

@@ -37,6 +37,16 @@ func kubernetesControls() []Control {
 			}),
 		},
 		{
+			ID: "records-in-danger", Name: "nothing is about to take the records away", Severity: Critical, Profile: Baseline, Groups: groups,
+			Why:    "A Secret with a deletion mark, or in a namespace with one, looks like any other until it is gone, and the keys with it. One that is immutable takes no new keys.",
+			How:    "Reading both Secrets and the Lease: deletionTimestamp, immutable, ownerReferences. Whether the namespace is being deleted is asked by the dry run of an Event, for which the right to create Events is needed.",
+			Remedy: "Take a copy of the keys Secret now (kubectl get secret NAME-keys -o yaml), keep it as safe as the keys, and remove what deletes it. docs/runbook.md has a section on each.",
+			Source: kubeDocs + "concepts/overview/working-with-objects/finalizers/",
+			Check: look(func(k Kubernetes) Fact[[]string] { return k.Dangers }, func(dangers []string, _ Kubernetes) Finding {
+				return blame(dangers, "dangers: %d", "there is no such danger")
+			}),
+		},
+		{
 			ID: "pod-security", Name: "Vault's pods run with few privileges", Severity: Medium, Profile: Production, Groups: groups,
 			Why:    "Who breaks out of Vault, or into it, gets what its container may do.",
 			How:    "Reading the security contexts of the pods with the label app.kubernetes.io/name=vault (--vault-pod-labels): not privileged, no privilege escalation, not root, no host namespaces.",

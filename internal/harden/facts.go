@@ -191,6 +191,9 @@ type Kubernetes struct {
 	Asked   int
 	// Owners are the owners of the keys Secret, as Kind/Name.
 	Owners Fact[[]string]
+	// Dangers are what endangers the records, as a sentence each, apart from the owners of
+	// the keys Secret.
+	Dangers Fact[[]string]
 	// Pods are the Vault pods' weaknesses, as pod: weakness. PodsSeen is how many there are.
 	Pods     Fact[[]string]
 	PodsSeen int

@@ -116,7 +116,7 @@ func (p *program) start(binary, verb string, env []string, flags ...string) *run
 }
 
 // runOnly are the beginnings of flags that only the verbs that walk have.
-var runOnly = []string{"--seed", "--login", "--kubernetes-host", "--respect-seal", "--lease", "--key-", "--recovery-"}
+var runOnly = []string{"--seed", "--login", "--kubernetes-host", "--respect-seal", "--spool-dir", "--lease", "--key-", "--recovery-"}
 
 // flagsFor leaves out what a verb does not know.
 func (p *program) flagsFor(verb string) []string {

@@ -29,8 +29,8 @@ func TestWatchStoresASpooledAnswer(t *testing.T) {
 		}, lease + 3*time.Second},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			// What Vault itself needs from there on, in a run of its own.
-			other := each.install(t, testbed.VaultFor(t, testbed.VaultOptions{}), t.TempDir())
+			// What Vault itself needs, in an undisturbed run of its own.
+			other, _ := inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{}))
 			needs := other.must(0, "run").took
 
 			spool := t.TempDir()

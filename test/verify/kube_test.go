@@ -20,7 +20,7 @@ const (
 )
 
 // kubernetesControls are those about the cluster around Vault.
-var kubernetesControls = []string{"keys-secret-readers", "keys-secret-owner", "pod-security", "network-policy"}
+var kubernetesControls = []string{"keys-secret-readers", "keys-secret-owner", "records-in-danger", "pod-security", "network-policy"}
 
 // cluster is a Vault beside a control plane that keeps its keys.
 type cluster struct {
@@ -120,6 +120,13 @@ func TestKubernetesControls(t *testing.T) {
 		c.kubectl(t, "patch", "secret", account+"-keys", "-n", namespace, "--type=merge", "-p="+patch)
 		c.blames(t, good, "keys-secret-owner", "ServiceAccount/vault")
 		c.kubectl(t, "patch", "secret", account+"-keys", "-n", namespace, "--type=merge", `-p={"metadata":{"ownerReferences":null}}`)
+		c.blames(t, good, "")
+	})
+	t.Run("danger", func(t *testing.T) {
+		c.kubectl(t, "patch", "lease", account, "-n", namespace, "--type=merge", `-p={"metadata":{"finalizers":["example.com/keep"]}}`)
+		c.kubectl(t, "delete", "lease", account, "-n", namespace, "--wait=false")
+		c.blames(t, good, "records-in-danger", `Lease "vault/vault-bootstrap" is being deleted: it goes when its last finalizer is removed`)
+		c.kubectl(t, "patch", "lease", account, "-n", namespace, "--type=merge", `-p={"metadata":{"finalizers":null}}`)
 		c.blames(t, good, "")
 	})
 	t.Run("pod security", func(t *testing.T) {

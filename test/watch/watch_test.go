@@ -165,7 +165,7 @@ func TestTerminalError(t *testing.T) {
 		}
 		t.Logf("with a seed that is wrong it is unsealed after %s", opens(t, cluster.Nodes[0]))
 		in.sow(good)
-		w.says(`what was the matter is over`, 2)
+		w.says(`"msg":"recovered"`, 2)
 	})
 	w.terminates()
 }
