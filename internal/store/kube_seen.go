@@ -147,7 +147,7 @@ func (k *Kube) judge(object recordObject, seen seenObject) []Concern {
 	if seen.deleting {
 		concerns = append(concerns, Concern{
 			RecordBeingDeleted, name, name + " is being deleted: it goes when its last finalizer is removed",
-			k.copyRemedy() + fmt.Sprintf(" Then find out who deleted it, and remove what deletes it. A deletion cannot be taken back: let it finish, while nothing runs, and create the object again from the copy (kubectl -n %s create -f).", k.in.Name),
+			k.copyRemedy() + " Then find out what deletes it, and stop that. A deletion cannot be taken back: docs/runbook.md says how to put the copy in its place.",
 		})
 	}
 	if len(seen.owners) > 0 && object.kind == secretKind {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -32,8 +31,8 @@ type Session struct {
 	epoch int64
 	// One update of a record at a time: the session is not in conflict with itself.
 	keys, checkpoint sync.Mutex
-	// written is where our last write of the checkpoint has taken it.
-	written atomic.Value
+	// written are the revisions that our latest writes of the checkpoint have made.
+	written revisions
 }
 
 // Begin waits for the Lease and allocates the next epoch: by compare-and-swap in
@@ -97,7 +96,7 @@ func (s *Session) allocate(ctx context.Context) error {
 func (s *Session) saveCheckpoint(ctx context.Context, checkpoint Checkpoint, revision Revision) (Revision, error) {
 	stored, err := s.store.SaveCheckpoint(ctx, checkpoint, revision)
 	if err == nil {
-		s.written.Store(stored)
+		s.written.add(stored)
 	}
 	return stored, err
 }
@@ -105,10 +104,11 @@ func (s *Session) saveCheckpoint(ctx context.Context, checkpoint Checkpoint, rev
 // CheckpointRevision returns the revision to which this session's last write has taken
 // the checkpoint, so that a watch of it can tell our own writes from those of others.
 // Beginning a session is such a write. It is "" if none has succeeded.
-func (s *Session) CheckpointRevision() Revision {
-	revision, _ := s.written.Load().(Revision)
-	return revision
-}
+func (s *Session) CheckpointRevision() Revision { return s.written.last() }
+
+// WroteCheckpoint reports whether one of this session's latest writes has made this
+// revision of the checkpoint: who follows the checkpoint sees each of them, and late.
+func (s *Session) WroteCheckpoint(revision Revision) bool { return s.written.have(revision) }
 
 // Epoch returns the session's fencing number.
 func (s *Session) Epoch() int64 { return s.epoch }

@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -208,5 +211,48 @@ func TestTheKeysRecordIsDeletedDuringASession(t *testing.T) {
 	err = session.UpdateKeys(within(t), func(keys *store.Keys) error { keys.HashKey = secret.New("i"); return nil })
 	if !errors.Is(err, store.ErrDeleted) || fault.NameOf(err) != store.RecordDeleted || !strings.Contains(err.Error(), "was deleted while") || strings.Contains(err.Error(), "later holder") {
 		t.Errorf("a record that somebody has made anew: %v", err)
+	}
+}
+
+// The remedies put a record in place that can be written, with the same keys in it.
+func TestRemediesOfDangers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		spoil func(*site)
+		// how the copy is put in place
+		verb []string
+	}{
+		"immutable": {func(s *site) { s.merge(t, "Secret", s.name+"-keys", `{"immutable":true}`) }, []string{"replace", "--force"}},
+		"deleted": {func(s *site) {
+			s.doom(t, "Secret", s.name+"-keys")
+		}, []string{"create"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, records := begun(t)
+			save(t, records, func(keys *store.Keys) { keys.HashKey = secret.New("precious") })
+			test.spoil(s)
+			copied := s.secret(t, s.name+"-keys")
+			if name == "deleted" {
+				s.merge(t, "Secret", s.name+"-keys", `{"metadata":{"finalizers":null}}`)
+			}
+			copied.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}
+			copied.Immutable, copied.UID, copied.ResourceVersion, copied.CreationTimestamp = nil, "", "", metav1.Time{}
+			copied.DeletionTimestamp, copied.DeletionGracePeriodSeconds, copied.Finalizers = nil, nil, nil
+			content, err := json.Marshal(copied)
+			check(t, err)
+			file := filepath.Join(t.TempDir(), "keys.json")
+			check(t, os.WriteFile(file, content, 0o600))
+			_, err = controlPlane.Kubectl(within(t), append(test.verb, "-n", s.namespace, "-f", file)...)
+			check(t, err)
+			fresh := s.open(t)
+			check(t, store.Ready(within(t), fresh))
+			keys, _, err := fresh.Keys(within(t))
+			check(t, err)
+			if keys.HashKey.Reveal() != "precious" {
+				t.Errorf("the copy holds %+v", keys)
+			}
+			save(t, fresh, func(keys *store.Keys) { keys.HashKey = secret.New("next") })
+		})
 	}
 }

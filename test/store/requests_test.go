@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -101,10 +103,57 @@ func TestARevisionOfOurOwn(t *testing.T) {
 	if got, want := session.CheckpointRevision(), revision(); got != want || got == begun {
 		t.Errorf("after an update the session knows %q, the checkpoint is at %q", got, want)
 	}
+	if !session.WroteCheckpoint(begun) || !session.WroteCheckpoint(revision()) {
+		t.Error("the session does not know both of its writes")
+	}
+	theirs, at, err := records.Checkpoint(within(t))
+	check(t, err)
+	theirs.ClusterID = "theirs"
+	_, err = records.SaveCheckpoint(within(t), theirs, at)
+	check(t, err)
+	if session.WroteCheckpoint(revision()) {
+		t.Error("a write by another counts as the session's")
+	}
 	// Who writes the same writes nothing, and wakes nobody.
 	before := revision()
 	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { c.State = "seeded"; return nil }))
 	if now := revision(); now != before {
 		t.Errorf("an update that changes nothing takes the checkpoint from %q to %q", before, now)
+	}
+}
+
+// The question about the namespace is one that the API server takes as it is, and that
+// leaves nothing: a refusal for another reason would pass for 'no'.
+func TestTheNamespaceIsAskedByAnEvent(t *testing.T) {
+	t.Parallel()
+	s := readySite(t)
+	var mu sync.Mutex
+	var answers []int
+	config := rest.CopyConfig(s.config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			answer, err := next.RoundTrip(r)
+			if err == nil && strings.HasSuffix(r.URL.Path, "/events") {
+				mu.Lock()
+				answers = append(answers, answer.StatusCode)
+				mu.Unlock()
+			}
+			return answer, err
+		})
+	})
+	poll(t, "the right to make Events", func(ctx context.Context) error {
+		answers = nil
+		if err := openWith(t, config, s).Preflight(ctx); err != nil {
+			return err
+		}
+		if len(answers) != 1 || answers[0] != http.StatusCreated {
+			return fmt.Errorf("the API server answers %d", answers)
+		}
+		return nil
+	})
+	events, err := controlPlane.Client.CoreV1().Events(s.namespace).List(within(t), metav1.ListOptions{})
+	check(t, err)
+	if len(events.Items) > 0 {
+		t.Errorf("the question has left %d Events", len(events.Items))
 	}
 }
