@@ -9,13 +9,20 @@ import (
 	"syscall"
 )
 
-// Variable names the point at which to stop.
-const Variable = "VAULT_BOOTSTRAP_STOP_AT"
+const (
+	// Variable names the point at which to stop.
+	Variable = "VAULT_BOOTSTRAP_STOP_AT"
+	// RecordVariable, if it is not empty, has every point that is passed be shown.
+	RecordVariable = "VAULT_BOOTSTRAP_SHOW_POINTS"
+)
 
 // Reach stops the whole process with SIGSTOP if name is the point to stop at, and
 // says so on standard error just before. Whoever set the variable waits for that
 // line and then kills, or continues, the process.
 func Reach(name string) {
+	if os.Getenv(RecordVariable) != "" {
+		fmt.Fprintf(os.Stderr, "passed %s\n", name)
+	}
 	if os.Getenv(Variable) != name {
 		return
 	}

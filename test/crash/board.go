@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -75,8 +74,8 @@ func (b *board) done(o outcome) {
 	defer b.mu.Unlock()
 	delete(b.running, o.number)
 	b.outcomes = append(b.outcomes, o)
-	fmt.Printf("%4.0fs %3d/%d #%-3d %-40s %-20s %-21s %s  %d runs, %.1f s%s\n", time.Since(b.began).Seconds(), len(b.outcomes), b.total,
-		o.number, o.kind, o.point, o.place(), o.word(), o.runs, o.took.Seconds(), o.remarks())
+	fmt.Printf("%4.0fs %3d/%d #%-3d %-20s %-28s %-22s %-22s %s  %d runs, %.1f s%s\n", time.Since(b.began).Seconds(), len(b.outcomes), b.total,
+		o.number, o.verb, o.kind, o.point, o.place(), o.word(), o.runs, o.took.Seconds(), o.remarks())
 	o.explain()
 }
 
@@ -112,14 +111,4 @@ func (o outcome) remarks() string {
 		return ""
 	}
 	return "; " + strings.Join(o.notes, "; ")
-}
-
-// kinds returns the kinds of cases there were.
-func (b *board) kinds() []string {
-	var kinds []string
-	for _, o := range b.outcomes {
-		kinds = append(kinds, o.kind)
-	}
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
 }

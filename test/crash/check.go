@@ -105,7 +105,7 @@ func (sc *scene) checkInits() error {
 			refused++
 		}
 	}
-	if most := 1 + len(sc.lost); done > most {
+	if most := 1 + len(sc.lost) + sc.emptied; done > most {
 		return &doubleError{fmt.Sprintf("%d times, for %d empty storages", done, most)}
 	}
 	if refused > 0 && !sc.vaultDied {

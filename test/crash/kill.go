@@ -5,16 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// killAt kills a run that has stopped at a point.
+// killAt kills the verb's process, which has stopped at a point.
 func killAt(point string) act {
 	return func(ctx context.Context, sc *scene) error {
-		p, err := sc.startStopped(ctx, sc.stopping(point))
+		p, err := sc.stopped(ctx, sc.stopping(point))
 		if err != nil {
 			return err
 		}
@@ -26,62 +27,73 @@ func killAt(point string) act {
 	}
 }
 
-// termAt ends a run at a point in the orderly way.
-func termAt(point string) act { return endAt(point, (*scene).terminated) }
-
-// endAt tells a program that it is to end while it is stopped at a point, and has judge
-// look at what it made of that.
-func endAt(point string, judge func(*scene, context.Context, end) error) act {
+// termAt ends it there in the orderly way.
+func termAt(point string) act {
 	return func(ctx context.Context, sc *scene) error {
-		p, err := sc.startStopped(ctx, sc.stopping(point))
+		p, err := sc.stopped(ctx, sc.stopping(point))
 		if err != nil {
 			return err
 		}
 		if err := errors.Join(p.signal(syscall.SIGTERM), p.resume(ctx, point)); err != nil {
 			return err
 		}
-		return judge(sc, ctx, p.wait())
+		return sc.terminated(ctx, p.wait())
 	}
 }
 
-// terminated checks a run that was told to end: what Vault has answered is stored
-// before it does.
+// terminated checks a process that was told to end: what Vault has answered is stored
+// before it does, and an exchange has cleaned up.
 func (sc *scene) terminated(ctx context.Context, end end) error {
-	if end.code != exitDone && end.code != exitTransient {
-		return fmt.Errorf("the terminated run exited with %d\n%s", end.code, end.stderr)
+	if !slices.Contains(sc.verb.terminated(), end.code) {
+		return fmt.Errorf("the terminated %q exited with %d\n%s", sc.verb, end.code, end.stderr)
+	}
+	if sc.verb.exchanges {
+		if err := sc.exchangeTerminated(ctx); err != nil {
+			return fmt.Errorf("%w\n%s", err, end.stderr)
+		}
+		return nil
 	}
 	keys, err := sc.keys(ctx)
 	if err != nil {
 		return err
 	}
 	for _, init := range sc.inits() {
-		if init.status == http.StatusOK && keys.Set == nil {
-			return fmt.Errorf("the terminated run ended before the keys were stored\n%s", end.stderr)
+		if init.status == http.StatusOK && keys.Set == nil && sc.emptied == 0 {
+			return fmt.Errorf("the terminated %q ended before the keys were stored\n%s", sc.verb, end.stderr)
 		}
 	}
 	return nil
 }
 
-// atSomeMoment starts a run and calls do at a moment of it. The run may be over by
-// then.
-func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*process, error) {
-	span := float64(sc.clean[sc.storage])
-	if sc.later != "" {
-		span = float64(sc.clean[string(sc.later)])
+// terminated returns the exit codes that SIGTERM may lead to.
+func (v *verb) terminated() []int {
+	switch {
+	case v.endless || v == verbPostStart:
+		return []int{exitDone}
+	case v.command != nil: // its code is the command's
+		return []int{exitDone, exitTransient, 128 + int(syscall.SIGTERM)}
+	default:
+		return []int{exitDone, exitTransient}
 	}
+}
+
+// atSomeMoment starts the verb and calls do at a moment of it. It may be over by then.
+func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*process, error) {
+	span := float64(sc.clean[sc.verb.name+sc.storage])
 	if sc.inKube {
 		span *= 1.5
 	}
-	timer := time.NewTimer(time.Duration(sc.rng.Float64() * span))
-	defer timer.Stop()
-	p, err := sc.start(ctx, sc.laterOptions())
+	moment := time.Duration(sc.rng.Float64() * span)
+	p, err := sc.together(ctx, sc.victim())
 	if err != nil {
 		return nil, err
 	}
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-p.done:
-		sc.say("the run was over before")
+		sc.say("it was over before")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -115,12 +127,12 @@ func termAtRandom(ctx context.Context, sc *scene) error {
 	return sc.terminated(ctx, end)
 }
 
-// waiting starts a run and returns it when it waits for the answer to sys/init,
+// waiting starts the verb and returns it when it waits for the answer to sys/init,
 // which Vault has given and a proxy holds back.
 func (sc *scene) waiting(ctx context.Context) (*process, error) {
 	l := sc.lines[0]
 	l.http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, After: true, Delay: 2 * time.Second, Times: 1})
-	p, err := sc.start(ctx, sc.options())
+	p, err := sc.start(ctx, sc.victim())
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,7 @@ type trial struct {
 	inKube      bool
 	// alone is whether the API server goes away, so that no other case may need it.
 	alone bool
-	// later is the verb, if it is one for a hardened Vault.
-	later later
+	verb  *verb
 	rng   *rand.Rand
 	act   act
 }
@@ -26,7 +25,9 @@ type trial struct {
 // matter; its error is a violation that it has seen itself.
 type act func(ctx context.Context, sc *scene) error
 
-func (t trial) title() string { return strings.TrimSpace(t.kind + "  " + t.point) }
+func (t trial) title() string {
+	return strings.TrimSpace(t.verb.name + "  " + t.kind + "  " + t.point)
+}
 
 func (t trial) place() string {
 	place := t.storage
@@ -39,37 +40,28 @@ func (t trial) place() string {
 	return place + ", files"
 }
 
-// kindSIGSTOP needs a Lease that runs out, which a lock on a file does not.
-const kindSIGSTOP = "SIGSTOP past the lease"
-
-// plan chooses the cases: in turn one of each kind, one at a named point, and one at
-// random, until there are enough. The first two run out, so that a long run has
-// every one of them.
+// plan chooses the cases: in turn one of each kind, one of a verb at a named point, and
+// one at random, until there are enough. The first two run out, so that a long run has
+// every one of them; what comes first has each verb once.
 func plan(s *suite) []trial {
 	rng := rand.New(rand.NewPCG(s.seed, 1))
-	every, points := singles(), inRounds(rng, atPoints(ofRuns(s.points)), laterAtPoints(ofLater(s.points)))
+	every, points := singles(), inRounds(rng, atPoints(s.passed))
 	rng.Shuffle(len(every), func(i, j int) { every[i], every[j] = every[j], every[i] })
 	var trials []trial
+	short := s.count < len(every)+len(points) // then one in six is at random all the same
 	for turn := 0; len(trials) < s.count; turn++ {
 		var t trial
-		switch {
+		switch random := short && turn%6 == 5; {
 		case turn%3 == 0 && len(every) > 0:
 			t, every = every[0], every[1:]
-		case turn%3 != 2 && len(points) > 0:
+		case !random && len(points) > 0:
 			t, points = points[0], points[1:]
+		case !random && len(every) > 0:
+			t, every = every[0], every[1:]
 		default:
-			t = atRandom(rng, ofRuns(s.points))
+			t = atRandom(rng)
 		}
-		t.number = len(trials) + 1
-		t.rng = rand.New(rand.NewPCG(s.seed, uint64(t.number)+1))
-		if t.storage == "" {
-			t.storage = "file"
-			if t.number%10 == 0 {
-				t.storage = "raft"
-			}
-		}
-		t.nodes = max(t.nodes, 1)
-		trials = append(trials, t)
+		trials = append(trials, s.complete(t, len(trials)+1))
 	}
 	if s.only == "" {
 		return trials
@@ -83,31 +75,38 @@ func plan(s *suite) []trial {
 	return chosen
 }
 
-// inRounds shuffles cases at points, two of runs to one of later verbs: in the first
-// round each point has one case, the others come after.
-func inRounds(rng *rand.Rand, runs, laters []trial) []trial {
-	shuffled := func(list []trial) []trial {
-		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-		seen := map[string]bool{}
-		var first, rest []trial
-		for _, t := range list {
-			if seen[t.point] {
-				rest = append(rest, t)
-			} else {
-				first = append(first, t)
-			}
-			seen[t.point] = true
-		}
-		return append(first, rest...)
+// complete fills in what a case leaves open.
+func (s *suite) complete(t trial, number int) trial {
+	t.number = number
+	t.rng = rand.New(rand.NewPCG(s.seed, uint64(number)+1))
+	if t.verb == nil {
+		t.verb = verbRun
 	}
-	runs, laters = shuffled(runs), shuffled(laters)
-	var all []trial
-	for turn := 0; len(runs)+len(laters) > 0; turn++ {
-		from := &runs
-		if turn%3 == 1 && len(laters) > 0 || len(runs) == 0 {
-			from = &laters
+	if t.storage == "" {
+		t.storage = "file"
+		if number%10 == 0 && !t.verb.exchanges {
+			t.storage = "raft"
 		}
-		all, *from = append(all, (*from)[0]), (*from)[1:]
+	}
+	t.nodes = max(t.nodes, 1)
+	return t
+}
+
+// inRounds shuffles cases: in each round every verb has one.
+func inRounds(rng *rand.Rand, list []trial) []trial {
+	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	round := map[*verb]int{}
+	at := map[int][]trial{}
+	last := 0
+	for _, t := range list {
+		n := round[t.verb]
+		round[t.verb]++
+		at[n] = append(at[n], t)
+		last = max(last, n)
+	}
+	var all []trial
+	for n := range last + 1 {
+		all = append(all, at[n]...)
 	}
 	return all
 }
@@ -147,33 +146,52 @@ const (
 	pointSpooled  = "initialize.spooled"
 )
 
-// atPoints are the three signals at every named point.
-func atPoints(points []string) []trial {
+// atPoints are the signals at every point that a verb passes, and at random. What exchanges
+// keys has Vault restarted as well.
+func atPoints(passed map[*verb][]string) []trial {
 	var trials []trial
-	for i, point := range points {
+	seen := map[string]bool{} // what mends has only the points that nothing else comes to
+	for i, v := range verbs() {
+		for k, point := range passed[v] {
+			if v.mends && seen[point] {
+				continue
+			}
+			seen[point] = seen[point] || !v.mends
+			even := (i+k)%2 == 0
+			trials = append(trials,
+				trial{verb: v, kind: kindSIGKILL, point: point, inKube: even, act: killAt(point)},
+				trial{verb: v, kind: kindSIGTERM, point: point, inKube: !even, act: termAt(point)},
+				trial{verb: v, kind: kindSIGSTOP, point: point, inKube: true, act: stoppedAt(point)})
+			if v == verbRotate {
+				trials = append(trials, trial{verb: v, kind: kindRestarted, point: point, act: thenRestarted(killAt(point))})
+			}
+		}
+		if v.mends {
+			continue
+		}
 		trials = append(trials,
-			trial{kind: "SIGKILL", point: point, inKube: i%3 == 0, act: killAt(point)},
-			trial{kind: "SIGTERM", point: point, inKube: i%3 == 1, act: termAt(point)},
-			trial{kind: kindSIGSTOP, point: point, inKube: true, act: stoppedAt(point)})
+			trial{verb: v, kind: kindSIGKILL, point: "random", act: killAtRandom},
+			trial{verb: v, kind: kindSIGTERM, point: "random", inKube: true, act: termAtRandom})
+		if len(passed[v]) == 0 {
+			trials = append(trials, trial{verb: v, kind: kindSIGSTOP, point: "random", inKube: true, act: stoppedAtRandom})
+		}
 	}
 	return trials
 }
 
+// The signals. SIGSTOP needs a Lease that runs out, which a lock on a file does not.
+const (
+	kindSIGKILL   = "SIGKILL"
+	kindSIGTERM   = "SIGTERM"
+	kindSIGSTOP   = "SIGSTOP past the lease"
+	kindRestarted = "SIGKILL, Vault restarted"
+)
+
 // atRandom is a case like those that happen.
-func atRandom(rng *rand.Rand, points []string) trial {
-	point := points[rng.IntN(len(points))]
-	inKube := rng.IntN(4) == 0
+func atRandom(rng *rand.Rand) trial {
 	choices := []trial{
-		{kind: "SIGKILL", point: "random", act: killAtRandom},
-		{kind: "SIGKILL", point: "random", act: killAtRandom},
-		{kind: "SIGKILL", point: "random", act: killAtRandom},
-		{kind: "SIGTERM", point: "random", act: termAtRandom},
-		{kind: "SIGTERM", point: "random", act: termAtRandom},
-		{kind: "SIGTERM", point: "random", act: termAtRandom},
-		{kind: "SIGKILL", point: point, act: killAt(point)},
-		{kind: "SIGTERM", point: point, act: termAt(point)},
-		{kind: "SIGTERM", point: "waiting for sys/init", act: termWhileWaiting},
-		{kind: "SIGKILL", point: "waiting for sys/init", act: killWhileWaiting},
+		{kind: kindSIGTERM, point: "waiting for sys/init", act: termWhileWaiting},
+		{kind: kindSIGKILL, point: "waiting for sys/init", act: killWhileWaiting},
 		{kind: "Vault killed", point: "random", act: vaultKilledAtRandom},
 		{kind: "Vault killed", point: "random", act: vaultKilledAtRandom},
 		{kind: "Vault killed", point: "sys/init", act: vaultKilledInInit},
@@ -183,8 +201,15 @@ func atRandom(rng *rand.Rand, points []string) trial {
 		{kind: "store spoilt", point: "random", inKube: true, act: storeSpoilt},
 		{kind: "2 runners, holder killed", act: holderKilled(2)},
 	}
-	choices = append(append(choices, laterAtRandom(keysRotate)...), laterAtRandom(breakGlassRun)...)
+	for _, v := range verbs() {
+		choices = append(choices,
+			trial{verb: v, kind: kindSIGKILL, point: "random", act: killAtRandom},
+			trial{verb: v, kind: kindSIGTERM, point: "random", act: termAtRandom})
+		if v.exchanges {
+			choices = append(choices, trial{verb: v, kind: kindRestarted, point: "random", act: thenRestarted(killAtRandom)})
+		}
+	}
 	t := choices[rng.IntN(len(choices))]
-	t.inKube = (t.inKube || inKube) && t.later == ""
+	t.inKube = t.inKube || rng.IntN(4) == 0
 	return t
 }

@@ -41,16 +41,6 @@ func pointsIn(root string) ([]string, error) {
 // that test/e2e kills there: starting over from lost keys takes a StatefulSet.
 func elsewhere(point string) bool { return strings.HasPrefix(point, "reset.") }
 
-// ofRuns returns the points that 'run' and 'adopt' come to.
-func ofRuns(points []string) []string {
-	return slices.DeleteFunc(slices.Clone(points), func(point string) bool { return laterOf(point) != "" })
-}
-
-// ofLater returns those that only the verbs for a hardened Vault come to.
-func ofLater(points []string) []string {
-	return slices.DeleteFunc(slices.Clone(points), func(point string) bool { return laterOf(point) == "" })
-}
-
 func pointsInFile(path string, states []string) ([]string, error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, path, nil, 0)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 	"time"
 
@@ -65,7 +64,7 @@ const waitingForLease = "another run holds the lease"
 // holderKilled kills the holder at a point while others wait.
 func holderKilled(runners int) act {
 	return func(ctx context.Context, sc *scene) error {
-		points := slices.DeleteFunc(ofRuns(sc.points), ofAdopt)
+		points := sc.passed[verbRun]
 		point := points[sc.rng.IntN(len(points))]
 		sc.say("at %s", point)
 		holder, err := sc.startStopped(ctx, sc.stopping(point))

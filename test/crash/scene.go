@@ -26,8 +26,12 @@ type scene struct {
 	api                         *testbed.HTTPProxy // in front of the API server; nil with files
 	fronts                      []*tap
 	// offer is a file with the keys that somebody else made; empty unless 'adopt' is
-	// what is run.
+	// the verb.
 	offer string
+	// emptied is how often the scene itself has emptied Vault's storage.
+	emptied int
+	// beside is another watch beside the verb; nil if there is none.
+	beside *process
 
 	mu        sync.Mutex
 	processes []*process
@@ -63,15 +67,10 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 		}
 		sc.lines = append(sc.lines, l)
 	}
-	if ofAdopt(t.point) {
-		if err := sc.initialized(ctx); err != nil {
-			return sc, err
-		}
-	}
-	if err := sc.keepRecords(ctx); err != nil || t.later == "" {
+	if err := sc.keepRecords(ctx); err != nil || t.verb.stage == nil {
 		return sc, err
 	}
-	return sc, sc.hardened(ctx)
+	return sc, t.verb.stage(ctx, sc)
 }
 
 func (sc *scene) keepRecords(ctx context.Context) error {
@@ -118,29 +117,39 @@ secrets:
 `, sc.audit), 0o600)
 }
 
-// options say how one run is started.
+// options say how one process is started.
 type options struct {
+	verb   *verb // 'run' if it is nil
 	stopAt string
+	// showPoints has it show the points that it passes.
+	showPoints bool
 	// addresses replace the near ends of the lines.
 	addresses []string
 	flags     []string
-	// later is the verb, if it is one for a hardened Vault.
-	later later
 }
 
-func (sc *scene) options(flags ...string) options { return options{flags: flags} }
+// options are of a run.
+func (sc *scene) options(flags ...string) options { return options{verb: verbRun, flags: flags} }
 
-// laterOptions are of the case's verb for a hardened Vault.
-func (sc *scene) laterOptions() options { return options{later: sc.later} }
+// victim are the options of the case's verb.
+func (sc *scene) victim() options { return options{verb: sc.verb} }
 
-func (sc *scene) stopping(point string) options { return options{stopAt: point, later: laterOf(point)} }
+func (sc *scene) stopping(point string) options { return options{verb: sc.verb, stopAt: point} }
 
 // The Lease of every case is short, so that taking over takes little time.
 const leaseDuration = 3 * time.Second
 
-// start starts a run. One that is to stop is the build that can.
+// start starts a process. One that is to stop is the build that can.
 func (sc *scene) start(ctx context.Context, o options) (*process, error) {
-	args := append(sc.arguments(o.later), sc.records.flags()...)
+	if o.verb == nil {
+		o.verb = verbRun
+	}
+	args := append(o.verb.arguments(sc), sc.records.flags()...)
+	if o.verb.walks {
+		args = append(args, "--seed="+sc.seedFile, "--login=approle", "--log-format=json",
+			"--lease-duration="+leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
+			"--timeout=100s", "--replica-patience=20s")
+	}
 	if o.addresses == nil {
 		for _, l := range sc.lines {
 			o.addresses = append(o.addresses, l.url())
@@ -149,11 +158,18 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 	for _, address := range o.addresses {
 		args = append(args, "--vault-addr="+address)
 	}
+	args = append(args, o.flags...)
+	if o.verb.command != nil {
+		args = append(append(args, "--"), o.verb.command...)
+	}
 	binary, env := sc.binary, []string{"PATH=/nonexistent", "HOME=" + sc.dir}
 	if o.stopAt != "" {
 		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_STOP_AT="+o.stopAt)
 	}
-	p, err := startProcess(ctx, binary, append(args, o.flags...), env)
+	if o.showPoints {
+		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_SHOW_POINTS=yes")
+	}
+	p, err := startProcess(ctx, binary, args, env)
 	if err != nil {
 		return nil, err
 	}
@@ -162,20 +178,6 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 	sc.processes = append(sc.processes, p)
 	sc.runs++
 	return p, nil
-}
-
-// arguments are the verb and its flags, without those that all verbs have.
-func (sc *scene) arguments(verb later) []string {
-	args := sc.verb()
-	if verb != "" {
-		args = verb.arguments()
-	}
-	if verb == keysRotate {
-		return append(args, "--timeout=100s")
-	}
-	return append(args, "--seed="+sc.seedFile, "--login=approle", "--log-format=json",
-		"--lease-duration="+leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
-		"--timeout=100s", "--replica-patience=20s")
 }
 
 // finish starts a run and waits for its end.
@@ -187,18 +189,23 @@ func (sc *scene) finish(ctx context.Context, o options) (end, error) {
 	return p.wait(), ctx.Err()
 }
 
-// startStopped starts a run and waits until it has stopped itself at a point.
+// startStopped starts a process and waits until it has stopped itself at a point.
 func (sc *scene) startStopped(ctx context.Context, o options) (*process, error) {
 	p, err := sc.start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.stoppedAt(ctx, o.stopAt); err != nil {
-		return nil, err
+	return p, sc.atStop(ctx, p, o.stopAt)
+}
+
+// atStop waits until a process has stopped itself at a point.
+func (sc *scene) atStop(ctx context.Context, p *process, point string) error {
+	if err := p.stoppedAt(ctx, point); err != nil {
+		return err
 	}
-	sc.board.reached(o.stopAt)
-	_, err = sc.keys(ctx) // a root token is in it for a while only
-	return p, err
+	sc.board.reached(point)
+	_, err := sc.keys(ctx) // a root token is in it for a while only
+	return err
 }
 
 // front starts taps before the lines, which see the requests of one run.

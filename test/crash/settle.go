@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,20 +24,25 @@ const mostReruns = 8
 // losses are the terminal errors that may stand for keys that nobody could keep.
 var losses = []string{"keys lost", "half-initialized"}
 
-// settle mends what was spoilt and runs until Vault is hardened. A loss that is
-// allowed is answered with its remedy.
+// settle mends what was spoilt and has a successor run until Vault is hardened. A loss that
+// is allowed is answered with its remedy.
 func (sc *scene) settle(ctx context.Context) error {
+	if err := errors.Join(sc.mend(ctx), sc.startedAgain(ctx)); err != nil {
+		return err
+	}
 	for range mostReruns {
 		if err := sc.mend(ctx); err != nil {
 			return err
 		}
-		end, err := sc.finish(ctx, sc.options())
+		end, err := sc.next(ctx)
 		if err != nil {
 			return err
 		}
 		switch end.code {
 		case exitDone:
-			return sc.settled(ctx)
+			if sc.beside == nil {
+				return sc.settled(ctx)
+			}
 		case exitTransient, exitBusy:
 		case exitTerminal:
 			if err := sc.lose(ctx, end); err != nil {
@@ -47,6 +53,19 @@ func (sc *scene) settle(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("%d reruns did not come to an end", mostReruns)
+}
+
+// startedAgain has a user start the verb again where nothing else can go on.
+func (sc *scene) startedAgain(ctx context.Context) error {
+	if sc.verb.unfinished == nil || len(sc.lost) > 0 {
+		return nil
+	}
+	keys, err := sc.keys(ctx)
+	if err != nil || !sc.verb.unfinished(keys) {
+		return err
+	}
+	sc.say("then %s again", sc.verb)
+	return sc.again(ctx)
 }
 
 // mend takes all violence away.

@@ -5,105 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"syscall"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// later is a verb for a hardened Vault: cases of it begin with an undisturbed run.
-type later string
-
-const (
-	keysRotate    later = "keys rotate"
-	breakGlassRun later = "break-glass run"
-)
-
-// laterVerbs are the verbs for a hardened Vault, by what the names of their points
-// begin with.
-var laterVerbs = map[string]later{"rotate.": keysRotate, "breakglass.": breakGlassRun}
-
-// laterOf returns the verb that comes to a point; none if 'run' or 'adopt' does.
-func laterOf(point string) later {
-	for prefix, verb := range laterVerbs {
-		if strings.HasPrefix(point, prefix) {
-			return verb
-		}
-	}
-	return ""
-}
-
-// hardened makes the scene one for a verb of later.
-func (sc *scene) hardened(ctx context.Context) error {
-	end, err := sc.finish(ctx, sc.options())
-	if err == nil && end.code != exitDone {
-		err = fmt.Errorf("the run before %q exited with %d\n%s", sc.later, end.code, end.stderr)
-	}
-	return err
-}
-
-// arguments are those of the verb itself.
-func (l later) arguments() []string {
-	if l == breakGlassRun {
-		return []string{"break-glass", "run", "--reason=CRASH-1: the suite"}
-	}
-	return strings.Fields(string(l))
-}
-
-// laterAtPoints are the signals at every point of the verbs for a hardened Vault.
-func laterAtPoints(points []string) []trial {
-	var trials []trial
-	for _, point := range points {
-		at := trial{point: point, later: laterOf(point), storage: "file"}
-		for _, each := range []trial{
-			{kind: "SIGKILL", act: killAt(point)},
-			{kind: "SIGKILL, Vault restarted", act: thenRestarted(killAt(point))},
-			{kind: "SIGTERM", act: thenAgain(laterTermAt(point))},
-		} {
-			at.kind, at.act = each.kind, each.act
-			trials = append(trials, at)
-		}
-	}
-	return trials
-}
-
-// laterAtRandom are the same signals at any moment.
-func laterAtRandom(verb later) []trial {
-	at := trial{point: "in " + string(verb), later: verb, storage: "file"}
-	var trials []trial
-	for _, each := range []trial{
-		{kind: "SIGKILL", act: killAtRandom},
-		{kind: "SIGKILL, Vault restarted", act: thenRestarted(killAtRandom)},
-		{kind: "SIGTERM", act: thenAgain(laterTermAtRandom)},
-	} {
-		at.kind, at.act = each.kind, each.act
-		trials = append(trials, at)
-	}
-	return trials
-}
-
-// laterTermAt ends a verb at a point in the orderly way.
-func laterTermAt(point string) act { return endAt(point, (*scene).laterTerminated) }
-
-func laterTermAtRandom(ctx context.Context, sc *scene) error {
-	p, err := sc.atSomeMoment(ctx, func(p *process) error { return p.signal(syscall.SIGTERM) })
-	if err != nil {
-		return err
-	}
-	end := p.wait()
-	if end.code == -1 && end.stderr == "" {
-		sc.say("it ended before it listened for signals")
-		return nil
-	}
-	return sc.laterTerminated(ctx, end)
-}
-
-// laterTerminated checks a verb that was told to end: it has cleaned up itself. Only
-// what rests on new shares that are stored may be left to the next run.
-func (sc *scene) laterTerminated(ctx context.Context, end end) error {
-	if end.code != exitDone && end.code != exitTransient {
-		return fmt.Errorf("the terminated %q exited with %d\n%s", sc.later, end.code, end.stderr)
-	}
+// exchangeTerminated checks an exchange that was told to end: it has cleaned up itself.
+// Only what rests on new shares that are stored may be left to the next run.
+func (sc *scene) exchangeTerminated(ctx context.Context) error {
 	keys, err := sc.keys(ctx)
 	if err != nil {
 		return err
@@ -113,26 +21,16 @@ func (sc *scene) laterTerminated(ctx context.Context, end end) error {
 		return nil
 	}
 	if err := sc.nothingUnderway(ctx); err != nil {
-		return fmt.Errorf("after the terminated %q: %w\n%s", sc.later, err, end.stderr)
+		return fmt.Errorf("after the terminated %q: %w", sc.verb, err)
 	}
 	return nil
 }
 
-// thenAgain has somebody start the same verb again, before any run.
-func thenAgain(do act) act {
-	return func(ctx context.Context, sc *scene) error {
-		if err := do(ctx, sc); err != nil {
-			return err
-		}
-		return sc.again(ctx)
-	}
-}
-
 // again runs the verb of the case undisturbed.
 func (sc *scene) again(ctx context.Context) error {
-	end, err := sc.finish(ctx, sc.laterOptions())
+	end, err := sc.finish(ctx, sc.victim())
 	if err == nil && end.code != exitDone {
-		err = fmt.Errorf("another %q exited with %d\n%s", sc.later, end.code, end.stderr)
+		err = fmt.Errorf("another %q exited with %d\n%s", sc.verb, end.code, end.stderr)
 	}
 	return err
 }
@@ -240,18 +138,18 @@ func (sc *scene) nothingUnderway(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// settled looks at what a rerun of 'run' has left. After an exchange that was cut off
+// settled looks at what is left when the work is done. After an exchange that was cut off
 // the next one must work, which Vault lets it only with the shares in force.
 func (sc *scene) settled(ctx context.Context) error {
-	if err := sc.nothingUnderway(ctx); err != nil || sc.later != keysRotate {
+	if err := sc.nothingUnderway(ctx); err != nil || !sc.verb.exchanges {
 		return err
 	}
 	before, err := sc.keys(ctx)
 	if err != nil {
 		return err
 	}
-	if err := sc.again(ctx); err != nil {
-		return err
+	if err := sc.again(ctx); err != nil || sc.verb != verbRotate {
+		return errors.Join(err, sc.nothingUnderway(ctx))
 	}
 	after, err := sc.keys(ctx)
 	if err != nil {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// successor is what users have running next, after the violence. It returns how that ended;
+// a watch does so when its work is done, or when it has named a terminal error.
+type successor struct {
+	name string
+	run  func(ctx context.Context, sc *scene) (end, error)
+}
+
+// successors are all of them.
+var successors = []successor{
+	{"run", func(ctx context.Context, sc *scene) (end, error) { return sc.finish(ctx, sc.options()) }},
+	{"watch", func(ctx context.Context, sc *scene) (end, error) {
+		p, err := sc.start(ctx, options{verb: verbWatch})
+		if err != nil {
+			return end{}, err
+		}
+		return sc.watched(ctx, p)
+	}},
+	{"run and watch", func(ctx context.Context, sc *scene) (end, error) {
+		p, err := sc.start(ctx, options{verb: verbWatch})
+		if err != nil {
+			return end{}, err
+		}
+		ended, err := sc.finish(ctx, sc.options())
+		if err != nil || ended.code != exitDone {
+			return ended, errors.Join(err, sc.terminate(p))
+		}
+		return sc.watched(ctx, p)
+	}},
+}
+
+// next runs one of the successors.
+func (sc *scene) next(ctx context.Context) (end, error) {
+	if p := sc.beside; p != nil { // it runs already, and comes first
+		sc.beside = nil
+		if sc.verb.company == frozen {
+			if err := p.signal(syscall.SIGCONT); err != nil {
+				return end{}, err
+			}
+		}
+		sc.say("then the other watch")
+		return sc.watched(ctx, p)
+	}
+	chosen := successors[sc.rng.IntN(len(successors))]
+	sc.say("then %s", chosen.name)
+	return chosen.run(ctx, sc)
+}
+
+// hardenTime is how long a watch may take for its work.
+const hardenTime = 100 * time.Second
+
+// watched waits until a watch leads and everything is done, and ends it. A terminal error
+// that it names is returned as that of a run would be.
+func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
+	if err := p.until(ctx, leading, 1); err != nil {
+		return end{}, err
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, hardenTime, fmt.Errorf("a watch has not hardened Vault in %s", hardenTime))
+	defer cancel()
+	name := ""
+	err := testbed.Poll(bounded, 100*time.Millisecond, "the watch to harden Vault", func(ctx context.Context) error {
+		why := sc.done(ctx)
+		if name = failureIn(p.shown()); name != "" && why != nil {
+			return testbed.GiveUp(fmt.Errorf("it has named %q", name))
+		}
+		select {
+		case <-p.done:
+			return testbed.GiveUp(fmt.Errorf("the watch has ended by itself with %d", p.end.code))
+		default:
+			return why
+		}
+	})
+	if name == "" && err != nil {
+		return end{}, fmt.Errorf("%w\n%s", err, p.shown())
+	}
+	if err := sc.terminate(p); err != nil {
+		return end{}, err
+	}
+	if err != nil {
+		return end{code: exitTerminal, name: name, stderr: p.shown()}, nil
+	}
+	return end{code: exitDone, stderr: p.shown()}, nil
+}
+
+// untilDone waits until the work is done, whoever does it.
+func (sc *scene) untilDone(ctx context.Context) error {
+	return testbed.Poll(ctx, 50*time.Millisecond, "Vault to be hardened", sc.done)
+}
+
+// terminate ends a watch, which is to take that for the end of its work.
+func (sc *scene) terminate(p *process) error {
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if end := p.wait(); end.code != exitDone {
+		return fmt.Errorf("a terminated watch exited with %d\n%s", end.code, end.stderr)
+	}
+	return nil
+}
+
+// done reports why the work is not done, as far as Vault and the records show without any
+// key: check proves the rest.
+func (sc *scene) done(ctx context.Context) error {
+	keys, err := sc.keys(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := sc.state(ctx)
+	if err != nil {
+		return err
+	}
+	spools, _ := filepath.Glob(filepath.Join(sc.spool, "*.spool"))
+	switch {
+	case keys.Set == nil:
+		return errors.New("no keys are stored")
+	case keys.Root != nil:
+		return errors.New("a root token is on record")
+	case state.State != "hardened":
+		return fmt.Errorf("the state is %q", state.State)
+	case len(spools) > 0:
+		return fmt.Errorf("a spool is left: %v", spools)
+	}
+	for _, node := range sc.vault.Nodes {
+		var status struct{ Sealed bool }
+		if err := node.Call(ctx, http.MethodGet, "sys/seal-status", "", nil, &status); err != nil {
+			return err
+		}
+		if status.Sealed {
+			return fmt.Errorf("%s is sealed", node.Name)
+		}
+	}
+	return sc.nothingUnderway(ctx)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"strings"
+)
+
+// verb is a way in which users start the program.
+type verb struct {
+	name string
+	// stage brings a Vault that nobody has touched to where the verb begins; nil leaves it.
+	stage func(ctx context.Context, sc *scene) error
+	// arguments are the verb's own. Where the records and the servers are is added, and
+	// for a verb that walks what walks have.
+	arguments func(sc *scene) []string
+	// command follows '--'.
+	command []string
+	walks   bool
+	// endless verbs go on when everything is done: SIGTERM ends them, with 0.
+	endless bool
+	company company
+	// mends is whether it begins with what another verb has left.
+	mends bool
+	// exchanges is whether it makes keys or root tokens of a hardened Vault: cut off in the
+	// orderly way, it leaves nothing half made.
+	exchanges bool
+	// unfinished reports whether a user has to start the same verb again: 'run' and 'watch'
+	// cannot go on from what it has left.
+	unfinished func(keys keysRecord) bool
+}
+
+func (v *verb) String() string { return v.name }
+
+// company is another watch beside the verb.
+type company int
+
+const (
+	alone      company = iota
+	underneath         // it stands by while the verb's process leads
+	above              // it leads while the verb's process stands by
+	frozen             // it leads and is stopped, so that the verb's process stays a follower
+)
+
+// The verbs, each with the scene that it begins in.
+var (
+	verbRun    = &verb{name: "run", arguments: runs, walks: true}
+	verbWatch  = &verb{name: "watch", arguments: watches, walks: true, endless: true}
+	verbLeader = &verb{name: "watch, leading", arguments: watches, walks: true, endless: true, company: underneath}
+	verbStands = &verb{name: "watch, standing by", arguments: watches, walks: true, endless: true, company: above}
+	// A sidecar stands by for a leader that does nothing, and opens its own replica.
+	verbSidecar   = &verb{name: "sidecar", arguments: besides, walks: true, endless: true, company: frozen, stage: sealed}
+	verbPostStart = &verb{name: "post-start", arguments: words("post-start"), stage: sealed}
+	verbAdopt     = &verb{name: "adopt", arguments: adopts, walks: true, stage: initialized, unfinished: noKeys}
+	verbRotate    = &verb{name: "keys rotate", arguments: words("keys rotate --timeout=100s"), stage: hardened, exchanges: true}
+	verbRetire    = &verb{name: "keys retire", arguments: words("keys retire"), stage: emptied, unfinished: someKeys}
+	verbGlassRun  = &verb{name: "break-glass run", arguments: glass("run"), walks: true, stage: hardened, exchanges: true}
+	verbGlassExec = &verb{name: "break-glass exec", arguments: glass("exec"), command: []string{"/bin/sleep", "0.2"}, stage: hardened, exchanges: true}
+	// Those that mend what another has left come to points of their own.
+	verbRunSpooled   = &verb{name: "run after " + pointSpooled, arguments: runs, walks: true, mends: true, stage: killedBefore(verbRun, pointSpooled)}
+	verbWatchSpooled = &verb{name: "watch after " + pointSpooled, arguments: watches, walks: true, endless: true, mends: true, stage: killedBefore(verbRun, pointSpooled)}
+	verbRunGlass     = &verb{name: "run after " + pointGlass, arguments: runs, walks: true, mends: true, stage: killedBefore(verbGlassExec, pointGlass)}
+)
+
+// verbs are all of them.
+func verbs() []*verb {
+	return []*verb{
+		verbRun, verbWatch, verbLeader, verbStands, verbSidecar, verbPostStart, verbAdopt, verbRotate, verbRetire, verbGlassRun, verbGlassExec,
+		verbRunSpooled, verbWatchSpooled, verbRunGlass,
+	}
+}
+
+// pointGlass is where a break-glass has a root token on record.
+const pointGlass = "breakglass.stored"
+
+// words returns fixed arguments.
+func words(text string) func(*scene) []string {
+	return func(*scene) []string { return strings.Fields(text) }
+}
+
+func runs(sc *scene) []string { return []string{"run", "--spool-dir=" + sc.spool} }
+
+func watches(sc *scene) []string {
+	return []string{"watch", "--spool-dir=" + sc.spool, "--interval=5s", "--health-interval=500ms"}
+}
+
+func besides(sc *scene) []string { return append(watches(sc), "--own-replica="+sc.lines[0].url()) }
+
+func adopts(sc *scene) []string {
+	return []string{"adopt", "--keys-file=" + sc.offer, "--revoke-token"}
+}
+
+func glass(kind string) func(*scene) []string {
+	return func(*scene) []string { return []string{"break-glass", kind, "--reason=CRASH-1: the suite"} }
+}
+
+func noKeys(keys keysRecord) bool   { return keys.Set == nil }
+func someKeys(keys keysRecord) bool { return keys.Set != nil }
