@@ -8,8 +8,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // killAt kills the verb's process, which has stopped at a point.
@@ -100,17 +98,23 @@ func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*
 	return p, do(p)
 }
 
-func killAtRandom(ctx context.Context, sc *scene) error {
-	var killed time.Time
-	p, err := sc.atSomeMoment(ctx, func(p *process) error {
-		killed = time.Now()
-		return p.signal(syscall.SIGKILL)
+// kill kills a process without warning.
+func (sc *scene) kill(ctx context.Context, p *process) error {
+	return sc.strike(ctx, "our process", func() error {
+		if err := p.signal(syscall.SIGKILL); err != nil {
+			return err
+		}
+		p.wait() // before an answer goes on
+		return nil
 	})
+}
+
+func killAtRandom(ctx context.Context, sc *scene) error {
+	p, err := sc.atSomeMoment(ctx, func(p *process) error { return sc.kill(ctx, p) })
 	if err != nil {
 		return err
 	}
 	p.wait()
-	sc.excuseIfInFlight("our process", killed, time.Now())
 	return nil
 }
 
@@ -131,7 +135,7 @@ func termAtRandom(ctx context.Context, sc *scene) error {
 // which Vault has given and a proxy holds back.
 func (sc *scene) waiting(ctx context.Context) (*process, error) {
 	l := sc.lines[0]
-	l.http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, After: true, Delay: 2 * time.Second, Times: 1})
+	l.tap.keepBack(2 * time.Second)
 	p, err := sc.start(ctx, sc.victim())
 	if err != nil {
 		return nil, err
@@ -166,10 +170,5 @@ func killWhileWaiting(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	sc.excuse = "our process"
-	if err := p.signal(syscall.SIGKILL); err != nil {
-		return err
-	}
-	p.wait()
-	return nil
+	return sc.kill(ctx, p)
 }

@@ -36,6 +36,7 @@ func (l *line) mend() {
 	l.tcp.Restore()
 	l.http.Clear()
 	l.tap.breakAnswer(false)
+	l.tap.keepBack(0)
 }
 
 func (l *line) close() error {

@@ -42,7 +42,7 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1_000_000), "number that the cases follow from")
 	flag.IntVar(&s.workers, "parallel", 2, "cases at once")
 	flag.DurationVar(&s.away, "away", 15*time.Second, "how long the API server is away")
-	flag.StringVar(&s.only, "only", "", "only cases whose kind and point, as printed, contain this")
+	flag.StringVar(&s.only, "only", "", "only cases whose verb, kind and point, as in the title, match this regular expression")
 	flag.Parse()
 	if err := s.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -32,15 +33,27 @@ func (sc *scene) disturbed(ctx context.Context) error {
 }
 
 func answerCut(ctx context.Context, sc *scene) error {
-	sc.excuse = "the network"
-	sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, After: true, Cut: true, Times: 1})
-	return sc.disturbed(ctx)
+	hits := sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, After: true, Cut: true, Times: 1})
+	end, err := sc.finish(ctx, sc.options())
+	if err != nil {
+		return err
+	}
+	if hits() == 1 {
+		sc.excuse = "the network"
+	}
+	return sc.ended(ctx, end)
 }
 
 func answerHalved(ctx context.Context, sc *scene) error {
-	sc.excuse = "the network"
 	sc.lines[0].tap.breakAnswer(true)
-	return sc.disturbed(ctx)
+	end, err := sc.finish(ctx, sc.options())
+	if err != nil {
+		return err
+	}
+	if sc.undelivered() {
+		sc.excuse = "the network"
+	}
+	return sc.ended(ctx, end)
 }
 
 // vaultTroubles are answers of a Vault, or of what is before it, that may be better
@@ -89,12 +102,12 @@ func connectionsHeld(ctx context.Context, sc *scene) error {
 // connectionsReset breaks all connections, and new ones for a while.
 func connectionsReset(ctx context.Context, sc *scene) error {
 	p, err := sc.atSomeMoment(ctx, func(*process) error {
-		began := time.Now()
-		sc.lines[0].tcp.Cut()
 		defer sc.lines[0].tcp.Restore()
-		err := pause(ctx, sc.between(100*time.Millisecond, time.Second))
-		sc.excuseIfInFlight("the network", began, time.Now())
-		return err
+		err := sc.strike(ctx, "the network", func() error {
+			sc.lines[0].tcp.Cut()
+			return nil
+		})
+		return errors.Join(err, pause(ctx, sc.between(100*time.Millisecond, time.Second)))
 	})
 	if err != nil {
 		return err

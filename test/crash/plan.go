@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 )
 
@@ -66,9 +67,10 @@ func plan(s *suite) []trial {
 	if s.only == "" {
 		return trials
 	}
+	only := regexp.MustCompile(s.only)
 	var chosen []trial
 	for _, t := range trials {
-		if strings.Contains(t.title(), s.only) {
+		if only.MatchString(t.title()) {
 			chosen = append(chosen, t)
 		}
 	}
@@ -133,6 +135,7 @@ func singles() []trial {
 		{kind: "Vault killed", point: "sys/init", storage: "file", act: vaultKilledInInit},
 		{kind: "Vault killed", point: "sys/init", storage: "raft", act: vaultKilledInInit},
 		{kind: kindSIGSTOP + ", spool elsewhere", point: pointSpooled, inKube: true, act: stoppedElsewhere},
+		{kind: kindSIGSTOP, point: "waiting for sys/init", inKube: true, act: frozenInInit},
 		{kind: "connections held", point: "random", act: connectionsHeld},
 		{kind: "connections reset", point: "random", act: connectionsReset},
 		{kind: "answers spoilt", point: "random", act: answersSpoilt},

@@ -38,8 +38,8 @@ type scene struct {
 	roots     map[string]bool // root tokens that were ever seen
 	secrets   map[string]bool // what was noted already
 	runs      int
-	// excuse says what died without warning while sys/init was in flight; empty if
-	// nothing did, and then nothing may be lost.
+	// excuse says what died while Vault's answer to sys/init had not been delivered, as the
+	// proxies show; empty if nothing did, and then nothing may be lost.
 	excuse string
 	// vaultDied is whether a server was killed.
 	vaultDied bool
@@ -228,27 +228,6 @@ func (sc *scene) inits() []request {
 		found = append(found, l.tap.inits()...)
 	}
 	return found
-}
-
-// spoolTime is how long a run may take to spool an answer once it has passed.
-const spoolTime = 150 * time.Millisecond
-
-// inFlight reports whether a sys/init was in flight: sent, and its answer not yet
-// out of our memory.
-func (sc *scene) inFlight(from, to time.Time) bool {
-	for _, init := range sc.inits() {
-		if !init.began.After(to) && (init.ended.IsZero() || !init.ended.Add(spoolTime).Before(from)) {
-			return true
-		}
-	}
-	return false
-}
-
-// excuseIfInFlight allows a loss if sys/init was in flight between two moments.
-func (sc *scene) excuseIfInFlight(what string, from, to time.Time) {
-	if sc.inFlight(from, to) {
-		sc.excuse = what
-	}
 }
 
 func (sc *scene) say(format string, args ...any) {

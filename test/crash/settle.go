@@ -86,8 +86,8 @@ func (sc *scene) mend(ctx context.Context) error {
 	return nil
 }
 
-// lose judges a terminal error: it is a violation unless something died while
-// sys/init was in flight.
+// lose judges a terminal error: it is a violation unless something died before the answer
+// to sys/init was delivered.
 func (sc *scene) lose(ctx context.Context, end end) error {
 	switch {
 	case !slices.Contains(losses, end.name):
@@ -108,7 +108,7 @@ type lossError struct {
 }
 
 func (e *lossError) Error() string {
-	text := fmt.Sprintf("%q, though nothing died while sys/init was in flight\n", e.end.name)
+	text := fmt.Sprintf("%q, though nothing died before the answer to sys/init was delivered\n", e.end.name)
 	for _, init := range e.inits {
 		text += fmt.Sprintf("sys/init at %s, answered %d at %s\n", init.began.Format(clock), init.status, init.ended.Format(clock))
 	}

@@ -45,6 +45,7 @@ func (sc *scene) outlived(ctx context.Context, late *process, resume func() erro
 		return nil
 	default:
 	}
+	stopped := time.Now()
 	if err := sc.startedAgain(ctx); err != nil {
 		return err
 	}
@@ -56,6 +57,10 @@ func (sc *scene) outlived(ctx context.Context, late *process, resume func() erro
 		if code = takeover.code; code != exitDone && code != exitBusy {
 			return fmt.Errorf("what took over exited with %d\n%s", takeover.code, takeover.stderr)
 		}
+	}
+	// Where nothing was left to do, nobody has waited for the Lease.
+	if err := pause(ctx, time.Until(stopped.Add(leaseDuration+time.Second))); err != nil {
+		return err
 	}
 	before, err := sc.revisions(ctx)
 	if err != nil {
@@ -89,7 +94,9 @@ func (sc *scene) wentOn(ctx context.Context, late *process) (end, error) {
 	ended := late.wait()
 	sc.say("resumed: exit %d", ended.code)
 	// One that had nothing left to do, or needs no Lease, ends well.
-	if ended.code != exitBusy && ended.code != exitDone {
+	// The keys that 'keys retire' was to put away are put away, and Vault is not empty any more.
+	tooLate := sc.verb == verbRetire && ended.code == exitUsage
+	if ended.code != exitBusy && ended.code != exitDone && !tooLate {
 		return ended, fmt.Errorf("the resumed %q exited with %d\n%s", sc.verb, ended.code, ended.stderr)
 	}
 	return ended, nil
@@ -134,42 +141,79 @@ func (sc *scene) wroteNothing(ctx context.Context, since time.Time, before strin
 	return errors.Join(errs...)
 }
 
-// mayStill reports whether a process that has lost its Lease may send a request: a watch
-// looks on, with a login of its own, and 'post-start' never had a Lease.
+// mayStill reports whether a process that has lost its Lease may send a request: anyone ends
+// its own token, a watch looks on, with a login of its own, and 'post-start' and 'keys
+// retire' look without a Lease or before they have it.
 func (v *verb) mayStill(r request) bool {
+	if r.path == "/v1/auth/token/revoke-self" || v == verbRetire && r.method == http.MethodGet {
+		return true
+	}
 	login := strings.HasPrefix(r.path, "/v1/auth/") || strings.HasPrefix(r.path, "/v1/sys/capabilities")
 	return v.endless && (r.method == http.MethodGet || login) || v == verbPostStart && !r.isInit()
 }
 
-// stoppedElsewhere stops a holder that has Vault's answer in a spool that others
-// do not see, as in another pod. Who takes over finds nothing and says so; when the
-// holder goes on, its keys must still arrive.
+// stoppedElsewhere stops a holder that has Vault's answer in a spool that others do not see,
+// as in another pod. Who takes over waits for it; when the holder goes on, its keys arrive.
 func stoppedElsewhere(ctx context.Context, sc *scene) error {
 	late, err := sc.suspended(ctx, pointSpooled)
 	if err != nil {
 		return err
 	}
-	end, err := sc.finish(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
+	other, err := sc.start(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
 	if err != nil {
 		return err
 	}
-	if end.code != exitTerminal || end.name != losses[0] {
-		return fmt.Errorf("the run that took over without the spool exited with %d\n%s", end.code, end.stderr)
-	}
-	resumed := time.Now()
-	if err := late.resume(ctx, pointSpooled); err != nil {
+	if err := other.until(ctx, mayStillStore, 1); err != nil {
 		return err
 	}
-	end = late.wait()
+	return sc.cameBack(ctx, late, other, func() error { return late.resume(ctx, pointSpooled) })
+}
+
+// frozenInInit stops a holder while Vault's answer is on its way, for longer than its Lease.
+func frozenInInit(ctx context.Context, sc *scene) error {
+	late, err := sc.waiting(ctx)
+	if err != nil {
+		return err
+	}
+	if err := late.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	other, err := sc.start(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
+	if err != nil {
+		return err
+	}
+	if err := other.until(ctx, mayStillStore, 1); err != nil {
+		return err
+	}
+	return sc.cameBack(ctx, late, other, func() error { return late.signal(syscall.SIGCONT) })
+}
+
+// mayStillStore is what a run says that waits for the keys of another.
+const mayStillStore = "may still store the keys"
+
+// cameBack lets a holder go on whose keys another waits for.
+func (sc *scene) cameBack(ctx context.Context, late, other *process, resume func() error) error {
+	resumed := time.Now()
+	if err := resume(); err != nil {
+		return err
+	}
+	if end := late.wait(); end.code != exitDone && end.code != exitBusy {
+		return fmt.Errorf("the resumed run exited with %d\n%s", end.code, end.stderr)
+	}
+	if end := other.wait(); end.code != exitDone {
+		return fmt.Errorf("the run that waited for the keys exited with %d\n%s", end.code, end.stderr)
+	}
 	keys, err := sc.keys(ctx)
 	if err != nil {
 		return err
 	}
 	if keys.Set == nil {
-		return fmt.Errorf("the keys of the resumed run never arrived (exit %d)\n%s", end.code, end.stderr)
+		return fmt.Errorf("the keys of the resumed run never arrived (exit %d)\n%s", late.end.code, late.end.stderr)
 	}
-	for _, r := range sc.fronts[0].requests(resumed) {
-		return fmt.Errorf("the resumed run sent %s %s", r.method, r.path)
+	for _, t := range sc.fronts {
+		for _, r := range t.requests(resumed) {
+			return fmt.Errorf("the resumed run sent %s %s", r.method, r.path)
+		}
 	}
 	return nil
 }

@@ -29,6 +29,11 @@ type tap struct {
 	once      sync.Once
 	// halve breaks the connection in the middle of the answer to sys/init.
 	halve bool
+	// hold is how long the answer to sys/init is kept back.
+	hold time.Duration
+	// passing is held while such an answer is on its way to the client, so that whoever
+	// takes it for writing knows which ones were delivered.
+	passing sync.RWMutex
 }
 
 // request is one that passed.
@@ -38,6 +43,8 @@ type request struct {
 	// status is 0 while there is no answer, and where the server died.
 	status int
 	body   string // of an answer to sys/init that is a refusal
+	// delivered is when the client had all of the answer to sys/init; zero if it has not.
+	delivered time.Time
 }
 
 const initPath = "/v1/sys/init"
@@ -71,6 +78,12 @@ func startTap(target string) (*tap, error) {
 
 type tapKey struct{}
 
+// onTheWay is a request that is not answered yet.
+type onTheWay struct {
+	at      int  // in seen
+	passing bool // the answer is one to sys/init, and is being delivered
+}
+
 func (t *tap) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.mu.Lock()
@@ -81,7 +94,18 @@ func (t *tap) handler(next http.Handler) http.Handler {
 		if init {
 			t.once.Do(func() { close(t.initBegan) })
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tapKey{}, at)))
+		way := &onTheWay{at: at}
+		defer func() {
+			if way.passing {
+				t.passing.RUnlock()
+			}
+		}()
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tapKey{}, way)))
+		if init {
+			t.mu.Lock()
+			t.seen[at].delivered = time.Now()
+			t.mu.Unlock()
+		}
 	})
 }
 
@@ -89,9 +113,10 @@ func (t *tap) handler(next http.Handler) http.Handler {
 var errHalf = errors.New("the connection was cut in the middle of the answer")
 
 func (t *tap) answered(response *http.Response) error {
-	at, _ := response.Request.Context().Value(tapKey{}).(int)
+	way, _ := response.Request.Context().Value(tapKey{}).(*onTheWay)
+	at := way.at
 	t.mu.Lock()
-	seen, halve := t.seen[at], t.halve
+	seen, halve, hold := t.seen[at], t.halve, t.hold
 	t.mu.Unlock()
 	if seen.isInit() {
 		body, err := io.ReadAll(response.Body)
@@ -99,6 +124,11 @@ func (t *tap) answered(response *http.Response) error {
 			return err
 		}
 		response.Body = io.NopCloser(bytes.NewReader(body))
+		if err := pause(response.Request.Context(), hold); err != nil {
+			return err
+		}
+		t.passing.RLock()
+		way.passing = true
 		if response.StatusCode != http.StatusOK {
 			seen.body = string(body)
 		} else if halve {
@@ -145,6 +175,12 @@ func (t *tap) breakAnswer(on bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.halve = on
+}
+
+func (t *tap) keepBack(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hold = d
 }
 
 func (t *tap) close() error { return t.server.Close() }

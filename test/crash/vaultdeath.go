@@ -8,12 +8,10 @@ import (
 
 // killVault kills the server, and starts it again.
 func (sc *scene) killVault(ctx context.Context) error {
-	began := time.Now()
 	sc.vaultDied = true
-	if err := sc.vault.Nodes[0].Kill(); err != nil {
+	if err := sc.strike(ctx, "Vault", sc.vault.Nodes[0].Kill); err != nil {
 		return err
 	}
-	sc.excuseIfInFlight("Vault", began, time.Now())
 	return sc.vault.Nodes[0].Start(ctx)
 }
 
