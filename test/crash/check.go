@@ -108,7 +108,7 @@ func (sc *scene) checkInits() error {
 	if most := 1 + len(sc.lost) + sc.emptied; done > most {
 		return &doubleError{fmt.Sprintf("%d times, for %d empty storages", done, most)}
 	}
-	if refused > 0 && !sc.vaultDied {
+	if refused > 0 && !sc.vaultDied && !sc.lateInit {
 		return &doubleError{fmt.Sprintf("%d requests that Vault refused", refused)}
 	}
 	return nil

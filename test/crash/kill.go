@@ -56,7 +56,7 @@ func (sc *scene) terminated(ctx context.Context, end end) error {
 		return err
 	}
 	for _, init := range sc.inits() {
-		if init.status == http.StatusOK && keys.Set == nil && sc.emptied == 0 {
+		if init.status == http.StatusOK && keys.Set == nil && sc.emptied == 0 && sc.verb.company != above {
 			return fmt.Errorf("the terminated %q ended before the keys were stored\n%s", sc.verb, end.stderr)
 		}
 	}

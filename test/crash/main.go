@@ -42,6 +42,8 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1_000_000), "number that the cases follow from")
 	flag.IntVar(&s.workers, "parallel", 2, "cases at once")
 	flag.DurationVar(&s.away, "away", 15*time.Second, "how long the API server is away")
+	flag.DurationVar(&s.refuse, "refuse", 5*time.Second, "how long Vault answers 400 to sys/init")
+	flag.DurationVar(&s.forbid, "forbid", 5*time.Second, "how long an admission policy refuses Secrets")
 	flag.StringVar(&s.only, "only", "", "only cases whose verb, kind and point, as in the title, match this regular expression")
 	flag.Parse()
 	if err := s.run(ctx); err != nil {
@@ -56,6 +58,7 @@ type suite struct {
 	count, workers int
 	seed           uint64
 	away           time.Duration
+	refuse, forbid time.Duration
 	only           string
 
 	dir               string

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // trial is one case.
@@ -18,6 +19,8 @@ type trial struct {
 	// alone is whether the API server goes away, so that no other case may need it.
 	alone bool
 	verb  *verb
+	// extra is how much longer than others the case may take.
+	extra time.Duration
 	rng   *rand.Rand
 	act   act
 }
@@ -47,6 +50,7 @@ func (t trial) place() string {
 func plan(s *suite) []trial {
 	rng := rand.New(rand.NewPCG(s.seed, 1))
 	every, points := singles(), inRounds(rng, atPoints(s.passed))
+	every = append(every, s.scenes()...)
 	rng.Shuffle(len(every), func(i, j int) { every[i], every[j] = every[j], every[i] })
 	var trials []trial
 	short := s.count < len(every)+len(points) // then one in six is at random all the same

@@ -44,8 +44,8 @@ type end struct {
 	took           time.Duration
 }
 
-func startProcess(ctx context.Context, binary string, args, env []string) (*process, error) {
-	ctx, cancel := context.WithTimeout(ctx, runLimit)
+func startProcess(ctx context.Context, binary string, args, env []string, limit time.Duration) (*process, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	p := &process{cmd: exec.CommandContext(ctx, binary, args...), began: time.Now(), cancel: cancel, done: make(chan struct{}), more: make(chan struct{})}
 	p.cmd.Env = env
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt of the suite is not one of theirs

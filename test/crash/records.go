@@ -24,6 +24,8 @@ type records interface {
 	// read returns a record, "keys" or "state", as it is stored, and its revision;
 	// nothing where there is none.
 	read(ctx context.Context, record string) (content []byte, revision string, err error)
+	// putBack replaces a record's content.
+	putBack(ctx context.Context, record string, content []byte) error
 }
 
 // fileRecords are files in a directory.

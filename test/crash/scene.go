@@ -30,6 +30,12 @@ type scene struct {
 	offer string
 	// emptied is how often the scene itself has emptied Vault's storage.
 	emptied int
+	// repairs undo what was done to the records; mend makes them, once.
+	repairs []func(context.Context) error
+	// closers end what a case has started beside all that.
+	closers []func() error
+	// lateInit is whether a sys/init may come late, so that Vault has to refuse it.
+	lateInit bool
 	// beside is another watch beside the verb; nil if there is none.
 	beside *process
 
@@ -151,7 +157,7 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 			"--timeout=100s", "--replica-patience=20s")
 	}
 	if o.addresses == nil {
-		for _, l := range sc.lines {
+		for _, l := range sc.lines[:len(sc.vault.Nodes)] { // what follows is for one process only
 			o.addresses = append(o.addresses, l.url())
 		}
 	}
@@ -169,7 +175,7 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 	if o.showPoints {
 		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_SHOW_POINTS=yes")
 	}
-	p, err := startProcess(ctx, binary, args, env)
+	p, err := startProcess(ctx, binary, args, env, runLimit+sc.extra)
 	if err != nil {
 		return nil, err
 	}
@@ -270,6 +276,9 @@ func (sc *scene) close() error {
 	}
 	for _, t := range sc.fronts {
 		errs = append(errs, t.close())
+	}
+	for _, closer := range sc.closers {
+		errs = append(errs, closer())
 	}
 	if sc.api != nil {
 		errs = append(errs, sc.api.Close())

@@ -76,6 +76,13 @@ func (sc *scene) mend(ctx context.Context) error {
 	if sc.api != nil {
 		sc.api.Clear()
 	}
+	for len(sc.repairs) > 0 {
+		repair := sc.repairs[0]
+		sc.repairs = sc.repairs[1:]
+		if err := repair(ctx); err != nil {
+			return err
+		}
+	}
 	for _, node := range sc.vault.Nodes {
 		if !node.Alive() {
 			if err := node.Start(ctx); err != nil {

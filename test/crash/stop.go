@@ -74,6 +74,9 @@ func (sc *scene) outlived(ctx context.Context, late *process, resume func() erro
 	if err != nil {
 		return err
 	}
+	if sc.verb == verbRetire && end.code == exitUsage {
+		return nil // it was stopped before it had the Lease, and has taken it in its turn
+	}
 	return sc.wroteNothing(ctx, resumed, before, end)
 }
 

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// island is one process's own way to Vault and to the API server.
+type island struct {
+	line *line
+	api  *testbed.Proxy
+	options
+}
+
+// island makes one for a run.
+func (sc *scene) island(o options) (*island, error) {
+	l, err := newLine(sc.vault.Nodes[0])
+	if err != nil {
+		return nil, err
+	}
+	sc.lines = append(sc.lines, l)
+	api, err := testbed.StartProxy(strings.TrimPrefix(sc.api.URL, "https://"))
+	if err != nil {
+		return nil, err
+	}
+	sc.closers = append(sc.closers, api.Close)
+	records, _ := sc.records.(kubeRecords)
+	content, err := os.ReadFile(records.kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(sc.dir, "island.kubeconfig")
+	o.addresses = []string{l.url()}
+	o.flags = append(o.flags, "--kubeconfig="+kubeconfig)
+	return &island{l, api, o}, os.WriteFile(kubeconfig, []byte(strings.ReplaceAll(string(content), sc.api.URL, "https://"+api.Addr)), 0o600)
+}
+
+// cutOff lets nothing pass in either direction until it is restored.
+func (i *island) cutOff() {
+	i.line.tcp.Hold()
+	i.api.Hold()
+}
+
+func (i *island) restore() {
+	i.line.tcp.Restore()
+	i.api.Restore()
+}
+
+// partitionedBefore cuts the holder off before its sys/init has reached Vault. Its Lease runs
+// out and a successor makes an attempt of its own; then the late request arrives.
+func partitionedBefore(ctx context.Context, sc *scene) error {
+	i, err := sc.island(sc.stopping(pointIntended))
+	if err != nil {
+		return err
+	}
+	holder, err := sc.startStopped(ctx, i.options)
+	if err != nil {
+		return err
+	}
+	sc.lateInit = true
+	i.cutOff()
+	defer i.restore()
+	if err := holder.resume(ctx, pointIntended); err != nil {
+		return err
+	}
+	successor, err := sc.finish(ctx, sc.options())
+	if err != nil {
+		return err
+	}
+	if successor.code != exitDone {
+		return fmt.Errorf("the successor exited with %d\n%s", successor.code, successor.stderr)
+	}
+	before, err := sc.keys(ctx)
+	if err != nil {
+		return err
+	}
+	i.restore()
+	end := holder.wait()
+	sc.say("the holder came back: exit %d %s", end.code, end.name)
+	after, err := sc.keys(ctx)
+	if err != nil {
+		return err
+	}
+	if before.Set == nil || after.Set == nil || after.Set.Shares[0] != before.Set.Shares[0] {
+		return errors.New("the set in force is another one since the holder came back")
+	}
+	return nil
+}
+
+// partitionedInInit cuts it off when Vault has the request and its answer is on the way.
+// The successor waits for it.
+func partitionedInInit(ctx context.Context, sc *scene) error {
+	i, err := sc.island(sc.victim())
+	if err != nil {
+		return err
+	}
+	i.line.tap.keepBack(2 * time.Second)
+	holder, err := sc.start(ctx, i.options)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-i.line.tap.initBegan:
+	case <-holder.done:
+		return fmt.Errorf("the run ended before sys/init\n%s", holder.end.stderr)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	i.cutOff()
+	defer i.restore()
+	successor, err := sc.start(ctx, sc.options())
+	if err != nil {
+		return err
+	}
+	if err := successor.until(ctx, mayStillStore, 1); err != nil {
+		return err
+	}
+	return sc.cameBack(ctx, holder, successor, func() error {
+		i.restore()
+		return nil
+	})
+}
