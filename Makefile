@@ -24,8 +24,8 @@ e2e: ## the end-to-end suite alone (RUN=TestName for one test)
 node: ## the ways to deploy, in a cluster with a real node (root; RUN=TestName for one test)
 	@test/run tools node
 
-crash: ## kill, cut and starve it at every step, N cases (SEED repeats a run)
-	@N=$${N:-200} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} test/run tools crash leaks
+crash: ## kill every verb at every step, cut and starve it, N cases (SEED repeats a run)
+	@N=$${N:-300} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} REFUSE=$${REFUSE:-10m} FORBID=$${FORBID:-5m} test/run tools crash leaks
 
 bench: ## speed and memory beside the bare Vault API
 	@test/run tools bench

@@ -1,17 +1,23 @@
 // Command crash does violence to the real program, to real Vaults and to what lies
 // between them, and checks after each case that nothing was lost.
 //
-// A case is a fresh Vault, records in files or in Kubernetes, and one kind of
-// violence at one point. Afterwards the program is run again until it ends. Then
-// either Vault is hardened and its stored keys really open it, or the run ended with
-// a terminal error that is allowed here, because something died without warning
-// while sys/init was in flight, and the error's documented remedy leads to hardened.
-// What is checked is read from Vault's API and from the records, not through the
-// program under test.
+// A case is a Vault, records in files or in Kubernetes, a verb that users run, and one
+// kind of violence at one point. The verbs are run, watch (alone, leading, standing by, as
+// a sidecar), post-start, adopt, keys rotate and retire, break-glass run and exec; each
+// begins in a scene of its own. Which points a verb passes is learned at the start, from
+// an undisturbed process of a build that shows them. SIGKILL, SIGTERM and SIGSTOP past the
+// Lease come at each of them, and the first two at random as well.
 //
-// Other cases begin with a hardened Vault, and do the violence to 'keys rotate' or
-// 'break-glass run'. What is stored has to open Vault then, at whatever moment it is
-// restarted, and a rerun of 'run' has to leave no root token and nothing half made.
+// What runs next is drawn from run, watch, and both at once; a watch beside the verb comes
+// first. Then either Vault is hardened and its stored keys really open it, or a terminal
+// error was named that is allowed here, and its documented remedy leads to hardened. A loss
+// is allowed only if the proxies show that Vault's answer to sys/init was not delivered.
+// What is checked is read from Vault's API and from the records, not through the program
+// under test.
+//
+// Other cases spoil the network, the store, the spool's disk or Vault itself, cut a holder
+// off while it initializes, put older records back, have Vault or an admission policy refuse
+// for a while, or have the records' objects or their namespace be deleted.
 //
 // The cases follow from a number, which is printed: the same number and the same
 // count give the same cases, if not the same moments.

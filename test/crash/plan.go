@@ -56,7 +56,7 @@ func plan(s *suite) []trial {
 	short := s.count < len(every)+len(points) // then one in six is at random all the same
 	for turn := 0; len(trials) < s.count; turn++ {
 		var t trial
-		switch random := short && turn%6 == 5; {
+		switch random := short && turn%6 == 5 && turn*2/3 >= len(verbs()); {
 		case turn%3 == 0 && len(every) > 0:
 			t, every = every[0], every[1:]
 		case !random && len(points) > 0:

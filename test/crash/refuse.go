@@ -26,7 +26,6 @@ func refusedRuns(ctx context.Context, sc *scene) error {
 		if end.code == exitDone || end.code == -1 {
 			return fmt.Errorf("a refused run exited with %d\n%s", end.code, end.stderr)
 		}
-		sc.say("exit %d %s", end.code, end.name)
 	}
 	sc.lines[0].http.Clear()
 	return sc.attemptsWithin(ctx, runs)
