@@ -58,11 +58,17 @@ func (sc *scene) terminated(ctx context.Context, end end) error {
 		return err
 	}
 	for _, init := range sc.inits() {
-		if init.status == http.StatusOK && keys.Set == nil && sc.emptied == 0 && sc.verb.company != above {
+		if init.status == http.StatusOK && keys.Set == nil && sc.emptied == 0 && !sc.leftSpooled(ctx) {
 			return fmt.Errorf("the terminated %q ended before the keys were stored\n%s", sc.verb, end.stderr)
 		}
 	}
 	return nil
+}
+
+// leftSpooled reports whether another has left the answer in the spool, and keeps it there:
+// the run that the scene began with, or the watch that leads.
+func (sc *scene) leftSpooled(ctx context.Context) bool {
+	return sc.verb.mends && sc.safe(ctx) || sc.verb.company == above
 }
 
 // terminated returns the exit codes that SIGTERM may lead to.

@@ -121,6 +121,18 @@ func immutable(ctx context.Context, sc *scene) (func(context.Context) error, err
 	return sc.remade, err
 }
 
+// recordsAndNamespaceEnd has the namespace end when the records are there already, so that
+// they can be written until they are gone.
+func recordsAndNamespaceEnd(ctx context.Context, sc *scene) (func(context.Context) error, error) {
+	if err := killAt("entered.uninitialized")(ctx, sc); err != nil {
+		return nil, err
+	}
+	if _, err := sc.keysObject(ctx, func(*corev1.Secret) {}); err != nil {
+		return nil, err
+	}
+	return namespaceEnds(ctx, sc)
+}
+
 // namespaceEnds deletes the namespace. The bed has nothing that empties it, so that it ends
 // for as long as the case lasts. Where nothing is recorded yet a person takes another one.
 func namespaceEnds(ctx context.Context, sc *scene) (func(context.Context) error, error) {

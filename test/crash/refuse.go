@@ -14,6 +14,9 @@ func (sc *scene) refuses() {
 	sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath, Status: http.StatusBadRequest, Body: `{"errors":["injected"]}`})
 }
 
+// refusedAgain is how often somebody starts a run while Vault refuses.
+const refusedAgain = 20
+
 // refusedRuns has somebody start one run after another while Vault refuses.
 func refusedRuns(ctx context.Context, sc *scene) error {
 	sc.refuses()
@@ -25,6 +28,9 @@ func refusedRuns(ctx context.Context, sc *scene) error {
 		}
 		if end.code == exitDone || end.code == -1 {
 			return fmt.Errorf("a refused run exited with %d\n%s", end.code, end.stderr)
+		}
+		if err := pause(ctx, sc.refuse/refusedAgain); err != nil {
+			return err
 		}
 	}
 	sc.lines[0].http.Clear()
