@@ -79,7 +79,7 @@ func (sc *scene) untilSecrets(ctx context.Context, taken bool) error {
 	return testbed.Poll(ctx, 100*time.Millisecond, "the admission policy", func(ctx context.Context) error {
 		_, err := secrets.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-"}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if (err == nil) != taken {
-			return fmt.Errorf("a Secret is answered with %v", err)
+			return errors.Join(errors.New("it is not in force yet, or still"), err)
 		}
 		return nil
 	})

@@ -23,6 +23,7 @@ func (s *suite) scenes() []trial {
 		{kind: "keys being deleted", point: pointIntended, inKube: true, act: spoiltAt(pointIntended, beingDeleted)},
 		{kind: "keys immutable", point: "at start", inKube: true, act: spoiltBefore(immutable)},
 		{kind: "keys immutable", point: pointIntended, inKube: true, act: spoiltAt(pointIntended, immutable)},
+		{kind: "record full", point: "at start", inKube: true, act: recordFull},
 		{kind: "namespace ends", point: "at start", inKube: true, act: spoiltBefore(namespaceEnds)},
 		{kind: "namespace ends, records there", point: "at start", inKube: true, act: spoiltBefore(recordsAndNamespaceEnd)},
 		{kind: "namespace ends", point: pointSpooled, inKube: true, act: spoiltAt(pointSpooled, namespaceEnds)},
