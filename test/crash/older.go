@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -51,22 +55,42 @@ func olderPutBack(record string) act {
 		if err := pause(ctx, sc.between(0, sc.clean[verbRun.name+sc.storage])); err != nil {
 			return err
 		}
-		newest, _, err := sc.records.read(ctx, record)
-		if err != nil || len(older) == 0 || len(newest) == 0 {
-			return err
-		}
-		if err := sc.records.putBack(ctx, record, older); err != nil {
+		newest, err := sc.exchanged(ctx, p, record, older)
+		if err != nil || newest == nil {
 			return err
 		}
 		sc.say("from %s", point)
-		if err := sc.safeEnd(ctx, p.wait()); err != nil {
-			return err
+		if end := p.wait(); end.code == -1 {
+			return fmt.Errorf("the run was killed\n%s", end.stderr)
 		}
 		end, err := sc.finish(ctx, sc.options("--timeout=60s"))
 		if err != nil || end.code != exitTerminal {
 			return err
 		}
+		if keys, err := sc.keys(ctx); err != nil || record == "keys" && keys.Set != nil {
+			return errors.Join(err, fmt.Errorf("keys are stored, and the run ended with %q\n%s", end.name, end.stderr))
+		}
 		sc.say("stopped: %s, newest copy put back", end.name)
 		return sc.records.putBack(ctx, record, newest)
 	}
 }
+
+// exchanged replaces a record by an older copy while the run that writes it is stopped, so
+// that nothing is written in between, and returns the newest copy; nil if there is none.
+func (sc *scene) exchanged(ctx context.Context, p *process, record string, older []byte) (newest []byte, err error) {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.signal(syscall.SIGCONT)) }()
+	if err := pause(ctx, onItsWay); err != nil {
+		return nil, err
+	}
+	newest, _, err = sc.records.read(ctx, record)
+	if err != nil || len(older) == 0 || len(newest) == 0 {
+		return nil, err
+	}
+	return newest, sc.records.putBack(ctx, record, older)
+}
+
+// onItsWay is how long a write may take that was on its way when its process was stopped.
+const onItsWay = 100 * time.Millisecond

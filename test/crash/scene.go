@@ -30,6 +30,8 @@ type scene struct {
 	offer string
 	// emptied is how often the scene itself has emptied Vault's storage.
 	emptied int
+	// seenTo is whether a user has looked if the verb has to be started again.
+	seenTo bool
 	// repairs undo what was done to the records; mend makes them, once.
 	repairs []func(context.Context) error
 	// closers end what a case has started beside all that.

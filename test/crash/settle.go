@@ -57,9 +57,10 @@ func (sc *scene) settle(ctx context.Context) error {
 
 // startedAgain has a user start the verb again where nothing else can go on.
 func (sc *scene) startedAgain(ctx context.Context) error {
-	if sc.verb.unfinished == nil || len(sc.lost) > 0 {
+	if sc.verb.unfinished == nil || len(sc.lost) > 0 || sc.seenTo {
 		return nil
 	}
+	sc.seenTo = true // what is stored from now on is not what the verb has left
 	keys, err := sc.keys(ctx)
 	if err != nil || !sc.verb.unfinished(keys) {
 		return err
