@@ -41,10 +41,9 @@ type Bootstrap struct {
 	*Access
 	// Records are written by the acts; nil without the Lease.
 	Records Records
-	// Preflight checks that the store can be written to, and Concerns says what endangers the
-	// records all the same.
+	// Preflight checks that the store takes what initialization will write, and that nothing
+	// endangers it there.
 	Preflight func(ctx context.Context) error
-	Concerns  func() []store.Concern
 	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
 	Split, Recovery KeySplit
 	// Spool holds the places that keep Vault's answer to sys/init until it is stored.

@@ -82,9 +82,12 @@ func (b *Bootstrap) settleRefusal(ctx context.Context, look *Look) (bool, error)
 
 // settleLives notes in which life each replica is open.
 func (b *Bootstrap) settleLives(ctx context.Context, look *Look) (bool, error) {
-	open := look.Unsettled.Open
+	present := make([]string, len(look.Replicas))
+	for i, replica := range look.Replicas {
+		present[i] = replica.Address
+	}
 	return false, b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
-		c.Open = open
+		c.RememberOpen(look.Unsettled.Open, present)
 		return nil
 	})
 }

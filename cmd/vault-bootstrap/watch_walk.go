@@ -38,8 +38,8 @@ func (w *watcher) walk(ctx context.Context) error {
 		return err
 	}
 	hold()
-	defer func() { w.wrote = session.Wrote() }() // by which it is not to be woken
-	defer w.job.guard(always)                    // what follows only looks, or ends the login
+	w.session = session       // by whose writes it is not to be woken
+	defer w.job.guard(always) // what follows only looks, or ends the login
 	ctx, cancel := context.WithTimeout(ctx, w.job.options.timeout)
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
@@ -112,7 +112,7 @@ func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 		case <-over.C:
 			return false
 		case revision := <-changes:
-			if revision != w.wrote {
+			if w.session == nil || !w.session.WroteCheckpoint(revision) {
 				return true
 			}
 			continue

@@ -28,6 +28,8 @@ type Kube struct {
 	name string
 	now  func() time.Time
 	seen *seenObjects
+	// recent is what a session begins from.
+	recent *recentObjects
 	// pieces is what is known of the Secrets with pieces of the ledger.
 	pieces *pieceBook
 }
@@ -47,7 +49,7 @@ func NewKube(config *rest.Config, namespace, name string) (*Kube, error) {
 		return nil, fault.Misuse(err, "Check the kubeconfig, or the service account's token and CA in the Pod.")
 	}
 	in := kube.Namespace{Client: client, Name: namespace, Rules: Rules(name)}
-	return &Kube{in: in, name: name, now: time.Now, seen: &seenObjects{}, pieces: &pieceBook{}}, nil
+	return &Kube{in: in, name: name, now: time.Now, seen: &seenObjects{}, recent: &recentObjects{}, pieces: &pieceBook{}}, nil
 }
 
 // Namespace is where the records are, for others that need its API.
@@ -201,6 +203,7 @@ func (k *Kube) read(ctx context.Context, name, key string) ([]byte, Revision, er
 		return nil, "", k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
 	}
 	k.seen.note(secretKind, &secret)
+	k.recent.note(name, secret.Data[key], Revision(secret.ResourceVersion))
 	data, ok := secret.Data[key]
 	if ok && data == nil {
 		data = []byte{} // there, and empty: corrupt, not absent

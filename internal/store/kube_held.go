@@ -132,6 +132,9 @@ func (l *kubeLease) Release(ctx context.Context) error {
 				lease.Spec.RenewTime, lease.Spec.LeaseDurationSeconds, lease.Spec.HolderIdentity = &stamp, &second, &nobody
 			})
 		}
+		if err == nil && holderOf(l.stored.Spec) == "" {
+			l.kube.recent.gaveBack(l.stored)
+		}
 		l.end(l.lost("it was released"))
 		l.cancel(nil)
 	})

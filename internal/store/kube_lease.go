@@ -69,9 +69,12 @@ func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 // returns it with the time at which the request was sent. It returns no Lease
 // while somebody else holds it.
 func (k *Kube) tryAcquire(ctx context.Context, options LeaseOptions, seen *observed) (*coordinationv1.Lease, time.Time, error) {
-	lease, err := k.readLease(ctx)
-	if err != nil {
-		return nil, time.Time{}, err
+	lease := k.recent.free(k.name)
+	if lease == nil {
+		var err error
+		if lease, err = k.readLease(ctx); err != nil {
+			return nil, time.Time{}, err
+		}
 	}
 	expired := seen.see(lease.Spec, k.now(), options.Duration)
 	// Our own name is in it when the answer to our claim was lost on the way.

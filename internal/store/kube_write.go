@@ -44,6 +44,7 @@ func (k *Kube) swap(ctx context.Context, w write) (Revision, error) {
 	}
 	if !w.rehearse {
 		k.seen.note(secretKind, stored)
+		k.recent.note(w.name, w.data, Revision(stored.ResourceVersion))
 	}
 	return Revision(stored.ResourceVersion), nil
 }

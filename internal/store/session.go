@@ -55,17 +55,25 @@ func Begin(ctx context.Context, store Store, options LeaseOptions) (*Session, er
 const RecordDeleted = "record deleted"
 
 // allocate takes the epoch after the greatest in either record: one of them may
-// have been removed or put back to an earlier copy. The checkpoint is read once: the
-// revision that it had then is what the first write of it is compared with.
+// have been removed or put back to an earlier copy. Each is read at most once before the
+// first write of it, which is compared with the revision that it had then.
 func (s *Session) allocate(ctx context.Context) error {
-	checkpoint, revision, err := s.store.Checkpoint(ctx)
-	if err != nil {
-		return err
-	}
-	err = again(ctx, epochTries, func() error {
-		keys, revision, err := s.store.Keys(ctx)
-		if err != nil {
+	checkpoint, revision, known := s.latestCheckpoint()
+	var err error
+	if !known {
+		if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
 			return err
+		}
+	}
+	tried := false
+	err = again(ctx, epochTries, func() error {
+		keys, revision, known := s.latestKeys(tried)
+		tried = true
+		if !known {
+			var err error
+			if keys, revision, err = s.store.Keys(ctx); err != nil {
+				return err
+			}
 		}
 		s.epoch = max(keys.Epoch, checkpoint.Epoch) + 1
 		keys.Epoch = s.epoch
@@ -201,6 +209,19 @@ func (s *Session) Close() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.held.Context()), releaseTimeout)
 	defer cancel()
 	return s.Release(ctx)
+}
+
+// Rehearse proves that the keys record can be written as change leaves it, and writes
+// nothing.
+func (s *Session) Rehearse(ctx context.Context, change func(*Keys) error) error {
+	keys, revision, err := s.store.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if err := change(&keys); err != nil {
+		return err
+	}
+	return s.store.Rehearse(ctx, keys, revision)
 }
 
 // update is one fenced read-modify-write.

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"sync"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+)
+
+// recent is a store that remembers its records as it read or wrote them last. A session
+// begins with a write to both: it starts from these, and reads only if the compare-and-swap
+// finds that they have changed. ok is false where nothing is remembered.
+type recent interface {
+	recentKeys() (keys Keys, revision Revision, ok bool)
+	recentCheckpoint() (checkpoint Checkpoint, revision Revision, ok bool)
+}
+
+var _ recent = (*Kube)(nil)
+
+// recentObjects are the records' content, and the Leases that we gave back, as of the latest
+// answers of the API server.
+type recentObjects struct {
+	mu      sync.Mutex
+	records map[string]recentRecord
+	leases  map[string]*coordinationv1.Lease
+}
+
+type recentRecord struct {
+	data     []byte
+	revision Revision
+}
+
+func (r *recentObjects) note(name string, data []byte, revision Revision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.records == nil {
+		r.records = map[string]recentRecord{}
+	}
+	r.records[name] = recentRecord{data, revision}
+}
+
+func (r *recentObjects) get(name string) recentRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.records[name]
+}
+
+// gaveBack notes a Lease that is free by our own write.
+func (r *recentObjects) gaveBack(lease *coordinationv1.Lease) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.leases == nil {
+		r.leases = map[string]*coordinationv1.Lease{}
+	}
+	r.leases[lease.Name] = lease.DeepCopy()
+}
+
+// free returns the Lease that we gave back, once: if somebody has taken it since, the claim
+// is refused, and it has to be read.
+func (r *recentObjects) free(name string) *coordinationv1.Lease {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lease := r.leases[name]
+	delete(r.leases, name)
+	return lease
+}
+
+func (k *Kube) recentKeys() (Keys, Revision, bool) {
+	last := k.recent.get(k.keysName())
+	if last.data == nil {
+		return Keys{}, "", false
+	}
+	keys, err := decodeKeys(last.data, k.keysObject())
+	return keys, last.revision, err == nil
+}
+
+// recentCheckpoint does without checkpoints in pieces, which are more than one object.
+func (k *Kube) recentCheckpoint() (Checkpoint, Revision, bool) {
+	last := k.recent.get(k.stateName())
+	var wire wireCheckpoint
+	if last.data == nil || decode(last.data, &wire, k.stateObject()) != nil || wire.Pieces != nil {
+		return Checkpoint{}, "", false
+	}
+	k.pieces.inForce(last.revision, nil)
+	checkpoint, err := wire.checkpoint(k.stateObject())
+	return checkpoint, last.revision, err == nil
+}
+
+// latestKeys returns what the store remembers of the keys, unless fresh; else it reads them.
+func (s *Session) latestKeys(fresh bool) (Keys, Revision, bool) {
+	if store, ok := s.store.(recent); ok && !fresh {
+		return store.recentKeys()
+	}
+	return Keys{}, "", false
+}
+
+func (s *Session) latestCheckpoint() (Checkpoint, Revision, bool) {
+	if store, ok := s.store.(recent); ok {
+		return store.recentCheckpoint()
+	}
+	return Checkpoint{}, "", false
+}
