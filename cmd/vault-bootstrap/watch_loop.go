@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ type watcher struct {
 	repeats int           // how many turns before it failed with the same
 	seen    []fsm.Replica // by the latest turn
 
-	wrote store.Revision // the checkpoint that this process has written last
+	session *store.Session // of the latest walk; nil before the first
 }
 
 // longestPause is how long a failure is waited out at most before the next look, if
@@ -89,7 +90,8 @@ func (w *watcher) leadAgain(ctx context.Context) error {
 // lead waits for the lead and takes turns while we have it.
 func (w *watcher) lead(ctx context.Context) (bool, error) {
 	w.metrics.Lead(false)
-	if err := w.job.store.Preflight(ctx); err != nil {
+	// What can be read and not written does not keep it from unsealing.
+	if err := w.job.store.Preflight(ctx); err != nil && !errors.Is(err, store.ErrImmutable) {
 		return false, err
 	}
 	warnOfConcerns(ctx, w.report.Log(), w.job.store)
