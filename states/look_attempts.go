@@ -59,6 +59,7 @@ func maker(attempt store.Attempt) string {
 // lookForAnswers searches every spool for the answers of all attempts that have none on
 // record and whose key is still there. The storage of one that was emptied is gone.
 func (o *Observer) lookForAnswers(ctx context.Context, look *Look) error {
+	o.nameStrays(look.StoredKeys)
 	var problems []error
 	for _, attempt := range look.StoredKeys.Attempts() {
 		if attempt.Answer != nil || attempt.PrivateKey.Empty() || attempt.Emptied != nil {
@@ -73,6 +74,37 @@ func (o *Observer) lookForAnswers(ctx context.Context, look *Look) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// lister is a place that knows whose answers it holds.
+type lister interface {
+	Attempts() ([]string, error)
+}
+
+// nameStrays reports, once each, the spooled answers that belong to an attempt which is not
+// on record: they may be the only copy of the keys of another Vault, and are left alone.
+func (o *Observer) nameStrays(keys store.Keys) {
+	for _, place := range o.Spools {
+		holder, ok := place.(lister)
+		if !ok {
+			continue
+		}
+		attempts, err := holder.Attempts()
+		if err != nil {
+			continue // reading an answer fails as well, and is reported
+		}
+		for _, id := range attempts {
+			if keys.AttemptOf(id) != nil || o.strays[id] {
+				continue
+			}
+			if o.strays == nil {
+				o.strays = map[string]bool{}
+			}
+			o.strays[id] = true
+			o.Log.Warn("a spooled init response belongs to an attempt that is not on record: it is left alone", "attempt_id", id, "place", place.Name(),
+				"remedy", "It may hold the only copy of the keys of another Vault. Give each installation a --spool-dir of its own, and run the one that it belongs to.")
+		}
+	}
 }
 
 // unspooled looks for an attempt's answer in every place. A pod that is over and has left

@@ -49,6 +49,7 @@ type Observer struct {
 	emptySince time.Time            // since when all replicas have answered 'uninitialized'
 	attempts   map[string]time.Time // when each attempt on record was seen first
 	searched   map[string]bool      // attempts whose pods hold no answer
+	strays     map[string]bool      // attempts that are not on record, of answers in a spool
 	// refusedAttempt is the ID of the attempt of this process that Vault has refused latest.
 	refusedAttempt string
 	lives          lives           // of the servers behind the replicas

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Origin says whose entry is looked for.
@@ -41,6 +42,9 @@ func (d Dir) path(attempt string) string {
 	return filepath.Join(string(d), attempt+".spool")
 }
 
+// probeName names the file with which a directory is checked.
+const probeName = "preflight"
+
 // Check writes as much as the entry will be, and removes it again.
 func (d Dir) Check(_ context.Context, size int) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
@@ -50,9 +54,8 @@ func (d Dir) Check(_ context.Context, size int) error {
 	if err := syncDir(filepath.Dir(string(d))); err != nil {
 		return fmt.Errorf("checking the spool directory: %w", err)
 	}
-	const probe = "preflight"
-	writeErr := d.Write(probe, make([]byte, size))
-	if err := os.Remove(d.path(probe)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	writeErr := d.Write(probeName, make([]byte, size))
+	if err := os.Remove(d.path(probeName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("checking the spool directory: %w", err)
 	}
 	if writeErr != nil {
@@ -106,6 +109,24 @@ func (d Dir) Read(_ context.Context, of Origin) ([][]byte, error) {
 		return nil, fmt.Errorf("reading the spool: %w", err)
 	}
 	return [][]byte{content}, nil
+}
+
+// Attempts returns the IDs of the attempts whose entries are there.
+func (d Dir) Attempts() ([]string, error) {
+	entries, err := os.ReadDir(string(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the spool: %w", err)
+	}
+	var attempts []string
+	for _, entry := range entries {
+		if name, ok := strings.CutSuffix(entry.Name(), ".spool"); ok && name != probeName {
+			attempts = append(attempts, name)
+		}
+	}
+	return attempts, nil
 }
 
 // Remove deletes the attempt's file.
