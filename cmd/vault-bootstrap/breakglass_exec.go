@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
 	"os/signal"
 	"slices"
@@ -100,7 +99,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return err
 	}
-	return p.runChild(working, program, command, childEnvironment(os.Environ(), address, token, options.vault.tlsVariables()))
+	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.tlsVariables()))
 }
 
 // childEnvironment is ours with the root token, the active node's address, and what flags

@@ -64,6 +64,9 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 		return nil, err
 	}
 	if look == nil {
+		if err := o.checkTLS(found); err != nil {
+			return nil, err
+		}
 		found.cluster, err = vault.New(config)
 		return found, err
 	}
@@ -83,7 +86,7 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 		replicas, err := found.use(addresses)
 		return replicas, expected, err
 	}
-	return found, nil
+	return found, o.checkTLS(found)
 }
 
 // look returns how to find the replicas' addresses, and how many there are to be; nil
@@ -136,8 +139,9 @@ func (s *servers) observer() *states.Observer {
 	return states.NewObserver(&states.Access{Setting: &states.Setting{}}, s.members(), nil)
 }
 
-// risks says what in the way to Vault lets others read the keys, or hides a replica.
-func (s *servers) risks() []string {
+// reached is how the servers are reached, with the address that stands for those that are
+// found later.
+func (s *servers) reached() vault.Config {
 	config := s.config
 	if s.discover != nil {
 		config.Addresses = nil
@@ -145,7 +149,12 @@ func (s *servers) risks() []string {
 	if s.unencrypted != "" {
 		config.Addresses = []string{s.unencrypted}
 	}
-	found := risks(config)
+	return config
+}
+
+// risks says what in the way to Vault lets others read the keys, or hides a replica.
+func (s *servers) risks() []string {
+	found := tlsRisks(s.reached())
 	if s.discover != nil && s.expected == 0 && !s.counted {
 		found = append(found, "--replicas is not given: a replica that the DNS does not show yet is not waited for before initializing")
 	}

@@ -41,18 +41,33 @@ import (
 func main() {
 	forbidDumps()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, os.LookupEnv, os.Stdin, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args, takeEnvironment(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
+// takeEnvironment returns the environment as it was, and takes those variables out of it
+// that we read ourselves. Vault's API client (v1.23.0) reads them too, each time that one is
+// made, and refuses to be made with one that is of no use, whatever a flag says instead.
+func takeEnvironment() []string {
+	environment := os.Environ()
+	for _, name := range []string{
+		"VAULT_ADDR", "VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY",
+		"VAULT_CLIENT_TIMEOUT", "VAULT_NAMESPACE", "VAULT_SKIP_VERIFY", "VAULT_TLS_SERVER_NAME", "VAULT_TOKEN",
+	} {
+		_ = os.Unsetenv(name) // fails for malformed names only
+	}
+	return environment
+}
+
 // run is the program; args begin with its name. It returns the exit code.
-func run(ctx context.Context, args []string, env lookup, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args, environment []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	env := lookupIn(environment)
 	plugin := asPlugin(args[0])
 	if plugin {
 		env = pluginEnvironment(env)
 	}
-	program := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	program := &program{env: env, environment: environment, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := program.root()
 	if plugin {
 		namedAsPlugin(root)

@@ -11,7 +11,7 @@ import (
 // TestMain lets the scripts run the program by its name.
 func TestMain(m *testing.M) {
 	program := func() {
-		os.Exit(run(context.Background(), os.Args, os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(run(context.Background(), os.Args, takeEnvironment(), os.Stdin, os.Stdout, os.Stderr))
 	}
 	testscript.Main(m, map[string]func(){"vault-bootstrap": program, "kubectl-vault_bootstrap": program})
 }

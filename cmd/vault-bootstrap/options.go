@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -81,7 +80,7 @@ func stateDirectory(env lookup) (string, error) {
 type vaultOptions struct {
 	addresses                                      []string
 	caCert, caPath, clientCert, clientKey, tlsName string
-	skipVerify                                     bool
+	skipVerify, requireTLS                         bool
 	namespace                                      string
 	discovery                                      discoveryOptions
 	// wrap, if not nil, sees every request to Vault.
@@ -96,6 +95,7 @@ func (o *vaultOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.clientKey, "client-key", "", "PEM file with the client certificate's key (VAULT_CLIENT_KEY)")
 	flags.StringVar(&o.tlsName, "tls-server-name", "", "name to expect in Vault's certificate (VAULT_TLS_SERVER_NAME)")
 	flags.BoolVar(&o.skipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: whoever is in between reads the keys (VAULT_SKIP_VERIFY)")
+	flags.BoolVar(&o.requireTLS, "require-tls", false, "refuse every address that is not https or on loopback, and --tls-skip-verify")
 	flags.StringVar(&o.namespace, "vault-namespace", "", "Vault namespace of the seed, for servers that have them (VAULT_NAMESPACE)")
 	o.discovery.register(flags)
 }
@@ -121,7 +121,6 @@ func (o *vaultOptions) config(env lookup) (vault.Config, error) {
 	if o.clientCert != "" || o.clientKey != "" { // a pair: the other half may be in a variable
 		o.clientCert, o.clientKey = or(o.clientCert, "VAULT_CLIENT_CERT"), or(o.clientKey, "VAULT_CLIENT_KEY")
 	}
-	o.overrule()
 	config := vault.Config{
 		Addresses:     o.addresses,
 		CACert:        or(o.caCert, "VAULT_CACERT"),
@@ -164,15 +163,6 @@ func (o *vaultOptions) tlsVariables() map[string]string {
 	}
 	maps.DeleteFunc(said, func(_, value string) bool { return value == "" })
 	return said
-}
-
-// overrule takes the variables about TLS away that a flag has a say on. Vault's API client
-// reads all of them by itself (api v1.22.0), each time that one is made, and refuses to be
-// made with one that is of no use.
-func (o *vaultOptions) overrule() {
-	for variable := range o.tlsVariables() {
-		_ = os.Unsetenv(variable) // fails for malformed names only
-	}
 }
 
 // certificate returns the client certificate's file, if there is one.

@@ -131,7 +131,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.Observer.Plan(ctx, token, memory)
+	return bootstrap.Plan(ctx, token, memory)
 }
 
 // warnings is the log of a verb that looks: what is printed is its result.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -15,7 +13,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -142,22 +139,4 @@ func (w wish) assign(b *states.Bootstrap) error {
 	}
 	b.Digest = w.declared.Digest()
 	return nil
-}
-
-// risks says what in the way to Vault lets others read the keys.
-func risks(config vault.Config) []string {
-	var found []string
-	if config.SkipVerify {
-		found = append(found, "Vault's certificate is not verified: whoever is in between can read the keys")
-	}
-	for _, address := range config.Addresses {
-		parsed, err := url.Parse(address)
-		if err != nil || parsed.Scheme != "http" {
-			continue
-		}
-		if ip := net.ParseIP(parsed.Hostname()); parsed.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			found = append(found, "keys and tokens cross the network unencrypted: "+address+" is not https")
-		}
-	}
-	return found
 }

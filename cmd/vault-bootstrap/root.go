@@ -15,9 +15,24 @@ import (
 // lookup finds an environment variable, as os.LookupEnv does.
 type lookup func(name string) (string, bool)
 
+// lookupIn looks variables up in an environment, as os.Environ returns it.
+func lookupIn(environment []string) lookup {
+	values := make(map[string]string, len(environment))
+	for _, each := range environment {
+		if name, value, ok := strings.Cut(each, "="); ok {
+			values[name] = value
+		}
+	}
+	return func(name string) (string, bool) {
+		value, set := values[name]
+		return value, set
+	}
+}
+
 // program holds what the verbs share.
 type program struct {
 	env            lookup
+	environment    []string // all of it, for child processes
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	// begun is set once a verb's own code runs: errors before that are the

@@ -30,7 +30,7 @@ func TestRunEndsTheSidecar(t *testing.T) {
 		told = nil
 		var stderr bytes.Buffer
 		args := []string{"vault-bootstrap", "run", "--store=file:" + t.TempDir(), "--seed=/nowhere", "--log-format=json", "--quit-sidecar=" + test.url}
-		code := run(t.Context(), args, func(string) (string, bool) { return "", false }, strings.NewReader(""), &bytes.Buffer{}, &stderr)
+		code := run(t.Context(), args, nil, strings.NewReader(""), &bytes.Buffer{}, &stderr)
 		if code != 64 && code != 65 {
 			t.Errorf("%q: exit code %d, want that of the run", test.url, code)
 		}

@@ -31,6 +31,9 @@
 {{- if $v.tlsSkipVerify }}
 - --tls-skip-verify
 {{- end }}
+{{- if $v.requireTLS }}
+- --require-tls
+{{- end }}
 {{- with $v.namespace }}
 - {{ printf "--vault-namespace=%s" . | quote }}
 {{- end }}
