@@ -46,14 +46,14 @@ func answerNotStored(o Observation) error {
 	if o.Trouble != nil {
 		return o.Trouble
 	}
-	return fault.Wait(errors.New("Vault's answer to sys/init is spooled and not stored yet"),
+	return fault.Wait(errors.New("the init response is spooled and not stored yet"),
 		"Waiting for the run that holds the lease to store it.")
 }
 
 // waitForMaker is about an initialized Vault whose keys another process may still bring:
 // one that was suspended or cut off holds them in memory.
 func waitForMaker(o Observation) error {
-	return fault.Wait(fmt.Errorf("Vault is initialized, and the process that asked for it (%s) may still store the keys", o.Maker),
+	return fault.Wait(fmt.Errorf("initialized, and the process that asked for it (%s) may still store the keys", o.Maker),
 		fmt.Sprintf("Waiting for it for up to %s. Look there first: as long as that process or its pod exists, the keys are not lost.", o.Grace.Round(time.Second)))
 }
 
