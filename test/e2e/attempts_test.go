@@ -24,6 +24,8 @@ func TestAttemptsStayBounded(t *testing.T) {
 		// Somebody in between says nothing about Vault: each attempt waits until it is sure that
 		// nothing has come of the one before, which takes 30 s.
 		{"not answered by Vault", testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"}, 45 * time.Second, 2},
+		// So does a connection that breaks.
+		{"not answered at all", testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", Cut: true}, 45 * time.Second, 2},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			t.Parallel()

@@ -37,56 +37,61 @@ func recordOf(t *testing.T, namespace, secret, key string) []byte {
 // restarted: sealed, and with an attempt to initialize on record that has no answer, it
 // looks like one whose keys are lost. --on-keys-lost=reset must not take its volume.
 func TestResetSparesAVaultInUse(t *testing.T) {
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	node := cluster.Nodes[0]
-	p, namespace, _ := inKubernetes(t, nil, append(shortLease, "--vault-selector=component=server", "--vault-scheme=http", "--login=approle")...)
+	for _, each := range []struct {
+		name string
+		// answered has an answer on record, and no state that knows more than the keys do.
+		answered bool
+	}{
+		{"older keys", false},
+		{"older keys beside an answer", true},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			p, namespace, node := inStatefulSet(t)
+			pod, claim := uids(t, namespace)
+			first := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.intended"})
+			first.stoppedAt("initialize.intended")
+			open := recordOf(t, namespace, "vault-bootstrap-keys", "keys.json")
+			early := recordOf(t, namespace, "vault-bootstrap-state", "state.json")
+			first.signal(sigcont)
+			if r := first.wait(); r.code != 0 {
+				t.Fatalf("the first run exited with %d\n%s", r.code, r)
+			}
+			hardened := recordOf(t, namespace, "vault-bootstrap-keys", "keys.json")
+			if err := node.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			runPod(t, namespace, "vault-0", 1)
+
+			putBack(t, namespace, "vault-bootstrap-keys", "keys.json", aged(t, open, each.answered))
+			if each.answered {
+				putBack(t, namespace, "vault-bootstrap-state", "state.json", early)
+			}
+			// One that has deleted the volume waits for what comes in its place.
+			r := p.run("run", "--on-keys-lost=reset", "--timeout=20s")
+			if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
+				t.Fatalf("the volume of a Vault in use was deleted (exit %d)\n%s", r.code, r)
+			}
+			if r.code != 70 {
+				t.Errorf("it exited with %d, want 70\n%s", r.code, r)
+			}
+			putBack(t, namespace, "vault-bootstrap-keys", "keys.json", hardened)
+			p.must(0, "run")
+		})
+	}
+}
+
+// inStatefulSet returns a program that may delete the volume of a Vault in a StatefulSet.
+func inStatefulSet(t *testing.T) (p *program, namespace string, node *testbed.VaultNode) {
+	t.Helper()
+	node = testbed.VaultFor(t, testbed.VaultOptions{}).Nodes[0]
+	p, namespace, _ = inKubernetes(t, nil, append(shortLease, "--vault-selector=component=server", "--vault-scheme=http", "--login=approle")...)
 	grant(t, namespace, "find-vault", "--verb=list,delete", "--resource=pods")
 	grant(t, namespace, "count-vault", "--verb=get", "--resource=statefulsets")
 	grant(t, namespace, "claims", "--verb=get,delete", "--resource=persistentvolumeclaims")
 	apply(t, namespace, fmt.Sprintf(statefulVault, portOf(t, node)))
 	untilNew(t, namespace, "", "")
 	runPod(t, namespace, "vault-0", 0)
-	pod, claim := uids(t, namespace)
-
-	first := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.intended"})
-	first.stoppedAt("initialize.intended")
-	open := recordOf(t, namespace, "vault-bootstrap-keys", "keys.json")
-	early := recordOf(t, namespace, "vault-bootstrap-state", "state.json")
-	first.signal(sigcont)
-	if r := first.wait(); r.code != 0 {
-		t.Fatalf("the first run exited with %d\n%s", r.code, r)
-	}
-	hardened := recordOf(t, namespace, "vault-bootstrap-keys", "keys.json")
-	open, answeredLater := aged(t, open, false), aged(t, open, true)
-	if err := node.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	runPod(t, namespace, "vault-0", 1)
-	for _, each := range []struct {
-		name        string
-		keys, state []byte
-	}{
-		{"older keys", open, nil},
-		{"older keys beside an answer", answeredLater, early},
-	} {
-		t.Run(each.name, func(t *testing.T) {
-			in := *p
-			in.t = t
-			putBack(t, namespace, "vault-bootstrap-keys", "keys.json", each.keys)
-			if each.state != nil {
-				putBack(t, namespace, "vault-bootstrap-state", "state.json", each.state)
-			}
-			r := in.run("run", "--on-keys-lost=reset")
-			if r.code != 70 {
-				t.Errorf("it exited with %d, want 70\n%s", r.code, r)
-			}
-			if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
-				t.Fatalf("the volume of a Vault in use was deleted\n%s", r)
-			}
-		})
-	}
-	putBack(t, namespace, "vault-bootstrap-keys", "keys.json", hardened)
-	p.must(0, "run")
+	return p, namespace, node
 }
 
 // aged returns a record whose attempt was made a day ago: its maker can bring nothing any
