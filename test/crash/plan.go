@@ -157,13 +157,14 @@ const (
 // keys has Vault restarted as well.
 func atPoints(passed map[*verb][]string) []trial {
 	var trials []trial
-	seen := map[string]bool{} // what mends has only the points that nothing else comes to
+	seen := map[string]bool{} // what mends has only the points that it would not come to else
 	for i, v := range verbs() {
 		for k, point := range passed[v] {
-			if v.mends && seen[point] {
+			word, _, _ := strings.Cut(v.name, " ")
+			if v.mends && seen[word+" "+point] {
 				continue
 			}
-			seen[point] = seen[point] || !v.mends
+			seen[word+" "+point] = true
 			even := (i+k)%2 == 0
 			trials = append(trials,
 				trial{verb: v, kind: kindSIGKILL, point: point, inKube: even, act: killAt(point)},
