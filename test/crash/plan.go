@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -53,6 +54,8 @@ func plan(s *suite) []trial {
 	every = append(every, s.scenes()...)
 	rng.Shuffle(len(every), func(i, j int) { every[i], every[j] = every[j], every[i] })
 	var trials []trial
+	s.whole = s.count >= len(every)+len(points) && s.only == ""
+	fmt.Printf("crash: %d cases at every point of every verb, %d of other kinds; %d are chosen\n", len(points), len(every), s.count)
 	short := s.count < len(every)+len(points) // then one in six is at random all the same
 	for turn := 0; len(trials) < s.count; turn++ {
 		var t trial
