@@ -91,7 +91,8 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
 	defer func() {
 		servers.cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
-		err = errors.Join(err, bootstrap.MendGlass(ctx))
+		// A holder that was suspended past its lease is cut off wherever it was.
+		err = orLost(session.Context(), errors.Join(err, bootstrap.MendGlass(ctx)))
 	}()
 	making, made := context.WithTimeout(working, options.timeout)
 	defer made()
