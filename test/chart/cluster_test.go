@@ -138,6 +138,17 @@ func (s *site) finish(pod corev1.Pod) {
 	}
 }
 
+// finishNext is finish for the pod of a Job that has taken another one's place: the former
+// pod may still be there for a moment, and is passed over when it goes.
+func (s *site) finishNext(selector string, former corev1.Pod) {
+	s.t.Helper()
+	s.eventually("a pod after "+former.Name, func() bool {
+		pod := s.admitted(selector)
+		return pod.UID != former.UID
+	})
+	s.finish(s.admitted(selector))
+}
+
 // open does what a kubelet does when a pod has become ready, as Vault's is once opened.
 func (s *site) open(pod corev1.Pod) {
 	s.t.Helper()

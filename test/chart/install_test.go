@@ -22,7 +22,8 @@ func TestServerTakesEveryMode(t *testing.T) {
 // waits for it. Then 'helm test', and a run from the CronJob.
 func TestHook(t *testing.T) {
 	s := newSite(t)
-	notes := s.during(func() { s.finish(s.admitted(runPods)) }, "{}", "install", "rel", chartDir, "--wait")
+	var former corev1.Pod
+	notes := s.during(func() { former = s.admitted(runPods); s.finish(former) }, "{}", "install", "rel", chartDir, "--wait")
 	if !strings.Contains(notes, "Use mode job there.") {
 		t.Errorf("the notes do not warn of --wait in an umbrella release:\n%s", notes)
 	}
@@ -33,7 +34,7 @@ func TestHook(t *testing.T) {
 	_, first := s.onlyHook()
 	s.during(func() {
 		s.gone(first)
-		s.finish(s.admitted("job-name=vault-bootstrap"))
+		s.finishNext("job-name=vault-bootstrap", former)
 	}, "{}", "upgrade", "rel", chartDir, "--wait")
 	if _, second := s.onlyHook(); second == first {
 		t.Error("the upgrade has not run the hook again")
