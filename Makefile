@@ -25,7 +25,7 @@ node: ## the ways to deploy, in a cluster with a real node (root; RUN=TestName f
 	@test/run tools node
 
 crash: ## kill every verb at every step, cut and starve it, N cases (SEED repeats a run)
-	@N=$${N:-300} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} REFUSE=$${REFUSE:-10m} FORBID=$${FORBID:-5m} test/run tools crash leaks
+	@N=$${N:-300} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} REFUSE=$${REFUSE:-10m} FORBID=$${FORBID:-5m} PARALLEL=$${PARALLEL:-5} test/run tools crash leaks
 
 bench: ## speed and memory beside the bare Vault API
 	@test/run tools bench
