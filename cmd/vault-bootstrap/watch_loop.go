@@ -194,7 +194,8 @@ func (w *watcher) attend(ctx context.Context) turn {
 	case err != nil && (!verdict.Ready || w.known(err)):
 		return turn{result: waiting, err: err}
 	}
-	urgent := verdict.Urgent && fault.KindOf(w.failure) == fault.Transient
+	// Keys that are spooled and could not be stored in one walk's time are tried on, as often.
+	urgent := verdict.Urgent && (fault.KindOf(w.failure) == fault.Transient || look.Keys == fsm.SpooledAnswer)
 	if left := w.rest.left(time.Now(), urgent); left > 0 {
 		if err == nil {
 			err = w.failure

@@ -55,6 +55,9 @@ func (sc *scene) next(ctx context.Context) (end, error) {
 		return sc.watched(ctx, p)
 	}
 	chosen := successors[sc.rng.IntN(len(successors))]
+	if sc.runsOnly {
+		chosen = successors[0]
+	}
 	sc.say("then %s", chosen.name)
 	return chosen.run(ctx, sc)
 }

@@ -136,6 +136,7 @@ func recordsAndNamespaceEnd(ctx context.Context, sc *scene) (func(context.Contex
 // namespaceEnds deletes the namespace. The bed has nothing that empties it, so that it ends
 // for as long as the case lasts. Where nothing is recorded yet a person takes another one.
 func namespaceEnds(ctx context.Context, sc *scene) (func(context.Context) error, error) {
+	sc.runsOnly = true
 	namespaces := sc.kube.plane.Client.CoreV1().Namespaces()
 	if err := namespaces.Delete(ctx, sc.namespace(), metav1.DeleteOptions{}); err != nil {
 		return nil, err

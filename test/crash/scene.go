@@ -38,6 +38,9 @@ type scene struct {
 	closers []func() error
 	// lateInit is whether a sys/init may come late, so that Vault has to refuse it.
 	lateInit bool
+	// runsOnly is whether no watch can be started: in a namespace that ends nothing can be
+	// created, the Lease of those who lead above all.
+	runsOnly bool
 	// beside is another watch beside the verb; nil if there is none.
 	beside *process
 
