@@ -73,6 +73,6 @@ func (o *Observer) lookAtSeals(ctx context.Context, look *Look) error {
 // cannotTell warns, once for each replica, that a seal on purpose looks like a restart.
 func (o *Observer) cannotTell(address string, err error) {
 	if o.lives.warn(address) {
-		o.Log.Warn("if somebody seals this replica, it is unsealed again: a seal cannot be told from a restart", "replica", address, "error", err.Error())
+		o.Log.Warn("if somebody seals this replica, it is unsealed again: a manual seal looks the same as a restart", "replica", address, "error", err.Error())
 	}
 }

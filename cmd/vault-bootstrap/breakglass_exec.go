@@ -36,7 +36,7 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 		Long: "exec runs a command with a root token in VAULT_TOKEN and the active node in VAULT_ADDR,\n" +
 			"and revokes the token when the command is over, however it ends. Its exit code is ours.\n" +
 			"The lease is held meanwhile: no other run changes this Vault. If it is lost, the command\n" +
-			"is told to end, and the exit code is 75.",
+			"is terminated, and the exit code is 75.",
 		Example: "  vault-bootstrap break-glass exec --reason='INC-1234: look at the auth methods' -- vault auth list",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -132,10 +132,10 @@ func (p *program) runChild(ctx context.Context, program string, command, env []s
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrLeaseLost) {
 		// Another holder may be at work: that is what the caller has to know, however the
 		// command took its end.
-		return fmt.Errorf("the command was told to end: %w", cause)
+		return fmt.Errorf("the command was terminated: %w", cause)
 	}
 	if child.ProcessState != nil && child.ProcessState.Success() {
-		return nil // told to end, it has ended well
+		return nil // terminated, it has ended well
 	}
 	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &childError{code: childCode(exited), err: fmt.Errorf("the command ended with %s", exited.ProcessState), cause: context.Cause(ctx)}

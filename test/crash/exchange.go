@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// exchangeTerminated checks an exchange that was told to end: it has cleaned up itself.
+// exchangeTerminated checks an exchange that was terminated: it has cleaned up itself.
 // Only what rests on new shares that are stored may be left to the next run.
 func (sc *scene) exchangeTerminated(ctx context.Context) error {
 	keys, err := sc.keys(ctx)

@@ -40,7 +40,7 @@ func termAt(point string) act {
 	}
 }
 
-// terminated checks a process that was told to end: what Vault has answered is stored
+// terminated checks a process that was terminated: what Vault has answered is stored
 // before it does, and an exchange has cleaned up.
 func (sc *scene) terminated(ctx context.Context, end end) error {
 	waited := end.code == exitBusy && strings.Contains(end.stderr, waitingForLease) // which it never had
