@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os/exec"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -68,6 +70,7 @@ func TestKeysLost(t *testing.T) {
 			s.kubectl("delete", "pod", pod.Name, "--grace-period=0", "--force", "--wait=false")
 		}},
 		"killed while Vault answers": {"initialize.intended", func(s *site, pod corev1.Pod) {
+			s.losesAnswers(pod)
 			s.resume(pod)
 			s.until(time.Minute, "vault to be amid its initialization", s.initializing)
 			s.signal(pod, syscall.SIGKILL)
@@ -105,6 +108,18 @@ func TestKeysLost(t *testing.T) {
 				t.Errorf("the history %v lacks 'harden'", got)
 			}
 		})
+	}
+}
+
+// losesAnswers has a pod's network lose what Vault answers to sys/init, the one answer that
+// is this long, so that the program is killed before it has the answer however slow the
+// machine is.
+func (s *site) losesAnswers(pod corev1.Pod) {
+	s.t.Helper()
+	rule := exec.CommandContext(s.t.Context(), "nsenter", "--net", "--target="+strconv.Itoa(s.processOf(pod)),
+		"/usr/sbin/iptables", "--append=INPUT", "--protocol=tcp", "--source-port=8200", "--match=length", "--length=1000:65535", "--jump=DROP")
+	if shown, err := rule.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %s", err, shown)
 	}
 }
 
