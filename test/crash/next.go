@@ -62,8 +62,16 @@ func (sc *scene) next(ctx context.Context) (end, error) {
 	return chosen.run(ctx, sc)
 }
 
-// hardenTime is how long a watch may take for its work.
-const hardenTime = 100 * time.Second
+const (
+	// hardenTime is how long a watch may take for its work.
+	hardenTime = 100 * time.Second
+	// longestPause is the longest that a watch waits before it repeats what failed.
+	longestPause = 5 * time.Minute
+)
+
+// nameNotStored is the error of keys that the store does not take. A watch keeps them in its
+// spool and goes on trying, so that it is no end.
+const nameNotStored = "keys not stored"
 
 // watched waits until a watch leads and everything is done, and ends it. A terminal error
 // that it names is returned as that of a run would be.
@@ -71,12 +79,14 @@ func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
 	if err := p.until(ctx, leading, 1); err != nil {
 		return end{}, err
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, hardenTime, fmt.Errorf("a watch has not hardened Vault in %s", hardenTime))
+	// What has failed for long is not tried again at once.
+	limit := hardenTime + min(sc.extra, longestPause)
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("a watch has not hardened Vault in %s", limit))
 	defer cancel()
 	name := ""
 	err := testbed.Poll(bounded, 100*time.Millisecond, "the watch to harden Vault", func(ctx context.Context) error {
 		why := sc.done(ctx)
-		if name = failureIn(p.shown()); name != "" && why != nil {
+		if name = failureIn(p.shown(), nameNotStored); name != "" && why != nil {
 			return testbed.GiveUp(fmt.Errorf("it has named %q", name))
 		}
 		select {

@@ -17,8 +17,9 @@ import (
 // what a person does about it.
 type spoiler func(ctx context.Context, sc *scene) (repair func(context.Context) error, err error)
 
-// spoiltBefore has a run begin with spoilt records.
-func spoiltBefore(spoil spoiler) act {
+// spoiltBefore has a run begin with spoilt records: it must end with an error of that name
+// before Vault is asked.
+func spoiltBefore(spoil spoiler, name string) act {
 	return func(ctx context.Context, sc *scene) error {
 		repair, err := spoil(ctx, sc)
 		if err != nil {
@@ -29,10 +30,11 @@ func spoiltBefore(spoil spoiler) act {
 		if err != nil {
 			return err
 		}
-		if end.code == exitDone || len(sc.inits()) > 0 {
-			return fmt.Errorf("exit %d, and %d × sys/init\n%s", end.code, len(sc.inits()), end.stderr)
+		sc.say("exit %d %s", end.code, end.name)
+		if end.code != exitTerminal || end.name != name || len(sc.inits()) > 0 {
+			return fmt.Errorf("exit %d %q, and %d × sys/init\n%s", end.code, end.name, len(sc.inits()), end.stderr)
 		}
-		return sc.safeEnd(ctx, end)
+		return nil
 	}
 }
 

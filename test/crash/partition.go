@@ -94,6 +94,51 @@ func partitionedBefore(ctx context.Context, sc *scene) error {
 	return nil
 }
 
+// partitionedBeforeSuccessor cuts it off in the same way, and lets its request arrive when
+// the successor has its own attempt on record and has not asked Vault yet: the answer
+// belongs to an attempt that is no longer the current one.
+func partitionedBeforeSuccessor(ctx context.Context, sc *scene) error {
+	i, err := sc.island(sc.stopping(pointIntended))
+	if err != nil {
+		return err
+	}
+	holder, err := sc.startStopped(ctx, i.options)
+	if err != nil {
+		return err
+	}
+	sc.lateInit = true
+	i.cutOff()
+	defer i.restore()
+	if err := holder.resume(ctx, pointIntended); err != nil {
+		return err
+	}
+	successor, err := sc.startStopped(ctx, options{verb: verbRun, stopAt: pointIntended})
+	if err != nil {
+		return err
+	}
+	i.restore()
+	err = testbed.Poll(ctx, 50*time.Millisecond, "the holder's keys to be on record", func(ctx context.Context) error {
+		keys, err := sc.keys(ctx)
+		if err == nil && !keys.answered() {
+			err = errors.New("no attempt has an answer, and no set is stored")
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, holder.shown())
+	}
+	if err := successor.resume(ctx, pointIntended); err != nil {
+		return err
+	}
+	if end := holder.wait(); end.code != exitDone && end.code != exitBusy {
+		return fmt.Errorf("the holder that came back exited with %d\n%s", end.code, end.stderr)
+	}
+	if end := successor.wait(); end.code != exitDone {
+		return fmt.Errorf("the successor exited with %d\n%s", end.code, end.stderr)
+	}
+	return nil
+}
+
 // partitionedInInit cuts it off when Vault has the request and its answer is on the way.
 // The successor waits for it.
 func partitionedInInit(ctx context.Context, sc *scene) error {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -172,11 +173,12 @@ func (p *process) wait() end {
 	return p.end
 }
 
-// failureIn returns the name of the error that a run ended with.
-func failureIn(stderr string) string {
+// failureIn returns the name of the error that a run ended with, or of the first that a watch
+// named, apart from some.
+func failureIn(stderr string, apart ...string) string {
 	for line := range strings.Lines(stderr) {
 		var entry struct{ Msg, Name, Error string }
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "failed" {
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "failed" && !slices.Contains(apart, entry.Name) {
 			return entry.Name
 		}
 	}

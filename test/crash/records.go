@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,13 +66,25 @@ func (k kubeRecords) read(ctx context.Context, record string) ([]byte, string, e
 // keysRecord is what the suite reads of the keys record.
 type keysRecord struct {
 	Epoch   int64
-	Attempt *struct{ ID, Status string }
-	Past    []json.RawMessage
+	Attempt *attempt
+	Past    []attempt
 	Set     *keySet
 	Root    *struct{ Token string }
 	// Rotation and Glass are what an exchange of keys and a break-glass are on record with.
 	Rotation *struct{ Set *keySet }
 	Glass    *struct{ Token string } `json:"break_glass"`
+}
+
+// attempt is one attempt to initialize.
+type attempt struct {
+	ID, Status string
+	Answer     json.RawMessage // nil until Vault's answer is on record
+}
+
+// answered reports whether anything that Vault has answered to sys/init is on record.
+func (k keysRecord) answered() bool {
+	return k.Set != nil || k.Attempt != nil && k.Attempt.Answer != nil ||
+		slices.ContainsFunc(k.Past, func(a attempt) bool { return a.Answer != nil })
 }
 
 // keySet are the shares of one set.

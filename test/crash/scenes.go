@@ -10,6 +10,7 @@ import (
 func (s *suite) scenes() []trial {
 	return []trial{
 		{kind: "holder partitioned", point: "before sys/init", inKube: true, act: partitionedBefore},
+		{kind: "holder partitioned", point: "before the successor's", inKube: true, act: partitionedBeforeSuccessor},
 		{kind: "holder partitioned", point: "in sys/init", inKube: true, act: partitionedInInit},
 		{kind: "older record put back", point: "keys", act: olderPutBack("keys")},
 		{kind: "older record put back", point: "keys", inKube: true, act: olderPutBack("keys")},
@@ -19,13 +20,14 @@ func (s *suite) scenes() []trial {
 		{verb: verbWatch, kind: "refused with 400", point: "sys/init", extra: s.refuse, act: refusedWatch},
 		{kind: "admission refuses", point: pointSpooled, inKube: true, extra: s.forbid, act: admissionRefuses},
 		{verb: verbWatch, kind: "admission refuses", point: pointSpooled, inKube: true, extra: s.forbid, act: admissionRefuses},
-		{kind: "keys being deleted", point: "at start", inKube: true, act: spoiltBefore(beingDeleted)},
+		{kind: "keys being deleted", point: "at start", inKube: true, act: spoiltBefore(beingDeleted, "record is being deleted")},
 		{kind: "keys being deleted", point: pointIntended, inKube: true, act: spoiltAt(pointIntended, beingDeleted)},
-		{kind: "keys immutable", point: "at start", inKube: true, act: spoiltBefore(immutable)},
+		{kind: "keys immutable", point: "at start", inKube: true, act: spoiltBefore(immutable, "record is immutable")},
 		{kind: "keys immutable", point: pointIntended, inKube: true, act: spoiltAt(pointIntended, immutable)},
 		{kind: "record full", point: "at start", inKube: true, act: recordFull},
-		{kind: "namespace ends", point: "at start", inKube: true, act: spoiltBefore(namespaceEnds)},
-		{kind: "namespace ends, records there", point: "at start", inKube: true, act: spoiltBefore(recordsAndNamespaceEnd)},
+		{kind: "record full", point: "at start", act: recordFull},
+		{kind: "namespace ends", point: "at start", inKube: true, act: spoiltBefore(namespaceEnds, "namespace is being deleted")},
+		{kind: "namespace ends, records there", point: "at start", inKube: true, act: spoiltBefore(recordsAndNamespaceEnd, "namespace is being deleted")},
 		{kind: "namespace ends", point: pointSpooled, inKube: true, act: spoiltAt(pointSpooled, namespaceEnds)},
 	}
 }

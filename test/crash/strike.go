@@ -37,8 +37,8 @@ func (sc *scene) strike(ctx context.Context, what string, do func() error) error
 	return do()
 }
 
-// spoolTime is how long a process may take to spool an answer.
-const spoolTime = time.Second
+// spoolTime is how long a process may take to spool an answer on a busy machine.
+const spoolTime = 10 * time.Second
 
 // noDelivery keeps back every answer to sys/init until the returned function is called.
 func (sc *scene) noDelivery() (unlock func()) {
