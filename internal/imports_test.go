@@ -14,7 +14,7 @@ import (
 const module = "github.com/vault-bootstrap/vault-bootstrap/"
 
 // leaves may be imported by every package; they import none of ours.
-var leaves = []string{"internal/fault", "internal/point", "internal/secret"}
+var leaves = []string{"internal/acl", "internal/fault", "internal/point", "internal/secret"}
 
 // base is the client of the Kubernetes API, which the packages in internal share: it
 // knows no meaning of ours, and only they know it.

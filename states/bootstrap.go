@@ -81,15 +81,29 @@ func (b *Bootstrap) Keep(places []spool.Place) {
 // Acts returns the act of every event.
 func (b *Bootstrap) Acts() map[fsm.Event]fsm.Act[*Look] {
 	return map[fsm.Event]fsm.Act[*Look]{
-		fsm.Initialize: b.initialize,
-		fsm.Unseal:     b.unseal,
+		fsm.Initialize: b.anew(b.initialize),
+		fsm.Unseal:     b.anew(b.unseal),
 		fsm.Seed:       b.seed,
 		fsm.Harden:     b.harden,
-		fsm.Seal:       b.observe("Vault was sealed since the last run"),
+		fsm.Seal:       b.anew(b.observe("Vault was sealed since the last run")),
 		fsm.Drift:      b.observe("Vault no longer matches the seed"),
 		fsm.Weaken:     b.observe("a required control no longer holds"),
 	}
 }
+
+// anew returns an act after which nothing is known of Vault any more.
+func (b *Bootstrap) anew(act fsm.Act[*Look]) fsm.Act[*Look] {
+	return func(ctx context.Context, look *Look) error {
+		defer b.recall.forget()
+		return act(ctx, look)
+	}
+}
+
+// Hold begins a walk, whose records are fenced: nothing is taken over from an earlier one.
+func (b *Bootstrap) Hold(records Records) { b.Records, b.recall = records, &recall{} }
+
+// LetGo ends a walk. What looks from now on reads everything.
+func (b *Bootstrap) LetGo() { b.recall = nil }
 
 // observe is the act of the events that the world brings about by itself: the
 // change has happened, what is left is to say so.

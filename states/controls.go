@@ -78,6 +78,7 @@ func (b *Bootstrap) fixControls(ctx context.Context, look *Look) (bool, error) {
 		return false, errors.New("there is no session to fix controls with")
 	}
 	for _, result := range results {
+		b.recall.forget() // a fix may change what the seed declares
 		for _, call := range result.Fix(look.Facts, b.Rules.Limits) {
 			if err := send(ctx, session, call); err != nil {
 				return false, fmt.Errorf("fixing the control %q (%s): %w", result.ID, call, err)

@@ -46,6 +46,7 @@ type Observer struct {
 	declared []seed.Object // the part of it that our own login may change
 	needs    []seed.Grant
 
+	recall     *recall              // of the walk that is under way; nil outside one
 	emptySince time.Time            // since when all replicas have answered 'uninitialized'
 	attempts   map[string]time.Time // when each attempt on record was seen first
 	searched   map[string]bool      // attempts whose pods hold no answer

@@ -59,10 +59,14 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 		}
 		objects = o.declared
 	}
-	plan, err := seed.NewPlan(ctx, view, o.goal(objects, look.Checkpoint, look.StoredKeys))
+	goal := o.goal(objects, look.Checkpoint, look.StoredKeys)
+	now := o.Now()
+	goal.Seen = o.recall.still(look, now)
+	plan, err := seed.NewPlan(ctx, view, goal)
 	if err != nil {
 		return fmt.Errorf("comparing Vault with the seed: %w", err)
 	}
+	o.recall.keep(look, plan, now)
 	look.Observation.Plan = fsm.PlanChanges
 	if plan.Empty() {
 		look.Observation.Plan = fsm.PlanEmpty
@@ -100,30 +104,6 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
 		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
 			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.Name, o.access.flags(), o.Name))
-}
-
-// missingPrivileges returns what the session's token lacks, as "path: capability".
-func (o *Observer) missingPrivileges(ctx context.Context, view vault.View) ([]string, error) {
-	paths := make([]string, 0, len(o.needs))
-	for _, grant := range o.needs {
-		paths = append(paths, grant.Path)
-	}
-	granted, err := view.Capabilities(ctx, paths)
-	if err != nil {
-		return nil, fmt.Errorf("asking for our own capabilities: %w", err)
-	}
-	var missing []string
-	for _, grant := range o.needs {
-		if slices.Contains(granted[grant.Path], "root") {
-			continue
-		}
-		for _, capability := range grant.Capabilities {
-			if !slices.Contains(granted[grant.Path], capability) {
-				missing = append(missing, grant.Path+": "+capability)
-			}
-		}
-	}
-	return missing, nil
 }
 
 // seed applies what is missing, with root on the first run and with our own login

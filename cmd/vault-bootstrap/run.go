@@ -144,7 +144,8 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 // act walks to the goal with the Lease held, and gives it back.
 func (j *job) act(ctx context.Context, report reporter, session *store.Session) error {
 	j.guard(session.Alive)
-	j.bootstrap.Records = session
+	j.bootstrap.Hold(session)
+	defer j.bootstrap.LetGo()
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })

@@ -178,7 +178,7 @@ func TestParsePolicy(t *testing.T) {
 
 // TestBrokenPolicyIsUnknown: a policy that cannot be read may grant anything.
 func TestBrokenPolicyIsUnknown(t *testing.T) {
-	facts := harden.Facts{Now: now, Policies: harden.Known([]harden.Policy{{Name: "x", Broken: "it is no HCL"}})}
+	facts := harden.Facts{Now: now, Policies: harden.Known([]harden.Policy{{Name: "x", Broken: "invalid HCL"}})}
 	if got := find(t, harden.Judge(facts, harden.DefaultRules(harden.Strict), false), "wildcard-policies"); got.Status != harden.Unknown {
 		t.Errorf("%s (%s)", got.Status, got.Seen)
 	}

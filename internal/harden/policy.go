@@ -5,20 +5,20 @@ import (
 
 	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/hcl/ast"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // ParsePolicy reads an ACL policy, HCL or JSON, as Vault does. One that cannot be read
 // says so in Broken, without quoting it.
 func ParsePolicy(name, text string) Policy {
 	policy := Policy{Name: name}
-	root, err := hcl.Parse(text)
-	if err != nil {
-		policy.Broken = "it is no HCL"
+	if text == "" { // Vault shows its policy root so
 		return policy
 	}
-	list, ok := root.Node.(*ast.ObjectList)
-	if !ok {
-		policy.Broken = "it holds no rules"
+	list, err := acl.Parse(text)
+	if err != nil {
+		policy.Broken = "invalid HCL"
 		return policy
 	}
 	for _, item := range list.Filter("path").Items {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // Grant is a path of Vault's API and what a token may do there.
@@ -137,7 +139,7 @@ func widen(path string, endpoints map[string]string) string {
 // covered reports whether a grant of the set, which is a wildcard, allows g already.
 func covered(path string, g Grant, set grantSet) bool {
 	for pattern, capabilities := range set {
-		if !matches(pattern, path) {
+		if !acl.Matches(pattern, path) {
 			continue
 		}
 		if !slices.ContainsFunc(g.Capabilities, func(c string) bool { return !capabilities[c] }) {
@@ -145,25 +147,6 @@ func covered(path string, g Grant, set grantSet) bool {
 		}
 	}
 	return false
-}
-
-// matches reports whether a path of a policy holds path: + stands for one name, a
-// * at the end for anything.
-func matches(pattern, path string) bool {
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok && !strings.Contains(prefix, "+") {
-		return strings.HasPrefix(path, prefix)
-	}
-	for {
-		want, left, more := strings.Cut(pattern, "/")
-		have, rest, further := strings.Cut(path, "/")
-		if want != have && want != "+" || more != further {
-			return false
-		}
-		if !more {
-			return true
-		}
-		pattern, path = left, rest
-	}
 }
 
 // grantSet collects capabilities by path.

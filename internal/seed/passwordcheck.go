@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/hcl"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // The bounds of passwords in Vault 1.21.
@@ -34,8 +36,8 @@ func (c *passwordCheck) run(text string) error {
 	if decoded, err := base64.StdEncoding.DecodeString(text); err == nil { // Vault takes either
 		text = string(decoded)
 	}
-	if tooDeep(text) {
-		return fmt.Errorf("not a valid password policy: brackets lie more than %d deep", depthLimit)
+	if acl.TooDeep(text) {
+		return fmt.Errorf("not a valid password policy: brackets lie more than %d deep", acl.DepthLimit)
 	}
 	content := map[string]any{}
 	if err := hcl.Decode(&content, text); err != nil {

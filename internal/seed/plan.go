@@ -34,9 +34,14 @@ type Goal struct {
 	Prune Prune
 	Owned []ID
 	Keep  []ID
+	// Seen are objects that need not be read.
+	Seen Seen
 	// Parallelism is how many requests run at a time; less than 1 means one.
 	Parallelism int
 }
+
+// Seen are objects that were seen to be as they are declared, a short while ago.
+type Seen map[ID]bool
 
 // FieldChange is one difference between the seed and what is live.
 type FieldChange struct {
@@ -72,6 +77,8 @@ type Change struct {
 	hashes map[string]string
 	// unreadable is set for what is made and Vault has no way of showing.
 	unreadable bool
+	// matches is set where Vault shows every field as the object has it.
+	matches bool
 }
 
 // Refusal is a difference that Vault cannot put right in place.
@@ -114,7 +121,7 @@ type Plan struct {
 // A mount or a reference that is neither declared nor there is a fault of kind
 // fault.Seed; an error of Vault is returned as it is.
 func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
-	seen, err := observe(ctx, api, goal.Objects, goal.Parallelism)
+	seen, err := observe(ctx, api, goal.Objects, goal.Seen, goal.Parallelism)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +175,7 @@ func (p *Plan) add(o Object, s sight) {
 		change.Fields, p.Refusals = tableDiff(o, s.data, p.Refusals)
 		change.Stage = StageTune
 	case s.matches:
+		change.matches = true
 		p.known.learnAll(o)
 	default:
 		p.known.learn(o, s.data)
@@ -266,6 +274,22 @@ func (p *Plan) fixes() int {
 		}
 	}
 	return n
+}
+
+// Seen returns the objects that Vault shows as they are declared, for a plan that is made
+// soon after this one. It holds nothing when the plan sends requests: they may have changed
+// anything.
+func (p *Plan) Seen() Seen {
+	seen := Seen{}
+	for _, c := range p.Changes {
+		switch {
+		case c.Object.isRequest() && c.Action != None:
+			return nil
+		case c.matches:
+			seen[c.Object.place()] = true
+		}
+	}
+	return seen
 }
 
 // Count returns how many objects have the action.

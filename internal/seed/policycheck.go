@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // The words that Vault 1.21 knows in a policy.
@@ -73,19 +74,9 @@ func refusedPolicy(o Object, rules string) bool {
 
 // parseRules parses a policy.
 func parseRules(rules string) (*ast.ObjectList, error) {
-	if rules == "" {
-		return nil, errors.New("not a valid policy: it is empty, and Vault takes no empty one")
-	}
-	if tooDeep(rules) {
-		return nil, fmt.Errorf("not a valid policy: brackets lie more than %d deep", depthLimit)
-	}
-	file, err := hcl.Parse(rules)
+	list, err := acl.Parse(rules)
 	if err != nil {
 		return nil, placed("policy", err)
-	}
-	list, ok := file.Node.(*ast.ObjectList)
-	if !ok {
-		return nil, errors.New("a policy is a list of path blocks")
 	}
 	return list, nil
 }
@@ -136,7 +127,7 @@ func (c *policyCheck) run(rules string) {
 	}
 	seen := map[string]bool{}
 	for _, item := range list.Items {
-		line, name := item.Pos().Line, keyText(item.Keys[0])
+		line, name := item.Pos().Line, acl.Text(item.Keys[0])
 		switch {
 		case name == "name":
 			continue
@@ -147,7 +138,7 @@ func (c *policyCheck) run(rules string) {
 			c.refuse(line, "a path block needs a path")
 			continue
 		}
-		path := keyText(item.Keys[1])
+		path := acl.Text(item.Keys[1])
 		if seen[path] {
 			c.warn(line, "the path %q is there twice; Vault joins both", path)
 		}
@@ -199,7 +190,7 @@ func (c *policyCheck) block(path string, item *ast.ObjectItem) {
 		return
 	}
 	for _, field := range body.List.Items {
-		name := keyText(field.Keys[0])
+		name := acl.Text(field.Keys[0])
 		if !slices.Contains(policyKeysOfPath, name) {
 			c.warn(field.Pos().Line, "Vault does not know the key %q of the path %q%s", name, path, suggestion(name, policyKeysOfPath))
 		}
@@ -235,30 +226,4 @@ func suggestion(word string, known []string) string {
 		return fmt.Sprintf("; did you mean %q?", meant)
 	}
 	return ""
-}
-
-func keyText(k *ast.ObjectKey) string {
-	text, _ := k.Token.Value().(string)
-	return text
-}
-
-// tooDeep reports whether the parser must not be given a text: it calls itself for each
-// bracket, and Go ends a program whose stack is full.
-func tooDeep(text string) bool {
-	return strings.Count(text, "[")+strings.Count(text, "{") > depthLimit && deepest(text) > depthLimit
-}
-
-// deepest returns how deep brackets lie, those in quoted texts included.
-func deepest(text string) int {
-	depth, most := 0, 0
-	for _, r := range text {
-		switch r {
-		case '[', '{':
-			depth++
-			most = max(most, depth)
-		case ']', '}':
-			depth--
-		}
-	}
-	return most
 }

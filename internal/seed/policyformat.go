@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/hcl/printer"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // seePolicy takes a policy that Vault shows in another format for the one that is
@@ -30,7 +32,7 @@ func sameFormatted(want, shown string) bool {
 }
 
 func format(rules string) (string, bool) {
-	if tooDeep(rules) {
+	if acl.TooDeep(rules) {
 		return "", false
 	}
 	formatted, err := printer.Format([]byte(rules))

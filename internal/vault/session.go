@@ -144,7 +144,10 @@ func (s *Session) repeat(ctx context.Context, call func(context.Context) (*api.S
 // Identity is what a token says of itself.
 type Identity struct {
 	Accessor string
-	Policies []string
+	// Policies are the token's own, IdentityPolicies those of its entity and its groups.
+	Policies, IdentityPolicies []string
+	// Elsewhere is whether it carries policies of other namespaces.
+	Elsewhere bool
 	// Orphan is whether the token lives on when the one that made it is revoked.
 	Orphan bool
 	// Type is service or batch.
@@ -162,6 +165,9 @@ func (s *Session) Identity(ctx context.Context) (Identity, error) {
 	identity.Orphan, _ = data["orphan"].(bool)
 	identity.Type, _ = data["type"].(string)
 	identity.Policies = texts(data["policies"])
+	identity.IdentityPolicies = texts(data["identity_policies"])
+	elsewhere, _ := data["external_namespace_policies"].(map[string]any)
+	identity.Elsewhere = len(elsewhere) > 0
 	return identity, nil
 }
 

@@ -72,6 +72,7 @@ type auditEntry struct {
 		Operation   string
 		Path        string
 		ClientToken string `json:"client_token"`
+		Data        map[string]any
 	}
 	Auth struct {
 		ClientToken string `json:"client_token"`

@@ -1,0 +1,83 @@
+package states
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// missingPrivileges returns what the session's token lacks, as "path: capability".
+//
+// Vault needs about a millisecond for each path that it is asked about. So it is asked about
+// one path of all those that the same rules match, which have the same capabilities.
+func (o *Observer) missingPrivileges(ctx context.Context, view vault.View) ([]string, error) {
+	rules, err := rulesOf(ctx, view)
+	if err != nil {
+		return nil, err
+	}
+	paths := make([]string, 0, len(o.needs))
+	for _, grant := range o.needs {
+		paths = append(paths, grant.Path)
+	}
+	asked, all := rules.Representatives(paths)
+	granted, err := view.Capabilities(ctx, all)
+	if err != nil {
+		return nil, fmt.Errorf("asking for our own capabilities: %w", err)
+	}
+	var missing []string
+	for _, grant := range o.needs {
+		has := granted[asked[grant.Path]]
+		if slices.Contains(has, "root") {
+			continue
+		}
+		for _, capability := range grant.Capabilities {
+			if !slices.Contains(has, capability) {
+				missing = append(missing, grant.Path+": "+capability)
+			}
+		}
+	}
+	return missing, nil
+}
+
+// rulesOf returns the rules of all policies that a view's token carries: those of its role,
+// of its entity and of the groups that the entity is in. What it may not read is unknown.
+func rulesOf(ctx context.Context, view vault.View) (*acl.Rules, error) {
+	rules := &acl.Rules{}
+	identity, err := view.Identity(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking our own token up: %w", err)
+	}
+	if identity.Elsewhere {
+		rules.AddUnknown()
+		return rules, nil
+	}
+	names := slices.Concat(identity.Policies, identity.IdentityPolicies)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	for _, name := range names {
+		group.Go(func() error {
+			data, _, err := view.Read(ctx, "sys/policies/acl/"+name)
+			mu.Lock()
+			defer mu.Unlock()
+			switch text, _ := data["policy"].(string); {
+			case vault.StatusOf(err) == http.StatusForbidden:
+				rules.AddUnknown()
+			case err != nil:
+				return fmt.Errorf("reading the policy %q, which our own token carries: %w", name, err)
+			case text != "": // one that is not there, or Vault's policy root, has no rules
+				rules.Add(text)
+			}
+			return nil
+		})
+	}
+	return rules, group.Wait()
+}
