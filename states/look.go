@@ -72,6 +72,22 @@ func (l *Look) Planned() int {
 
 // Look looks at the replicas, the records and, where it can log in, inside Vault.
 func (o *Observer) Look(ctx context.Context) (*Look, error) {
+	look, err := o.LookOutside(ctx)
+	if err != nil {
+		return nil, err
+	}
+	active, found := look.Active()
+	foreign := look.ClusterID != "" && active.ClusterID != "" && look.ClusterID != active.ClusterID
+	if !found || look.StoredKeys.Set == nil || foreign {
+		return look, nil // nothing secret is shown to a server that is not ours
+	}
+	// A cluster that cannot be looked into is still one whose replicas we unseal.
+	look.Trouble = o.lookInside(ctx, active.Address, look)
+	return look, nil
+}
+
+// LookOutside looks at the replicas and at the records, and not inside Vault.
+func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err
@@ -92,13 +108,6 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 		return nil, fmt.Errorf("finding out which replicas were restarted: %w", err)
 	}
 	o.lookAtSet(look)
-	active, found := look.Active()
-	foreign := look.ClusterID != "" && active.ClusterID != "" && look.ClusterID != active.ClusterID
-	if !found || look.StoredKeys.Set == nil || foreign {
-		return look, nil // nothing secret is shown to a server that is not ours
-	}
-	// A cluster that cannot be looked into is still one whose replicas we unseal.
-	look.Trouble = o.lookInside(ctx, active.Address, look)
 	return look, nil
 }
 

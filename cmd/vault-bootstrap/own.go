@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -28,30 +29,28 @@ func (p *program) ownReplica(address string, options *vaultOptions, records stor
 	return &ownReplica{bootstrap: servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records), log: log}, nil
 }
 
-// open unseals it if it is sealed. It fails while it is not open; why is told once.
-func (r *ownReplica) open(ctx context.Context) error {
-	_, err := r.bootstrap.OpenOwn(ctx)
+// open unseals it if it is sealed, and returns its health before that. It fails while it is
+// not open; why is logged once.
+func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
+	health, err := r.bootstrap.OpenOwn(ctx)
 	if err == nil {
 		r.told = ""
-		return nil
+		return health, nil
 	}
 	if text := err.Error(); text != r.told && ctx.Err() == nil {
 		r.told = text
 		r.log.Info("our own replica is not open", "reason", text, "remedy", fault.RemedyOf(err))
 	}
-	return err
+	return health, err
 }
 
 // keep looks after it until ctx ends.
 func (r *ownReplica) keep(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+	hurried := hurry{usual: every}
 	for {
-		_ = r.open(ctx) // it is told
-		select {
-		case <-ctx.Done():
+		health, _ := r.open(ctx) // the error is logged
+		if !pause(ctx, hurried.next(time.Now(), health == fsm.NoAnswer)) {
 			return
-		case <-ticker.C:
 		}
 	}
 }

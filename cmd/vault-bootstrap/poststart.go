@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
@@ -76,17 +77,14 @@ func (p *program) openBeside(ctx context.Context, options *postStartOptions) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(options.timeout, eachTry))
 	defer cancel()
-	ticker := time.NewTicker(eachTry)
-	defer ticker.Stop()
+	hurried := hurry{usual: eachTry}
 	for {
-		err := own.open(ctx)
+		health, err := own.open(ctx)
 		if err == nil || errors.Is(err, states.ErrNoKeys) || fault.KindOf(err) == fault.Usage {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, hurried.next(time.Now(), health == fsm.NoAnswer)) {
 			return err
-		case <-ticker.C:
 		}
 	}
 }

@@ -47,7 +47,7 @@ type watchOptions struct {
 func (o *watchOptions) register(flags *pflag.FlagSet) {
 	o.run.register(flags)
 	flags.DurationVar(&o.interval, "interval", time.Minute, "how often to look for drift, give or take a fifth")
-	flags.DurationVar(&o.healthInterval, "health-interval", 2*time.Second, "how often to ask the replicas for their health, and to look for a changed seed")
+	flags.DurationVar(&o.healthInterval, "health-interval", time.Second, "how often to ask the replicas for their health, and to look for a changed seed")
 	flags.StringVar(&o.own, "own-replica", "", "URL of the replica that this process stands beside, to be unsealed also while another watch leads")
 	flags.StringVar(&o.listen, "listen", "", "address to serve /healthz, /readyz and /metrics on, as in :8080 (default: none)")
 	flags.BoolVar(&o.pprof, "pprof", false, "with --listen: serve Go's profiles below /debug/pprof/, to everybody who can reach it")
@@ -58,7 +58,7 @@ func (o *watchOptions) register(flags *pflag.FlagSet) {
 func (o *watchOptions) check(env lookup) error {
 	switch {
 	case o.interval <= 0 || o.healthInterval <= 0:
-		return fault.Misuse(errors.New("--interval and --health-interval must be positive"), "Write them as 1m and 2s.")
+		return fault.Misuse(errors.New("--interval and --health-interval must be positive"), "Write them as 1m and 1s.")
 	case o.pprof && o.listen == "":
 		return fault.Misuse(errors.New("--pprof without --listen: nothing is served"), "Give --listen as well.")
 	}

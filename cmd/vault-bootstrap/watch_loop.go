@@ -98,7 +98,7 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	w.ready.set()
 	options := w.job.lease(w.report)
 	options.Waiting = func(holder string) { w.report.Log().Info("another watch leads, standing by", "leader", holder) }
-	held, err := store.Lead(ctx, w.job.store, options)
+	held, err := w.leadOrStandBy(ctx, options)
 	if err != nil {
 		return false, err
 	}
@@ -109,6 +109,21 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	w.metrics.Lead(false)
 	w.job.bootstrap.Close(context.WithoutCancel(ctx)) // the login's token
 	return true, nil
+}
+
+// leadOrStandBy waits for the lead, and helps meanwhile with what needs none.
+func (w *watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
+	standing, stand := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.standBy(standing)
+	}()
+	defer func() {
+		stand()
+		<-ended // the turns are alone with the bootstrap
+	}()
+	return store.Lead(ctx, w.job.store, options)
 }
 
 // turns takes turns until ctx ends.

@@ -103,7 +103,8 @@ func (r *impatient) Waiting(err error, attempt int) {
 func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan store.Revision) (changed bool) {
 	over := time.NewTimer(pause)
 	defer over.Stop()
-	health := time.NewTicker(w.options.healthInterval)
+	hurried := hurry{usual: w.options.healthInterval}
+	health := time.NewTimer(hurried.next(time.Now(), anyAway(w.seen)))
 	defer health.Stop()
 	for {
 		select {
@@ -119,6 +120,7 @@ func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 		case <-health.C:
 		}
 		replicas := w.job.bootstrap.Health(ctx)
+		health.Reset(hurried.next(time.Now(), anyAway(replicas)))
 		w.count(replicas)
 		seed := fingerprint(w.options.run.seed)
 		if seed != w.seed {

@@ -2,81 +2,47 @@ package bench
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
-// The bounds of 'plan' on ten times the reference seed.
+// The bounds of 'plan' on a hundred times the reference seed.
 const (
-	mostGrowth  = 11.0
-	mostPlanRSS = 96 << 20
-	planRounds  = 7
+	mostGrowth  = 1.15 // time for each object, as a ratio to ten times the seed
+	mostPlanRSS = 400 << 20
+	planRounds  = 3
 )
 
-// planner runs 'plan' of one size on a Vault that matches.
-type planner struct {
-	vault  *server
-	binary string
-	file   string
-	took   samples
-	rss    int64
-	// reads are the requests of one plan, and bare what a bare client takes for them.
-	reads []call
-	bare  samples
-}
-
-// BenchmarkPlan compares the 'plan' verb on both sizes, which take turns. Beside it
-// stands how much longer a bare client takes for ten times as many reads: what Vault
-// itself adds, whose cache of policies holds 1024, is a part of the growth.
+// BenchmarkPlan compares 'plan' on a hundred and on ten times the reference seed, each on a
+// Vault that matches. Beside it stands what a bare client takes for the reads.
 func BenchmarkPlan(b *testing.B) {
 	for b.Loop() {
 		binary := build(b)
-		one, stopOne := newPlanner(b, binary, reference)
-		ten, stopTen := newPlanner(b, binary, tenfold)
-		for range planRounds {
-			one.plan(b)
-			ten.plan(b)
+		var each [2]time.Duration
+		for i, s := range []size{tenfold, hundredfold} {
+			one := hardened(b, binary, 0, false)
+			bare(b, one, s.writes())
+			one.declare(b, s.text())
+			var ours, reads samples
+			var rss int64
+			for range planRounds {
+				reads.time(func() { bare(b, one, s.reads()) })
+				forgetPeak(b)
+				ours.time(func() { rss = max(rss, peak(b, one.run(b, binary, "plan", "--detailed-exitcode"))) })
+			}
+			one.stop()
+			each[i] = ours.median() / time.Duration(s.objects())
+			fmt.Printf("%s %s: plan %s, bare reads %s, %s for each object, %d MiB\n", b.Name(), s.name, round(ours.median()), round(reads.median()), each[i], rss>>20)
+			if s.name == hundredfold.name {
+				holdMemory(b, s.name, rss, mostPlanRSS)
+			}
 		}
-		stopOne()
-		stopTen()
-		growth := line{what: "10x beside 1x", bound: mostGrowth, ours: ten.took, floor: one.took, requests: 1}
-		growth.print(b)
-		fmt.Printf("%s bare reads, 10x beside 1x: %s, %s, %.2f; plan beside them: 10x %.2f, 1x %.2f\n", b.Name(),
-			round(median(ten.bare.clock)), round(median(one.bare.clock)), ratio(ten.bare, one.bare), ratio(ten.took, ten.bare), ratio(one.took, one.bare))
-		holdMemory(b, fmt.Sprintf("10x, most of %d", planRounds), ten.rss, mostPlanRSS)
+		growth := float64(each[1]) / float64(each[0])
+		verdict := "holds"
+		if growth > mostGrowth {
+			verdict = "FAILS"
+			b.Errorf("100x costs %.2f times as much for each object as 10x, at most %.2f", growth, mostGrowth)
+		}
+		fmt.Printf("%s growth: %.2f of %.2f: %s\n", b.Name(), growth, mostGrowth, verdict)
 	}
-}
-
-func newPlanner(b *testing.B, binary string, s size) (*planner, func()) {
-	b.Helper()
-	vault, stop := open(b, 0)
-	found := objects(b, s)
-	memory := run(b, vault.session(b), found, seed.Memory{HashKey: key})
-	rec := &recorder{Session: vault.session(b)}
-	run(b, rec, found, memory)
-	file := filepath.Join(b.TempDir(), "seed.yaml")
-	if err := os.WriteFile(file, []byte(s.text()), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	return &planner{vault: vault, binary: binary, file: file, reads: rec.calls}, stop
-}
-
-func (p *planner) plan(b *testing.B) {
-	b.Helper()
-	p.bare.time(func() { replay(b, p.vault, [][]call{p.reads}) })
-	cmd := exec.CommandContext(b.Context(), p.binary, "plan", "--detailed-exitcode", "--seed="+p.file, "--vault-addr="+p.vault.addr, "--store=file:"+b.TempDir())
-	cmd.Env = append(os.Environ(), "VAULT_TOKEN="+p.vault.root)
-	forgetPeak(b)
-	began := time.Now()
-	if text, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, text)
-	}
-	p.took.clock = append(p.took.clock, time.Since(began))
-	p.took.cpu = append(p.took.cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-	p.rss = max(p.rss, peak(b, cmd))
 }

@@ -43,9 +43,16 @@ func TestCost(t *testing.T) {
 		{"custody", func(t *testing.T, _ *installation) []string {
 			return []string{"--key-shares=1", "--key-threshold=1", "--pgp-keys=" + operator(t)}
 		}, "custodians must unseal", mostFailing},
-		{"login too weak", func(_ *testing.T, in *installation) []string {
-			in.sow(strings.Replace(in.text(), "policies:\n", "policies:\n  - name: default\n    rules: 'path \"sys/policies/acl/app\" { capabilities = [\"deny\"] }'\n", 1))
-			return nil
+		{"login too weak", func(t *testing.T, in *installation) []string {
+			// Our login becomes an entity that a policy of the seed denies something.
+			in.sow(strings.Replace(in.text(), "policies:\n", "policies:\n  - name: weak\n    rules: 'path \"sys/policies/acl/app\" { capabilities = [\"deny\"] }'\n", 1) +
+				"entities:\n  - {name: weak, policies: [weak]}\nentity-aliases:\n  - {name: vault-bootstrap, mountpath: userpass, entity: weak}\n")
+			in.walk[slices.Index(in.walk, "--login=approle")] = "--login=userpass"
+			password := filepath.Join(t.TempDir(), "password")
+			if err := os.WriteFile(password, []byte("a-password-of-the-suite"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return []string{"--login-password-file=" + password}
 		}, "login too weak", mostFailing},
 		{"idle", func(*testing.T, *installation) []string { return nil }, "", mostIdle},
 	} {

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+)
+
+const (
+	// hurriedInterval is how often a server is asked that has just gone away: whoever waits
+	// for it to be unsealed waits from when it listens again. It is asked about its health
+	// only, which costs it next to nothing.
+	hurriedInterval = 200 * time.Millisecond
+	// hurryTime is for how long that is done. A server that is away for longer is not missed
+	// by a second or two.
+	hurryTime = 2 * time.Minute
+)
+
+// hurry makes the waits between questions about health.
+type hurry struct {
+	usual time.Duration
+	since time.Time // from when on something is away; zero if nothing is
+}
+
+// next returns the wait after an answer; away is whether a server did not answer.
+func (h *hurry) next(now time.Time, away bool) time.Duration {
+	switch {
+	case !away:
+		h.since = time.Time{}
+		return h.usual
+	case h.since.IsZero():
+		h.since = now
+	}
+	if now.Sub(h.since) > hurryTime {
+		return h.usual
+	}
+	return min(hurriedInterval, h.usual)
+}
+
+// anyAway reports whether a replica does not answer.
+func anyAway(replicas []fsm.Replica) bool {
+	for _, replica := range replicas {
+		if replica.Health == fsm.NoAnswer {
+			return true
+		}
+	}
+	return false
+}

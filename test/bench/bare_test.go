@@ -1,0 +1,53 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// parallelism is how many requests run at a time, here as in the program.
+const parallelism = 16
+
+// bare sends requests with a bare HTTP client and the root token, one phase after another.
+func bare(b *testing.B, s *server, phases [][]call) {
+	b.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: parallelism, MaxConnsPerHost: parallelism}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	for _, calls := range phases {
+		var group errgroup.Group
+		group.SetLimit(parallelism)
+		for _, c := range calls {
+			group.Go(func() error { return send(client, s, c) })
+		}
+		if err := group.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func send(client *http.Client, s *server, c call) error {
+	request, err := http.NewRequest(c.method, s.addr+"/v1/"+c.path, bytes.NewReader(c.body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("X-Vault-Token", s.root)
+	request.Header.Set("X-Vault-Request", "true")
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s %s: %s", c.method, c.path, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// memoryDir is where files stay in memory, on Linux.
+const memoryDir = "/dev/shm"
+
+// fresh starts an empty Vault on file storage, in memory where that is possible: on a
+// disk, what the kernel happens to write back doubles the time of one run and not of the
+// next.
+func fresh(b *testing.B) (*testbed.VaultCluster, func()) {
+	b.Helper()
+	parent := ""
+	if info, err := os.Stat(memoryDir); err == nil && info.IsDir() {
+		parent = memoryDir
+	}
+	dir, err := os.MkdirTemp(parent, "vault-bootstrap-bench-")
+	if err != nil {
+		b.Fatal(err)
+	}
+	// VAULT_BINARY is a server program to measure with instead, such as OpenBao's.
+	cluster, err := testbed.StartVault(b.Context(), testbed.VaultOptions{Dir: dir, Binary: os.Getenv("VAULT_BINARY")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cluster, func() {
+		if err := errors.Join(cluster.Close(), os.RemoveAll(dir)); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// server is a Vault that the program has hardened without a seed, and the program's
+// installation there. Between both lies a round trip where there is one to add.
+type server struct {
+	cluster *testbed.VaultCluster
+	addr    string
+	root    string
+	// store and seed are the program's records and its seed.
+	store, seed string
+	// audit is the log of the audit device; empty if there is none.
+	audit string
+	stop  func()
+}
+
+// hardened starts one.
+func hardened(b *testing.B, binary string, rtt time.Duration, audited bool) *server {
+	b.Helper()
+	cluster, stop := fresh(b)
+	s := &server{cluster: cluster, addr: cluster.Nodes[0].Addr, stop: stop}
+	s.store, s.seed = filepath.Join(cluster.Dir, "records"), filepath.Join(cluster.Dir, "seed.yaml")
+	if audited {
+		s.audit = filepath.Join(cluster.Dir, "audit.log")
+	}
+	s.declare(b, "")
+	s.run(b, binary)
+	var keys struct {
+		Set struct {
+			Shares    []string
+			Threshold int
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(s.store, "vault-bootstrap-keys.json"))
+	if err == nil {
+		err = json.Unmarshal(content, &keys)
+	}
+	if err == nil {
+		s.root, err = cluster.Nodes[0].GenerateRoot(b.Context(), testbed.VaultKeys{Shares: keys.Set.Shares, Threshold: keys.Set.Threshold})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	if rtt == 0 {
+		return s
+	}
+	proxy, err := testbed.StartProxy(strings.TrimPrefix(s.addr, "http://"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	proxy.Delay(rtt / 2)
+	s.addr = "http://" + proxy.Addr
+	s.stop = func() {
+		_ = proxy.Close()
+		stop()
+	}
+	return s
+}
+
+// declare writes the seed: the audit device, if there is one, and a text.
+func (s *server) declare(b *testing.B, text string) {
+	b.Helper()
+	if s.audit != "" {
+		text = fmt.Sprintf("audit:\n  - {type: file, options: {file_path: %s}}\n", s.audit) + text
+	}
+	if text == "" {
+		text = "policies: []\n"
+	}
+	if err := os.WriteFile(s.seed, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// flags are those of a verb that reads the seed.
+func (s *server) flags() []string {
+	return []string{"--vault-addr=" + s.addr, "--store=file:" + s.store, "--seed=" + s.seed}
+}
+
+// run runs the program, start to exit, and returns it.
+func (s *server) run(b *testing.B, binary string, verb ...string) *exec.Cmd {
+	b.Helper()
+	if len(verb) == 0 {
+		verb = []string{"run"}
+	}
+	cmd := exec.CommandContext(b.Context(), binary, append(verb, s.flags()...)...)
+	cmd.Env = []string{"HOME=" + s.cluster.Dir}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return cmd
+}
+
+// requests returns how many requests are in the audit log, and how many of them write: those
+// of a login, questions about its own token, and its end apart.
+func (s *server) requests(b *testing.B) (all, writes int) {
+	b.Helper()
+	content, err := os.ReadFile(s.audit)
+	if err != nil {
+		b.Fatal(err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var line struct {
+			Type    string
+			Request struct{ Operation, Path string }
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			b.Fatal(err)
+		}
+		if line.Type != "request" {
+			continue
+		}
+		all++
+		switch {
+		case line.Request.Operation == "read", line.Request.Operation == "list", line.Request.Operation == "help":
+		case strings.HasSuffix(line.Request.Path, "/login"), line.Request.Path == "sys/capabilities-self", line.Request.Path == "auth/token/revoke-self":
+		default:
+			writes++
+		}
+	}
+	return all, writes
+}
