@@ -52,7 +52,10 @@ func TestProofByRules(t *testing.T) {
 		send(method, path, in, &out)
 		return out.Data
 	}
-	policy := func(name, rules string) { t.Helper(); call(http.MethodPut, "sys/policies/acl/"+name, m{"policy": rules}) }
+	policy := func(name, rules string) {
+		t.Helper()
+		call(http.MethodPut, "sys/policies/acl/"+name, m{"policy": rules})
+	}
 	const (
 		ourRole   = "auth/approle/role/vault-bootstrap"
 		ourPolicy = "vault-bootstrap"
@@ -73,7 +76,9 @@ func TestProofByRules(t *testing.T) {
 	}
 	own, _ := read(http.MethodGet, "sys/policies/acl/"+ourPolicy, nil)["policy"].(string)
 	roleBack := func() { call(http.MethodPost, ourRole, m{"token_policies": ourPolicy}) }
-	entityBack := func() { call(http.MethodPost, "identity/entity/id/"+entity, m{"policies": []string{}, "metadata": m{}}) }
+	entityBack := func() {
+		call(http.MethodPost, "identity/entity/id/"+entity, m{"policies": []string{}, "metadata": m{}})
+	}
 
 	for _, c := range []struct {
 		name, lacks string

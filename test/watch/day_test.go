@@ -99,7 +99,9 @@ func left(t *testing.T, in *installation, root string) string {
 	t.Helper()
 	node := in.cluster.Nodes[0]
 	count := func(path string) int {
-		var answer struct{ Data struct{ Keys []json.RawMessage } }
+		var answer struct {
+			Data struct{ Keys []json.RawMessage }
+		}
 		err := node.Call(t.Context(), "LIST", path, root, nil, &answer)
 		if failed, ok := err.(*testbed.VaultError); ok && failed.Status == http.StatusNotFound { //nolint:errorlint // it is not wrapped
 			return 0
