@@ -1,9 +1,11 @@
 package seed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -36,15 +38,22 @@ func (s *Seed) checkPolicies() error {
 			engines[o.ns+strings.TrimPrefix(string(o.ID), o.ns+"sys/mounts/")+"/"] = true
 		}
 	}
+	var checks []*policyCheck
 	for _, o := range s.objects {
-		if o.Stage != StagePolicies {
-			continue
+		if o.Stage == StagePolicies {
+			checks = append(checks, &policyCheck{policy: o, engines: engines, problems: &Problems{}})
 		}
-		c := policyCheck{policy: o, engines: engines, problems: problems}
-		c.name()
-		if rules, isText := o.Data["policy"].(string); isText {
-			c.run(rules)
+	}
+	// Parsing is most of the work of reading a seed with many policies.
+	_ = each(context.Background(), len(checks), runtime.GOMAXPROCS(0), func(_ context.Context, i int) error {
+		checks[i].name()
+		if rules, isText := checks[i].policy.Data["policy"].(string); isText {
+			checks[i].run(rules)
 		}
+		return nil
+	})
+	for _, c := range checks {
+		problems.join(c.problems)
 		s.warnings = append(s.warnings, c.warnings...)
 	}
 	return problems.err("Correct the policy. Nothing was sent to Vault.")

@@ -69,6 +69,13 @@ func (p *Problems) add(at Position, format string, args ...any) {
 	p.List = append(p.List, Problem{at, fmt.Sprintf(format, args...)})
 }
 
+// join records those of another.
+func (p *Problems) join(other *Problems) {
+	room := min(problemLimit-len(p.List), len(other.List))
+	p.List = append(p.List, other.List[:room]...)
+	p.More += other.More + len(other.List) - room
+}
+
 // full reports whether no further problem is told, only counted.
 func (p *Problems) full() bool { return len(p.List) == problemLimit }
 

@@ -47,7 +47,9 @@ func TestChart(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.installVault(plainVault())
+			began := time.Now()
 			s.release("install", chartValues(mode, "first"), flags...)
+			s.printSteps("mode "+mode, began, time.Now())
 			s.wantHardened(3)
 			if got := s.checkpoint().events(); !slices.Equal(got, everything) {
 				t.Errorf("the events were %v, want %v", got, everything)

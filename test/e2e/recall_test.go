@@ -1,0 +1,97 @@
+package e2e
+
+import (
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// policies reads and writes policies as an administrator.
+type policies struct {
+	t    *testing.T
+	node *testbed.VaultNode
+	root string
+}
+
+func (p policies) write(name, rules string) {
+	p.t.Helper()
+	if err := p.node.Call(p.t.Context(), http.MethodPut, "sys/policies/acl/"+name, p.root, m{"policy": rules}, nil); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p policies) holds(name, path string) bool {
+	p.t.Helper()
+	var answer struct{ Data struct{ Policy string } }
+	if err := p.node.Call(p.t.Context(), http.MethodGet, "sys/policies/acl/"+name, p.root, nil, &answer); err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.Contains(answer.Data.Policy, path)
+}
+
+const drifted = `path "drifted" { capabilities = ["read"] }`
+
+// TestDriftBetweenActAndLook has somebody change Vault when a run has applied the seed and
+// has not looked again. What the run has written it reads again; of the rest it knows how it
+// was, and the next run finds the drift.
+func TestDriftBetweenActAndLook(t *testing.T) {
+	t.Parallel()
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	dir := t.TempDir()
+	auditLog, seed := filepath.Join(dir, "audit.log"), filepath.Join(dir, "seed.yaml")
+	write(t, seed, many(auditLog, 20))
+	p, _ := inFiles(t, cluster, "--seed="+seed)
+	p.must(0, "run")
+	live := policies{t, cluster.Nodes[0], rootOf(t, p, cluster.Nodes[0])}
+
+	write(t, seed, strings.Replace(many(auditLog, 20), "data/2/", "data/two/", 1))
+	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=seed.applied"})
+	run.stoppedAt("seed.applied")
+	live.write("p2", drifted)
+	live.write("p7", drifted)
+	run.signal(sigcont)
+	// It finds that p2 is not as it wrote it, and comes to the same point once more.
+	run.stoppedAt("seed.applied")
+	run.signal(sigcont)
+	if r := run.wait(); r.code != 0 {
+		t.Fatalf("the run exited with %d\n%s", r.code, r)
+	}
+	if !live.holds("p2", "data/two/") {
+		t.Error("the run has not found that what it wrote was changed")
+	}
+	p.must(0, "run")
+	if !live.holds("p7", "data/7/") {
+		t.Error("the next run has not found the drift")
+	}
+}
+
+// TestLostLeaseTrustsNothing stops a watch past its Lease when it has applied the seed. Then
+// somebody else has the Lease, and Vault is changed. The watch that goes on must read
+// everything again, although it has seen it seconds ago.
+func TestLostLeaseTrustsNothing(t *testing.T) {
+	t.Parallel()
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	p, _, _ := inKubernetes(t, cluster, append(shortLease, "--login=approle")...)
+	auditLog := filepath.Join(t.TempDir(), "audit.log")
+	at := slices.IndexFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--seed=") })
+	seed := strings.TrimPrefix(p.flags[at], "--seed=")
+	write(t, seed, many(auditLog, 20))
+	p.must(0, "run")
+	live := policies{t, cluster.Nodes[0], rootOf(t, p, cluster.Nodes[0])}
+
+	write(t, seed, strings.Replace(many(auditLog, 20), "data/2/", "data/two/", 1))
+	watch := p.start(stoppable, "watch", []string{"VAULT_BOOTSTRAP_STOP_AT=seed.applied"}, "--interval=2s")
+	watch.stoppedAt("seed.applied")
+	p.must(0, "run") // waits for the Lease to end
+	live.write("p7", drifted)
+	watch.signal(sigcont)
+	within(t, 20*time.Second, "the drift to be found", func() bool { return live.holds("p7", "data/7/") })
+	watch.signal(syscall.SIGKILL)
+	watch.wait()
+}
