@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -45,14 +42,18 @@ func TestLooksWriteNothing(t *testing.T) {
 	}
 	user := "system:serviceaccount:" + namespace + ":vault-bootstrap"
 	looked := 0
-	for _, request := range apiRequests(t, user, began) {
+	requests, err := kubernetes(t).Requests(user, began, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range requests {
 		looked++
 		switch {
 		case slices.Contains([]string{"get", "list", "watch"}, request.Verb):
 		// Questions about ourselves, which Kubernetes has one create.
 		case slices.Contains([]string{"selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"}, request.ObjectRef.Resource):
 		case request.ObjectRef.Resource == "leases" && strings.HasSuffix(request.ObjectRef.Name, "-watch"): // who leads
-		case request.dryRun(): // the preflight rehearses
+		case request.DryRun(): // the preflight rehearses
 		default:
 			t.Errorf("in Kubernetes they wrote: %s %s/%s", request.Verb, request.ObjectRef.Resource, request.ObjectRef.Name)
 		}
@@ -60,36 +61,4 @@ func TestLooksWriteNothing(t *testing.T) {
 	if looked == 0 {
 		t.Error("the API server's audit log shows nothing")
 	}
-}
-
-// apiRequest is what the suite reads of a line of the API server's audit log.
-type apiRequest struct {
-	Verb       string
-	RequestURI string
-	User       struct{ Username string }
-	ObjectRef  struct{ Resource, Name string }
-
-	RequestReceivedTimestamp time.Time
-}
-
-func (r apiRequest) dryRun() bool { return strings.Contains(r.RequestURI, "dryRun=All") }
-
-// apiRequests returns a user's requests from a moment on.
-func apiRequests(t *testing.T, user string, from time.Time) []apiRequest {
-	t.Helper()
-	log, err := os.Open(kubernetes(t).AuditLog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = log.Close() }()
-	var found []apiRequest
-	scanner := bufio.NewScanner(log)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		var request apiRequest
-		if json.Unmarshal(scanner.Bytes(), &request) == nil && request.User.Username == user && !request.RequestReceivedTimestamp.Before(from) {
-			found = append(found, request)
-		}
-	}
-	return found
 }

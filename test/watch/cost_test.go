@@ -1,9 +1,7 @@
 package watch
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -75,9 +73,12 @@ func TestCost(t *testing.T) {
 			passes(t, began.Add(time.Minute))
 			from, failuresBefore, linesBefore := time.Now(), failures(watch), auditLines(in)
 			passes(t, from.Add(time.Minute))
-			cost := requestsOf(t, user, from, from.Add(time.Minute))
-			renewals := len(slices.DeleteFunc(slices.Clone(cost), func(r apiRequest) bool { return !r.renews() }))
-			others := slices.DeleteFunc(cost, apiRequest.renews)
+			cost, err := kubernetes(t).Requests(user, from, from.Add(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			renewals := len(slices.DeleteFunc(slices.Clone(cost), func(r testbed.APIRequest) bool { return !renews(r) }))
+			others := slices.DeleteFunc(cost, renews)
 			acts := failures(watch) - failuresBefore
 			fmt.Printf("cost: %-15s %2d requests to the API server in a minute (and %d renewals), %d acts\n", each.name, len(others), renewals, acts)
 			if len(others) > each.most {
@@ -141,49 +142,10 @@ func operator(t *testing.T) string {
 	return file
 }
 
-// apiRequest is what the suite reads of a line of the API server's audit log.
-type apiRequest struct {
-	Verb      string
-	User      struct{ Username string }
-	ObjectRef struct{ Resource, Name string }
-	Status    struct{ Code int } `json:"responseStatus"`
-
-	RequestReceivedTimestamp time.Time
-}
-
-func (r apiRequest) String() string {
-	return fmt.Sprintf("%s %s/%s: %d", r.Verb, r.ObjectRef.Resource, r.ObjectRef.Name, r.Status.Code)
-}
-
-// renews reports whether it renews the Lease of those who lead, which is held all the time.
-func (r apiRequest) renews() bool {
+// renews reports whether a request renews the Lease of those who lead, which is held all the
+// time.
+func renews(r testbed.APIRequest) bool {
 	return r.Verb == "update" && r.ObjectRef.Resource == "leases" && strings.HasSuffix(r.ObjectRef.Name, "-watch")
-}
-
-// requestsOf returns the requests of a user in a span, in order.
-func requestsOf(t *testing.T, user string, from, to time.Time) []apiRequest {
-	t.Helper()
-	log, err := os.Open(kubernetes(t).AuditLog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = log.Close() }()
-	var found []apiRequest
-	scanner := bufio.NewScanner(log)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		if !strings.Contains(scanner.Text(), user) {
-			continue
-		}
-		var request apiRequest
-		if err := json.Unmarshal(scanner.Bytes(), &request); err != nil {
-			continue // a line that is being written
-		}
-		if at := request.RequestReceivedTimestamp; request.User.Username == user && !at.Before(from) && at.Before(to) {
-			found = append(found, request)
-		}
-	}
-	return found
 }
 
 // auditLines returns how long Vault's audit log is; 0 where there is none yet.
