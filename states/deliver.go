@@ -20,6 +20,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
+// logAgain is after how long it is logged again that the keys are still not stored.
+const logAgain = 30 * time.Second
+
 // deliver stores Vault's answer: ciphertext, opened shares and root token in one
 // write, read back. It tries until the run's time is up and then for as long as a
 // pod has to end; every failure is tried again, also a forbidden one, since somebody
@@ -29,12 +32,19 @@ func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
 	defer cancel()
 	backoff := retry.WithCappedDuration(2*time.Second, retry.NewExponential(50*time.Millisecond))
 	var last error
+	var logged time.Time
+	tries := 0
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+		before := last
 		last = b.store(ctx, entry)
 		if last == nil || errors.Is(last, errUnknownAttempt) {
 			return last
 		}
-		b.Log.Error("the keys are not stored yet, trying again", "error", last.Error(), "remedy", fault.RemedyOf(last))
+		tries++
+		if before == nil || before.Error() != last.Error() || b.Now().Sub(logged) >= logAgain {
+			logged = b.Now()
+			b.Log.Error("the keys are not stored yet, trying again", "tries", tries, "error", last.Error(), "remedy", fault.RemedyOf(last))
+		}
 		return retry.RetryableError(last)
 	})
 	switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// notStored is what a run says each time that it could not store the keys.
+// notStored is what a run logs when it could not store the keys, and every half minute after that.
 const notStored = "the keys are not stored yet"
 
 // arrived ends a case that kept a run from storing the keys: they are there when it
@@ -55,7 +55,7 @@ func ruleTakenAway(ctx context.Context, sc *scene) error {
 	if err := sc.kube.forbid(ctx, namespace); err != nil {
 		return err
 	}
-	if err := errors.Join(p.resume(ctx, pointSpooled), p.until(ctx, notStored, 2), sc.kube.allow(ctx, namespace)); err != nil {
+	if err := errors.Join(p.resume(ctx, pointSpooled), p.until(ctx, notStored, 1), sc.kube.allow(ctx, namespace)); err != nil {
 		return err
 	}
 	return sc.arrived(ctx, p)

@@ -69,12 +69,9 @@ const (
 	longestPause = 5 * time.Minute
 )
 
-// nameNotStored is the error of keys that the store does not take. A watch keeps them in its
-// spool and goes on trying, so that it is no end.
-const nameNotStored = "keys not stored"
-
-// watched waits until a watch leads and everything is done, and ends it. A terminal error
-// that it names is returned as that of a run would be.
+// watched waits until a watch leads and everything is done, and ends it. A loss that it names
+// is returned as that of a run would be; whatever else it names it must get over by itself,
+// now that the violence is over.
 func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
 	if err := p.until(ctx, leading, 1); err != nil {
 		return end{}, err
@@ -86,7 +83,7 @@ func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
 	name := ""
 	err := testbed.Poll(bounded, 100*time.Millisecond, "the watch to harden Vault", func(ctx context.Context) error {
 		why := sc.done(ctx)
-		if name = failureIn(p.shown(), nameNotStored); name != "" && why != nil {
+		if name = failureIn(p.shown(), losses...); name != "" && why != nil {
 			return testbed.GiveUp(fmt.Errorf("it has named %q", name))
 		}
 		select {

@@ -174,11 +174,11 @@ func (p *process) wait() end {
 }
 
 // failureIn returns the name of the error that a run ended with, or of the first that a watch
-// named, apart from some.
-func failureIn(stderr string, apart ...string) string {
+// reported; with names, only of one of those.
+func failureIn(stderr string, names ...string) string {
 	for line := range strings.Lines(stderr) {
 		var entry struct{ Msg, Name, Error string }
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "failed" && !slices.Contains(apart, entry.Name) {
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "failed" && (len(names) == 0 || slices.Contains(names, entry.Name)) {
 			return entry.Name
 		}
 	}
