@@ -218,6 +218,9 @@ func (w *watcher) attend(ctx context.Context) turn {
 		return turn{waiting, err, left}
 	}
 	w.failure = w.walk(ctx)
+	if seen := w.job.seen; seen != nil { // a replica that is sealed again was restarted meanwhile
+		w.seen = seen.Replicas
+	}
 	if fault.KindOf(w.failure) == fault.Busy {
 		return turn{result: waiting, err: w.failure} // somebody else does the work
 	}
