@@ -32,14 +32,11 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	// The image holds no certificates: a Vault with a public CA's is verified by
-	// these, where the system has none.
-	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 func main() {
 	forbidDumps()
+	bringRoots(os.Getenv("SSL_CERT_FILE")+os.Getenv("SSL_CERT_DIR") != "")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, takeEnvironment(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
