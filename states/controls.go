@@ -12,25 +12,28 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// lookAtControls judges what a run requires and fixes.
-func (o *Observer) lookAtControls(ctx context.Context, view vault.View, look *Look) error {
-	groups := o.runGroups()
-	facts := o.newFacts()
-	facts.RootStored, facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Login == fsm.LoginWorks)
-	if err := gather.Vault(ctx, view, groups, o.Parallelism, &facts); err != nil {
+// gatherFacts reads in Vault what the controls of a run are judged by.
+func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
+	look.Facts = o.newFacts()
+	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Login == fsm.LoginWorks)
+	if err := gather.Vault(ctx, view, o.runGroups(), o.Parallelism, &look.Facts); err != nil {
 		return fmt.Errorf("looking at the controls: %w", err)
 	}
-	o.lookAround(ctx, groups, &facts)
-	look.Facts = facts
+	return nil
+}
+
+// lookAtControls gathers the rest of the facts, and judges what a run requires and fixes.
+func (o *Observer) lookAtControls(ctx context.Context, look *Look) {
+	groups := o.runGroups()
+	o.lookAround(ctx, groups, &look.Facts)
 	// What was not gathered was not asked for: it is no failure.
-	look.Controls = slices.DeleteFunc(harden.Judge(facts, o.Rules, false), func(result harden.Result) bool {
+	look.Controls = slices.DeleteFunc(harden.Judge(look.Facts, o.Rules, false), func(result harden.Result) bool {
 		return slices.ContainsFunc(result.Groups, func(group harden.Group) bool { return !slices.Contains(groups, group) })
 	})
 	look.Observation.Controls = fsm.ControlsHold
 	if len(harden.Failed(look.Controls, true)) > 0 || len(o.untried(look.Controls)) > 0 {
 		look.Observation.Controls = fsm.ControlsFail
 	}
-	return nil
 }
 
 func (o *Observer) newFacts() harden.Facts {

@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,12 +166,19 @@ func (o *Observer) lookInside(ctx context.Context, address string, look *Look) e
 	return o.lookWith(ctx, own, look)
 }
 
+// lookWith looks at the seed and at the controls, at the same time, since each waits for
+// Vault. What is wrong with the seed is reported first.
 func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) error {
 	look.seenBy = view
-	if err := o.lookAtSeed(ctx, view, look); err != nil {
+	facts := make(chan error, 1)
+	go func() { facts <- o.gatherFacts(ctx, view, look) }()
+	err := o.lookAtSeed(ctx, view, look)
+	gathered := <-facts
+	if err = cmp.Or(err, gathered); err != nil {
 		return err
 	}
-	return o.lookAtControls(ctx, view, look)
+	o.lookAtControls(ctx, look)
+	return nil
 }
 
 // lookAtLogin returns a view with our own login, or none when it is refused for good.

@@ -52,17 +52,21 @@ func (o *Observer) policyText(own, declared []seed.Object) string {
 // lookAtSeed compares what is live with what is declared.
 func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) error {
 	objects := o.objects
-	if view != look.root {
+	proven := make(chan error, 1)
+	if view == look.root {
+		proven <- nil
+	} else {
 		// Our policy denies us our own policy and role: only root puts them right.
-		if err := o.checkPrivilege(ctx, view); err != nil {
-			return err
-		}
 		objects = o.declared
+		go func() { proven <- o.checkPrivilege(ctx, view) }()
 	}
 	goal := o.goal(objects, look.Checkpoint, look.StoredKeys)
 	now := o.Now()
 	goal.Seen = o.recall.still(look, now)
 	plan, err := seed.NewPlan(ctx, view, goal)
+	if unproven := <-proven; unproven != nil {
+		return unproven // what else went wrong may be for that reason
+	}
 	if err != nil {
 		return fmt.Errorf("comparing Vault with the seed: %w", err)
 	}
@@ -92,8 +96,8 @@ func (o *Observer) goal(objects []seed.Object, checkpoint store.Checkpoint, keys
 	return goal
 }
 
-// checkPrivilege makes sure, before anything is read or written, that our login
-// may do all that the seed needs.
+// checkPrivilege makes sure, before anything is written, that our login may do all that the
+// seed needs.
 func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
 	missing, err := o.missingPrivileges(ctx, view)
 	if err != nil || len(missing) == 0 {

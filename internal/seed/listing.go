@@ -2,9 +2,13 @@ package seed
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // leastListed is from how many declared objects of one kind on its listing is read before
@@ -30,31 +34,47 @@ func (o Object) listed() string {
 }
 
 // withoutAbsent returns those of the objects in left that may be there, as far as listings
-// show. A listing that cannot be read shows nothing.
-func (l *live) withoutAbsent(ctx context.Context, left []int) ([]int, error) {
+// show. A listing that cannot be read shows nothing. What is owned is taken to be there: we
+// have made it.
+func (l *live) withoutAbsent(ctx context.Context, left []int, owned []ID) ([]int, error) {
+	made := make(map[ID]bool, len(owned))
+	for _, id := range owned {
+		made[id] = true
+	}
 	count := map[string]int{}
 	for _, i := range left {
-		count[l.objects[i].listed()]++
+		if o := &l.objects[i]; !made[o.ID] {
+			count[o.listed()]++
+		}
 	}
 	delete(count, "")
+	maps.DeleteFunc(count, func(_ string, declared int) bool { return declared < leastListed })
+	var mu sync.Mutex
 	names := map[string]map[string]bool{}
-	for listing, declared := range count {
-		if declared < leastListed {
-			continue
-		}
-		data, found, err := l.reads.Read(ctx, listing+"?list=true")
-		switch {
-		case err != nil && status(err) == 0:
-			return nil, err
-		case err != nil || !found: // as of what has no listing
-			continue
-		}
-		keys, _ := data["keys"].([]any)
-		names[listing] = make(map[string]bool, len(keys))
-		for _, key := range keys {
-			name, _ := key.(string)
-			names[listing][strings.ToLower(name)] = true // as Vault shows most
-		}
+	group, ctx := errgroup.WithContext(ctx)
+	for listing := range count {
+		group.Go(func() error {
+			data, found, err := l.reads.Read(ctx, listing+"?list=true")
+			switch {
+			case err != nil && status(err) == 0:
+				return err
+			case err != nil || !found: // as of what has no listing
+				return nil
+			}
+			keys, _ := data["keys"].([]any)
+			there := make(map[string]bool, len(keys))
+			for _, key := range keys {
+				name, _ := key.(string)
+				there[strings.ToLower(name)] = true // as Vault shows most
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			names[listing] = there
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return slices.DeleteFunc(left, func(i int) bool {
 		o := &l.objects[i]

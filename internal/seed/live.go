@@ -37,8 +37,9 @@ type live struct {
 // observe reads what is live: each listing once, then every object that has a path
 // of its own, and nothing below a mount that is not there.
 //
-// What is in known is taken to be as it is declared, unless its mount is gone.
-func observe(ctx context.Context, api Reader, objects []Object, known Seen, parallelism int) (*live, error) {
+// What the goal says was seen is taken to be as it is declared, unless its mount is gone.
+func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
+	objects := goal.Objects
 	l := &live{
 		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]sight, len(objects)),
 		reads: &shared{api: api, once: readOnce(objects)},
@@ -66,17 +67,17 @@ func observe(ctx context.Context, api Reader, objects []Object, known Seen, para
 		if o.Mount != "" && !l.mounted(o.Mount) && !pending(o.Data) {
 			continue
 		}
-		if known[o.place()] && !pending(o.Data) {
+		if goal.Seen[o.place()] && !pending(o.Data) {
 			l.seen[i] = sight{there: true, matches: true}
 			continue
 		}
 		left = append(left, i)
 	}
-	left, err := l.withoutAbsent(ctx, left)
+	left, err := l.withoutAbsent(ctx, left, goal.Owned)
 	if err != nil {
 		return nil, fmt.Errorf("reading what is there: %w", err)
 	}
-	err = each(ctx, len(left), parallelism, func(ctx context.Context, i int) error { return l.one(ctx, left[i], &unknown) })
+	err = each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error { return l.one(ctx, left[i], &unknown) })
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ type Plan struct {
 // A mount or a reference that is neither declared nor there is a fault of kind
 // fault.Seed; an error of Vault is returned as it is.
 func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
-	seen, err := observe(ctx, api, goal.Objects, goal.Seen, goal.Parallelism)
+	seen, err := observe(ctx, api, goal)
 	if err != nil {
 		return nil, err
 	}
