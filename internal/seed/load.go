@@ -128,10 +128,10 @@ func (l *loader) document(path string, content []byte) (tree, bool) {
 		l.problems.add(Position{path, 1, 1}, "the document is empty")
 		return tree{}, false
 	}
-	if other := backquoted(content); err != nil && !bytes.Equal(other, content) {
-		return l.document(path, other)
-	}
 	if err != nil {
+		if other := backquoted(content); !bytes.Equal(other, content) {
+			return l.document(path, other)
+		}
 		l.syntax(path, content, err)
 		return tree{}, false
 	}

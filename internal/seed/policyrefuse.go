@@ -10,6 +10,9 @@ import (
 
 	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/hcl/ast"
+	"github.com/hashicorp/hcl/hcl/token"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
@@ -39,6 +42,9 @@ func (c *policyCheck) refuse(line int, format string, args ...any) {
 
 // rules tells values in a path block that Vault cannot read.
 func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
+	if plain(item) {
+		return
+	}
 	line, rules := item.Pos().Line, pathRules{}
 	if err := hcl.DecodeObject(&rules, item.Val); err != nil {
 		c.refuse(line, "what the path %q holds cannot be read: %s", path, err)
@@ -55,6 +61,25 @@ func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
 	if okLeast && okMost && least != 0 && most != 0 && most < least {
 		c.refuse(line, `"max_wrapping_ttl" of the path %q is less than "min_wrapping_ttl"`, path)
 	}
+}
+
+// plain reports whether a path block holds nothing but capabilities, as texts: most do, and
+// nothing in them can be of the wrong form.
+func plain(item *ast.ObjectItem) bool {
+	body, ok := item.Val.(*ast.ObjectType)
+	if !ok {
+		return false
+	}
+	for _, field := range body.List.Items {
+		list, isList := field.Val.(*ast.ListType)
+		if !isList || acl.Text(field.Keys[0]) != "capabilities" || slices.ContainsFunc(list.List, func(node ast.Node) bool {
+			literal, isLiteral := node.(*ast.LiteralType)
+			return !isLiteral || literal.Token.Type != token.STRING
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // length returns the seconds of a length of time.
