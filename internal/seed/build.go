@@ -229,6 +229,9 @@ func (b *builder) add(o Object, at Position, problems *Problems) {
 		b.places = map[ID]Position{}
 	}
 	b.places[o.place()] = at
+	if len(b.objects) == cap(b.objects) { // append would copy thousands of them again and again
+		b.objects = slices.Grow(b.objects, max(64, len(b.objects)))
+	}
 	b.objects = append(b.objects, o)
 }
 
