@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -103,7 +104,7 @@ func left(t *testing.T, in *installation, root string) string {
 			Data struct{ Keys []json.RawMessage }
 		}
 		err := node.Call(t.Context(), "LIST", path, root, nil, &answer)
-		if failed, ok := err.(*testbed.VaultError); ok && failed.Status == http.StatusNotFound { //nolint:errorlint // it is not wrapped
+		if failed, ok := errors.AsType[*testbed.VaultError](err); ok && failed.Status == http.StatusNotFound {
 			return 0
 		}
 		if err != nil {
