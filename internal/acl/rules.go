@@ -12,17 +12,17 @@ import (
 // it, and by nothing else of the request: so two paths that the same rules match have the
 // same capabilities (acl.go of Vault 1.21, and of OpenBao 2.6).
 type Rules struct {
-	exact    map[string]int
+	exact    map[string]uint64
 	prefixes []rule
 	segments []rule
-	known    int
+	known    uint64
 	// vague are beginnings of paths about which nothing is certain.
 	vague []string
 }
 
 // rule is one path of a policy.
 type rule struct {
-	number int
+	number uint64
 	// path has no * at its end, which isPrefix stands for.
 	path     string
 	isPrefix bool
@@ -65,7 +65,7 @@ func (r *Rules) add(path string) {
 		r.prefixes = append(r.prefixes, one)
 	default:
 		if r.exact == nil {
-			r.exact = map[string]int{}
+			r.exact = map[string]uint64{}
 		}
 		r.exact[path] = one.number
 	}
@@ -90,7 +90,7 @@ func (r *Rules) Alike(path string) (key string, certain bool) {
 
 // matches appends the numbers of the rules that match path.
 func (r *Rules) matches(matched []byte, path string) []byte {
-	note := func(number int) { matched = binary.AppendUvarint(matched, uint64(number)) }
+	note := func(number uint64) { matched = binary.AppendUvarint(matched, number) }
 	if number, is := r.exact[path]; is {
 		note(number)
 	}
@@ -123,12 +123,10 @@ func matchesNames(rule, path string, isPrefix bool) bool {
 		want, left, more := strings.Cut(rule, "/")
 		have, rest, further := strings.Cut(path, "/")
 		if !more {
-			switch {
-			case want == "+", want == have:
+			if want == "+" || want == have {
 				return isPrefix || !further
-			default:
-				return isPrefix && strings.HasPrefix(have, want)
 			}
+			return isPrefix && strings.HasPrefix(have, want)
 		}
 		if want != have && want != "+" || !further {
 			return false

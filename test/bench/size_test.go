@@ -89,11 +89,3 @@ func (s size) reads() [][]call {
 	}
 	return [][]call{all}
 }
-
-func count(phases [][]call) int {
-	n := 0
-	for _, calls := range phases {
-		n += len(calls)
-	}
-	return n
-}
