@@ -13,6 +13,10 @@ import (
 func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) error {
 	active, _ := look.Active()
 	now := b.Now().UTC()
+	digest := ""
+	if b.Digest != nil && !t.To.Before(fsm.Seeded) {
+		digest = b.Digest()
+	}
 	var mirror store.Mirror
 	err := b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		c.State, c.Since = string(t.To), now
@@ -20,7 +24,7 @@ func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) err
 			c.ClusterID = active.ClusterID
 		}
 		if !t.To.Before(fsm.Seeded) {
-			c.SeedDigest = b.Digest
+			c.SeedDigest = digest
 		}
 		c.Remember(store.Transition{At: now, From: string(t.From), Event: string(t.Event), To: string(t.To), Took: t.Took, Holder: b.Holder})
 		mirror = store.Mirror{State: c.State, Since: c.Since, SeedDigest: c.SeedDigest}

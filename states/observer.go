@@ -31,8 +31,9 @@ type Observer struct {
 	// Holder is this process's identity, Pod the name of its Pod and Process its name on
 	// this machine; both are empty where there is none.
 	Holder, Pod, Process string
-	// Digest is the digest of the seed, for the checkpoint.
-	Digest string
+	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed.
+	// It is asked for only when a state is entered, since it takes a while for a large one.
+	Digest func() string
 	// Prune says what the seed lets us delete. It is set before Declare.
 	Prune seed.Prune
 	// Rules say which controls are required, fixed and accepted.

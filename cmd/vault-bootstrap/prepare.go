@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -137,6 +138,6 @@ func (w wish) assign(b *states.Bootstrap) error {
 		b.Prune, b.Rules = prune, rules
 		return err
 	}
-	b.Digest = w.declared.Digest()
+	b.Digest = sync.OnceValue(w.declared.Digest)
 	return nil
 }

@@ -1,0 +1,48 @@
+package states
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// TestRecall holds what makes a walk read everything again: time, another active node,
+// another cluster, an act that may have changed anything.
+func TestRecall(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	at := func(address, cluster string) *Look {
+		return &Look{Observation: fsm.Observation{Replicas: []fsm.Replica{{Address: address, ClusterID: cluster, Health: fsm.Active}}}}
+	}
+	here := at("https://vault-0:8200", "one")
+	for name, c := range map[string]struct {
+		look *Look
+		now  time.Time
+		do   func(*recall)
+		want bool
+	}{
+		"the same node, soon":  {here, now.Add(recallTime), nil, true},
+		"later":                {here, now.Add(recallTime + time.Second), nil, false},
+		"a clock set back":     {here, now.Add(-time.Second), nil, false},
+		"an election":          {at("https://vault-1:8200", "one"), now, nil, false},
+		"another cluster":      {at("https://vault-0:8200", "two"), now, nil, false},
+		"nobody active":        {&Look{}, now, nil, false},
+		"an act in between":    {here, now, (*recall).forget, false},
+		"another look between": {here, now.Add(recallTime + time.Second), func(r *recall) { r.keep(here, &seed.Plan{}, now.Add(time.Second)) }, false},
+	} {
+		r := &recall{seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
+		if c.do != nil {
+			c.do(r)
+		}
+		if got := r.still(c.look, c.now)["sys/policies/acl/app"]; got != c.want {
+			t.Errorf("%s: known is %t, want %t", name, got, c.want)
+		}
+	}
+	var none *recall
+	none.keep(here, &seed.Plan{}, now)
+	none.forget()
+	if none.still(here, now) != nil {
+		t.Error("who looks without the Lease remembers something")
+	}
+}
