@@ -100,7 +100,7 @@ const aliveTime = 5 * time.Millisecond
 // Alive says whether the file that is locked is still the one in the directory.
 func (l *fileLease) Alive() error {
 	now := time.Now()
-	if seen := l.seen.Load(); seen != nil && now.Sub(*seen) < aliveTime {
+	if seen := l.seen.Load(); seen != nil && now.Sub(*seen) < aliveTime && l.ctx.Err() == nil && l.lock.Locked() {
 		return nil
 	}
 	if sameFile(l.lock, l.file.lockPath()) {
@@ -129,7 +129,7 @@ func (l *fileLease) Release(context.Context) error {
 	l.once.Do(func() {
 		l.stop()
 		<-l.done
-		if l.Alive() == nil {
+		if sameFile(l.lock, l.file.lockPath()) {
 			err = os.Truncate(l.file.lockPath(), 0)
 		}
 		err = errors.Join(err, l.lock.Unlock())
