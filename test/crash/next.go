@@ -77,7 +77,7 @@ func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
 		return end{}, err
 	}
 	// What has failed for long is not tried again at once.
-	limit := hardenTime + min(sc.extra, longestPause)
+	limit := hardenTime + sc.lasts() - sc.extra
 	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("a watch has not hardened Vault in %s", limit))
 	defer cancel()
 	name := ""

@@ -26,6 +26,10 @@ type trial struct {
 	act   act
 }
 
+// lasts returns how much longer than others the case may last: the pause of a watch, which
+// grows as long as it fails, comes after what it has failed for.
+func (t trial) lasts() time.Duration { return t.extra + min(t.extra, longestPause) }
+
 // act does violence. When it returns, the rest may be run as if nothing were the
 // matter; its error is a violation that it has seen itself.
 type act func(ctx context.Context, sc *scene) error

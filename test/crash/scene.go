@@ -180,7 +180,7 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 	if o.showPoints {
 		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_SHOW_POINTS=yes")
 	}
-	p, err := startProcess(ctx, binary, args, env, runLimit+sc.extra)
+	p, err := startProcess(ctx, binary, args, env, runLimit+sc.lasts())
 	if err != nil {
 		return nil, err
 	}

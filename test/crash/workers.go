@@ -60,7 +60,7 @@ func (s *suite) try(ctx context.Context, t trial) (o outcome) {
 	began := time.Now()
 	o.trial = t
 	defer func() { o.took = time.Since(began) }()
-	ctx, cancel := context.WithTimeoutCause(ctx, caseLimit+t.extra, errors.New("the case hangs"))
+	ctx, cancel := context.WithTimeoutCause(ctx, caseLimit+t.lasts(), errors.New("the case hangs"))
 	defer cancel()
 	sc, err := s.stage(ctx, t)
 	if sc == nil {
