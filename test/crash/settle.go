@@ -30,6 +30,7 @@ func (sc *scene) settle(ctx context.Context) error {
 	if err := errors.Join(sc.mend(ctx), sc.startedAgain(ctx)); err != nil {
 		return err
 	}
+	var last end
 	for range mostReruns {
 		if err := sc.mend(ctx); err != nil {
 			return err
@@ -38,6 +39,7 @@ func (sc *scene) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		last = end
 		switch end.code {
 		case exitDone:
 			if sc.beside == nil {
@@ -52,7 +54,7 @@ func (sc *scene) settle(ctx context.Context) error {
 			return fmt.Errorf("a rerun exited with %d\n%s", end.code, end.stderr)
 		}
 	}
-	return fmt.Errorf("%d reruns did not come to an end", mostReruns)
+	return fmt.Errorf("%d reruns did not come to an end, the last one exited with %d\n%s", mostReruns, last.code, last.stderr)
 }
 
 // startedAgain has a user start the verb again where nothing else can go on.
