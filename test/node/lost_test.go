@@ -117,7 +117,7 @@ func TestKeysLost(t *testing.T) {
 func (s *site) losesAnswers(pod corev1.Pod) {
 	s.t.Helper()
 	rule := exec.CommandContext(s.t.Context(), "nsenter", "--net", "--target="+strconv.Itoa(s.processOf(pod)),
-		"/usr/sbin/iptables", "--append=INPUT", "--protocol=tcp", "--source-port=8200", "--match=length", "--length=1000:65535", "--jump=DROP")
+		"/usr/sbin/iptables", "-A", "INPUT", "-p", "tcp", "--sport", "8200", "-m", "length", "--length", "1000:65535", "-j", "DROP")
 	if shown, err := rule.CombinedOutput(); err != nil {
 		s.t.Fatalf("%v: %s", err, shown)
 	}
