@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -65,15 +66,16 @@ func rulesOf(ctx context.Context, view vault.View) (*acl.Rules, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range names {
 		group.Go(func() error {
-			data, _, err := view.Read(ctx, "sys/policies/acl/"+name)
+			data, found, err := view.Read(ctx, "sys/policies/acl/"+name)
 			mu.Lock()
 			defer mu.Unlock()
 			switch text, _ := data["policy"].(string); {
-			case vault.StatusOf(err) == http.StatusForbidden:
+			case vault.StatusOf(err) == http.StatusForbidden, err == nil && !found, strings.Contains(name, "?"):
+				// It was removed just now, or its name leads elsewhere in a path.
 				rules.AddUnknown()
 			case err != nil:
 				return fmt.Errorf("reading the policy %q, which our own token carries: %w", name, err)
-			case text != "": // one that is not there, or Vault's policy root, has no rules
+			case text != "": // Vault's policy root is shown as empty
 				rules.Add(text)
 			}
 			return nil

@@ -30,7 +30,7 @@ func TestHurry(t *testing.T) {
 		}
 	}
 	if h := (hurry{usual: 50 * time.Millisecond}); h.next(now, true) != 50*time.Millisecond {
-		t.Error("it asks less often than it was told to")
+		t.Error("it asks less often than --health-interval says")
 	}
 	if anyAway([]fsm.Replica{{Health: fsm.Active}, {Health: fsm.Sealed}}) || !anyAway([]fsm.Replica{{Health: fsm.Active}, {Health: fsm.NoAnswer}}) {
 		t.Error("a sealed server answers, and one that is gone does not")

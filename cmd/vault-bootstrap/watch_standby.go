@@ -21,13 +21,13 @@ func (w *watcher) standBy(ctx context.Context) {
 	since := map[string]time.Time{} // since when each replica is sealed
 	tries := pace{longest: longestPause}
 	var due time.Time
-	told := ""
+	logged := ""
 	for pause(ctx, hurried.next(time.Now(), anyAway(w.seen))) {
 		w.seen = w.job.bootstrap.Health(ctx)
 		w.count(w.seen)
 		if !sealedFor(since, w.seen, time.Now()) {
 			tries.reset()
-			due, told = time.Time{}, ""
+			due, logged = time.Time{}, ""
 			continue
 		}
 		if time.Now().Before(due) {
@@ -38,9 +38,9 @@ func (w *watcher) standBy(ctx context.Context) {
 			err = w.job.bootstrap.OpenSealed(ctx, look)
 		}
 		due = time.Now().Add(tries.next())
-		if err != nil && ctx.Err() == nil && err.Error() != told {
-			told = err.Error()
-			w.report.Log().Info("a replica stays sealed while another watch leads", "reason", told, "remedy", fault.RemedyOf(err))
+		if err != nil && ctx.Err() == nil && err.Error() != logged {
+			logged = err.Error()
+			w.report.Log().Info("a replica stays sealed while another watch leads", "reason", logged, "remedy", fault.RemedyOf(err))
 		}
 	}
 }

@@ -53,23 +53,30 @@ func (i *island) restore() {
 	i.api.Restore()
 }
 
-// partitionedBefore cuts the holder off before its sys/init has reached Vault. Its Lease runs
-// out and a successor makes an attempt of its own; then the late request arrives.
-func partitionedBefore(ctx context.Context, sc *scene) error {
+// lateHolder starts a run that is cut off when it is about to send sys/init: the request
+// reaches Vault when the island is restored.
+func (sc *scene) lateHolder(ctx context.Context) (*island, *process, error) {
 	i, err := sc.island(sc.stopping(pointIntended))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	holder, err := sc.startStopped(ctx, i.options)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	sc.lateInit = true
 	i.cutOff()
-	defer i.restore()
-	if err := holder.resume(ctx, pointIntended); err != nil {
+	return i, holder, holder.resume(ctx, pointIntended)
+}
+
+// partitionedBefore cuts the holder off before its sys/init has reached Vault. Its Lease runs
+// out and a successor makes an attempt of its own; then the late request arrives.
+func partitionedBefore(ctx context.Context, sc *scene) error {
+	i, holder, err := sc.lateHolder(ctx)
+	if err != nil {
 		return err
 	}
+	defer i.restore()
 	successor, err := sc.finish(ctx, sc.options())
 	if err != nil {
 		return err
@@ -98,20 +105,11 @@ func partitionedBefore(ctx context.Context, sc *scene) error {
 // the successor has its own attempt on record and has not asked Vault yet: the answer
 // belongs to an attempt that is no longer the current one.
 func partitionedBeforeSuccessor(ctx context.Context, sc *scene) error {
-	i, err := sc.island(sc.stopping(pointIntended))
+	i, holder, err := sc.lateHolder(ctx)
 	if err != nil {
 		return err
 	}
-	holder, err := sc.startStopped(ctx, i.options)
-	if err != nil {
-		return err
-	}
-	sc.lateInit = true
-	i.cutOff()
 	defer i.restore()
-	if err := holder.resume(ctx, pointIntended); err != nil {
-		return err
-	}
 	successor, err := sc.startStopped(ctx, options{verb: verbRun, stopAt: pointIntended})
 	if err != nil {
 		return err

@@ -27,17 +27,23 @@ func many(auditLog string, n int) string {
 	return b.String()
 }
 
+// withMany returns a program whose seed has n policies and n roles, after its first run.
+func withMany(t *testing.T, n int) (p *program, node *testbed.VaultNode, seed, auditLog string) {
+	t.Helper()
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	dir := t.TempDir()
+	auditLog, seed = filepath.Join(dir, "audit.log"), filepath.Join(dir, "seed.yaml")
+	write(t, seed, many(auditLog, n))
+	p, _ = inFiles(t, cluster, "--seed="+seed)
+	p.must(0, "run")
+	return p, cluster.Nodes[0], seed, auditLog
+}
+
 // TestProofByRules takes rights away from our login in every way that Vault knows, at one of
 // 500 roles. A run must find each before it writes anything, although it asks Vault about few
 // paths, and must go on when the rights are back.
 func TestProofByRules(t *testing.T) {
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	dir := t.TempDir()
-	auditLog, seed := filepath.Join(dir, "audit.log"), filepath.Join(dir, "seed.yaml")
-	write(t, seed, many(auditLog, 500))
-	p, _ := inFiles(t, cluster, "--seed="+seed)
-	p.must(0, "run")
-	node := cluster.Nodes[0]
+	p, node, _, auditLog := withMany(t, 500)
 	root := rootOf(t, p, node)
 	send := func(method, path string, in, out any) {
 		t.Helper()
@@ -132,12 +138,7 @@ func TestProofByRules(t *testing.T) {
 func TestRequestsOfRuns(t *testing.T) {
 	const n = 100
 	const objects, mounts = 2*n + 3, 2
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	dir := t.TempDir()
-	auditLog, seed := filepath.Join(dir, "audit.log"), filepath.Join(dir, "seed.yaml")
-	write(t, seed, many(auditLog, n))
-	p, _ := inFiles(t, cluster, "--seed="+seed)
-	p.must(0, "run")
+	p, _, seed, auditLog := withMany(t, n)
 	entries, before := audited(t, auditLog, 0)
 	wantReads(t, "the first run", entries, "sys/policies/acl/p")
 

@@ -42,13 +42,8 @@ const drifted = `path "drifted" { capabilities = ["read"] }`
 // was, and the next run finds the drift.
 func TestDriftBetweenActAndLook(t *testing.T) {
 	t.Parallel()
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	dir := t.TempDir()
-	auditLog, seed := filepath.Join(dir, "audit.log"), filepath.Join(dir, "seed.yaml")
-	write(t, seed, many(auditLog, 20))
-	p, _ := inFiles(t, cluster, "--seed="+seed)
-	p.must(0, "run")
-	live := policies{t, cluster.Nodes[0], rootOf(t, p, cluster.Nodes[0])}
+	p, node, seed, auditLog := withMany(t, 20)
+	live := policies{t, node, rootOf(t, p, node)}
 
 	write(t, seed, strings.Replace(many(auditLog, 20), "data/2/", "data/two/", 1))
 	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=seed.applied"})
