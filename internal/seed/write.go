@@ -265,6 +265,13 @@ func explain(c Change, err error) error {
 			"This is OpenBao, which since 2.3.2 takes audit devices from its configuration only: declare the device there and leave it out of the seed, "+
 				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
 	}
+	if o.isAudit() && strings.Contains(err.Error(), "backend already registered") {
+		// Vault 1.21 registers a device before it records it, and leaves it registered when
+		// the request ends in between (enableAudit in audit.go).
+		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
+			"Restart Vault's active node, have it unsealed, and run again. A request to enable this device was cut off in the middle: "+
+				"the active node has it registered and not recorded, and neither enables nor disables it until it is restarted.")
+	}
 	file := auditFile(o)
 	if file == "" || status(err) == 0 || status(err) == http.StatusForbidden {
 		return fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err)

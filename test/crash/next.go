@@ -82,6 +82,9 @@ func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
 	defer cancel()
 	name := ""
 	err := testbed.Poll(bounded, 100*time.Millisecond, "the watch to harden Vault", func(ctx context.Context) error {
+		if err := sc.freeAudit(ctx, p.shown()); err != nil {
+			return testbed.GiveUp(err)
+		}
 		why := sc.done(ctx)
 		if name = failureIn(p.shown(), losses...); name != "" && why != nil {
 			return testbed.GiveUp(fmt.Errorf("it has named %q", name))

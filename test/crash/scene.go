@@ -41,6 +41,8 @@ type scene struct {
 	// runsOnly is whether no watch can be started: in a namespace that ends nothing can be
 	// created, the Lease of those who lead above all.
 	runsOnly bool
+	// restarted is whether somebody has restarted Vault, as the program said.
+	restarted bool
 	// beside is another watch beside the verb; nil if there is none.
 	beside *process
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // The exit codes that a rerun may have.
@@ -40,6 +41,9 @@ func (sc *scene) settle(ctx context.Context) error {
 			return err
 		}
 		last = end
+		if err := sc.freeAudit(ctx, end.stderr); err != nil {
+			return err
+		}
 		switch end.code {
 		case exitDone:
 			if sc.beside == nil {
@@ -55,6 +59,28 @@ func (sc *scene) settle(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("%d reruns did not come to an end, the last one exited with %d\n%s", mostReruns, last.code, last.stderr)
+}
+
+// auditHalfway is what Vault answers when a request to enable an audit device was cut off
+// before. The program's remedy is to restart the active node.
+const auditHalfway = "backend already registered"
+
+// freeAudit restarts Vault, once, where the program has said that this is what helps.
+func (sc *scene) freeAudit(ctx context.Context, stderr string) error {
+	if sc.restarted || !strings.Contains(stderr, auditHalfway) {
+		return nil
+	}
+	if !strings.Contains(stderr, "Restart Vault's active node") {
+		return fmt.Errorf("the remedy does not help with %q\n%s", auditHalfway, stderr)
+	}
+	sc.restarted = true
+	sc.say("restarted Vault, whose audit device was half enabled")
+	for _, node := range sc.vault.Nodes {
+		if err := node.Restart(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startedAgain has a user start the verb again where nothing else can go on.

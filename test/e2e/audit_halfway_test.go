@@ -30,7 +30,7 @@ func TestAuditDeviceHalfway(t *testing.T) {
 	}
 	write(t, seed, "audit:\n  - {type: file, options: {file_path: "+filepath.Join(dir, "audit.log")+"}}\nsecrets:\n  - type: kv\n")
 	const remedy = "Restart Vault's active node"
-	wantFailure(t, p.run("run"), 1, "already registered", remedy)
+	wantFailure(t, p.run("run"), 1, "sys/audit/file")
 	if err := os.Remove(table); err != nil {
 		t.Fatal(err)
 	}
