@@ -1,6 +1,7 @@
 package states
 
 import (
+	"maps"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -9,8 +10,8 @@ import (
 // recallTime is how long what a look has seen of an object is taken to be so.
 const recallTime = 30 * time.Second
 
-// recall is what the looks of one walk have seen of objects, so that a walk reads each
-// object once, and again only what it has written or has reason to doubt.
+// recall is what a walk knows of objects, so that it reads each object once, and again only
+// what it has written or has reason to doubt.
 //
 // A nil recall remembers nothing: those who look without holding the Lease do not know what
 // others have done since.
@@ -40,6 +41,14 @@ func (r *recall) keep(look *Look, plan *seed.Plan, now time.Time) {
 		r.since = now
 	}
 	r.seen, r.server = plan.Seen(), activeServer(look)
+}
+
+// wrote takes in what an act has written, and Vault has as it was written. It is as old as
+// the rest: what was read before does not become younger.
+func (r *recall) wrote(literal seed.Seen) {
+	if r != nil && r.seen != nil {
+		maps.Copy(r.seen, literal)
+	}
 }
 
 // forget has everything be read again.

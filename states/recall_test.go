@@ -43,7 +43,20 @@ func TestRecall(t *testing.T) {
 	if !r.since.Equal(now) {
 		t.Error("a look that has read only the rest makes what was read before it younger")
 	}
+	r.wrote(seed.Seen{"sys/policies/acl/written": true})
+	if !r.still(here, now.Add(recallTime))["sys/policies/acl/written"] {
+		t.Error("what was written to the letter is not known")
+	}
+	if r.still(here, now.Add(recallTime+time.Second))["sys/policies/acl/written"] {
+		t.Error("what was written is known for longer than what was read before it")
+	}
+	r.forget()
+	r.wrote(seed.Seen{"sys/policies/acl/written": true})
+	if r.still(here, now)["sys/policies/acl/written"] {
+		t.Error("a write is known although everything is to be read again")
+	}
 	var none *recall
+	none.wrote(seed.Seen{"sys/policies/acl/written": true})
 	none.keep(here, &seed.Plan{}, now)
 	none.forget()
 	if none.still(here, now) != nil {

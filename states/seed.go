@@ -131,6 +131,7 @@ func (b *Bootstrap) seed(ctx context.Context, look *Look) error {
 			}
 		},
 	})
+	b.recall.wrote(result.Literal)
 	for _, id := range result.Kept {
 		b.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
 	}

@@ -34,6 +34,9 @@ type Result struct {
 	Taken []ID
 	// Kept holds what the seed no longer names, and Vault cannot delete.
 	Kept []ID
+	// Literal holds what was written and is as it was written, because Vault keeps such
+	// objects to the letter: looking at them shows nothing that its answer has not said.
+	Literal Seen
 	// Hashes is what to remember in the place of the Memory given to NewPlan.
 	Hashes map[string]map[string]string
 }
@@ -64,7 +67,7 @@ type applying struct {
 // the caller saves it also when there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[ID]bool{}, answers: map[string]map[string]any{}}
-	a.result.Hashes = clone(plan.memory.Hashes)
+	a.result.Hashes, a.result.Literal = clone(plan.memory.Hashes), Seen{}
 	if err := plan.refused(); err != nil {
 		return a.result, err
 	}
@@ -213,6 +216,9 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
 	} else {
 		a.keep(id, hashes)
+		if c.Action != Delete && c.Object.literal() {
+			a.result.Literal[c.Object.place()] = true
+		}
 	}
 	if written {
 		a.written++

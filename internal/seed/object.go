@@ -139,6 +139,11 @@ func policy(name string, rules any) Object {
 	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, endpoint: "policy", how: traits{see: seePolicy}}
 }
 
+// literal reports whether Vault keeps an object exactly as it was written, and refuses it
+// otherwise. Of a policy it parses the text and stores the text itself (Vault 1.21's
+// handlePoliciesSet); other objects get defaults and normal forms.
+func (o *Object) literal() bool { return o.endpoint == "policy" }
+
 // AuditDevice returns the audit device kind at path. Fields may hold description,
 // local and options.
 func AuditDevice(path, kind string, fields map[string]any) Object {

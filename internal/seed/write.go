@@ -234,7 +234,7 @@ func (a *applying) remember(ctx context.Context, o Object) map[string]string {
 	case o.how.once:
 		return nil
 	}
-	if !a.plan.known.covers(o) {
+	if !o.literal() && !a.plan.known.covers(o) {
 		// A failed read costs no more than one needless write in the next run.
 		if s, err := look(ctx, a.api, o); err == nil {
 			a.plan.known.learn(o, s.data)

@@ -21,12 +21,12 @@ func BenchmarkPlan(b *testing.B) {
 		var each [2]time.Duration
 		for i, s := range []size{tenfold, hundredfold} {
 			one := hardened(b, binary, 0, false)
-			bare(b, one, s.writes())
+			bare(b, one, one.root, s.writes())
 			one.declare(b, s.text())
 			var ours, reads samples
 			var rss int64
 			for range planRounds {
-				reads.time(func() { bare(b, one, s.reads()) })
+				reads.time(func() { bare(b, one, one.login, s.reads()) })
 				forgetPeak(b)
 				ours.time(func() { rss = max(rss, peak(b, one.run(b, binary, "plan", "--detailed-exitcode"))) })
 			}

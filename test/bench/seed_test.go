@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// The bounds, as ratios to a bare client that makes the necessary requests only.
+// The bounds, as ratios to a bare client that makes the necessary requests only, with a token
+// that may do what the program's own login may.
 const (
 	mostCold      = 1.7
 	mostNoOp      = 1.5
@@ -56,13 +57,16 @@ func measure(b *testing.B, binary string, s size, rtt time.Duration, audited boo
 	}
 	runs, reruns := rounds(s)
 	for range runs {
-		one, two := hardened(b, binary, rtt, audited), hardened(b, binary, rtt, audited)
+		one, two, root := hardened(b, binary, rtt, audited), hardened(b, binary, rtt, audited), hardened(b, binary, rtt, audited)
 		one.declare(b, s.text())
 		cold.ours.time(func() { one.run(b, binary) })
-		cold.bare.time(func() { bare(b, two, s.writes()) })
+		cold.bare.time(func() { bare(b, two, two.login, s.writes()) })
+		cold.root.time(func() { bare(b, root, root.root, s.writes()) })
+		root.stop()
 		for range reruns {
 			noop.ours.time(func() { one.run(b, binary) })
-			noop.bare.time(func() { bare(b, two, s.reads()) })
+			noop.bare.time(func() { bare(b, two, two.login, s.reads()) })
+			noop.root.time(func() { bare(b, two, two.root, s.reads()) })
 		}
 		two.stop()
 		if bankVaults() != "" {

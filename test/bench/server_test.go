@@ -3,9 +3,11 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +51,9 @@ func fresh(b *testing.B) (*testbed.VaultCluster, func()) {
 type server struct {
 	cluster *testbed.VaultCluster
 	addr    string
-	root    string
+	// root is a root token, and login one that carries the policy of the program's login and
+	// nothing else.
+	root, login string
 	// store and seed are the program's records and its seed.
 	store, seed string
 	// audit is the log of the audit device; empty if there is none.
@@ -81,6 +85,9 @@ func hardened(b *testing.B, binary string, rtt time.Duration, audited bool) *ser
 	if err == nil {
 		s.root, err = cluster.Nodes[0].GenerateRoot(b.Context(), testbed.VaultKeys{Shares: keys.Set.Shares, Threshold: keys.Set.Threshold})
 	}
+	if err == nil {
+		s.login, err = likeOurs(b.Context(), cluster.Nodes[0], s.root)
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,6 +105,18 @@ func hardened(b *testing.B, binary string, rtt time.Duration, audited bool) *ser
 		stop()
 	}
 	return s
+}
+
+// likeOurs makes a token as the program's login has one.
+func likeOurs(ctx context.Context, node *testbed.VaultNode, root string) (string, error) {
+	var answer struct {
+		Auth struct {
+			Token string `json:"client_token"`
+		}
+	}
+	policies := m{"policies": []string{"vault-bootstrap"}, "no_default_policy": true}
+	err := node.Call(ctx, http.MethodPost, "auth/token/create", root, policies, &answer)
+	return answer.Auth.Token, err
 }
 
 // declare writes the seed: the audit device, if there is one, and a text.

@@ -38,31 +38,51 @@ func (p policies) holds(name, path string) bool {
 const drifted = `path "drifted" { capabilities = ["read"] }`
 
 // TestDriftBetweenActAndLook has somebody change Vault when a run has applied the seed and
-// has not looked again. What the run has written it reads again; of the rest it knows how it
-// was, and the next run finds the drift.
+// has not looked again. Of what the run has written it reads the role again; of policies,
+// which Vault keeps as they are written, and of what it has only read it knows how they were,
+// and the next run finds the drift.
 func TestDriftBetweenActAndLook(t *testing.T) {
 	t.Parallel()
 	p, node, seed, auditLog := withMany(t, 20)
-	live := policies{t, node, rootOf(t, p, node)}
+	root := rootOf(t, p, node)
+	live := policies{t, node, root}
+	rolePolicies := func() string {
+		t.Helper()
+		var answer struct {
+			Data struct {
+				Policies []string `json:"token_policies"`
+			}
+		}
+		if err := node.Call(t.Context(), http.MethodGet, "auth/apps/role/r2", root, nil, &answer); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(answer.Data.Policies, " ")
+	}
 
-	write(t, seed, strings.Replace(many(auditLog, 20), "data/2/", "data/two/", 1))
+	write(t, seed, strings.NewReplacer("data/4/", "data/four/", "[p2]", "[p2, p3]").Replace(many(auditLog, 20)))
 	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=seed.applied"})
 	run.stoppedAt("seed.applied")
-	live.write("p2", drifted)
+	if err := node.Call(t.Context(), http.MethodPost, "auth/apps/role/r2", root, m{"token_policies": []string{"p9"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	live.write("p4", drifted)
 	live.write("p7", drifted)
 	run.signal(sigcont)
-	// It finds that p2 is not as it wrote it, and comes to the same point once more.
+	// It finds that the role is not as it wrote it, and comes to the same point once more.
 	run.stoppedAt("seed.applied")
 	run.signal(sigcont)
 	if r := run.wait(); r.code != 0 {
 		t.Fatalf("the run exited with %d\n%s", r.code, r)
 	}
-	if !live.holds("p2", "data/two/") {
-		t.Error("the run has not found that what it wrote was changed")
+	if got := rolePolicies(); got != "p2 p3" {
+		t.Errorf("the run has not found that what it wrote was changed: the role has %q", got)
 	}
 	p.must(0, "run")
+	if !live.holds("p4", "data/four/") {
+		t.Error("the next run has not found the drift of a policy that the run before had written")
+	}
 	if !live.holds("p7", "data/7/") {
-		t.Error("the next run has not found the drift")
+		t.Error("the next run has not found the drift of a policy that the run before had read")
 	}
 }
 
