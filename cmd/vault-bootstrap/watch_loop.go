@@ -123,7 +123,7 @@ func (w *watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions)
 		stand()
 		<-ended // the turns are alone with the bootstrap
 	}()
-	return store.Lead(ctx, w.job.store, options)
+	return w.job.store.Lead(ctx, options)
 }
 
 // turns takes turns until ctx ends.

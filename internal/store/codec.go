@@ -12,6 +12,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
+// RecordVersion is the version of the records that this program writes. A record
+// of a later version is refused, not guessed at: dropping a field that we do not
+// know could drop a key.
+const RecordVersion = 1
+
 // Names of the faults that a record can have.
 const (
 	// RecordCorrupt: the record is there and is not what we write.

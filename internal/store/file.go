@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -27,7 +28,7 @@ var _ Store = (*File)(nil)
 // OpenFile returns the store in dir. It touches nothing: the directory is made,
 // for its owner only, when something is first written to it.
 func OpenFile(dir, name string) (*File, error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return nil, err
 	}
 	if dir == "" {
@@ -167,4 +168,19 @@ func (f *File) read(path string) ([]byte, Revision, error) {
 func revisionOf(data []byte) Revision {
 	sum := sha256.Sum256(data)
 	return Revision(hex.EncodeToString(sum[:]))
+}
+
+func (f *File) fullRemedy() string {
+	return fullRemedy("install -m 600 "+f.keysPath()+" BACKUP", "rm "+f.keysPath())
+}
+
+// wireMirror is Mirror as a file holds it.
+type wireMirror struct {
+	State      string    `json:"state"`
+	Since      time.Time `json:"since"`
+	SeedDigest string    `json:"seed_digest"`
+}
+
+func (w wireMirror) mirror() Mirror {
+	return Mirror{State: w.State, Since: utc(w.Since), SeedDigest: w.SeedDigest}
 }

@@ -40,7 +40,7 @@ func (f *File) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 	if err := f.makeDir(); err != nil {
 		return nil, err
 	}
-	waiting := announce{waiting: options.Waiting}
+	waiting := options.Wait()
 	for ctx.Err() == nil {
 		lock, err := f.tryLock(f.lockPath())
 		if err != nil {
@@ -49,12 +49,12 @@ func (f *File) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 		if lock != nil {
 			return f.hold(ctx, lock, options)
 		}
-		waiting.holder(f.holder())
-		if pause(ctx, min(options.RetryPeriod, lockPoll)) != nil {
+		waiting.For(f.holder())
+		if Pause(ctx, min(options.RetryPeriod, lockPoll)) != nil {
 			break
 		}
 	}
-	return nil, waitedInVain(f.lockPath(), waiting.last, context.Cause(ctx))
+	return nil, waiting.Failed(f.lockPath(), context.Cause(ctx))
 }
 
 // holder returns the identity in the lock file, or "" while there is none.
@@ -82,7 +82,7 @@ func (f *File) hold(ctx context.Context, lock *flock.Flock, options LeaseOptions
 // watch cancels the lease's context when its file is gone or replaced.
 func (l *fileLease) watch(ctx context.Context, period time.Duration) {
 	defer close(l.done)
-	for pause(ctx, period) == nil {
+	for Pause(ctx, period) == nil {
 		if err := l.Alive(); err != nil {
 			l.cancel(err)
 			return
@@ -107,7 +107,7 @@ func (l *fileLease) Alive() error {
 		l.seen.Store(&now)
 		return nil
 	}
-	return lost(l.file.lockPath(), "the file was removed or replaced")
+	return Lost(l.file.lockPath(), "the file was removed or replaced")
 }
 
 // Show writes NAME-lease.json.
@@ -136,4 +136,11 @@ func (l *fileLease) Release(context.Context) error {
 		l.cancel(nil)
 	})
 	return err
+}
+
+// Lead waits for the lock on a file of its own, NAME-watch.lock.
+func (f *File) Lead(ctx context.Context, options LeaseOptions) (Held, error) {
+	lead := *f
+	lead.name += LeadSuffix
+	return lead.Acquire(ctx, options)
 }

@@ -7,11 +7,6 @@ import (
 	"os"
 )
 
-// rehearsalSize is the size in bytes of the record with which a preflight
-// rehearses the write of the keys: ten shares encrypted to 4096-bit PGP keys, a
-// root token and room to spare.
-const rehearsalSize = 16 << 10
-
 // Preflight makes the directory, reads both records, and writes, syncs and
 // removes a file of the size that the keys can have.
 func (f *File) Preflight(ctx context.Context) error {

@@ -33,7 +33,7 @@ func (f *File) exclusively(ctx context.Context, once func() error) error {
 		if lock != nil {
 			return errors.Join(once(), lock.Unlock())
 		}
-		if err := pause(ctx, casPoll); err != nil {
+		if err := Pause(ctx, casPoll); err != nil {
 			return fault.Held(fmt.Errorf("waiting for the lock %s, held by %q: %w", f.casPath(), f.holder(), err),
 				"Another run is in the middle of a write, which takes milliseconds: it is suspended, or its disk does not answer. Let it go on, or end it.")
 		}
@@ -167,17 +167,5 @@ func (f *File) explain(doing string, err error) error {
 			"Make %s a directory that user ID %d may read and write, or name another: --store=file:DIR.", f.dir, os.Getuid()))
 	default:
 		return err
-	}
-}
-
-// pause waits for d, or returns the cause of ctx's end.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -38,7 +38,7 @@ var _ Store = (*Kube)(nil)
 
 // NewKube returns the store in namespace. It sends no request.
 func NewKube(config *rest.Config, namespace, name string) (*Kube, error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return nil, err
 	}
 	if namespace == "" {
@@ -181,7 +181,7 @@ func (k *Kube) SaveCheckpoint(ctx context.Context, checkpoint Checkpoint, revisi
 		return "", err
 	}
 	mirror := Mirror{State: checkpoint.State, Since: checkpoint.Since, SeedDigest: checkpoint.SeedDigest}
-	stored, err := k.swap(ctx, write{name: k.stateName(), key: stateData, data: data, revision: revision, mark: mirror.mark})
+	stored, err := k.swap(ctx, write{name: k.stateName(), key: stateData, data: data, revision: revision, mark: func(meta *metav1.ObjectMeta) { mark(mirror, meta) }})
 	if err != nil {
 		return "", err
 	}
@@ -234,3 +234,8 @@ func labels() map[string]string {
 
 // CheckpointName is the name of the Secret with the checkpoint.
 func (k *Kube) CheckpointName() string { return k.stateName() }
+
+func (k *Kube) fullRemedy() string {
+	return fullRemedy(fmt.Sprintf("kubectl -n %s get secret %s -o yaml > FILE", k.in.Name, k.keysName()),
+		fmt.Sprintf("kubectl -n %s delete secret %s", k.in.Name, k.keysName()))
+}

@@ -68,14 +68,14 @@ func (l *kubeLease) Alive() error {
 }
 
 func (l *kubeLease) lost(why string) error {
-	return lost(l.kube.in.Describe("Lease", l.kube.name), why)
+	return Lost(l.kube.in.Describe("Lease", l.kube.name), why)
 }
 
 // keep renews the Lease until ctx ends or the Lease is lost.
 func (l *kubeLease) keep(ctx context.Context) {
 	defer close(l.done)
 	var failure error
-	for pause(ctx, l.nextRenewal()) == nil {
+	for Pause(ctx, l.nextRenewal()) == nil {
 		err := l.Alive()
 		if err == nil {
 			failure = l.renew(ctx)
@@ -116,7 +116,7 @@ func (l *kubeLease) Show(ctx context.Context, mirror Mirror) error {
 	return l.write(ctx, func(lease *coordinationv1.Lease, sent time.Time) {
 		stamp := metav1.NewMicroTime(sent)
 		lease.Spec.RenewTime = &stamp
-		mirror.mark(&lease.ObjectMeta)
+		mark(mirror, &lease.ObjectMeta)
 	})
 }
 

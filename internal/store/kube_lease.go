@@ -43,7 +43,7 @@ func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 		return nil, err
 	}
 	var seen observed
-	waiting := announce{waiting: options.Waiting}
+	waiting := options.Wait()
 	var failure error
 	for ctx.Err() == nil {
 		lease, sent, err := k.tryAcquire(ctx, options, &seen)
@@ -51,18 +51,18 @@ func (k *Kube) Acquire(ctx context.Context, options LeaseOptions) (Held, error) 
 		case lease != nil:
 			return k.hold(ctx, lease, sent, options), nil
 		case err == nil:
-			waiting.holder(holderOf(seen.spec))
+			waiting.For(holderOf(seen.spec))
 			failure = nil
 		case ctx.Err() == nil && seen.at.IsZero() && !errors.Is(err, ErrConflict):
 			return nil, err
 		case ctx.Err() == nil:
 			failure = err
 		}
-		if pause(ctx, jittered(options.RetryPeriod)) != nil {
+		if Pause(ctx, jittered(options.RetryPeriod)) != nil {
 			break
 		}
 	}
-	return nil, waitedInVain(k.in.Describe("Lease", k.name), waiting.last, because(context.Cause(ctx), failure))
+	return nil, waiting.Failed(k.in.Describe("Lease", k.name), WithLast(context.Cause(ctx), failure))
 }
 
 // tryAcquire takes the Lease if it is free or its holder's claim has expired, and
@@ -167,8 +167,15 @@ func holderOf(spec coordinationv1.LeaseSpec) string {
 	return *spec.HolderIdentity
 }
 
-// jittered returns between one and renewJitter times d, so that those who wait do
+// jittered returns between one and RenewJitter times d, so that those who wait do
 // not all ask at once.
 func jittered(d time.Duration) time.Duration {
-	return d + time.Duration(rand.Float64()*(renewJitter-1)*float64(d)) //nolint:gosec // no secret depends on it
+	return d + time.Duration(rand.Float64()*(RenewJitter-1)*float64(d)) //nolint:gosec // no secret depends on it
+}
+
+// Lead waits for a Lease of its own, NAME-watch.
+func (k *Kube) Lead(ctx context.Context, options LeaseOptions) (Held, error) {
+	lead := *k
+	lead.name += LeadSuffix
+	return lead.Acquire(ctx, options)
 }

@@ -95,7 +95,7 @@ func TestAliveAsksTheClock(t *testing.T) {
 func TestMirrorSurvivesAnnotations(t *testing.T) {
 	mirror := Mirror{State: "seeded", Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), SeedDigest: "sha256:1"}
 	meta := metav1.ObjectMeta{Annotations: map[string]string{"theirs": "kept"}}
-	mirror.mark(&meta)
+	mark(mirror, &meta)
 	annotations := meta.Annotations
 	if got := meta.Labels[LabelState]; got != mirror.State {
 		t.Errorf("the label says %q", got)

@@ -6,14 +6,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
-// recent is a store that remembers its records as it read or wrote them last. A session
-// begins with a write to both: it starts from these, and reads only if the compare-and-swap
-// finds that they have changed. ok is false where nothing is remembered.
-type recent interface {
-	recentKeys() (keys Keys, revision Revision, ok bool)
-	recentCheckpoint() (checkpoint Checkpoint, revision Revision, ok bool)
-}
-
 var _ recent = (*Kube)(nil)
 
 // recentObjects are the records' content, and the Leases that we gave back, as of the latest
@@ -83,19 +75,4 @@ func (k *Kube) recentCheckpoint() (Checkpoint, Revision, bool) {
 	k.pieces.inForce(last.revision, nil)
 	checkpoint, err := wire.checkpoint(k.stateObject())
 	return checkpoint, last.revision, err == nil
-}
-
-// latestKeys returns what the store remembers of the keys, unless fresh; else it reads them.
-func (s *Session) latestKeys(fresh bool) (Keys, Revision, bool) {
-	if store, ok := s.store.(recent); ok && !fresh {
-		return store.recentKeys()
-	}
-	return Keys{}, "", false
-}
-
-func (s *Session) latestCheckpoint() (Checkpoint, Revision, bool) {
-	if store, ok := s.store.(recent); ok {
-		return store.recentCheckpoint()
-	}
-	return Checkpoint{}, "", false
 }

@@ -22,7 +22,7 @@ func Rules(name string) []kube.Rule {
 		// Events, and to find out that the namespace is being deleted (decision 50).
 		{Resource: "secrets", Name: name + "-state", Verbs: []string{"watch"}, Optional: true},
 		{Group: "coordination.k8s.io", Resource: "leases", Name: name, Verbs: []string{"watch"}, Optional: true},
-		{Group: "coordination.k8s.io", Resource: "leases", Name: name + leadSuffix, Verbs: verbs, Optional: true},
+		{Group: "coordination.k8s.io", Resource: "leases", Name: name + LeadSuffix, Verbs: verbs, Optional: true},
 		{Resource: "events", Verbs: []string{"create"}, Optional: true},
 	}
 }

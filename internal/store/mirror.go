@@ -6,17 +6,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// wireMirror is Mirror as a file holds it.
-type wireMirror struct {
-	State      string    `json:"state"`
-	Since      time.Time `json:"since"`
-	SeedDigest string    `json:"seed_digest"`
-}
-
-func (w wireMirror) mirror() Mirror {
-	return Mirror{State: w.State, Since: utc(w.Since), SeedDigest: w.SeedDigest}
-}
-
 // annotationPrefix begins the names of our annotations.
 const annotationPrefix = "vault-bootstrap.dev/"
 
@@ -33,9 +22,9 @@ const (
 // LabelState is a label with the state's name, for 'kubectl get -L' and selectors.
 const LabelState = AnnotationState
 
-// mark writes the mirror into the annotations and labels of an object, and leaves
+// mark writes a mirror into the annotations and labels of an object, and leaves
 // those of others alone.
-func (m Mirror) mark(meta *metav1.ObjectMeta) {
+func mark(m Mirror, meta *metav1.ObjectMeta) {
 	if meta.Annotations == nil {
 		meta.Annotations = make(map[string]string, 3)
 	}
@@ -48,7 +37,7 @@ func (m Mirror) mark(meta *metav1.ObjectMeta) {
 	meta.Labels[LabelState] = m.State
 }
 
-// mirrorOf is the inverse of annotate. A time that cannot be read, which a person
+// mirrorOf is the inverse of mark. A time that cannot be read, which a person
 // may have edited, is shown as none.
 func mirrorOf(annotations map[string]string) Mirror {
 	since, err := time.Parse(time.RFC3339Nano, annotations[AnnotationSince])

@@ -23,6 +23,14 @@ const epochTries = 100
 // releaseTimeout bounds the release of the Lease by Close.
 const releaseTimeout = 5 * time.Second
 
+// ErrFenced means that a later holder has raised the epoch: this one may not
+// write any more.
+var ErrFenced = errors.New("a later holder has taken over")
+
+// ErrDeleted means that a record was deleted during a session, and is not the one that
+// the session has written: this one may not write any more.
+var ErrDeleted = errors.New("the record was deleted while this run held the lease")
+
 // Session is the right to write: a held Lease and the fencing epoch that belongs
 // to it. It is safe for use by several goroutines.
 type Session struct {
@@ -267,7 +275,7 @@ func again(ctx context.Context, tries int, once func() error) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return because(context.Cause(ctx), err)
+			return WithLast(context.Cause(ctx), err)
 		}
 	}
 	return fmt.Errorf("giving up after %d tries: %w", tries, err)
@@ -285,4 +293,27 @@ func (s *Session) fenced(stored int64) error {
 	}
 	return fault.Held(fmt.Errorf("%w, or the record was put back to an earlier copy: its epoch is %d, ours is %d",
 		ErrFenced, stored, s.epoch), "Nothing was written. Run again: it starts from what the record says now.")
+}
+
+// recent is a store that remembers its records as it read or wrote them last. A session
+// begins with a write to both: it starts from these, and reads only if the compare-and-swap
+// finds that they have changed. ok is false where nothing is remembered.
+type recent interface {
+	recentKeys() (keys Keys, revision Revision, ok bool)
+	recentCheckpoint() (checkpoint Checkpoint, revision Revision, ok bool)
+}
+
+// latestKeys returns what the store remembers of the keys, unless fresh; else it reads them.
+func (s *Session) latestKeys(fresh bool) (Keys, Revision, bool) {
+	if store, ok := s.store.(recent); ok && !fresh {
+		return store.recentKeys()
+	}
+	return Keys{}, "", false
+}
+
+func (s *Session) latestCheckpoint() (Checkpoint, Revision, bool) {
+	if store, ok := s.store.(recent); ok {
+		return store.recentCheckpoint()
+	}
+	return Checkpoint{}, "", false
 }

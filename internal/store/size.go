@@ -37,11 +37,7 @@ func fullRemedy(save, remove string) string {
 		"If no keys in force are in it ('vault-bootstrap keys list'), put it away (%s) and run again; else take earlier sets and attempts out of it by hand.", save, remove)
 }
 
-func (k *Kube) fullRemedy() string {
-	return fullRemedy(fmt.Sprintf("kubectl -n %s get secret %s -o yaml > FILE", k.in.Name, k.keysName()),
-		fmt.Sprintf("kubectl -n %s delete secret %s", k.in.Name, k.keysName()))
-}
-
-func (f *File) fullRemedy() string {
-	return fullRemedy("install -m 600 "+f.keysPath()+" BACKUP", "rm "+f.keysPath())
-}
+// rehearsalSize is the size in bytes of the record with which a preflight
+// rehearses the write of the keys: ten shares encrypted to 4096-bit PGP keys, a
+// root token and room to spare.
+const rehearsalSize = 16 << 10

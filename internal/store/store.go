@@ -18,14 +18,6 @@ import (
 // read again, decide again.
 var ErrConflict = errors.New("the record was changed by somebody else")
 
-// ErrFenced means that a later holder has raised the epoch: this one may not
-// write any more.
-var ErrFenced = errors.New("a later holder has taken over")
-
-// ErrDeleted means that a record was deleted during a session, and is not the one that
-// the session has written: this one may not write any more.
-var ErrDeleted = errors.New("the record was deleted while this run held the lease")
-
 // ErrLeaseLost is the cause of the cancellation of a held Lease's context.
 var ErrLeaseLost = errors.New("the lease was lost")
 
@@ -104,6 +96,10 @@ type Store interface {
 	// error that names the holder when ctx ends while somebody else holds it, and
 	// at once when the store cannot be asked at all.
 	Acquire(ctx context.Context, options LeaseOptions) (Held, error)
+	// Lead waits for the lead among those who watch the same records, until ctx ends. It
+	// is a Lease of its own, held for as long as the watch runs, and says nothing about
+	// who may act: the Lease of the records does.
+	Lead(ctx context.Context, options LeaseOptions) (Held, error)
 	// LeaseMirror returns what the Lease shows; the zero Mirror when there is none.
 	LeaseMirror(ctx context.Context) (Mirror, error)
 	// Keys returns the keys record, or a zero one where there is none yet. A record
