@@ -306,3 +306,18 @@ func holdCAS(t *testing.T, s *store.File) {
 	}
 	t.Cleanup(func() { _ = lock.Unlock() })
 }
+
+// The first write of a store makes its directories in that way.
+func TestTheFirstWriteMakesTheDirectories(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	f, err := store.OpenFile(dir, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.SaveKeys(context.Background(), store.Keys{Epoch: 1}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if keys, _, err := f.Keys(context.Background()); err != nil || keys.Epoch != 1 {
+		t.Errorf("%+v, %v", keys, err)
+	}
+}

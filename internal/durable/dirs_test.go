@@ -1,7 +1,6 @@
-package store
+package durable
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +23,7 @@ func TestMadeDirectoriesAreSynced(t *testing.T) {
 			t.Errorf("%s: %v, %v", made, info, err)
 		}
 	}
-	if synced, err := makeDirs(dir); err != nil || len(synced) > 0 {
+	if synced, err := makeDirs(dir); err != nil || len(synced) > 0 || MakeDirs(dir) != nil {
 		t.Errorf("with all there, synced were %q, %v", synced, err)
 	}
 	file := filepath.Join(root, "file")
@@ -36,20 +35,5 @@ func TestMadeDirectoriesAreSynced(t *testing.T) {
 	}
 	if _, err := makeDirs(file); err == nil {
 		t.Error("a file passes for a directory")
-	}
-}
-
-// The first write of a store makes its directories in that way.
-func TestTheFirstWriteMakesTheDirectories(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	f, err := OpenFile(dir, "x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.SaveKeys(context.Background(), Keys{Epoch: 1}, ""); err != nil {
-		t.Fatal(err)
-	}
-	if keys, _, err := f.Keys(context.Background()); err != nil || keys.Epoch != 1 {
-		t.Errorf("%+v, %v", keys, err)
 	}
 }
