@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,6 +132,48 @@ func TestOnlyCmdReadsTheEnvironment(t *testing.T) {
 			t.Errorf("%s imports %s", file, path)
 		}
 	})
+}
+
+// within says what the packages below one of internal may import of each other, tests
+// aside. What is not in it may import none.
+var within = map[string][]string{
+	"internal/store/wire":      {"internal/store"},
+	"internal/store/fencing":   {"internal/store", "internal/store/wire"},
+	"internal/store/filestore": {"internal/store", "internal/store/wire"},
+	"internal/store/kubestore": {"internal/store", "internal/store/wire"},
+	"internal/store/storetest": {"internal/store", "internal/store/fencing", "internal/store/wire"},
+}
+
+// allowedWithin says whether a package may import another one of the same room.
+func allowedWithin(room, from, to string) bool {
+	below := func(path string) bool { return path == room || strings.HasPrefix(path, room+"/") }
+	return !below(from) || !below(to) || slices.Contains(within[from], to)
+}
+
+// TestStoreIsLayered holds the packages of the records to their order: what a record
+// is, its text, and those who keep and write it.
+func TestStoreIsLayered(t *testing.T) {
+	imports(t, func(folder, file, path string) {
+		to, ours := strings.CutPrefix(path, module)
+		if ours && !strings.HasSuffix(file, "_test.go") && !allowedWithin("internal/store", folder, to) {
+			t.Errorf("%s imports %s", file, to)
+		}
+	})
+	for _, test := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"internal/store/kubestore", "internal/store/wire", true},
+		{"internal/store/kubestore", "internal/store/filestore", false},
+		{"internal/store/kubestore", "internal/store/fencing", false},
+		{"internal/store", "internal/store/wire", false},
+		{"internal/store/wire", "internal/store/fencing", false},
+		{"cmd/vault-bootstrap", "internal/store/wire", true}, // not in this room
+	} {
+		if got := allowedWithin("internal/store", test.from, test.to); got != test.want {
+			t.Errorf("allowedWithin(%q, %q) = %v", test.from, test.to, got)
+		}
+	}
 }
 
 // TestImportRule shows that the rule can be broken.

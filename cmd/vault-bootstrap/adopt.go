@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 func (p *program) adoptCommand() *cobra.Command {
@@ -141,7 +142,7 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 }
 
 func fromSecret(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
-	kube, ok := records.(*store.Kube)
+	kube, ok := records.(*kubestore.Store)
 	if !ok {
 		return shares.Material{}, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
 			"Choose them with --store=kubernetes, or give the keys with --keys-file.")

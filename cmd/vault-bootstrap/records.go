@@ -10,6 +10,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/filestore"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // open opens the store that the options name.
@@ -19,7 +21,7 @@ func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
 		return nil, kind, err
 	}
 	if kind == fileStore {
-		records, err := store.OpenFile(dir, o.name)
+		records, err := filestore.Open(dir, o.name)
 		return records, kind, err
 	}
 	config, namespace, err := o.cluster(env)
@@ -29,7 +31,7 @@ func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
 	if o.wrap != nil {
 		config.Wrap(o.wrap)
 	}
-	records, err := store.NewKube(config, namespace, o.name)
+	records, err := kubestore.New(config, namespace, o.name)
 	return records, kind, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // credentialVariables are the environment variables that hold a credential of this
@@ -45,7 +46,7 @@ type ownPlaces struct {
 // credentials aside.
 func (p *program) resolver(records store.Store, own ownPlaces) seed.Resolver {
 	resolver := seed.Resolver{Env: p.env, Own: own.guard(p.env)}
-	if kube, ok := records.(*store.Kube); ok {
+	if kube, ok := records.(*kubestore.Store); ok {
 		resolver.Secret, resolver.ConfigMap = kube.ForeignSecret, kube.ForeignConfigMap
 	}
 	return resolver

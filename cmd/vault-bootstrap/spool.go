@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // spoolOptions say where Vault's answer to sys/init is kept until it is stored.
@@ -43,7 +44,7 @@ func (o *spoolOptions) places(env lookup, records store.Store, options *storeOpt
 		places = append(places, spool.Dir(dir))
 	}
 	termination := spool.Termination{Path: o.termination}
-	if kube, ok := records.(*store.Kube); ok {
+	if kube, ok := records.(*kubestore.Store); ok {
 		termination.Earlier = kube.TerminationMessages
 		if pod, _ := env("POD_NAME"); pod != "" {
 			termination.Containers = func(ctx context.Context) (int, error) { return kube.Containers(ctx, pod) }

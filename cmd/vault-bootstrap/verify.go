@@ -20,6 +20,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -204,7 +205,7 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 
 // around returns how to look at the cluster of the records; nil if they are in files.
 func around(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
-	in, ok := records.(*store.Kube)
+	in, ok := records.(*kubestore.Store)
 	if !ok {
 		return nil
 	}

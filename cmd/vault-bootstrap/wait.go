@@ -12,7 +12,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 func (p *program) waitCommand() *cobra.Command {
@@ -146,4 +146,4 @@ func (p *program) findHealth(options *waitOptions, w *waiter) error {
 	return nil
 }
 
-var _ follower = (*store.Kube)(nil)
+var _ follower = (*kubestore.Store)(nil)

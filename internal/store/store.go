@@ -1,11 +1,11 @@
-// Package store keeps the records of vault-bootstrap: the keys, the checkpoint
-// and the Lease that says who may act.
+// Package store says what the records of vault-bootstrap are, the keys, the checkpoint
+// and the Lease that says who may act, and what a store of them has to do.
 //
 // Every write is a compare-and-swap against the revision that was read. On top of
-// that a Session carries a fencing epoch, because a Lease alone cannot stop a
-// holder that was suspended and woke up late. The same interface is served by
-// Kubernetes objects and by files; one conformance test holds both to it. The
-// package must not know Vault or the states: it stores names, not meanings.
+// that a session (fencing) carries an epoch, because a Lease alone cannot stop a
+// holder that was suspended and woke up late. Kubernetes objects (kubestore) and files
+// (filestore) serve the same interface; one conformance test (storetest) holds both to
+// it. The package must not know Vault or the states: it stores names, not meanings.
 package store
 
 import (
