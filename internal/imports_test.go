@@ -5,7 +5,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,6 +174,34 @@ func TestStoreIsLayered(t *testing.T) {
 	} {
 		if got := allowedWithin("internal/store", test.from, test.to); got != test.want {
 			t.Errorf("allowedWithin(%q, %q) = %v", test.from, test.to, got)
+		}
+	}
+}
+
+// implementation finds a cast to one store, or a case of a type switch.
+var implementation = regexp.MustCompile(`(\.\(|case .*)\*(filestore|kubestore)\.Store\b`)
+
+// TestNoStoreIsAskedForItsType has what only one store can do asked for by an interface:
+// a cast would leave out, without a word, a store that can do it as well.
+func TestNoStoreIsAskedForItsType(t *testing.T) {
+	for _, bad := range []string{"in, ok := records.(*kubestore.Store)", "case *filestore.Store:", "case nil, *kubestore.Store:"} {
+		if !implementation.MatchString(bad) {
+			t.Errorf("%q is not found", bad)
+		}
+	}
+	for _, root := range []string{"../cmd", "../states", "."} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || path == "imports_test.go" {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			if found := implementation.Find(source); found != nil {
+				t.Errorf("%s: %s", path, found)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
@@ -58,7 +57,7 @@ func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
 
 // podsBeside returns the pods in the namespace of the records; nil outside Kubernetes.
 func podsBeside(records store.Store) *workload.Pods {
-	kube, ok := records.(*kubestore.Store)
+	kube, ok := records.(workload.Located)
 	if !ok {
 		return nil
 	}

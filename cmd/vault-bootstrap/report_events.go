@@ -32,7 +32,7 @@ func (j *job) withEvents(report reporter) reporter {
 // startEvents returns what sends Events about the pod, or about our record where there is
 // no pod; nil where the records are not in Kubernetes.
 func startEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
-	kube, ok := records.(*kubestore.Store)
+	kube, ok := records.(events.Records)
 	if !ok {
 		return nil
 	}

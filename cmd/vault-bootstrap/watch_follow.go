@@ -14,8 +14,6 @@ type checkpointFeed interface {
 	FollowCheckpoint(ctx context.Context, changed func(store.Revision)) error
 }
 
-var _ checkpointFeed = (*kubestore.Store)(nil)
-
 // calmFollow is how long a request that follows changes lasts at least where nothing is
 // wrong: the server ends it after some minutes.
 const calmFollow = time.Minute
