@@ -5,7 +5,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,7 +17,7 @@ import (
 const module = "github.com/vault-bootstrap/vault-bootstrap/"
 
 // leaves may be imported by every package; they import none of ours.
-var leaves = []string{"internal/acl", "internal/fault", "internal/point", "internal/secret"}
+var leaves = []string{"internal/acl", "internal/durable", "internal/fault", "internal/httpstatus", "internal/point", "internal/secret"}
 
 // base is the client of the Kubernetes API, which the packages in internal share: it
 // knows no meaning of ours, and only they know it.
@@ -133,6 +136,76 @@ func TestOnlyCmdReadsTheEnvironment(t *testing.T) {
 	})
 }
 
+// within says what the packages below one of internal may import of each other, tests
+// aside. What is not in it may import none.
+var within = map[string][]string{
+	"internal/store/wire":      {"internal/store"},
+	"internal/store/fencing":   {"internal/store", "internal/store/wire"},
+	"internal/store/filestore": {"internal/store", "internal/store/wire"},
+	"internal/store/kubestore": {"internal/store", "internal/store/wire"},
+	"internal/store/storetest": {"internal/store", "internal/store/fencing", "internal/store/wire"},
+}
+
+// allowedWithin says whether a package may import another one of the same room.
+func allowedWithin(room, from, to string) bool {
+	below := func(path string) bool { return path == room || strings.HasPrefix(path, room+"/") }
+	return !below(from) || !below(to) || slices.Contains(within[from], to)
+}
+
+// TestStoreIsLayered holds the packages of the records to their order: what a record
+// is, its text, and those who keep and write it.
+func TestStoreIsLayered(t *testing.T) {
+	imports(t, func(folder, file, path string) {
+		to, ours := strings.CutPrefix(path, module)
+		if ours && !strings.HasSuffix(file, "_test.go") && !allowedWithin("internal/store", folder, to) {
+			t.Errorf("%s imports %s", file, to)
+		}
+	})
+	for _, test := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"internal/store/kubestore", "internal/store/wire", true},
+		{"internal/store/kubestore", "internal/store/filestore", false},
+		{"internal/store/kubestore", "internal/store/fencing", false},
+		{"internal/store", "internal/store/wire", false},
+		{"internal/store/wire", "internal/store/fencing", false},
+		{"cmd/vault-bootstrap", "internal/store/wire", true}, // not in this room
+	} {
+		if got := allowedWithin("internal/store", test.from, test.to); got != test.want {
+			t.Errorf("allowedWithin(%q, %q) = %v", test.from, test.to, got)
+		}
+	}
+}
+
+// implementation finds a cast to one store, or a case of a type switch.
+var implementation = regexp.MustCompile(`(\.\(|case .*)\*(filestore|kubestore)\.Store\b`)
+
+// TestNoStoreIsAskedForItsType has what only one store can do asked for by an interface:
+// a cast would leave out, without a word, a store that can do it as well.
+func TestNoStoreIsAskedForItsType(t *testing.T) {
+	for _, bad := range []string{"in, ok := records.(*kubestore.Store)", "case *filestore.Store:", "case nil, *kubestore.Store:"} {
+		if !implementation.MatchString(bad) {
+			t.Errorf("%q is not found", bad)
+		}
+	}
+	for _, root := range []string{"../cmd", "../states", "."} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || path == "imports_test.go" {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			if found := implementation.Find(source); found != nil {
+				t.Errorf("%s: %s", path, found)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestImportRule shows that the rule can be broken.
 func TestImportRule(t *testing.T) {
 	for _, test := range []struct {
@@ -145,6 +218,8 @@ func TestImportRule(t *testing.T) {
 		{"internal/seed", "internal/secret", true}, {"internal/seed", "internal/vault", false},
 		{"internal/store/storetest", "internal/store", true}, {"internal/store", "fsm", false},
 		{"internal/secret", "internal/fault", false},
+		{"internal/seed", "internal/httpstatus", true}, {"internal/httpstatus", "internal/vault", false},
+		{"internal/spool", "internal/durable", true}, {"internal/durable", "internal/fault", false},
 	} {
 		if got := allowed(test.from, test.to); got != test.want {
 			t.Errorf("allowed(%q, %q) = %v", test.from, test.to, got)

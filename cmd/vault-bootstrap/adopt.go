@@ -140,8 +140,13 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 	return offer, nil
 }
 
+// secretReader is a store beside which there are Secrets that are not ours.
+type secretReader interface {
+	ForeignSecret(ctx context.Context, name string) (map[string][]byte, error)
+}
+
 func fromSecret(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
-	kube, ok := records.(*store.Kube)
+	kube, ok := records.(secretReader)
 	if !ok {
 		return shares.Material{}, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
 			"Choose them with --store=kubernetes, or give the keys with --keys-file.")

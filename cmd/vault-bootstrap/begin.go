@@ -8,18 +8,19 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
 // begin checks the store and takes the Lease. What may pass is tried again until the
 // run's time is up: a network policy may need seconds to let a new pod through.
-func (j *job) begin(ctx, leased context.Context, report reporter) (session *store.Session, err error) {
+func (j *job) begin(ctx, leased context.Context, report reporter) (session *fencing.Session, err error) {
 	began, attempt := time.Now(), 0
 	var last error
 	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
 		attempt++
 		last = j.store.Preflight(ctx)
 		if last == nil {
-			session, last = store.Begin(leased, j.store, j.lease(report))
+			session, last = fencing.Begin(leased, j.store, j.lease(report))
 		}
 		// A rule that was applied together with us may not have arrived everywhere.
 		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -92,13 +93,13 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 }
 
 // beginPlain checks the store and takes the Lease, for a verb whose log is for people.
-func (p *program) beginPlain(ctx context.Context, records store.Store) (*store.Session, *slog.Logger, error) {
+func (p *program) beginPlain(ctx context.Context, records store.Store) (*fencing.Session, *slog.Logger, error) {
 	return p.beginHeld(ctx, 0, records)
 }
 
 // beginHeld is beginPlain for a verb that may take longer than the wait for the Lease:
 // the session outlives the wait, and ends with Close.
-func (p *program) beginHeld(ctx context.Context, wait time.Duration, records store.Store) (*store.Session, *slog.Logger, error) {
+func (p *program) beginHeld(ctx context.Context, wait time.Duration, records store.Store) (*fencing.Session, *slog.Logger, error) {
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
 	if wait > 0 {
 		waiting, hold, release := waitThenHold(ctx)
@@ -109,7 +110,7 @@ func (p *program) beginHeld(ctx context.Context, wait time.Duration, records sto
 	if err := records.Preflight(ctx); err != nil {
 		return nil, log, err
 	}
-	session, err := store.Begin(ctx, records, store.LeaseOptions{
+	session, err := fencing.Begin(ctx, records, store.LeaseOptions{
 		Holder: identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
 	})

@@ -57,7 +57,7 @@ func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
 
 // podsBeside returns the pods in the namespace of the records; nil outside Kubernetes.
 func podsBeside(records store.Store) *workload.Pods {
-	kube, ok := records.(*store.Kube)
+	kube, ok := records.(workload.Located)
 	if !ok {
 		return nil
 	}

@@ -4,17 +4,25 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/sethvargo/go-retry"
 )
 
 // pace makes the waits of one who has failed: a quarter of the longest at first, twice
 // as long each time, and never the same for two who started together.
-type pace struct{ longest, last time.Duration }
+type pace struct {
+	longest time.Duration
+	backoff retry.Backoff // nil before the first wait
+}
 
-func (p *pace) reset() { p.last = 0 }
+func (p *pace) reset() { p.backoff = nil }
 
 func (p *pace) next() time.Duration {
-	p.last = min(max(2*p.last, p.longest/4), p.longest)
-	return spread(p.last)
+	if p.backoff == nil {
+		p.backoff = retry.WithJitterPercent(waitJitter, retry.WithCappedDuration(p.longest, retry.NewExponential(p.longest/4)))
+	}
+	wait, _ := p.backoff.Next() // it has no end
+	return wait
 }
 
 // pause waits for the next turn, and reports whether there is one before ctx ends.

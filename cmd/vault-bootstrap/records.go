@@ -8,8 +8,25 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/events"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/filestore"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+)
+
+// What the store in Kubernetes can do beyond store.Store, each where it is used. A store
+// in files has neither pods nor objects beside it.
+var (
+	_ events.Records   = (*kubestore.Store)(nil)
+	_ kube.Located     = (*kubestore.Store)(nil)
+	_ workload.Located = (*kubestore.Store)(nil)
+	_ checkpointFeed   = (*kubestore.Store)(nil)
+	_ follower         = (*kubestore.Store)(nil)
+	_ objectReader     = (*kubestore.Store)(nil)
+	_ podReader        = (*kubestore.Store)(nil)
 )
 
 // open opens the store that the options name.
@@ -18,9 +35,13 @@ func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
 	if err != nil {
 		return nil, kind, err
 	}
-	if kind == fileStore {
-		records, err := store.OpenFile(dir, o.name)
+	switch kind {
+	case fileStore:
+		records, err := filestore.Open(dir, o.name)
 		return records, kind, err
+	case kubernetesStore:
+	default:
+		return nil, kind, fmt.Errorf("opening the records: no store of kind %d is known", kind)
 	}
 	config, namespace, err := o.cluster(env)
 	if err != nil {
@@ -29,7 +50,7 @@ func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
 	if o.wrap != nil {
 		config.Wrap(o.wrap)
 	}
-	records, err := store.NewKube(config, namespace, o.name)
+	records, err := kubestore.New(config, namespace, o.name)
 	return records, kind, err
 }
 

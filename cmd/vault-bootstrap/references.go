@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -41,11 +42,17 @@ type ownPlaces struct {
 	declared []seed.LoginMethod
 }
 
+// objectReader is a store beside which there are objects to which a seed can refer.
+type objectReader interface {
+	secretReader
+	ForeignConfigMap(ctx context.Context, name string) (map[string][]byte, error)
+}
+
 // resolver answers the references of a seed with what this process can see, its own
 // credentials aside.
 func (p *program) resolver(records store.Store, own ownPlaces) seed.Resolver {
 	resolver := seed.Resolver{Env: p.env, Own: own.guard(p.env)}
-	if kube, ok := records.(*store.Kube); ok {
+	if kube, ok := records.(objectReader); ok {
 		resolver.Secret, resolver.ConfigMap = kube.ForeignSecret, kube.ForeignConfigMap
 	}
 	return resolver

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/events"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // eventReporter tells each transition as a Kubernetes Event, too.
@@ -31,12 +32,12 @@ func (j *job) withEvents(report reporter) reporter {
 // startEvents returns what sends Events about the pod, or about our record where there is
 // no pod; nil where the records are not in Kubernetes.
 func startEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
-	kube, ok := records.(*store.Kube)
+	kube, ok := records.(events.Records)
 	if !ok {
 		return nil
 	}
 	in := kube.Namespace()
-	in.Rules = store.Rules(name)
+	in.Rules = kubestore.Rules(name)
 	return events.Start(in, events.Subject{Pod: pod, Secret: kube.CheckpointName()}, holder, func(err error) {
 		log.Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
 	})

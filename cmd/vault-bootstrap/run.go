@@ -16,6 +16,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -142,7 +143,7 @@ func (j *job) walk(ctx context.Context, report reporter) error {
 }
 
 // act walks to the goal with the Lease held, and gives it back.
-func (j *job) act(ctx context.Context, report reporter, session *store.Session) error {
+func (j *job) act(ctx context.Context, report reporter, session *fencing.Session) error {
 	j.guard(session.Alive)
 	j.bootstrap.Hold(session)
 	defer j.bootstrap.LetGo()
@@ -215,7 +216,7 @@ func (j *job) controls() []harden.Result {
 
 // close leaves nothing open: it ends the login's token, records how the run ended
 // and gives the Lease back. A run that lost its Lease records nothing.
-func (j *job) close(ctx context.Context, session *store.Session, failure error) error {
+func (j *job) close(ctx context.Context, session *fencing.Session, failure error) error {
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if fault.KindOf(failure) != fault.Busy && !errors.Is(failure, errGaveWay) {

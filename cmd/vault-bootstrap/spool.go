@@ -36,6 +36,12 @@ func (o *spoolOptions) directory(env lookup, options *storeOptions) string {
 	return filepath.Join(base, "spool")
 }
 
+// podReader is a store beside which the Pods of this run and of earlier ones are.
+type podReader interface {
+	TerminationMessages(ctx context.Context, pod string) ([][]byte, error)
+	Containers(ctx context.Context, pod string) (int, error)
+}
+
 // places returns where the answer goes.
 func (o *spoolOptions) places(env lookup, records store.Store, options *storeOptions) []spool.Place {
 	var places []spool.Place
@@ -43,7 +49,7 @@ func (o *spoolOptions) places(env lookup, records store.Store, options *storeOpt
 		places = append(places, spool.Dir(dir))
 	}
 	termination := spool.Termination{Path: o.termination}
-	if kube, ok := records.(*store.Kube); ok {
+	if kube, ok := records.(podReader); ok {
 		termination.Earlier = kube.TerminationMessages
 		if pod, _ := env("POD_NAME"); pod != "" {
 			termination.Containers = func(ctx context.Context) (int, error) { return kube.Containers(ctx, pod) }

@@ -204,14 +204,14 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 
 // around returns how to look at the cluster of the records; nil if they are in files.
 func around(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
-	in, ok := records.(*store.Kube)
+	in, ok := records.(kube.Located)
 	if !ok {
 		return nil
 	}
 	cluster := kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}
 	return func(ctx context.Context) *harden.Kubernetes {
 		found := cluster.Look(ctx)
-		found.Dangers = dangers(ctx, in)
+		found.Dangers = dangers(ctx, records)
 		return found
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
 func (p *program) waitCommand() *cobra.Command {
@@ -145,5 +144,3 @@ func (p *program) findHealth(options *waitOptions, w *waiter) error {
 	w.health = func(ctx context.Context) fsm.State { return fsm.Shown(observer.Health(ctx)) }
 	return nil
 }
-
-var _ follower = (*store.Kube)(nil)

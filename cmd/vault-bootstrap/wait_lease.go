@@ -8,6 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // follower is a store that tells of changes by itself.
@@ -45,7 +46,7 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 				if ctx.Err() != nil {
 					return
 				}
-				if store.Denied(err) {
+				if kubestore.Denied(err) {
 					break // get alone may be allowed
 				}
 				if err != nil {
@@ -76,7 +77,7 @@ func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
 		switch {
 		case err == nil:
 			teller.see(mirror)
-		case store.Denied(err) && time.Since(began) > settleTime:
+		case kubestore.Denied(err) && time.Since(began) > settleTime:
 			teller.tell(sight{denied: err})
 		case fault.KindOf(err) != fault.Transient:
 			teller.tell(sight{denied: err})

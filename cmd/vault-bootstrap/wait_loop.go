@@ -9,7 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // waiter waits for a state. It asks as little as it can: many of its kind may wait
@@ -142,7 +142,7 @@ func shownState(state fsm.State) string {
 }
 
 func (w *waiter) cannotTell() error {
-	if !store.Denied(w.seen.denied) {
+	if !kubestore.Denied(w.seen.denied) {
 		return w.seen.denied
 	}
 	return fault.Misuse(fmt.Errorf("only the Lease tells whether Vault is %s: %w", w.goal, w.seen.denied),

@@ -6,14 +6,13 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // checkpointFeed is a store that reports changes of the checkpoint.
 type checkpointFeed interface {
 	FollowCheckpoint(ctx context.Context, changed func(store.Revision)) error
 }
-
-var _ checkpointFeed = (*store.Kube)(nil)
 
 // calmFollow is how long a request that follows changes lasts at least where nothing is
 // wrong: the server ends it after some minutes.
@@ -46,7 +45,7 @@ func (w *watcher) follow(ctx context.Context) <-chan store.Revision {
 				}
 				changes <- revision
 			})
-			if store.Denied(err) {
+			if kubestore.Denied(err) {
 				w.report.Log().Info("changes of the checkpoint are not noticed at once", "error", err.Error(), "remedy", fault.RemedyOf(err))
 				return
 			}

@@ -12,6 +12,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -36,7 +38,7 @@ type watcher struct {
 	repeats int           // how many turns before it failed with the same
 	seen    []fsm.Replica // by the latest turn
 
-	session *store.Session // of the latest walk; nil before the first
+	session *fencing.Session // of the latest walk; nil before the first
 }
 
 // longestPause is how long a failure is waited out at most before the next look, if
@@ -74,7 +76,7 @@ func (w *watcher) leadAgain(ctx context.Context) error {
 			continue
 		}
 		settled := time.Since(began) > settleTime
-		if err != nil && settled && (store.Denied(err) || fault.KindOf(err) == fault.Usage) {
+		if err != nil && settled && (kubestore.Denied(err) || fault.KindOf(err) == fault.Usage) {
 			return fault.Misuse(err, fault.RemedyOf(err))
 		}
 		if err != nil && ctx.Err() == nil {
@@ -123,7 +125,7 @@ func (w *watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions)
 		stand()
 		<-ended // the turns are alone with the bootstrap
 	}()
-	return store.Lead(ctx, w.job.store, options)
+	return w.job.store.Lead(ctx, options)
 }
 
 // turns takes turns until ctx ends.

@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
 // errGaveWay means that a walk gave the Lease back because it only waited: others may
@@ -30,7 +31,7 @@ func (w *watcher) walk(ctx context.Context) error {
 	defer acquired()
 	leased, hold, release := waitThenHold(acquiring)
 	defer release()
-	session, err := store.Begin(leased, w.job.store, w.job.lease(w.report))
+	session, err := fencing.Begin(leased, w.job.store, w.job.lease(w.report))
 	switch {
 	case errors.Is(err, store.ErrImmutable):
 		return w.job.withoutWriting(ctx, w.report, err)

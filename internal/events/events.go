@@ -30,6 +30,12 @@ const (
 // component is what 'kubectl describe' shows as the source.
 const component = "vault-bootstrap"
 
+// Records are in a namespace, and have a Secret that events can be about.
+type Records interface {
+	Namespace() kube.Namespace
+	CheckpointName() string
+}
+
 // Subject is what the events are about.
 type Subject struct {
 	// Pod is the name of our Pod; empty outside Kubernetes, where the events are about

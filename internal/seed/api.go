@@ -2,7 +2,8 @@ package seed
 
 import (
 	"context"
-	"errors"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 )
 
 // Reader is what planning needs of Vault. Paths have no leading slash and no "v1/", and
@@ -27,20 +28,9 @@ type API interface {
 	Delete(ctx context.Context, path string) error
 }
 
-// HTTPError is what an API's errors satisfy when Vault answered at all.
-type HTTPError interface {
-	error
-	// HTTPStatus returns the status of Vault's answer, such as 403.
-	HTTPStatus() int
-}
-
-// status returns the HTTP status in err's chain, and 0 when Vault did not answer.
-func status(err error) int {
-	if answered, ok := errors.AsType[HTTPError](err); ok {
-		return answered.HTTPStatus()
-	}
-	return 0
-}
+// status returns the HTTP status in err's chain, and 0 when Vault did not answer: an
+// API's errors are httpstatus.Error where it did.
+func status(err error) int { return httpstatus.Of(err) }
 
 // answer is an error of Vault whose text was changed: it keeps the status only,
 // since the chain below would show the text as it was.

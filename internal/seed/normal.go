@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/hashicorp/go-secure-stdlib/parseutil"
 )
 
 // same reports whether shown, as Vault returns it, is what want asks for. Vault
@@ -162,14 +163,10 @@ func scalarText(value any) (text string, ok bool) {
 
 // seconds returns the length of a duration as Vault reads it: 90, 90s, 1h30m, 7d.
 func seconds(text string) (float64, bool) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 32)
-		return float64(n) * 86400, err == nil
+	if text == "" { // which the parser takes for 0
+		return 0, false
 	}
-	if n, err := strconv.ParseUint(text, 10, 63); err == nil {
-		return float64(n), true
-	}
-	d, err := time.ParseDuration(text)
+	d, err := parseutil.ParseDurationSecond(text)
 	return d.Seconds(), err == nil
 }
 

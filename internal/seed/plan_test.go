@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
@@ -266,7 +267,7 @@ func TestPlanReportsReadErrors(t *testing.T) {
 	} {
 		w := &world{fail: map[string]error{"read " + path: refusal{403, "permission denied"}}}
 		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: example(t), Memory: seed.Memory{}, Parallelism: 4})
-		var answered seed.HTTPError
+		var answered httpstatus.Error
 		if err == nil || err.Error() != want || !errors.As(err, &answered) || answered.HTTPStatus() != 403 {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/durable"
 )
 
 // Origin says whose entry is looked for.
@@ -47,12 +49,9 @@ const probeName = "preflight"
 
 // Check writes as much as the entry will be, and removes it again.
 func (d Dir) Check(_ context.Context, size int) error {
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return fmt.Errorf("making the spool directory: %w", err)
-	}
 	// The directory may be new: its name must survive a power cut, too.
-	if err := syncDir(filepath.Dir(string(d))); err != nil {
-		return fmt.Errorf("checking the spool directory: %w", err)
+	if err := durable.MakeDirs(string(d)); err != nil {
+		return fmt.Errorf("making the spool directory: %w", err)
 	}
 	writeErr := d.Write(probeName, make([]byte, size))
 	if err := os.Remove(d.path(probeName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,39 +63,14 @@ func (d Dir) Check(_ context.Context, size int) error {
 	return nil
 }
 
-// Write writes the file and makes sure that file and name are on the disk.
+// Write writes the file and makes sure that file and name are on the disk. It does so in
+// place: also a process that is killed meanwhile leaves what Vault has answered where the
+// next one looks for it, and Find notices what was cut short.
 func (d Dir) Write(attempt string, encoded []byte) error {
-	file, err := os.OpenFile(d.path(attempt), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing the spool: %w", err)
-	}
-	_, err = file.Write(encoded)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = syncDir(string(d))
-	}
-	if err != nil {
+	if err := durable.Write(d.path(attempt), encoded); err != nil {
 		return fmt.Errorf("writing the spool: %w", err)
 	}
 	return nil
-}
-
-// syncDir puts a new file's name on the disk.
-func syncDir(dir string) error {
-	handle, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = handle.Sync()
-	if closeErr := handle.Close(); err == nil {
-		err = closeErr
-	}
-	return err
 }
 
 // Read returns the attempt's file.

@@ -29,9 +29,9 @@ func Identity(parts ...string) string {
 // a file's name.
 var namePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,55}[a-z0-9])?$`)
 
-// checkName refuses a name that does not fit every store, so that moving from one
+// CheckName refuses a name that does not fit every store, so that moving from one
 // to another never needs a new name. 57 characters leave room for "-state".
-func checkName(name string) error {
+func CheckName(name string) error {
 	if namePattern.MatchString(name) {
 		return nil
 	}

@@ -22,8 +22,8 @@ func TestNames(t *testing.T) {
 		"vault-bootstrap": true, "a": true, "a1": true, strings.Repeat("a", 57): true,
 		"": false, "-a": false, "a-": false, "A": false, "a/b": false, "..": false, "a.b": false, strings.Repeat("a", 58): false,
 	} {
-		if err := checkName(name); (err == nil) != good || err != nil && fault.KindOf(err) != fault.Usage {
-			t.Errorf("checkName(%q) = %v", name, err)
+		if err := CheckName(name); (err == nil) != good || err != nil && fault.KindOf(err) != fault.Usage {
+			t.Errorf("CheckName(%q) = %v", name, err)
 		}
 	}
 }

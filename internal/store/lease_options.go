@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -8,9 +9,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// renewJitter is how much longer than RetryPeriod a wait between tries may be, as
+// RenewJitter is how much longer than RetryPeriod a wait between tries may be, as
 // a factor. client-go uses the same.
-const renewJitter = 1.2
+const RenewJitter = 1.2
 
 // DefaultLeaseOptions returns the times that client-go's users use (15 s, 10 s,
 // 2 s) for holder.
@@ -31,7 +32,7 @@ func (o LeaseOptions) Check() error {
 		return fault.Misuse(errors.New("a lease needs the identity of its holder"), "")
 	case o.RetryPeriod <= 0:
 		return fault.Misuse(fmt.Errorf("the lease's retry period is %s", o.RetryPeriod), remedy)
-	case float64(o.RenewDeadline) <= renewJitter*float64(o.RetryPeriod):
+	case float64(o.RenewDeadline) <= RenewJitter*float64(o.RetryPeriod):
 		return fault.Misuse(fmt.Errorf("the lease's renew deadline of %s leaves no room for a retry period of %s",
 			o.RenewDeadline, o.RetryPeriod), remedy)
 	case o.Duration <= o.RenewDeadline:
@@ -44,41 +45,60 @@ func (o LeaseOptions) Check() error {
 	return nil
 }
 
-// announce tells Waiting about each holder once in a row.
-type announce struct {
-	waiting func(holder string)
-	last    string
+// Waiting is an Acquire that waits for others.
+type Waiting struct {
+	report func(holder string)
+	last   string
 }
 
-func (a *announce) holder(name string) {
-	if name == "" || name == a.last {
+// Wait begins to wait with these options.
+func (o LeaseOptions) Wait() *Waiting { return &Waiting{report: o.Waiting} }
+
+// For reports the holder that is waited for, once in a row; "" is nobody.
+func (w *Waiting) For(holder string) {
+	if holder == "" || holder == w.last {
 		return
 	}
-	a.last = name
-	if a.waiting != nil {
-		a.waiting(name)
+	w.last = holder
+	if w.report != nil {
+		w.report(holder)
 	}
 }
 
-// waitedInVain is the failure of an Acquire whose context ended.
-func waitedInVain(lease, holder string, cause error) error {
-	if holder == "" {
+// Failed is the error of an Acquire whose context ended before it got the lease.
+func (w *Waiting) Failed(lease string, cause error) error {
+	if w.last == "" {
 		return fmt.Errorf("acquiring %s: %w", lease, cause)
 	}
-	return fault.Held(fmt.Errorf("waiting for %s, held by %q: %w", lease, holder, cause),
+	return fault.Held(fmt.Errorf("waiting for %s, held by %q: %w", lease, w.last, cause),
 		"Another run is at work. Look at its log, or wait longer: a rerun after it finds the work done.")
 }
 
-// because adds the last failure, if there was one, to the cause of an end.
-func because(cause, failure error) error {
+// WithLast adds the last failure, if there was one, to the cause of an end.
+func WithLast(cause, failure error) error {
 	if failure == nil {
 		return cause
 	}
 	return fmt.Errorf("%w (last: %w)", cause, failure)
 }
 
-// lost makes the cause with which a held Lease's context is cancelled.
-func lost(lease, why string) error {
+// Lost is the cause with which a held Lease's context is cancelled.
+func Lost(lease, why string) error {
 	return fault.Held(fmt.Errorf("%w: %s: %s", ErrLeaseLost, lease, why),
 		"This run stopped before its next request. Run again: it goes on from what is there.")
 }
+
+// Pause waits for d, or returns the cause of ctx's end.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// LeadSuffix makes the name of the Lease of those who lead from that of the records.
+const LeadSuffix = "-watch"

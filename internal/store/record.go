@@ -8,11 +8,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// RecordVersion is the version of the records that this program writes. A record
-// of a later version is refused, not guessed at: dropping a field that we do not
-// know could drop a key.
-const RecordVersion = 1
-
 // Keys is the record of everything that opens the Vault. It is one object, so
 // that one compare-and-swap covers the intent to initialize and what came of it.
 type Keys struct {

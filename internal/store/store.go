@@ -1,11 +1,11 @@
-// Package store keeps the records of vault-bootstrap: the keys, the checkpoint
-// and the Lease that says who may act.
+// Package store says what the records of vault-bootstrap are, the keys, the checkpoint
+// and the Lease that says who may act, and what a store of them has to do.
 //
 // Every write is a compare-and-swap against the revision that was read. On top of
-// that a Session carries a fencing epoch, because a Lease alone cannot stop a
-// holder that was suspended and woke up late. The same interface is served by
-// Kubernetes objects and by files; one conformance test holds both to it. The
-// package must not know Vault or the states: it stores names, not meanings.
+// that a session (fencing) carries an epoch, because a Lease alone cannot stop a
+// holder that was suspended and woke up late. Kubernetes objects (kubestore) and files
+// (filestore) serve the same interface; one conformance test (storetest) holds both to
+// it. The package must not know Vault or the states: it stores names, not meanings.
 package store
 
 import (
@@ -17,14 +17,6 @@ import (
 // ErrConflict means that the record changed since it was read. It is transient:
 // read again, decide again.
 var ErrConflict = errors.New("the record was changed by somebody else")
-
-// ErrFenced means that a later holder has raised the epoch: this one may not
-// write any more.
-var ErrFenced = errors.New("a later holder has taken over")
-
-// ErrDeleted means that a record was deleted during a session, and is not the one that
-// the session has written: this one may not write any more.
-var ErrDeleted = errors.New("the record was deleted while this run held the lease")
 
 // ErrLeaseLost is the cause of the cancellation of a held Lease's context.
 var ErrLeaseLost = errors.New("the lease was lost")
@@ -104,6 +96,10 @@ type Store interface {
 	// error that names the holder when ctx ends while somebody else holds it, and
 	// at once when the store cannot be asked at all.
 	Acquire(ctx context.Context, options LeaseOptions) (Held, error)
+	// Lead waits for the lead among those who watch the same records, until ctx ends. It
+	// is a Lease of its own, held for as long as the watch runs, and says nothing about
+	// who may act: the Lease of the records does.
+	Lead(ctx context.Context, options LeaseOptions) (Held, error)
 	// LeaseMirror returns what the Lease shows; the zero Mirror when there is none.
 	LeaseMirror(ctx context.Context) (Mirror, error)
 	// Keys returns the keys record, or a zero one where there is none yet. A record

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 )
 
 // Answer is an error that Vault itself returned, on one line.
@@ -49,13 +51,7 @@ func (a *Answer) Says(words string) bool {
 
 // StatusOf returns the HTTP status of the Answer in err's chain, or of another
 // error that carries one; 0 when Vault did not answer.
-func StatusOf(err error) int {
-	var answered interface{ HTTPStatus() int }
-	if errors.As(err, &answered) {
-		return answered.HTTPStatus()
-	}
-	return 0
-}
+func StatusOf(err error) int { return httpstatus.Of(err) }
 
 // Refused reports whether Vault refused the request for what it was: sending it
 // again gets the same answer.

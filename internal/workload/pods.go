@@ -28,6 +28,9 @@ type Pods struct {
 	named map[string]string // the pod at an address, as far as a Selection has found it
 }
 
+// Located is what is in a namespace, as the records are.
+type Located interface{ Namespace() kube.Namespace }
+
 // New returns the pods of a namespace. It sends no request.
 func New(in kube.Namespace) *Pods {
 	in.Rules = []kube.Rule{{Resource: "pods", Verbs: []string{"get"}}} // which our records need anyway

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
@@ -47,7 +48,7 @@ func (b *bed) applyAs(t *testing.T, token string, objects []seed.Object) error {
 }
 
 func denied(err error) bool {
-	var refused seed.HTTPError
+	var refused httpstatus.Error
 	return errors.As(err, &refused) && refused.HTTPStatus() == http.StatusForbidden
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
 
@@ -47,11 +49,11 @@ func (s *site) doom(t *testing.T, kind, name string) {
 }
 
 // begun is a store in which a session has been, so that all objects are there.
-func begun(t *testing.T) (*site, *store.Kube) {
+func begun(t *testing.T) (*site, *kubestore.Store) {
 	t.Helper()
 	s := readySite(t)
 	records := s.open(t)
-	session, err := store.Begin(within(t), records, storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), records, storetest.LeaseOptions("h"))
 	check(t, err)
 	check(t, session.Close())
 	return s, records
@@ -161,9 +163,9 @@ func TestARecordThatIsImmutable(t *testing.T) {
 			concerned(t, fresh, store.RecordImmutable, s.name+suffix)
 			keys.Epoch++
 			checkpoint.Epoch++
-			write := map[string]func(*store.Kube) error{
-				"-keys": func(k *store.Kube) error { _, err := k.SaveKeys(within(t), keys, keysRevision); return err },
-				"-state": func(k *store.Kube) error {
+			write := map[string]func(*kubestore.Store) error{
+				"-keys": func(k *kubestore.Store) error { _, err := k.SaveKeys(within(t), keys, keysRevision); return err },
+				"-state": func(k *kubestore.Store) error {
 					_, err := k.SaveCheckpoint(within(t), checkpoint, stateRevision)
 					return err
 				},
@@ -192,7 +194,7 @@ func TestARecordThatHasAnOwner(t *testing.T) {
 func TestTheKeysRecordIsDeletedDuringASession(t *testing.T) {
 	t.Parallel()
 	s := readySite(t)
-	session, err := store.Begin(within(t), s.open(t), storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), s.open(t), storetest.LeaseOptions("h"))
 	check(t, err)
 	defer func() { _ = session.Close() }()
 	check(t, controlPlane.Client.CoreV1().Secrets(s.namespace).Delete(within(t), s.name+"-keys", metav1.DeleteOptions{}))
@@ -209,7 +211,7 @@ func TestTheKeysRecordIsDeletedDuringASession(t *testing.T) {
 	}, metav1.CreateOptions{})
 	check(t, err)
 	err = session.UpdateKeys(within(t), func(keys *store.Keys) error { keys.HashKey = secret.New("i"); return nil })
-	if !errors.Is(err, store.ErrDeleted) || fault.NameOf(err) != store.RecordDeleted || !strings.Contains(err.Error(), "was deleted while") || strings.Contains(err.Error(), "later holder") {
+	if !errors.Is(err, fencing.ErrDeleted) || fault.NameOf(err) != fencing.RecordDeleted || !strings.Contains(err.Error(), "was deleted while") || strings.Contains(err.Error(), "later holder") {
 		t.Errorf("a record that somebody has made anew: %v", err)
 	}
 }

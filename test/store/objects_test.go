@@ -13,13 +13,15 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
 
 func TestObjectsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	s := readySite(t)
-	session, err := store.Begin(within(t), s.open(t), storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), s.open(t), storetest.LeaseOptions("h"))
 	check(t, err)
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	check(t, session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
@@ -47,7 +49,7 @@ func TestObjectsAsTheyAre(t *testing.T) {
 	}
 	for _, o := range []metav1.Object{state, lease} {
 		a := o.GetAnnotations()
-		if a[store.AnnotationState] != "seeded" || a[store.AnnotationSince] != "2026-01-02T03:04:05Z" || a[store.AnnotationSeedDigest] != "sha256:d" {
+		if a[kubestore.AnnotationState] != "seeded" || a[kubestore.AnnotationSince] != "2026-01-02T03:04:05Z" || a[kubestore.AnnotationSeedDigest] != "sha256:d" {
 			t.Errorf("%s has the annotations %v", o.GetName(), a)
 		}
 	}
@@ -120,7 +122,7 @@ func TestLeaseSurvivesMeddling(t *testing.T) {
 	check(t, held.Show(within(t), store.Mirror{State: "one"}))
 	lease, err := leases.Get(within(t), s.name, metav1.GetOptions{})
 	check(t, err)
-	if lease.Annotations["theirs"] != "kept" || lease.Annotations[store.AnnotationState] != "one" {
+	if lease.Annotations["theirs"] != "kept" || lease.Annotations[kubestore.AnnotationState] != "one" {
 		t.Errorf("the annotations are %v", lease.Annotations)
 	}
 

@@ -20,19 +20,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
 
 // required are the rules that no run can do without.
 func required(name string) []kube.Rule {
-	return slices.DeleteFunc(store.Rules(name), func(rule kube.Rule) bool { return rule.Optional })
+	return slices.DeleteFunc(kubestore.Rules(name), func(rule kube.Rule) bool { return rule.Optional })
 }
 
 // Without the optional rules everything works: what they serve is Events and watching.
 func TestOptionalRulesAreOptional(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, defaultName, func(role *rbacv1.Role) {
-		for _, rule := range store.Rules(defaultName) {
+		for _, rule := range kubestore.Rules(defaultName) {
 			for _, verb := range rule.Verbs {
 				if rule.Optional {
 					take(t, role, rule, verb)
@@ -42,7 +44,7 @@ func TestOptionalRulesAreOptional(t *testing.T) {
 	})
 	records := s.open(t)
 	check(t, records.Preflight(within(t)))
-	session, err := store.Begin(within(t), records, storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), records, storetest.LeaseOptions("h"))
 	check(t, err)
 	check(t, session.Close())
 }
@@ -99,7 +101,7 @@ func TestAllThatIsMissingIsNamedAtOnce(t *testing.T) {
 	}
 	s.grant(t, fault.RemedyOf(err))
 	poll(t, "the preflight to pass after its remedy", records.Preflight)
-	session, err := store.Begin(within(t), records, storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), records, storetest.LeaseOptions("h"))
 	check(t, err)
 	check(t, session.Close())
 }
@@ -242,7 +244,7 @@ func TestManifestApplies(t *testing.T) {
 	check(t, err)
 	token, err := controlPlane.ServiceAccountToken(within(t), namespace.Name, defaultName, nil, 3600e9)
 	check(t, err)
-	records, err := store.NewKube(controlPlane.TokenConfig(token), namespace.Name, defaultName)
+	records, err := kubestore.New(controlPlane.TokenConfig(token), namespace.Name, defaultName)
 	check(t, err)
 	poll(t, "the preflight to pass", records.Preflight)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
 
@@ -29,7 +30,7 @@ func TestLargeLedger(t *testing.T) {
 	t.Parallel()
 	s := readySite(t)
 	kube := s.open(t)
-	session, err := store.Begin(within(t), kube, storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), kube, storetest.LeaseOptions("h"))
 	check(t, err)
 	defer func() { check(t, session.Close()) }()
 	// The Role as shipped does not allow it; the remedy says what does, and no more.

@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
 // filled returns keys of about this many bytes.
@@ -20,7 +21,7 @@ func filled(bytes int) store.Keys {
 
 func full(t *testing.T, what string, err error) {
 	t.Helper()
-	if fault.KindOf(err) != fault.Terminal || fault.NameOf(err) != store.RecordFull || !strings.Contains(fault.RemedyOf(err), "kubectl") {
+	if fault.KindOf(err) != fault.Terminal || fault.NameOf(err) != wire.RecordFull || !strings.Contains(fault.RemedyOf(err), "kubectl") {
 		t.Errorf("%s: %v (%s); remedy: %s", what, err, fault.KindOf(err), fault.RemedyOf(err))
 	}
 }

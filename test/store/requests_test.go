@@ -13,6 +13,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
 
@@ -54,7 +55,7 @@ func TestRequestsOfASession(t *testing.T) {
 	records := openWith(t, c.through(s.config), s)
 	check(t, records.Preflight(within(t)))
 	c.taken()
-	session, err := store.Begin(within(t), records, storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), records, storetest.LeaseOptions("h"))
 	check(t, err)
 	begin := c.taken()
 	check(t, session.UpdateKeys(within(t), func(keys *store.Keys) error { keys.HashKey = secret.New("h"); return nil }))
@@ -87,7 +88,7 @@ func TestRequestsOfASession(t *testing.T) {
 func TestARevisionOfOurOwn(t *testing.T) {
 	t.Parallel()
 	_, records := begun(t)
-	session, err := store.Begin(within(t), records, storetest.LeaseOptions("h"))
+	session, err := fencing.Begin(within(t), records, storetest.LeaseOptions("h"))
 	check(t, err)
 	defer func() { check(t, session.Close()) }()
 	revision := func() store.Revision {

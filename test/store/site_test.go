@@ -19,7 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -98,14 +98,14 @@ func (s *site) unbind(t *testing.T) {
 }
 
 // open returns a handle of the service account on the site's records.
-func (s *site) open(t *testing.T) *store.Kube {
+func (s *site) open(t *testing.T) *kubestore.Store {
 	t.Helper()
 	return openWith(t, s.config, s)
 }
 
-func openWith(t *testing.T, config *rest.Config, s *site) *store.Kube {
+func openWith(t *testing.T, config *rest.Config, s *site) *kubestore.Store {
 	t.Helper()
-	records, err := store.NewKube(config, s.namespace, s.name)
+	records, err := kubestore.New(config, s.namespace, s.name)
 	check(t, err)
 	return records
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 )
 
@@ -111,16 +113,16 @@ func TestTheAPIServerCannotBeAsked(t *testing.T) {
 
 func TestANamespaceThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	records, err := store.NewKube(controlPlane.AdminConfig(), "not-there", defaultName)
+	records, err := kubestore.New(controlPlane.AdminConfig(), "not-there", defaultName)
 	check(t, err)
 	err = records.Preflight(within(t))
 	if fault.KindOf(err) != fault.Usage || !strings.Contains(fault.RemedyOf(err), "kubectl get namespace not-there") {
 		t.Errorf("the preflight says %v (%s); remedy: %s", err, fault.KindOf(err), fault.RemedyOf(err))
 	}
-	if _, err := store.NewKube(controlPlane.AdminConfig(), "", defaultName); fault.KindOf(err) != fault.Usage {
+	if _, err := kubestore.New(controlPlane.AdminConfig(), "", defaultName); fault.KindOf(err) != fault.Usage {
 		t.Errorf("no namespace: %v", err)
 	}
-	if _, err := store.NewKube(controlPlane.AdminConfig(), "default", "No Name"); fault.KindOf(err) != fault.Usage {
+	if _, err := kubestore.New(controlPlane.AdminConfig(), "default", "No Name"); fault.KindOf(err) != fault.Usage {
 		t.Errorf("no name: %v", err)
 	}
 }
@@ -132,14 +134,14 @@ func TestAHolderThatIsCutOff(t *testing.T) {
 	s := readySite(t)
 	var n network
 	options := storetest.LeaseOptions("cut off")
-	session, err := store.Begin(within(t), openWith(t, n.through(s.config), s), options)
+	session, err := fencing.Begin(within(t), openWith(t, n.through(s.config), s), options)
 	check(t, err)
 	defer func() { _ = session.Close() }()
 	n.cut.Store(true)
 	begin := time.Now()
 	heir := make(chan time.Time, 1)
 	go func() {
-		later, err := store.Begin(within(t), s.open(t), storetest.LeaseOptions("heir"))
+		later, err := fencing.Begin(within(t), s.open(t), storetest.LeaseOptions("heir"))
 		if err != nil {
 			t.Error(err)
 		} else {
@@ -163,7 +165,7 @@ func TestAHolderThatIsCutOff(t *testing.T) {
 		"keys":       session.UpdateKeys(within(t), func(*store.Keys) error { return nil }),
 		"checkpoint": session.UpdateCheckpoint(within(t), func(*store.Checkpoint) error { return nil }),
 	} {
-		if !errors.Is(err, store.ErrFenced) {
+		if !errors.Is(err, fencing.ErrFenced) {
 			t.Errorf("%s: a late write ends with %v", what, err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/go-secure-stdlib/parseutil"
 )
 
 // text returns a decoded value as text.
@@ -30,12 +32,13 @@ func number(value any) float64 {
 	return n
 }
 
-// duration returns seconds, or a text such as 768h0m0s, as a duration.
+// duration returns seconds, or a text such as 768h0m0s, as a duration, 0 if it is none.
 func duration(value any) time.Duration {
-	if d, err := time.ParseDuration(text(value)); err == nil {
-		return d
+	d, err := parseutil.ParseDurationSecond(value)
+	if err != nil {
+		return 0
 	}
-	return time.Duration(number(value) * float64(time.Second))
+	return d
 }
 
 // mapping returns a decoded object.

@@ -7,13 +7,13 @@ package gather
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 )
 
 // API is what the package needs of Vault, with one token. Numbers arrive as
@@ -59,7 +59,7 @@ func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int,
 
 // note remembers an error that is no refusal, and returns it.
 func (g *gatherer) note(path string, err error) error {
-	if status := statusOf(err); err != nil && (status == 0 || status >= serverError) {
+	if status := httpstatus.Of(err); err != nil && (status == 0 || status >= serverError) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if *g.trouble == nil {
@@ -138,20 +138,9 @@ const (
 	serverError = 500
 )
 
-// statusOf returns the status of Vault's answer, 0 if there was none.
-func statusOf(err error) int {
-	if answered, ok := errors.AsType[interface {
-		error
-		HTTPStatus() int
-	}](err); ok {
-		return answered.HTTPStatus()
-	}
-	return 0
-}
-
 // unknown says why something could not be read, and what would allow it.
 func unknown[T any](path, verb string, err error) harden.Fact[T] {
-	if statusOf(err) == forbidden {
+	if httpstatus.Of(err) == forbidden {
 		return harden.NotKnown[T](fmt.Sprintf("our policy does not let us %s %s; 'vault-bootstrap seed policy SEED' prints one that does", verb, path))
 	}
 	return harden.NotKnown[T](err.Error())

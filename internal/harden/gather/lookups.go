@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"path"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 )
 
 // lookups reads tokens by their accessors: the last name of a path is the accessor.
@@ -15,8 +17,7 @@ type lookups struct{ API }
 func (l lookups) Read(ctx context.Context, of string) (map[string]any, bool, error) {
 	data, err := l.Ask(ctx, path.Dir(of), map[string]any{"accessor": path.Base(of)})
 	answered, ok := errors.AsType[interface {
-		error
-		HTTPStatus() int
+		httpstatus.Error
 		Says(words string) bool
 	}](err)
 	if ok && (answered.HTTPStatus() == http.StatusNotFound || answered.Says("invalid accessor")) {

@@ -16,6 +16,9 @@ import (
 	base "github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
+// Located is what is in a namespace, as the keys Secret is.
+type Located interface{ Namespace() base.Namespace }
+
 // Cluster is where to look.
 type Cluster struct {
 	// In is the namespace of the keys Secret and of Vault's pods.

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
 func nothingThere(t *testing.T, b Backend) {
@@ -183,10 +184,10 @@ func historyIsCapped(t *testing.T, b Backend) {
 func notUnderstood(t *testing.T, b Backend) {
 	s := b.Open(t)
 	for _, test := range []struct{ name, content, fault string }{
-		{"empty", "", store.RecordCorrupt},
-		{"cut off", `{"version":1,"epo`, store.RecordCorrupt},
-		{"later", `{"version":99}`, store.RecordLater},
-		{"unknown field", `{"version":1,"epoch":1,"wrapped_shares":["x"]}`, store.RecordLater},
+		{"empty", "", wire.RecordCorrupt},
+		{"cut off", `{"version":1,"epo`, wire.RecordCorrupt},
+		{"later", `{"version":99}`, wire.RecordLater},
+		{"unknown field", `{"version":1,"epoch":1,"wrapped_shares":["x"]}`, wire.RecordLater},
 	} {
 		for _, record := range []Record{Keys, Checkpoint} {
 			b.Plant(t, record, []byte(test.content))
@@ -254,7 +255,7 @@ func rehearsalChangesNothing(t *testing.T, b Backend) {
 		}
 	}
 	other.HashKey = secret.New(strings.Repeat("x", 1<<20))
-	if err := s.Rehearse(within(t), other, revision); fault.NameOf(err) != store.RecordFull || fault.KindOf(err) != fault.Terminal {
+	if err := s.Rehearse(within(t), other, revision); fault.NameOf(err) != wire.RecordFull || fault.KindOf(err) != fault.Terminal {
 		t.Errorf("a rehearsal of too much: %v", err)
 	}
 	if got := wantKeys(t, s, sampleKeys()); got != revision || string(b.Planted(t, Keys)) != string(before) {

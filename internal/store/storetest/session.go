@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
 // unleased is a store whose Lease has failed: everybody gets it. What is left
@@ -27,9 +28,9 @@ func (sham) Alive() error                             { return nil }
 func (sham) Show(context.Context, store.Mirror) error { return nil }
 func (sham) Release(context.Context) error            { return nil }
 
-func begin(t *testing.T, s store.Store, holder string) *store.Session {
+func begin(t *testing.T, s store.Store, holder string) *fencing.Session {
 	t.Helper()
-	session, err := store.Begin(within(t), s, LeaseOptions(holder))
+	session, err := fencing.Begin(within(t), s, LeaseOptions(holder))
 	if err != nil {
 		t.Fatalf("%s: %v", holder, err)
 	}
@@ -37,7 +38,7 @@ func begin(t *testing.T, s store.Store, holder string) *store.Session {
 	return session
 }
 
-func end(t *testing.T, session *store.Session) {
+func end(t *testing.T, session *fencing.Session) {
 	t.Helper()
 	if err := session.Close(); err != nil {
 		t.Errorf("closing: %v", err)
@@ -88,7 +89,7 @@ func sessionsQueue(t *testing.T, b Backend) {
 	for i := range holders {
 		s := b.Open(t)
 		wait.Go(func() {
-			session, err := store.Begin(within(t), s, LeaseOptions(fmt.Sprintf("holder-%d", i)))
+			session, err := fencing.Begin(within(t), s, LeaseOptions(fmt.Sprintf("holder-%d", i)))
 			if err != nil {
 				t.Error(err)
 				return
@@ -117,14 +118,14 @@ func sessionsQueue(t *testing.T, b Backend) {
 func sessionEpochsUnleased(t *testing.T, b Backend) {
 	const holders = 8
 	type result struct {
-		session *store.Session
+		session *fencing.Session
 		err     error
 	}
 	results := make(chan result, holders)
 	for i := range holders {
 		s := unleased{b.Open(t)}
 		go func() {
-			session, err := store.Begin(within(t), s, LeaseOptions(fmt.Sprintf("holder-%d", i)))
+			session, err := fencing.Begin(within(t), s, LeaseOptions(fmt.Sprintf("holder-%d", i)))
 			results <- result{session, err}
 		}()
 	}
@@ -135,7 +136,7 @@ func sessionEpochsUnleased(t *testing.T, b Backend) {
 			t.Errorf("two sessions have epoch %d", r.session.Epoch())
 		case r.err == nil:
 			seen[r.session.Epoch()] = true
-		case !errors.Is(r.err, store.ErrFenced):
+		case !errors.Is(r.err, fencing.ErrFenced):
 			t.Error(r.err)
 		}
 	}
@@ -146,7 +147,7 @@ func sessionEpochsUnleased(t *testing.T, b Backend) {
 }
 
 // wantFenced checks that the session can change neither record.
-func wantFenced(t *testing.T, session *store.Session, s store.Store) {
+func wantFenced(t *testing.T, session *fencing.Session, s store.Store) {
 	t.Helper()
 	_, keysBefore := readKeys(t, s)
 	_, checkpointBefore := readCheckpoint(t, s)
@@ -161,7 +162,7 @@ func wantFenced(t *testing.T, session *store.Session, s store.Store) {
 			return nil
 		}),
 	} {
-		if !errors.Is(err, store.ErrFenced) || fault.KindOf(err) != fault.Busy {
+		if !errors.Is(err, fencing.ErrFenced) || fault.KindOf(err) != fault.Busy {
 			t.Errorf("%s: a fenced session's write ends with %v (%s)", name, err, fault.KindOf(err))
 		}
 	}

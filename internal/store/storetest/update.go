@@ -9,6 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
 func sessionUpdate(t *testing.T, b Backend) {
@@ -134,8 +136,8 @@ func sessionRemovedRecords(t *testing.T, b Backend) {
 func sessionCorruptRecord(t *testing.T, b Backend) {
 	for _, record := range []Record{Keys, Checkpoint} {
 		b.Plant(t, record, []byte(`{"version":1,`))
-		session, err := store.Begin(within(t), b.Open(t), LeaseOptions("holder"))
-		if fault.NameOf(err) != store.RecordCorrupt {
+		session, err := fencing.Begin(within(t), b.Open(t), LeaseOptions("holder"))
+		if fault.NameOf(err) != wire.RecordCorrupt {
 			t.Errorf("%s: beginning on a corrupt record: %v, %v", record, session, err)
 		}
 		if got := string(b.Planted(t, record)); got != `{"version":1,` {

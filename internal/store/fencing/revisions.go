@@ -1,0 +1,42 @@
+package fencing
+
+import (
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"slices"
+	"sync"
+)
+
+// mostRevisions is how many revisions are remembered: more than a session writes while
+// the news of its writes is under way.
+const mostRevisions = 256
+
+// revisions are the latest of a record that one session has written.
+type revisions struct {
+	mu   sync.Mutex
+	made []store.Revision
+}
+
+func (r *revisions) add(revision store.Revision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made = append(r.made, revision)
+	if over := len(r.made) - mostRevisions; over > 0 {
+		r.made = slices.Delete(r.made, 0, over)
+	}
+}
+
+// last returns the latest one, "" if there is none.
+func (r *revisions) last() store.Revision {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.made) == 0 {
+		return ""
+	}
+	return r.made[len(r.made)-1]
+}
+
+func (r *revisions) have(revision store.Revision) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.made, revision)
+}

@@ -1,0 +1,326 @@
+// Package fencing is the right to write the records: a held Lease and an epoch that each
+// holder raises. A Lease alone cannot stop a holder that was suspended and woke up late;
+// the epoch in the record does. It must not know how a store keeps the records.
+package fencing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
+)
+
+// updateTries is how often a session reads and writes again after a conflict.
+// Nobody but a person's kubectl competes with the holder of the Lease.
+const updateTries = 10
+
+// epochTries is the same while the epoch is allocated, where several may compete
+// if the Lease has failed; each conflict means that one of them got through.
+const epochTries = 100
+
+// releaseTimeout bounds the release of the Lease by Close.
+const releaseTimeout = 5 * time.Second
+
+// ErrFenced means that a later holder has raised the epoch: this one may not
+// write any more.
+var ErrFenced = errors.New("a later holder has taken over")
+
+// ErrDeleted means that a record was deleted during a session, and is not the one that
+// the session has written: this one may not write any more.
+var ErrDeleted = errors.New("the record was deleted while this run held the lease")
+
+// Session is the right to write: a held Lease and the fencing epoch that belongs
+// to it. It is safe for use by several goroutines.
+type Session struct {
+	store store.Store
+	held  store.Held
+	epoch int64
+	// One update of a record at a time: the session is not in conflict with itself.
+	keys, checkpoint sync.Mutex
+	// written are the revisions that our latest writes of the checkpoint have made.
+	written revisions
+}
+
+// Begin waits for the Lease and allocates the next epoch: by compare-and-swap in
+// the keys record, then in the checkpoint. From then on no earlier session can
+// write either.
+func Begin(ctx context.Context, records store.Store, options store.LeaseOptions) (*Session, error) {
+	held, err := records.Acquire(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{store: records, held: held}
+	if err := s.allocate(held.Context()); err != nil {
+		return nil, errors.Join(fmt.Errorf("allocating an epoch: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// RecordDeleted is the name of the fault that the keys record was deleted, and made
+// again by somebody else, during a session.
+const RecordDeleted = "record deleted"
+
+// allocate takes the epoch after the greatest in either record: one of them may
+// have been removed or put back to an earlier copy. Each is read at most once before the
+// first write of it, which is compared with the revision that it had then.
+func (s *Session) allocate(ctx context.Context) error {
+	checkpoint, revision, known := s.latestCheckpoint()
+	var err error
+	if !known {
+		if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	tried := false
+	err = again(ctx, epochTries, func() error {
+		keys, revision, known := s.latestKeys(tried)
+		tried = true
+		if !known {
+			var err error
+			if keys, revision, err = s.store.Keys(ctx); err != nil {
+				return err
+			}
+		}
+		s.epoch = max(keys.Epoch, checkpoint.Epoch) + 1
+		keys.Epoch = s.epoch
+		_, err = s.store.SaveKeys(ctx, keys, revision)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fresh := true
+	return again(ctx, epochTries, func() error {
+		if !fresh {
+			if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
+				return err
+			}
+		}
+		fresh = false
+		if checkpoint.Epoch > s.epoch {
+			return s.fenced(checkpoint.Epoch)
+		}
+		checkpoint.Epoch = s.epoch
+		_, err := s.saveCheckpoint(ctx, checkpoint, revision)
+		return err
+	})
+}
+
+// saveCheckpoint is the store's, and remembers the revision.
+func (s *Session) saveCheckpoint(ctx context.Context, checkpoint store.Checkpoint, revision store.Revision) (store.Revision, error) {
+	stored, err := s.store.SaveCheckpoint(ctx, checkpoint, revision)
+	if err == nil {
+		s.written.add(stored)
+	}
+	return stored, err
+}
+
+// CheckpointRevision returns the revision to which this session's last write has taken
+// the checkpoint, so that a watch of it can tell our own writes from those of others.
+// Beginning a session is such a write. It is "" if none has succeeded.
+func (s *Session) CheckpointRevision() store.Revision { return s.written.last() }
+
+// WroteCheckpoint reports whether one of this session's latest writes has made this
+// revision of the checkpoint: who follows the checkpoint sees each of them, and late.
+func (s *Session) WroteCheckpoint(revision store.Revision) bool { return s.written.have(revision) }
+
+// Epoch returns the session's fencing number.
+func (s *Session) Epoch() int64 { return s.epoch }
+
+// Context is the held Lease's: see Held.
+func (s *Session) Context() context.Context { return s.held.Context() }
+
+// Alive says whether the Lease can still be counted on: see Held.
+func (s *Session) Alive() error { return s.held.Alive() }
+
+// Show mirrors the checkpoint onto the Lease: see Held.
+func (s *Session) Show(ctx context.Context, mirror store.Mirror) error {
+	return s.held.Show(ctx, mirror)
+}
+
+// Keys reads the keys record.
+func (s *Session) Keys(ctx context.Context) (store.Keys, error) {
+	keys, _, err := s.store.Keys(ctx)
+	return keys, err
+}
+
+// Checkpoint reads the checkpoint.
+func (s *Session) Checkpoint(ctx context.Context) (store.Checkpoint, error) {
+	checkpoint, _, err := s.store.Checkpoint(ctx)
+	return checkpoint, err
+}
+
+// UpdateKeys reads the keys record, lets change edit it, and writes it back; after
+// a conflict it does so again, so change may run more than once, each time on
+// what was read last. It fails with ErrFenced, and writes nothing, when the
+// record carries another session's epoch. It does not ask whether the Lease is
+// held: the epoch is what counts, and keys that Vault has just given out must be
+// stored also by a holder that is late.
+//
+// What change has left as it was is not written. A record that somebody removed during
+// the session is written anew: nobody can have written to it since, and refusing could
+// lose keys.
+func (s *Session) UpdateKeys(ctx context.Context, change func(*store.Keys) error) error {
+	s.keys.Lock()
+	defer s.keys.Unlock()
+	err := update(ctx, s, s.store.Keys, s.store.SaveKeys, wire.EncodeKeys, func(k *store.Keys) *int64 { return &k.Epoch }, change)
+	if err != nil {
+		return fmt.Errorf("updating the keys record: %w", err)
+	}
+	return nil
+}
+
+// Deliver is UpdateKeys without the question of epochs. It is for one thing only:
+// keys that Vault has just given out exist nowhere else, and must be stored also by
+// a holder that is late. change must only add what belongs to the holder's own
+// attempt, and refuse a record in which that attempt is no longer open. A record that
+// was deleted meanwhile is made anew, and is this session's.
+func (s *Session) Deliver(ctx context.Context, change func(*store.Keys) error) error {
+	err := again(ctx, updateTries, func() error {
+		keys, revision, err := s.store.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		removed := reflect.DeepEqual(keys, store.Keys{})
+		if err := change(&keys); err != nil {
+			return err
+		}
+		if removed {
+			keys.Epoch = s.epoch
+		}
+		_, err = s.store.SaveKeys(ctx, keys, revision)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delivering the keys: %w", err)
+	}
+	return nil
+}
+
+// UpdateCheckpoint does for the checkpoint what UpdateKeys does for the keys.
+func (s *Session) UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error {
+	s.checkpoint.Lock()
+	defer s.checkpoint.Unlock()
+	err := update(ctx, s, s.store.Checkpoint, s.saveCheckpoint, wire.PlainCheckpoint, func(c *store.Checkpoint) *int64 { return &c.Epoch }, change)
+	if err != nil {
+		return fmt.Errorf("updating the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Release gives the Lease back. It is safe to call twice.
+func (s *Session) Release(ctx context.Context) error { return s.held.Release(ctx) }
+
+// Close is Release for defer: it works, for a few seconds, after the session's
+// context has ended.
+func (s *Session) Close() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.held.Context()), releaseTimeout)
+	defer cancel()
+	return s.Release(ctx)
+}
+
+// Rehearse proves that the keys record can be written as change leaves it, and writes
+// nothing.
+func (s *Session) Rehearse(ctx context.Context, change func(*store.Keys) error) error {
+	keys, revision, err := s.store.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if err := change(&keys); err != nil {
+		return err
+	}
+	return s.store.Rehearse(ctx, keys, revision)
+}
+
+// update is one fenced read-modify-write.
+func update[R any](
+	ctx context.Context, s *Session,
+	read func(context.Context) (R, store.Revision, error),
+	save func(context.Context, R, store.Revision) (store.Revision, error),
+	encode func(R) ([]byte, error),
+	epoch func(*R) *int64,
+	change func(*R) error,
+) error {
+	return again(ctx, updateTries, func() error {
+		record, revision, err := read(ctx)
+		if err != nil {
+			return err
+		}
+		var nothing R
+		if stored := *epoch(&record); stored != s.epoch && !reflect.DeepEqual(record, nothing) {
+			return s.fenced(stored)
+		}
+		// Encoded, since change may reach into the maps of the record.
+		before, err := encode(record)
+		if err != nil {
+			return err
+		}
+		if err := change(&record); err != nil {
+			return err
+		}
+		*epoch(&record) = s.epoch
+		if after, err := encode(record); err != nil || bytes.Equal(before, after) {
+			return err
+		}
+		_, err = save(ctx, record, revision)
+		return err
+	})
+}
+
+// again calls once until it does not fail with ErrConflict, tries times at most.
+func again(ctx context.Context, tries int, once func() error) error {
+	var err error
+	for range tries {
+		if err = once(); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return store.WithLast(context.Cause(ctx), err)
+		}
+	}
+	return fmt.Errorf("giving up after %d tries: %w", tries, err)
+}
+
+func (s *Session) fenced(stored int64) error {
+	if stored == 0 {
+		// We have written our own: what has none was made after that was deleted.
+		return fault.Stop(RecordDeleted, fmt.Errorf("%w, and made again by somebody else", ErrDeleted),
+			"Nothing was written. Find out what deletes it, put back a copy if keys were in it, and run again.")
+	}
+	if stored > s.epoch {
+		return fault.Held(fmt.Errorf("%w: its epoch is %d, ours is %d", ErrFenced, stored, s.epoch),
+			"Nothing was written. The later run goes on; a rerun after it finds the work done.")
+	}
+	return fault.Held(fmt.Errorf("%w, or the record was put back to an earlier copy: its epoch is %d, ours is %d",
+		ErrFenced, stored, s.epoch), "Nothing was written. Run again: it starts from what the record says now.")
+}
+
+// recent is a store that remembers its records as it read or wrote them last. A session
+// begins with a write to both: it starts from these, and reads only if the compare-and-swap
+// finds that they have changed. ok is false where nothing is remembered.
+type recent interface {
+	RecentKeys() (keys store.Keys, revision store.Revision, ok bool)
+	RecentCheckpoint() (checkpoint store.Checkpoint, revision store.Revision, ok bool)
+}
+
+// latestKeys returns what the store remembers of the keys, unless fresh; else it reads them.
+func (s *Session) latestKeys(fresh bool) (store.Keys, store.Revision, bool) {
+	if memory, ok := s.store.(recent); ok && !fresh {
+		return memory.RecentKeys()
+	}
+	return store.Keys{}, "", false
+}
+
+func (s *Session) latestCheckpoint() (store.Checkpoint, store.Revision, bool) {
+	if memory, ok := s.store.(recent); ok {
+		return memory.RecentCheckpoint()
+	}
+	return store.Checkpoint{}, "", false
+}

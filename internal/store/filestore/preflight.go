@@ -1,0 +1,59 @@
+package filestore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
+	"os"
+)
+
+// Preflight makes the directory, reads both records, and writes, syncs and
+// removes a file of the size that the keys can have.
+func (f *Store) Preflight(ctx context.Context) error {
+	if _, _, err := f.Keys(ctx); err != nil {
+		return err
+	}
+	if _, _, err := f.Checkpoint(ctx); err != nil {
+		return err
+	}
+	return f.exclusively(ctx, func() error { return f.rehearse(wire.RehearsalSize) })
+}
+
+// rehearse writes, syncs and removes a file of some size. The caller holds the lock.
+func (f *Store) rehearse(size int) error {
+	rehearsal := f.path("-preflight.tmp")
+	if err := f.replace(rehearsal, bytes.Repeat([]byte{'x'}, size)); err != nil {
+		return err
+	}
+	if err := os.Remove(rehearsal); err != nil {
+		return f.explain("removing", err)
+	}
+	return nil
+}
+
+// Rehearse writes, syncs and removes a file of the size of the keys record.
+func (f *Store) Rehearse(ctx context.Context, keys store.Keys, revision store.Revision) error {
+	data, err := wire.EncodeKeys(keys)
+	if err != nil {
+		return err
+	}
+	if err := wire.CheckSize(keys, data, f.keysObject(), f.fullRemedy()); err != nil {
+		return err
+	}
+	return f.exclusively(ctx, func() error {
+		_, stored, err := f.read(f.keysPath())
+		if err != nil {
+			return err
+		}
+		if stored != revision {
+			return fmt.Errorf("rehearsing the write of %s: %w", f.keysPath(), store.ErrConflict)
+		}
+		return f.rehearse(len(data))
+	})
+}
+
+// Concerns lists nothing: a file that can be read by its owner is replaced whole, and
+// nothing deletes it by itself.
+func (f *Store) Concerns(context.Context) ([]store.Concern, error) { return nil, nil }

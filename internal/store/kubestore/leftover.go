@@ -1,0 +1,137 @@
+package kubestore
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
+)
+
+// pieceBook is what this process knows of the Secrets with pieces of the ledger.
+type pieceBook struct {
+	mu sync.Mutex
+	// revision is that of the record that was read or written last, and named are the
+	// pieces that it names.
+	revision store.Revision
+	named    *wire.Pieces
+	// full are the Secrets that hold a piece, in force or not, at their revisions.
+	full map[string]store.Revision
+	// searched is whether those of earlier processes are among them.
+	searched bool
+}
+
+func (b *pieceBook) inForce(revision store.Revision, pieces *wire.Pieces) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.revision, b.named = revision, pieces
+}
+
+func (b *pieceBook) at(revision store.Revision) (*wire.Pieces, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if revision == "" || b.revision != revision {
+		return nil, false
+	}
+	return b.named, true
+}
+
+func (b *pieceBook) filled(name string, revision store.Revision) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.full == nil {
+		b.full = map[string]store.Revision{}
+	}
+	b.full[name] = revision
+}
+
+func (b *pieceBook) emptied(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.full, name)
+}
+
+// known returns the Secrets that hold a piece, and whether all of them are known.
+func (b *pieceBook) known() (map[string]store.Revision, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.full), b.searched
+}
+
+// leftPieces returns the Secrets with pieces that neither the record at revision nor the
+// one that is about to be written names, and, if the one to be written names none, all.
+// A write that changes the pieces leaves the other slot to the one after it, which may
+// just as well fill it again. They are looked up before the record is written: whoever
+// fills one of them for a record to come does so at a later revision.
+func (k *Store) leftPieces(ctx context.Context, next *wire.Pieces, revision store.Revision) (map[string]store.Revision, error) {
+	before, _ := k.pieces.at(revision)
+	full, searched := k.pieces.known()
+	switch {
+	case next == nil && before == nil && len(full) == 0:
+		return nil, nil // there never were pieces, as far as we know
+	case next != nil && (before == nil || before.Digest != next.Digest):
+		return nil, nil
+	}
+	if !searched {
+		if err := k.searchPieces(ctx); err != nil {
+			return nil, err
+		}
+		full, _ = k.pieces.known()
+	}
+	if next != nil {
+		for i := range next.Count {
+			delete(full, k.pieceName(next.Slot, i+1))
+		}
+	}
+	return full, nil
+}
+
+// searchPieces looks for the pieces that earlier processes have left, in both slots. What
+// we may not read is not ours to remove.
+func (k *Store) searchPieces(ctx context.Context) error {
+	for _, slot := range []string{"a", "b"} {
+		for i := range mostPieces {
+			name := k.pieceName(slot, i+1)
+			secret := &corev1.Secret{}
+			err := k.in.Secrets().Get(ctx, name, secret)
+			if apierrors.IsNotFound(err) || kube.DeniedByRBAC(err) {
+				break
+			}
+			if err != nil {
+				return k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
+			}
+			if len(secret.Data[pieceData]) > 0 {
+				k.pieces.filled(name, store.Revision(secret.ResourceVersion))
+			}
+		}
+	}
+	k.pieces.mu.Lock()
+	defer k.pieces.mu.Unlock()
+	k.pieces.searched = true
+	return nil
+}
+
+// dropPieces empties Secrets that hold pieces of no use, and deletes them where our Role
+// allows it, which the one that we ship does not. One that changed since it was looked
+// up is somebody else's by now and stays.
+func (k *Store) dropPieces(ctx context.Context, left map[string]store.Revision) {
+	for name, revision := range left {
+		patch := map[string]any{"metadata": map[string]any{"resourceVersion": string(revision)}, "data": nil}
+		stored := &corev1.Secret{}
+		err := k.in.Secrets().Merge(ctx, name, patch, stored, false)
+		if err == nil {
+			err = k.in.Secrets().Delete(ctx, name, stored.UID)
+		}
+		if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) || kube.DeniedByRBAC(err) {
+			k.pieces.emptied(name)
+			continue
+		}
+		// The record is written, and that is what counts: a later write tries again.
+		return
+	}
+}

@@ -1,0 +1,134 @@
+package wire
+
+import (
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"time"
+)
+
+// Checkpoint is store.Checkpoint as it is stored.
+type Checkpoint struct {
+	Version    int                          `json:"version"`
+	Epoch      int64                        `json:"epoch"`
+	State      string                       `json:"state"`
+	Since      time.Time                    `json:"since"`
+	ClusterID  string                       `json:"cluster_id"`
+	SeedDigest string                       `json:"seed_digest"`
+	Ledger     map[string]store.Ownership   `json:"ledger,omitempty"`
+	Hashes     map[string]map[string]string `json:"hashes,omitempty"`
+	// Packed is the ledger and the hashes in the place of the two, compressed, and
+	// Pieces says where that is if it does not fit here.
+	Packed    []byte            `json:"packed,omitempty"`
+	Pieces    *Pieces           `json:"pieces,omitempty"`
+	Open      map[string]string `json:"open,omitempty"`
+	LastError *wireFailure      `json:"last_error,omitempty"`
+	History   []wireTransition  `json:"history,omitempty"`
+}
+
+type wireFailure struct {
+	Kind    string    `json:"kind"`
+	Name    string    `json:"name"`
+	Message string    `json:"message"`
+	Remedy  string    `json:"remedy"`
+	At      time.Time `json:"at"`
+}
+
+type wireTransition struct {
+	At     time.Time `json:"at"`
+	From   string    `json:"from"`
+	Event  string    `json:"event"`
+	To     string    `json:"to"`
+	TookNS int64     `json:"took_ns"`
+	Holder string    `json:"holder"`
+}
+
+// EncodeCheckpoint returns the stored form of c, with the latest HistoryLimit
+// transitions.
+func EncodeCheckpoint(c store.Checkpoint) ([]byte, error) {
+	wire, err := NewCheckpoint(c)
+	if err != nil {
+		return nil, err
+	}
+	return Encode(wire)
+}
+
+// PlainCheckpoint returns all of c as text, to compare it with another.
+func PlainCheckpoint(c store.Checkpoint) ([]byte, error) { return Encode(plain(c)) }
+
+// NewCheckpoint returns c as it is stored.
+func NewCheckpoint(c store.Checkpoint) (Checkpoint, error) {
+	wire := plain(c)
+	packed, err := wireLedger{c.Ledger, c.Hashes}.pack()
+	if packed != nil {
+		wire.Packed, wire.Ledger, wire.Hashes = packed, nil, nil
+	}
+	return wire, err
+}
+
+// plain returns c as it is stored while it is small.
+func plain(c store.Checkpoint) Checkpoint {
+	history := c.History[max(0, len(c.History)-store.HistoryLimit):]
+	return Checkpoint{
+		Version:    Version,
+		Epoch:      c.Epoch,
+		State:      c.State,
+		Since:      UTC(c.Since),
+		ClusterID:  c.ClusterID,
+		SeedDigest: c.SeedDigest,
+		Ledger:     c.Ledger,
+		Hashes:     c.Hashes,
+		Open:       c.Open,
+		LastError: maybe(c.LastError, func(f store.Failure) wireFailure {
+			return wireFailure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: UTC(f.At)}
+		}),
+		History: each(history, func(t store.Transition) wireTransition {
+			return wireTransition{
+				At: UTC(t.At), From: t.From, Event: t.Event, To: t.To, TookNS: t.Took.Nanoseconds(), Holder: t.Holder,
+			}
+		}),
+	}
+}
+
+// DecodeCheckpoint is the inverse of EncodeCheckpoint. o names the record in errors.
+func DecodeCheckpoint(data []byte, o Object) (store.Checkpoint, error) {
+	var wire Checkpoint
+	if err := Decode(data, &wire, o); err != nil {
+		return store.Checkpoint{}, err
+	}
+	return wire.Record(o)
+}
+
+// Record returns what is stored.
+func (wire Checkpoint) Record(o Object) (store.Checkpoint, error) {
+	if wire.Packed != nil {
+		ledger, err := unpack(wire.Packed, o)
+		if err != nil {
+			return store.Checkpoint{}, err
+		}
+		wire.Ledger, wire.Hashes = ledger.Ledger, ledger.Hashes
+	}
+	c := store.Checkpoint{
+		Epoch:      wire.Epoch,
+		State:      wire.State,
+		Since:      UTC(wire.Since),
+		ClusterID:  wire.ClusterID,
+		SeedDigest: wire.SeedDigest,
+		Ledger:     wire.Ledger,
+		Hashes:     wire.Hashes,
+		Open:       wire.Open,
+		LastError: maybe(wire.LastError, func(f wireFailure) store.Failure {
+			return store.Failure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: UTC(f.At)}
+		}),
+		History: each(wire.History, func(t wireTransition) store.Transition {
+			return store.Transition{
+				At: UTC(t.At), From: t.From, Event: t.Event, To: t.To, Took: time.Duration(t.TookNS), Holder: t.Holder,
+			}
+		}),
+	}
+	if len(c.Ledger) == 0 {
+		c.Ledger = nil
+	}
+	if len(c.Hashes) == 0 {
+		c.Hashes = nil
+	}
+	return c, nil
+}
