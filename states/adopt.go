@@ -72,7 +72,7 @@ func (a *adoption) once(ctx context.Context) error {
 	if err := adoptable(o.Observation); err != nil {
 		return err
 	}
-	active, found := o.Active()
+	active, found := o.Observation.Replicas.Active()
 	var root *store.Root
 	if found {
 		// The token first: looking it up changes nothing anywhere.
@@ -160,7 +160,7 @@ func (a *adoption) proveToken(ctx context.Context, address string, o *Look) (*st
 	if a.offer.Root.Empty() {
 		own, _, err := a.lookAtLogin(ctx, address, o)
 		if err == nil && own.None() {
-			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", o.LoginAnswer), makeOne)
+			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", o.Observation.LoginAnswer), makeOne)
 		}
 		return nil, err
 	}

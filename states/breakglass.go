@@ -93,7 +93,7 @@ func (b *Bootstrap) activeOfOurs(ctx context.Context, keys store.Keys) (Replica,
 	if err != nil {
 		return nil, err
 	}
-	active, found := fsm.Observation{Replicas: replicas}.Active()
+	active, found := replicas.Active()
 	switch {
 	case !found:
 		return nil, fault.Wait(errors.New("no replica is active"), "Vault must be unsealed first: 'vault-bootstrap run --until=unsealed' does it, or the people who hold the shares.")

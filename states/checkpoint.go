@@ -11,7 +11,7 @@ import (
 
 // Enter saves the checkpoint and mirrors it onto the Lease.
 func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) error {
-	active, _ := look.Active()
+	active, _ := look.Observation.Replicas.Active()
 	now := b.Now().UTC()
 	digest := ""
 	if b.Digest != nil && !t.To.Before(fsm.Seeded) {

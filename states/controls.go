@@ -15,7 +15,7 @@ import (
 // gatherFacts reads in Vault what the controls of a run are judged by.
 func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
 	look.Facts = o.newFacts()
-	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Login == fsm.LoginWorks)
+	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
 	if err := gather.Vault(ctx, view, o.runGroups(), o.Parallelism, &look.Facts); err != nil {
 		return fmt.Errorf("looking at the controls: %w", err)
 	}

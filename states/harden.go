@@ -17,7 +17,7 @@ import (
 // harden proves that later runs can do without root, then ends the root token and
 // forgets it.
 func (b *Bootstrap) harden(ctx context.Context, look *Look) error {
-	active, found := look.Active()
+	active, found := look.Observation.Replicas.Active()
 	if !found {
 		return errors.New("no replica is active")
 	}
@@ -29,7 +29,7 @@ func (b *Bootstrap) harden(ctx context.Context, look *Look) error {
 	if keys.Root == nil && b.glass == nil {
 		return unmet(look.Controls)
 	}
-	if look.Root == fsm.LiveRoot {
+	if look.Observation.Root == fsm.LiveRoot {
 		if err := b.proveLogin(ctx, active.Address, look); err != nil {
 			return err
 		}

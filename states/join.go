@@ -39,8 +39,8 @@ func (w *waiters) due(empty []fsm.Replica, now time.Time) []string {
 // raft storage, and unsealed ones that use raft for ha_storage only. A replica that does not join does not hold up the others: it is told,
 // and tried again.
 func (b *Bootstrap) join(ctx context.Context, o fsm.Observation) {
-	due := b.alone.due(o.ToJoin(), b.Now())
-	active, found := o.Active()
+	due := b.alone.due(o.Replicas.ToJoin(), b.Now())
+	active, found := o.Replicas.Active()
 	if !found || len(due) == 0 {
 		return
 	}

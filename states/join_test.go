@@ -48,7 +48,7 @@ func TestUnknownReplicasAreSilent(t *testing.T) {
 	if _, err := fsm.Locate(o.Observation); err == nil {
 		t.Error("it would be initialized")
 	}
-	if b.countEmpty(&o); o.UninitializedFor != 0 {
-		t.Errorf("counted %s", o.UninitializedFor)
+	if b.countEmpty(&o); o.Observation.UninitializedFor != 0 {
+		t.Errorf("counted %s", o.Observation.UninitializedFor)
 	}
 }

@@ -18,7 +18,8 @@ import (
 
 // Look is what one look at the world has shown. It is all that an act knows of it.
 type Look struct {
-	fsm.Observation
+	// Observation is what is judged of it.
+	Observation fsm.Observation
 	// Records as they were read for this look.
 	StoredKeys store.Keys
 	Checkpoint store.Checkpoint
@@ -77,13 +78,13 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	if err != nil {
 		return nil, err
 	}
-	active, found := look.Active()
-	foreign := look.ClusterID != "" && active.ClusterID != "" && look.ClusterID != active.ClusterID
+	active, found := look.Observation.Replicas.Active()
+	foreign := look.Observation.ClusterID != "" && active.ClusterID != "" && look.Observation.ClusterID != active.ClusterID
 	if !found || look.StoredKeys.Set == nil || foreign {
 		return look, nil // nothing secret is shown to a server that is not ours
 	}
 	// A cluster that cannot be looked into is still one whose replicas we unseal.
-	look.Trouble = o.lookInside(ctx, active.Address, look)
+	look.Observation.Trouble = o.lookInside(ctx, active.Address, look)
 	return look, nil
 }
 
@@ -94,14 +95,14 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 		return nil, err
 	}
 	look := &Look{}
-	look.Replicas = replicas
+	look.Observation.Replicas = replicas
 	if look.StoredKeys, err = o.Records.Keys(ctx); err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
 	if look.Checkpoint, err = o.Records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	look.Remembered = fsm.State(look.Checkpoint.State)
+	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
 	if err := o.lookAtAttempts(ctx, look); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 }
 
 // Health returns how each replica is, without anything that needs a token or a record.
-func (o *Observer) Health(ctx context.Context) []fsm.Replica {
+func (o *Observer) Health(ctx context.Context) fsm.Replicas {
 	replicas, _ := o.lookAtReplicas(ctx)
 	return replicas
 }
@@ -124,10 +125,10 @@ func (o *Observer) lookAtSet(look *Look) {
 	if set == nil {
 		return
 	}
-	look.RecoveryKeys, look.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
-	sealed := look.ToUnseal()
-	if len(sealed) > 0 && len(set.Custody) > 0 && !look.RecoveryKeys && !holdsShares(look.StoredKeys) {
-		look.Custodians = waitForCustodians(sealed[0].Address, custodyOf(look.StoredKeys), o.WaitForUnseal)
+	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
+	sealed := look.Observation.Replicas.ToUnseal()
+	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !holdsShares(look.StoredKeys) {
+		look.Observation.Custodians = waitForCustodians(sealed[0].Address, custodyOf(look.StoredKeys), o.WaitForUnseal)
 	}
 }
 
@@ -187,13 +188,13 @@ func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) 
 	switch {
 	case err == nil:
 		o.access.accepted()
-		look.Login = fsm.LoginWorks
+		look.Observation.Login = fsm.LoginWorks
 		return view, fresh, nil
 	case errors.Is(err, ErrNoCredential), vault.Refused(err):
 		if !o.access.refusedForGood() {
 			return vault.View{}, false, waitForLogin(err)
 		}
-		look.Login, look.LoginAnswer = fsm.LoginRefused, err.Error()
+		look.Observation.Login, look.Observation.LoginAnswer = fsm.LoginRefused, err.Error()
 		return vault.View{}, false, nil
 	default: // Vault did not say: the refusals before it were not in a row
 		o.access.accepted()

@@ -28,23 +28,23 @@ func (o *Observer) lookAtAttempts(ctx context.Context, look *Look) error {
 		if err != nil && ctx.Err() == nil {
 			o.Log.Warn("looking for a spooled init response", "error", err.Error())
 		}
-		look.Keys = fsm.StoredKeys
+		look.Observation.Keys = fsm.StoredKeys
 		return nil
 	case err != nil:
 		// What could not be read may hold the answer: calling the keys lost would be rash.
 		return fmt.Errorf("looking for a spooled init response: %w", err)
 	case len(look.Unsettled.Answers) > 0:
-		look.Keys = fsm.SpooledAnswer
+		look.Observation.Keys = fsm.SpooledAnswer
 		return nil
 	case keys.Attempt == nil:
-		look.Keys = fsm.NoKeys
+		look.Observation.Keys = fsm.NoKeys
 		return nil
 	}
-	look.Keys, look.Maker = fsm.OpenIntent, maker(*keys.Attempt)
-	if keys.Attempt.ID == o.refusedAttempt && keys.Attempt.Status == store.AttemptOpen && look.UninitializedFor > 0 {
+	look.Observation.Keys, look.Observation.Maker.Name = fsm.OpenIntent, maker(*keys.Attempt)
+	if keys.Attempt.ID == o.refusedAttempt && keys.Attempt.Status == store.AttemptOpen && look.Observation.UninitializedFor > 0 {
 		look.Unsettled.Refused = keys.Attempt.ID
 	}
-	look.Grace, err = o.graceOf(ctx, *keys.Attempt)
+	look.Observation.Maker.Grace, err = o.graceOf(ctx, *keys.Attempt)
 	return err
 }
 
@@ -170,7 +170,7 @@ func podOf(holder string) string {
 func (o *Observer) countEmpty(look *Look) {
 	filled := func(replica fsm.Replica) bool { return replica.Health != fsm.NotInitialized }
 	now := o.Now()
-	if len(look.Replicas) == 0 || slices.ContainsFunc(look.Replicas, filled) {
+	if len(look.Observation.Replicas) == 0 || slices.ContainsFunc(look.Observation.Replicas, filled) {
 		o.emptySince = now
 		return
 	}
@@ -180,14 +180,14 @@ func (o *Observer) countEmpty(look *Look) {
 	since := o.emptySince
 	if attempt := look.StoredKeys.Attempt; attempt != nil {
 		if attempt.Status == store.AttemptRefused {
-			look.UninitializedFor = fsm.SettleTime // Vault itself has said that nothing came of it
+			look.Observation.UninitializedFor = fsm.SettleTime // Vault itself has said that nothing came of it
 			return
 		}
 		if seen := o.attempts[attempt.ID]; seen.After(since) {
 			since = seen
 		}
 	}
-	look.UninitializedFor = now.Sub(since)
+	look.Observation.UninitializedFor = now.Sub(since)
 }
 
 // graceOf returns how long the process that made an attempt may still bring Vault's

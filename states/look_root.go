@@ -35,7 +35,7 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 	if !alive {
 		return fault.Stop("break-glass ended", errors.New("the root token of break-glass was revoked by somebody else"), "Find out who did it, and run again.")
 	}
-	look.Root, look.root = fsm.LiveRoot, view
+	look.Observation.Root, look.root = fsm.LiveRoot, view
 	return nil
 }
 
@@ -49,11 +49,11 @@ func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *L
 	if err != nil {
 		return false, fmt.Errorf("looking the root token up: %w", err)
 	}
-	look.Root = fsm.DeadRoot
+	look.Observation.Root = fsm.DeadRoot
 	if !alive {
 		return false, o.lookForRightAnswer(ctx, address, look)
 	}
-	look.Root, look.root = fsm.LiveRoot, view
+	look.Observation.Root, look.root = fsm.LiveRoot, view
 	if stored.Accessor != identity.Accessor {
 		look.Unsettled.Accessor = identity.Accessor
 	}
@@ -129,7 +129,7 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	server := o.serverAt(address)
-	status, err := server.Rekey(ctx, look.RecoveryKeys, secret.Value{})
+	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, secret.Value{})
 	if err != nil && !endpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}

@@ -35,8 +35,8 @@ func (o *Observer) lookAtSeals(ctx context.Context, look *Look) error {
 	if open == nil {
 		open = map[string]string{}
 	}
-	for i := range look.Replicas {
-		replica := &look.Replicas[i]
+	for i := range look.Observation.Replicas {
+		replica := &look.Observation.Replicas[i]
 		address := replica.Address
 		if !replica.Health.Unsealed() && replica.Health != fsm.Sealed {
 			continue

@@ -85,7 +85,7 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 			look := func() fsm.Replica {
 				seen := &Look{Checkpoint: record.checkpoint}
 				var err error
-				if seen.Replicas, err = b.lookAtReplicas(t.Context()); err == nil {
+				if seen.Observation.Replicas, err = b.lookAtReplicas(t.Context()); err == nil {
 					err = b.lookAtSeals(t.Context(), seen)
 				}
 				if err == nil && seen.Unsettled.Open != nil {
@@ -94,7 +94,7 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				return seen.Replicas[0]
+				return seen.Observation.Replicas[0]
 			}
 			for i, life := range test.looks {
 				pod.life = life

@@ -24,13 +24,13 @@ func each[S Server](servers []S, f func(i int, server S)) {
 
 // lookAtReplicas asks all replicas at once. One that is expected and not known yet
 // counts as one that does not answer: it may hold data.
-func (o *Observer) lookAtReplicas(ctx context.Context) ([]fsm.Replica, error) {
+func (o *Observer) lookAtReplicas(ctx context.Context) (fsm.Replicas, error) {
 	if err := o.Servers.Refresh(ctx); err != nil {
 		return nil, err
 	}
 	servers := o.Servers.Servers()
 	o.noteLives(ctx, servers)
-	found := make([]fsm.Replica, len(servers))
+	found := make(fsm.Replicas, len(servers))
 	errs := make([]error, len(servers))
 	each(servers, func(i int, server Server) {
 		health, err := server.Health(ctx)
@@ -49,8 +49,8 @@ func (o *Observer) lookAtReplicas(ctx context.Context) ([]fsm.Replica, error) {
 
 // findCutOff looks for standbys that know of no active node although there is one.
 // sys/health does not show it: Vault says 429 for them all.
-func findCutOff(ctx context.Context, servers []Server, found []fsm.Replica) {
-	if _, active := (fsm.Observation{Replicas: found}).Active(); !active {
+func findCutOff(ctx context.Context, servers []Server, found fsm.Replicas) {
+	if _, active := found.Active(); !active {
 		return
 	}
 	each(servers, func(i int, server Server) {

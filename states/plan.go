@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -29,7 +28,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if err != nil {
 		return nil, err
 	}
-	active, found := fsm.Observation{Replicas: replicas}.Active()
+	active, found := replicas.Active()
 	if !found {
 		return nil, fault.Wait(errors.New("no replica of Vault is active, so that there is nothing to compare with"),
 			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' mends it.")

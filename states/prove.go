@@ -16,8 +16,8 @@ import (
 // unsealing a sealed replica with them, or by a rekey on the active node that is
 // called off before it can change anything.
 func (a *adoption) proveShares(ctx context.Context, o fsm.Observation) (*store.KeySet, error) {
-	active, open := o.Active()
-	for _, sealed := range o.ToUnseal() {
+	active, open := o.Replicas.Active()
+	for _, sealed := range o.Replicas.ToUnseal() {
 		replica := a.at(sealed.Address)
 		set, status, err := a.choose(ctx, replica)
 		if err != nil {

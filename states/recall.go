@@ -51,6 +51,6 @@ func (r *recall) forget() {
 
 // activeServer names the active node and the cluster that it is of.
 func activeServer(look *Look) string {
-	active, _ := look.Active()
+	active, _ := look.Observation.Replicas.Active()
 	return active.Address + " " + active.ClusterID
 }

@@ -41,7 +41,7 @@ const emptyTime = 5 * time.Minute
 // one that the attempt was made on. What is deleted is recorded before, by its
 // UID, so that a rerun deletes the same and nothing else.
 func (b *Bootstrap) Rescue(ctx context.Context, look *Look, lost error) error {
-	if !b.Loss.Reset || look.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
+	if !b.Loss.Reset || look.Observation.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
 		return lost
 	}
 	keys, err := b.Records.Keys(ctx)

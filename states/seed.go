@@ -147,7 +147,7 @@ func (b *Bootstrap) seed(ctx context.Context, look *Look) error {
 // remember stores what the first look inside has shown: the cluster's ID, and the key for
 // the hashes of write-only values, which it returns.
 func (b *Bootstrap) remember(ctx context.Context, look *Look) (secret.Value, error) {
-	active, _ := look.Active()
+	active, _ := look.Observation.Replicas.Active()
 	keys := look.StoredKeys
 	if keys.Set == nil || keys.Set.ClusterID == active.ClusterID && !keys.HashKey.Empty() {
 		return keys.HashKey, nil

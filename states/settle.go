@@ -82,8 +82,8 @@ func (b *Bootstrap) settleRefusal(ctx context.Context, look *Look) (bool, error)
 
 // settleLives notes in which life each replica is open.
 func (b *Bootstrap) settleLives(ctx context.Context, look *Look) (bool, error) {
-	present := make([]string, len(look.Replicas))
-	for i, replica := range look.Replicas {
+	present := make([]string, len(look.Observation.Replicas))
+	for i, replica := range look.Observation.Replicas {
 		present[i] = replica.Address
 	}
 	return false, b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
@@ -106,7 +106,7 @@ func (b *Bootstrap) settleAccessor(ctx context.Context, look *Look) (bool, error
 
 // settleSet makes the answer that fits this Vault the set in force.
 func (b *Bootstrap) settleSet(ctx context.Context, look *Look) (bool, error) {
-	active, _ := look.Active()
+	active, _ := look.Observation.Replicas.Active()
 	return true, b.makeSet(ctx, look.Unsettled.Opens, active.ClusterID)
 }
 
@@ -135,7 +135,7 @@ func (b *Bootstrap) makeSet(ctx context.Context, id, cluster string) error {
 // settleGlass ends the root token, or the attempt to make one, that a break-glass has
 // left which was killed.
 func (b *Bootstrap) settleGlass(ctx context.Context, look *Look) (bool, error) {
-	active, found := look.Active()
+	active, found := look.Observation.Replicas.Active()
 	if !found {
 		return false, nil
 	}
@@ -160,7 +160,7 @@ func (b *Bootstrap) settleGlass(ctx context.Context, look *Look) (bool, error) {
 
 // settleShares finds out what an exchange of the key shares has come to that was cut off.
 func (b *Bootstrap) settleShares(ctx context.Context, look *Look) (bool, error) {
-	active, found := look.Active()
+	active, found := look.Observation.Replicas.Active()
 	if !found {
 		return false, nil
 	}

@@ -22,7 +22,7 @@ func (b *Bootstrap) unseal(ctx context.Context, look *Look) error {
 		return errors.New("no keys are stored")
 	}
 	var sealed []Replica
-	for _, replica := range look.ToUnseal() {
+	for _, replica := range look.Observation.Replicas.ToUnseal() {
 		sealed = append(sealed, b.at(replica.Address))
 	}
 	errs := make([]error, len(sealed))
@@ -57,7 +57,7 @@ func (b *Bootstrap) rememberCluster(ctx context.Context, set store.KeySet, opene
 // Tend joins and unseals the replicas that lag behind a running cluster.
 func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
 	b.join(ctx, look.Observation)
-	if len(look.ToUnseal()) == 0 {
+	if len(look.Observation.Replicas.ToUnseal()) == 0 {
 		return nil
 	}
 	return b.unseal(ctx, look)
@@ -118,7 +118,7 @@ func (b *Bootstrap) OpenSealed(ctx context.Context, look *Look) error {
 		return errors.New("no keys are stored")
 	}
 	var errs []error
-	for _, replica := range look.ToUnseal() {
+	for _, replica := range look.Observation.Replicas.ToUnseal() {
 		if err := b.openOne(ctx, b.at(replica.Address), look.StoredKeys); err != nil {
 			errs = append(errs, fmt.Errorf("unsealing %s: %w", replica.Address, err))
 		}

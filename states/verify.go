@@ -29,7 +29,7 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 	if err != nil {
 		return Verified{}, err
 	}
-	active, found := (&fsm.Observation{Replicas: replicas}).Active()
+	active, found := replicas.Active()
 	if !found {
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be looked into. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")

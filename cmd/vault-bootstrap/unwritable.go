@@ -29,7 +29,7 @@ func (j *job) withoutWriting(ctx context.Context, report reporter, unwritable er
 		if look == nil {
 			return retry.RetryableError(err)
 		}
-		if sealed := look.ToUnseal(); len(sealed) > 0 && look.Custodians == nil && !look.RecoveryKeys {
+		if look.Observation.CanUnseal() {
 			if err := j.bootstrap.OpenSealed(ctx, look); err != nil {
 				return retry.RetryableError(err)
 			}

@@ -142,7 +142,7 @@ func (p *program) findHealth(options *waitOptions, w *waiter) error {
 		return err
 	}
 	observer := servers.observer()
-	w.health = func(ctx context.Context) fsm.State { return fsm.Shown(observer.Health(ctx)) }
+	w.health = func(ctx context.Context) fsm.State { return observer.Health(ctx).Shown() }
 	return nil
 }
 

@@ -16,7 +16,7 @@ func TestShown(t *testing.T) {
 		{[]Health{Sealed, Standby}, Unsealed},
 		{[]Health{Active}, Unsealed},
 	} {
-		if got := Shown(replicas(test.health...)); got != test.want {
+		if got := Replicas(replicas(test.health...)).Shown(); got != test.want {
 			t.Errorf("%v shows %q, want %q", test.health, got, test.want)
 		}
 	}
