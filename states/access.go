@@ -6,6 +6,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // Dialer opens sessions at a replica.
@@ -27,7 +28,7 @@ type Access struct {
 	// own where that is not made yet. Vault itself then refuses every write.
 	ReadsOnly bool
 	// Servers are asked for their clocks, to explain a refusal.
-	Servers Servers
+	Servers cluster.Servers
 
 	own *vault.Session // our login, at ownAt
 	// ownAt is the address of the server that own is a session at.

@@ -1,7 +1,6 @@
 package states
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"testing"
@@ -10,21 +9,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
-
-// TestSeen covers every code of sys/health, also those that only Enterprise shows.
-func TestSeen(t *testing.T) {
-	for code, want := range map[int]fsm.Health{
-		200: fsm.Active, 429: fsm.Standby, 472: fsm.DRSecondary, 473: fsm.PerformanceStandby, 474: fsm.StandbyCutOff,
-		501: fsm.NotInitialized, 503: fsm.Sealed, 530: fsm.Removed, 418: fsm.NoAnswer,
-	} {
-		if got := seen("a", vault.Health{Code: code}, nil); got.Health != want {
-			t.Errorf("%d: %q, want %q", code, got.Health, want)
-		}
-	}
-	if got := seen("a", vault.Health{}, errors.New("connection refused")); got.Health != fsm.NoAnswer || got.Answer != "connection refused" {
-		t.Errorf("no answer: %+v", got)
-	}
-}
 
 func answered(status int, words string) error {
 	return fmt.Errorf("doing: %w", &vault.Answer{Method: "PUT", Path: "x", Status: status, Messages: []string{words}})
@@ -65,22 +49,6 @@ func TestInitAnswer(t *testing.T) {
 		_, finds := errors.AsType[*fsm.Finding](err)
 		if finds != test.finds || err != nil && fault.KindOf(err) != test.kind {
 			t.Errorf("%d %q: %v (%v)", test.status, test.words, err, fault.KindOf(err))
-		}
-	}
-}
-
-func TestMisconfigured(t *testing.T) {
-	unknown := fmt.Errorf("x: %w", x509.UnknownAuthorityError{})
-	if err := misconfigured([]error{unknown, unknown}); fault.KindOf(err) != fault.Usage {
-		t.Errorf("no replica is trusted: %v", err)
-	}
-	for name, errs := range map[string][]error{
-		"one is":      {unknown, nil},
-		"one is away": {unknown, errors.New("connection refused")},
-		"expired":     {x509.CertificateInvalidError{Reason: x509.Expired}},
-	} {
-		if err := misconfigured(errs); err != nil {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // Records are the records of one holder, fenced by its epoch.
@@ -36,7 +37,7 @@ type KeySplit struct {
 // methods are called by one driver, one after another.
 type Bootstrap struct {
 	*Setting
-	*Cluster
+	*cluster.Cluster
 	*Observer
 	*Access
 	// Records are written by the acts; nil without the Lease.
@@ -65,8 +66,8 @@ type Bootstrap struct {
 }
 
 // New returns a Bootstrap of its parts.
-func New(cluster *Cluster, observer *Observer, access *Access) *Bootstrap {
-	return &Bootstrap{Setting: access.Setting, Cluster: cluster, Observer: observer, Access: access}
+func New(members *cluster.Cluster, observer *Observer, access *Access) *Bootstrap {
+	return &Bootstrap{Setting: access.Setting, Cluster: members, Observer: observer, Access: access}
 }
 
 // Keep has the answer of Vault to sys/init kept in places until it is stored, and looked

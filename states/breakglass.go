@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // Emergency says why a root token is made from key shares, and with what.
@@ -85,7 +86,7 @@ func (b *Bootstrap) BreakGlass(ctx context.Context, why Emergency) (address stri
 
 // activeOfOurs returns the active replica of the cluster whose keys we hold: shares and
 // tokens are shown to no other.
-func (b *Bootstrap) activeOfOurs(ctx context.Context, keys store.Keys) (Replica, error) {
+func (b *Bootstrap) activeOfOurs(ctx context.Context, keys store.Keys) (cluster.Replica, error) {
 	if keys.Set == nil {
 		return nil, fault.Misuse(errors.New("no keys are stored"), "Check --store, --name and --namespace. A Vault that somebody else has initialized is taken over by 'vault-bootstrap adopt'.")
 	}
@@ -100,11 +101,11 @@ func (b *Bootstrap) activeOfOurs(ctx context.Context, keys store.Keys) (Replica,
 	case keys.Set.ClusterID != "" && active.ClusterID != "" && keys.Set.ClusterID != active.ClusterID:
 		return nil, fsm.ForeignCluster(keys.Set.ClusterID, active)
 	}
-	return b.at(active.Address), nil
+	return b.At(active.Address), nil
 }
 
 // nobodyMakesRoot refuses to go on while another's attempt is in progress.
-func (b *Bootstrap) nobodyMakesRoot(ctx context.Context, replica Replica, token secret.Value) error {
+func (b *Bootstrap) nobodyMakesRoot(ctx context.Context, replica cluster.Replica, token secret.Value) error {
 	attempt, err := replica.RootAttempt(ctx, token)
 	if err != nil {
 		return rootRefused(replica.Address(), err)
@@ -122,7 +123,7 @@ func rootInProgress(attempt vault.RootAttempt) error {
 }
 
 // intendGlass writes what is about to be done.
-func (b *Bootstrap) intendGlass(ctx context.Context, replica Replica, why Emergency) (store.Glass, error) {
+func (b *Bootstrap) intendGlass(ctx context.Context, replica cluster.Replica, why Emergency) (store.Glass, error) {
 	pair, err := pgp.Generate("vault-bootstrap break-glass", b.Now())
 	if err != nil {
 		return store.Glass{}, err
@@ -147,7 +148,7 @@ func (b *Bootstrap) intendGlass(ctx context.Context, replica Replica, why Emerge
 }
 
 // makeRoot begins our attempt, gives it the shares, and stores what comes of it.
-func (b *Bootstrap) makeRoot(ctx context.Context, replica Replica, set store.KeySet, intent store.Glass, why Emergency) error {
+func (b *Bootstrap) makeRoot(ctx context.Context, replica cluster.Replica, set store.KeySet, intent store.Glass, why Emergency) error {
 	beginning, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
 	if err != nil {
 		return err
@@ -193,7 +194,7 @@ func (b *Bootstrap) makeRoot(ctx context.Context, replica Replica, set store.Key
 
 // giveRoot gives the shares. Before the last one it is written down that from now on
 // there may be a token.
-func (b *Bootstrap) giveRoot(ctx context.Context, replica Replica, begun vault.RootAttempt, given []secret.Value, token secret.Value) (vault.RootAttempt, error) {
+func (b *Bootstrap) giveRoot(ctx context.Context, replica cluster.Replica, begun vault.RootAttempt, given []secret.Value, token secret.Value) (vault.RootAttempt, error) {
 	var answer vault.RootAttempt
 	for i, share := range given {
 		if i == len(given)-1 {

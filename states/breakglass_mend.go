@@ -72,7 +72,7 @@ func (b *Bootstrap) sweepGlass(ctx context.Context, address string, keys store.K
 		}
 		return b.forgetGlass(ctx, left.ID)
 	}
-	replica := b.at(address)
+	replica := b.At(address)
 	if replica == nil {
 		return fmt.Errorf("no replica is at %q", address)
 	}

@@ -23,7 +23,7 @@ import (
 // will go to is proven first, and the key that opens it is stored, since after
 // sys/init nothing may fail that could have failed before.
 func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
-	target := b.at(look.Observation.Replicas[0].Address)
+	target := b.At(look.Observation.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the seal of %s: %w", target.Address(), err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // joinPatience is how long a replica beside an active node has to join by itself
@@ -50,11 +51,11 @@ func (b *Bootstrap) join(ctx context.Context, o fsm.Observation) {
 		return
 	}
 	for _, address := range due {
-		b.joinOne(ctx, b.at(address), leader)
+		b.joinOne(ctx, b.At(address), leader)
 	}
 }
 
-func (b *Bootstrap) joinOne(ctx context.Context, replica Replica, leader string) {
+func (b *Bootstrap) joinOne(ctx context.Context, replica cluster.Replica, leader string) {
 	status, err := replica.SealStatus(ctx)
 	switch {
 	case err != nil:
@@ -83,7 +84,7 @@ func (b *Bootstrap) leaderAddress(ctx context.Context, address string) (string, 
 	if !loopback(address) {
 		return address, nil
 	}
-	return b.at(address).Leader(ctx)
+	return b.At(address).Leader(ctx)
 }
 
 func loopback(address string) bool {

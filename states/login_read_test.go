@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // TestReadOnlyChangesNothing looks for a grant that writes in the policy of the role
@@ -59,5 +60,5 @@ func TestReadOnlyHasNoSecondCredential(t *testing.T) {
 // declaring returns a bootstrap that knows how it logs in, and nothing else.
 func declaring(name string, login Login) *Bootstrap {
 	access := &Access{Setting: &Setting{Name: name}, Login: login}
-	return New(&Cluster{}, NewObserver(access, nil, nil), access)
+	return New(&cluster.Cluster{}, NewObserver(access, nil, nil), access)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // lookAtRoot looks whether a root token lives that we may use: the first run's, or that of
@@ -148,5 +149,15 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return set.Threshold != seal.Threshold || len(set.Custody) != seal.Shares
 	})
 	look.Unsettled.Rotation = len(fitting) < 2 // else only the owners can say which is in force
+	return nil
+}
+
+// serverAt returns the server at address; nil if there is none.
+func (o *Observer) serverAt(address string) cluster.Server {
+	for _, server := range o.Servers.Servers() {
+		if server.Address() == address {
+			return server
+		}
+	}
 	return nil
 }

@@ -4,25 +4,38 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// noteLives reads the life of each server of which none is known yet, before the
-// replicas are asked. What fails here fails again in lookAtSeals, which reports it.
-func (o *Observer) noteLives(ctx context.Context, servers []Server) {
-	if !o.RespectSeal {
+// lookAtReplicas asks all replicas how they are, and notes of which life each answer is.
+func (o *Observer) lookAtReplicas(ctx context.Context) (fsm.Replicas, error) {
+	return cluster.Look(ctx, o.Servers, witness{o})
+}
+
+// witness notes in which life of its server each replica answers.
+type witness struct{ *Observer }
+
+// Asking reads the life of each server of which none is known yet, before the replicas are
+// asked. What fails here fails again in lookAtSeals, which reports it.
+func (w witness) Asking(ctx context.Context, servers []cluster.Server) {
+	if !w.RespectSeal {
 		return
 	}
 	for _, server := range servers {
-		if address := server.Address(); o.lives.unseen(address) {
-			if life, err := o.Pods.Life(ctx, address); err == nil {
-				o.lives.note(address, life)
+		if address := server.Address(); w.lives.unseen(address) {
+			if life, err := w.Pods.Life(ctx, address); err == nil {
+				w.lives.note(address, life)
 			}
 		}
 	}
 }
+
+// Answered notes where an answer came from.
+func (w witness) Answered(address string, from netip.Addr) { w.lives.answered(address, from) }
 
 // lookAtSeals marks the sealed replicas that somebody has sealed: those that were open
 // before in the same life of their server. In which life each replica is open is to be

@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // The fakes let a pod be replaced between two requests of one look, which the real
@@ -21,7 +22,7 @@ type (
 		life workload.Life
 	}
 	oneReplica struct {
-		Replica
+		cluster.Replica
 		code int
 		from netip.Addr
 		// then is what happens right after the answer.
@@ -78,9 +79,9 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			pod, record := &onePod{}, &oneRecord{}
 			replica := &oneReplica{code: http.StatusTooManyRequests, from: netip.MustParseAddr("::ffff:10.0.0.1")}
-			cluster := &Cluster{Replicas: []Replica{replica}}
+			members := &cluster.Cluster{Replicas: []cluster.Replica{replica}}
 			access := &Access{Setting: &Setting{Log: slog.New(slog.DiscardHandler)}}
-			b := New(cluster, NewObserver(access, cluster, record), access)
+			b := New(members, NewObserver(access, members, record), access)
 			b.Records, b.Pods, b.RespectSeal = record, pod, true
 			look := func() fsm.Replica {
 				seen := &Look{Checkpoint: record.checkpoint}

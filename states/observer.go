@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // Observer looks at Vault and at the records. That it cannot change either is a fact that
@@ -17,7 +18,7 @@ import (
 type Observer struct {
 	*Setting
 	// Servers are Vault's.
-	Servers Servers
+	Servers cluster.Servers
 	// Records are read at each look.
 	Records RecordReader
 	// Spools are where Vault's answer to sys/init may be kept until it is stored.
@@ -80,7 +81,7 @@ type PodReader interface {
 }
 
 // NewObserver returns an Observer that logs in by access.
-func NewObserver(access *Access, servers Servers, records RecordReader) *Observer {
+func NewObserver(access *Access, servers cluster.Servers, records RecordReader) *Observer {
 	access.Servers = servers
 	return &Observer{Setting: access.Setting, Servers: servers, Records: records, access: access}
 }

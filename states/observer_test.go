@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // TestObserverCannotWrite lists every method that an Observer can reach through its fields.
@@ -39,7 +40,7 @@ func TestObserverCannotWrite(t *testing.T) {
 			note(kind)
 		}
 	}
-	note(reflect.TypeFor[Server]())
+	note(reflect.TypeFor[cluster.Server]())
 	note(reflect.TypeFor[vault.View]())
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("an Observer reaches\n%v\nwant\n%v", got, want)

@@ -44,7 +44,7 @@ func (b *Bootstrap) OpenOwn(ctx context.Context) (fsm.Health, error) {
 		return own.Health, fault.Wait(fmt.Errorf("%s is uninitialized, and keys are stored", own.Address),
 			"Waiting until it joins the cluster, by retry_join or by a run.")
 	}
-	if err := b.openOne(ctx, b.at(own.Address), keys); err != nil {
+	if err := b.openOne(ctx, b.At(own.Address), keys); err != nil {
 		return own.Health, fmt.Errorf("unsealing %s: %w", own.Address, err)
 	}
 	return own.Health, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // proveShares has Vault itself say whether the offered shares are its own: by
@@ -18,7 +19,7 @@ import (
 func (a *adoption) proveShares(ctx context.Context, o fsm.Observation) (*store.KeySet, error) {
 	active, open := o.Replicas.Active()
 	for _, sealed := range o.Replicas.ToUnseal() {
-		replica := a.at(sealed.Address)
+		replica := a.At(sealed.Address)
 		set, status, err := a.choose(ctx, replica)
 		if err != nil {
 			return nil, err
@@ -41,7 +42,7 @@ func (a *adoption) proveShares(ctx context.Context, o fsm.Observation) (*store.K
 		return nil, fault.Wait(errors.New("no replica is active, and none can be unsealed with key shares"),
 			"The shares are proven on an active node, or on one that they unseal. With auto-unseal, look whether the KMS or the other Vault is in reach.")
 	}
-	replica := a.at(active.Address)
+	replica := a.At(active.Address)
 	set, status, err := a.choose(ctx, replica)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (a *adoption) proveShares(ctx context.Context, o fsm.Observation) (*store.K
 }
 
 // choose picks the offered shares that the replica's seal asks for.
-func (a *adoption) choose(ctx context.Context, replica Replica) (*store.KeySet, vault.SealStatus, error) {
+func (a *adoption) choose(ctx context.Context, replica cluster.Replica) (*store.KeySet, vault.SealStatus, error) {
 	status, err := replica.SealStatus(ctx)
 	if err != nil {
 		return nil, status, fmt.Errorf("reading the seal of %s: %w", replica.Address(), err)
@@ -84,7 +85,7 @@ func wrongShares(address string, err error) error {
 
 // proveByUnsealing gives a sealed replica the shares, and reports whether they have
 // opened it. A member that joins a raft cluster does not say.
-func (a *adoption) proveByUnsealing(ctx context.Context, replica Replica, status vault.SealStatus, given []secret.Value) (bool, error) {
+func (a *adoption) proveByUnsealing(ctx context.Context, replica cluster.Replica, status vault.SealStatus, given []secret.Value) (bool, error) {
 	if err := a.forgetProgress(ctx, replica, status); err != nil {
 		return false, err
 	}

@@ -14,13 +14,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // proveByRekey begins a rekey with verification on the active node, gives it the
 // shares, and calls it off. Vault says whether the shares fit when it has enough of
 // them, and changes nothing before the new shares are given back. Nobody can give
 // them back: they are encrypted to a key that is forgotten here. See docs/decisions/0008.
-func (a *adoption) proveByRekey(ctx context.Context, replica Replica, recovery bool, given []secret.Value) error {
+func (a *adoption) proveByRekey(ctx context.Context, replica cluster.Replica, recovery bool, given []secret.Value) error {
 	status, err := replica.Rekey(ctx, recovery, a.offer.Root)
 	switch {
 	case err != nil:
@@ -56,7 +57,7 @@ func (a *adoption) proveByRekey(ctx context.Context, replica Replica, recovery b
 
 // callOff ends a rekey of ours, told from others by the key that it encrypts to, also
 // when the answer that names it was lost, and when the run is being ended.
-func (a *adoption) callOff(ctx context.Context, replica Replica, recovery bool, fingerprint string) {
+func (a *adoption) callOff(ctx context.Context, replica cluster.Replica, recovery bool, fingerprint string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callOffTime)
 	defer cancel()
 	err := retry.Do(ctx, retry.NewConstant(callOffWait), func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // Exchange says how to exchange the key shares.
@@ -70,7 +71,7 @@ func (b *Bootstrap) Rotate(ctx context.Context, x Exchange) (store.KeySet, error
 type rotation struct {
 	*Bootstrap
 	Exchange
-	replica  Replica
+	replica  cluster.Replica
 	recovery bool
 	id       string
 	old, set store.KeySet

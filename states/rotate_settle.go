@@ -12,12 +12,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // settleRotation finds out what a rotation that was cut off has come to, and returns the
 // keys as they are then. A rotation remains on record if its new shares wait for their
 // owners to give them back, or if nobody but the owners can tell which set is in force.
-func (b *Bootstrap) settleRotation(ctx context.Context, replica Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
+func (b *Bootstrap) settleRotation(ctx context.Context, replica cluster.Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
 	left := keys.Rotation
 	if left == nil {
 		return keys, nil
@@ -65,7 +66,7 @@ func candidates(keys store.Keys) []store.KeySet {
 
 // settleByProof has Vault say which set is in force. What we hold the shares of can be
 // proven; if all of that is refused, it is one of the sets that operators hold.
-func (b *Bootstrap) settleByProof(ctx context.Context, replica Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
+func (b *Bootstrap) settleByProof(ctx context.Context, replica cluster.Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
 	seal, err := replica.SealStatus(ctx)
 	if err != nil {
 		return keys, fmt.Errorf("reading the seal: %w", err)

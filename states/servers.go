@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // guarded are the endpoints that a server may be configured to serve to everybody.
@@ -16,28 +17,28 @@ var guarded = [...]string{"sys/metrics", "sys/in-flight-req", "sys/pprof/"}
 func (o *Observer) lookAtServers(ctx context.Context) []harden.Replica {
 	servers := o.Servers.Servers()
 	found := make([]harden.Replica, len(servers))
-	each(servers, func(i int, server Server) { found[i] = o.lookAtServer(ctx, server) })
+	cluster.Each(servers, func(i int, server cluster.Server) { found[i] = o.lookAtServer(ctx, server) })
 	return found
 }
 
-func (o *Observer) lookAtServer(ctx context.Context, replica Server) harden.Replica {
+func (o *Observer) lookAtServer(ctx context.Context, replica cluster.Server) harden.Replica {
 	server := harden.Replica{Address: replica.Address()}
 	before := o.Now()
 	health, err := replica.Health(ctx)
 	after := o.Now()
 	if err != nil {
-		server.Trouble = brief(err)
+		server.Trouble = cluster.Brief(err)
 		return server
 	}
 	server.Version, server.Skew = health.Version, skew(before, health.ServerTime, after)
-	if known := healths[health.Code]; known != fsm.Active && known != fsm.Standby && known != fsm.PerformanceStandby {
+	if known, _ := cluster.HealthOf(health.Code); known != fsm.Active && known != fsm.Standby && known != fsm.PerformanceStandby {
 		server.Trouble = string(known)
 		return server
 	}
 	for _, endpoint := range guarded {
 		glimpse, err := replica.Glimpse(ctx, endpoint)
 		if err != nil {
-			server.Trouble = brief(err)
+			server.Trouble = cluster.Brief(err)
 			return server
 		}
 		server.TLS, server.Expires = glimpse.TLS, glimpse.CertificateEnds

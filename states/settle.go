@@ -164,7 +164,7 @@ func (b *Bootstrap) settleShares(ctx context.Context, look *Look) (bool, error) 
 	if !found {
 		return false, nil
 	}
-	replica := b.at(active.Address)
+	replica := b.At(active.Address)
 	if replica == nil {
 		return false, errors.New("the active replica is not known any more")
 	}

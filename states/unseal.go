@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // unseal opens every sealed replica, all at once. It is also how a standby of a
@@ -21,13 +22,13 @@ func (b *Bootstrap) unseal(ctx context.Context, look *Look) error {
 	if keys.Set == nil {
 		return errors.New("no keys are stored")
 	}
-	var sealed []Replica
+	var sealed []cluster.Replica
 	for _, replica := range look.Observation.Replicas.ToUnseal() {
-		sealed = append(sealed, b.at(replica.Address))
+		sealed = append(sealed, b.At(replica.Address))
 	}
 	errs := make([]error, len(sealed))
 	clusters := make([]string, len(sealed))
-	each(sealed, func(i int, replica Replica) {
+	cluster.Each(sealed, func(i int, replica cluster.Replica) {
 		cluster, err := b.unsealAny(ctx, replica, keys)
 		if err != nil {
 			errs[i] = fmt.Errorf("unsealing %s: %w", replica.Address(), err)
@@ -66,7 +67,7 @@ func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
 // unsealAny opens a replica with the set in force. If the replica refuses that, it tries what
 // other attempts were answered with: which of several answers belongs to the Vault that is
 // there, only Vault can say.
-func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.Keys) (string, error) {
+func (b *Bootstrap) unsealAny(ctx context.Context, replica cluster.Replica, keys store.Keys) (string, error) {
 	cluster, err := b.unsealEither(ctx, replica, keys)
 	finding, ok := errors.AsType[*fsm.Finding](err)
 	if !ok || finding.Kind != fsm.SharesRefused {
@@ -81,7 +82,7 @@ func (b *Bootstrap) unsealAny(ctx context.Context, replica Replica, keys store.K
 
 // tryAnswers opens a replica with what other attempts were answered with, and returns which
 // one has opened it. It writes no record. refused is the error if none does.
-func (b *Bootstrap) tryAnswers(ctx context.Context, replica Replica, keys store.Keys, refused error) (id, cluster string, err error) {
+func (b *Bootstrap) tryAnswers(ctx context.Context, replica cluster.Replica, keys store.Keys, refused error) (id, cluster string, err error) {
 	for _, attempt := range otherAnswers(keys) {
 		set, _, openErr := b.open(*attempt, entryOf(*attempt))
 		if openErr != nil {
@@ -102,7 +103,7 @@ func (b *Bootstrap) tryAnswers(ctx context.Context, replica Replica, keys store.
 
 // openOne opens a replica with any of the sets of keys that may be in force, and writes no
 // record.
-func (b *Bootstrap) openOne(ctx context.Context, replica Replica, keys store.Keys) error {
+func (b *Bootstrap) openOne(ctx context.Context, replica cluster.Replica, keys store.Keys) error {
 	_, err := b.unsealEither(ctx, replica, keys)
 	finding, ok := errors.AsType[*fsm.Finding](err)
 	if !ok || finding.Kind != fsm.SharesRefused {
@@ -119,7 +120,7 @@ func (b *Bootstrap) OpenSealed(ctx context.Context, look *Look) error {
 	}
 	var errs []error
 	for _, replica := range look.Observation.Replicas.ToUnseal() {
-		if err := b.openOne(ctx, b.at(replica.Address), look.StoredKeys); err != nil {
+		if err := b.openOne(ctx, b.At(replica.Address), look.StoredKeys); err != nil {
 			errs = append(errs, fmt.Errorf("unsealing %s: %w", replica.Address, err))
 		}
 	}
@@ -128,7 +129,7 @@ func (b *Bootstrap) OpenSealed(ctx context.Context, look *Look) error {
 
 // unsealOne gives one replica as many shares as it asks for, and no more. It returns
 // the ID of the cluster that they opened, if Vault says it.
-func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.KeySet) (string, error) {
+func (b *Bootstrap) unsealOne(ctx context.Context, replica cluster.Replica, set store.KeySet) (string, error) {
 	status, err := replica.SealStatus(ctx)
 	if err != nil || !status.Sealed {
 		return "", err
@@ -143,7 +144,7 @@ func (b *Bootstrap) unsealOne(ctx context.Context, replica Replica, set store.Ke
 }
 
 // canUnseal says why our shares cannot open a sealed replica.
-func (b *Bootstrap) canUnseal(replica Replica, status vault.SealStatus, set store.KeySet) error {
+func (b *Bootstrap) canUnseal(replica cluster.Replica, status vault.SealStatus, set store.KeySet) error {
 	switch {
 	case status.Recovery:
 		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
@@ -161,7 +162,7 @@ func (b *Bootstrap) canUnseal(replica Replica, status vault.SealStatus, set stor
 }
 
 // forgetProgress has a replica forget shares that somebody gave it and left there.
-func (b *Bootstrap) forgetProgress(ctx context.Context, replica Replica, status vault.SealStatus) error {
+func (b *Bootstrap) forgetProgress(ctx context.Context, replica cluster.Replica, status vault.SealStatus) error {
 	if status.Progress == 0 {
 		return nil
 	}
@@ -172,7 +173,7 @@ func (b *Bootstrap) forgetProgress(ctx context.Context, replica Replica, status 
 	return nil
 }
 
-func (b *Bootstrap) giveShares(ctx context.Context, replica Replica, set store.KeySet, threshold int) (string, error) {
+func (b *Bootstrap) giveShares(ctx context.Context, replica cluster.Replica, set store.KeySet, threshold int) (string, error) {
 	for _, share := range set.Shares[:threshold] {
 		status, err := replica.Unseal(ctx, share)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // refusedShares remembers, for a replica and a rotation, that our shares do not open it
@@ -18,7 +19,7 @@ func (r *refusedShares) key(address, rotation string) string { return rotation +
 // unsealEither opens a replica with the set in force, or with that of a rotation that
 // was cut off: until a rotation is settled nobody knows which of them is in force. It
 // writes no record. Each set begins with an empty progress.
-func (b *Bootstrap) unsealEither(ctx context.Context, replica Replica, keys store.Keys) (string, error) {
+func (b *Bootstrap) unsealEither(ctx context.Context, replica cluster.Replica, keys store.Keys) (string, error) {
 	sets := candidates(keys)
 	if len(sets) == 1 {
 		return b.unsealOne(ctx, replica, sets[0])
@@ -51,7 +52,7 @@ func (b *Bootstrap) unsealEither(ctx context.Context, replica Replica, keys stor
 }
 
 // waitForPeople says who must open a replica, if it is sealed still.
-func (b *Bootstrap) waitForPeople(ctx context.Context, replica Replica, people store.KeySet) error {
+func (b *Bootstrap) waitForPeople(ctx context.Context, replica cluster.Replica, people store.KeySet) error {
 	status, err := replica.SealStatus(ctx)
 	if err != nil || !status.Sealed {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // discoveryOptions say how to find the replicas.
@@ -38,7 +39,7 @@ func (o *discoveryOptions) register(flags *pflag.FlagSet) {
 type servers struct {
 	cluster  *vault.Cluster
 	config   vault.Config
-	discover func(ctx context.Context) ([]states.Replica, int, error)
+	discover func(ctx context.Context) ([]cluster.Replica, int, error)
 	expected int
 	// counted is whether the number of replicas is found together with them.
 	counted bool
@@ -78,7 +79,7 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 	if found.cluster, err = vault.New(config); err != nil {
 		return nil, err
 	}
-	found.discover = func(ctx context.Context) ([]states.Replica, int, error) {
+	found.discover = func(ctx context.Context) ([]cluster.Replica, int, error) {
 		addresses, expected, err := look(ctx)
 		if err != nil {
 			return nil, 0, err
@@ -109,13 +110,13 @@ func (o *discoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) 
 }
 
 // use makes the servers at addresses the replicas.
-func (s *servers) use(addresses []string) ([]states.Replica, error) {
+func (s *servers) use(addresses []string) ([]cluster.Replica, error) {
 	replicas, err := s.cluster.Use(addresses)
 	return listed(replicas), err
 }
 
-func listed(replicas []*vault.Replica) []states.Replica {
-	var list []states.Replica
+func listed(replicas []*vault.Replica) []cluster.Replica {
+	var list []cluster.Replica
 	for _, replica := range replicas {
 		list = append(list, replica)
 	}
@@ -123,8 +124,8 @@ func listed(replicas []*vault.Replica) []states.Replica {
 }
 
 // members are the replicas, or the way to find them.
-func (s *servers) members() *states.Cluster {
-	return &states.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
+func (s *servers) members() *cluster.Cluster {
+	return &cluster.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
 }
 
 // bootstrap returns a bootstrap of the servers, whose records can be read.

@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 func (p *program) keysCommand() *cobra.Command {
@@ -78,7 +79,7 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	defer func() { _ = session.Close() }()
 	// No server is asked: all that is needed is on record and in the answer.
 	access := &states.Access{Setting: &states.Setting{Log: log, Now: time.Now}}
-	bootstrap := states.New(&states.Cluster{}, states.NewObserver(access, nil, store.Reader{Store: records}), access)
+	bootstrap := states.New(&cluster.Cluster{}, states.NewObserver(access, nil, store.Reader{Store: records}), access)
 	bootstrap.Records = session
 	bootstrap.Keep(options.spool.places(p.env, records, &options.store))
 	if err := options.custody.assign(bootstrap); err != nil {

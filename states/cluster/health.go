@@ -1,10 +1,11 @@
-package states
+package cluster
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// each calls f for all servers at once and returns when all calls have returned.
-func each[S Server](servers []S, f func(i int, server S)) {
+// Each calls f for all servers at once and returns when all calls have returned.
+func Each[S Server](servers []S, f func(i int, server S)) {
 	var group sync.WaitGroup
 	for i, server := range servers {
 		group.Go(func() { f(i, server) })
@@ -22,23 +23,34 @@ func each[S Server](servers []S, f func(i int, server S)) {
 	group.Wait()
 }
 
-// lookAtReplicas asks all replicas at once. One that is expected and not known yet
-// counts as one that does not answer: it may hold data.
-func (o *Observer) lookAtReplicas(ctx context.Context) (fsm.Replicas, error) {
-	if err := o.Servers.Refresh(ctx); err != nil {
+// Witness is told which servers are about to be asked how they are, and where each answer came
+// from.
+type Witness interface {
+	Asking(ctx context.Context, servers []Server)
+	Answered(address string, from netip.Addr)
+}
+
+// Look asks all replicas at once how they are. One that is expected and not known yet counts
+// as one that does not answer: it may hold data. The witness may be nil.
+func Look(ctx context.Context, among Servers, witness Witness) (fsm.Replicas, error) {
+	if err := among.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	servers := o.Servers.Servers()
-	o.noteLives(ctx, servers)
+	servers := among.Servers()
+	if witness != nil {
+		witness.Asking(ctx, servers)
+	}
 	found := make(fsm.Replicas, len(servers))
 	errs := make([]error, len(servers))
-	each(servers, func(i int, server Server) {
+	Each(servers, func(i int, server Server) {
 		health, err := server.Health(ctx)
 		found[i], errs[i] = seen(server.Address(), health, err), err
-		o.lives.answered(server.Address(), health.From)
+		if witness != nil {
+			witness.Answered(server.Address(), health.From)
+		}
 	})
 	findCutOff(ctx, servers, found)
-	awaited := o.Servers.Awaited()
+	awaited := among.Awaited()
 	for known := len(found); known < awaited; known++ {
 		found = append(found, fsm.Replica{
 			Address: fmt.Sprintf("replica %d of %d", known+1, awaited), Health: fsm.NoAnswer, Answer: "not known yet",
@@ -53,7 +65,7 @@ func findCutOff(ctx context.Context, servers []Server, found fsm.Replicas) {
 	if _, active := found.Active(); !active {
 		return
 	}
-	each(servers, func(i int, server Server) {
+	Each(servers, func(i int, server Server) {
 		if found[i].Health != fsm.Standby {
 			return
 		}
@@ -63,25 +75,21 @@ func findCutOff(ctx context.Context, servers []Server, found fsm.Replicas) {
 	})
 }
 
-// serverAt returns the server at address; nil if there is none.
-func (o *Observer) serverAt(address string) Server {
-	for _, server := range o.Servers.Servers() {
-		if server.Address() == address {
-			return server
-		}
-	}
-	return nil
-}
-
 func seen(address string, health vault.Health, err error) fsm.Replica {
 	if err != nil {
-		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: brief(err)}
+		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: Brief(err)}
 	}
-	known, ok := healths[health.Code]
+	known, ok := HealthOf(health.Code)
 	if !ok {
 		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: fmt.Sprintf("sys/health answers %d, which Vault does not", health.Code)}
 	}
 	return fsm.Replica{Address: address, Health: known, ClusterID: health.ClusterID}
+}
+
+// HealthOf returns the meaning of a status code of sys/health; false if Vault has none such.
+func HealthOf(code int) (fsm.Health, bool) {
+	health, known := healths[code]
+	return health, known
 }
 
 // healths gives the meaning of sys/health's status codes.
@@ -96,8 +104,8 @@ var healths = map[int]fsm.Health{
 	530:                           fsm.Removed,
 }
 
-// brief drops what repeats the request, which the reader knows.
-func brief(err error) string {
+// Brief drops what repeats the request, which the reader knows.
+func Brief(err error) string {
 	text := err.Error()
 	if cut := strings.LastIndex(text, "\": "); cut >= 0 {
 		text = text[cut+3:]

@@ -1,4 +1,9 @@
-package states
+// Package cluster knows the replicas of one Vault: which there are, what may be asked of each,
+// and how they are.
+//
+// It asks what every server says without a token, and gives that its meaning in fsm's terms. It
+// must not know the records, logins or key shares, nor what is done about what it sees.
+package cluster
 
 import (
 	"context"
@@ -32,7 +37,6 @@ type Replica interface {
 	GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
 	CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error
 	VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
-	RestartVerification(ctx context.Context, recovery bool, token secret.Value, nonce string) error
 	BeginRoot(ctx context.Context, token secret.Value, publicKey string) (vault.RootAttempt, error)
 	GiveRoot(ctx context.Context, token secret.Value, nonce string, share secret.Value) (vault.RootAttempt, error)
 	CancelRoot(ctx context.Context, token secret.Value) error
@@ -88,8 +92,8 @@ func (c *Cluster) Servers() []Server {
 // Awaited returns how many replicas there are to be.
 func (c *Cluster) Awaited() int { return c.Expected }
 
-// at returns the replica at address; nil if there is none.
-func (c *Cluster) at(address string) Replica {
+// At returns the replica at address; nil if there is none.
+func (c *Cluster) At(address string) Replica {
 	for _, replica := range c.Replicas {
 		if replica.Address() == address {
 			return replica
