@@ -164,7 +164,7 @@ func (a *adoption) proveToken(ctx context.Context, address string, o *Look) (*st
 		}
 		return nil, err
 	}
-	session, err := a.Dialer.Session(address, a.offer.Root)
+	session, err := a.access.Dialer.Session(address, a.offer.Root)
 	if err != nil {
 		return nil, err
 	}

@@ -3,13 +3,16 @@ package states
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Records are the records of one holder, fenced by its epoch.
@@ -33,13 +36,14 @@ type KeySplit struct {
 	Custodians []pgp.Public
 }
 
-// Bootstrap holds what the acts share: eyes (Observer), a way in (Access) and hands. Its
+// Bootstrap holds what the acts share: eyes (Observer), a way in and hands. Its
 // methods are called by one driver, one after another.
 type Bootstrap struct {
 	*Setting
 	*cluster.Cluster
 	*Observer
-	*Access
+	access *login.Access
+	grant  *grantHolder
 	// Records are written by the acts; nil without the Lease.
 	Records Records
 	// Preflight checks that the store takes what initialization will write, and that nothing
@@ -66,8 +70,30 @@ type Bootstrap struct {
 }
 
 // New returns a Bootstrap of its parts.
-func New(members *cluster.Cluster, observer *Observer, access *Access) *Bootstrap {
-	return &Bootstrap{Setting: access.Setting, Cluster: members, Observer: observer, Access: access}
+func New(members *cluster.Cluster, observer *Observer, access *login.Access) *Bootstrap {
+	grant := &grantHolder{dialer: access.Dialer}
+	observer.grant = grant
+	return &Bootstrap{Setting: observer.Setting, Cluster: members, Observer: observer, access: access, grant: grant}
+}
+
+// LogTo has all parts log to log.
+func (b *Bootstrap) LogTo(log *slog.Logger) { b.Log, b.access.Log = log, log }
+
+// Access is how later runs log in.
+func (b *Bootstrap) Access() *login.Access { return b.access }
+
+// Close ends what is open in Vault.
+func (b *Bootstrap) Close(ctx context.Context) { b.access.Close(ctx) }
+
+// Desire sets what Vault is to hold from now on.
+func (b *Bootstrap) Desire(desired *Desired) { b.desired = desired }
+
+// behind returns the session that a look was made with; nil if it is not kept any more.
+func (b *Bootstrap) behind(view vault.View) *vault.Session {
+	if view.Of(b.grant.latest) {
+		return b.grant.latest
+	}
+	return b.access.Behind(view)
 }
 
 // Keep has the answer of Vault to sys/init kept in places until it is stored, and looked

@@ -39,13 +39,51 @@ type ShareNeed struct {
 	Owners []string
 }
 
-// glass is the root token in use.
-type glass struct {
+// rootGrant is the root token in use.
+type rootGrant struct {
 	id       string
 	token    secret.Value
 	accessor string
 	address  string
 	reason   string
+}
+
+// grantHolder holds the root token of the break-glass that this process makes.
+type grantHolder struct {
+	dialer sessionOpener
+	root   *rootGrant     // nil if none is in use
+	latest *vault.Session // with it
+}
+
+// sessionOpener opens a session with a token.
+type sessionOpener interface {
+	Session(address string, token secret.Value) (*vault.Session, error)
+}
+
+// inUse reports whether the break-glass of that ID is this process's own.
+func (g *grantHolder) inUse(id string) bool { return g.root != nil && g.root.id == id }
+
+// session returns a session with the root token in use, which tells Vault why.
+func (g *grantHolder) session(address string) (*vault.Session, error) {
+	session, err := g.dialer.Session(address, g.root.token)
+	if err != nil {
+		return nil, err
+	}
+	session.Because(g.root.reason)
+	return session, nil
+}
+
+// view returns a view with the root token in use; ok is false if there is none.
+func (g *grantHolder) view(address string) (view vault.View, ok bool, err error) {
+	if g.root == nil {
+		return vault.View{}, false, nil
+	}
+	session, err := g.session(address)
+	if err != nil {
+		return vault.View{}, true, err
+	}
+	g.latest = session
+	return session.View(), true, nil
 }
 
 // BreakGlass makes a root token from the key shares, for this run only. The caller
@@ -79,9 +117,9 @@ func (b *Bootstrap) BreakGlass(ctx context.Context, why Emergency) (address stri
 	if err := b.makeRoot(ctx, replica, askedOf(keys), made, why); err != nil {
 		return "", secret.Value{}, errors.Join(err, b.MendGlass(ctx))
 	}
-	b.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", b.glass.accessor)
-	b.tell("BrokeGlass", fmt.Sprintf("A root token (accessor %s) is in use by %s: %s", b.glass.accessor, b.Holder, why.Reason))
-	return replica.Address(), b.glass.token, nil
+	b.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", b.grant.root.accessor)
+	b.tell("BrokeGlass", fmt.Sprintf("A root token (accessor %s) is in use by %s: %s", b.grant.root.accessor, b.Holder, why.Reason))
+	return replica.Address(), b.grant.root.token, nil
 }
 
 // activeOfOurs returns the active replica of the cluster whose keys we hold: shares and
@@ -142,7 +180,7 @@ func (b *Bootstrap) intendGlass(ctx context.Context, replica cluster.Replica, wh
 	if err != nil {
 		return store.Glass{}, err
 	}
-	b.glass = &glass{id: intent.ID, address: replica.Address(), reason: why.Reason}
+	b.grant.root = &rootGrant{id: intent.ID, address: replica.Address(), reason: why.Reason}
 	point.Reach("breakglass.intent")
 	return intent, nil
 }
@@ -174,13 +212,13 @@ func (b *Bootstrap) makeRoot(ctx context.Context, replica cluster.Replica, set s
 	if err != nil {
 		return fmt.Errorf("opening the root token: %w", err)
 	}
-	b.glass.token = token
+	b.grant.root.token = token
 	point.Reach("breakglass.made")
 	if err := b.updateGlass(ctx, func(g *store.Glass) { g.Token = token }); err != nil {
 		return err
 	}
 	point.Reach("breakglass.stored")
-	session, err := b.glassSession(replica.Address())
+	session, err := b.grant.session(replica.Address())
 	if err != nil {
 		return err
 	}
@@ -188,7 +226,7 @@ func (b *Bootstrap) makeRoot(ctx context.Context, replica cluster.Replica, set s
 	if err != nil {
 		return fmt.Errorf("looking the root token up: %w", err)
 	}
-	b.glass.accessor = identity.Accessor
+	b.grant.root.accessor = identity.Accessor
 	return b.updateGlass(ctx, func(g *store.Glass) { g.Accessor = identity.Accessor })
 }
 
@@ -227,22 +265,12 @@ func (b *Bootstrap) giveRoot(ctx context.Context, replica cluster.Replica, begun
 
 func (b *Bootstrap) updateGlass(ctx context.Context, change func(*store.Glass)) error {
 	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Glass == nil || b.glass == nil || keys.Glass.ID != b.glass.id {
+		if keys.Glass == nil || b.grant.root == nil || keys.Glass.ID != b.grant.root.id {
 			return errors.New("the record of this root token is gone")
 		}
 		change(keys.Glass)
 		return nil
 	})
-}
-
-// glassSession returns a session with the root token in use, which tells Vault why.
-func (a *Access) glassSession(address string) (*vault.Session, error) {
-	session, err := a.Dialer.Session(address, a.glass.token)
-	if err != nil {
-		return nil, err
-	}
-	session.Because(a.glass.reason)
-	return session, nil
 }
 
 // collect returns needed shares: ours, or those of people.

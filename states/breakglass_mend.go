@@ -18,11 +18,11 @@ import (
 // MendGlass ends the root token of BreakGlass, makes sure that it is dead, and forgets
 // it. It works after ctx has ended, and does nothing if it was done already.
 func (b *Bootstrap) MendGlass(ctx context.Context) error {
-	used := b.glass
+	used := b.grant.root
 	if used == nil {
 		return nil
 	}
-	b.glass = nil
+	b.grant.root = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
 	defer cancel()
 	var last error
@@ -40,7 +40,7 @@ func (b *Bootstrap) MendGlass(ctx context.Context) error {
 		"It may still be alive. It is on record, encrypted: the next 'vault-bootstrap run' ends it as soon as it reaches Vault. By hand: 'vault token revoke -accessor ACCESSOR'.")
 }
 
-func (b *Bootstrap) mendOnce(ctx context.Context, used *glass) error {
+func (b *Bootstrap) mendOnce(ctx context.Context, used *rootGrant) error {
 	keys, err := b.Records.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
@@ -63,7 +63,7 @@ func (b *Bootstrap) mendOnce(ctx context.Context, used *glass) error {
 // made and nobody has seen; searchGlass looks for it once somebody has logged in.
 func (b *Bootstrap) sweepGlass(ctx context.Context, address string, keys store.Keys) error {
 	left := keys.Glass
-	if left == nil || b.glass != nil && b.glass.id == left.ID {
+	if left == nil || b.grant.root != nil && b.grant.root.id == left.ID {
 		return nil
 	}
 	if !left.Token.Empty() {
@@ -93,7 +93,7 @@ func (b *Bootstrap) sweepGlass(ctx context.Context, address string, keys store.K
 
 // endToken revokes a root token of ours and makes sure that it is dead.
 func (b *Bootstrap) endToken(ctx context.Context, address string, left store.Glass) error {
-	session, err := b.Dialer.Session(address, left.Token)
+	session, err := b.access.Dialer.Session(address, left.Token)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ const unseenFor = 2 * time.Minute
 // generate-root made since we gave the last share is ours.
 func (b *Bootstrap) searchGlass(ctx context.Context, session *vault.Session, keys store.Keys) error {
 	left := keys.Glass
-	if left == nil || left.Finishing.IsZero() || !left.Token.Empty() || b.glass != nil && b.glass.id == left.ID {
+	if left == nil || left.Finishing.IsZero() || !left.Token.Empty() || b.grant.root != nil && b.grant.root.id == left.ID {
 		return nil
 	}
 	tokens, err := b.rootTokens(ctx, session)

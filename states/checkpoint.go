@@ -14,8 +14,8 @@ func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) err
 	active, _ := look.Observation.Replicas.Active()
 	now := b.Now().UTC()
 	digest := ""
-	if b.Digest != nil && !t.To.Before(fsm.Seeded) {
-		digest = b.Digest()
+	if !t.To.Before(fsm.Seeded) {
+		digest = b.desired.digest()
 	}
 	var mirror store.Mirror
 	err := b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {

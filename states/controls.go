@@ -16,7 +16,7 @@ import (
 func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
 	look.Facts = o.newFacts()
 	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
-	if err := gather.Vault(ctx, view, o.runGroups(), o.Parallelism, &look.Facts); err != nil {
+	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.Parallelism, &look.Facts); err != nil {
 		return fmt.Errorf("looking at the controls: %w", err)
 	}
 	return nil
@@ -24,10 +24,10 @@ func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look)
 
 // lookAtControls gathers the rest of the facts, and judges what a run requires and fixes.
 func (o *Observer) lookAtControls(ctx context.Context, look *Look) {
-	groups := o.runGroups()
+	groups := o.desired.runGroups()
 	o.lookAround(ctx, groups, &look.Facts)
 	// What was not gathered was not asked for: it is no failure.
-	look.Controls = slices.DeleteFunc(harden.Judge(look.Facts, o.Rules, false), func(result harden.Result) bool {
+	look.Controls = slices.DeleteFunc(harden.Judge(look.Facts, o.desired.said.Rules, false), func(result harden.Result) bool {
 		return slices.ContainsFunc(result.Groups, func(group harden.Group) bool { return !slices.Contains(groups, group) })
 	})
 	look.Observation.Controls = fsm.ControlsHold
@@ -82,7 +82,7 @@ func (b *Bootstrap) fixControls(ctx context.Context, look *Look) (bool, error) {
 	}
 	for _, result := range results {
 		b.recall.forget() // a fix may change what the seed declares
-		for _, call := range result.Fix(look.Facts, b.Rules.Limits) {
+		for _, call := range result.Fix(look.Facts, b.desired.said.Rules.Limits) {
 			if err := send(ctx, session, call); err != nil {
 				return false, fmt.Errorf("fixing the control %q (%s): %w", result.ID, call, err)
 			}

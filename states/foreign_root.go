@@ -8,6 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // RevokeForeignRoot ends every root token, and returns those that are dead now. It works
@@ -30,14 +31,14 @@ func (b *Bootstrap) RevokeForeignRoot(ctx context.Context) ([]vault.Token, error
 	if err := b.sweepGlass(ctx, replica.Address(), keys); err != nil {
 		return nil, err
 	}
-	session, by, err := b.loginAmong(ctx, b.ownWays(), replica.Address(), keys) // the role that only reads revokes nothing
+	session, end, err := b.access.LogIn(ctx, replica.Address(), keys) // the role that only reads revokes nothing
 	if err != nil {
-		if errors.Is(err, ErrNoCredential) || vault.Refused(err) {
+		if login.Refused(err) {
 			return nil, fsm.LockedOut(err.Error())
 		}
 		return nil, err
 	}
-	defer b.end(context.WithoutCancel(ctx), session, by.lent())
+	defer end(context.WithoutCancel(ctx))
 	tokens, err := RootTokens(ctx, session, b.Parallelism)
 	if err != nil {
 		return nil, foreignRefused(err)

@@ -40,7 +40,7 @@ func TestWaiters(t *testing.T) {
 func TestUnknownReplicasAreSilent(t *testing.T) {
 	var known []cluster.Replica
 	members := &cluster.Cluster{Expected: 2, Discover: func(context.Context) ([]cluster.Replica, int, error) { return known, 0, nil }}
-	b := NewObserver(&Access{Setting: &Setting{Now: time.Now}}, members, nil)
+	b := NewObserver(&Setting{Now: time.Now}, nil, members, nil)
 	found, err := b.lookAtReplicas(t.Context())
 	if err != nil || len(found) != 2 || found[0].Health != fsm.NoAnswer || found[1].Address != "replica 2 of 2" {
 		t.Errorf("found %v, %v", found, err)

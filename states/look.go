@@ -3,7 +3,6 @@ package states
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Look is what one look at the world has shown. It is all that an act knows of it.
@@ -141,7 +141,7 @@ func holdsShares(keys store.Keys) bool {
 // login works, and how far the seed is applied.
 func (o *Observer) lookInside(ctx context.Context, address string, look *Look) error {
 	keys := look.StoredKeys
-	look.Unsettled.BreakGlass = keys.Glass != nil && !o.access.usesGlass(keys.Glass.ID)
+	look.Unsettled.BreakGlass = keys.Glass != nil && !o.grant.inUse(keys.Glass.ID)
 	if err := o.lookAtRotation(ctx, address, look); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (o *Observer) lookInside(ctx context.Context, address string, look *Look) e
 		return err
 	}
 	// The token of a login that we kept has ended, or lost its rights: log in anew.
-	o.access.lapse()
+	o.access.Lapse()
 	if own, _, err = o.lookAtLogin(ctx, address, look); own.None() || err != nil {
 		return err
 	}
@@ -184,20 +184,20 @@ func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) er
 
 // lookAtLogin returns a view with our own login, or none when it is refused for good.
 func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) (view vault.View, fresh bool, err error) {
-	view, fresh, err = o.access.ours(ctx, address, look.StoredKeys)
+	view, fresh, err = o.access.Ours(ctx, address, look.StoredKeys)
 	switch {
 	case err == nil:
-		o.access.accepted()
+		o.access.Accepted()
 		look.Observation.Login = fsm.LoginWorks
 		return view, fresh, nil
-	case errors.Is(err, ErrNoCredential), vault.Refused(err):
-		if !o.access.refusedForGood() {
-			return vault.View{}, false, waitForLogin(err)
+	case login.Refused(err):
+		if !o.access.RefusedForGood() {
+			return vault.View{}, false, login.Wait(err)
 		}
 		look.Observation.Login, look.Observation.LoginAnswer = fsm.LoginRefused, err.Error()
 		return vault.View{}, false, nil
 	default: // Vault did not say: the refusals before it were not in a row
-		o.access.accepted()
+		o.access.Accepted()
 		return vault.View{}, false, err
 	}
 }

@@ -25,7 +25,7 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 			return err
 		}
 	}
-	view, used, err := o.access.asBreakGlass(address)
+	view, used, err := o.grant.view(address)
 	if err != nil || !used {
 		return err
 	}
@@ -42,7 +42,7 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 
 func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *Look) (bool, error) {
 	stored := look.StoredKeys.Root
-	view, err := o.access.with(address, stored.Token)
+	view, err := o.access.With(address, stored.Token)
 	if err != nil {
 		return false, err
 	}
@@ -88,7 +88,7 @@ func (o *Observer) lookForRightAnswer(ctx context.Context, address string, look 
 }
 
 func (o *Observer) works(ctx context.Context, address string, token secret.Value) (bool, error) {
-	view, err := o.access.with(address, token)
+	view, err := o.access.With(address, token)
 	if err != nil {
 		return false, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // The fakes let a pod be replaced between two requests of one look, which the real
@@ -80,8 +81,8 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 			pod, record := &onePod{}, &oneRecord{}
 			replica := &oneReplica{code: http.StatusTooManyRequests, from: netip.MustParseAddr("::ffff:10.0.0.1")}
 			members := &cluster.Cluster{Replicas: []cluster.Replica{replica}}
-			access := &Access{Setting: &Setting{Log: slog.New(slog.DiscardHandler)}}
-			b := New(members, NewObserver(access, members, record), access)
+			access := &login.Access{}
+			b := New(members, NewObserver(&Setting{Log: slog.New(slog.DiscardHandler)}, access, members, record), access)
 			b.Records, b.Pods, b.RespectSeal = record, pod, true
 			look := func() fsm.Replica {
 				seen := &Look{Checkpoint: record.checkpoint}

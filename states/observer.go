@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Observer looks at Vault and at the records. That it cannot change either is a fact that
@@ -32,21 +34,13 @@ type Observer struct {
 	// Holder is this process's identity, Pod the name of its Pod and Process its name on
 	// this machine; both are empty where there is none.
 	Holder, Pod, Process string
-	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed.
-	// It is asked for only when a state is entered, since it takes a while for a large one.
-	Digest func() string
-	// Prune says what the seed lets us delete. It is set before Declare.
-	Prune seed.Prune
-	// Rules say which controls are required, fixed and accepted.
-	Rules harden.Rules
 	// Around, if not nil, looks at the Kubernetes cluster around Vault.
 	Around func(ctx context.Context) *harden.Kubernetes
 
 	access opener
-
-	objects  []seed.Object // all that Vault is to hold
-	declared []seed.Object // the part of it that our own login may change
-	needs    []seed.Grant
+	grant  rootViewer
+	// desired is what Vault is to hold.
+	desired *Desired
 
 	recall     *recall              // of the walk that is under way; nil outside one
 	emptySince time.Time            // since when all replicas have answered 'uninitialized'
@@ -80,8 +74,27 @@ type PodReader interface {
 	Over(ctx context.Context, name string) (bool, error)
 }
 
+// opener is what an Observer needs of a login.Access.
+type opener interface {
+	With(address string, token secret.Value) (vault.View, error)
+	Ours(ctx context.Context, address string, keys store.Keys) (view vault.View, fresh bool, err error)
+	OnlyReads() bool
+	Lapse()
+	RefusedForGood() bool
+	Accepted()
+	Try(ctx context.Context, address string, keys store.Keys) error
+	Hint() string
+	Flags() string
+	Close(ctx context.Context)
+}
+
+// rootViewer is what an Observer needs of the break-glass that this process makes.
+type rootViewer interface {
+	view(address string) (view vault.View, ok bool, err error)
+	inUse(id string) bool
+}
+
 // NewObserver returns an Observer that logs in by access.
-func NewObserver(access *Access, servers cluster.Servers, records RecordReader) *Observer {
-	access.Servers = servers
-	return &Observer{Setting: access.Setting, Servers: servers, Records: records, access: access}
+func NewObserver(setting *Setting, access *login.Access, servers cluster.Servers, records RecordReader) *Observer {
+	return &Observer{Setting: setting, Servers: servers, Records: records, access: access, desired: &Desired{}}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Memory is what the records say, as far as they could be read.
@@ -38,7 +39,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		return nil, err
 	}
 	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.goal(o.declared, memory.Checkpoint, memory.Keys)
+	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.Parallelism)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := seed.NewPlan(ctx, view, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
@@ -54,13 +55,13 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 func (o *Observer) planView(ctx context.Context, address string, token secret.Value, keys store.Keys) (vault.View, error) {
 	switch {
 	case !token.Empty():
-		return o.access.with(address, token)
+		return o.access.With(address, token)
 	case keys.Root != nil:
-		return o.access.with(address, keys.Root.Token)
+		return o.access.With(address, keys.Root.Token)
 	}
-	view, _, err := o.access.ours(ctx, address, keys)
-	if err != nil && (errors.Is(err, ErrNoCredential) || vault.Refused(err)) {
-		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.hint())
+	view, _, err := o.access.Ours(ctx, address, keys)
+	if err != nil && (login.Refused(err)) {
+		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.Hint())
 	}
 	return view, err
 }

@@ -14,11 +14,11 @@ import (
 // planFixes returns the calls that a run would make because the seed has it fix
 // controls, by what Vault shows now. What the run writes before may change that.
 func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]seed.Fix, error) {
-	if len(o.Rules.Fix) == 0 {
+	if len(o.desired.said.Rules.Fix) == 0 {
 		return nil, nil
 	}
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' tells that
-	rules.Fix, rules.Limits, rules.Exceptions = o.Rules.Fix, o.Rules.Limits, o.Rules.Exceptions
+	rules.Fix, rules.Limits, rules.Exceptions = o.desired.said.Rules.Fix, o.desired.said.Rules.Limits, o.desired.said.Rules.Exceptions
 	groups := rules.Groups()
 	facts := o.newFacts()
 	if err := gather.Vault(ctx, view, groups, o.Parallelism, &facts); err != nil {

@@ -23,8 +23,8 @@ func (o *Observer) missingPrivileges(ctx context.Context, view vault.View) ([]st
 	if err != nil {
 		return nil, err
 	}
-	paths := make([]string, 0, len(o.needs))
-	for _, grant := range o.needs {
+	paths := make([]string, 0, len(o.desired.needs))
+	for _, grant := range o.desired.needs {
 		paths = append(paths, grant.Path)
 	}
 	asked, all := rules.Representatives(paths)
@@ -33,7 +33,7 @@ func (o *Observer) missingPrivileges(ctx context.Context, view vault.View) ([]st
 		return nil, fmt.Errorf("asking for our own capabilities: %w", err)
 	}
 	var missing []string
-	for _, grant := range o.needs {
+	for _, grant := range o.desired.needs {
 		has := granted[asked[grant.Path]]
 		if slices.Contains(has, "root") {
 			continue

@@ -34,7 +34,7 @@ func (b *Bootstrap) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	if root == nil {
 		return errors.New("there is no session with it")
 	}
-	if b.glass != nil {
+	if b.grant.root != nil {
 		if err := b.MendGlass(ctx); err != nil {
 			return err
 		}
@@ -60,5 +60,5 @@ func (b *Bootstrap) revokeByAccessor(ctx context.Context, root *vault.Session, k
 	if keys.Root.Accessor != "" && keys.Root.Accessor != identity.Accessor {
 		return fmt.Errorf("its accessor is %s, and %s is on record", identity.Accessor, keys.Root.Accessor)
 	}
-	return b.own.RevokeAccessor(ctx, identity.Accessor)
+	return b.access.Kept().RevokeAccessor(ctx, identity.Accessor)
 }

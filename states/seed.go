@@ -16,51 +16,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// Declare sets what Vault is to hold: the seed's objects and, beside them, the
-// policy, the auth method and the role of our own login.
-func (o *Observer) Declare(declared []seed.Object) error {
-	own := o.access.method().Objects(o.Name)
-	own = append(own, o.readObjects(declared)...)
-	own = append(own, seed.Policy(o.Name, o.policyText(own, declared)))
-	all, err := seed.Combine(own, declared)
-	if err != nil {
-		return err
-	}
-	o.objects, o.declared = all, declared
-	o.needs = append(seed.Needs(declared, o.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
-	o.needs = slices.Concat(o.needs, cleanup(), o.controlNeeds())
-	return nil
-}
-
-// PolicyText returns our own policy for a seed: what it needs, and no way to widen
-// itself.
-func (o *Observer) PolicyText() string {
-	return o.policyText(append(o.access.method().Objects(o.Name), o.readObjects(o.declared)...), o.declared)
-}
-
-func (o *Observer) policyText(own, declared []seed.Object) string {
-	protected := []string{"sys/policies/acl/" + o.Name}
-	for _, object := range own {
-		if object.Stage == seed.StageRoles || object.Stage == seed.StagePolicies {
-			protected = append(protected, string(object.ID))
-		}
-	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), o.Prune.Owned), o.Prune.Grants(), cleanup(), o.controlGrants())
-	return seed.PolicyHCL(grants, protected)
-}
-
 // lookAtSeed compares what is live with what is declared.
 func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) error {
-	objects := o.objects
+	objects := o.desired.objects
 	proven := make(chan error, 1)
 	if view == look.root {
 		proven <- nil
 	} else {
 		// Our policy denies us our own policy and role: only root puts them right.
-		objects = o.declared
+		objects = o.desired.said.Objects
 		go func() { proven <- o.checkPrivilege(ctx, view) }()
 	}
-	goal := o.goal(objects, look.Checkpoint, look.StoredKeys)
+	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.Parallelism)
 	now := o.Now()
 	goal.Seen = o.recall.still(look, now)
 	plan, err := seed.NewPlan(ctx, view, goal)
@@ -79,23 +46,6 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 	return nil
 }
 
-// goal returns what a plan for objects is made for.
-func (o *Observer) goal(objects []seed.Object, checkpoint store.Checkpoint, keys store.Keys) seed.Goal {
-	goal := seed.Goal{
-		Objects: objects, Memory: seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
-		Prune: o.Prune, Parallelism: o.Parallelism,
-	}
-	for id, how := range checkpoint.Ledger {
-		if how != store.TakenOver { // what others made is theirs to delete
-			goal.Owned = append(goal.Owned, seed.ID(id))
-		}
-	}
-	for _, object := range o.objects {
-		goal.Keep = append(goal.Keep, object.ID)
-	}
-	return goal
-}
-
 // checkPrivilege makes sure, before anything is written, that our login may do all that the
 // seed needs.
 func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
@@ -107,7 +57,7 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.Name, list(missing, 5)),
 		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
 			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.Name, o.access.flags(), o.Name))
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.Name, o.access.Flags(), o.Name))
 }
 
 // seed applies what is missing, with root on the first run and with our own login

@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Verified is what a look at all controls has shown.
@@ -44,7 +45,7 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		}
 	}
 	o.lookAround(ctx, groups, &facts)
-	return Verified{Results: harden.Judge(facts, o.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
+	return Verified{Results: harden.Judge(facts, o.desired.said.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
 }
 
 func readable(groups []harden.Group, deep bool) []harden.Group {
@@ -69,16 +70,16 @@ func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys ha
 		blind(facts, facts.Login.Why())
 		return vault.View{}
 	}
-	view, _, err := o.access.ours(ctx, active.Address, known)
+	view, _, err := o.access.Ours(ctx, active.Address, known)
 	works := err
-	if err == nil && o.access.onlyReads() {
+	if err == nil && o.access.OnlyReads() {
 		// The role that reads says nothing of the one that later runs need.
-		works = o.access.try(ctx, active.Address, known)
+		works = o.access.Try(ctx, active.Address, known)
 	}
 	switch {
 	case works == nil:
 		facts.Login = harden.Known(true)
-	case errors.Is(works, ErrNoCredential) || vault.Refused(works):
+	case login.Refused(works):
 		facts.Login = harden.Known(false)
 	default:
 		facts.Login = harden.NotKnown[bool](works.Error())

@@ -17,6 +17,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // discoveryOptions say how to find the replicas.
@@ -129,15 +130,15 @@ func (s *servers) members() *cluster.Cluster {
 }
 
 // bootstrap returns a bootstrap of the servers, whose records can be read.
-func (s *servers) bootstrap(setting states.Setting, login states.Login, records store.Store) *states.Bootstrap {
-	access := &states.Access{Setting: &setting, Dialer: s.cluster, Login: login}
+func (s *servers) bootstrap(setting states.Setting, methods login.Chain, records store.Store) *states.Bootstrap {
 	members := s.members()
-	return states.New(members, states.NewObserver(access, members, store.Reader{Store: records}), access)
+	access := &login.Access{Dialer: s.cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
+	return states.New(members, states.NewObserver(&setting, access, members, store.Reader{Store: records}), access)
 }
 
 // observer returns who looks at the servers' health, and at nothing else.
 func (s *servers) observer() *states.Observer {
-	return states.NewObserver(&states.Access{Setting: &states.Setting{}}, s.members(), nil)
+	return states.NewObserver(&states.Setting{}, nil, s.members(), nil)
 }
 
 // reached is how the servers are reached, with the address that stands for those that are

@@ -14,6 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 func (p *program) keysCommand() *cobra.Command {
@@ -78,8 +79,8 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	defer func() { _ = session.Close() }()
 	// No server is asked: all that is needed is on record and in the answer.
-	access := &states.Access{Setting: &states.Setting{Log: log, Now: time.Now}}
-	bootstrap := states.New(&cluster.Cluster{}, states.NewObserver(access, nil, store.Reader{Store: records}), access)
+	setting, access := &states.Setting{Log: log, Now: time.Now}, &login.Access{}
+	bootstrap := states.New(&cluster.Cluster{}, states.NewObserver(setting, access, nil, store.Reader{Store: records}), access)
 	bootstrap.Records = session
 	bootstrap.Keep(options.spool.places(p.env, records, &options.store))
 	if err := options.custody.assign(bootstrap); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // job is one run with everything it needs.
@@ -37,7 +38,7 @@ type job struct {
 	// emergency is why this run is made as root; nil for the others.
 	emergency *states.Emergency
 	// resolveLogin makes the login of a seed, for one that changes under a watch.
-	resolveLogin func(declared []seed.LoginMethod) (states.Login, error)
+	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
 	// declaredLogin is what the seed says that Login was made of.
 	declaredLogin []seed.LoginMethod
 }
@@ -69,10 +70,10 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	if err != nil {
 		return nil, err
 	}
-	job.resolveLogin = func(declared []seed.LoginMethod) (states.Login, error) {
+	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
 		return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), declared)
 	}
-	login, err := job.resolveLogin(wish.login)
+	methods, err := job.resolveLogin(wish.login)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +81,8 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
 	pod, _ := p.env("POD_NAME")
 	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	b := servers.bootstrap(setting, login, records)
-	b.SeedLogin = options.login.declaredBy(wish.login)
+	b := servers.bootstrap(setting, methods, records)
+	b.Access().FromSeed = options.login.declaredBy(wish.login)
 	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
 	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
 	b.Keep(options.spool.places(p.env, records, &options.store))
@@ -97,7 +98,7 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	if wish.rules.NamesKubernetes() {
 		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
 	}
-	return job, wish.assign(job.bootstrap)
+	return job, wish.assign(job.bootstrap, methods)
 }
 
 // wish is what a seed says, with its references resolved.
@@ -131,13 +132,12 @@ func (p *program) desired(ctx context.Context, options *runOptions, records stor
 }
 
 // assign gives the bootstrap the wish. If that fails, the one before it stays.
-func (w wish) assign(b *states.Bootstrap) error {
-	prune, rules := b.Prune, b.Rules
-	b.Prune, b.Rules = w.declared.Prune(), w.rules
-	if err := b.Declare(w.objects); err != nil {
-		b.Prune, b.Rules = prune, rules
-		return err
+func (w wish) assign(b *states.Bootstrap, methods login.Chain) error {
+	desired, err := states.NewDesired(b.Name, methods, states.Declaration{
+		Objects: w.objects, Prune: w.declared.Prune(), Rules: w.rules, Digest: sync.OnceValue(w.declared.Digest),
+	})
+	if err == nil {
+		b.Desire(desired)
 	}
-	b.Digest = sync.OnceValue(w.declared.Digest)
-	return nil
+	return err
 }

@@ -124,7 +124,7 @@ func isTerminal(w io.Writer) bool {
 func (j *job) walk(ctx context.Context, report reporter) error {
 	ctx, cancel := context.WithTimeout(ctx, j.options.timeout)
 	defer cancel()
-	j.bootstrap.Log = report.Log()
+	j.bootstrap.LogTo(report.Log())
 	for _, risk := range j.risks {
 		report.Log().Warn(risk)
 	}

@@ -147,7 +147,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	}
 	shown := report.Report{
 		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
-		Profile: look.bootstrap.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
+		Profile: look.rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
 	}
 	if err := p.show(shown, options); err != nil {
 		return err
@@ -167,6 +167,7 @@ func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
 // verifier can look at Vault; its bootstrap has no records to write to.
 type verifier struct {
 	bootstrap *states.Bootstrap
+	rules     harden.Rules
 	records   store.Store
 	servers   *servers
 }
@@ -192,14 +193,19 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	chain, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
 	if err != nil {
 		return nil, err
 	}
 	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	bootstrap := servers.bootstrap(setting, login, records)
-	bootstrap.Rules, bootstrap.Around, bootstrap.ReadsOnly = rules, around(records, options.store.name, options.podLabels), true
-	return &verifier{bootstrap, records, servers}, nil
+	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
+	if err != nil {
+		return nil, err
+	}
+	bootstrap := servers.bootstrap(setting, chain, records)
+	bootstrap.Desire(desired)
+	bootstrap.Around, bootstrap.Access().ReadsOnly = around(records, options.store.name, options.podLabels), true
+	return &verifier{bootstrap, rules, records, servers}, nil
 }
 
 // around returns how to look at the cluster of the records; nil if they are in files.

@@ -15,7 +15,8 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 	}
 	defer func() { _ = session.Close() }()
 	look.servers.cluster.Guard(session.Alive)
-	look.bootstrap.Records, look.bootstrap.Log, look.bootstrap.Holder = session, log, identity(p.env)
+	look.bootstrap.LogTo(log)
+	look.bootstrap.Records, look.bootstrap.Holder = session, identity(p.env)
 	dead, err := look.bootstrap.RevokeForeignRoot(ctx)
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)

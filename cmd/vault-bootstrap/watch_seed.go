@@ -55,21 +55,18 @@ func fingerprint(paths []string) string {
 func (j *job) reassign(ctx context.Context, w wish) error {
 	b := j.bootstrap
 	if sameLogin(w.login, j.declaredLogin) {
-		return w.assign(b)
+		return w.assign(b, b.Access().Methods)
 	}
-	login, err := j.resolveLogin(w.login)
+	methods, err := j.resolveLogin(w.login)
 	if err != nil {
 		return err
 	}
-	before, fromSeed := b.Login, b.SeedLogin
-	b.Login, b.SeedLogin = login, j.options.login.declaredBy(w.login)
-	if err := w.assign(b); err != nil {
-		b.Login, b.SeedLogin = before, fromSeed
+	if err := w.assign(b, methods); err != nil {
 		return err
 	}
 	j.declaredLogin = w.login
-	b.ForgetLogin(context.WithoutCancel(ctx))
-	b.Log.Info("the seed says anew how to log in", "method", login.Name())
+	b.Access().Change(context.WithoutCancel(ctx), methods, j.options.login.declaredBy(w.login))
+	b.Log.Info("the seed says anew how to log in", "method", methods.Name())
 	return nil
 }
 

@@ -8,6 +8,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -100,4 +101,14 @@ func (c *Cluster) At(address string) Replica {
 		}
 	}
 	return nil
+}
+
+// Clock returns the time of the server at address.
+func (c *Cluster) Clock(ctx context.Context, address string) (time.Time, error) {
+	replica := c.At(address)
+	if replica == nil {
+		return time.Time{}, fmt.Errorf("no replica is at %q", address)
+	}
+	health, err := replica.Health(ctx)
+	return health.ServerTime, err
 }

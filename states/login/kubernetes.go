@@ -1,4 +1,4 @@
-package states
+package login
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // Kubernetes logs in with a projected service account token.
@@ -41,9 +42,28 @@ func (k Kubernetes) Objects(policy string) []seed.Object {
 // Path returns the login's path.
 func (k Kubernetes) Path() string { return k.Mount + "/login" }
 
+// Open logs in with the token as it is now.
+func (k Kubernetes) Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error) {
+	return present(ctx, dialer, address, k, keys)
+}
+
 // Settles returns some seconds: Vault answers 'permission denied' also when it
 // could not reach the Kubernetes API to review the token.
 func (k Kubernetes) Settles() time.Duration { return 15 * time.Second }
+
+// Denied says what 'permission denied' means: Vault says it also when it could not ask the
+// Kubernetes API.
+func (k Kubernetes) Denied() (part, remedy string) {
+	_, path := notTaken()
+	return "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid; or no auth method is mounted at this path",
+		"look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster; " + path
+}
+
+// Reader returns the same with the role that only reads.
+func (k Kubernetes) Reader() Method {
+	k.RoleName += ReadSuffix
+	return k
+}
 
 // Hint says what Kubernetes auth needs.
 func (k Kubernetes) Hint() string {

@@ -1,22 +1,20 @@
 package states
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
-	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // TestReadOnlyChangesNothing looks for a grant that writes in the policy of the role
 // that only reads.
 func TestReadOnlyChangesNothing(t *testing.T) {
-	b := declaring("vb", Kubernetes{Mount: "kubernetes", RoleName: "vb"})
-	if err := b.Declare([]seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`), seed.SecretsMount("kv", "kv", nil)}); err != nil {
-		t.Fatal(err)
-	}
-	text := b.ReadPolicyText()
+	desired := desiredOf(t, login.Kubernetes{Mount: "kubernetes", RoleName: "vb"}, Declaration{
+		Objects: []seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`), seed.SecretsMount("kv", "kv", nil)},
+	})
+	text := desired.ReadPolicyText()
 	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
 	for block := range strings.SplitSeq(text, "}\n") {
 		asks := false
@@ -34,31 +32,24 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 			t.Errorf("the policy does not let us read %s:\n%s", path, text)
 		}
 	}
-	if own := b.PolicyText(); !strings.Contains(own, "path \"auth/kubernetes/role/vb-read\" {\n  capabilities = [\"read\"]") {
+	if own := desired.PolicyText(); !strings.Contains(own, "path \"auth/kubernetes/role/vb-read\" {\n  capabilities = [\"read\"]") {
 		t.Errorf("our own policy may write the role that reads:\n%s", own)
-	}
-	b.ReadsOnly = true
-	var roles []string
-	for _, way := range b.ways() {
-		roles = append(roles, way.Login.(Kubernetes).RoleName)
-	}
-	if !slices.Equal(roles, []string{"vb-read", "vb"}) {
-		t.Errorf("looking logs in as %q", roles)
 	}
 }
 
 func TestReadOnlyHasNoSecondCredential(t *testing.T) {
-	b := declaring("vb", AppRole{Mount: "approle", RoleName: "vb"})
-	if err := b.Declare(nil); err != nil {
-		t.Fatal(err)
-	}
-	if text := b.ReadPolicyText(); text != "" {
+	desired := desiredOf(t, login.AppRole{Mount: "approle", RoleName: "vb"}, Declaration{})
+	if text := desired.ReadPolicyText(); text != "" {
 		t.Errorf("AppRole has a policy for a role that nobody can log in with:\n%s", text)
 	}
 }
 
-// declaring returns a bootstrap that knows how it logs in, and nothing else.
-func declaring(name string, login Login) *Bootstrap {
-	access := &Access{Setting: &Setting{Name: name}, Login: login}
-	return New(&cluster.Cluster{}, NewObserver(access, nil, nil), access)
+// desiredOf returns what a declaration makes desired where later runs log in by method.
+func desiredOf(t *testing.T, method login.Method, said Declaration) *Desired {
+	t.Helper()
+	desired, err := NewDesired("vb", login.Chain{method}, said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desired
 }

@@ -1,8 +1,11 @@
-package states
+package login
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -14,51 +17,6 @@ import (
 // cloudSettles is how long a refusal must last: Vault asks the cloud's API, and gives
 // the same answer when it cannot reach it.
 const cloudSettles = 10 * time.Second
-
-// AWS logs in with a request to STS that is signed with the credentials of the place:
-// those of a service account (IRSA), of the instance, or of the environment.
-type AWS struct {
-	// Mount is the auth method's path, RoleName the role's name.
-	Mount, RoleName string
-	// Principal is the ARN of the IAM role or user that may log in.
-	Principal string
-	// Make prepares the login.
-	Make func() (vault.Method, error)
-}
-
-// Name returns the method's name.
-func (a AWS) Name() string { return "aws" }
-
-// Objects returns the mount and the role. The principal's unique ID is not resolved,
-// which would need IAM permissions in Vault: an ARN that is deleted and made again may
-// log in again.
-func (a AWS) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(a.Mount, "aws", nil),
-		seed.Role(a.Mount, "aws", a.RoleName, tokenFields(policy, map[string]any{
-			"auth_type": "iam", "bound_iam_principal_arn": []any{a.Principal}, "resolve_aws_unique_ids": false,
-		})),
-	}
-}
-
-// Path returns the login's path.
-func (a AWS) Path() string { return a.Mount + "/login" }
-
-// Credential returns nothing: the official login signs a request of its own.
-func (a AWS) Credential(context.Context, store.Keys) (map[string]secret.Value, error) {
-	return nil, ErrNoCredential
-}
-
-// Settles says how long a refusal must last.
-func (a AWS) Settles() time.Duration { return cloudSettles }
-
-// Hint says what AWS auth needs.
-func (a AWS) Hint() string {
-	return fmt.Sprintf("Our credentials must be those of %q, Vault must reach STS, and a header that the auth method's configuration asks for (iam_server_id_header_value) is --login-audience.", a.Principal)
-}
-
-// Flags returns the flags that choose this login.
-func (a AWS) Flags() string { return "--login=aws --login-path=" + a.Mount }
 
 // Identity logs in with an identity token that the cloud's metadata server gives to the
 // machine: 'gcp' and 'azure'.
@@ -97,8 +55,35 @@ func (i Identity) Credential(ctx context.Context, _ store.Keys) (map[string]secr
 	return credential, nil
 }
 
+// Open logs in with what the metadata server gives.
+func (i Identity) Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error) {
+	session, err := present(ctx, dialer, address, i, keys)
+	i.markRefusal(err)
+	return session, err
+}
+
+// markRefusal marks what is a refusal and does not look like one: the azure method of
+// Vault 1.21 answers 500 to a token that is not good enough.
+func (i Identity) markRefusal(err error) {
+	answer, ok := errors.AsType[*vault.Answer](err)
+	if !ok || i.Method != "azure" || answer.Status != http.StatusInternalServerError || vault.Mentions(err, "fetching keys") {
+		return
+	}
+	answer.Refusal = slices.ContainsFunc([]string{"failed to verify signature", "not authorized", "token is expired", "not yet valid", "expected audience", "issued by a different provider"},
+		func(words string) bool { return vault.Mentions(err, words) })
+}
+
 // Settles says how long a refusal must last.
 func (i Identity) Settles() time.Duration { return cloudSettles }
+
+// Denied says what 'permission denied' means.
+func (i Identity) Denied() (part, remedy string) { return notTaken() }
+
+// Reader returns the same with the role that only reads.
+func (i Identity) Reader() Method {
+	i.RoleName += ReadSuffix
+	return i
+}
 
 // Hint says what the method needs.
 func (i Identity) Hint() string {

@@ -1,13 +1,17 @@
-package states
+package login
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // AppRole logs in with a secret ID that is kept in the keys record. It is for
@@ -28,8 +32,16 @@ func (a AppRole) Objects(policy string) []seed.Object {
 // Path returns the login's path.
 func (a AppRole) Path() string { return a.Mount + "/login" }
 
+// Open logs in with the stored role ID and secret ID.
+func (a AppRole) Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error) {
+	return present(ctx, dialer, address, a, keys)
+}
+
 // Settles returns 0: AppRole asks nobody else, so that its answer is final.
 func (a AppRole) Settles() time.Duration { return 0 }
+
+// Denied says what 'permission denied' means.
+func (a AppRole) Denied() (part, remedy string) { return notTaken() }
 
 // Hint says what AppRole needs.
 func (a AppRole) Hint() string {
@@ -49,3 +61,24 @@ func (a AppRole) Credential(_ context.Context, keys store.Keys) (map[string]secr
 
 // Name returns the method's name.
 func (a AppRole) Name() string { return "approle" }
+
+// MakeCredential makes a secret ID with root. keep stores it before Vault learns it, so that no
+// secret ID is ever in Vault that nobody holds.
+func (a AppRole) MakeCredential(ctx context.Context, root *vault.Session, keep func(store.AppRole) error) error {
+	path := "auth/" + a.Mount + "/role/" + a.RoleName
+	data, found, err := root.Read(ctx, path+"/role-id")
+	if !found {
+		err = errors.Join(err, errors.New("the role has no ID"))
+	}
+	if err != nil {
+		return err
+	}
+	roleID, _ := data["role_id"].(string)
+	credential := store.AppRole{RoleID: roleID, SecretID: secret.New(rand.Text())}
+	if err := keep(credential); err != nil {
+		return err
+	}
+	point.Reach("harden.credential")
+	_, err = root.Write(ctx, path+"/custom-secret-id", map[string]any{"secret_id": credential.SecretID.Reveal()})
+	return err
+}

@@ -1,13 +1,12 @@
-package states
+package login
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -45,30 +44,15 @@ func parts() []struct{ says, part, remedy string } {
 	}
 }
 
-// markRefusal marks what is a refusal and does not look like one: the azure method of
-// Vault 1.21 answers 500 to a token that is not good enough.
-func markRefusal(method Login, err error) {
-	answer, ok := errors.AsType[*vault.Answer](err)
-	if !ok || method.Name() != "azure" || answer.Status != http.StatusInternalServerError || vault.Mentions(err, "fetching keys") {
-		return
-	}
-	answer.Refusal = slices.ContainsFunc([]string{"failed to verify signature", "not authorized", "token is expired", "not yet valid", "expected audience", "issued by a different provider"},
-		func(words string) bool { return vault.Mentions(err, words) })
-}
-
-// denied is what "permission denied" means, which Vault says to a login at a path where
+// notTaken is what "permission denied" means, which Vault says to a login at a path where
 // nothing is mounted, too.
-func denied(method Login) (part, remedy string) {
-	const path = "look at --login-path; break-glass run mounts the auth method again"
-	if method.Name() != "kubernetes" {
-		return "no auth method is mounted at this path, or it does not take the credential", path
-	}
-	return "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid; or no auth method is mounted at this path",
-		"look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster; " + path
+func notTaken() (part, remedy string) {
+	return "no auth method is mounted at this path, or it does not take the credential",
+		"look at --login-path; break-glass run mounts the auth method again"
 }
 
 // explain says which part of a login failed, with what to do about it.
-func (a *Access) explain(ctx context.Context, method Login, address string, err error) error {
+func (a *Access) explain(ctx context.Context, method Method, address string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -78,7 +62,7 @@ func (a *Access) explain(ctx context.Context, method Login, address string, err 
 		}
 	}
 	if vault.Mentions(err, "permission denied") {
-		part, remedy := denied(method)
+		part, remedy := method.Denied()
 		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, remedy)
 	}
 	return fmt.Errorf("by %s: %w", method.Name(), err)
@@ -89,11 +73,14 @@ const mostSkew = 10 * time.Second
 
 // skew says how far Vault's clock is from ours, if that is far.
 func (a *Access) skew(ctx context.Context, address string) string {
-	health, err := a.healthAt(ctx, address)
+	if a.Clock == nil {
+		return ""
+	}
+	its, err := a.Clock(ctx, address)
 	if err != nil {
 		return ""
 	}
-	switch ahead := health.ServerTime.Sub(a.Now()).Round(time.Second); {
+	switch ahead := its.Sub(a.Now()).Round(time.Second); {
 	case ahead > mostSkew:
 		return fmt.Sprintf(" (Vault's clock is %s ahead of ours)", ahead)
 	case ahead < -mostSkew:
@@ -103,13 +90,23 @@ func (a *Access) skew(ctx context.Context, address string) string {
 	}
 }
 
-func (a *Access) healthAt(ctx context.Context, address string) (vault.Health, error) {
-	if a.Servers != nil {
-		for _, server := range a.Servers.Servers() {
-			if server.Address() == address {
-				return server.Health(ctx)
-			}
-		}
+// refusals remembers since when the login has been refused.
+type refusals struct {
+	since time.Time
+}
+
+// final reports whether a refusal has lasted long enough to count.
+func (r *refusals) final(now time.Time, settles time.Duration) bool {
+	if r.since.IsZero() {
+		r.since = now
 	}
-	return vault.Health{}, fmt.Errorf("no replica is at %q", address)
+	return now.Sub(r.since) >= settles
+}
+
+func (r *refusals) clear() { r.since = time.Time{} }
+
+// Wait is the error of a refusal that does not count yet.
+func Wait(err error) error {
+	return fault.Wait(fmt.Errorf("our login is refused: %w", err),
+		"Waiting a while, since Vault gives the same answer when it cannot reach what it asks about the credential: the Kubernetes API, a key set, the cloud.")
 }

@@ -1,15 +1,18 @@
-package states
+package login
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // TestDeniedLogins holds that each method is told what concerns it.
 func TestDeniedLogins(t *testing.T) {
 	b := &Access{}
 	for _, test := range []struct {
-		method      Login
+		method      Method
 		says, never string
 	}{
 		{AppRole{Mount: "approle", RoleName: "vb"}, "no auth method is mounted at this path, or it does not take the credential", "Kubernetes"},
@@ -21,4 +24,8 @@ func TestDeniedLogins(t *testing.T) {
 			t.Errorf("%s: %v", test.method.Name(), err)
 		}
 	}
+}
+
+func answered(status int, words string) error {
+	return fmt.Errorf("doing: %w", &vault.Answer{Method: "PUT", Path: "x", Status: status, Messages: []string{words}})
 }
