@@ -23,9 +23,10 @@ const base = "internal/kube"
 
 // belowStates is what states and the packages in it may import beside internal/*.
 var belowStates = map[string][]string{
-	"states":         {"fsm", "states/cluster", "states/login"},
-	"states/cluster": {"fsm"},
-	"states/login":   nil,
+	"states":          {"fsm", "states/ceremony", "states/cluster", "states/login"},
+	"states/ceremony": {"fsm", "states/cluster"},
+	"states/cluster":  {"fsm"},
+	"states/login":    nil,
 }
 
 // allowed says what a package may import of ours, by the first folder it is in.
@@ -149,7 +150,7 @@ func TestImportRule(t *testing.T) {
 	}{
 		{"cmd/vault-bootstrap", "internal/store", true},
 		{"states", "fsm", true}, {"states", "internal/vault", true}, {"states", "cmd/vault-bootstrap", false},
-		{"states", "states/cluster", true}, {"states/cluster", "fsm", true}, {"states/cluster", "states", false}, {"states", "states/login", true}, {"states/login", "fsm", false}, {"states/login", "states/cluster", false}, {"states/unheard", "fsm", false},
+		{"states", "states/cluster", true}, {"states/cluster", "fsm", true}, {"states/cluster", "states", false}, {"states", "states/login", true}, {"states/login", "fsm", false}, {"states/login", "states/cluster", false}, {"states/ceremony", "states/cluster", true}, {"states/ceremony", "states/login", false}, {"states/ceremony", "states", false}, {"states/unheard", "fsm", false},
 		{"fsm", "internal/fault", true}, {"fsm", "states/cluster", false}, {"fsm", "states", false}, {"fsm", "internal/vault", false},
 		{"internal/seed", "internal/secret", true}, {"internal/seed", "internal/vault", false},
 		{"internal/store/storetest", "internal/store", true}, {"internal/store", "fsm", false},

@@ -6,11 +6,12 @@ import (
 	"log/slog"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
@@ -28,56 +29,67 @@ type Records interface {
 	Show(ctx context.Context, mirror store.Mirror) error
 }
 
-// KeySplit says how to split the key of a new Vault.
-type KeySplit struct {
-	Shares, Threshold int
-	// Custodians are the operators who each get one share that only they can open;
-	// none if we are to hold the shares. Their order is that of the shares.
-	Custodians []pgp.Public
-}
-
 // Bootstrap holds what the acts share: eyes (Observer), a way in and hands. Its
 // methods are called by one driver, one after another.
 type Bootstrap struct {
 	*Setting
 	*cluster.Cluster
 	*Observer
-	access *login.Access
-	grant  *grantHolder
+	access   *login.Access
+	admin    *ceremony.Administrator
+	glass    *ceremony.BreakGlass
+	unsealer *ceremony.Unsealer
 	// Records are written by the acts; nil without the Lease.
 	Records Records
 	// Preflight checks that the store takes what initialization will write, and that nothing
 	// endangers it there.
 	Preflight func(ctx context.Context) error
 	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
-	Split, Recovery KeySplit
+	Split, Recovery ceremony.KeySplit
 	// Spool holds the places that keep Vault's answer to sys/init until it is stored.
 	Spool []spool.Place
 	// Volumes are where the replicas keep their data; nil outside Kubernetes.
 	Volumes Volumes
 	// Loss says what to do when keys are lost. To reset needs Volumes.
 	Loss Loss
-	// Tell, if not nil, tells people what is out of the ordinary, beside the log: reason is
-	// one CamelCase word, as in a Kubernetes Event.
-	Tell func(warning bool, reason, message string)
 
 	attempt *store.Attempt // the one that this process began
 	refusal *refusal       // of an attempt of this process
 	usable  []spool.Place  // those of Spool that can take the answer
 	alone   waiters        // the empty replicas beside an active node
-
-	refusedShares refusedShares
 }
 
 // New returns a Bootstrap of its parts.
 func New(members *cluster.Cluster, observer *Observer, access *login.Access) *Bootstrap {
-	grant := &grantHolder{dialer: access.Dialer}
-	observer.grant = grant
-	return &Bootstrap{Setting: observer.Setting, Cluster: members, Observer: observer, access: access, grant: grant}
+	admin := &ceremony.Administrator{Cluster: members, Dialer: access.Dialer, Log: observer.Log, Now: observer.Now}
+	glass := ceremony.NewBreakGlass(admin, observer.Parallelism)
+	observer.grant = glass
+	return &Bootstrap{Setting: observer.Setting, Cluster: members, Observer: observer, access: access,
+		admin: admin, glass: glass, unsealer: &ceremony.Unsealer{Log: observer.Log}}
 }
 
 // LogTo has all parts log to log.
-func (b *Bootstrap) LogTo(log *slog.Logger) { b.Log, b.access.Log = log, log }
+func (b *Bootstrap) LogTo(log *slog.Logger) {
+	b.Log, b.access.Log, b.admin.Log, b.unsealer.Log = log, log, log, log
+}
+
+// NotifyBy has people be told of what is out of the ordinary.
+func (b *Bootstrap) NotifyBy(notify func(warning bool, reason, message string)) {
+	b.admin.Notify = notify
+}
+
+// BreakGlass makes a root token from the key shares.
+func (b *Bootstrap) BreakGlass() *ceremony.BreakGlass { return b.glass }
+
+// Adopt takes over a Vault that somebody else has initialized.
+func (b *Bootstrap) Adopt(ctx context.Context, offer shares.Material, waiting func(err error, attempt int)) error {
+	return b.admin.Adopt(ctx, offer, b.ownLogin, waiting)
+}
+
+// AwaitCustodians has us wait until people have unsealed, instead of ending.
+func (b *Bootstrap) AwaitCustodians(wait bool) {
+	b.WaitForUnseal, b.unsealer.WaitForUnseal = wait, wait
+}
 
 // Access is how later runs log in.
 func (b *Bootstrap) Access() *login.Access { return b.access }
@@ -90,8 +102,8 @@ func (b *Bootstrap) Desire(desired *Desired) { b.desired = desired }
 
 // behind returns the session that a look was made with; nil if it is not kept any more.
 func (b *Bootstrap) behind(view vault.View) *vault.Session {
-	if view.Of(b.grant.latest) {
-		return b.grant.latest
+	if session := b.glass.Behind(view); session != nil {
+		return session
 	}
 	return b.access.Behind(view)
 }
@@ -127,7 +139,10 @@ func (b *Bootstrap) anew(act fsm.Act[*Look]) fsm.Act[*Look] {
 }
 
 // Hold begins a walk, whose records are fenced: nothing is taken over from an earlier one.
-func (b *Bootstrap) Hold(records Records) { b.Records, b.recall = records, &recall{} }
+func (b *Bootstrap) Hold(records Records) {
+	b.Records, b.admin.Records, b.admin.Holder = records, records, b.Holder
+	b.recall = &recall{}
+}
 
 // LetGo ends a walk. What looks from now on reads everything.
 func (b *Bootstrap) LetGo() { b.recall = nil }

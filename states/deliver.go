@@ -2,8 +2,6 @@ package states
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,9 +13,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // logAgain is after how long it is logged again that the keys are still not stored.
@@ -141,27 +139,13 @@ func (b *Bootstrap) open(attempt store.Attempt, entry spool.Entry) (store.KeySet
 		return set, store.Root{Token: token}, err
 	}
 	for i, message := range entry.Shares {
-		share, err := openShare(attempt.PrivateKey, message)
+		share, err := ceremony.OpenShare(attempt.PrivateKey, message)
 		if err != nil {
 			return store.KeySet{}, store.Root{}, fmt.Errorf("opening share %d of %d: %w", i+1, len(entry.Shares), err)
 		}
 		set.Shares = append(set.Shares, share)
 	}
 	return set, store.Root{Token: token}, nil
-}
-
-// openShare decrypts a share, which is inside in hex, and returns it in base64, the
-// form in which Vault gives unencrypted ones.
-func openShare(private secret.Value, message string) (secret.Value, error) {
-	text, err := pgp.Decrypt(private, message)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	raw, err := hex.DecodeString(text.Reveal())
-	if err != nil {
-		return secret.Value{}, errors.New("the share inside is not hexadecimal")
-	}
-	return secret.New(base64.StdEncoding.EncodeToString(raw)), nil
 }
 
 // custody names whose each encrypted share is.

@@ -6,6 +6,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -42,7 +43,7 @@ func NewDesired(name string, methods login.Chain, said Declaration) (*Desired, e
 		return nil, err
 	}
 	d.needs = append(seed.Needs(said.Objects, said.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
-	d.needs = slices.Concat(d.needs, cleanup(), d.controlNeeds())
+	d.needs = slices.Concat(d.needs, ceremony.Grants(), d.controlNeeds())
 	return d, nil
 }
 
@@ -59,7 +60,7 @@ func (d *Desired) policyText(own []seed.Object) string {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, d.said.Objects), d.said.Prune.Owned), d.said.Prune.Grants(), cleanup(), d.controlGrants())
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, d.said.Objects), d.said.Prune.Owned), d.said.Prune.Grants(), ceremony.Grants(), d.controlGrants())
 	return seed.PolicyHCL(grants, protected)
 }
 

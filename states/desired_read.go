@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -39,7 +40,7 @@ func (d *Desired) ReadPolicyText() string {
 func readGrants(grants []seed.Grant) []seed.Grant {
 	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
 	var kept []seed.Grant
-	for _, grant := range append(slices.Clone(grants), cleanup()...) {
+	for _, grant := range append(slices.Clone(grants), ceremony.Grants()...) {
 		if slices.Contains(questions, grant.Path) {
 			kept = append(kept, grant)
 			continue

@@ -23,10 +23,10 @@ func (b *Bootstrap) harden(ctx context.Context, look *Look) error {
 	}
 	keys := look.StoredKeys
 	fixed, err := b.fixControls(ctx, look)
-	if err != nil || fixed && keys.Root == nil && b.grant.root == nil {
+	if err != nil || fixed && keys.Root == nil && !b.glass.Active() {
 		return err // what is left is for the next look to say
 	}
-	if keys.Root == nil && b.grant.root == nil {
+	if keys.Root == nil && !b.glass.Active() {
 		return unmet(look.Controls)
 	}
 	if look.Observation.Root == fsm.LiveRoot {

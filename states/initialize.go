@@ -16,6 +16,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // initialize makes the first replica initialize the cluster and stores what it
@@ -54,7 +55,7 @@ func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
 
 	// From here to the stored keys nothing of ours may cut in: a termination signal,
 	// a deadline or a lost Lease would throw the only copy away.
-	answer, err := target.Initialize(context.WithoutCancel(ctx), split.request(status.Recovery, pair.Public))
+	answer, err := target.Initialize(context.WithoutCancel(ctx), initRequest(split, status.Recovery, pair.Public))
 	if err != nil {
 		b.begun(attempt.ID) // what comes of it is waited for from now on
 		return b.initAnswer(target.Address(), attempt.ID, pair, err)
@@ -85,21 +86,21 @@ func (b *Bootstrap) pairAgain(keys store.Keys) (pgp.Pair, bool) {
 }
 
 // split returns how to split the key of a Vault with or without auto-unseal.
-func (b *Bootstrap) split(recovery bool) KeySplit {
+func (b *Bootstrap) split(recovery bool) ceremony.KeySplit {
 	if recovery {
 		return b.Recovery
 	}
 	return b.Split
 }
 
-// request returns what to ask Vault for. Without custodians every share is
+// initRequest returns what to ask Vault for. Without custodians every share is
 // encrypted to the attempt's own key.
-func (s KeySplit) request(recovery bool, ours string) vault.InitRequest {
-	request := vault.InitRequest{Shares: s.Shares, Threshold: s.Threshold, Recovery: recovery, RootKey: ours}
-	for i := range s.Shares {
+func initRequest(split ceremony.KeySplit, recovery bool, ours string) vault.InitRequest {
+	request := vault.InitRequest{Shares: split.Shares, Threshold: split.Threshold, Recovery: recovery, RootKey: ours}
+	for i := range split.Shares {
 		key := ours
-		if len(s.Custodians) > 0 {
-			key = s.Custodians[i].Key
+		if len(split.Custodians) > 0 {
+			key = split.Custodians[i].Key
 		}
 		request.ShareKeys = append(request.ShareKeys, key)
 	}
@@ -147,8 +148,8 @@ func begin(keys *store.Keys, attempt store.Attempt) {
 
 // rehearse proves, before Vault is asked, that the record takes the largest answer that can
 // come beside all that it holds.
-func (b *Bootstrap) rehearse(ctx context.Context, target string, pair pgp.Pair, split KeySplit) error {
-	sample, err := split.sample(pair)
+func (b *Bootstrap) rehearse(ctx context.Context, target string, pair pgp.Pair, split ceremony.KeySplit) error {
+	sample, err := sampleAnswer(split, pair)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -13,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -127,21 +127,16 @@ func (o *Observer) lookAtSet(look *Look) {
 	}
 	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
 	sealed := look.Observation.Replicas.ToUnseal()
-	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !holdsShares(look.StoredKeys) {
-		look.Observation.Custodians = waitForCustodians(sealed[0].Address, custodyOf(look.StoredKeys), o.WaitForUnseal)
+	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
+		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.WaitForUnseal)
 	}
-}
-
-// holdsShares reports whether we hold the shares of a set that may be in force.
-func holdsShares(keys store.Keys) bool {
-	return slices.ContainsFunc(candidates(keys), func(set store.KeySet) bool { return len(set.Shares) > 0 })
 }
 
 // lookInside looks at what only a token shows: whether root lives, whether our
 // login works, and how far the seed is applied.
 func (o *Observer) lookInside(ctx context.Context, address string, look *Look) error {
 	keys := look.StoredKeys
-	look.Unsettled.BreakGlass = keys.Glass != nil && !o.grant.inUse(keys.Glass.ID)
+	look.Unsettled.BreakGlass = keys.Glass != nil && !o.grant.InUse(keys.Glass.ID)
 	if err := o.lookAtRotation(ctx, address, look); err != nil {
 		return err
 	}
@@ -200,4 +195,11 @@ func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) 
 		o.access.Accepted()
 		return vault.View{}, false, err
 	}
+}
+
+// ownLogin tries our own login at address.
+func (o *Observer) ownLogin(ctx context.Context, address string, keys store.Keys) (works bool, answer string, err error) {
+	look := &Look{StoredKeys: keys}
+	view, _, err := o.lookAtLogin(ctx, address, look)
+	return !view.None(), look.Observation.LoginAnswer, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
@@ -25,7 +26,7 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 			return err
 		}
 	}
-	view, used, err := o.grant.view(address)
+	view, used, err := o.grant.View(address)
 	if err != nil || !used {
 		return err
 	}
@@ -126,26 +127,26 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	look.Unsettled.Rotation = true
-	if holdsShares(look.StoredKeys) && (left.Set == nil || len(left.Set.Custody) == 0) {
+	if ceremony.HoldsShares(look.StoredKeys) && (left.Set == nil || len(left.Set.Custody) == 0) {
 		return nil
 	}
 	server := o.serverAt(address)
 	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, secret.Value{})
-	if err != nil && !endpointClosed(err) {
+	if err != nil && !ceremony.EndpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}
-	if err == nil && status.Started && oursToo(*left, status) {
+	if err == nil && status.Started && ceremony.IsOurs(*left, status) {
 		look.Unsettled.Rotation = false // its new shares wait for their owners
 		return nil
 	}
-	if holdsShares(look.StoredKeys) {
+	if ceremony.HoldsShares(look.StoredKeys) {
 		return nil
 	}
 	seal, err := server.SealStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the seal: %w", err)
 	}
-	fitting := slices.DeleteFunc(candidates(look.StoredKeys), func(set store.KeySet) bool {
+	fitting := slices.DeleteFunc(ceremony.Candidates(look.StoredKeys), func(set store.KeySet) bool {
 		return set.Threshold != seal.Threshold || len(set.Custody) != seal.Shares
 	})
 	look.Unsettled.Rotation = len(fitting) < 2 // else only the owners can say which is in force

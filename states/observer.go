@@ -90,8 +90,8 @@ type opener interface {
 
 // rootViewer is what an Observer needs of the break-glass that this process makes.
 type rootViewer interface {
-	view(address string) (view vault.View, ok bool, err error)
-	inUse(id string) bool
+	View(address string) (view vault.View, ok bool, err error)
+	InUse(id string) bool
 }
 
 // NewObserver returns an Observer that logs in by access.

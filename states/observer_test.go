@@ -20,7 +20,7 @@ func TestObserverCannotWrite(t *testing.T) {
 		"AnswerSource": {"Name", "Read"},
 		"PodReader":    {"Life", "Over"},
 		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedForGood", "Try", "With"},
-		"rootViewer":   {"inUse", "view"},
+		"rootViewer":   {"InUse", "View"},
 		"View":         {"Ask", "Capabilities", "Fields", "Identity", "List", "None", "Of", "Peek", "Read"},
 	}
 	got := map[string][]string{}

@@ -34,8 +34,8 @@ func (b *Bootstrap) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	if root == nil {
 		return errors.New("there is no session with it")
 	}
-	if b.grant.root != nil {
-		if err := b.MendGlass(ctx); err != nil {
+	if b.glass.Active() {
+		if err := b.glass.End(ctx); err != nil {
 			return err
 		}
 	} else if err := b.revokeByAccessor(ctx, root, keys); err != nil {

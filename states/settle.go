@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // Settle ends, or notes, what a look has found unsettled, and reports whether the world is
@@ -125,7 +126,7 @@ func (b *Bootstrap) makeSet(ctx context.Context, id, cluster string) error {
 		}
 		set.ClusterID = cluster
 		if origin := keys.Origin(); keys.Set != nil && (origin == nil || origin.Answer == nil || origin.PrivateKey.Empty()) {
-			putAway(keys, b.Now(), *keys.Set)
+			ceremony.PutAway(keys, b.Now(), *keys.Set)
 		}
 		keys.Set, keys.Root = &set, &root
 		return nil
@@ -139,7 +140,7 @@ func (b *Bootstrap) settleGlass(ctx context.Context, look *Look) (bool, error) {
 	if !found {
 		return false, nil
 	}
-	if err := b.sweepGlass(ctx, active.Address, look.StoredKeys); err != nil {
+	if err := b.glass.Sweep(ctx, active.Address, look.StoredKeys); err != nil {
 		return false, err
 	}
 	session := b.behind(look.seenBy)
@@ -147,7 +148,7 @@ func (b *Bootstrap) settleGlass(ctx context.Context, look *Look) (bool, error) {
 		session = b.behind(look.root)
 	}
 	if session != nil {
-		if err := b.searchGlass(ctx, session, look.StoredKeys); err != nil {
+		if err := b.glass.Search(ctx, session, look.StoredKeys); err != nil {
 			return false, err
 		}
 	}
@@ -168,6 +169,6 @@ func (b *Bootstrap) settleShares(ctx context.Context, look *Look) (bool, error) 
 	if replica == nil {
 		return false, errors.New("the active replica is not known any more")
 	}
-	keys, err := b.settleRotation(ctx, replica, look.StoredKeys, secret.Value{})
+	keys, err := b.admin.SettleRotation(ctx, replica, look.StoredKeys, secret.Value{})
 	return err == nil && keys.Rotation == nil, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // The lengths of what Vault encrypts: a share of 33 bytes in hex, and a token.
@@ -20,8 +21,8 @@ const (
 // checkSpool proves, with an entry of the size that Vault's answer will have, that
 // the answer can be spooled somewhere. A place that cannot take it is left out with
 // a warning, as long as another can.
-func (b *Bootstrap) checkSpool(ctx context.Context, pair pgp.Pair, split KeySplit) error {
-	size, err := split.answerSize(pair)
+func (b *Bootstrap) checkSpool(ctx context.Context, pair pgp.Pair, split ceremony.KeySplit) error {
+	size, err := answerSize(split, pair)
 	if err != nil {
 		return err
 	}
@@ -45,8 +46,8 @@ func (b *Bootstrap) checkSpool(ctx context.Context, pair pgp.Pair, split KeySpli
 
 // answerSize returns how long the spooled answer will be, from messages of the same
 // length to the same keys.
-func (s KeySplit) answerSize(pair pgp.Pair) (int, error) {
-	entry, err := s.sample(pair)
+func answerSize(split ceremony.KeySplit, pair pgp.Pair) (int, error) {
+	entry, err := sampleAnswer(split, pair)
 	if err != nil {
 		return 0, err
 	}
@@ -54,14 +55,14 @@ func (s KeySplit) answerSize(pair pgp.Pair) (int, error) {
 	return len(encoded), err
 }
 
-// sample returns an answer of the size that Vault's will have.
-func (s KeySplit) sample(pair pgp.Pair) (spool.Entry, error) {
-	entry := spool.Entry{Attempt: newID(), Threshold: s.Threshold, Custody: true, Recovery: true}
+// sampleAnswer returns an answer of the size that Vault's will have.
+func sampleAnswer(split ceremony.KeySplit, pair pgp.Pair) (spool.Entry, error) {
+	entry := spool.Entry{Attempt: newID(), Threshold: split.Threshold, Custody: true, Recovery: true}
 	var err error
 	if entry.Root, err = pgp.Encrypt(pair.Public, strings.Repeat("x", tokenLength)); err != nil {
 		return entry, err
 	}
-	for _, key := range s.request(false, pair.Public).ShareKeys {
+	for _, key := range initRequest(split, false, pair.Public).ShareKeys {
 		message, err := pgp.Encrypt(key, strings.Repeat("0", shareLength))
 		if err != nil {
 			return entry, err

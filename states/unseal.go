@@ -8,10 +8,8 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
@@ -68,7 +66,7 @@ func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
 // other attempts were answered with: which of several answers belongs to the Vault that is
 // there, only Vault can say.
 func (b *Bootstrap) unsealAny(ctx context.Context, replica cluster.Replica, keys store.Keys) (string, error) {
-	cluster, err := b.unsealEither(ctx, replica, keys)
+	cluster, err := b.unsealer.Open(ctx, replica, keys)
 	finding, ok := errors.AsType[*fsm.Finding](err)
 	if !ok || finding.Kind != fsm.SharesRefused {
 		return cluster, err
@@ -90,7 +88,7 @@ func (b *Bootstrap) tryAnswers(ctx context.Context, replica cluster.Replica, key
 			continue
 		}
 		b.Log.Warn("the stored shares do not open it: trying those of another attempt", "replica", replica.Address(), "attempt_id", attempt.ID)
-		cluster, tryErr := b.unsealOne(ctx, replica, set)
+		cluster, tryErr := b.unsealer.OpenWith(ctx, replica, set)
 		if tryErr == nil {
 			return attempt.ID, cluster, nil
 		}
@@ -104,7 +102,7 @@ func (b *Bootstrap) tryAnswers(ctx context.Context, replica cluster.Replica, key
 // openOne opens a replica with any of the sets of keys that may be in force, and writes no
 // record.
 func (b *Bootstrap) openOne(ctx context.Context, replica cluster.Replica, keys store.Keys) error {
-	_, err := b.unsealEither(ctx, replica, keys)
+	_, err := b.unsealer.Open(ctx, replica, keys)
 	finding, ok := errors.AsType[*fsm.Finding](err)
 	if !ok || finding.Kind != fsm.SharesRefused {
 		return err
@@ -125,67 +123,4 @@ func (b *Bootstrap) OpenSealed(ctx context.Context, look *Look) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// unsealOne gives one replica as many shares as it asks for, and no more. It returns
-// the ID of the cluster that they opened, if Vault says it.
-func (b *Bootstrap) unsealOne(ctx context.Context, replica cluster.Replica, set store.KeySet) (string, error) {
-	status, err := replica.SealStatus(ctx)
-	if err != nil || !status.Sealed {
-		return "", err
-	}
-	if err := b.canUnseal(replica, status, set); err != nil {
-		return "", err
-	}
-	if err := b.forgetProgress(ctx, replica, status); err != nil {
-		return "", err
-	}
-	return b.giveShares(ctx, replica, set, status.Threshold)
-}
-
-// canUnseal says why our shares cannot open a sealed replica.
-func (b *Bootstrap) canUnseal(replica cluster.Replica, status vault.SealStatus, set store.KeySet) error {
-	switch {
-	case status.Recovery:
-		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
-			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
-	case len(set.Custody) > 0:
-		return waitForCustodians(replica.Address(), set, b.WaitForUnseal)
-	case set.Kind == store.RecoveryKeys:
-		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
-	case status.Threshold > len(set.Shares):
-		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
-			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
-	default:
-		return nil
-	}
-}
-
-// forgetProgress has a replica forget shares that somebody gave it and left there.
-func (b *Bootstrap) forgetProgress(ctx context.Context, replica cluster.Replica, status vault.SealStatus) error {
-	if status.Progress == 0 {
-		return nil
-	}
-	b.Log.Warn("forgetting the shares of an unsealing that was not finished", "replica", replica.Address(), "progress", status.Progress)
-	if _, err := replica.ResetUnseal(ctx); err != nil {
-		return fmt.Errorf("resetting: %w", err)
-	}
-	return nil
-}
-
-func (b *Bootstrap) giveShares(ctx context.Context, replica cluster.Replica, set store.KeySet, threshold int) (string, error) {
-	for _, share := range set.Shares[:threshold] {
-		status, err := replica.Unseal(ctx, share)
-		if err != nil {
-			return "", unsealAnswer(replica.Address(), err)
-		}
-		if !status.Sealed {
-			b.Log.Info("unsealed", "replica", replica.Address())
-			return status.ClusterID, nil
-		}
-		point.Reach("unseal.share")
-	}
-	// A raft member that joins takes the shares first and opens when the leader
-	// has answered its challenge.
-	return "", fault.Wait(errors.New("it has all shares and is still sealed"), "Waiting for it to join the raft cluster.")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -105,4 +106,16 @@ func blind(facts *harden.Facts, why string) {
 	facts.Raft = harden.NotKnown[harden.Raft](why)
 	facts.Roles = harden.NotKnown[[]harden.Role](why)
 	facts.Tokens = harden.NotKnown[[]harden.Token](why)
+}
+
+// OrLockedOut returns how to log in by our own role, where a refusal means that we are locked
+// out.
+func OrLockedOut(access *login.Access) ceremony.LogIn {
+	return func(ctx context.Context, address string, keys store.Keys) (*vault.Session, func(context.Context), error) {
+		session, end, err := access.LogIn(ctx, address, keys)
+		if err != nil && login.Refused(err) {
+			err = fsm.LockedOut(err.Error())
+		}
+		return session, end, err
+	}
 }

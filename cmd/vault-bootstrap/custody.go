@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // custodyOptions name the operators who are to hold the key shares.
@@ -30,7 +31,7 @@ func (o *custodyOptions) assign(b *states.Bootstrap) error {
 	for _, each := range []struct {
 		flag  string
 		files []string
-		split *states.KeySplit
+		split *ceremony.KeySplit
 	}{{"pgp-keys", o.keys, &b.Split}, {"recovery-pgp-keys", o.recoveryKeys, &b.Recovery}} {
 		shares := each.split.Shares
 		if shares == 0 {
@@ -42,7 +43,7 @@ func (o *custodyOptions) assign(b *states.Bootstrap) error {
 		}
 		each.split.Custodians = owners
 	}
-	b.WaitForUnseal = o.wait
+	b.AwaitCustodians(o.wait)
 	return nil
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
@@ -134,6 +137,12 @@ func (s *servers) bootstrap(setting states.Setting, methods login.Chain, records
 	members := s.members()
 	access := &login.Access{Dialer: s.cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
 	return states.New(members, states.NewObserver(&setting, access, members, store.Reader{Store: records}), access)
+}
+
+// administrator returns who carries out ceremonies at the servers, with the records that it
+// holds.
+func (s *servers) administrator(records ceremony.Records, holder string, log *slog.Logger) *ceremony.Administrator {
+	return &ceremony.Administrator{Cluster: s.members(), Records: records, Dialer: s.cluster, Holder: holder, Log: log, Now: time.Now}
 }
 
 // observer returns who looks at the servers' health, and at nothing else.

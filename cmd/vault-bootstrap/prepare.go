@@ -15,6 +15,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -36,7 +37,7 @@ type job struct {
 	// watches is whether more is to come after a walk: the login is kept.
 	watches bool
 	// emergency is why this run is made as root; nil for the others.
-	emergency *states.Emergency
+	emergency *ceremony.Emergency
 	// resolveLogin makes the login of a seed, for one that changes under a watch.
 	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
 	// declaredLogin is what the seed says that Login was made of.
@@ -86,8 +87,8 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
 	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
 	b.Keep(options.spool.places(p.env, records, &options.store))
-	b.Split = states.KeySplit{Shares: options.shares, Threshold: options.threshold}
-	b.Recovery = states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}
+	b.Split = ceremony.KeySplit{Shares: options.shares, Threshold: options.threshold}
+	b.Recovery = ceremony.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}
 	job.bootstrap = b
 	if err := options.custody.assign(job.bootstrap); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ func (j *job) withEvents(report reporter) reporter {
 	if sender == nil {
 		return report
 	}
-	j.bootstrap.Tell = sender.Tell
+	j.bootstrap.NotifyBy(sender.Tell)
 	return &eventReporter{report, sender}
 }
 

@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 // proveShares has Vault itself say whether the offered shares are its own: by
 // unsealing a sealed replica with them, or by a rekey on the active node that is
 // called off before it can change anything.
-func (a *adoption) proveShares(ctx context.Context, o fsm.Observation) (*store.KeySet, error) {
-	active, open := o.Replicas.Active()
-	for _, sealed := range o.Replicas.ToUnseal() {
-		replica := a.At(sealed.Address)
+func (a *adoption) proveShares(ctx context.Context, replicas fsm.Replicas) (*store.KeySet, error) {
+	active, open := replicas.Active()
+	for _, sealed := range replicas.ToUnseal() {
+		replica := a.Cluster.At(sealed.Address)
 		set, status, err := a.choose(ctx, replica)
 		if err != nil {
 			return nil, err
@@ -42,12 +42,12 @@ func (a *adoption) proveShares(ctx context.Context, o fsm.Observation) (*store.K
 		return nil, fault.Wait(errors.New("no replica is active, and none can be unsealed with key shares"),
 			"The shares are proven on an active node, or on one that they unseal. With auto-unseal, look whether the KMS or the other Vault is in reach.")
 	}
-	replica := a.At(active.Address)
+	replica := a.Cluster.At(active.Address)
 	set, status, err := a.choose(ctx, replica)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.proveByRekey(ctx, replica, status.Recovery, set.Shares[:set.Threshold]); err != nil {
+	if err := a.proveByRekey(ctx, replica, status.Recovery, a.offer.Root, set.Shares[:set.Threshold]); err != nil {
 		return nil, err
 	}
 	return set, nil
@@ -86,7 +86,7 @@ func wrongShares(address string, err error) error {
 // proveByUnsealing gives a sealed replica the shares, and reports whether they have
 // opened it. A member that joins a raft cluster does not say.
 func (a *adoption) proveByUnsealing(ctx context.Context, replica cluster.Replica, status vault.SealStatus, given []secret.Value) (bool, error) {
-	if err := a.forgetProgress(ctx, replica, status); err != nil {
+	if err := forgetProgress(ctx, a.Log, replica, status); err != nil {
 		return false, err
 	}
 	for i, share := range given {

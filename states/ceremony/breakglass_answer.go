@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// endpointClosed reports whether the server does not let us use an endpoint for key
+// EndpointClosed reports whether the server does not let us use an endpoint for key
 // shares at all.
-func endpointClosed(err error) bool {
+func EndpointClosed(err error) bool {
 	switch vault.StatusOf(err) {
 	case http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return true
@@ -23,7 +23,7 @@ func endpointClosed(err error) bool {
 
 // rootRefused is about a server that lets nobody begin to generate a root token.
 func rootRefused(address string, err error) error {
-	if !endpointClosed(err) {
+	if !EndpointClosed(err) {
 		return fmt.Errorf("generating a root token at %s: %w", address, err)
 	}
 	return fault.Stop("break-glass refused", fmt.Errorf("%s does not let a root token be generated: %w", address, err), openEndpoint(err, "generate-root", "sys/generate-root/attempt", "sys/generate-root/update"))

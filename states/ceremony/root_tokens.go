@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // rootPath is the path of the tokens that sys/init and generate-root make.
 const rootPath = "auth/token/root"
 
-// cleanup is what ending root tokens needs. The listing needs sudo.
-func cleanup() []seed.Grant {
+// Grants are what ending root tokens needs. The listing needs sudo.
+func Grants() []seed.Grant {
 	return []seed.Grant{
 		{Path: "auth/token/accessors/", Capabilities: []string{"list", "sudo"}},
 		{Path: "auth/token/lookup-accessor", Capabilities: []string{"update"}},
@@ -23,14 +23,8 @@ func cleanup() []seed.Grant {
 	}
 }
 
-// rootTokens returns all root tokens that there are, by what their accessors say. The
-// cost grows with the number of tokens of all kinds.
-func (b *Bootstrap) rootTokens(ctx context.Context, session *vault.Session) ([]vault.Token, error) {
-	return RootTokens(ctx, session, b.Parallelism)
-}
-
-// RootTokens returns all root tokens that the session may see, oldest first.
-func RootTokens(ctx context.Context, session *vault.Session, parallelism int) ([]vault.Token, error) {
+// rootTokens returns all root tokens that the session may see, oldest first.
+func rootTokens(ctx context.Context, session *vault.Session, parallelism int) ([]vault.Token, error) {
 	accessors, err := session.Accessors(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing the accessors of all tokens: %w", err)
@@ -63,9 +57,9 @@ func RootTokens(ctx context.Context, session *vault.Session, parallelism int) ([
 	return found, nil
 }
 
-// RevokeRootTokens ends root tokens, the session's own excepted, and returns those that
+// revokeRootTokens ends root tokens, the session's own excepted, and returns those that
 // are dead now.
-func RevokeRootTokens(ctx context.Context, session *vault.Session, tokens []vault.Token) ([]vault.Token, error) {
+func revokeRootTokens(ctx context.Context, session *vault.Session, tokens []vault.Token) ([]vault.Token, error) {
 	self, err := session.Identity(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking our own token up: %w", err)
@@ -80,8 +74,12 @@ func RevokeRootTokens(ctx context.Context, session *vault.Session, tokens []vaul
 			errs = append(errs, fmt.Errorf("revoking the root token with the accessor %s: %w", token.Accessor, err))
 			continue
 		}
-		if _, alive, err := session.Lookup(ctx, token.Accessor); err != nil || alive {
-			errs = append(errs, fmt.Errorf("the root token with the accessor %s: %w", token.Accessor, errors.Join(err, errIf(alive, "it still works"))))
+		_, alive, err := session.Lookup(ctx, token.Accessor)
+		if alive {
+			err = errors.Join(err, errors.New("it still works"))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("the root token with the accessor %s: %w", token.Accessor, err))
 			continue
 		}
 		dead = append(dead, token)

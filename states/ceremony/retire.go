@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // Retire puts the stored keys away, under the date, so that an empty Vault can be
@@ -19,15 +20,15 @@ import (
 //
 // A root token of break-glass that is on record lives on in a backup, and only the
 // record can end it: it is forgotten only if forgetGlass says so.
-func (b *Bootstrap) Retire(ctx context.Context, forgetGlass bool) ([]string, error) {
-	keys, err := b.Records.Keys(ctx)
+func (a *Administrator) Retire(ctx context.Context, forgetGlass bool) ([]string, error) {
+	keys, err := a.Records.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
 	if err := retirable(keys, forgetGlass); err != nil {
 		return nil, err
 	}
-	replicas, err := b.lookAtReplicas(ctx)
+	replicas, err := cluster.Look(ctx, a.Cluster, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +47,8 @@ func (b *Bootstrap) Retire(ctx context.Context, forgetGlass bool) ([]string, err
 	}
 	// The ledger first: without it the next Vault would be taken for one that holds
 	// what we made. If it is all that is done, the keys still are where they were.
-	err = b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
-		c.State, c.Since, c.ClusterID = string(fsm.Uninitialized), b.Now().UTC(), ""
+	err = a.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.State, c.Since, c.ClusterID = string(fsm.Uninitialized), a.Now().UTC(), ""
 		c.SeedDigest, c.Ledger, c.Hashes, c.Open = "", nil, nil, nil
 		return nil
 	})
@@ -55,11 +56,11 @@ func (b *Bootstrap) Retire(ctx context.Context, forgetGlass bool) ([]string, err
 		return nil, err
 	}
 	var dates []string
-	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+	err = a.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if err := retirable(*keys, forgetGlass); err != nil {
 			return err
 		}
-		dates = retire(keys, b.Now())
+		dates = retire(keys, a.Now())
 		return nil
 	})
 	return dates, err
@@ -79,7 +80,7 @@ func retirable(keys store.Keys, forgetGlass bool) error {
 // retire puts every set away that may have been in force. A rotation without a set had
 // not come to new shares, and its private key opens nothing.
 func retire(keys *store.Keys, now time.Time) []string {
-	dates := putAway(keys, now, candidates(*keys)...)
+	dates := PutAway(keys, now, Candidates(*keys)...)
 	if origin := keys.Origin(); origin != nil {
 		// Its answer is what was put away: nothing is left to open with its key. Other answers
 		// and the keys that open them stay.
@@ -91,28 +92,4 @@ func retire(keys *store.Keys, now time.Time) []string {
 		keys.Attempt = nil
 	}
 	return dates
-}
-
-// putAway keeps sets as earlier ones, each under a date of its own, and returns the
-// dates.
-func putAway(keys *store.Keys, now time.Time, sets ...store.KeySet) []string {
-	if keys.Old == nil {
-		keys.Old = map[string]store.KeySet{}
-	}
-	dates := make([]string, 0, len(sets))
-	for _, set := range sets {
-		date := freeDate(keys.Old, now)
-		keys.Old[date] = set
-		dates = append(dates, date)
-	}
-	return dates
-}
-
-func freeDate(old map[string]store.KeySet, now time.Time) string {
-	for ; ; now = now.Add(time.Nanosecond) {
-		date := now.UTC().Format(time.RFC3339Nano)
-		if _, taken := old[date]; !taken {
-			return date
-		}
-	}
 }

@@ -1,8 +1,9 @@
-package states
+package ceremony
 
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // toTheAnswer is for a request that must not be given up once it is sent: who then looks
@@ -15,3 +16,6 @@ func toTheAnswer(ctx context.Context, doing string) (context.Context, context.Ca
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
 	return ctx, cancel, nil
 }
+
+// mendTime is how long the end of a root token may take, after everything else is over.
+const mendTime = 30 * time.Second

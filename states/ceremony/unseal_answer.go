@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"

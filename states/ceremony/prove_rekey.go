@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"context"
@@ -21,8 +21,8 @@ import (
 // shares, and calls it off. Vault says whether the shares fit when it has enough of
 // them, and changes nothing before the new shares are given back. Nobody can give
 // them back: they are encrypted to a key that is forgotten here. See docs/decisions/0008.
-func (a *adoption) proveByRekey(ctx context.Context, replica cluster.Replica, recovery bool, given []secret.Value) error {
-	status, err := replica.Rekey(ctx, recovery, a.offer.Root)
+func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, given []secret.Value) error {
+	status, err := replica.Rekey(ctx, recovery, token)
 	switch {
 	case err != nil:
 		return rekeyRefused(replica.Address(), err)
@@ -33,8 +33,8 @@ func (a *adoption) proveByRekey(ctx context.Context, replica cluster.Replica, re
 	if err != nil {
 		return err
 	}
-	defer a.callOff(ctx, replica, recovery, pair.Fingerprint)
-	begun, err := replica.BeginRekey(ctx, recovery, a.offer.Root, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
+	defer a.callOffProof(ctx, replica, recovery, token, pair.Fingerprint)
+	begun, err := replica.BeginRekey(ctx, recovery, token, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
 	switch {
 	case vault.Says(err, "rekey already in progress"):
 		return rekeyInProgress(replica.Address(), "")
@@ -45,7 +45,7 @@ func (a *adoption) proveByRekey(ctx context.Context, replica cluster.Replica, re
 			"Nothing was changed. Seal one of the replicas and run again: the shares are then proven by unsealing it.")
 	}
 	for _, share := range given {
-		if status, err = replica.GiveRekey(ctx, recovery, a.offer.Root, begun.Nonce, share); err != nil {
+		if status, err = replica.GiveRekey(ctx, recovery, token, begun.Nonce, share); err != nil {
 			return rekeyAnswer(replica.Address(), err)
 		}
 	}
@@ -55,18 +55,18 @@ func (a *adoption) proveByRekey(ctx context.Context, replica cluster.Replica, re
 	return nil
 }
 
-// callOff ends a rekey of ours, told from others by the key that it encrypts to, also
+// callOffProof ends a rekey of ours, told from others by the key that it encrypts to, also
 // when the answer that names it was lost, and when the run is being ended.
-func (a *adoption) callOff(ctx context.Context, replica cluster.Replica, recovery bool, fingerprint string) {
+func (a *Administrator) callOffProof(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, fingerprint string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callOffTime)
 	defer cancel()
 	err := retry.Do(ctx, retry.NewConstant(callOffWait), func(ctx context.Context) error {
-		status, err := replica.Rekey(ctx, recovery, a.offer.Root)
+		status, err := replica.Rekey(ctx, recovery, token)
 		if err == nil && !slices.Contains(status.Fingerprints, fingerprint) {
 			return nil
 		}
 		if err == nil {
-			if err = replica.CancelRekey(ctx, recovery, a.offer.Root, status.Nonce); err == nil {
+			if err = replica.CancelRekey(ctx, recovery, token, status.Nonce); err == nil {
 				err = errors.New("it is still in progress")
 			}
 		}

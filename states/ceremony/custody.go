@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// waitForCustodians is how unsealing goes when operators hold the shares: we cannot open
+// WaitForCustodians is how unsealing goes when operators hold the shares: we cannot open
 // them, so people have to.
-func waitForCustodians(address string, set store.KeySet, waits bool) error {
+func WaitForCustodians(address string, set store.KeySet, waits bool) error {
 	owners := make([]string, len(set.Custody))
 	for i, share := range set.Custody {
 		owners[i] = ownerOf(share)

@@ -1,22 +1,26 @@
-package states
+package ceremony
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
-	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// RevokeForeignRoot ends every root token, and returns those that are dead now. It works
+// LogIn logs in at address. The session is the caller's: end ends it.
+type LogIn func(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error)
+
+// RevokeForeign ends every root token, and returns those that are dead now. It works
 // on a Vault whose first run is through, since that run's own is still needed before.
 // With the Lease in hand no break-glass of ours is at work; what a killed one has left
 // is ended first.
-func (b *Bootstrap) RevokeForeignRoot(ctx context.Context) ([]vault.Token, error) {
-	keys, err := b.Records.Keys(ctx)
+//
+// logIn logs in by our own role, not by one that only reads; end ends that login.
+func (g *BreakGlass) RevokeForeign(ctx context.Context, logIn LogIn) ([]vault.Token, error) {
+	keys, err := g.admin.Records.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
@@ -24,26 +28,23 @@ func (b *Bootstrap) RevokeForeignRoot(ctx context.Context) ([]vault.Token, error
 		return nil, fault.Misuse(errors.New("the first run is not through, and still needs its root token"),
 			"Nothing was revoked. 'vault-bootstrap run' ends that token; ask again afterwards.")
 	}
-	replica, err := b.activeOfOurs(ctx, keys)
+	replica, err := g.admin.activeOfOurs(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.sweepGlass(ctx, replica.Address(), keys); err != nil {
+	if err := g.Sweep(ctx, replica.Address(), keys); err != nil {
 		return nil, err
 	}
-	session, end, err := b.access.LogIn(ctx, replica.Address(), keys) // the role that only reads revokes nothing
+	session, end, err := logIn(ctx, replica.Address(), keys)
 	if err != nil {
-		if login.Refused(err) {
-			return nil, fsm.LockedOut(err.Error())
-		}
 		return nil, err
 	}
 	defer end(context.WithoutCancel(ctx))
-	tokens, err := RootTokens(ctx, session, b.Parallelism)
+	tokens, err := rootTokens(ctx, session, g.parallelism)
 	if err != nil {
 		return nil, foreignRefused(err)
 	}
-	dead, err := RevokeRootTokens(ctx, session, tokens)
+	dead, err := revokeRootTokens(ctx, session, tokens)
 	if err != nil {
 		return dead, foreignRefused(err)
 	}

@@ -1,7 +1,8 @@
-package states
+package ceremony
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,19 +18,24 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
+
+// OwnLogin tries our own login at address. Where it is refused for good it does not work, and
+// answer is what Vault has said.
+type OwnLogin func(ctx context.Context, address string, keys store.Keys) (works bool, answer string, err error)
 
 // Adopt takes over a Vault that somebody else has initialized: it proves the offered
 // keys and the root token on Vault, and only then stores them. It waits for what may
 // pass until ctx ends; waiting is told what for. Adopting again what is stored already
 // changes nothing.
-func (b *Bootstrap) Adopt(ctx context.Context, offer shares.Material, waiting func(err error, attempt int)) error {
-	a := &adoption{Bootstrap: b, offer: offer}
+func (a *Administrator) Adopt(ctx context.Context, offer shares.Material, own OwnLogin, waiting func(err error, attempt int)) error {
+	adopting := &adoption{Administrator: a, offer: offer, own: own}
 	backoff := retry.WithCappedDuration(2*time.Second, retry.NewExponential(100*time.Millisecond))
 	var last error
 	attempt := 0
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
-		err := a.once(ctx)
+		err := adopting.once(ctx)
 		if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Transient {
 			return err
 		}
@@ -49,8 +55,9 @@ func (b *Bootstrap) Adopt(ctx context.Context, offer shares.Material, waiting fu
 
 // adoption is one takeover, over as many looks as it needs.
 type adoption struct {
-	*Bootstrap
+	*Administrator
 	offer shares.Material
+	own   OwnLogin
 	// proven is the set of keys that Vault has accepted; nil before that.
 	proven *store.KeySet
 }
@@ -64,24 +71,23 @@ func (a *adoption) once(ctx context.Context) error {
 	if keys.Set != nil {
 		return a.alreadyStored(keys)
 	}
-	replicas, err := a.lookAtReplicas(ctx)
+	replicas, err := cluster.Look(ctx, a.Cluster, nil)
 	if err != nil {
 		return err
 	}
-	o := &Look{Observation: fsm.Observation{Replicas: replicas}, StoredKeys: keys}
-	if err := adoptable(o.Observation); err != nil {
+	if err := adoptable(replicas); err != nil {
 		return err
 	}
-	active, found := o.Observation.Replicas.Active()
+	active, found := replicas.Active()
 	var root *store.Root
 	if found {
 		// The token first: looking it up changes nothing anywhere.
-		if root, err = a.proveToken(ctx, active.Address, o); err != nil {
+		if root, err = a.proveToken(ctx, active.Address, keys); err != nil {
 			return err
 		}
 	}
 	if a.proven == nil {
-		proven, err := a.proveShares(ctx, o.Observation)
+		proven, err := a.proveShares(ctx, replicas)
 		if err != nil {
 			return err
 		}
@@ -102,17 +108,17 @@ func (a *adoption) once(ctx context.Context) error {
 
 // adoptable refuses a Vault that has no keys to adopt, and waits for one that does
 // not say.
-func adoptable(o fsm.Observation) error {
-	if slices.ContainsFunc(o.Replicas, func(r fsm.Replica) bool { return r.Health.Initialized() }) {
+func adoptable(replicas fsm.Replicas) error {
+	if slices.ContainsFunc(replicas, func(r fsm.Replica) bool { return r.Health.Initialized() }) {
 		return nil
 	}
-	for _, replica := range o.Replicas {
+	for _, replica := range replicas {
 		if replica.Health == fsm.NoAnswer {
 			return fault.Wait(fmt.Errorf("waiting for an answer from %s (%s)", replica.Address, replica.Answer),
 				"No replica says yet that it is initialized. Check that the addresses are right, the servers are running and the network lets us through.")
 		}
 	}
-	if len(o.Replicas) == 0 {
+	if len(replicas) == 0 {
 		return fault.Wait(errors.New("no replica is known"), "Waiting for the replicas to appear.")
 	}
 	return fault.Misuse(errors.New("this Vault is uninitialized: there is nothing to adopt"),
@@ -123,7 +129,7 @@ func adoptable(o fsm.Observation) error {
 // While a rotation is on record the given ones may be those of either set.
 func (a *adoption) alreadyStored(keys store.Keys) error {
 	var first error
-	for _, set := range candidates(keys) {
+	for _, set := range Candidates(keys) {
 		err := a.storedAs(set)
 		if err == nil {
 			return nil
@@ -156,15 +162,15 @@ const makeOne = "Make one from the key shares ('vault operator generate-root': d
 
 // proveToken makes sure that the first run can log in: with the root token, or, where
 // none is given, with our own login, which an earlier life of ours may have set up.
-func (a *adoption) proveToken(ctx context.Context, address string, o *Look) (*store.Root, error) {
+func (a *adoption) proveToken(ctx context.Context, address string, keys store.Keys) (*store.Root, error) {
 	if a.offer.Root.Empty() {
-		own, _, err := a.lookAtLogin(ctx, address, o)
-		if err == nil && own.None() {
-			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", o.Observation.LoginAnswer), makeOne)
+		works, answer, err := a.own(ctx, address, keys)
+		if err == nil && !works {
+			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", answer), makeOne)
 		}
 		return nil, err
 	}
-	session, err := a.access.Dialer.Session(address, a.offer.Root)
+	session, err := a.Dialer.Session(address, a.offer.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +201,7 @@ func (a *adoption) keep(ctx context.Context, set store.KeySet, root *store.Root)
 			keys.Attempt = nil
 		}
 		if keys.HashKey.Empty() {
-			keys.HashKey = newSecret()
+			keys.HashKey = secret.New(rand.Text())
 		}
 		keys.Set, keys.Root = &set, root
 		return nil

@@ -1,4 +1,4 @@
-package states
+package ceremony
 
 import (
 	"context"
@@ -31,27 +31,27 @@ type Exchange struct {
 //
 // Vault puts new shares in force only when they are given back to it, and by then they
 // are stored: at every moment the record holds the shares that open the Vault. Which of
-// two sets it is after a crash, settleRotation finds out.
-func (b *Bootstrap) Rotate(ctx context.Context, x Exchange) (store.KeySet, error) {
-	keys, err := b.Records.Keys(ctx)
+// two sets it is after a crash, SettleRotation finds out.
+func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, error) {
+	keys, err := a.Records.Keys(ctx)
 	if err != nil {
 		return store.KeySet{}, fmt.Errorf("reading the keys: %w", err)
 	}
-	replica, err := b.activeOfOurs(ctx, keys)
+	replica, err := a.activeOfOurs(ctx, keys)
 	if err != nil {
 		return store.KeySet{}, err
 	}
-	if keys, err = b.settleRotation(ctx, replica, keys, x.Token); err != nil {
+	if keys, err = a.SettleRotation(ctx, replica, keys, x.Token); err != nil {
 		return store.KeySet{}, err
 	}
-	r := &rotation{Bootstrap: b, Exchange: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: askedOf(keys)}
+	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: askedOf(keys)}
 	if left := keys.Rotation; left != nil {
 		waits, err := r.waits(ctx, *left)
 		if err != nil {
 			return store.KeySet{}, err
 		}
 		if waits {
-			b.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
+			a.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
 			r.id, r.set = left.ID, *left.Set
 			return r.putInForce(ctx)
 		}
@@ -69,8 +69,8 @@ func (b *Bootstrap) Rotate(ctx context.Context, x Exchange) (store.KeySet, error
 
 // rotation is one exchange under way.
 type rotation struct {
-	*Bootstrap
-	Exchange
+	*Administrator
+	x        Exchange
 	replica  cluster.Replica
 	recovery bool
 	id       string
@@ -81,16 +81,16 @@ type rotation struct {
 
 // waits reports whether Vault still waits for the new shares of a rotation.
 func (r *rotation) waits(ctx context.Context, left store.Rotation) (bool, error) {
-	status, err := r.replica.Rekey(ctx, r.recovery, r.Token)
+	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
 	if err != nil {
 		return false, rotateRefused(r.replica.Address(), err)
 	}
-	return status.Started && oursToo(left, status), nil
+	return status.Started && IsOurs(left, status), nil
 }
 
 // begin goes as far as the new shares are stored. Nothing in Vault has changed then.
 func (r *rotation) begin(ctx context.Context) error {
-	status, err := r.replica.Rekey(ctx, r.recovery, r.Token)
+	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
 	switch {
 	case err != nil:
 		return rotateRefused(r.replica.Address(), err)
@@ -106,7 +106,7 @@ func (r *rotation) begin(ctx context.Context) error {
 		return err
 	}
 	defer cancel()
-	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.Token, request)
+	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.x.Token, request)
 	switch {
 	case vault.Says(err, "rekey already in progress"):
 		return rekeyInProgress(r.replica.Address(), "")
@@ -119,7 +119,7 @@ func (r *rotation) begin(ctx context.Context) error {
 	if err := r.update(ctx, func(record *store.Rotation) { record.Nonce = begun.Nonce }); err != nil {
 		return err
 	}
-	given, err := collect(ctx, r.old, begun.Required, r.Ask)
+	given, err := collect(ctx, r.old, begun.Required, r.x.Ask)
 	if err != nil {
 		return err
 	}
@@ -144,19 +144,19 @@ func (r *rotation) begin(ctx context.Context) error {
 // intend writes what is about to be done, and what opens Vault's answer.
 func (r *rotation) intend(ctx context.Context) (store.Rotation, vault.RekeyRequest, error) {
 	intent := store.Rotation{ID: newID(), Holder: r.Holder, Started: r.Now().UTC()}
-	request := vault.RekeyRequest{Threshold: r.Into.Threshold}
-	for _, owner := range r.Into.Custodians {
+	request := vault.RekeyRequest{Threshold: r.x.Into.Threshold}
+	for _, owner := range r.x.Into.Custodians {
 		request.ShareKeys = append(request.ShareKeys, owner.Key)
 		intent.Fingerprints = append(intent.Fingerprints, owner.Fingerprint)
 	}
-	if len(r.Into.Custodians) == 0 {
+	if len(r.x.Into.Custodians) == 0 {
 		pair, err := pgp.Generate("vault-bootstrap rotate", r.Now())
 		if err != nil {
 			return intent, request, err
 		}
 		intent.PublicKey, intent.PrivateKey = pair.Public, pair.Private
-		request.ShareKeys = slices.Repeat([]string{pair.Public}, r.Into.Shares)
-		intent.Fingerprints = slices.Repeat([]string{pair.Fingerprint}, r.Into.Shares)
+		request.ShareKeys = slices.Repeat([]string{pair.Public}, r.x.Into.Shares)
+		intent.Fingerprints = slices.Repeat([]string{pair.Fingerprint}, r.x.Into.Shares)
 	}
 	err := r.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		switch left := keys.Rotation; {
@@ -181,29 +181,29 @@ func (r *rotation) give(ctx context.Context, nonce string, given []secret.Value)
 	var answer vault.RekeyStatus
 	for _, share := range given {
 		var err error
-		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.Token, nonce, share); err != nil {
+		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.x.Token, nonce, share); err != nil {
 			if sharesWrong(err) {
 				return answer, wrongShares(r.replica.Address(), err)
 			}
 			return answer, fmt.Errorf("rekeying %s: %w", r.replica.Address(), err)
 		}
 	}
-	if !answer.Complete || len(answer.Shares) != r.Into.Shares || answer.VerificationNonce == "" {
-		return answer, fmt.Errorf("%s was given all shares, and answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.Into.Shares)
+	if !answer.Complete || len(answer.Shares) != r.x.Into.Shares || answer.VerificationNonce == "" {
+		return answer, fmt.Errorf("%s was given all shares, and answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.x.Into.Shares)
 	}
 	return answer, nil
 }
 
 // open makes a set of Vault's answer. Shares of custodians stay as they are.
 func (r *rotation) open(intent store.Rotation, answer vault.RekeyStatus) (store.KeySet, error) {
-	set := store.KeySet{Kind: r.old.Kind, Threshold: r.Into.Threshold, ClusterID: r.old.ClusterID, Created: r.Now().UTC()}
+	set := store.KeySet{Kind: r.old.Kind, Threshold: r.x.Into.Threshold, ClusterID: r.old.ClusterID, Created: r.Now().UTC()}
 	for i, message := range answer.Shares {
-		if len(r.Into.Custodians) > 0 {
-			owner := r.Into.Custodians[i]
+		if len(r.x.Into.Custodians) > 0 {
+			owner := r.x.Into.Custodians[i]
 			set.Custody = append(set.Custody, store.CustodyShare{Owner: owner.Owner, Fingerprint: owner.Fingerprint, Message: message})
 			continue
 		}
-		share, err := openShare(intent.PrivateKey, message)
+		share, err := OpenShare(intent.PrivateKey, message)
 		if err != nil {
 			return set, fmt.Errorf("opening new share %d of %d: %w", i+1, len(answer.Shares), err)
 		}
@@ -233,68 +233,4 @@ func (r *rotation) readNewBack(ctx context.Context) error {
 		return errors.New("reading the new shares back: they are not there, or differ")
 	}
 	return nil
-}
-
-// putInForce gives new shares back to Vault, which puts all of them in force, and then
-// makes them ours.
-func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
-	given, err := collect(ctx, r.set, r.set.Threshold, r.AskNew)
-	if err != nil {
-		return store.KeySet{}, err
-	}
-	// By now people may have taken their time: what counts is the rekey as it is.
-	status, err := r.replica.Rekey(ctx, r.recovery, r.Token)
-	if err != nil {
-		return store.KeySet{}, rotateRefused(r.replica.Address(), err)
-	}
-	if status.VerificationNonce == "" {
-		return store.KeySet{}, fault.Wait(errors.New("the rekey whose new shares are stored is no longer in progress"), "Vault was restarted or somebody called it off: the present shares stay in force. Run again.")
-	}
-	for i, share := range given {
-		said, err := r.replica.VerifyRekey(ctx, r.recovery, r.Token, status.VerificationNonce, share)
-		if vault.Says(err, "incorrect key shares") {
-			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not taken by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each opened by its owner.")
-		}
-		if err != nil {
-			return store.KeySet{}, fmt.Errorf("giving the new shares back: %w", err)
-		}
-		if i == len(given)-1 && !said.Complete {
-			return store.KeySet{}, errors.New("the new shares were given back to Vault, and it does not say that they are in force")
-		}
-		point.Reach("rotate.share")
-	}
-	point.Reach("rotate.verified")
-	if err := r.promote(ctx, r.id); err != nil {
-		return store.KeySet{}, fmt.Errorf("the new shares are in force and stored, and not marked as such yet: %w", err)
-	}
-	point.Reach("rotate.done")
-	r.tell("RotatedKeys", fmt.Sprintf("New %s keys are in force: %d of %d are needed.", r.set.Kind, r.set.Threshold, max(len(r.set.Shares), len(r.set.Custody))))
-	return r.set, nil
-}
-
-// promote makes the new shares the set in force, and puts the old one away.
-func (b *Bootstrap) promote(ctx context.Context, id string) error {
-	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Rotation == nil || keys.Rotation.ID != id || keys.Rotation.Set == nil {
-			return errors.New("the record of this rotation is gone")
-		}
-		putAway(keys, b.Now(), append([]store.KeySet{*keys.Set}, keys.Rotation.Rivals...)...)
-		keys.Set, keys.Rotation = keys.Rotation.Set, nil
-		return nil
-	})
-}
-
-// callOff ends a rotation that did not come to stored shares.
-func (r *rotation) callOff(ctx context.Context) error {
-	if r.id == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
-	defer cancel()
-	keys, err := r.Records.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = r.settleRotation(ctx, r.replica, keys, r.Token)
-	return err
 }
