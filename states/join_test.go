@@ -40,7 +40,7 @@ func TestWaiters(t *testing.T) {
 func TestUnknownReplicasAreSilent(t *testing.T) {
 	var known []cluster.Replica
 	members := &cluster.Cluster{Expected: 2, Discover: func(context.Context) ([]cluster.Replica, int, error) { return known, 0, nil }}
-	b := NewObserver(&Setting{Now: time.Now}, nil, members, nil)
+	b := NewObserver(Sources{Setting: &Setting{Now: time.Now}, Cluster: members})
 	found, err := b.lookAtReplicas(t.Context())
 	if err != nil || len(found) != 2 || found[0].Health != fsm.NoAnswer || found[1].Address != "replica 2 of 2" {
 		t.Errorf("found %v, %v", found, err)
@@ -49,7 +49,7 @@ func TestUnknownReplicasAreSilent(t *testing.T) {
 	if _, err := fsm.Locate(o.Observation); err == nil {
 		t.Error("it would be initialized")
 	}
-	if b.countEmpty(&o); o.Observation.UninitializedFor != 0 {
+	if b.attempts.countEmpty(&o); o.Observation.UninitializedFor != 0 {
 		t.Errorf("counted %s", o.Observation.UninitializedFor)
 	}
 }

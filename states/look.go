@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -96,17 +97,17 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	}
 	look := &Look{}
 	look.Observation.Replicas = replicas
-	if look.StoredKeys, err = o.Records.Keys(ctx); err != nil {
+	if look.StoredKeys, err = o.records.Keys(ctx); err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
-	if look.Checkpoint, err = o.Records.Checkpoint(ctx); err != nil {
+	if look.Checkpoint, err = o.records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
-	if err := o.lookAtAttempts(ctx, look); err != nil {
+	if err := o.attempts.look(ctx, look); err != nil {
 		return nil, err
 	}
-	if err := o.lookAtSeals(ctx, look); err != nil {
+	if err := o.seals.look(ctx, look); err != nil {
 		return nil, fmt.Errorf("finding out which replicas were restarted: %w", err)
 	}
 	o.lookAtSet(look)
@@ -128,7 +129,7 @@ func (o *Observer) lookAtSet(look *Look) {
 	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
 	sealed := look.Observation.Replicas.ToUnseal()
 	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
-		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.WaitForUnseal)
+		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.awaitCustodians)
 	}
 }
 
@@ -202,4 +203,9 @@ func (o *Observer) ownLogin(ctx context.Context, address string, keys store.Keys
 	look := &Look{StoredKeys: keys}
 	view, _, err := o.lookAtLogin(ctx, address, look)
 	return !view.None(), look.Observation.LoginAnswer, err
+}
+
+// lookAtReplicas asks all replicas how they are, and notes of which life each answer is.
+func (o *Observer) lookAtReplicas(ctx context.Context) (fsm.Replicas, error) {
+	return cluster.Look(ctx, o.servers, o.seals)
 }

@@ -73,7 +73,7 @@ func (o *Observer) lookForRightAnswer(ctx context.Context, address string, look 
 	for _, attempt := range otherAnswers(keys) {
 		token, err := pgp.Decrypt(attempt.PrivateKey, attempt.Answer.Root)
 		if err != nil {
-			o.Log.Warn("an init response on record does not open", "attempt_id", attempt.ID, "error", err.Error())
+			o.setting.Log.Warn("an init response on record does not open", "attempt_id", attempt.ID, "error", err.Error())
 			continue
 		}
 		alive, err := o.works(ctx, address, token)
@@ -97,19 +97,6 @@ func (o *Observer) works(ctx context.Context, address string, token secret.Value
 	return alive, err
 }
 
-// otherAnswers returns the attempts with an answer on record that is not the set in
-// force, and the key that opens it, latest first.
-func otherAnswers(keys store.Keys) []*store.Attempt {
-	origin := keys.Origin()
-	var others []*store.Attempt
-	for _, attempt := range keys.Attempts() {
-		if attempt.Answer != nil && !attempt.PrivateKey.Empty() && attempt.Emptied == nil && (origin == nil || attempt.ID != origin.ID) {
-			others = append([]*store.Attempt{attempt}, others...)
-		}
-	}
-	return others
-}
-
 // whose looks a token up, and reports whether it lives.
 func whose(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
 	identity, err := view.Identity(ctx)
@@ -130,7 +117,7 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 	if ceremony.HoldsShares(look.StoredKeys) && (left.Set == nil || len(left.Set.Custody) == 0) {
 		return nil
 	}
-	server := o.serverAt(address)
+	server := cluster.ServerAt(o.servers, address)
 	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, secret.Value{})
 	if err != nil && !ceremony.EndpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
@@ -150,15 +137,5 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return set.Threshold != seal.Threshold || len(set.Custody) != seal.Shares
 	})
 	look.Unsettled.Rotation = len(fitting) < 2 // else only the owners can say which is in force
-	return nil
-}
-
-// serverAt returns the server at address; nil if there is none.
-func (o *Observer) serverAt(address string) cluster.Server {
-	for _, server := range o.Servers.Servers() {
-		if server.Address() == address {
-			return server
-		}
-	}
 	return nil
 }

@@ -81,17 +81,17 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 			pod, record := &onePod{}, &oneRecord{}
 			replica := &oneReplica{code: http.StatusTooManyRequests, from: netip.MustParseAddr("::ffff:10.0.0.1")}
 			members := &cluster.Cluster{Replicas: []cluster.Replica{replica}}
-			access := &login.Access{}
-			b := New(members, NewObserver(&Setting{Log: slog.New(slog.DiscardHandler)}, access, members, record), access)
-			b.Records, b.Pods, b.RespectSeal = record, pod, true
+			setting := &Setting{Log: slog.New(slog.DiscardHandler)}
+			b := New(Config{Sources: Sources{Setting: setting, Cluster: members, Records: record, Access: &login.Access{}}, Pods: pod, RespectSeal: true})
+			b.Hold(record)
 			look := func() fsm.Replica {
 				seen := &Look{Checkpoint: record.checkpoint}
 				var err error
-				if seen.Observation.Replicas, err = b.lookAtReplicas(t.Context()); err == nil {
-					err = b.lookAtSeals(t.Context(), seen)
+				if seen.Observation.Replicas, err = b.observer.lookAtReplicas(t.Context()); err == nil {
+					err = b.observer.seals.look(t.Context(), seen)
 				}
 				if err == nil && seen.Unsettled.Open != nil {
-					_, err = b.settleLives(t.Context(), seen)
+					_, err = b.settling.settleLives(t.Context(), seen)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -39,7 +42,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		return nil, err
 	}
 	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.Parallelism)
+	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := seed.NewPlan(ctx, view, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
@@ -64,4 +67,33 @@ func (o *Observer) planView(ctx context.Context, address string, token secret.Va
 		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.Hint())
 	}
 	return view, err
+}
+
+// planFixes returns the calls that a run would make because the seed has it fix
+// controls, by what Vault shows now. What the run writes before may change that.
+func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]seed.Fix, error) {
+	if len(o.desired.said.Rules.Fix) == 0 {
+		return nil, nil
+	}
+	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' tells that
+	rules.Fix, rules.Limits, rules.Exceptions = o.desired.said.Rules.Fix, o.desired.said.Rules.Limits, o.desired.said.Rules.Exceptions
+	groups := rules.Groups()
+	facts := o.surroundings.newFacts()
+	if err := gather.Vault(ctx, view, groups, o.setting.Parallelism, &facts); err != nil {
+		return nil, fmt.Errorf("looking at the controls to fix: %w", err)
+	}
+	o.surroundings.look(ctx, groups, &facts)
+	var fixes []seed.Fix
+	for _, result := range harden.Judge(facts, rules, false) {
+		switch {
+		case !slices.Contains(rules.Fix, result.ID):
+		case result.Status == harden.Unknown:
+			fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen})
+		case result.Fixable():
+			for _, call := range result.Fix(facts, rules.Limits) {
+				fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen, Call: call.String()})
+			}
+		}
+	}
+	return fixes, nil
 }

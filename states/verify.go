@@ -36,16 +36,16 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be looked into. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
-	facts := o.newFacts()
+	facts := o.surroundings.newFacts()
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
 	if !view.None() {
 		defer o.access.Close(context.WithoutCancel(ctx))
-		if err := gather.Vault(ctx, view, readable(groups, deep), o.Parallelism, &facts); err != nil {
-			o.Log.Warn("not everything could be read", "error", err.Error())
+		if err := gather.Vault(ctx, view, readable(groups, deep), o.setting.Parallelism, &facts); err != nil {
+			o.setting.Log.Warn("not everything could be read", "error", err.Error())
 		}
 	}
-	o.lookAround(ctx, groups, &facts)
+	o.surroundings.look(ctx, groups, &facts)
 	return Verified{Results: harden.Judge(facts, o.desired.said.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
 }
 

@@ -122,7 +122,7 @@ func (p *program) breakGlassRun(ctx context.Context, run *runOptions, glass *gla
 // driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
 // goes on to the goal with it. The token ends with this function.
 func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
-	keys, err := j.bootstrap.Records.Keys(ctx)
+	keys, err := j.bootstrap.Records().Keys(ctx)
 	if err != nil {
 		return outcome, err
 	}

@@ -132,22 +132,17 @@ func (s *servers) members() *cluster.Cluster {
 	return &cluster.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
 }
 
-// bootstrap returns a bootstrap of the servers, whose records can be read.
-func (s *servers) bootstrap(setting states.Setting, methods login.Chain, records store.Store) *states.Bootstrap {
+// sources are the servers, for who logs in by methods, with records that can be read.
+func (s *servers) sources(setting *states.Setting, methods login.Chain, records store.Store, desired *states.Desired) states.Sources {
 	members := s.members()
 	access := &login.Access{Dialer: s.cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
-	return states.New(members, states.NewObserver(&setting, access, members, store.Reader{Store: records}), access)
+	return states.Sources{Setting: setting, Cluster: members, Records: store.Reader{Store: records}, Access: access, Desired: desired}
 }
 
 // administrator returns who carries out ceremonies at the servers, with the records that it
 // holds.
 func (s *servers) administrator(records ceremony.Records, holder string, log *slog.Logger) *ceremony.Administrator {
 	return &ceremony.Administrator{Cluster: s.members(), Records: records, Dialer: s.cluster, Holder: holder, Log: log, Now: time.Now}
-}
-
-// observer returns who looks at the servers' health, and at nothing else.
-func (s *servers) observer() *states.Observer {
-	return states.NewObserver(&states.Setting{}, nil, s.members(), nil)
 }
 
 // reached is how the servers are reached, with the address that stands for those that are

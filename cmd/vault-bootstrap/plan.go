@@ -122,19 +122,18 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	bootstrap := servers.bootstrap(setting, methods, records)
-	bootstrap.Access().ReadsOnly = true
+	setting := &states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
 	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules})
 	if err != nil {
 		return nil, err
 	}
-	bootstrap.Desire(desired)
+	sources := servers.sources(setting, methods, records, desired)
+	sources.Access.ReadsOnly = true
 	memory, err := readMemory(ctx, records, !token.Empty())
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.Plan(ctx, token, memory)
+	return states.NewObserver(sources).Plan(ctx, token, memory)
 }
 
 // warnings is the log of a verb that looks: what is printed is its result.

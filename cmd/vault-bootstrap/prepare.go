@@ -81,25 +81,35 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	job.declaredLogin = wish.login
 	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
 	pod, _ := p.env("POD_NAME")
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	b := servers.bootstrap(setting, methods, records)
-	b.Access().FromSeed = options.login.declaredBy(wish.login)
-	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
-	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
-	b.Keep(options.spool.places(p.env, records, &options.store))
-	b.Split = ceremony.KeySplit{Shares: options.shares, Threshold: options.threshold}
-	b.Recovery = ceremony.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}
-	job.bootstrap = b
-	if err := options.custody.assign(job.bootstrap); err != nil {
+	setting := &states.Setting{
+		Name: options.store.name, Holder: job.holder, Pod: pod, Process: process.Self(verb),
+		Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+	config := states.Config{
+		Preflight: func(ctx context.Context) error { return store.Ready(ctx, records) },
+		Places:    options.spool.places(p.env, records, &options.store),
+		Split:     ceremony.KeySplit{Shares: options.shares, Threshold: options.threshold},
+		Recovery:  ceremony.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
+
+		AwaitCustodians: options.custody.wait,
+	}
+	if err := options.custody.assign(&config.Split, &config.Recovery, setting.Now()); err != nil {
 		return nil, err
 	}
-	if err := options.loss.assign(job.bootstrap, pods); err != nil {
+	if err := options.loss.assign(&config, pods); err != nil {
 		return nil, err
 	}
+	desired, err := wish.desire(setting.Name, methods)
+	if err != nil {
+		return nil, err
+	}
+	config.Sources = servers.sources(setting, methods, records, desired)
+	config.Access.FromSeed = options.login.declaredBy(wish.login)
 	if wish.rules.NamesKubernetes() {
-		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
+		config.Around = around(records, options.store.name, defaultPodLabels)
 	}
-	return job, wish.assign(job.bootstrap, methods)
+	job.bootstrap = states.New(config)
+	return job, nil
 }
 
 // wish is what a seed says, with its references resolved.
@@ -132,13 +142,9 @@ func (p *program) desired(ctx context.Context, options *runOptions, records stor
 	return wish{declared, objects, rules, login}, err
 }
 
-// assign gives the bootstrap the wish. If that fails, the one before it stays.
-func (w wish) assign(b *states.Bootstrap, methods login.Chain) error {
-	desired, err := states.NewDesired(b.Name, methods, states.Declaration{
+// desire returns what Vault is to hold then. name is that of our policy and role.
+func (w wish) desire(name string, methods login.Chain) (*states.Desired, error) {
+	return states.NewDesired(name, methods, states.Declaration{
 		Objects: w.objects, Prune: w.declared.Prune(), Rules: w.rules, Digest: sync.OnceValue(w.declared.Digest),
 	})
-	if err == nil {
-		b.Desire(desired)
-	}
-	return err
 }

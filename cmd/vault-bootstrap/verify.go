@@ -141,7 +141,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 			return err
 		}
 	}
-	verified, err := look.bootstrap.Verify(ctx, keysOf(ctx, look.records), options.deep)
+	verified, err := states.NewObserver(look.sources).Verify(ctx, keysOf(ctx, look.records), options.deep)
 	if err != nil {
 		return err
 	}
@@ -164,12 +164,12 @@ func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
 	return harden.Known(record)
 }
 
-// verifier can look at Vault; its bootstrap has no records to write to.
+// verifier can look at Vault.
 type verifier struct {
-	bootstrap *states.Bootstrap
-	rules     harden.Rules
-	records   store.Store
-	servers   *servers
+	sources states.Sources
+	rules   harden.Rules
+	records store.Store
+	servers *servers
 }
 
 func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifier, error) {
@@ -197,15 +197,14 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	setting := &states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
 	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
 	if err != nil {
 		return nil, err
 	}
-	bootstrap := servers.bootstrap(setting, chain, records)
-	bootstrap.Desire(desired)
-	bootstrap.Around, bootstrap.Access().ReadsOnly = around(records, options.store.name, options.podLabels), true
-	return &verifier{bootstrap, rules, records, servers}, nil
+	sources := servers.sources(setting, chain, records, desired)
+	sources.Around, sources.Access.ReadsOnly = around(records, options.store.name, options.podLabels), true
+	return &verifier{sources, rules, records, servers}, nil
 }
 
 // around returns how to look at the cluster of the records; nil if they are in files.

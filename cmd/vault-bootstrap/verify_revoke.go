@@ -20,9 +20,9 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 	}
 	defer func() { _ = session.Close() }()
 	look.servers.cluster.Guard(session.Alive)
-	look.bootstrap.LogTo(log)
+	look.sources.Access.Log = log
 	glass := ceremony.NewBreakGlass(look.servers.administrator(session, identity(p.env), log), options.parallelism)
-	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.bootstrap.Access()))
+	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
 	}

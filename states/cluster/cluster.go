@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -93,6 +94,16 @@ func (c *Cluster) Servers() []Server {
 // Awaited returns how many replicas there are to be.
 func (c *Cluster) Awaited() int { return c.Expected }
 
+// ServerAt returns the server at address; nil if there is none.
+func ServerAt(among Servers, address string) Server {
+	for _, server := range among.Servers() {
+		if server.Address() == address {
+			return server
+		}
+	}
+	return nil
+}
+
 // At returns the replica at address; nil if there is none.
 func (c *Cluster) At(address string) Replica {
 	for _, replica := range c.Replicas {
@@ -111,4 +122,10 @@ func (c *Cluster) Clock(ctx context.Context, address string) (time.Time, error) 
 	}
 	health, err := replica.Health(ctx)
 	return health.ServerTime, err
+}
+
+// Health returns how each replica is, without anything that needs a token.
+func (c *Cluster) Health(ctx context.Context) fsm.Replicas {
+	replicas, _ := Look(ctx, c, nil)
+	return replicas
 }
