@@ -98,7 +98,8 @@ func imports(t *testing.T, visit func(folder, file, path string)) {
 }
 
 // TestImportsPointDown enforces the rule: cmd → states → fsm, cmd → states →
-// internal/*, and the packages of internal never each other, the leaves aside.
+// internal/*, the packages in states as belowStates says, and the packages of internal never
+// each other, the leaves aside.
 func TestImportsPointDown(t *testing.T) {
 	seen := 0
 	imports(t, func(folder, file, path string) {
