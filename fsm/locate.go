@@ -22,7 +22,7 @@ func Locate(o Observation) (State, error) {
 	if err := judge(o); err != nil {
 		return "", err
 	}
-	initialized := o.with(Health.Initialized)
+	initialized := o.Replicas.with(Health.Initialized)
 	if len(initialized) == 0 {
 		return locateEmpty(o)
 	}
@@ -32,10 +32,10 @@ func Locate(o Observation) (State, error) {
 	case SpooledAnswer:
 		return "", answerNotStored(o)
 	case OpenIntent:
-		if o.Grace > 0 {
+		if o.Maker.Grace > 0 {
 			return "", waitForMaker(o)
 		}
-		return "", KeysLost(initialized, o.Maker)
+		return "", KeysLost(initialized, o.Maker.Name)
 	}
 	return locateOurs(o)
 }
@@ -53,8 +53,8 @@ func answerNotStored(o Observation) error {
 // waitForMaker is about an initialized Vault whose keys another process may still bring:
 // one that was suspended or cut off holds them in memory.
 func waitForMaker(o Observation) error {
-	return fault.Wait(fmt.Errorf("initialized, and the process that asked for it (%s) may still store the keys", o.Maker),
-		fmt.Sprintf("Waiting for it for up to %s. Look there first: as long as that process or its pod exists, the keys are not lost.", o.Grace.Round(time.Second)))
+	return fault.Wait(fmt.Errorf("initialized, and the process that asked for it (%s) may still store the keys", o.Maker.Name),
+		fmt.Sprintf("Waiting for it for up to %s. Look there first: as long as that process or its pod exists, the keys are not lost.", o.Maker.Grace.Round(time.Second)))
 }
 
 // judge turns what acts have found into terminal errors.
@@ -70,7 +70,7 @@ func judge(o Observation) error {
 		case InitRefused:
 			// Vault also answers 400 to failures after it has written its first key: the
 			// refusal counts only if there is still nothing.
-			if len(o.with(is(NotInitialized))) == len(o.Replicas) {
+			if len(o.Replicas.with(is(NotInitialized))) == len(o.Replicas) {
 				return InitializationRefused(finding)
 			}
 		}
@@ -80,7 +80,7 @@ func judge(o Observation) error {
 
 // locateEmpty is about a Vault of which no replica says that it is initialized.
 func locateEmpty(o Observation) (State, error) {
-	silent := o.with(is(NoAnswer))
+	silent := o.Replicas.with(is(NoAnswer))
 	if len(silent) > 0 || len(o.Replicas) == 0 {
 		return "", waitForAnswers(silent, len(o.Replicas))
 	}
@@ -101,7 +101,7 @@ func locateEmpty(o Observation) (State, error) {
 
 // locateOurs is about an initialized Vault whose keys we hold.
 func locateOurs(o Observation) (State, error) {
-	active, found := o.Active()
+	active, found := o.Replicas.Active()
 	if !found {
 		return locateWithoutActive(o)
 	}
@@ -126,17 +126,17 @@ func locateOurs(o Observation) (State, error) {
 }
 
 func locateWithoutActive(o Observation) (State, error) {
-	if sealed := o.SealedOnPurpose(); len(sealed) > 0 && !o.open() {
+	if sealed := o.Replicas.SealedOnPurpose(); len(sealed) > 0 && !o.Replicas.open() {
 		return "", SealedByPeople(sealed)
 	}
-	if len(o.ToUnseal()) > 0 {
+	if len(o.Replicas.ToUnseal()) > 0 {
 		return locateSealed(o)
 	}
-	if secondary := o.with(is(DRSecondary)); len(secondary) > 0 {
+	if secondary := o.Replicas.with(is(DRSecondary)); len(secondary) > 0 {
 		return "", DisasterRecoverySecondary(secondary)
 	}
-	removed := o.Lost()
-	if len(removed) > 0 && len(removed) == len(o.with(Health.Initialized)) {
+	removed := o.Replicas.Lost()
+	if len(removed) > 0 && len(removed) == len(o.Replicas.with(Health.Initialized)) {
 		return "", AllRemoved(removed)
 	}
 	return "", waitForActive(o)
@@ -145,7 +145,7 @@ func locateWithoutActive(o Observation) (State, error) {
 // locateSealed is about sealed replicas without an active one beside them.
 func locateSealed(o Observation) (State, error) {
 	switch {
-	case !o.Remembered.Before(Unsealed) && o.open():
+	case !o.Remembered.Before(Unsealed) && o.Replicas.open():
 		// Replicas come up one after another: a cluster of which a part is open has not
 		// been sealed, it has no active node yet.
 		return Unsealed, waitForActive(o)
@@ -157,7 +157,7 @@ func locateSealed(o Observation) (State, error) {
 }
 
 func waitForSeal(o Observation) error {
-	return fault.Wait(fmt.Errorf("waiting for auto-unseal (%s)", describe(o.with(is(Sealed)))),
+	return fault.Wait(fmt.Errorf("waiting for auto-unseal (%s)", describe(o.Replicas.with(is(Sealed)))),
 		"The seal opens it, not our keys. If it does not open, look at the server's log: the KMS or the other Vault may be out of reach.")
 }
 
@@ -166,7 +166,7 @@ func waitForActive(o Observation) error {
 		"Waiting for Vault to elect an active node. If it does not come, look at the servers' logs: a raft cluster needs more than half of its members.")
 }
 
-func waitForAnswers(silent []Replica, total int) error {
+func waitForAnswers(silent Replicas, total int) error {
 	if total == 0 {
 		return fault.Wait(errors.New("no replica is known"), "Waiting for the replicas to appear.")
 	}
@@ -175,7 +175,7 @@ func waitForAnswers(silent []Replica, total int) error {
 }
 
 // describe lists replicas with what they said, for messages.
-func describe(replicas []Replica) string {
+func describe(replicas Replicas) string {
 	parts := make([]string, 0, len(replicas))
 	for _, replica := range replicas {
 		part := replica.Address + ": " + string(replica.Health)

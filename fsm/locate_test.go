@@ -68,7 +68,7 @@ func locateRows() []located {
 		// open intent, nothing to recover | initialized
 		{"keys lost, sealed", Observation{Replicas: replicas(Sealed, NotInitialized), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
 		{"keys lost, a replica silent", Observation{Replicas: replicas(Sealed, NoAnswer), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
-		{"intent, and its maker may still bring the keys", Observation{Replicas: replicas(Sealed), Keys: OpenIntent, Grace: time.Minute, Maker: "pod-1"}, "", fault.Transient, "pod-1"},
+		{"intent, and its maker may still bring the keys", Observation{Replicas: replicas(Sealed), Keys: OpenIntent, Maker: Maker{Name: "pod-1", Grace: time.Minute}}, "", fault.Transient, "pod-1"},
 		// open intent, its answer is spooled | any
 		{"spooled, initialized", Observation{Replicas: replicas(Sealed), Keys: SpooledAnswer}, "", fault.Transient, "spooled"},
 		{"spooled, empty", Observation{Replicas: replicas(NotInitialized), Keys: SpooledAnswer, UninitializedFor: time.Hour}, "", fault.Transient, "spooled"},

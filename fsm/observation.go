@@ -1,15 +1,12 @@
 package fsm
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Observation is what one look at the world has shown. The probe fills it
 // without changing anything; Locate judges it.
 type Observation struct {
 	// Replicas holds one entry for every address, in the order given.
-	Replicas []Replica
+	Replicas Replicas
 	// Keys is what the keys record says.
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
@@ -32,10 +29,8 @@ type Observation struct {
 	// UninitializedFor is how long all replicas have answered 'uninitialized' without a
 	// gap, and no attempt to initialize was begun, as far as this process has seen.
 	UninitializedFor time.Duration
-	// Maker names the process that made the open attempt, and Grace is how long it may
-	// still bring Vault's answer; 0 if that process is known to be gone, or is this one.
-	Maker string
-	Grace time.Duration
+	// Maker is the process that made the open attempt.
+	Maker Maker
 	// Custodians says that people, and not we, hold the shares that open a sealed replica;
 	// nil if we hold them.
 	Custodians error
@@ -45,46 +40,13 @@ type Observation struct {
 	Findings []Finding
 }
 
-// Replica is one Vault server.
-type Replica struct {
-	Address string
-	Health  Health
-	// ClusterID is empty while the replica is sealed.
-	ClusterID string
-	// Answer says why there is no Health, in words.
-	Answer string
-	// OnPurpose is whether a sealed replica was open before in the same life of its
-	// server: then somebody has sealed it. It is set only if that is to be respected.
-	OnPurpose bool
-}
-
-// Health is what a replica says of itself on sys/health.
-type Health string
-
-// The kinds of health, with the status code of sys/health that stands for each.
-const (
-	NoAnswer           Health = "no answer"
-	Active             Health = "active"              // 200
-	Standby            Health = "standby"             // 429
-	DRSecondary        Health = "DR secondary"        // 472, Enterprise
-	PerformanceStandby Health = "performance standby" // 473, Enterprise
-	StandbyCutOff      Health = "standby, cut off"    // 474: cannot reach its active node; or 429, and it knows none
-	NotInitialized     Health = "uninitialized"       // 501
-	Sealed             Health = "sealed"              // 503
-	Removed            Health = "removed"             // 530: removed from its raft cluster
-)
-
-// Initialized reports whether the replica says that it has been initialized.
-func (h Health) Initialized() bool { return h != NoAnswer && h != NotInitialized }
-
-// Unsealed reports whether the replica is open, active or not.
-func (h Health) Unsealed() bool {
-	switch h {
-	case Active, Standby, DRSecondary, PerformanceStandby, StandbyCutOff:
-		return true
-	default:
-		return false
-	}
+// Maker is a process that has asked Vault to initialize.
+type Maker struct {
+	// Name names it to people.
+	Name string
+	// Grace is how long it may still bring Vault's answer; 0 if it is known to be gone, or is
+	// this one.
+	Grace time.Duration
 }
 
 // KeyStatus is what the keys record says.
@@ -187,70 +149,17 @@ func (f *Finding) Error() string {
 // Unwrap returns the answer.
 func (f *Finding) Unwrap() error { return f.Err }
 
-func (o Observation) with(health func(Health) bool) []Replica {
-	var found []Replica
-	for _, replica := range o.Replicas {
-		if health(replica.Health) {
-			found = append(found, replica)
-		}
-	}
-	return found
-}
-
-func is(wanted Health) func(Health) bool {
-	return func(h Health) bool { return h == wanted }
-}
-
-// Active returns the active node.
-func (o Observation) Active() (Replica, bool) {
-	active := o.with(is(Active))
-	if len(active) == 0 {
-		return Replica{}, false
-	}
-	return active[0], true
-}
-
-// open reports whether a part of the cluster is unsealed.
-func (o Observation) open() bool { return len(o.with(Health.Unsealed)) > 0 }
-
-// ToUnseal returns the replicas that are sealed, but for those that are to stay so.
-func (o Observation) ToUnseal() []Replica {
-	return slices.DeleteFunc(o.with(is(Sealed)), func(r Replica) bool { return r.OnPurpose })
-}
-
-// SealedOnPurpose returns the replicas that somebody has sealed, and that are to stay
-// so.
-func (o Observation) SealedOnPurpose() []Replica {
-	return slices.DeleteFunc(o.with(is(Sealed)), func(r Replica) bool { return !r.OnPurpose })
-}
-
-// ToJoin returns the replicas beside an active node that are empty, or do not know of
-// it.
-func (o Observation) ToJoin() []Replica {
-	if _, found := o.Active(); !found {
-		return nil
-	}
-	return o.with(func(h Health) bool { return h == NotInitialized || h == StandbyCutOff })
-}
-
 // Tends reports whether replicas want to be joined or unsealed by a run to goal, in a
 // cluster that is in state.
 func (o Observation) Tends(state, goal State) bool {
 	if state.Before(Unsealed) || goal.Before(Unsealed) {
 		return false
 	}
-	return len(o.ToJoin()) > 0 || len(o.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys
+	return len(o.Replicas.ToJoin()) > 0 || o.CanUnseal()
 }
 
-// Pending returns the replicas of a running cluster that are not yet a part of
-// it: sealed, still joining, cut off, or silent. Those that somebody has sealed are
-// not waited for.
-func (o Observation) Pending() []Replica {
-	pending := o.with(func(h Health) bool {
-		return h == Sealed || h == NotInitialized || h == StandbyCutOff || h == NoAnswer
-	})
-	return slices.DeleteFunc(pending, func(r Replica) bool { return r.OnPurpose })
+// CanUnseal reports whether replicas are sealed that our keys open: not those of people, and
+// not where the seal does it.
+func (o Observation) CanUnseal() bool {
+	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys
 }
-
-// Lost returns the replicas that a person has removed from the raft cluster.
-func (o Observation) Lost() []Replica { return o.with(is(Removed)) }

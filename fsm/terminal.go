@@ -24,7 +24,7 @@ const (
 // KeysLost is about an initialized Vault beside an attempt of ours whose answer
 // reached nobody. A Vault that is open was opened by somebody who has its keys, so
 // it is not called lost.
-func KeysLost(replicas []Replica, maker string) error {
+func KeysLost(replicas Replicas, maker string) error {
 	for _, replica := range replicas {
 		if replica.Health.Unsealed() {
 			return fault.Stop(NameNotOurs,
@@ -56,7 +56,7 @@ func HalfInitialized(f Finding) error {
 }
 
 // KeysWithoutVault is about keys whose Vault has no data.
-func KeysWithoutVault(replicas []Replica) error {
+func KeysWithoutVault(replicas Replicas) error {
 	return fault.Stop(NameKeysWithoutVault,
 		fmt.Errorf("keys are stored, but every replica is uninitialized (%s)", describe(replicas)),
 		"Either the addresses are those of another Vault, or this one has lost its storage. If the data can be brought back (volume, snapshot), bring it back: the stored keys open it. "+
@@ -64,7 +64,7 @@ func KeysWithoutVault(replicas []Replica) error {
 }
 
 // NotOurs is about a Vault that somebody else has initialized.
-func NotOurs(replicas []Replica) error {
+func NotOurs(replicas Replicas) error {
 	return fault.Stop(NameNotOurs,
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
 		"If the keys are in another place, name it: --store, --name and --namespace say where we look. "+
@@ -108,21 +108,21 @@ func LockedOut(answer string) error {
 }
 
 // SealedByPeople is about a cluster that was sealed while its servers went on running.
-func SealedByPeople(replicas []Replica) error {
+func SealedByPeople(replicas Replicas) error {
 	return fault.Stop(NameSealedOnPurpose,
 		fmt.Errorf("somebody has sealed this cluster (%s): it was open before in the same life of these servers, and --respect-seal leaves it sealed", describe(replicas)),
 		"Ask who sealed it, and why. When it may be opened, run once without --respect-seal, or unseal by hand. A server that is restarted is unsealed as ever.")
 }
 
 // DisasterRecoverySecondary is about replicas that take their data from elsewhere.
-func DisasterRecoverySecondary(replicas []Replica) error {
+func DisasterRecoverySecondary(replicas Replicas) error {
 	return fault.Stop(NameDRSecondary,
 		fmt.Errorf("this is a disaster recovery secondary (%s)", describe(replicas)),
 		"It takes its keys and its configuration from the primary cluster: run against that one.")
 }
 
 // AllRemoved is about replicas that have all been removed from their cluster.
-func AllRemoved(replicas []Replica) error {
+func AllRemoved(replicas Replicas) error {
 	return fault.Stop(NameRemoved,
 		fmt.Errorf("every replica that answers was removed from its raft cluster (%s)", describe(replicas)),
 		"Give the addresses of the members that are left. A removed server comes back only with empty storage.")

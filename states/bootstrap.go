@@ -2,13 +2,14 @@ package states
 
 import (
 	"context"
-	"crypto/rand"
+	"log/slog"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // Records are the records of one holder, fenced by its epoch.
@@ -24,98 +25,171 @@ type Records interface {
 	Show(ctx context.Context, mirror store.Mirror) error
 }
 
-// KeySplit says how to split the key of a new Vault.
-type KeySplit struct {
-	Shares, Threshold int
-	// Custodians are the operators who each get one share that only they can open;
-	// none if we are to hold the shares. Their order is that of the shares.
-	Custodians []pgp.Public
-}
+// held are the records of the walk under way; none before the first.
+type held struct{ Records }
 
-// Bootstrap holds what the acts share: eyes (Observer), a way in (Access) and hands. Its
-// methods are called by one driver, one after another.
-type Bootstrap struct {
-	*Setting
-	*Cluster
-	*Observer
-	*Access
-	// Records are written by the acts; nil without the Lease.
-	Records Records
+// Config is what a Bootstrap is made of.
+type Config struct {
+	Sources
+	// Places keep Vault's answer to sys/init until it is stored, and are searched for it.
+	Places []spool.Place
 	// Preflight checks that the store takes what initialization will write, and that nothing
 	// endangers it there.
 	Preflight func(ctx context.Context) error
 	// Split is for a Vault with a Shamir seal, Recovery for one with auto-unseal.
-	Split, Recovery KeySplit
-	// Spool holds the places that keep Vault's answer to sys/init until it is stored.
-	Spool []spool.Place
-	// Volumes are where the replicas keep their data; nil outside Kubernetes.
-	Volumes Volumes
-	// Loss says what to do when keys are lost. To reset needs Volumes.
+	Split, Recovery ceremony.KeySplit
+	// Pods are the pods of the replicas; nil outside Kubernetes.
+	Pods PodReader
+	// Loss says what to do when keys are lost.
 	Loss Loss
-	// Tell, if not nil, tells people what is out of the ordinary, beside the log: reason is
-	// one CamelCase word, as in a Kubernetes Event.
-	Tell func(warning bool, reason, message string)
-
-	attempt *store.Attempt // the one that this process began
-	refusal *refusal       // of an attempt of this process
-	usable  []spool.Place  // those of Spool that can take the answer
-	alone   waiters        // the empty replicas beside an active node
-
-	refusedShares refusedShares
+	// RespectSeal is whether a replica that somebody has sealed stays so. It needs Pods.
+	RespectSeal bool
+	// AwaitCustodians is whether to wait for custodians to unseal, instead of ending.
+	AwaitCustodians bool
 }
 
-// New returns a Bootstrap of its parts.
-func New(cluster *Cluster, observer *Observer, access *Access) *Bootstrap {
-	return &Bootstrap{Setting: access.Setting, Cluster: cluster, Observer: observer, Access: access}
+// Bootstrap takes a Vault to its goal: it looks, settles and acts. Its methods are called by
+// one driver, one after another.
+type Bootstrap struct {
+	setting  *Setting
+	observer *Observer
+	opener   *Opener
+	admin    *ceremony.Administrator
+	sessions *sessions
+	records  *held
+
+	initializing *initializing
+	unsealing    *unsealing
+	joining      *joining
+	seeding      *seeding
+	hardening    *hardening
+	settling     *settling
+	recording    *recording
+	resetting    *resetting
 }
 
-// Keep has the answer of Vault to sys/init kept in places until it is stored, and looked
-// for there.
-func (b *Bootstrap) Keep(places []spool.Place) {
-	b.Spool, b.Spools = places, nil
-	for _, place := range places {
-		b.Spools = append(b.Spools, place)
+// New returns a Bootstrap.
+func New(config Config) *Bootstrap {
+	setting, members, records := config.Setting, config.Cluster, &held{}
+	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
+	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Parallelism)}
+	responses := &responses{setting.Now, config.Split, config.Recovery}
+	delivery := &Delivery{records: records, log: setting.Log, responses: responses, places: config.Places}
+	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians}, responses}
+	observer := NewObserver(config.Sources)
+	observer.grant, observer.awaitCustodians = sessions.glass, config.AwaitCustodians
+	observer.attempts.pods, observer.seals.pods, observer.seals.respected = config.Pods, config.Pods, config.RespectSeal
+	for _, place := range config.Places {
+		observer.attempts.spools = append(observer.attempts.spools, place)
+	}
+	return &Bootstrap{
+		setting: setting, observer: observer, opener: opener, admin: admin, sessions: sessions, records: records,
+		initializing: &initializing{setting: setting, cluster: members, records: records, delivery: delivery, attempts: observer.attempts, preflight: config.Preflight},
+		unsealing:    &unsealing{opener, records, delivery},
+		joining:      &joining{setting: setting, cluster: members},
+		seeding:      &seeding{setting, records, sessions, observer.recall},
+		hardening:    &hardening{setting, records, observer, sessions, delivery},
+		settling:     &settling{setting, records, sessions, admin, delivery},
+		recording:    &recording{setting, records, observer},
+		resetting:    &resetting{setting, records, config.Loss, observer.attempts},
 	}
 }
 
 // Acts returns the act of every event.
 func (b *Bootstrap) Acts() map[fsm.Event]fsm.Act[*Look] {
 	return map[fsm.Event]fsm.Act[*Look]{
-		fsm.Initialize: b.anew(b.initialize),
-		fsm.Unseal:     b.anew(b.unseal),
-		fsm.Seed:       b.seed,
-		fsm.Harden:     b.harden,
-		fsm.Seal:       b.anew(b.observe("Vault was sealed since the last run")),
-		fsm.Drift:      b.observe("Vault no longer matches the seed"),
-		fsm.Weaken:     b.observe("a required control no longer holds"),
+		fsm.Initialize: b.anew(b.initializing.act),
+		fsm.Unseal:     b.anew(b.unsealing.act),
+		fsm.Seed:       b.seeding.act,
+		fsm.Harden:     b.hardening.act,
+		fsm.Seal:       b.anew(b.observed("Vault was sealed since the last run")),
+		fsm.Drift:      b.observed("Vault no longer matches the seed"),
+		fsm.Weaken:     b.observed("a required control no longer holds"),
 	}
 }
 
 // anew returns an act after which nothing is known of Vault any more.
 func (b *Bootstrap) anew(act fsm.Act[*Look]) fsm.Act[*Look] {
 	return func(ctx context.Context, look *Look) error {
-		defer b.recall.forget()
+		defer b.observer.recall.forget()
 		return act(ctx, look)
 	}
 }
 
-// Hold begins a walk, whose records are fenced: nothing is taken over from an earlier one.
-func (b *Bootstrap) Hold(records Records) { b.Records, b.recall = records, &recall{} }
-
-// LetGo ends a walk. What looks from now on reads everything.
-func (b *Bootstrap) LetGo() { b.recall = nil }
-
-// observe is the act of the events that the world brings about by itself: the
+// observed is the act of the events that the world brings about by itself: the
 // change has happened, what is left is to say so.
-func (b *Bootstrap) observe(what string) fsm.Act[*Look] {
+func (b *Bootstrap) observed(what string) fsm.Act[*Look] {
 	return func(context.Context, *Look) error {
-		b.Log.Warn(what)
+		b.setting.Log.Warn(what)
 		return nil
 	}
 }
 
-// newID returns a random, unique name of 26 letters and digits.
-func newID() string { return rand.Text() }
+// Settle ends, or notes, what a look has found unsettled, and reports whether the world is
+// another one now and has to be looked at anew. Only the holder of the Lease settles:
+// otherwise the one who left it may be at work.
+func (b *Bootstrap) Settle(ctx context.Context, look *Look) (changed bool, err error) {
+	return b.settling.settle(ctx, look)
+}
 
-// newSecret returns a secret of 128 random bits.
-func newSecret() secret.Value { return secret.New(rand.Text()) }
+// Tend joins and unseals the replicas that lag behind a running cluster.
+func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
+	b.joining.join(ctx, look.Observation.Replicas)
+	if len(look.Observation.Replicas.ToUnseal()) == 0 {
+		return nil
+	}
+	return b.unsealing.act(ctx, look)
+}
+
+// Rescue starts over from an initialization of ours whose keys are lost, if that is what the
+// Loss says.
+func (b *Bootstrap) Rescue(ctx context.Context, look *Look, lost error) error {
+	return b.resetting.rescue(ctx, look, lost)
+}
+
+// Enter saves the checkpoint and mirrors it onto the Lease.
+func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) error {
+	return b.recording.enter(ctx, look, t)
+}
+
+// Finish records how a run ended: its failure, or that an earlier failure is over.
+func (b *Bootstrap) Finish(ctx context.Context, failure error) error {
+	return b.recording.finish(ctx, failure)
+}
+
+// Look looks at the replicas, the records and, where it can log in, inside Vault.
+func (b *Bootstrap) Look(ctx context.Context) (*Look, error) { return b.observer.Look(ctx) }
+
+// LookOutside looks at the replicas and at the records, and not inside Vault.
+func (b *Bootstrap) LookOutside(ctx context.Context) (*Look, error) {
+	return b.observer.LookOutside(ctx)
+}
+
+// Health returns how each replica is.
+func (b *Bootstrap) Health(ctx context.Context) fsm.Replicas { return b.observer.Health(ctx) }
+
+// OpenSealed opens the sealed replicas of a look without the Lease, and writes no record.
+func (b *Bootstrap) OpenSealed(ctx context.Context, look *Look) error {
+	return b.opener.OpenSealed(ctx, look)
+}
+
+// Adopt takes over a Vault that somebody else has initialized.
+func (b *Bootstrap) Adopt(ctx context.Context, offer shares.Material, waiting func(err error, attempt int)) error {
+	return b.admin.Adopt(ctx, offer, b.observer.ownLogin, waiting)
+}
+
+// BreakGlass makes a root token from the key shares.
+func (b *Bootstrap) BreakGlass() *ceremony.BreakGlass { return b.sessions.glass }
+
+// Setting is what all parts of a bootstrap share.
+type Setting struct {
+	// Name is the name of our records, of our policy and of our role.
+	Name string
+	// Holder is this process's identity, Pod the name of its Pod and Process its name on
+	// this machine; both are empty where there is none.
+	Holder, Pod, Process string
+	// Parallelism is how many calls to Vault may be in flight.
+	Parallelism int
+	Log         *slog.Logger
+	Now         func() time.Time
+}

@@ -9,16 +9,23 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// Enter saves the checkpoint and mirrors it onto the Lease.
-func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) error {
-	active, _ := look.Active()
-	now := b.Now().UTC()
+// recording keeps the checkpoint.
+type recording struct {
+	setting  *Setting
+	records  *held
+	observer *Observer
+}
+
+// enter saves the checkpoint and mirrors it onto the Lease.
+func (r *recording) enter(ctx context.Context, look *Look, t fsm.Transition) error {
+	active, _ := look.Observation.Replicas.Active()
+	now := r.setting.Now().UTC()
 	digest := ""
-	if b.Digest != nil && !t.To.Before(fsm.Seeded) {
-		digest = b.Digest()
+	if !t.To.Before(fsm.Seeded) {
+		digest = r.observer.desired.digest()
 	}
 	var mirror store.Mirror
-	err := b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+	err := r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		c.State, c.Since = string(t.To), now
 		if active.ClusterID != "" {
 			c.ClusterID = active.ClusterID
@@ -26,38 +33,38 @@ func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) err
 		if !t.To.Before(fsm.Seeded) {
 			c.SeedDigest = digest
 		}
-		c.Remember(store.Transition{At: now, From: string(t.From), Event: string(t.Event), To: string(t.To), Took: t.Took, Holder: b.Holder})
+		c.Remember(store.Transition{At: now, From: string(t.From), Event: string(t.Event), To: string(t.To), Took: t.Took, Holder: r.setting.Holder})
 		mirror = store.Mirror{State: c.State, Since: c.Since, SeedDigest: c.SeedDigest}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if err := b.Records.Show(ctx, mirror); err != nil {
-		b.Log.Warn("the Lease does not show the new state", "error", err.Error())
+	if err := r.records.Show(ctx, mirror); err != nil {
+		r.setting.Log.Warn("the Lease does not show the new state", "error", err.Error())
 	}
 	point.Reach("entered." + string(t.To))
 	return nil
 }
 
-// Finish records how a run ended: its failure, or that an earlier failure is over. A failure
+// finish records how a run ended: its failure, or that an earlier failure is over. A failure
 // that is on record already keeps the time at which it came first.
-func (b *Bootstrap) Finish(ctx context.Context, failure error) error {
-	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+func (r *recording) finish(ctx context.Context, failure error) error {
+	return r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		if failure == nil {
 			c.LastError = nil
 			return nil
 		}
 		now := &store.Failure{
 			Kind: fault.KindOf(failure).String(), Name: fault.NameOf(failure),
-			Message: failure.Error(), Remedy: fault.RemedyOf(failure), At: b.Now().UTC(),
+			Message: failure.Error(), Remedy: fault.RemedyOf(failure), At: r.setting.Now().UTC(),
 		}
 		if before := c.LastError; before != nil {
 			now.At = before.At
 			if *now == *before {
 				return nil
 			}
-			now.At = b.Now().UTC()
+			now.At = r.setting.Now().UTC()
 		}
 		c.LastError = now
 		return nil

@@ -2,10 +2,9 @@ package states
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -13,12 +12,28 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
+
+// Delivery brings Vault's answer to sys/init into the keys record.
+type Delivery struct {
+	records   *held
+	log       *slog.Logger
+	responses *responses
+	places    []spool.Place // that keep the answer until it is stored
+
+	usable  []spool.Place  // those that can take the answer
+	attempt *store.Attempt // the one that this process began
+}
+
+// NewDelivery returns a Delivery for who holds records and initializes nothing. The splits
+// are those that the answer was asked for.
+func NewDelivery(setting *Setting, records Records, places []spool.Place, split, recovery ceremony.KeySplit) *Delivery {
+	return &Delivery{records: &held{records}, log: setting.Log, responses: &responses{setting.Now, split, recovery}, places: places}
+}
 
 // logAgain is after how long it is logged again that the keys are still not stored.
 const logAgain = 30 * time.Second
@@ -27,7 +42,7 @@ const logAgain = 30 * time.Second
 // write, read back. It tries until the run's time is up and then for as long as a
 // pod has to end; every failure is tried again, also a forbidden one, since somebody
 // may mend it while we still hold the keys.
-func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
+func (d *Delivery) deliver(ctx context.Context, entry spool.Entry) error {
 	ctx, cancel := outlive(ctx, graceAfterEnd)
 	defer cancel()
 	backoff := retry.WithCappedDuration(2*time.Second, retry.NewExponential(50*time.Millisecond))
@@ -36,27 +51,27 @@ func (b *Bootstrap) deliver(ctx context.Context, entry spool.Entry) error {
 	tries := 0
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
 		before := last
-		last = b.store(ctx, entry)
+		last = d.store(ctx, entry)
 		if last == nil || errors.Is(last, errUnknownAttempt) {
 			return last
 		}
 		tries++
-		if before == nil || before.Error() != last.Error() || b.Now().Sub(logged) >= logAgain {
-			logged = b.Now()
-			b.Log.Error("the keys are not stored yet, trying again", "tries", tries, "error", last.Error(), "remedy", fault.RemedyOf(last))
+		if before == nil || before.Error() != last.Error() || d.responses.now().Sub(logged) >= logAgain {
+			logged = d.responses.now()
+			d.log.Error("the keys are not stored yet, trying again", "tries", tries, "error", last.Error(), "remedy", fault.RemedyOf(last))
 		}
 		return retry.RetryableError(last)
 	})
 	switch {
 	case err == nil:
 		point.Reach("initialize.stored")
-		b.unspool(entry.Attempt)
+		d.unspool(entry.Attempt)
 		return nil
 	case errors.Is(err, errUnknownAttempt):
 		return fmt.Errorf("storing the keys: %w", err)
 	default:
 		return fault.Stop("keys not stored", fmt.Errorf("the keys could not be stored: %w", last),
-			"They are not lost: they are spooled ("+b.spoolNames()+"), encrypted to a key that is in the keys record. Mend the store, then run again with the same spool, or give its content to 'vault-bootstrap keys recover'.")
+			"They are not lost: they are spooled ("+d.spoolNames()+"), encrypted to a key that is in the keys record. Mend the store, then run again with the same spool, or give its content to 'vault-bootstrap keys recover'.")
 	}
 }
 
@@ -69,9 +84,9 @@ var errUnknownAttempt = errors.New("the attempt that the answer belongs to is no
 // refused: a process that was cut off may deliver after another one has made an attempt of
 // its own, and which of the two opens this Vault only unsealing shows. It is not fenced,
 // since the answer is the only copy of keys.
-func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
-	err := b.Records.Deliver(ctx, func(keys *store.Keys) error {
-		attempt := b.attemptOf(keys, entry.Attempt)
+func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
+	err := d.records.Deliver(ctx, func(keys *store.Keys) error {
+		attempt := d.attemptOf(keys, entry.Attempt)
 		if attempt == nil {
 			return errUnknownAttempt
 		}
@@ -85,7 +100,7 @@ func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 		if keys.Set != nil || attempt.Emptied != nil {
 			return nil
 		}
-		set, root, err := b.open(*attempt, entry)
+		set, root, err := d.responses.open(*attempt, entry)
 		if err != nil {
 			return err
 		}
@@ -95,20 +110,20 @@ func (b *Bootstrap) store(ctx context.Context, entry spool.Entry) error {
 	if err != nil {
 		return err
 	}
-	return b.readBack(ctx, entry)
+	return d.readBack(ctx, entry)
 }
 
 // attemptOf returns the attempt on record. One that this process has made, and that is on
 // record no longer since somebody removed the record or put an older one back, is put on
 // record again: what we remember of it is all there is.
-func (b *Bootstrap) attemptOf(keys *store.Keys, id string) *store.Attempt {
-	if attempt := keys.AttemptOf(id); attempt != nil || b.attempt == nil || b.attempt.ID != id {
+func (d *Delivery) attemptOf(keys *store.Keys, id string) *store.Attempt {
+	if attempt := keys.AttemptOf(id); attempt != nil || d.attempt == nil || d.attempt.ID != id {
 		return attempt
 	}
 	if keys.HashKey.Empty() {
 		keys.HashKey = newSecret()
 	}
-	remembered := *b.attempt
+	remembered := *d.attempt
 	if keys.Attempt == nil {
 		keys.Attempt = &remembered
 		return keys.Attempt
@@ -117,70 +132,9 @@ func (b *Bootstrap) attemptOf(keys *store.Keys, id string) *store.Attempt {
 	return &keys.Past[len(keys.Past)-1]
 }
 
-// entryOf returns an attempt's answer on record as it was spooled.
-func entryOf(attempt store.Attempt) spool.Entry {
-	answer := attempt.Answer
-	return spool.Entry{
-		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
-		Recovery: answer.Recovery, Threshold: answer.Threshold, Custody: answer.Custody,
-	}
-}
-
-// open decrypts an answer. Shares of custodians stay as they are.
-func (b *Bootstrap) open(attempt store.Attempt, entry spool.Entry) (store.KeySet, store.Root, error) {
-	token, err := pgp.Decrypt(attempt.PrivateKey, entry.Root)
-	if err != nil {
-		return store.KeySet{}, store.Root{}, fmt.Errorf("opening the root token: %w", err)
-	}
-	set := store.KeySet{Kind: store.UnsealKeys, Threshold: entry.Threshold, Created: b.Now().UTC(), Attempt: attempt.ID}
-	if entry.Recovery {
-		set.Kind = store.RecoveryKeys
-	}
-	if entry.Custody {
-		set.Custody, err = b.custody(entry)
-		return set, store.Root{Token: token}, err
-	}
-	for i, message := range entry.Shares {
-		share, err := openShare(attempt.PrivateKey, message)
-		if err != nil {
-			return store.KeySet{}, store.Root{}, fmt.Errorf("opening share %d of %d: %w", i+1, len(entry.Shares), err)
-		}
-		set.Shares = append(set.Shares, share)
-	}
-	return set, store.Root{Token: token}, nil
-}
-
-// openShare decrypts a share, which is inside in hex, and returns it in base64, the
-// form in which Vault gives unencrypted ones.
-func openShare(private secret.Value, message string) (secret.Value, error) {
-	text, err := pgp.Decrypt(private, message)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	raw, err := hex.DecodeString(text.Reveal())
-	if err != nil {
-		return secret.Value{}, errors.New("the share inside is not hexadecimal")
-	}
-	return secret.New(base64.StdEncoding.EncodeToString(raw)), nil
-}
-
-// custody names whose each encrypted share is.
-func (b *Bootstrap) custody(entry spool.Entry) ([]store.CustodyShare, error) {
-	owners := b.split(entry.Recovery).Custodians
-	if len(owners) != len(entry.Shares) {
-		return nil, fault.Misuse(fmt.Errorf("the answer holds %d shares of custodians, and %d PGP keys are given", len(entry.Shares), len(owners)),
-			"Give the same --pgp-keys as in the run that initialized Vault.")
-	}
-	shares := make([]store.CustodyShare, len(owners))
-	for i, owner := range owners {
-		shares[i] = store.CustodyShare{Owner: owner.Owner, Fingerprint: owner.Fingerprint, Message: entry.Shares[i]}
-	}
-	return shares, nil
-}
-
 // readBack makes sure that what was stored can be read and is what was meant.
-func (b *Bootstrap) readBack(ctx context.Context, entry spool.Entry) error {
-	keys, err := b.Records.Keys(ctx)
+func (d *Delivery) readBack(ctx context.Context, entry spool.Entry) error {
+	keys, err := d.records.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the stored keys back: %w", err)
 	}
@@ -192,12 +146,12 @@ func (b *Bootstrap) readBack(ctx context.Context, entry spool.Entry) error {
 }
 
 // Recover stores a spooled answer that a person brings.
-func (b *Bootstrap) Recover(ctx context.Context, text []byte) error {
+func (d *Delivery) Recover(ctx context.Context, text []byte) error {
 	entry, err := spool.Find(text)
 	if err != nil {
 		return fault.Misuse(err, "Give the content of a .spool file, or the termination message of the pod that initialized Vault.")
 	}
-	keys, err := b.Records.Keys(ctx)
+	keys, err := d.records.Keys(ctx)
 	if err != nil {
 		return err
 	}
@@ -205,7 +159,7 @@ func (b *Bootstrap) Recover(ctx context.Context, text []byte) error {
 		return fault.Stop(fsm.NameKeysLost, fmt.Errorf("the answer belongs to the attempt %q, which is not on record", entry.Attempt),
 			"Look for the keys record of that attempt: --store, --name and --namespace say where we look. Its private key is what opens the answer.")
 	}
-	return b.deliver(ctx, entry)
+	return d.deliver(ctx, entry)
 }
 
 // outlive returns a context that ends a while after ctx does, with the values of
@@ -214,4 +168,26 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return longer, func() { stop(); cancel() }
+}
+
+// makeSet makes the answer of an attempt the set in force: it has opened the cluster. The
+// set before it stays on record, as the answer of its own attempt.
+func (d *Delivery) makeSet(ctx context.Context, id, cluster string) error {
+	d.log.Warn("of several init responses on record, another one opens this Vault: it is the set in force now", "attempt_id", id)
+	return d.records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		attempt := keys.AttemptOf(id)
+		if attempt == nil || attempt.Answer == nil {
+			return fmt.Errorf("attempt %q has no answer on record", id)
+		}
+		set, root, err := d.responses.open(*attempt, entryOf(*attempt))
+		if err != nil {
+			return err
+		}
+		set.ClusterID = cluster
+		if origin := keys.Origin(); keys.Set != nil && (origin == nil || origin.Answer == nil || origin.PrivateKey.Empty()) {
+			ceremony.PutAway(keys, d.responses.now(), *keys.Set)
+		}
+		keys.Set, keys.Root = &set, &root
+		return nil
+	})
 }

@@ -14,26 +14,35 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// harden proves that later runs can do without root, then ends the root token and
+// hardening proves that later runs can do without root, and ends the root token.
+type hardening struct {
+	setting  *Setting
+	records  *held
+	observer *Observer
+	sessions *sessions
+	delivery *Delivery
+}
+
+// act proves that later runs can do without root, then ends the root token and
 // forgets it.
-func (b *Bootstrap) harden(ctx context.Context, look *Look) error {
-	active, found := look.Active()
+func (h *hardening) act(ctx context.Context, look *Look) error {
+	active, found := look.Observation.Replicas.Active()
 	if !found {
 		return errors.New("no replica is active")
 	}
 	keys := look.StoredKeys
-	fixed, err := b.fixControls(ctx, look)
-	if err != nil || fixed && keys.Root == nil && b.glass == nil {
+	fixed, err := h.fixControls(ctx, look)
+	if err != nil || fixed && keys.Root == nil && !h.sessions.glass.Active() {
 		return err // what is left is for the next look to say
 	}
-	if keys.Root == nil && b.glass == nil {
+	if keys.Root == nil && !h.sessions.glass.Active() {
 		return unmet(look.Controls)
 	}
-	if look.Root == fsm.LiveRoot {
-		if err := b.proveLogin(ctx, active.Address, look); err != nil {
+	if look.Observation.Root == fsm.LiveRoot {
+		if err := h.proveLogin(ctx, active.Address, look); err != nil {
 			return err
 		}
-		if err := b.revokeRoot(ctx, look, keys); err != nil {
+		if err := h.revokeRoot(ctx, look, keys); err != nil {
 			return fmt.Errorf("revoking the root token: %w", err)
 		}
 	}
@@ -41,9 +50,9 @@ func (b *Bootstrap) harden(ctx context.Context, look *Look) error {
 	if origin := keys.Origin(); origin != nil {
 		// A run that was killed between storing the keys and forgetting the spool left
 		// it; what opens it is dropped below.
-		b.unspool(origin.ID)
+		h.delivery.unspool(origin.ID)
 	}
-	return b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+	return h.records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		keys.Root = nil
 		// The stored shares have unsealed Vault: the answer as it came, and the key
 		// that opens it, have done their service. What other attempts have left stays:
@@ -66,11 +75,4 @@ func unmet(controls []harden.Result) error {
 		return nil
 	}
 	return fault.Stop("control fails", fmt.Errorf("required controls do not hold: %s", strings.Join(names, "; ")), strings.Join(remedies, " "))
-}
-
-func errIf(condition bool, text string) error {
-	if condition {
-		return errors.New(text)
-	}
-	return nil
 }

@@ -16,56 +16,71 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// initialize makes the first replica initialize the cluster and stores what it
+// initializing initializes a Vault, and loses none of its keys.
+type initializing struct {
+	setting  *Setting
+	cluster  *cluster.Cluster
+	records  *held
+	delivery *Delivery
+	attempts *attempts
+	// preflight checks that the store takes what initialization will write, and that nothing
+	// endangers it there.
+	preflight func(ctx context.Context) error
+	refusal   *refusal // of an attempt of this process
+}
+
+// act makes the first replica initialize the cluster and stores what it
 // answers. The order is what keeps keys from being lost: every place that the answer
 // will go to is proven first, and the key that opens it is stored, since after
 // sys/init nothing may fail that could have failed before.
-func (b *Bootstrap) initialize(ctx context.Context, look *Look) error {
-	target := b.at(look.Replicas[0].Address)
+func (i *initializing) act(ctx context.Context, look *Look) error {
+	target := i.cluster.At(look.Observation.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the seal of %s: %w", target.Address(), err)
 	}
-	split := b.split(status.Recovery)
-	if err := b.Preflight(ctx); err != nil {
+	split := i.delivery.responses.splitOf(status.Recovery)
+	if err := i.preflight(ctx); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
-	pair, again := b.pairAgain(look.StoredKeys)
+	pair, again := i.pairAgain(look.StoredKeys)
 	if !again {
-		if pair, err = pgp.Generate("vault-bootstrap", b.Now()); err != nil {
+		if pair, err = pgp.Generate("vault-bootstrap", i.setting.Now()); err != nil {
 			return err
 		}
 	}
-	if err := b.checkSpool(ctx, pair, split); err != nil {
+	if err := i.delivery.checkSpool(ctx, pair, split); err != nil {
 		return err
 	}
-	if err := b.rehearse(ctx, target.Address(), pair, split); err != nil {
+	if err := i.rehearse(ctx, target.Address(), pair, split); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
-	attempt, err := b.intend(ctx, target.Address(), pair, again)
+	attempt, err := i.intend(ctx, target.Address(), pair, again)
 	if err != nil {
 		return fmt.Errorf("recording the intent to initialize: %w", err)
 	}
-	b.Log.Info("initializing", "replica", target.Address(), "attempt_id", attempt.ID, "seal", status.Type,
+	i.setting.Log.Info("initializing", "replica", target.Address(), "attempt_id", attempt.ID, "seal", status.Type,
 		"shares", split.Shares, "threshold", split.Threshold, "custody", len(split.Custodians) > 0)
 	point.Reach("initialize.intended")
 
 	// From here to the stored keys nothing of ours may cut in: a termination signal,
 	// a deadline or a lost Lease would throw the only copy away.
-	answer, err := target.Initialize(context.WithoutCancel(ctx), split.request(status.Recovery, pair.Public))
+	answer, err := target.Initialize(context.WithoutCancel(ctx), initRequest(split, status.Recovery, pair.Public))
 	if err != nil {
-		b.begun(attempt.ID) // what comes of it is waited for from now on
-		return b.initAnswer(target.Address(), attempt.ID, pair, err)
+		i.attempts.begun(attempt.ID) // what comes of it is waited for from now on
+		return i.initAnswer(target.Address(), attempt.ID, pair, err)
 	}
 	entry := spool.Entry{
 		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
 		Recovery: status.Recovery, Threshold: split.Threshold, Custody: len(split.Custodians) > 0,
 	}
-	b.spool(entry)
+	i.delivery.spool(entry)
 	point.Reach("initialize.spooled")
-	return b.deliver(ctx, entry)
+	return i.delivery.deliver(ctx, entry)
 }
 
 // refusal is an attempt of this process that Vault has refused, with its key pair.
@@ -76,60 +91,38 @@ type refusal struct {
 
 // pairAgain returns the key pair of an attempt that Vault has refused, for another try: it
 // is taken from memory, where nobody can have put one of theirs, and never from the record.
-func (b *Bootstrap) pairAgain(keys store.Keys) (pgp.Pair, bool) {
+func (i *initializing) pairAgain(keys store.Keys) (pgp.Pair, bool) {
 	latest := keys.Attempt
-	if b.refusal == nil || latest == nil || latest.ID != b.refusal.attempt || latest.Status != store.AttemptRefused {
+	if i.refusal == nil || latest == nil || latest.ID != i.refusal.attempt || latest.Status != store.AttemptRefused {
 		return pgp.Pair{}, false
 	}
-	return b.refusal.pair, true
-}
-
-// split returns how to split the key of a Vault with or without auto-unseal.
-func (b *Bootstrap) split(recovery bool) KeySplit {
-	if recovery {
-		return b.Recovery
-	}
-	return b.Split
-}
-
-// request returns what to ask Vault for. Without custodians every share is
-// encrypted to the attempt's own key.
-func (s KeySplit) request(recovery bool, ours string) vault.InitRequest {
-	request := vault.InitRequest{Shares: s.Shares, Threshold: s.Threshold, Recovery: recovery, RootKey: ours}
-	for i := range s.Shares {
-		key := ours
-		if len(s.Custodians) > 0 {
-			key = s.Custodians[i].Key
-		}
-		request.ShareKeys = append(request.ShareKeys, key)
-	}
-	return request
+	return i.refusal.pair, true
 }
 
 // intend records that an attempt begins, with the private key that will open Vault's
 // answer. An earlier attempt is kept beside it; one that Vault has refused, and that this
 // process made itself, begins again.
-func (b *Bootstrap) intend(ctx context.Context, target string, pair pgp.Pair, again bool) (store.Attempt, error) {
-	attempt := b.newAttempt(target, pair)
+func (i *initializing) intend(ctx context.Context, target string, pair pgp.Pair, again bool) (store.Attempt, error) {
+	attempt := i.newAttempt(target, pair)
 	if again {
-		attempt.ID = b.refusal.attempt
+		attempt.ID = i.refusal.attempt
 	}
-	err := b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+	err := i.records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil {
 			return fault.Stop(fsm.NameKeysWithoutVault, errors.New("keys were stored while we looked"), "Run again.")
 		}
 		begin(keys, attempt)
 		return nil
 	})
-	b.attempt, b.refusal = &attempt, nil
-	b.begun(attempt.ID)
+	i.delivery.attempt, i.refusal = &attempt, nil
+	i.attempts.begun(attempt.ID)
 	return attempt, err
 }
 
-func (b *Bootstrap) newAttempt(target string, pair pgp.Pair) store.Attempt {
+func (i *initializing) newAttempt(target string, pair pgp.Pair) store.Attempt {
 	return store.Attempt{
-		ID: newID(), Holder: b.Holder, Epoch: b.Records.Epoch(), Started: b.Now().UTC(),
-		Status: store.AttemptOpen, Target: target, Pod: b.Pod, Process: b.Process, Grace: mayDeliverFor,
+		ID: newID(), Holder: i.setting.Holder, Epoch: i.records.Epoch(), Started: i.setting.Now().UTC(),
+		Status: store.AttemptOpen, Target: target, Pod: i.setting.Pod, Process: i.setting.Process, Grace: mayDeliverFor,
 		PublicKey: pair.Public, PrivateKey: pair.Private,
 	}
 }
@@ -147,20 +140,20 @@ func begin(keys *store.Keys, attempt store.Attempt) {
 
 // rehearse proves, before Vault is asked, that the record takes the largest answer that can
 // come beside all that it holds.
-func (b *Bootstrap) rehearse(ctx context.Context, target string, pair pgp.Pair, split KeySplit) error {
-	sample, err := split.sample(pair)
+func (i *initializing) rehearse(ctx context.Context, target string, pair pgp.Pair, split ceremony.KeySplit) error {
+	sample, err := sampleAnswer(split, pair)
 	if err != nil {
 		return err
 	}
-	return b.Records.Rehearse(ctx, func(keys *store.Keys) error {
-		attempt := b.newAttempt(target, pair)
+	return i.records.Rehearse(ctx, func(keys *store.Keys) error {
+		attempt := i.newAttempt(target, pair)
 		attempt.Answer = &store.Answer{Shares: sample.Shares, Root: sample.Root, Recovery: true, Threshold: sample.Threshold, Custody: true}
 		begin(keys, attempt)
-		set := store.KeySet{Kind: store.RecoveryKeys, Threshold: split.Threshold, Created: b.Now().UTC(), Attempt: attempt.ID}
-		for i, message := range sample.Shares {
+		set := store.KeySet{Kind: store.RecoveryKeys, Threshold: split.Threshold, Created: i.setting.Now().UTC(), Attempt: attempt.ID}
+		for n, message := range sample.Shares {
 			set.Shares = append(set.Shares, secret.New(strings.Repeat("0", shareLength)))
-			if i < len(split.Custodians) {
-				set.Custody = append(set.Custody, store.CustodyShare{Owner: split.Custodians[i].Owner, Fingerprint: split.Custodians[i].Fingerprint, Message: message})
+			if n < len(split.Custodians) {
+				set.Custody = append(set.Custody, store.CustodyShare{Owner: split.Custodians[n].Owner, Fingerprint: split.Custodians[n].Fingerprint, Message: message})
 			}
 		}
 		keys.Set, keys.Root = &set, &store.Root{Token: secret.New(strings.Repeat("x", tokenLength)), Accessor: strings.Repeat("x", tokenLength)}
@@ -171,14 +164,14 @@ func (b *Bootstrap) rehearse(ctx context.Context, target string, pair pgp.Pair, 
 // initAnswer sorts the ways in which sys/init fails. A refusal is what it says only if
 // Vault itself has said so, and the next look finds it empty: somebody in between may have
 // answered for it, and Vault answers 400 also to failures after it has begun to write.
-func (b *Bootstrap) initAnswer(address, attempt string, pair pgp.Pair, err error) error {
+func (i *initializing) initAnswer(address, attempt string, pair pgp.Pair, err error) error {
 	finding, ok := errors.AsType[*fsm.Finding](sortInitAnswer(address, err))
 	if !ok {
 		return fmt.Errorf("initializing at %s: %w", address, err)
 	}
 	if finding.Kind == fsm.InitRefused {
-		b.refusal = &refusal{attempt, pair}
-		b.refusedAttempt = attempt
+		i.refusal = &refusal{attempt, pair}
+		i.attempts.refused = attempt
 	}
 	return finding
 }

@@ -7,7 +7,15 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
+
+// joining has replicas join the raft cluster.
+type joining struct {
+	setting *Setting
+	cluster *cluster.Cluster
+	alone   waiters // the empty replicas beside an active node
+}
 
 // joinPatience is how long a replica beside an active node has to join by itself
 // (retry_join takes about 2 s), and the wait between two tries of ours.
@@ -38,52 +46,52 @@ func (w *waiters) due(empty []fsm.Replica, now time.Time) []string {
 // join has replicas join the raft cluster, if they do not by themselves: empty ones with
 // raft storage, and unsealed ones that use raft for ha_storage only. A replica that does not join does not hold up the others: it is told,
 // and tried again.
-func (b *Bootstrap) join(ctx context.Context, o fsm.Observation) {
-	due := b.alone.due(o.ToJoin(), b.Now())
-	active, found := o.Active()
+func (j *joining) join(ctx context.Context, replicas fsm.Replicas) {
+	due := j.alone.due(replicas.ToJoin(), j.setting.Now())
+	active, found := replicas.Active()
 	if !found || len(due) == 0 {
 		return
 	}
-	leader, err := b.leaderAddress(ctx, active.Address)
+	leader, err := j.leaderAddress(ctx, active.Address)
 	if err != nil {
-		b.Log.Warn("replicas cannot be joined: the active node does not say its address", "error", err.Error())
+		j.setting.Log.Warn("replicas cannot be joined: the active node does not say its address", "error", err.Error())
 		return
 	}
 	for _, address := range due {
-		b.joinOne(ctx, b.at(address), leader)
+		j.joinOne(ctx, j.cluster.At(address), leader)
 	}
 }
 
-func (b *Bootstrap) joinOne(ctx context.Context, replica Replica, leader string) {
+func (j *joining) joinOne(ctx context.Context, replica cluster.Replica, leader string) {
 	status, err := replica.SealStatus(ctx)
 	switch {
 	case err != nil:
-		b.Log.Warn("this replica cannot be joined: its storage is not known", "replica", replica.Address(), "error", err.Error())
+		j.setting.Log.Warn("this replica cannot be joined: its storage is not known", "replica", replica.Address(), "error", err.Error())
 		return
 	case status.Initialized && (status.Sealed || status.Storage == "raft"):
 		return // it has joined meanwhile, or is still electing
 	case status.Initialized:
 		leader = "" // it shares its storage with the active node, and finds it there
 	case status.Storage != "raft":
-		b.Log.Warn("this replica is empty, and its storage is not raft: it is not a part of the cluster", "replica", replica.Address(), "storage", status.Storage)
+		j.setting.Log.Warn("this replica is empty, and its storage is not raft: it is not a part of the cluster", "replica", replica.Address(), "storage", status.Storage)
 		return
 	}
 	if err := replica.Join(ctx, leader); err != nil {
-		b.Log.Warn("this replica could not be joined, trying again", "replica", replica.Address(), "leader", leader, "error", err.Error())
+		j.setting.Log.Warn("this replica could not be joined, trying again", "replica", replica.Address(), "leader", leader, "error", err.Error())
 		return
 	}
-	b.Log.Info("joined", "replica", replica.Address(), "leader", leader)
+	j.setting.Log.Info("joined", "replica", replica.Address(), "leader", leader)
 }
 
 // leaderAddress returns the address at which replicas reach the active node: ours,
 // whose certificate we have verified by name. A loopback address means this machine
 // (a port-forward) and something else to a replica: then it is the one that the active
 // node gives to its peers.
-func (b *Bootstrap) leaderAddress(ctx context.Context, address string) (string, error) {
+func (j *joining) leaderAddress(ctx context.Context, address string) (string, error) {
 	if !loopback(address) {
 		return address, nil
 	}
-	return b.at(address).Leader(ctx)
+	return j.cluster.At(address).Leader(ctx)
 }
 
 func loopback(address string) bool {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // TestWaiters lets each empty replica wait for itself.
@@ -37,9 +38,9 @@ func TestWaiters(t *testing.T) {
 // TestUnknownReplicasAreSilent has more replicas expected than found, and one that
 // shows up later.
 func TestUnknownReplicasAreSilent(t *testing.T) {
-	var known []Replica
-	cluster := &Cluster{Expected: 2, Discover: func(context.Context) ([]Replica, int, error) { return known, 0, nil }}
-	b := NewObserver(&Access{Setting: &Setting{Now: time.Now}}, cluster, nil)
+	var known []cluster.Replica
+	members := &cluster.Cluster{Expected: 2, Discover: func(context.Context) ([]cluster.Replica, int, error) { return known, 0, nil }}
+	b := NewObserver(Sources{Setting: &Setting{Now: time.Now}, Cluster: members})
 	found, err := b.lookAtReplicas(t.Context())
 	if err != nil || len(found) != 2 || found[0].Health != fsm.NoAnswer || found[1].Address != "replica 2 of 2" {
 		t.Errorf("found %v, %v", found, err)
@@ -48,7 +49,7 @@ func TestUnknownReplicasAreSilent(t *testing.T) {
 	if _, err := fsm.Locate(o.Observation); err == nil {
 		t.Error("it would be initialized")
 	}
-	if b.countEmpty(&o); o.UninitializedFor != 0 {
-		t.Errorf("counted %s", o.UninitializedFor)
+	if b.attempts.countEmpty(&o); o.Observation.UninitializedFor != 0 {
+		t.Errorf("counted %s", o.Observation.UninitializedFor)
 	}
 }

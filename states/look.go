@@ -3,10 +3,8 @@ package states
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -14,11 +12,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Look is what one look at the world has shown. It is all that an act knows of it.
 type Look struct {
-	fsm.Observation
+	// Observation is what is judged of it.
+	Observation fsm.Observation
 	// Records as they were read for this look.
 	StoredKeys store.Keys
 	Checkpoint store.Checkpoint
@@ -77,13 +79,13 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	if err != nil {
 		return nil, err
 	}
-	active, found := look.Active()
-	foreign := look.ClusterID != "" && active.ClusterID != "" && look.ClusterID != active.ClusterID
+	active, found := look.Observation.Replicas.Active()
+	foreign := look.Observation.ClusterID != "" && active.ClusterID != "" && look.Observation.ClusterID != active.ClusterID
 	if !found || look.StoredKeys.Set == nil || foreign {
 		return look, nil // nothing secret is shown to a server that is not ours
 	}
 	// A cluster that cannot be looked into is still one whose replicas we unseal.
-	look.Trouble = o.lookInside(ctx, active.Address, look)
+	look.Observation.Trouble = o.lookInside(ctx, active.Address, look)
 	return look, nil
 }
 
@@ -94,18 +96,18 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 		return nil, err
 	}
 	look := &Look{}
-	look.Replicas = replicas
-	if look.StoredKeys, err = o.Records.Keys(ctx); err != nil {
+	look.Observation.Replicas = replicas
+	if look.StoredKeys, err = o.records.Keys(ctx); err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
-	if look.Checkpoint, err = o.Records.Checkpoint(ctx); err != nil {
+	if look.Checkpoint, err = o.records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	look.Remembered = fsm.State(look.Checkpoint.State)
-	if err := o.lookAtAttempts(ctx, look); err != nil {
+	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
+	if err := o.attempts.look(ctx, look); err != nil {
 		return nil, err
 	}
-	if err := o.lookAtSeals(ctx, look); err != nil {
+	if err := o.seals.look(ctx, look); err != nil {
 		return nil, fmt.Errorf("finding out which replicas were restarted: %w", err)
 	}
 	o.lookAtSet(look)
@@ -113,7 +115,7 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 }
 
 // Health returns how each replica is, without anything that needs a token or a record.
-func (o *Observer) Health(ctx context.Context) []fsm.Replica {
+func (o *Observer) Health(ctx context.Context) fsm.Replicas {
 	replicas, _ := o.lookAtReplicas(ctx)
 	return replicas
 }
@@ -124,23 +126,18 @@ func (o *Observer) lookAtSet(look *Look) {
 	if set == nil {
 		return
 	}
-	look.RecoveryKeys, look.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
-	sealed := look.ToUnseal()
-	if len(sealed) > 0 && len(set.Custody) > 0 && !look.RecoveryKeys && !holdsShares(look.StoredKeys) {
-		look.Custodians = waitForCustodians(sealed[0].Address, custodyOf(look.StoredKeys), o.WaitForUnseal)
+	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
+	sealed := look.Observation.Replicas.ToUnseal()
+	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
+		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.awaitCustodians)
 	}
-}
-
-// holdsShares reports whether we hold the shares of a set that may be in force.
-func holdsShares(keys store.Keys) bool {
-	return slices.ContainsFunc(candidates(keys), func(set store.KeySet) bool { return len(set.Shares) > 0 })
 }
 
 // lookInside looks at what only a token shows: whether root lives, whether our
 // login works, and how far the seed is applied.
 func (o *Observer) lookInside(ctx context.Context, address string, look *Look) error {
 	keys := look.StoredKeys
-	look.Unsettled.BreakGlass = keys.Glass != nil && !o.access.usesGlass(keys.Glass.ID)
+	look.Unsettled.BreakGlass = keys.Glass != nil && !o.grant.InUse(keys.Glass.ID)
 	if err := o.lookAtRotation(ctx, address, look); err != nil {
 		return err
 	}
@@ -159,7 +156,7 @@ func (o *Observer) lookInside(ctx context.Context, address string, look *Look) e
 		return err
 	}
 	// The token of a login that we kept has ended, or lost its rights: log in anew.
-	o.access.lapse()
+	o.access.Lapse()
 	if own, _, err = o.lookAtLogin(ctx, address, look); own.None() || err != nil {
 		return err
 	}
@@ -183,20 +180,32 @@ func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) er
 
 // lookAtLogin returns a view with our own login, or none when it is refused for good.
 func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) (view vault.View, fresh bool, err error) {
-	view, fresh, err = o.access.ours(ctx, address, look.StoredKeys)
+	view, fresh, err = o.access.Ours(ctx, address, look.StoredKeys)
 	switch {
 	case err == nil:
-		o.access.accepted()
-		look.Login = fsm.LoginWorks
+		o.access.Accepted()
+		look.Observation.Login = fsm.LoginWorks
 		return view, fresh, nil
-	case errors.Is(err, ErrNoCredential), vault.Refused(err):
-		if !o.access.refusedForGood() {
-			return vault.View{}, false, waitForLogin(err)
+	case login.Refused(err):
+		if !o.access.RefusedForGood() {
+			return vault.View{}, false, login.Wait(err)
 		}
-		look.Login, look.LoginAnswer = fsm.LoginRefused, err.Error()
+		look.Observation.Login, look.Observation.LoginAnswer = fsm.LoginRefused, err.Error()
 		return vault.View{}, false, nil
 	default: // Vault did not say: the refusals before it were not in a row
-		o.access.accepted()
+		o.access.Accepted()
 		return vault.View{}, false, err
 	}
+}
+
+// ownLogin tries our own login at address.
+func (o *Observer) ownLogin(ctx context.Context, address string, keys store.Keys) (works bool, answer string, err error) {
+	look := &Look{StoredKeys: keys}
+	view, _, err := o.lookAtLogin(ctx, address, look)
+	return !view.None(), look.Observation.LoginAnswer, err
+}
+
+// lookAtReplicas asks all replicas how they are, and notes of which life each answer is.
+func (o *Observer) lookAtReplicas(ctx context.Context) (fsm.Replicas, error) {
+	return cluster.Look(ctx, o.servers, o.seals)
 }

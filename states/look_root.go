@@ -13,6 +13,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 // lookAtRoot looks whether a root token lives that we may use: the first run's, or that of
@@ -24,7 +26,7 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 			return err
 		}
 	}
-	view, used, err := o.access.asBreakGlass(address)
+	view, used, err := o.grant.View(address)
 	if err != nil || !used {
 		return err
 	}
@@ -35,13 +37,13 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 	if !alive {
 		return fault.Stop("break-glass ended", errors.New("the root token of break-glass was revoked by somebody else"), "Find out who did it, and run again.")
 	}
-	look.Root, look.root = fsm.LiveRoot, view
+	look.Observation.Root, look.root = fsm.LiveRoot, view
 	return nil
 }
 
 func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *Look) (bool, error) {
 	stored := look.StoredKeys.Root
-	view, err := o.access.with(address, stored.Token)
+	view, err := o.access.With(address, stored.Token)
 	if err != nil {
 		return false, err
 	}
@@ -49,11 +51,11 @@ func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *L
 	if err != nil {
 		return false, fmt.Errorf("looking the root token up: %w", err)
 	}
-	look.Root = fsm.DeadRoot
+	look.Observation.Root = fsm.DeadRoot
 	if !alive {
 		return false, o.lookForRightAnswer(ctx, address, look)
 	}
-	look.Root, look.root = fsm.LiveRoot, view
+	look.Observation.Root, look.root = fsm.LiveRoot, view
 	if stored.Accessor != identity.Accessor {
 		look.Unsettled.Accessor = identity.Accessor
 	}
@@ -71,7 +73,7 @@ func (o *Observer) lookForRightAnswer(ctx context.Context, address string, look 
 	for _, attempt := range otherAnswers(keys) {
 		token, err := pgp.Decrypt(attempt.PrivateKey, attempt.Answer.Root)
 		if err != nil {
-			o.Log.Warn("an init response on record does not open", "attempt_id", attempt.ID, "error", err.Error())
+			o.setting.Log.Warn("an init response on record does not open", "attempt_id", attempt.ID, "error", err.Error())
 			continue
 		}
 		alive, err := o.works(ctx, address, token)
@@ -87,25 +89,12 @@ func (o *Observer) lookForRightAnswer(ctx context.Context, address string, look 
 }
 
 func (o *Observer) works(ctx context.Context, address string, token secret.Value) (bool, error) {
-	view, err := o.access.with(address, token)
+	view, err := o.access.With(address, token)
 	if err != nil {
 		return false, err
 	}
 	_, alive, err := whose(ctx, view)
 	return alive, err
-}
-
-// otherAnswers returns the attempts with an answer on record that is not the set in
-// force, and the key that opens it, latest first.
-func otherAnswers(keys store.Keys) []*store.Attempt {
-	origin := keys.Origin()
-	var others []*store.Attempt
-	for _, attempt := range keys.Attempts() {
-		if attempt.Answer != nil && !attempt.PrivateKey.Empty() && attempt.Emptied == nil && (origin == nil || attempt.ID != origin.ID) {
-			others = append([]*store.Attempt{attempt}, others...)
-		}
-	}
-	return others
 }
 
 // whose looks a token up, and reports whether it lives.
@@ -125,26 +114,26 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	look.Unsettled.Rotation = true
-	if holdsShares(look.StoredKeys) && (left.Set == nil || len(left.Set.Custody) == 0) {
+	if ceremony.HoldsShares(look.StoredKeys) && (left.Set == nil || len(left.Set.Custody) == 0) {
 		return nil
 	}
-	server := o.serverAt(address)
-	status, err := server.Rekey(ctx, look.RecoveryKeys, secret.Value{})
-	if err != nil && !endpointClosed(err) {
+	server := cluster.ServerAt(o.servers, address)
+	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, secret.Value{})
+	if err != nil && !ceremony.EndpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}
-	if err == nil && status.Started && oursToo(*left, status) {
+	if err == nil && status.Started && ceremony.IsOurs(*left, status) {
 		look.Unsettled.Rotation = false // its new shares wait for their owners
 		return nil
 	}
-	if holdsShares(look.StoredKeys) {
+	if ceremony.HoldsShares(look.StoredKeys) {
 		return nil
 	}
 	seal, err := server.SealStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the seal: %w", err)
 	}
-	fitting := slices.DeleteFunc(candidates(look.StoredKeys), func(set store.KeySet) bool {
+	fitting := slices.DeleteFunc(ceremony.Candidates(look.StoredKeys), func(set store.KeySet) bool {
 		return set.Threshold != seal.Threshold || len(set.Custody) != seal.Shares
 	})
 	look.Unsettled.Rotation = len(fitting) < 2 // else only the owners can say which is in force

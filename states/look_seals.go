@@ -3,65 +3,81 @@ package states
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"net/netip"
+	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// noteLives reads the life of each server of which none is known yet, before the
-// replicas are asked. What fails here fails again in lookAtSeals, which reports it.
-func (o *Observer) noteLives(ctx context.Context, servers []Server) {
-	if !o.RespectSeal {
+// seals knows which replicas somebody has sealed on purpose.
+type seals struct {
+	setting *Setting
+	// respected is whether a replica that somebody has sealed stays so. It needs pods.
+	respected bool
+	pods      PodReader // nil outside Kubernetes
+	lives     lives     // of the servers behind the replicas
+}
+
+// Asking reads the life of each server of which none is known yet, before the replicas are
+// asked. What fails here fails again in look, which reports it.
+func (s *seals) Asking(ctx context.Context, servers []cluster.Server) {
+	if !s.respected {
 		return
 	}
 	for _, server := range servers {
-		if address := server.Address(); o.lives.unseen(address) {
-			if life, err := o.Pods.Life(ctx, address); err == nil {
-				o.lives.note(address, life)
+		if address := server.Address(); s.lives.unseen(address) {
+			if life, err := s.pods.Life(ctx, address); err == nil {
+				s.lives.note(address, life)
 			}
 		}
 	}
 }
 
-// lookAtSeals marks the sealed replicas that somebody has sealed: those that were open
+// Answered notes where an answer came from.
+func (s *seals) Answered(address string, from netip.Addr) { s.lives.answered(address, from) }
+
+// look marks the sealed replicas that somebody has sealed: those that were open
 // before in the same life of their server. In which life each replica is open is to be
 // noted in the checkpoint.
-func (o *Observer) lookAtSeals(ctx context.Context, look *Look) error {
-	if !o.RespectSeal {
+func (s *seals) look(ctx context.Context, look *Look) error {
+	if !s.respected {
 		return nil
 	}
 	open := maps.Clone(look.Checkpoint.Open)
 	if open == nil {
 		open = map[string]string{}
 	}
-	for i := range look.Replicas {
-		replica := &look.Replicas[i]
+	for i := range look.Observation.Replicas {
+		replica := &look.Observation.Replicas[i]
 		address := replica.Address
 		if !replica.Health.Unsealed() && replica.Health != fsm.Sealed {
 			continue
 		}
-		life, err := o.Pods.Life(ctx, address)
+		life, err := s.pods.Life(ctx, address)
 		switch {
 		case errors.Is(err, workload.ErrNoPod):
-			o.cannotTell(address, err)
+			s.cannotTell(address, err)
 		case err != nil:
 			return err
 		case replica.Health == fsm.Sealed:
 			replica.OnPurpose = open[address] == life.Name
-			o.lives.note(address, life)
+			s.lives.note(address, life)
 		default:
 			// What was open may be the server of an earlier life, which has ended since
 			// it was asked, or ends now. Taking it for this one would keep this one
 			// sealed for good.
-			sure, why := o.lives.sure(address, life)
+			sure, why := s.lives.sure(address, life)
 			switch {
 			case sure:
 				open[address] = life.Name
 			case why != nil:
-				o.cannotTell(address, why)
+				s.cannotTell(address, why)
 			}
-			o.lives.note(address, life)
+			s.lives.note(address, life)
 		}
 	}
 	if !maps.Equal(open, look.Checkpoint.Open) {
@@ -71,8 +87,77 @@ func (o *Observer) lookAtSeals(ctx context.Context, look *Look) error {
 }
 
 // cannotTell warns, once for each replica, that a seal on purpose looks like a restart.
-func (o *Observer) cannotTell(address string, err error) {
-	if o.lives.warn(address) {
-		o.Log.Warn("if somebody seals this replica, it is unsealed again: a manual seal looks the same as a restart", "replica", address, "error", err.Error())
+func (s *seals) cannotTell(address string, err error) {
+	if s.lives.warn(address) {
+		s.setting.Log.Warn("if somebody seals this replica, it is unsealed again: a manual seal looks the same as a restart", "replica", address, "error", err.Error())
 	}
+}
+
+// lives are what is known of the servers behind the replicas' addresses. The zero
+// value knows nothing; it may be used by many at once.
+type lives struct {
+	mu     sync.Mutex
+	last   map[string]workload.Life // read before the latest question to the replica
+	from   map[string]netip.Addr    // where the latest answer came from
+	warned map[string]bool
+}
+
+// unseen reports whether no life is known at address.
+func (l *lives) unseen(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known := l.last[address]
+	return !known
+}
+
+// note takes in the life that was read just now, for the next question.
+func (l *lives) note(address string, life workload.Life) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil {
+		l.last = map[string]workload.Life{}
+	}
+	l.last[address] = life
+}
+
+// answered takes in where an answer came from.
+func (l *lives) answered(address string, from netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.from == nil {
+		l.from = map[string]netip.Addr{}
+	}
+	l.from[address] = from
+}
+
+// sure reports whether the latest answer at address came from the server of life,
+// which was read after it: the life was the same before, and it was its pod that
+// answered. An error says why no look will ever tell.
+func (l *lives) sure(address string, life workload.Life) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch from := l.from[address]; {
+	case l.last[address].Name != life.Name:
+		return false, nil
+	case life.At(from):
+		return true, nil
+	case len(life.Addresses) == 0:
+		return false, nil
+	default:
+		return false, fmt.Errorf("the answer came from %s, and the pod is at %s", from, life.Addresses)
+	}
+}
+
+// warn reports whether it is the first time that it is asked for address.
+func (l *lives) warn(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.warned[address] {
+		return false
+	}
+	if l.warned == nil {
+		l.warned = map[string]bool{}
+	}
+	l.warned[address] = true
+	return true
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // The fakes let a pod be replaced between two requests of one look, which the real
@@ -21,7 +23,7 @@ type (
 		life workload.Life
 	}
 	oneReplica struct {
-		Replica
+		cluster.Replica
 		code int
 		from netip.Addr
 		// then is what happens right after the answer.
@@ -78,23 +80,23 @@ func TestReplacedWhileLookedAt(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			pod, record := &onePod{}, &oneRecord{}
 			replica := &oneReplica{code: http.StatusTooManyRequests, from: netip.MustParseAddr("::ffff:10.0.0.1")}
-			cluster := &Cluster{Replicas: []Replica{replica}}
-			access := &Access{Setting: &Setting{Log: slog.New(slog.DiscardHandler)}}
-			b := New(cluster, NewObserver(access, cluster, record), access)
-			b.Records, b.Pods, b.RespectSeal = record, pod, true
+			members := &cluster.Cluster{Replicas: []cluster.Replica{replica}}
+			setting := &Setting{Log: slog.New(slog.DiscardHandler)}
+			b := New(Config{Sources: Sources{Setting: setting, Cluster: members, Records: record, Access: &login.Access{}}, Pods: pod, RespectSeal: true})
+			b.Hold(record)
 			look := func() fsm.Replica {
 				seen := &Look{Checkpoint: record.checkpoint}
 				var err error
-				if seen.Replicas, err = b.lookAtReplicas(t.Context()); err == nil {
-					err = b.lookAtSeals(t.Context(), seen)
+				if seen.Observation.Replicas, err = b.observer.lookAtReplicas(t.Context()); err == nil {
+					err = b.observer.seals.look(t.Context(), seen)
 				}
 				if err == nil && seen.Unsettled.Open != nil {
-					_, err = b.settleLives(t.Context(), seen)
+					_, err = b.settling.settleLives(t.Context(), seen)
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
-				return seen.Replicas[0]
+				return seen.Observation.Replicas[0]
 			}
 			for i, life := range test.looks {
 				pod.life = life

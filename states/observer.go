@@ -2,60 +2,35 @@ package states
 
 import (
 	"context"
-	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Observer looks at Vault and at the records. That it cannot change either is a fact that
 // the compiler holds: none of its fields has a method that writes, the login apart, which
 // makes a token of its own. TestObserverCannotWrite lists all methods that it can reach.
 type Observer struct {
-	*Setting
-	// Servers are Vault's.
-	Servers Servers
-	// Records are read at each look.
-	Records RecordReader
-	// Spools are where Vault's answer to sys/init may be kept until it is stored.
-	Spools []AnswerSource
-	// Pods are the pods of the replicas; nil outside Kubernetes.
-	Pods PodReader
-	// RespectSeal is whether a replica that somebody has sealed stays so. It needs Pods.
-	RespectSeal bool
-	// WaitForUnseal is whether to wait for custodians to unseal, instead of ending.
-	WaitForUnseal bool
-	// Holder is this process's identity, Pod the name of its Pod and Process its name on
-	// this machine; both are empty where there is none.
-	Holder, Pod, Process string
-	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed.
-	// It is asked for only when a state is entered, since it takes a while for a large one.
-	Digest func() string
-	// Prune says what the seed lets us delete. It is set before Declare.
-	Prune seed.Prune
-	// Rules say which controls are required, fixed and accepted.
-	Rules harden.Rules
-	// Around, if not nil, looks at the Kubernetes cluster around Vault.
-	Around func(ctx context.Context) *harden.Kubernetes
+	setting *Setting
+	servers cluster.Servers
+	records RecordReader // read at each look
+	access  opener
+	grant   rootViewer
+	desired *Desired // what Vault is to hold
+	// awaitCustodians is whether to wait for custodians to unseal, instead of ending.
+	awaitCustodians bool
 
-	access opener
-
-	objects  []seed.Object // all that Vault is to hold
-	declared []seed.Object // the part of it that our own login may change
-	needs    []seed.Grant
-
-	recall     *recall              // of the walk that is under way; nil outside one
-	emptySince time.Time            // since when all replicas have answered 'uninitialized'
-	attempts   map[string]time.Time // when each attempt on record was seen first
-	searched   map[string]bool      // attempts whose pods hold no answer
-	strays     map[string]bool      // attempts that are not on record, of answers in a spool
-	// refusedAttempt is the ID of the attempt of this process that Vault has refused latest.
-	refusedAttempt string
-	lives          lives           // of the servers behind the replicas
-	tried          map[string]bool // the controls that this run has tried to fix
+	surroundings *surroundings
+	attempts     *attempts
+	seals        *seals
+	recall       *recall // of the walk that is under way
+	fixes        *fixes  // that this run has tried
 }
 
 // RecordReader reads the records.
@@ -79,8 +54,48 @@ type PodReader interface {
 	Over(ctx context.Context, name string) (bool, error)
 }
 
-// NewObserver returns an Observer that logs in by access.
-func NewObserver(access *Access, servers Servers, records RecordReader) *Observer {
-	access.Servers = servers
-	return &Observer{Setting: access.Setting, Servers: servers, Records: records, access: access}
+// opener is what an Observer needs of a login.Access.
+type opener interface {
+	With(address string, token secret.Value) (vault.View, error)
+	Ours(ctx context.Context, address string, keys store.Keys) (view vault.View, fresh bool, err error)
+	OnlyReads() bool
+	Lapse()
+	RefusedForGood() bool
+	Accepted()
+	Try(ctx context.Context, address string, keys store.Keys) error
+	Hint() string
+	Flags() string
+	Close(ctx context.Context)
+}
+
+// rootViewer is what an Observer needs of the break-glass that this process makes.
+type rootViewer interface {
+	View(address string) (view vault.View, ok bool, err error)
+	InUse(id string) bool
+}
+
+// noRoot is the grant of an Observer beside which no break-glass is made.
+type noRoot struct{}
+
+func (noRoot) View(string) (vault.View, bool, error) { return vault.View{}, false, nil }
+func (noRoot) InUse(string) bool                     { return false }
+
+// Sources are what an Observer looks at, and with what.
+type Sources struct {
+	Setting *Setting
+	Cluster *cluster.Cluster
+	Records RecordReader
+	Access  *login.Access
+	Desired *Desired
+	// Around, if not nil, looks at the Kubernetes cluster around Vault.
+	Around func(ctx context.Context) *harden.Kubernetes
+}
+
+// NewObserver returns an Observer that looks at sources, and at nothing else.
+func NewObserver(sources Sources) *Observer {
+	return &Observer{
+		setting: sources.Setting, servers: sources.Cluster, records: sources.Records, access: sources.Access, grant: noRoot{}, desired: sources.Desired,
+		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Around},
+		attempts:     &attempts{setting: sources.Setting}, seals: &seals{setting: sources.Setting}, recall: &recall{}, fixes: &fixes{},
+	}
 }

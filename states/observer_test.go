@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// TestObserverCannotWrite lists every method that an Observer can reach through its fields.
-// None of them changes Vault or a record, the login apart, which makes a token of its own.
-// Whoever adds one that does has to take it from here.
+// TestObserverCannotWrite lists every method that an Observer can reach through its fields, and
+// through those of its parts. None of them changes Vault or a record, the login apart, which
+// makes a token of its own. Whoever adds one that does has to take it from here.
 func TestObserverCannotWrite(t *testing.T) {
 	want := map[string][]string{
 		"Servers":      {"Awaited", "Refresh", "Servers"},
@@ -18,30 +19,79 @@ func TestObserverCannotWrite(t *testing.T) {
 		"RecordReader": {"Checkpoint", "Keys"},
 		"AnswerSource": {"Name", "Read"},
 		"PodReader":    {"Life", "Over"},
-		"opener": {"Close", "accepted", "asBreakGlass", "flags", "hint", "lapse", "method", "onlyReads", "ours",
-			"refusedForGood", "try", "usesGlass", "with"},
-		"View": {"Ask", "Capabilities", "Fields", "Identity", "List", "None", "Of", "Peek", "Read"},
+		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedForGood", "Try", "With"},
+		"rootViewer":   {"InUse", "View"},
+		"View":         {"Ask", "Capabilities", "Fields", "Identity", "List", "None", "Of", "Peek", "Read"},
+		// Open logs in by a Dialer, which an Observer does not have.
+		"Method": {"Denied", "Flags", "Hint", "Name", "Objects", "Open", "Settles"},
+		// What is given as a function.
+		"func": {"Digest", "Now", "around"},
 	}
 	got := map[string][]string{}
 	note := func(kind reflect.Type) {
+		if _, known := got[kind.Name()]; known {
+			return
+		}
 		for method := range kind.Methods() {
 			got[kind.Name()] = append(got[kind.Name()], method.Name)
 		}
 		slices.Sort(got[kind.Name()])
 	}
-	observer := reflect.TypeFor[Observer]()
-	for field := range observer.Fields() {
-		kind := field.Type
-		if kind.Kind() == reflect.Slice {
-			kind = kind.Elem()
-		}
-		if kind.Kind() == reflect.Interface {
+	seen := map[reflect.Type]bool{}
+	var visit func(name string, kind reflect.Type)
+	visit = func(name string, kind reflect.Type) {
+		switch kind.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			visit(name, kind.Elem())
+		case reflect.Interface:
 			note(kind)
+		case reflect.Func:
+			if !slices.Contains(got["func"], name) {
+				got["func"] = append(got["func"], name)
+			}
+		case reflect.Struct:
+			if seen[kind] || kind.PkgPath() != reflect.TypeFor[Observer]().PkgPath() {
+				return // others' structs are data
+			}
+			seen[kind] = true
+			for field := range kind.Fields() {
+				visit(field.Name, field.Type)
+			}
 		}
 	}
-	note(reflect.TypeFor[Server]())
+	visit("", reflect.TypeFor[Observer]())
+	slices.Sort(got["func"])
+	note(reflect.TypeFor[cluster.Server]())
 	note(reflect.TypeFor[vault.View]())
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("an Observer reaches\n%v\nwant\n%v", got, want)
 	}
+}
+
+// TestObserverHoldsNoSession looks for a struct of another package among the fields of an
+// Observer that can write: a session, a cluster or the access itself.
+func TestObserverHoldsNoSession(t *testing.T) {
+	forbidden := []string{"Session", "Cluster", "Access", "Administrator", "BreakGlass", "held", "Delivery"}
+	seen := map[reflect.Type]bool{}
+	var visit func(path string, kind reflect.Type)
+	visit = func(path string, kind reflect.Type) {
+		switch kind.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			visit(path, kind.Elem())
+		case reflect.Struct:
+			if slices.Contains(forbidden, kind.Name()) {
+				t.Errorf("%s is a %s", path, kind)
+			}
+			if seen[kind] {
+				return
+			}
+			seen[kind] = true
+			if kind.PkgPath() == reflect.TypeFor[Observer]().PkgPath() {
+				for field := range kind.Fields() {
+					visit(path+"."+field.Name, field.Type)
+				}
+			}
+		}
+	}
+	visit("Observer", reflect.TypeFor[Observer]())
 }

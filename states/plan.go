@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Memory is what the records say, as far as they could be read.
@@ -29,7 +32,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if err != nil {
 		return nil, err
 	}
-	active, found := fsm.Observation{Replicas: replicas}.Active()
+	active, found := replicas.Active()
 	if !found {
 		return nil, fault.Wait(errors.New("no replica of Vault is active, so that there is nothing to compare with"),
 			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' mends it.")
@@ -39,7 +42,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		return nil, err
 	}
 	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.goal(o.declared, memory.Checkpoint, memory.Keys)
+	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := seed.NewPlan(ctx, view, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
@@ -55,13 +58,42 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 func (o *Observer) planView(ctx context.Context, address string, token secret.Value, keys store.Keys) (vault.View, error) {
 	switch {
 	case !token.Empty():
-		return o.access.with(address, token)
+		return o.access.With(address, token)
 	case keys.Root != nil:
-		return o.access.with(address, keys.Root.Token)
+		return o.access.With(address, keys.Root.Token)
 	}
-	view, _, err := o.access.ours(ctx, address, keys)
-	if err != nil && (errors.Is(err, ErrNoCredential) || vault.Refused(err)) {
-		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.hint())
+	view, _, err := o.access.Ours(ctx, address, keys)
+	if err != nil && (login.Refused(err)) {
+		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.Hint())
 	}
 	return view, err
+}
+
+// planFixes returns the calls that a run would make because the seed has it fix
+// controls, by what Vault shows now. What the run writes before may change that.
+func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]seed.Fix, error) {
+	if len(o.desired.said.Rules.Fix) == 0 {
+		return nil, nil
+	}
+	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' tells that
+	rules.Fix, rules.Limits, rules.Exceptions = o.desired.said.Rules.Fix, o.desired.said.Rules.Limits, o.desired.said.Rules.Exceptions
+	groups := rules.Groups()
+	facts := o.surroundings.newFacts()
+	if err := gather.Vault(ctx, view, groups, o.setting.Parallelism, &facts); err != nil {
+		return nil, fmt.Errorf("looking at the controls to fix: %w", err)
+	}
+	o.surroundings.look(ctx, groups, &facts)
+	var fixes []seed.Fix
+	for _, result := range harden.Judge(facts, rules, false) {
+		switch {
+		case !slices.Contains(rules.Fix, result.ID):
+		case result.Status == harden.Unknown:
+			fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen})
+		case result.Fixable():
+			for _, call := range result.Fix(facts, rules.Limits) {
+				fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen, Call: call.String()})
+			}
+		}
+	}
+	return fixes, nil
 }

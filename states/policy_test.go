@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // grantForm is a path in our own policy and what may be done there.
@@ -25,16 +26,12 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	}
 	for _, path := range append(seeds, "../test/seed/testdata/everything", "../test/seed/testdata/externalconfig", "../internal/seed/testdata/example.yaml") {
 		for _, prune := range []bool{false, true} {
-			b := declaring("vb", Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"})
-			b.Prune = seed.Prune{Owned: prune}
-			if err := b.Declare(objectsOf(t, path)); err != nil {
-				t.Fatal(err)
-			}
+			desired := desiredOf(t, login.Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"}, Declaration{Objects: objectsOf(t, path), Prune: seed.Prune{Owned: prune}})
 			granted := map[string][]string{}
-			for _, match := range grantForm.FindAllStringSubmatch(b.PolicyText(), -1) {
+			for _, match := range grantForm.FindAllStringSubmatch(desired.PolicyText(), -1) {
 				granted[match[1]] = strings.Split(strings.ReplaceAll(match[2], `"`, ""), ", ")
 			}
-			for _, need := range b.needs {
+			for _, need := range desired.needs {
 				closest := closestTo(need.Path, granted)
 				for _, capability := range need.Capabilities {
 					if !slices.Contains(granted[closest], capability) {

@@ -11,20 +11,21 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// missingPrivileges returns what the session's token lacks, as "path: capability".
+// missingPrivileges returns what of its needs a view's token lacks, as "path: capability".
 //
 // Vault needs about a millisecond for each path that it is asked about. So it is asked about
 // one path of all those that the same rules match, which have the same capabilities.
-func (o *Observer) missingPrivileges(ctx context.Context, view vault.View) ([]string, error) {
+func missingPrivileges(ctx context.Context, view vault.View, needs []seed.Grant) ([]string, error) {
 	rules, err := rulesOf(ctx, view)
 	if err != nil {
 		return nil, err
 	}
-	paths := make([]string, 0, len(o.needs))
-	for _, grant := range o.needs {
+	paths := make([]string, 0, len(needs))
+	for _, grant := range needs {
 		paths = append(paths, grant.Path)
 	}
 	asked, all := rules.Representatives(paths)
@@ -33,7 +34,7 @@ func (o *Observer) missingPrivileges(ctx context.Context, view vault.View) ([]st
 		return nil, fmt.Errorf("asking for our own capabilities: %w", err)
 	}
 	var missing []string
-	for _, grant := range o.needs {
+	for _, grant := range needs {
 		has := granted[asked[grant.Path]]
 		if slices.Contains(has, "root") {
 			continue

@@ -13,19 +13,24 @@ const recallTime = 30 * time.Second
 // recall is what a walk knows of objects, so that it reads each object once, and again only
 // what it has written or has reason to doubt.
 //
-// A nil recall remembers nothing: those who look without holding the Lease do not know what
-// others have done since.
+// Outside a walk it remembers nothing: those who look without holding the Lease do not know
+// what others have done since.
 type recall struct {
-	seen seed.Seen
+	walking bool
+	seen    seed.Seen
 	// since is when the oldest of it was read.
 	since time.Time
 	// server is where it was read: an election or another cluster makes it void.
 	server string
 }
 
+// begin begins a walk, and end ends it: nothing is taken over from one to the next.
+func (r *recall) begin() { *r = recall{walking: true} }
+func (r *recall) end()   { *r = recall{} }
+
 // still returns what need not be read at now.
 func (r *recall) still(look *Look, now time.Time) seed.Seen {
-	if r == nil || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
+	if !r.walking || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
 		r.forget()
 		return nil
 	}
@@ -34,7 +39,7 @@ func (r *recall) still(look *Look, now time.Time) seed.Seen {
 
 // keep takes in what a plan has seen.
 func (r *recall) keep(look *Look, plan *seed.Plan, now time.Time) {
-	if r == nil {
+	if !r.walking {
 		return
 	}
 	if r.seen == nil {
@@ -46,20 +51,18 @@ func (r *recall) keep(look *Look, plan *seed.Plan, now time.Time) {
 // wrote takes in what an act has written, and Vault has as it was written. It is as old as
 // the rest: what was read before does not become younger.
 func (r *recall) wrote(literal seed.Seen) {
-	if r != nil && r.seen != nil {
+	if r.seen != nil {
 		maps.Copy(r.seen, literal)
 	}
 }
 
 // forget has everything be read again.
 func (r *recall) forget() {
-	if r != nil {
-		*r = recall{}
-	}
+	*r = recall{walking: r.walking}
 }
 
 // activeServer names the active node and the cluster that it is of.
 func activeServer(look *Look) string {
-	active, _ := look.Active()
+	active, _ := look.Observation.Replicas.Active()
 	return active.Address + " " + active.ClusterID
 }

@@ -30,7 +30,7 @@ func TestRecall(t *testing.T) {
 		"nobody active":       {&Look{}, now, nil, false},
 		"an act in between":   {here, now, (*recall).forget, false},
 	} {
-		r := &recall{seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
+		r := &recall{walking: true, seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
 		if c.do != nil {
 			c.do(r)
 		}
@@ -38,7 +38,7 @@ func TestRecall(t *testing.T) {
 			t.Errorf("%s: known is %t, want %t", name, got, c.want)
 		}
 	}
-	r := &recall{seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
+	r := &recall{walking: true, seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
 	r.keep(here, &seed.Plan{}, now.Add(recallTime/2))
 	if !r.since.Equal(now) {
 		t.Error("a look that has read only the rest makes what was read before it younger")
@@ -55,7 +55,7 @@ func TestRecall(t *testing.T) {
 	if r.still(here, now)["sys/policies/acl/written"] {
 		t.Error("a write is known although everything is to be read again")
 	}
-	var none *recall
+	none := &recall{}
 	none.wrote(seed.Seen{"sys/policies/acl/written": true})
 	none.keep(here, &seed.Plan{}, now)
 	none.forget()

@@ -26,25 +26,36 @@ type Volumes interface {
 
 // Loss says what to do about an initialization whose keys are lost.
 type Loss struct {
-	// Reset is whether to delete the storage that nobody can open and start again.
+	// Reset is whether to delete the storage that nobody can open and start again. It needs
+	// Volumes.
 	Reset bool
 	// Volume is the name of the pods' volume that holds Vault's storage.
 	Volume string
+	// Volumes are where the replicas keep their data; nil outside Kubernetes.
+	Volumes Volumes
+}
+
+// resetting starts over from keys that are lost.
+type resetting struct {
+	setting  *Setting
+	records  *held
+	loss     Loss
+	attempts *attempts
 }
 
 // emptyTime is how long the pods may take to come back without data.
 const emptyTime = 5 * time.Minute
 
-// Rescue starts over from an initialization of ours whose keys are lost, if that is
+// rescue starts over from an initialization of ours whose keys are lost, if that is
 // what the Loss says. It deletes nothing unless the lost attempt is on record, its
 // maker is gone, no replica is open or silent, and the one that is initialized is the
 // one that the attempt was made on. What is deleted is recorded before, by its
 // UID, so that a rerun deletes the same and nothing else.
-func (b *Bootstrap) Rescue(ctx context.Context, look *Look, lost error) error {
-	if !b.Loss.Reset || look.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
+func (r *resetting) rescue(ctx context.Context, look *Look, lost error) error {
+	if !r.loss.Reset || look.Observation.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
 		return lost
 	}
-	keys, err := b.Records.Keys(ctx)
+	keys, err := r.records.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
@@ -56,17 +67,17 @@ func (b *Bootstrap) Rescue(ctx context.Context, look *Look, lost error) error {
 	}
 	attempt := *keys.Attempt
 	if attempt.Emptied == nil {
-		if attempt, err = b.condemn(ctx, look.Observation, attempt, lost); err != nil {
+		if attempt, err = r.condemn(ctx, look.Observation, attempt, lost); err != nil {
 			return err
 		}
 	}
-	if b.Now().Sub(attempt.EmptiedAt) > emptyTime {
+	if r.setting.Now().Sub(attempt.EmptiedAt) > emptyTime {
 		return fmt.Errorf("its storage was deleted at %s, and it has come back with data: %w", attempt.EmptiedAt.Format(time.RFC3339), lost)
 	}
 	point.Reach("reset.recorded")
 	storage := workload.Storage(*attempt.Emptied)
-	b.Log.Warn("deleting the storage of a Vault whose keys are lost", "replica", storage.Address, "pod", storage.Pod, "claim", storage.Claim, "attempt_id", attempt.ID)
-	if err := b.Volumes.Empty(ctx, storage); err != nil {
+	r.setting.Log.Warn("deleting the storage of a Vault whose keys are lost", "replica", storage.Address, "pod", storage.Pod, "claim", storage.Claim, "attempt_id", attempt.ID)
+	if err := r.loss.Volumes.Empty(ctx, storage); err != nil {
 		return fmt.Errorf("deleting the storage of %s: %w", storage.Address, err)
 	}
 	point.Reach("reset.deleted")
@@ -76,26 +87,26 @@ func (b *Bootstrap) Rescue(ctx context.Context, look *Look, lost error) error {
 
 // condemn decides which storage is to be deleted, makes sure that it may be, and
 // records it with the attempt.
-func (b *Bootstrap) condemn(ctx context.Context, o fsm.Observation, attempt store.Attempt, lost error) (store.Attempt, error) {
-	if err := b.makerIsGone(ctx, attempt); err != nil {
+func (r *resetting) condemn(ctx context.Context, o fsm.Observation, attempt store.Attempt, lost error) (store.Attempt, error) {
+	if err := r.makerIsGone(ctx, attempt); err != nil {
 		return attempt, err
 	}
 	if err := condemned(o, attempt, lost); err != nil {
 		return attempt, err
 	}
-	storage, err := b.Volumes.Storage(ctx, attempt.Target, b.Loss.Volume)
+	storage, err := r.loss.Volumes.Storage(ctx, attempt.Target, r.loss.Volume)
 	if errors.Is(err, workload.ErrNoPod) {
 		return attempt, keepLost(lost, err)
 	}
 	if err != nil {
 		return attempt, err
 	}
-	err = b.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+	err = r.records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil || keys.Attempt == nil || keys.Attempt.ID != attempt.ID {
 			return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
 		}
 		emptied := store.Emptied(storage)
-		keys.Attempt.Emptied, keys.Attempt.EmptiedAt = &emptied, b.Now().UTC()
+		keys.Attempt.Emptied, keys.Attempt.EmptiedAt = &emptied, r.setting.Now().UTC()
 		attempt = *keys.Attempt
 		return nil
 	})
@@ -137,8 +148,8 @@ func keepLost(lost, why error) error {
 // makerIsGone makes sure that nobody is left who may still bring the keys: the process
 // that made the attempt is this one, or has ended, or has had the time that it allows
 // itself, by our own clock.
-func (b *Bootstrap) makerIsGone(ctx context.Context, attempt store.Attempt) error {
-	grace, err := b.graceOf(ctx, attempt)
+func (r *resetting) makerIsGone(ctx context.Context, attempt store.Attempt) error {
+	grace, err := r.attempts.graceOf(ctx, attempt)
 	if err != nil || grace == 0 {
 		return err
 	}

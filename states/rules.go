@@ -28,17 +28,17 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 
 // runGroups are the facts that a run gathers: for what it requires and fixes, and the
 // audit devices, about which it advises everybody.
-func (o *Observer) runGroups() []harden.Group { return append(o.Rules.Groups(), harden.GroupAudit) }
+func (d *Desired) runGroups() []harden.Group { return append(d.said.Rules.Groups(), harden.GroupAudit) }
 
 // controlNeeds returns what our login needs for the controls of a run.
-func (o *Observer) controlNeeds() []seed.Grant {
-	return grants(append(harden.Reads(o.runGroups()...), o.Rules.FixGrants()...))
+func (d *Desired) controlNeeds() []seed.Grant {
+	return grants(append(harden.Reads(d.runGroups()...), d.said.Rules.FixGrants()...))
 }
 
 // controlGrants returns what our policy grants for the controls: what 'verify' reads of
 // them, whatever the seed requires, and what the fixes write that the seed asks for.
-func (o *Observer) controlGrants() []seed.Grant {
-	return grants(append(harden.Reads(harden.AllGroups()...), o.Rules.FixGrants()...))
+func (d *Desired) controlGrants() []seed.Grant {
+	return grants(append(harden.Reads(harden.AllGroups()...), d.said.Rules.FixGrants()...))
 }
 
 func grants(list []harden.Grant) []seed.Grant {

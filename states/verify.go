@@ -11,6 +11,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Verified is what a look at all controls has shown.
@@ -29,22 +31,22 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 	if err != nil {
 		return Verified{}, err
 	}
-	active, found := (&fsm.Observation{Replicas: replicas}).Active()
+	active, found := replicas.Active()
 	if !found {
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be looked into. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
-	facts := o.newFacts()
+	facts := o.surroundings.newFacts()
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
 	if !view.None() {
 		defer o.access.Close(context.WithoutCancel(ctx))
-		if err := gather.Vault(ctx, view, readable(groups, deep), o.Parallelism, &facts); err != nil {
-			o.Log.Warn("not everything could be read", "error", err.Error())
+		if err := gather.Vault(ctx, view, readable(groups, deep), o.setting.Parallelism, &facts); err != nil {
+			o.setting.Log.Warn("not everything could be read", "error", err.Error())
 		}
 	}
-	o.lookAround(ctx, groups, &facts)
-	return Verified{Results: harden.Judge(facts, o.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
+	o.surroundings.look(ctx, groups, &facts)
+	return Verified{Results: harden.Judge(facts, o.desired.said.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
 }
 
 func readable(groups []harden.Group, deep bool) []harden.Group {
@@ -69,16 +71,16 @@ func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys ha
 		blind(facts, facts.Login.Why())
 		return vault.View{}
 	}
-	view, _, err := o.access.ours(ctx, active.Address, known)
+	view, _, err := o.access.Ours(ctx, active.Address, known)
 	works := err
-	if err == nil && o.access.onlyReads() {
+	if err == nil && o.access.OnlyReads() {
 		// The role that reads says nothing of the one that later runs need.
-		works = o.access.try(ctx, active.Address, known)
+		works = o.access.Try(ctx, active.Address, known)
 	}
 	switch {
 	case works == nil:
 		facts.Login = harden.Known(true)
-	case errors.Is(works, ErrNoCredential) || vault.Refused(works):
+	case login.Refused(works):
 		facts.Login = harden.Known(false)
 	default:
 		facts.Login = harden.NotKnown[bool](works.Error())
@@ -104,4 +106,16 @@ func blind(facts *harden.Facts, why string) {
 	facts.Raft = harden.NotKnown[harden.Raft](why)
 	facts.Roles = harden.NotKnown[[]harden.Role](why)
 	facts.Tokens = harden.NotKnown[[]harden.Token](why)
+}
+
+// OrLockedOut returns how to log in by our own role, where a refusal means that we are locked
+// out.
+func OrLockedOut(access *login.Access) ceremony.LogIn {
+	return func(ctx context.Context, address string, keys store.Keys) (*vault.Session, func(context.Context), error) {
+		session, end, err := access.LogIn(ctx, address, keys)
+		if err != nil && login.Refused(err) {
+			err = fsm.LockedOut(err.Error())
+		}
+		return session, end, err
+	}
 }

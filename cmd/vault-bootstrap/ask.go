@@ -14,7 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // sharesOptions say where key shares come from that operators hold.
@@ -31,8 +31,8 @@ func (o *sharesOptions) register(flags *pflag.FlagSet) {
 
 // askShares returns how to get shares from people: from the file, or at the terminal
 // without showing them. None is ever an argument, which other processes can see.
-func (p *program) askShares(options *sharesOptions) states.AskShares {
-	return func(ctx context.Context, need states.ShareNeed) ([]secret.Value, error) {
+func (p *program) askShares(options *sharesOptions) ceremony.AskShares {
+	return func(ctx context.Context, need ceremony.ShareNeed) ([]secret.Value, error) {
 		// A person who types what --shares-file=- reads must not see it either.
 		if _, ok := p.terminal(); options.file == "" || options.file == "-" && ok {
 			return p.askAtTerminal(ctx, options.flag, need)
@@ -46,7 +46,7 @@ func (p *program) askShares(options *sharesOptions) states.AskShares {
 }
 
 // enough reads shares, and refuses what cannot be them.
-func enough(text []byte, need states.ShareNeed) ([]secret.Value, error) {
+func enough(text []byte, need ceremony.ShareNeed) ([]secret.Value, error) {
 	material, err := shares.Read(text)
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("reading the %s: %w", need.What, err), "Give a share on each line, decrypted, in base64 or in hex.")
@@ -65,7 +65,7 @@ func (p *program) terminal() (*os.File, bool) {
 }
 
 // askAtTerminal asks one person after another.
-func (p *program) askAtTerminal(ctx context.Context, flag string, need states.ShareNeed) ([]secret.Value, error) {
+func (p *program) askAtTerminal(ctx context.Context, flag string, need ceremony.ShareNeed) ([]secret.Value, error) {
 	file, ok := p.terminal()
 	if !ok {
 		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
@@ -121,7 +121,7 @@ func readLine(ctx context.Context, file *os.File) (string, error) {
 	}
 }
 
-func people(need states.ShareNeed) string {
+func people(need ceremony.ShareNeed) string {
 	if len(need.Owners) == 0 {
 		return "people"
 	}

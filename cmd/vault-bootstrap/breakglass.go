@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 func (p *program) breakGlassCommand() *cobra.Command {
@@ -59,12 +59,12 @@ func (o *glassOptions) check() error {
 }
 
 // emergency reads what a root token is made with.
-func (p *program) emergency(o *glassOptions) (states.Emergency, error) {
+func (p *program) emergency(o *glassOptions) (ceremony.Emergency, error) {
 	if err := o.check(); err != nil {
-		return states.Emergency{}, err
+		return ceremony.Emergency{}, err
 	}
 	token, err := p.readToken(o.tokenFile)
-	return states.Emergency{Reason: o.reason, Token: token, Ask: p.askShares(&o.shares)}, err
+	return ceremony.Emergency{Reason: o.reason, Token: token, Ask: p.askShares(&o.shares)}, err
 }
 
 // readToken reads a token from a file; none if no file is named.
@@ -122,7 +122,7 @@ func (p *program) breakGlassRun(ctx context.Context, run *runOptions, glass *gla
 // driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
 // goes on to the goal with it. The token ends with this function.
 func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
-	keys, err := j.bootstrap.Records.Keys(ctx)
+	keys, err := j.bootstrap.Records().Keys(ctx)
 	if err != nil {
 		return outcome, err
 	}
@@ -134,9 +134,9 @@ func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driv
 	}
 	defer func() {
 		j.guard(nil) // a token of our own is ended also by a holder that has lost its lease
-		err = errors.Join(err, j.bootstrap.MendGlass(ctx))
+		err = errors.Join(err, j.bootstrap.BreakGlass().End(ctx))
 	}()
-	if _, _, err = j.bootstrap.BreakGlass(ctx, *j.emergency); err != nil {
+	if _, _, err = j.bootstrap.BreakGlass().Make(ctx, *j.emergency); err != nil {
 		return outcome, err
 	}
 	return driver(j.goal).Run(ctx)

@@ -17,7 +17,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // execOptions are the flags of 'break-glass exec'.
@@ -77,12 +77,12 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
-	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
-	bootstrap.Pod, _ = p.env("POD_NAME")
-	if sender := startEvents(records, options.store.name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
+	administrator := servers.administrator(session, identity(p.env), log)
+	glass := ceremony.NewBreakGlass(administrator, 1)
+	pod, _ := p.env("POD_NAME")
+	if sender := startEvents(records, options.store.name, pod, administrator.Holder, log); sender != nil {
 		defer sender.Close()
-		bootstrap.Tell = sender.Tell
+		administrator.Notify = sender.Tell
 	}
 	servers.cluster.Guard(session.Alive)
 	// What is signalled to us ends the command, and so does the loss of the lease.
@@ -92,11 +92,11 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	defer func() {
 		servers.cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
 		// A holder that was suspended past its lease is cut off wherever it was.
-		err = orLost(session.Context(), errors.Join(err, bootstrap.MendGlass(ctx)))
+		err = orLost(session.Context(), errors.Join(err, glass.End(ctx)))
 	}()
 	making, made := context.WithTimeout(working, options.timeout)
 	defer made()
-	address, token, err := bootstrap.BreakGlass(making, why)
+	address, token, err := glass.Make(making, why)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // custodyOptions name the operators who are to hold the key shares.
@@ -24,25 +24,24 @@ func (o *custodyOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.wait, "wait-for-unseal", false, "with --pgp-keys: wait until people have unsealed, instead of stopping with instructions")
 }
 
-// assign gives the bootstrap the custodians. The number of shares is that of the
-// keys where the bootstrap does not say it, as when an answer is recovered.
-func (o *custodyOptions) assign(b *states.Bootstrap) error {
+// assign gives the splits their custodians. The number of shares is that of the
+// keys where the split does not say it, as when an answer is recovered.
+func (o *custodyOptions) assign(split, recovery *ceremony.KeySplit, now time.Time) error {
 	for _, each := range []struct {
 		flag  string
 		files []string
-		split *states.KeySplit
-	}{{"pgp-keys", o.keys, &b.Split}, {"recovery-pgp-keys", o.recoveryKeys, &b.Recovery}} {
+		split *ceremony.KeySplit
+	}{{"pgp-keys", o.keys, split}, {"recovery-pgp-keys", o.recoveryKeys, recovery}} {
 		shares := each.split.Shares
 		if shares == 0 {
 			shares = len(each.files)
 		}
-		owners, err := custodians(each.flag, each.files, shares, b.Now())
+		owners, err := custodians(each.flag, each.files, shares, now)
 		if err != nil {
 			return err
 		}
 		each.split.Custodians = owners
 	}
-	b.WaitForUnseal = o.wait
 	return nil
 }
 

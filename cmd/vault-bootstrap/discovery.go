@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -16,6 +18,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // discoveryOptions say how to find the replicas.
@@ -38,7 +43,7 @@ func (o *discoveryOptions) register(flags *pflag.FlagSet) {
 type servers struct {
 	cluster  *vault.Cluster
 	config   vault.Config
-	discover func(ctx context.Context) ([]states.Replica, int, error)
+	discover func(ctx context.Context) ([]cluster.Replica, int, error)
 	expected int
 	// counted is whether the number of replicas is found together with them.
 	counted bool
@@ -78,7 +83,7 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 	if found.cluster, err = vault.New(config); err != nil {
 		return nil, err
 	}
-	found.discover = func(ctx context.Context) ([]states.Replica, int, error) {
+	found.discover = func(ctx context.Context) ([]cluster.Replica, int, error) {
 		addresses, expected, err := look(ctx)
 		if err != nil {
 			return nil, 0, err
@@ -109,13 +114,13 @@ func (o *discoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) 
 }
 
 // use makes the servers at addresses the replicas.
-func (s *servers) use(addresses []string) ([]states.Replica, error) {
+func (s *servers) use(addresses []string) ([]cluster.Replica, error) {
 	replicas, err := s.cluster.Use(addresses)
 	return listed(replicas), err
 }
 
-func listed(replicas []*vault.Replica) []states.Replica {
-	var list []states.Replica
+func listed(replicas []*vault.Replica) []cluster.Replica {
+	var list []cluster.Replica
 	for _, replica := range replicas {
 		list = append(list, replica)
 	}
@@ -123,20 +128,21 @@ func listed(replicas []*vault.Replica) []states.Replica {
 }
 
 // members are the replicas, or the way to find them.
-func (s *servers) members() *states.Cluster {
-	return &states.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
+func (s *servers) members() *cluster.Cluster {
+	return &cluster.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
 }
 
-// bootstrap returns a bootstrap of the servers, whose records can be read.
-func (s *servers) bootstrap(setting states.Setting, login states.Login, records store.Store) *states.Bootstrap {
-	access := &states.Access{Setting: &setting, Dialer: s.cluster, Login: login}
+// sources are the servers, for who logs in by methods, with records that can be read.
+func (s *servers) sources(setting *states.Setting, methods login.Chain, records store.Store, desired *states.Desired) states.Sources {
 	members := s.members()
-	return states.New(members, states.NewObserver(access, members, store.Reader{Store: records}), access)
+	access := &login.Access{Dialer: s.cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
+	return states.Sources{Setting: setting, Cluster: members, Records: store.Reader{Store: records}, Access: access, Desired: desired}
 }
 
-// observer returns who looks at the servers' health, and at nothing else.
-func (s *servers) observer() *states.Observer {
-	return states.NewObserver(&states.Access{Setting: &states.Setting{}}, s.members(), nil)
+// administrator returns who carries out ceremonies at the servers, with the records that it
+// holds.
+func (s *servers) administrator(records ceremony.Records, holder string, log *slog.Logger) *ceremony.Administrator {
+	return &ceremony.Administrator{Cluster: s.members(), Records: records, Dialer: s.cluster, Holder: holder, Log: log, Now: time.Now}
 }
 
 // reached is how the servers are reached, with the address that stands for those that are

@@ -14,6 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 func (p *program) keysCommand() *cobra.Command {
@@ -78,14 +79,12 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	defer func() { _ = session.Close() }()
 	// No server is asked: all that is needed is on record and in the answer.
-	access := &states.Access{Setting: &states.Setting{Log: log, Now: time.Now}}
-	bootstrap := states.New(&states.Cluster{}, states.NewObserver(access, nil, store.Reader{Store: records}), access)
-	bootstrap.Records = session
-	bootstrap.Keep(options.spool.places(p.env, records, &options.store))
-	if err := options.custody.assign(bootstrap); err != nil {
+	places := options.spool.places(p.env, records, &options.store)
+	var split, recovery ceremony.KeySplit
+	if err := options.custody.assign(&split, &recovery, time.Now()); err != nil {
 		return err
 	}
-	if err := bootstrap.Recover(session.Context(), text); err != nil {
+	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, places, split, recovery).Recover(session.Context(), text); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys)

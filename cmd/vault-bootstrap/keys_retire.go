@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) keysRetireCommand() *cobra.Command {
@@ -57,9 +55,7 @@ func (p *program) retireKeys(ctx context.Context, options *retireOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
-	bootstrap.Records = session
-	dates, err := bootstrap.Retire(session.Context(), options.forgetGlass)
+	dates, err := servers.administrator(session, identity(p.env), log).Retire(session.Context(), options.forgetGlass)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 func (p *program) keysRotateCommand() *cobra.Command {
@@ -85,13 +85,11 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return fmt.Errorf("checking that new keys can be stored: %w", err)
 	}
 	servers.cluster.Guard(session.Alive)
-	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
-	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
 	keys, err := session.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	exchange := states.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
+	exchange := ceremony.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
 	// What is on record may only wait for its new shares, and needs nothing to split into.
 	left := keys.Rotation
 	goesOn := left != nil && left.Set != nil && len(left.Set.Custody) > 0 && len(options.pgpKeys) == 0 && !options.storeShares
@@ -100,7 +98,7 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 			return err
 		}
 	}
-	set, err := bootstrap.Rotate(ctx, exchange)
+	set, err := servers.administrator(session, identity(p.env), log).Rotate(ctx, exchange)
 	if err != nil {
 		return err
 	}
@@ -110,8 +108,8 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 }
 
 // split says what to split into: as now, where the flags say nothing else.
-func (o *rotateOptions) split(present *store.KeySet) (states.KeySplit, error) {
-	split := states.KeySplit{Shares: o.shares, Threshold: o.threshold}
+func (o *rotateOptions) split(present *store.KeySet) (ceremony.KeySplit, error) {
+	split := ceremony.KeySplit{Shares: o.shares, Threshold: o.threshold}
 	if o.storeShares && len(o.pgpKeys) > 0 {
 		return split, fault.Misuse(errors.New("--store-shares excludes --pgp-keys"), "Say who is to hold the new shares: the keys record, or operators.")
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // loginOptions say how later runs log in.
@@ -42,10 +42,10 @@ func (o *loginOptions) register(flags *pflag.FlagSet) {
 
 // resolve returns the login. role is the name of our role. Of several methods, those
 // whose credential is not here are left out. A flag goes before what the seed declares.
-func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert string, declared []seed.LoginMethod) (states.Login, error) {
+func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert string, declared []seed.LoginMethod) (login.Chain, error) {
 	chosen := *o
 	chosen.env, chosen.clientCert = env, clientCert
-	return chain(chosen.ways(kind, declared), func(way loginWay) (states.Login, error) {
+	return chain(chosen.ways(kind, declared), func(way loginWay) (login.Method, error) {
 		return way.identify(way.shape(role))
 	})
 }
@@ -57,63 +57,63 @@ func defaultMethod(kind storeKind) string {
 }
 
 // outline returns the login as far as its paths go, for a policy: nothing is read.
-func (o *loginOptions) outline(kind storeKind, role string, declared []seed.LoginMethod) (states.Login, error) {
-	return chain(o.ways(kind, declared), func(way loginWay) (states.Login, error) { return way.shape(role), nil })
+func (o *loginOptions) outline(kind storeKind, role string, declared []seed.LoginMethod) (login.Chain, error) {
+	return chain(o.ways(kind, declared), func(way loginWay) (login.Method, error) { return way.shape(role), nil })
 }
 
 // shape returns one method without what is read from files.
-func (o loginWay) shape(role string) states.Login {
+func (o loginWay) shape(role string) login.Method {
 	mount := o.mountPath()
 	switch o.method {
 	case "approle":
-		return states.AppRole{Mount: mount, RoleName: role}
+		return login.AppRole{Mount: mount, RoleName: role}
 	case "kubernetes":
-		return states.Kubernetes{Mount: mount, RoleName: role, Host: o.host, Audience: o.audience, Token: o.readToken}
+		return login.Kubernetes{Mount: mount, RoleName: role, Host: o.host, Audience: o.audience, Token: o.readToken}
 	case "jwt":
-		return states.JWT{Mount: mount, RoleName: role, Audience: o.audience, Token: o.readToken}
+		return login.JWT{Mount: mount, RoleName: role, Audience: o.audience, Token: o.readToken}
 	case "userpass":
-		return states.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
+		return login.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
 	case "cert":
-		return states.Cert{Mount: mount, RoleName: role}
+		return login.Cert{Mount: mount, RoleName: role}
 	case "token-file":
-		return states.TokenFile{Policy: role, Token: o.readToken}
+		return login.TokenFile{Policy: role, Token: o.readToken}
 	default:
 		return o.cloud(o.method, mount, role)
 	}
 }
 
 // identify adds who we are, which the credential itself says.
-func (o loginWay) identify(login states.Login) (states.Login, error) {
-	switch method := login.(type) {
-	case states.Kubernetes:
+func (o loginWay) identify(shape login.Method) (login.Method, error) {
+	switch method := shape.(type) {
+	case login.Kubernetes:
 		claims, err := o.claims()
 		if err != nil {
 			return nil, err
 		}
 		method.Namespace, method.ServiceAccount, err = claims.serviceAccount()
 		return method, o.badToken(err)
-	case states.JWT:
+	case login.JWT:
 		claims, err := o.claims()
 		method.Subject = claims.Subject
 		return method, err
-	case states.Userpass:
+	case login.Userpass:
 		password, err := method.Password()
 		method.Known = password
 		return method, err
-	case states.Cert:
+	case login.Cert:
 		var err error
 		method.Trusted, method.CommonName, err = o.trusted()
 		return method, err
-	case states.TokenFile:
+	case login.TokenFile:
 		if o.tokenFile == defaultTokenFile {
 			return nil, fault.Misuse(errors.New("--login=token-file needs a file"), "Name it with --login-token-file.")
 		}
 		_, err := method.Token()
 		return method, err
-	case states.AWS, states.Identity:
-		return o.named(login)
+	case login.AWS, login.Identity:
+		return o.named(shape)
 	default:
-		return login, nil
+		return shape, nil
 	}
 }
 

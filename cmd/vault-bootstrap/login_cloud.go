@@ -16,30 +16,30 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // cloud returns the login with the identity that a cloud gives to the machine.
-func (o *loginOptions) cloud(method, mount, role string) states.Login {
+func (o *loginOptions) cloud(method, mount, role string) login.Method {
 	switch method {
 	case "aws":
-		return states.AWS{Mount: mount, RoleName: role, Principal: o.principal, Make: func() (vault.Method, error) { return o.aws(mount, role) }}
+		return login.AWS{Mount: mount, RoleName: role, Principal: o.principal, Make: func() (vault.Method, error) { return o.aws(mount, role) }}
 	case "gcp":
-		return states.Identity{Method: method, Mount: mount, RoleName: role,
+		return login.Identity{Method: method, Mount: mount, RoleName: role,
 			Bound: map[string]any{"type": "gce", "bound_service_accounts": []any{o.principal}},
 			Fetch: func(ctx context.Context) (map[string]secret.Value, error) { return o.gcp(ctx, role) }}
 	default:
-		return states.Identity{Method: method, Mount: mount, RoleName: role,
+		return login.Identity{Method: method, Mount: mount, RoleName: role,
 			Bound: map[string]any{"bound_service_principal_ids": []any{o.principal}}, Fetch: o.azure}
 	}
 }
 
 // named makes sure that it is said who we are in the cloud.
-func (o *loginOptions) named(login states.Login) (states.Login, error) {
+func (o *loginOptions) named(method login.Method) (login.Method, error) {
 	if o.principal == "" {
-		return nil, fault.Misuse(fmt.Errorf("--login=%s does not say who may log in", login.Name()), "Name our own identity in the cloud with --login-principal.")
+		return nil, fault.Misuse(fmt.Errorf("--login=%s does not say who may log in", method.Name()), "Name our own identity in the cloud with --login-principal.")
 	}
-	return login, nil
+	return method, nil
 }
 
 // defaultRegion is that of STS's global endpoint.
@@ -143,7 +143,7 @@ func metadata(ctx context.Context, address, header, value string) ([]byte, error
 	defer transport.CloseIdleConnections()
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", states.ErrNoCredential, err)
+		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", login.ErrNoCredential, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(response.Body, mostMetadata))
@@ -151,7 +151,7 @@ func metadata(ctx context.Context, address, header, value string) ([]byte, error
 		err = fmt.Errorf("it answers %s", response.Status)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", states.ErrNoCredential, err)
+		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", login.ErrNoCredential, err)
 	}
 	return content, nil
 }

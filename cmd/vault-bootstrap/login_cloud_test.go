@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // metadataStub answers as a cloud's metadata server does, and refuses what it would.
@@ -32,23 +32,23 @@ func metadataStub(t *testing.T, header, value string, answers map[string]string)
 	return server.URL
 }
 
-func cloudLogin(t *testing.T, method string, env map[string]string) states.Login {
+func cloudLogin(t *testing.T, method string, env map[string]string) login.Identity {
 	t.Helper()
 	options := &loginOptions{methods: []string{method}, audience: defaultAudience, principal: "us"}
-	login, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, fileStore, "vb", "", nil)
+	chain, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, fileStore, "vb", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return login
+	return chain[0].(login.Identity)
 }
 
 // TestGCP asks a stub of the metadata server for the machine's identity.
 func TestGCP(t *testing.T) {
 	address := metadataStub(t, "Metadata-Flavor", "Google", map[string]string{"/computeMetadata/v1/instance/service-accounts/default/identity": "head.claims.signature\n"})
-	login := cloudLogin(t, "gcp", map[string]string{"GCE_METADATA_HOST": strings.TrimPrefix(address, "http://")})
-	credential := reveal(t, login)
-	if credential["jwt"] != "head.claims.signature" || credential["role"] != "vb" || login.Path() != "gcp/login" {
-		t.Errorf("logs in at %s with %v", login.Path(), credential)
+	identity := cloudLogin(t, "gcp", map[string]string{"GCE_METADATA_HOST": strings.TrimPrefix(address, "http://")})
+	credential := reveal(t, identity)
+	if credential["jwt"] != "head.claims.signature" || credential["role"] != "vb" || identity.Path() != "gcp/login" {
+		t.Errorf("logs in at %s with %v", identity.Path(), credential)
 	}
 }
 
@@ -75,15 +75,15 @@ func TestNoCloud(t *testing.T) {
 			address = strings.TrimPrefix(address, "http://")
 		}
 		_, err := cloudLogin(t, method, map[string]string{variable: address}).Credential(t.Context(), store.Keys{})
-		if !errors.Is(err, states.ErrNoCredential) {
+		if !errors.Is(err, login.ErrNoCredential) {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
 }
 
-func reveal(t *testing.T, login states.Login) map[string]string {
+func reveal(t *testing.T, identity login.Identity) map[string]string {
 	t.Helper()
-	credential, err := login.Credential(t.Context(), store.Keys{})
+	credential, err := identity.Credential(t.Context(), store.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}

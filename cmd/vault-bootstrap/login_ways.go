@@ -8,7 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // loginWay is one way to log in, with options of its own.
@@ -71,8 +71,8 @@ func (o *loginOptions) with(declared seed.LoginMethod) *loginOptions {
 }
 
 // chain makes the logins. Those that cannot be made here are left out, unless none can.
-func chain(ways []loginWay, make func(loginWay) (states.Login, error)) (states.Login, error) {
-	var chain states.Chain
+func chain(ways []loginWay, make func(loginWay) (login.Method, error)) (login.Chain, error) {
+	var chain login.Chain
 	var absent []error
 	mounts := map[string]bool{}
 	for i, way := range ways {
@@ -84,21 +84,17 @@ func chain(ways []loginWay, make func(loginWay) (states.Login, error)) (states.L
 			return nil, fault.Misuse(fmt.Errorf("several login methods would share the path %q", way.mountPath()), "Leave --login-path, or the paths in the seed, away: each is at the path of its type.")
 		}
 		mounts[way.mountPath()] = true
-		login, err := make(way)
+		method, err := make(way)
 		if err != nil {
 			absent = append(absent, way.locate(err))
 			continue
 		}
-		chain = append(chain, login)
+		chain = append(chain, method)
 	}
-	switch len(chain) {
-	case 0:
+	if len(chain) == 0 {
 		return nil, errors.Join(absent...)
-	case 1:
-		return chain[0], nil
-	default:
-		return chain, nil
 	}
+	return chain, nil
 }
 
 // mountPath is where the auth method is: at its type, if nothing else is said.

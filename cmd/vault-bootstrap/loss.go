@@ -34,15 +34,15 @@ func (o *lossOptions) registerSeal(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.respectSeal, "respect-seal", false, "leave a replica sealed that somebody has sealed: one that was open before, and whose pod was not restarted since (Kubernetes only)")
 }
 
-// assign gives the bootstrap what the options say.
-func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
+// assign gives the config what the options say.
+func (o *lossOptions) assign(b *states.Config, pods *workload.Pods) error {
 	if o.onLost != stopWhenLost && o.onLost != resetWhenLost {
 		return fault.Misuse(fmt.Errorf("--on-keys-lost=%q is neither 'stop' nor 'reset'", o.onLost), "Write one of the two.")
 	}
 	b.Loss = states.Loss{Reset: o.onLost == resetWhenLost, Volume: o.volume}
 	b.RespectSeal = o.respectSeal
 	if pods != nil {
-		b.Pods, b.Volumes = pods, pods
+		b.Pods, b.Loss.Volumes = pods, pods
 		return nil
 	}
 	const remedy = "Choose the records in Kubernetes with --store=kubernetes, or leave it away."

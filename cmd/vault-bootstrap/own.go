@@ -13,9 +13,10 @@ import (
 
 // ownReplica is the one Vault server that this process stands beside.
 type ownReplica struct {
-	bootstrap *states.Bootstrap
-	log       *slog.Logger
-	told      string
+	opener  *states.Opener
+	records store.Store
+	log     *slog.Logger
+	told    string
 }
 
 // ownReplica prepares the way to the server at address, with the TLS settings of all.
@@ -26,13 +27,13 @@ func (p *program) ownReplica(address string, options *vaultOptions, records stor
 	if err != nil {
 		return nil, err
 	}
-	return &ownReplica{bootstrap: servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records), log: log}, nil
+	return &ownReplica{opener: states.NewOpener(&states.Setting{Log: log, Now: time.Now}, servers.members()), records: records, log: log}, nil
 }
 
 // open unseals it if it is sealed, and returns its health before that. It fails while it is
 // not open; why is logged once.
 func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
-	health, err := r.bootstrap.OpenOwn(ctx)
+	health, err := r.opener.OpenOwn(ctx, store.Reader{Store: r.records})
 	if err == nil {
 		r.told = ""
 		return health, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 type planOptions struct {
@@ -117,21 +118,22 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	login, err := p.planLogin(ctx, options, kind, !token.Empty(), declared, records)
+	methods, err := p.planLogin(ctx, options, kind, !token.Empty(), declared, records)
 	if err != nil {
 		return nil, err
 	}
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	bootstrap := servers.bootstrap(setting, login, records)
-	bootstrap.Prune, bootstrap.Rules, bootstrap.ReadsOnly = declared.Prune(), rules, true
-	if err := bootstrap.Declare(objects); err != nil {
+	setting := &states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules})
+	if err != nil {
 		return nil, err
 	}
+	sources := servers.sources(setting, methods, records, desired)
+	sources.Access.ReadsOnly = true
 	memory, err := readMemory(ctx, records, !token.Empty())
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.Plan(ctx, token, memory)
+	return states.NewObserver(sources).Plan(ctx, token, memory)
 }
 
 // warnings is the log of a verb that looks: what is printed is its result.
@@ -141,7 +143,7 @@ func (p *program) warnings() *slog.Logger {
 
 // planLogin returns the login. With a token it is needed for the names of its objects
 // only.
-func (p *program) planLogin(ctx context.Context, options *planOptions, kind storeKind, haveToken bool, declared *seed.Seed, records store.Store) (states.Login, error) {
+func (p *program) planLogin(ctx context.Context, options *planOptions, kind storeKind, haveToken bool, declared *seed.Seed, records store.Store) (login.Chain, error) {
 	if haveToken {
 		return options.login.outline(kind, options.store.name, declared.LoginPaths())
 	}

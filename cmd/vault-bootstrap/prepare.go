@@ -15,6 +15,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // job is one run with everything it needs.
@@ -35,9 +37,9 @@ type job struct {
 	// watches is whether more is to come after a walk: the login is kept.
 	watches bool
 	// emergency is why this run is made as root; nil for the others.
-	emergency *states.Emergency
+	emergency *ceremony.Emergency
 	// resolveLogin makes the login of a seed, for one that changes under a watch.
-	resolveLogin func(declared []seed.LoginMethod) (states.Login, error)
+	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
 	// declaredLogin is what the seed says that Login was made of.
 	declaredLogin []seed.LoginMethod
 }
@@ -69,35 +71,45 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	if err != nil {
 		return nil, err
 	}
-	job.resolveLogin = func(declared []seed.LoginMethod) (states.Login, error) {
+	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
 		return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), declared)
 	}
-	login, err := job.resolveLogin(wish.login)
+	methods, err := job.resolveLogin(wish.login)
 	if err != nil {
 		return nil, err
 	}
 	job.declaredLogin = wish.login
 	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
 	pod, _ := p.env("POD_NAME")
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	b := servers.bootstrap(setting, login, records)
-	b.SeedLogin = options.login.declaredBy(wish.login)
-	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
-	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
-	b.Keep(options.spool.places(p.env, records, &options.store))
-	b.Split = states.KeySplit{Shares: options.shares, Threshold: options.threshold}
-	b.Recovery = states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}
-	job.bootstrap = b
-	if err := options.custody.assign(job.bootstrap); err != nil {
+	setting := &states.Setting{
+		Name: options.store.name, Holder: job.holder, Pod: pod, Process: process.Self(verb),
+		Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+	config := states.Config{
+		Preflight: func(ctx context.Context) error { return store.Ready(ctx, records) },
+		Places:    options.spool.places(p.env, records, &options.store),
+		Split:     ceremony.KeySplit{Shares: options.shares, Threshold: options.threshold},
+		Recovery:  ceremony.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold},
+
+		AwaitCustodians: options.custody.wait,
+	}
+	if err := options.custody.assign(&config.Split, &config.Recovery, setting.Now()); err != nil {
 		return nil, err
 	}
-	if err := options.loss.assign(job.bootstrap, pods); err != nil {
+	if err := options.loss.assign(&config, pods); err != nil {
 		return nil, err
 	}
+	desired, err := wish.desire(setting.Name, methods)
+	if err != nil {
+		return nil, err
+	}
+	config.Sources = servers.sources(setting, methods, records, desired)
+	config.Access.FromSeed = options.login.declaredBy(wish.login)
 	if wish.rules.NamesKubernetes() {
-		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
+		config.Around = around(records, options.store.name, defaultPodLabels)
 	}
-	return job, wish.assign(job.bootstrap)
+	job.bootstrap = states.New(config)
+	return job, nil
 }
 
 // wish is what a seed says, with its references resolved.
@@ -130,14 +142,9 @@ func (p *program) desired(ctx context.Context, options *runOptions, records stor
 	return wish{declared, objects, rules, login}, err
 }
 
-// assign gives the bootstrap the wish. If that fails, the one before it stays.
-func (w wish) assign(b *states.Bootstrap) error {
-	prune, rules := b.Prune, b.Rules
-	b.Prune, b.Rules = w.declared.Prune(), w.rules
-	if err := b.Declare(w.objects); err != nil {
-		b.Prune, b.Rules = prune, rules
-		return err
-	}
-	b.Digest = sync.OnceValue(w.declared.Digest)
-	return nil
+// desire returns what Vault is to hold then. name is that of our policy and role.
+func (w wish) desire(name string, methods login.Chain) (*states.Desired, error) {
+	return states.NewDesired(name, methods, states.Declaration{
+		Objects: w.objects, Prune: w.declared.Prune(), Rules: w.rules, Digest: sync.OnceValue(w.declared.Digest),
+	})
 }

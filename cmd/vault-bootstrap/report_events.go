@@ -21,11 +21,11 @@ type eventReporter struct {
 
 // withEvents adds Events to a report, where the records are in Kubernetes.
 func (j *job) withEvents(report reporter) reporter {
-	sender := startEvents(j.store, j.bootstrap.Name, j.bootstrap.Pod, j.holder, report.Log())
+	sender := startEvents(j.store, j.bootstrap.Setting().Name, j.bootstrap.Setting().Pod, j.holder, report.Log())
 	if sender == nil {
 		return report
 	}
-	j.bootstrap.Tell = sender.Tell
+	j.bootstrap.NotifyBy(sender.Tell)
 	return &eventReporter{report, sender}
 }
 

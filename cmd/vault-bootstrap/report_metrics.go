@@ -8,7 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // countingReporter counts what it reports.
@@ -38,7 +38,7 @@ func (r *countingReporter) Entered(t fsm.Transition) {
 
 // countingDialer counts the logins that fail.
 type countingDialer struct {
-	states.Dialer
+	login.Dialer
 	metrics *metrics.Metrics
 }
 

@@ -125,7 +125,7 @@ func isTerminal(w io.Writer) bool {
 func (j *job) walk(ctx context.Context, report reporter) error {
 	ctx, cancel := context.WithTimeout(ctx, j.options.timeout)
 	defer cancel()
-	j.bootstrap.Log = report.Log()
+	j.bootstrap.LogTo(report.Log())
 	for _, risk := range j.risks {
 		report.Log().Warn(risk)
 	}
@@ -227,10 +227,10 @@ func (j *job) close(ctx context.Context, session *fencing.Session, failure error
 		j.bootstrap.Close(ctx)
 	}
 	if releaseErr := briefly(ctx, session.Release); releaseErr != nil {
-		j.bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
+		j.bootstrap.Setting().Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
 	}
 	if err != nil && failure != nil { // which matters more than that it could not be recorded
-		j.bootstrap.Log.Warn("the failure is not recorded", "error", err.Error())
+		j.bootstrap.Setting().Log.Warn("the failure is not recorded", "error", err.Error())
 		return nil
 	}
 	return err

@@ -102,14 +102,13 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			observer := states.NewObserver(&states.Access{Setting: &states.Setting{Name: name}, Login: method}, nil, nil)
-			observer.Prune, observer.Rules = loaded.Prune(), rules
-			if err := observer.Declare(loaded.Declared()); err != nil {
+			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules})
+			if err != nil {
 				return err
 			}
-			text := observer.PolicyText()
+			text := desired.PolicyText()
 			if readOnly {
-				if text = observer.ReadPolicyText(); text == "" {
+				if text = desired.ReadPolicyText(); text == "" {
 					return fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method.Name()), "Its credential belongs to one role: plan and verify use it.")
 				}
 			}

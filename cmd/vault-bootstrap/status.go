@@ -99,7 +99,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	report := newStatusReport(checkpoint, records.Location())
 	// From outside of a cluster its Vault is not at the default address.
 	if kind == fileStore || options.vault.named(p.env) {
-		for _, replica := range servers.observer().Health(ctx) {
+		for _, replica := range servers.members().Health(ctx) {
 			report.Replicas = append(report.Replicas, replicaReport{replica.Address, string(replica.Health), replica.Answer})
 		}
 	}

@@ -20,7 +20,7 @@ var errNotOpen = errors.New("a replica is still sealed")
 func (j *job) withoutWriting(ctx context.Context, report reporter, unwritable error) error {
 	report.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
 	j.guard(always)
-	j.bootstrap.Log = report.Log()
+	j.bootstrap.LogTo(report.Log())
 	defer j.bootstrap.Close(context.WithoutCancel(ctx))
 	var state fsm.State
 	var idle bool
@@ -29,7 +29,7 @@ func (j *job) withoutWriting(ctx context.Context, report reporter, unwritable er
 		if look == nil {
 			return retry.RetryableError(err)
 		}
-		if sealed := look.ToUnseal(); len(sealed) > 0 && look.Custodians == nil && !look.RecoveryKeys {
+		if look.Observation.CanUnseal() {
 			if err := j.bootstrap.OpenSealed(ctx, look); err != nil {
 				return retry.RetryableError(err)
 			}

@@ -141,13 +141,13 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 			return err
 		}
 	}
-	verified, err := look.bootstrap.Verify(ctx, keysOf(ctx, look.records), options.deep)
+	verified, err := states.NewObserver(look.sources).Verify(ctx, keysOf(ctx, look.records), options.deep)
 	if err != nil {
 		return err
 	}
 	shown := report.Report{
 		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
-		Profile: look.bootstrap.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
+		Profile: look.rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
 	}
 	if err := p.show(shown, options); err != nil {
 		return err
@@ -164,11 +164,12 @@ func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
 	return harden.Known(record)
 }
 
-// verifier can look at Vault; its bootstrap has no records to write to.
+// verifier can look at Vault.
 type verifier struct {
-	bootstrap *states.Bootstrap
-	records   store.Store
-	servers   *servers
+	sources states.Sources
+	rules   harden.Rules
+	records store.Store
+	servers *servers
 }
 
 func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifier, error) {
@@ -192,14 +193,18 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	chain, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
 	if err != nil {
 		return nil, err
 	}
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	bootstrap := servers.bootstrap(setting, login, records)
-	bootstrap.Rules, bootstrap.Around, bootstrap.ReadsOnly = rules, around(records, options.store.name, options.podLabels), true
-	return &verifier{bootstrap, records, servers}, nil
+	setting := &states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
+	if err != nil {
+		return nil, err
+	}
+	sources := servers.sources(setting, chain, records, desired)
+	sources.Around, sources.Access.ReadsOnly = around(records, options.store.name, options.podLabels), true
+	return &verifier{sources, rules, records, servers}, nil
 }
 
 // around returns how to look at the cluster of the records; nil if they are in files.

@@ -1,6 +1,11 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+)
 
 // revokeForeignRoot ends the root tokens that are not ours. It holds the lease, so that
 // none of a break-glass at work is among them.
@@ -15,8 +20,9 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 	}
 	defer func() { _ = session.Close() }()
 	look.servers.cluster.Guard(session.Alive)
-	look.bootstrap.Records, look.bootstrap.Log, look.bootstrap.Holder = session, log, identity(p.env)
-	dead, err := look.bootstrap.RevokeForeignRoot(ctx)
+	look.sources.Access.Log = log
+	glass := ceremony.NewBreakGlass(look.servers.administrator(session, identity(p.env), log), options.parallelism)
+	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
 	}

@@ -140,7 +140,7 @@ func (p *program) findHealth(options *waitOptions, w *waiter) error {
 	if err != nil {
 		return err
 	}
-	observer := servers.observer()
-	w.health = func(ctx context.Context) fsm.State { return fsm.Shown(observer.Health(ctx)) }
+	members := servers.members()
+	w.health = func(ctx context.Context) fsm.State { return members.Health(ctx).Shown() }
 	return nil
 }

@@ -108,7 +108,7 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 	job.watches = true
 	// At the goal it goes on looking anyway: nobody has to be waited for.
 	options.run.patience = 0
-	job.bootstrap.Dialer = countingDialer{job.bootstrap.Dialer, counted}
+	job.bootstrap.Access().Dialer = countingDialer{job.bootstrap.Access().Dialer, counted}
 	lines := newLineReporter(p.stderr, job.level)
 	w := &watcher{
 		job: job, options: options, metrics: counted, lines: lines,
@@ -123,7 +123,7 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 		pace: pace{longest: longestPause},
 	}
 	w.report = job.withEvents(&countingReporter{lines, counted})
-	job.bootstrap.Log = w.report.Log()
+	job.bootstrap.LogTo(w.report.Log())
 	if options.own != "" {
 		if w.own, err = p.ownReplica(options.own, &options.run.vault, job.store, w.report.Log()); err != nil {
 			return nil, err

@@ -200,7 +200,7 @@ type turn struct {
 func (w *watcher) attend(ctx context.Context) turn {
 	look, verdict, settled, err := w.look(ctx)
 	if look != nil {
-		w.seen = look.Replicas
+		w.seen = look.Observation.Replicas
 	}
 	switch {
 	case err == nil && verdict.Idle && settled:
@@ -212,7 +212,7 @@ func (w *watcher) attend(ctx context.Context) turn {
 		return turn{result: waiting, err: err}
 	}
 	// Keys that are spooled and could not be stored in one walk's time are tried on, as often.
-	urgent := verdict.Urgent && (fault.KindOf(w.failure) == fault.Transient || look.Keys == fsm.SpooledAnswer)
+	urgent := verdict.Urgent && (fault.KindOf(w.failure) == fault.Transient || look.Observation.Keys == fsm.SpooledAnswer)
 	if left := w.rest.left(time.Now(), urgent); left > 0 {
 		if err == nil {
 			err = w.failure
@@ -221,7 +221,7 @@ func (w *watcher) attend(ctx context.Context) turn {
 	}
 	w.failure = w.walk(ctx)
 	if seen := w.job.seen; seen != nil { // a replica that is sealed again was restarted meanwhile
-		w.seen = seen.Replicas
+		w.seen = seen.Observation.Replicas
 	}
 	if fault.KindOf(w.failure) == fault.Busy {
 		return turn{result: waiting, err: w.failure} // somebody else does the work
@@ -243,7 +243,7 @@ func (w *watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verd
 	look, verdict, err = w.job.driver(w.report).Judge(ctx)
 	if look != nil {
 		w.metrics.Plan(look.Planned())
-		w.count(look.Replicas)
+		w.count(look.Observation.Replicas)
 		settled = look.Checkpoint.LastError == nil
 	}
 	return look, verdict, settled, err

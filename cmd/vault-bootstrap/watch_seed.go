@@ -54,22 +54,24 @@ func fingerprint(paths []string) string {
 // stays, with its login. A session of a login that the seed no longer names ends.
 func (j *job) reassign(ctx context.Context, w wish) error {
 	b := j.bootstrap
-	if sameLogin(w.login, j.declaredLogin) {
-		return w.assign(b)
+	methods, same := b.Access().Methods, sameLogin(w.login, j.declaredLogin)
+	if !same {
+		var err error
+		if methods, err = j.resolveLogin(w.login); err != nil {
+			return err
+		}
 	}
-	login, err := j.resolveLogin(w.login)
+	desired, err := w.desire(b.Setting().Name, methods)
 	if err != nil {
 		return err
 	}
-	before, fromSeed := b.Login, b.SeedLogin
-	b.Login, b.SeedLogin = login, j.options.login.declaredBy(w.login)
-	if err := w.assign(b); err != nil {
-		b.Login, b.SeedLogin = before, fromSeed
-		return err
+	b.Desire(desired)
+	if same {
+		return nil
 	}
 	j.declaredLogin = w.login
-	b.ForgetLogin(context.WithoutCancel(ctx))
-	b.Log.Info("the seed says anew how to log in", "method", login.Name())
+	b.Access().Change(context.WithoutCancel(ctx), methods, j.options.login.declaredBy(w.login))
+	b.Setting().Log.Info("the seed says anew how to log in", "method", methods.Name())
 	return nil
 }
 

@@ -1,0 +1,78 @@
+// Package ceremony does what is done with the key shares of a Vault: take over those of others,
+// exchange them, put them away, give them to a sealed replica, and make a root token from them
+// where nothing else helps.
+//
+// A ceremony that is cut off can be told from what is on record, and whoever comes next ends it.
+// The package must not know how later runs log in, nor what a run wants of Vault.
+package ceremony
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// Records are the records of the holder of the Lease.
+type Records interface {
+	Keys(ctx context.Context) (store.Keys, error)
+	UpdateKeys(ctx context.Context, change func(*store.Keys) error) error
+	UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error
+}
+
+// Dialer opens sessions at a replica.
+type Dialer interface {
+	Session(address string, token secret.Value) (*vault.Session, error)
+}
+
+// Administrator carries out ceremonies: one after another, with the Lease in hand.
+type Administrator struct {
+	Cluster *cluster.Cluster
+	Records Records
+	Dialer  Dialer
+	// Holder is this process's identity.
+	Holder string
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Notify, if not nil, tells people what is out of the ordinary, beside the log: reason is
+	// one CamelCase word, as in a Kubernetes Event.
+	Notify func(warning bool, reason, message string)
+}
+
+// notify warns people of what is out of the ordinary.
+func (a *Administrator) notify(reason, message string) {
+	if a.Notify != nil {
+		a.Notify(true, reason, message)
+	}
+}
+
+// activeOfOurs returns the active replica of the cluster whose keys we hold: shares and
+// tokens are shown to no other.
+func (a *Administrator) activeOfOurs(ctx context.Context, keys store.Keys) (cluster.Replica, error) {
+	if keys.Set == nil {
+		return nil, fault.Misuse(errors.New("no keys are stored"), "Check --store, --name and --namespace. A Vault that somebody else has initialized is taken over by 'vault-bootstrap adopt'.")
+	}
+	replicas, err := cluster.Look(ctx, a.Cluster, nil)
+	if err != nil {
+		return nil, err
+	}
+	active, found := replicas.Active()
+	switch {
+	case !found:
+		return nil, fault.Wait(errors.New("no replica is active"), "Vault must be unsealed first: 'vault-bootstrap run --until=unsealed' does it, or the people who hold the shares.")
+	case keys.Set.ClusterID != "" && active.ClusterID != "" && keys.Set.ClusterID != active.ClusterID:
+		return nil, fsm.ForeignCluster(keys.Set.ClusterID, active)
+	}
+	return a.Cluster.At(active.Address), nil
+}
+
+// newID returns a random, unique name of 26 letters and digits.
+func newID() string { return rand.Text() }

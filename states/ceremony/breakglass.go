@@ -1,0 +1,163 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// Emergency says why a root token is made from key shares, and with what.
+type Emergency struct {
+	// Reason is the person's.
+	Reason string
+	// Ask returns the shares of people, where we hold none.
+	Ask AskShares
+	// Token is for servers that ask for one at generate-root; it may be empty.
+	Token secret.Value
+}
+
+// rootGrant is the root token in use.
+type rootGrant struct {
+	id       string
+	token    secret.Value
+	accessor string
+	address  string
+	reason   string
+}
+
+// BreakGlass is a root token that is made from the key shares for one purpose.
+type BreakGlass struct {
+	admin       *Administrator
+	parallelism int            // of looking tokens up
+	root        *rootGrant     // nil if none is in use
+	latest      *vault.Session // with it
+}
+
+// NewBreakGlass returns a BreakGlass by which no root token is in use yet.
+func NewBreakGlass(by *Administrator, parallelism int) *BreakGlass {
+	return &BreakGlass{admin: by, parallelism: parallelism}
+}
+
+// InUse reports whether the break-glass of that ID is this process's own.
+func (g *BreakGlass) InUse(id string) bool { return g.root != nil && g.root.id == id }
+
+// session returns a session with the root token in use, which tells Vault why.
+func (g *BreakGlass) session(address string) (*vault.Session, error) {
+	session, err := g.admin.Dialer.Session(address, g.root.token)
+	if err != nil {
+		return nil, err
+	}
+	session.Because(g.root.reason)
+	return session, nil
+}
+
+// View returns a view with the root token in use; ok is false if there is none.
+func (g *BreakGlass) View(address string) (view vault.View, ok bool, err error) {
+	if g.root == nil {
+		return vault.View{}, false, nil
+	}
+	session, err := g.session(address)
+	if err != nil {
+		return vault.View{}, true, err
+	}
+	g.latest = session
+	return session.View(), true, nil
+}
+
+// Behind returns the session that a view is of, if it is one with the root token; else nil.
+func (g *BreakGlass) Behind(view vault.View) *vault.Session {
+	if view.Of(g.latest) {
+		return g.latest
+	}
+	return nil
+}
+
+// Active reports whether a root token is in use.
+func (g *BreakGlass) Active() bool { return g.root != nil }
+
+// Make makes a root token from the key shares, for this run only. The caller
+// calls End in every path, also after an error.
+//
+// The key that Vault encrypts the token to is stored before Vault is asked, and the
+// token before it is used: whoever comes after a kill -9 finds it and ends it.
+func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, token secret.Value, err error) {
+	keys, err := g.admin.Records.Keys(ctx)
+	if err != nil {
+		return "", secret.Value{}, fmt.Errorf("reading the keys: %w", err)
+	}
+	replica, err := g.admin.activeOfOurs(ctx, keys)
+	if err != nil {
+		return "", secret.Value{}, err
+	}
+	if err := g.Sweep(ctx, replica.Address(), keys); err != nil {
+		return "", secret.Value{}, err
+	}
+	// The set that is marked may be the one that Vault has ceased to take.
+	if keys, err = g.admin.SettleRotation(ctx, replica, keys, why.Token); err != nil {
+		return "", secret.Value{}, err
+	}
+	if err := g.nobodyMakesRoot(ctx, replica, why.Token); err != nil {
+		return "", secret.Value{}, err
+	}
+	made, err := g.intend(ctx, replica, why)
+	if err != nil {
+		return "", secret.Value{}, err
+	}
+	if err := g.makeRoot(ctx, replica, askedOf(keys), made, why); err != nil {
+		return "", secret.Value{}, errors.Join(err, g.End(ctx))
+	}
+	g.admin.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", g.root.accessor)
+	g.admin.notify("BrokeGlass", fmt.Sprintf("A root token (accessor %s) is in use by %s: %s", g.root.accessor, g.admin.Holder, why.Reason))
+	return replica.Address(), g.root.token, nil
+}
+
+// nobodyMakesRoot refuses to go on while another's attempt is in progress.
+func (g *BreakGlass) nobodyMakesRoot(ctx context.Context, replica cluster.Replica, token secret.Value) error {
+	attempt, err := replica.RootAttempt(ctx, token)
+	if err != nil {
+		return rootRefused(replica.Address(), err)
+	}
+	if attempt.Started {
+		return rootInProgress(attempt)
+	}
+	return nil
+}
+
+// rootInProgress is about an attempt that is not ours. It is left alone.
+func rootInProgress(attempt vault.RootAttempt) error {
+	return fault.Held(fmt.Errorf("somebody else is generating a root token (nonce %s, %d of %d shares given)", attempt.Nonce, attempt.Progress, attempt.Required),
+		"It is not ours, so it was not touched. Ask who began it; 'vault operator generate-root -status' shows it, 'vault operator generate-root -cancel' ends it.")
+}
+
+// intend writes what is about to be done.
+func (g *BreakGlass) intend(ctx context.Context, replica cluster.Replica, why Emergency) (store.Glass, error) {
+	pair, err := pgp.Generate("vault-bootstrap break-glass", g.admin.Now())
+	if err != nil {
+		return store.Glass{}, err
+	}
+	intent := store.Glass{
+		ID: newID(), Holder: g.admin.Holder, Reason: why.Reason, Started: g.admin.Now().UTC(),
+		PublicKey: pair.Public, PrivateKey: pair.Private, Fingerprint: pair.Fingerprint,
+	}
+	err = g.admin.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Glass != nil {
+			return errors.New("an earlier root token is still on record")
+		}
+		keys.Glass = &intent
+		return nil
+	})
+	if err != nil {
+		return store.Glass{}, err
+	}
+	g.root = &rootGrant{id: intent.ID, address: replica.Address(), reason: why.Reason}
+	point.Reach("breakglass.intent")
+	return intent, nil
+}

@@ -1,0 +1,167 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// End ends the root token of Make, makes sure that it is dead, and forgets
+// it. It works after ctx has ended, and does nothing if it was done already.
+func (g *BreakGlass) End(ctx context.Context) error {
+	used := g.root
+	if used == nil {
+		return nil
+	}
+	g.root = nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
+	defer cancel()
+	var last error
+	err := retry.Do(ctx, retry.WithCappedDuration(2*time.Second, retry.NewExponential(100*time.Millisecond)), func(ctx context.Context) error {
+		last = g.endOnce(ctx, used)
+		if last != nil && fault.KindOf(last) == fault.Transient {
+			return retry.RetryableError(last)
+		}
+		return last
+	})
+	if err == nil {
+		return nil
+	}
+	return fault.Wait(fmt.Errorf("ending the root token (accessor %q): %w", used.accessor, last),
+		"It may still be alive. It is on record, encrypted: the next 'vault-bootstrap run' ends it as soon as it reaches Vault. By hand: 'vault token revoke -accessor ACCESSOR'.")
+}
+
+func (g *BreakGlass) endOnce(ctx context.Context, used *rootGrant) error {
+	keys, err := g.admin.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the keys: %w", err)
+	}
+	if keys.Glass == nil || keys.Glass.ID != used.id {
+		return nil
+	}
+	if keys.Glass.Token.Empty() {
+		keys.Glass.Token = used.token // known to us, and not stored
+	}
+	replica, err := g.admin.activeOfOurs(ctx, keys)
+	if err != nil {
+		return err
+	}
+	return g.Sweep(ctx, replica.Address(), keys)
+}
+
+// Sweep ends what a break-glass has left that is not in use here: its token if
+// that is known, its attempt if Vault still has it. What remains is a token that Vault
+// made and nobody has seen; Search looks for it once somebody has logged in.
+func (g *BreakGlass) Sweep(ctx context.Context, address string, keys store.Keys) error {
+	left := keys.Glass
+	if left == nil || g.root != nil && g.root.id == left.ID {
+		return nil
+	}
+	if !left.Token.Empty() {
+		if err := g.revoke(ctx, address, *left); err != nil {
+			return err
+		}
+		return g.forget(ctx, left.ID)
+	}
+	replica := g.admin.Cluster.At(address)
+	if replica == nil {
+		return fmt.Errorf("no replica is at %q", address)
+	}
+	attempt, err := replica.RootAttempt(ctx, left.Token)
+	switch {
+	case err != nil && !EndpointClosed(err):
+		return fmt.Errorf("looking for a root token of ours in the making: %w", err)
+	case err == nil && attempt.Started && attempt.Fingerprint == left.Fingerprint:
+		if err := replica.CancelRoot(ctx, left.Token); err != nil {
+			return fmt.Errorf("ending our attempt to make a root token: %w", err)
+		}
+		g.admin.Log.Warn("an attempt of ours to make a root token was called off", "holder", left.Holder, "reason", left.Reason)
+	case !left.Finishing.IsZero():
+		return nil
+	}
+	return g.forget(ctx, left.ID)
+}
+
+// revoke revokes a root token of ours and makes sure that it is dead.
+func (g *BreakGlass) revoke(ctx context.Context, address string, left store.Glass) error {
+	session, err := g.admin.Dialer.Session(address, left.Token)
+	if err != nil {
+		return err
+	}
+	session.Because(left.Reason)
+	dead, err := session.Dead(ctx)
+	if err == nil && !dead {
+		if err = session.RevokeSelf(ctx); err == nil {
+			if dead, err = session.Dead(ctx); err == nil && !dead {
+				err = errors.New("it still works")
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("revoking the root token of break-glass: %w", err)
+	}
+	point.Reach("breakglass.revoked")
+	g.admin.notify("MendedGlass", fmt.Sprintf("The root token (accessor %s) of %s is revoked: %s", left.Accessor, left.Holder, left.Reason))
+	g.admin.Log.Warn("the root token is revoked", "reason", left.Reason, "accessor", left.Accessor, "holder", left.Holder)
+	return nil
+}
+
+func (g *BreakGlass) forget(ctx context.Context, id string) error {
+	return g.admin.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Glass != nil && keys.Glass.ID == id {
+			keys.Glass = nil
+		}
+		return nil
+	})
+}
+
+// unseenFor bounds when a token was made whose answer nobody has seen: the request for
+// it has ended by then.
+const unseenFor = 2 * time.Minute
+
+// Search looks for a root token that Vault made for us and whose answer was lost.
+// While our attempt was in progress nobody else could make one; so the only one that
+// generate-root made since we gave the last share is ours.
+func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys store.Keys) error {
+	left := keys.Glass
+	if left == nil || left.Finishing.IsZero() || !left.Token.Empty() || g.root != nil && g.root.id == left.ID {
+		return nil
+	}
+	tokens, err := rootTokens(ctx, session, g.parallelism)
+	if vault.StatusOf(err) == http.StatusForbidden {
+		g.admin.Log.Warn("a root token may be left of a break-glass that was killed, and our policy does not let us look for it", "remedy", "Run 'vault-bootstrap break-glass run' to widen the policy, or look for it with 'vault list auth/token/accessors'.")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for a root token that was left: %w", err)
+	}
+	var ours []vault.Token
+	for _, token := range tokens {
+		if token.Path == rootPath && !token.Created.Before(left.Finishing.Add(-time.Second)) && token.Created.Before(left.Finishing.Add(unseenFor)) {
+			ours = append(ours, token)
+		}
+	}
+	switch len(ours) {
+	case 0:
+		g.admin.Log.Info("no root token is left of the break-glass that was killed", "holder", left.Holder)
+	case 1:
+		if err := session.RevokeAccessor(ctx, ours[0].Accessor); err != nil {
+			return fmt.Errorf("revoking the root token that was left: %w", err)
+		}
+		g.admin.Log.Warn("the root token that a killed break-glass has left is revoked", "accessor", ours[0].Accessor, "holder", left.Holder)
+	default:
+		for _, token := range ours {
+			g.admin.Log.Warn("one of these root tokens is left of a killed break-glass, and nobody can tell which", "accessor", token.Accessor, "created", token.Created)
+		}
+	}
+	return g.forget(ctx, left.ID)
+}

@@ -1,0 +1,102 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// makeRoot begins our attempt, gives it the shares, and stores what comes of it.
+func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set store.KeySet, intent store.Glass, why Emergency) error {
+	beginning, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	begun, err := replica.BeginRoot(beginning, why.Token, intent.PublicKey)
+	if vault.Says(err, "already in progress") {
+		return rootInProgress(vault.RootAttempt{Nonce: "unknown"})
+	}
+	if err != nil {
+		return rootRefused(replica.Address(), err)
+	}
+	point.Reach("breakglass.begun")
+	given, err := collect(ctx, set, begun.Required, why.Ask)
+	if err != nil {
+		return err
+	}
+	answer, err := g.giveRoot(ctx, replica, begun, given, why.Token)
+	if err != nil {
+		return err
+	}
+	token, err := pgp.Decrypt(intent.PrivateKey, answer.Token)
+	if err != nil {
+		return fmt.Errorf("opening the root token: %w", err)
+	}
+	g.root.token = token
+	point.Reach("breakglass.made")
+	if err := g.update(ctx, func(record *store.Glass) { record.Token = token }); err != nil {
+		return err
+	}
+	point.Reach("breakglass.stored")
+	session, err := g.session(replica.Address())
+	if err != nil {
+		return err
+	}
+	identity, err := session.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("looking the root token up: %w", err)
+	}
+	g.root.accessor = identity.Accessor
+	return g.update(ctx, func(record *store.Glass) { record.Accessor = identity.Accessor })
+}
+
+// giveRoot gives the shares. Before the last one it is written down that from now on
+// there may be a token.
+func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begun vault.RootAttempt, given []secret.Value, token secret.Value) (vault.RootAttempt, error) {
+	var answer vault.RootAttempt
+	for i, share := range given {
+		if i == len(given)-1 {
+			health, err := replica.Health(ctx)
+			if err != nil {
+				return answer, fmt.Errorf("asking for Vault's time: %w", err)
+			}
+			if err := g.update(ctx, func(record *store.Glass) { record.Finishing = health.ServerTime }); err != nil {
+				return answer, err
+			}
+			point.Reach("breakglass.finishing")
+			// Nobody else could end the token that the answer holds.
+			last, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
+			if err != nil {
+				return answer, err
+			}
+			defer cancel()
+			ctx = last
+		}
+		var err error
+		if answer, err = replica.GiveRoot(ctx, token, begun.Nonce, share); err != nil {
+			return answer, rootAnswer(replica.Address(), err)
+		}
+	}
+	if !answer.Complete || answer.Token == "" {
+		return answer, fmt.Errorf("%s was given all shares, and answers without a root token", replica.Address())
+	}
+	return answer, nil
+}
+
+func (g *BreakGlass) update(ctx context.Context, change func(*store.Glass)) error {
+	return g.admin.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Glass == nil || g.root == nil || keys.Glass.ID != g.root.id {
+			return errors.New("the record of this root token is gone")
+		}
+		change(keys.Glass)
+		return nil
+	})
+}

@@ -1,0 +1,121 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// proveByRekey begins a rekey with verification on the active node, gives it the
+// shares, and calls it off. Vault says whether the shares fit when it has enough of
+// them, and changes nothing before the new shares are given back. Nobody can give
+// them back: they are encrypted to a key that is forgotten here. See docs/decisions/0008.
+func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, given []secret.Value) error {
+	status, err := replica.Rekey(ctx, recovery, token)
+	switch {
+	case err != nil:
+		return rekeyRefused(replica.Address(), err)
+	case status.Started:
+		return rekeyInProgress(replica.Address(), status.Nonce)
+	}
+	pair, err := pgp.Generate("vault-bootstrap adopt", a.Now())
+	if err != nil {
+		return err
+	}
+	defer a.callOffProof(ctx, replica, recovery, token, pair.Fingerprint)
+	begun, err := replica.BeginRekey(ctx, recovery, token, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
+	switch {
+	case vault.Says(err, "rekey already in progress"):
+		return rekeyInProgress(replica.Address(), "")
+	case err != nil:
+		return rekeyRefused(replica.Address(), err)
+	case !begun.Verification || begun.Nonce == "":
+		return fault.Misuse(fmt.Errorf("%s begins a rekey without verification: it would take effect", replica.Address()),
+			"Nothing was changed. Seal one of the replicas and run again: the shares are then proven by unsealing it.")
+	}
+	for _, share := range given {
+		if status, err = replica.GiveRekey(ctx, recovery, token, begun.Nonce, share); err != nil {
+			return rekeyAnswer(replica.Address(), err)
+		}
+	}
+	if !status.Complete {
+		return errors.New("the rekey has all shares and does not say whether they fit")
+	}
+	return nil
+}
+
+// callOffProof ends a rekey of ours, told from others by the key that it encrypts to, also
+// when the answer that names it was lost, and when the run is being ended.
+func (a *Administrator) callOffProof(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, fingerprint string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callOffTime)
+	defer cancel()
+	err := retry.Do(ctx, retry.NewConstant(callOffWait), func(ctx context.Context) error {
+		status, err := replica.Rekey(ctx, recovery, token)
+		if err == nil && !slices.Contains(status.Fingerprints, fingerprint) {
+			return nil
+		}
+		if err == nil {
+			if err = replica.CancelRekey(ctx, recovery, token, status.Nonce); err == nil {
+				err = errors.New("it is still in progress")
+			}
+		}
+		return retry.RetryableError(err)
+	})
+	if err != nil {
+		a.Log.Warn("the rekey that proved the shares could not be called off; it changes nothing, nobody can finish it, and it ends with the active node's process",
+			"replica", replica.Address(), "error", err.Error(), "remedy", cancelRemedy)
+	}
+}
+
+// The time for calling a rekey off, and the wait between two looks whether it is gone.
+const (
+	callOffTime = 10 * time.Second
+	callOffWait = 50 * time.Millisecond
+)
+
+const cancelRemedy = "'vault operator rekey -status' shows it, 'vault operator rekey -cancel -nonce=NONCE' ends it (with -target=recovery for recovery keys)."
+
+func rekeyInProgress(address, nonce string) error {
+	return fault.Misuse(fmt.Errorf("a rekey is in progress at %s (nonce %q): the shares may be about to change", address, nonce),
+		"Nothing was changed. Have it finished, or cancelled, by whoever began it. "+cancelRemedy)
+}
+
+// rekeyRefused is about a server that lets nobody begin a rekey, or not us.
+func rekeyRefused(address string, err error) error {
+	switch vault.StatusOf(err) {
+	case http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusNotFound:
+		return fault.Misuse(fmt.Errorf("%s does not let the shares be proven by a rekey: %w", address, err),
+			"Nothing was changed. Seal or restart one of the replicas and run again: the shares are then proven by unsealing it. "+
+				"Or let the endpoint be used: OpenBao has a setting of the listener for it (disable_unauthed_rekey_endpoints), Vault 2.0 and later ask for a token that may use it.")
+	}
+	return fmt.Errorf("beginning a rekey at %s: %w", address, err)
+}
+
+// rekeyAnswer sorts the ways in which the last share fails. The words are those of
+// Vault 1.21.
+func rekeyAnswer(address string, err error) error {
+	if sharesWrong(err) {
+		return wrongShares(address, err)
+	}
+	return fmt.Errorf("proving the shares at %s: %w", address, err)
+}
+
+func sharesWrong(err error) bool {
+	for _, words := range []string{"message authentication failed", "failed to decrypt keys", "verification failed", "failed to compute", "invalid key", "key is shorter", "key is longer"} {
+		if vault.Says(err, words) {
+			return true
+		}
+	}
+	return false
+}

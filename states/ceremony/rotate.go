@@ -1,0 +1,236 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// Exchange says how to exchange the key shares.
+type Exchange struct {
+	// Into is what to split into; with custodians they hold the new shares.
+	Into KeySplit
+	// Ask returns present shares that people hold, AskNew the new ones once their
+	// owners have opened them.
+	Ask, AskNew AskShares
+	// Token is for servers that ask for one at rekey; it may be empty.
+	Token secret.Value
+}
+
+// Rotate exchanges the unseal keys, or the recovery keys with auto-unseal. It returns
+// the set that is in force then.
+//
+// Vault puts new shares in force only when they are given back to it, and by then they
+// are stored: at every moment the record holds the shares that open the Vault. Which of
+// two sets it is after a crash, SettleRotation finds out.
+func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, error) {
+	keys, err := a.Records.Keys(ctx)
+	if err != nil {
+		return store.KeySet{}, fmt.Errorf("reading the keys: %w", err)
+	}
+	replica, err := a.activeOfOurs(ctx, keys)
+	if err != nil {
+		return store.KeySet{}, err
+	}
+	if keys, err = a.SettleRotation(ctx, replica, keys, x.Token); err != nil {
+		return store.KeySet{}, err
+	}
+	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: askedOf(keys)}
+	if left := keys.Rotation; left != nil {
+		waits, err := r.waits(ctx, *left)
+		if err != nil {
+			return store.KeySet{}, err
+		}
+		if waits {
+			a.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
+			r.id, r.set = left.ID, *left.Set
+			return r.putInForce(ctx)
+		}
+		r.doubted = left
+	}
+	if x.Into.Shares == 0 {
+		return store.KeySet{}, fault.Misuse(errors.New("the rekey whose new shares were stored is over, and only the owners of the shares can tell which set is in force"),
+			"Nothing was changed. Begin another exchange with --pgp-keys and the shares that Vault takes: the set that it makes replaces them all.")
+	}
+	if err := r.begin(ctx); err != nil {
+		return store.KeySet{}, errors.Join(err, r.callOff(ctx))
+	}
+	return r.putInForce(ctx)
+}
+
+// rotation is one exchange under way.
+type rotation struct {
+	*Administrator
+	x        Exchange
+	replica  cluster.Replica
+	recovery bool
+	id       string
+	old, set store.KeySet
+	// doubted is an earlier rotation that could not be settled; this one settles it.
+	doubted *store.Rotation
+}
+
+// waits reports whether Vault still waits for the new shares of a rotation.
+func (r *rotation) waits(ctx context.Context, left store.Rotation) (bool, error) {
+	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
+	if err != nil {
+		return false, rotateRefused(r.replica.Address(), err)
+	}
+	return status.Started && IsOurs(left, status), nil
+}
+
+// begin goes as far as the new shares are stored. Nothing in Vault has changed then.
+func (r *rotation) begin(ctx context.Context) error {
+	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
+	switch {
+	case err != nil:
+		return rotateRefused(r.replica.Address(), err)
+	case status.Started:
+		return rekeyInProgress(r.replica.Address(), status.Nonce)
+	}
+	intent, request, err := r.intend(ctx)
+	if err != nil {
+		return err
+	}
+	beginning, cancel, err := toTheAnswer(ctx, "rekeying "+r.replica.Address())
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.x.Token, request)
+	switch {
+	case vault.Says(err, "rekey already in progress"):
+		return rekeyInProgress(r.replica.Address(), "")
+	case err != nil:
+		return rotateRefused(r.replica.Address(), err)
+	case !begun.Verification || begun.Nonce == "":
+		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.replica.Address()), "Nothing was changed. Without verification new shares would be in force before they are stored.")
+	}
+	point.Reach("rotate.begun")
+	if err := r.update(ctx, func(record *store.Rotation) { record.Nonce = begun.Nonce }); err != nil {
+		return err
+	}
+	given, err := collect(ctx, r.old, begun.Required, r.x.Ask)
+	if err != nil {
+		return err
+	}
+	answer, err := r.give(ctx, begun.Nonce, given)
+	if err != nil {
+		return err
+	}
+	point.Reach("rotate.answered")
+	if r.set, err = r.open(intent, answer); err != nil {
+		return err
+	}
+	if err := r.update(ctx, func(record *store.Rotation) { record.Set = &r.set }); err != nil {
+		return err
+	}
+	if err := r.readNewBack(ctx); err != nil {
+		return err
+	}
+	point.Reach("rotate.stored")
+	return nil
+}
+
+// intend writes what is about to be done, and what opens Vault's answer.
+func (r *rotation) intend(ctx context.Context) (store.Rotation, vault.RekeyRequest, error) {
+	intent := store.Rotation{ID: newID(), Holder: r.Holder, Started: r.Now().UTC()}
+	request := vault.RekeyRequest{Threshold: r.x.Into.Threshold}
+	for _, owner := range r.x.Into.Custodians {
+		request.ShareKeys = append(request.ShareKeys, owner.Key)
+		intent.Fingerprints = append(intent.Fingerprints, owner.Fingerprint)
+	}
+	if len(r.x.Into.Custodians) == 0 {
+		pair, err := pgp.Generate("vault-bootstrap rotate", r.Now())
+		if err != nil {
+			return intent, request, err
+		}
+		intent.PublicKey, intent.PrivateKey = pair.Public, pair.Private
+		request.ShareKeys = slices.Repeat([]string{pair.Public}, r.x.Into.Shares)
+		intent.Fingerprints = slices.Repeat([]string{pair.Fingerprint}, r.x.Into.Shares)
+	}
+	err := r.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		switch left := keys.Rotation; {
+		case left == nil:
+		case r.doubted == nil || left.ID != r.doubted.ID:
+			return errors.New("an earlier rotation is still on record")
+		default:
+			intent.Rivals = append(slices.Clone(left.Rivals), *left.Set)
+		}
+		keys.Rotation = &intent
+		return nil
+	})
+	if err == nil {
+		r.id = intent.ID
+		point.Reach("rotate.intent")
+	}
+	return intent, request, err
+}
+
+// give gives the present shares, and returns the answer that holds the new ones.
+func (r *rotation) give(ctx context.Context, nonce string, given []secret.Value) (vault.RekeyStatus, error) {
+	var answer vault.RekeyStatus
+	for _, share := range given {
+		var err error
+		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.x.Token, nonce, share); err != nil {
+			if sharesWrong(err) {
+				return answer, wrongShares(r.replica.Address(), err)
+			}
+			return answer, fmt.Errorf("rekeying %s: %w", r.replica.Address(), err)
+		}
+	}
+	if !answer.Complete || len(answer.Shares) != r.x.Into.Shares || answer.VerificationNonce == "" {
+		return answer, fmt.Errorf("%s was given all shares, and answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.x.Into.Shares)
+	}
+	return answer, nil
+}
+
+// open makes a set of Vault's answer. Shares of custodians stay as they are.
+func (r *rotation) open(intent store.Rotation, answer vault.RekeyStatus) (store.KeySet, error) {
+	set := store.KeySet{Kind: r.old.Kind, Threshold: r.x.Into.Threshold, ClusterID: r.old.ClusterID, Created: r.Now().UTC()}
+	for i, message := range answer.Shares {
+		if len(r.x.Into.Custodians) > 0 {
+			owner := r.x.Into.Custodians[i]
+			set.Custody = append(set.Custody, store.CustodyShare{Owner: owner.Owner, Fingerprint: owner.Fingerprint, Message: message})
+			continue
+		}
+		share, err := OpenShare(intent.PrivateKey, message)
+		if err != nil {
+			return set, fmt.Errorf("opening new share %d of %d: %w", i+1, len(answer.Shares), err)
+		}
+		set.Shares = append(set.Shares, share)
+	}
+	return set, nil
+}
+
+func (r *rotation) update(ctx context.Context, change func(*store.Rotation)) error {
+	return r.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
+		if keys.Rotation == nil || keys.Rotation.ID != r.id {
+			return errors.New("the record of this rotation is gone")
+		}
+		change(keys.Rotation)
+		return nil
+	})
+}
+
+// readNewBack makes sure that the new shares can be read before Vault depends on them.
+func (r *rotation) readNewBack(ctx context.Context) error {
+	keys, err := r.Records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the new shares back: %w", err)
+	}
+	if keys.Rotation == nil || keys.Rotation.Set == nil ||
+		!slices.EqualFunc(keys.Rotation.Set.Shares, r.set.Shares, secret.Value.Equal) || !slices.Equal(keys.Rotation.Set.Custody, r.set.Custody) {
+		return errors.New("reading the new shares back: they are not there, or differ")
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+var into = Exchange{Into: KeySplit{Shares: 3, Threshold: 2}}
+
+func TestRotate(t *testing.T) {
+	b := newBench(t)
+	set, err := b.admin.Rotate(t.Context(), into)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := b.records.keys
+	if !slices.EqualFunc(set.Shares, b.vault.shares, secret.Value.Equal) || !slices.EqualFunc(keys.Set.Shares, b.vault.shares, secret.Value.Equal) {
+		t.Error("what is stored is not what is in force")
+	}
+	if keys.Rotation != nil || len(keys.Old) != 1 || keys.Set.Threshold != 2 || keys.Set.ClusterID != "c1" {
+		t.Errorf("the record is %+v", keys)
+	}
+	if len(b.notes) != 1 {
+		t.Errorf("people were notified of %q", b.notes)
+	}
+}
+
+func TestRotateRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(b *bench)
+		kind  fault.Kind
+	}{
+		"no keys are stored":            {func(b *bench) { b.records.keys.Set = nil }, fault.Usage},
+		"nobody is active":              {func(b *bench) { b.vault.code = http.StatusServiceUnavailable }, fault.Transient},
+		"another cluster":               {func(b *bench) { b.records.keys.Set.ClusterID = "c2" }, fault.Terminal},
+		"the endpoint is closed":        {func(b *bench) { b.vault.noRekey = answer(http.StatusMethodNotAllowed, "") }, fault.Terminal},
+		"somebody else is rekeying":     {func(b *bench) { b.vault.rekey = &fakeRekey{nonce: "theirs"} }, fault.Usage},
+		"it would take effect at once":  {func(b *bench) { b.vault.unchecked = true }, fault.Terminal},
+		"the shares are not Vault's":    {func(b *bench) { b.vault.shares = sharesOf('x', 5) }, fault.Usage},
+		"their owners hold the shares":  {func(b *bench) { b.records.keys.Set.Shares = nil }, fault.Usage},
+		"Vault fails to say what it is": {func(b *bench) { b.vault.noRekey = errors.New("cut off") }, fault.Transient},
+	} {
+		b := newBench(t)
+		test.spoil(b)
+		theirs := b.vault.rekey
+		_, err := b.admin.Rotate(t.Context(), into)
+		if err == nil || fault.KindOf(err) != test.kind {
+			t.Errorf("%s: %v (%v)", name, err, fault.KindOf(err))
+		}
+		if b.records.keys.Rotation != nil || b.vault.rekey != theirs {
+			t.Errorf("%s: something is left: %+v, %+v", name, b.records.keys.Rotation, b.vault.rekey)
+		}
+	}
+}
+
+// TestSettleRotation cuts a rotation off at each of its steps, and looks which shares are
+// marked as in force then.
+func TestSettleRotation(t *testing.T) {
+	for name, test := range map[string]struct {
+		cut  func(b *bench)
+		want []secret.Value
+		old  int
+	}{
+		"nothing but the intent":        {func(b *bench) { b.records.keys.Rotation.Set = nil }, sharesOf('a', 5), 0},
+		"the new ones are not in force": {func(*bench) {}, sharesOf('a', 5), 0},
+		"the new ones are in force":     {func(b *bench) { b.vault.shares, b.vault.threshold = sharesOf('n', 3), 2 }, sharesOf('n', 3), 1},
+		"Vault still waits for them":    {func(b *bench) { b.vault.rekey = &fakeRekey{nonce: "ours"} }, sharesOf('a', 5), 0},
+	} {
+		b := newBench(t)
+		b.records.keys.Rotation = &store.Rotation{ID: "r1", Nonce: "ours", Set: &store.KeySet{Kind: store.UnsealKeys, Shares: sharesOf('n', 3), Threshold: 2}}
+		test.cut(b)
+		keys, err := b.admin.SettleRotation(t.Context(), b.vault, b.records.keys, secret.Value{})
+		if err != nil || keys.Rotation != nil || !slices.EqualFunc(keys.Set.Shares, test.want, secret.Value.Equal) || len(keys.Old) != test.old {
+			t.Errorf("%s: %v, %d old, rotation %+v", name, err, len(keys.Old), keys.Rotation)
+		}
+		if b.vault.rekey != nil {
+			t.Errorf("%s: a rekey is left", name)
+		}
+	}
+}
+
+func TestSettleRotationFindsForeignShares(t *testing.T) {
+	b := newBench(t)
+	b.vault.shares = sharesOf('x', 5)
+	b.records.keys.Rotation = &store.Rotation{ID: "r1", Set: &store.KeySet{Kind: store.UnsealKeys, Shares: sharesOf('n', 5), Threshold: 3}}
+	if _, err := b.admin.SettleRotation(t.Context(), b.vault, b.records.keys, secret.Value{}); fault.NameOf(err) != fsm.NameForeignCluster {
+		t.Errorf("settled with %v", err)
+	}
+}
+
+// TestRotateFromPeople has operators give the present shares.
+func TestRotateFromPeople(t *testing.T) {
+	b := newBench(t)
+	b.records.keys.Set.Custody = []store.CustodyShare{{Owner: "alice"}, {Fingerprint: "F2"}}
+	b.records.keys.Set.Shares = nil
+	exchange := into
+	exchange.Ask = func(_ context.Context, need ShareNeed) ([]secret.Value, error) {
+		if need.Count != 3 || !slices.Equal(need.Owners, []string{"alice", "F2"}) {
+			t.Errorf("asks for %+v", need)
+		}
+		return sharesOf('a', 3), nil
+	}
+	if _, err := b.admin.Rotate(t.Context(), exchange); err != nil {
+		t.Fatal(err)
+	}
+	if b.records.keys.Set.Custody != nil || len(b.records.keys.Set.Shares) != 3 {
+		t.Errorf("stored: %+v", b.records.keys.Set)
+	}
+}

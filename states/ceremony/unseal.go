@@ -1,0 +1,87 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// Unsealer gives sealed replicas their key shares. It writes no record.
+type Unsealer struct {
+	Log *slog.Logger
+	// WaitForUnseal is whether to wait for custodians to unseal, instead of ending.
+	WaitForUnseal bool
+
+	refused refusedShares
+}
+
+// OpenWith gives one replica as many shares as it asks for, and no more. It returns
+// the ID of the cluster that they opened, if Vault says it.
+func (u *Unsealer) OpenWith(ctx context.Context, replica cluster.Replica, set store.KeySet) (string, error) {
+	status, err := replica.SealStatus(ctx)
+	if err != nil || !status.Sealed {
+		return "", err
+	}
+	if err := u.canUnseal(replica, status, set); err != nil {
+		return "", err
+	}
+	if err := forgetProgress(ctx, u.Log, replica, status); err != nil {
+		return "", err
+	}
+	return u.giveShares(ctx, replica, set, status.Threshold)
+}
+
+// canUnseal says why our shares cannot open a sealed replica.
+func (u *Unsealer) canUnseal(replica cluster.Replica, status vault.SealStatus, set store.KeySet) error {
+	switch {
+	case status.Recovery:
+		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
+			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
+	case len(set.Custody) > 0:
+		return WaitForCustodians(replica.Address(), set, u.WaitForUnseal)
+	case set.Kind == store.RecoveryKeys:
+		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
+	case status.Threshold > len(set.Shares):
+		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
+			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
+	default:
+		return nil
+	}
+}
+
+// forgetProgress has a replica forget shares that somebody gave it and left there.
+func forgetProgress(ctx context.Context, log *slog.Logger, replica cluster.Replica, status vault.SealStatus) error {
+	if status.Progress == 0 {
+		return nil
+	}
+	log.Warn("forgetting the shares of an unsealing that was not finished", "replica", replica.Address(), "progress", status.Progress)
+	if _, err := replica.ResetUnseal(ctx); err != nil {
+		return fmt.Errorf("resetting: %w", err)
+	}
+	return nil
+}
+
+func (u *Unsealer) giveShares(ctx context.Context, replica cluster.Replica, set store.KeySet, threshold int) (string, error) {
+	for _, share := range set.Shares[:threshold] {
+		status, err := replica.Unseal(ctx, share)
+		if err != nil {
+			return "", unsealAnswer(replica.Address(), err)
+		}
+		if !status.Sealed {
+			u.Log.Info("unsealed", "replica", replica.Address())
+			return status.ClusterID, nil
+		}
+		point.Reach("unseal.share")
+	}
+	// A raft member that joins takes the shares first and opens when the leader
+	// has answered its challenge.
+	return "", fault.Wait(errors.New("it has all shares and is still sealed"), "Waiting for it to join the raft cluster.")
+}

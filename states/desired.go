@@ -1,0 +1,144 @@
+package states
+
+import (
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// Declaration is what a seed says, with its references resolved.
+type Declaration struct {
+	Objects []seed.Object
+	// Prune says what the seed lets us delete.
+	Prune seed.Prune
+	// Rules say which controls are required, fixed and accepted.
+	Rules harden.Rules
+	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed.
+	// It is asked for only when a state is entered, since it takes a while for a large one.
+	Digest func() string
+}
+
+// Desired is what Vault is to hold, and how it is to be. It never changes: a seed that is read
+// anew makes another one.
+type Desired struct {
+	name    string // of our records, of our policy and of our role
+	methods login.Chain
+	said    Declaration
+	objects []seed.Object // all that Vault is to hold
+	needs   []seed.Grant  // of our own login
+}
+
+// NewDesired returns what a declaration makes desired: the seed's objects and, beside them, the
+// policy, the auth method and the role of our own login, which are called name.
+func NewDesired(name string, methods login.Chain, said Declaration) (*Desired, error) {
+	d := &Desired{name: name, methods: methods, said: said}
+	own := append(methods.Objects(name), d.readObjects()...)
+	own = append(own, seed.Policy(name, d.policyText(own)))
+	var err error
+	if d.objects, err = seed.Combine(own, said.Objects); err != nil {
+		return nil, err
+	}
+	d.needs = append(seed.Needs(said.Objects, said.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	d.needs = slices.Concat(d.needs, ceremony.Grants(), d.controlNeeds())
+	return d, nil
+}
+
+// PolicyText returns our own policy for a seed: what it needs, and no way to widen
+// itself.
+func (d *Desired) PolicyText() string {
+	return d.policyText(append(d.methods.Objects(d.name), d.readObjects()...))
+}
+
+func (d *Desired) policyText(own []seed.Object) string {
+	protected := []string{"sys/policies/acl/" + d.name}
+	for _, object := range own {
+		if object.Stage == seed.StageRoles || object.Stage == seed.StagePolicies {
+			protected = append(protected, string(object.ID))
+		}
+	}
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, d.said.Objects), d.said.Prune.Owned), d.said.Prune.Grants(), ceremony.Grants(), d.controlGrants())
+	return seed.PolicyHCL(grants, protected)
+}
+
+// digest returns the digest of the seed; "" if there is none.
+func (d *Desired) digest() string {
+	if d.said.Digest == nil {
+		return ""
+	}
+	return d.said.Digest()
+}
+
+// goal returns what a plan for objects is made for.
+func (d *Desired) goal(objects []seed.Object, checkpoint store.Checkpoint, keys store.Keys, parallelism int) seed.Goal {
+	goal := seed.Goal{
+		Objects: objects, Memory: seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
+		Prune: d.said.Prune, Parallelism: parallelism,
+	}
+	for id, how := range checkpoint.Ledger {
+		if how != store.TakenOver { // what others made is theirs to delete
+			goal.Owned = append(goal.Owned, seed.ID(id))
+		}
+	}
+	for _, object := range d.objects {
+		goal.Keep = append(goal.Keep, object.ID)
+	}
+	return goal
+}
+
+// readObjects returns the role and the policy that plan and verify log in with, for each
+// method that can have one.
+func (d *Desired) readObjects() []seed.Object {
+	var objects []seed.Object
+	for _, object := range d.methods.Readers().Objects(d.name + login.ReadSuffix) {
+		if object.Stage == seed.StageRoles {
+			objects = append(objects, object)
+		}
+	}
+	if len(objects) == 0 {
+		return nil
+	}
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(d.methods.Objects(d.name), d.said.Objects), d.said.Prune.Owned), d.said.Prune.Grants(), d.controlGrants())
+	return append(objects, seed.Policy(d.name+login.ReadSuffix, seed.PolicyHCL(readGrants(grants), nil)))
+}
+
+// ReadPolicyText returns the policy of the role that only reads; "" where there is none.
+func (d *Desired) ReadPolicyText() string {
+	for _, object := range d.readObjects() {
+		if object.Stage == seed.StagePolicies {
+			text, _ := object.Data["policy"].(string)
+			return text
+		}
+	}
+	return ""
+}
+
+// readGrants keeps of grants what changes nothing: reading, listing, and questions that
+// Vault takes as writes.
+func readGrants(grants []seed.Grant) []seed.Grant {
+	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
+	var kept []seed.Grant
+	for _, grant := range append(slices.Clone(grants), ceremony.Grants()...) {
+		if slices.Contains(questions, grant.Path) {
+			kept = append(kept, grant)
+			continue
+		}
+		var read []string
+		for _, capability := range grant.Capabilities {
+			if capability == "read" || capability == "list" {
+				read = append(read, capability)
+			}
+		}
+		if len(read) == 0 {
+			continue
+		}
+		if slices.Contains(grant.Capabilities, "sudo") {
+			read = append(read, "sudo")
+		}
+		kept = append(kept, seed.Grant{Path: grant.Path, Capabilities: read})
+	}
+	return kept
+}

@@ -1,0 +1,185 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Access logs in to Vault and keeps the sessions. Those who only look get views of them.
+type Access struct {
+	Dialer Dialer
+	// Methods are how later runs log in.
+	Methods Chain
+	// FromSeed is whether the seed says so, and no flag.
+	FromSeed bool
+	// ReadsOnly has it log in by the role that only reads, where there is one, and with our
+	// own where that is not made yet. Vault itself then refuses every write.
+	ReadsOnly bool
+	// Clock, if not nil, returns the time of the server at address, to explain a refusal.
+	Clock func(ctx context.Context, address string) (time.Time, error)
+	Log   *slog.Logger
+	Now   func() time.Time
+
+	kept    kept
+	given   *vault.Session // made latest with a token that was given to us
+	refused refusals       // how long the login has been refused
+}
+
+// kept is the session of our login. The zero value is none.
+type kept struct {
+	session *vault.Session
+	address string // of the server that it is a session at
+	lent    bool   // somebody else keeps its token alive
+	reads   bool   // it is that of the role that only reads
+}
+
+// With returns a view with a token at address.
+func (a *Access) With(address string, token secret.Value) (vault.View, error) {
+	session, err := a.Dialer.Session(address, token)
+	if err != nil {
+		return vault.View{}, err
+	}
+	a.given = session
+	return session.View(), nil
+}
+
+// Ours returns a view with our own login, which is kept. fresh is whether the login was made
+// just now.
+func (a *Access) Ours(ctx context.Context, address string, keys store.Keys) (view vault.View, fresh bool, err error) {
+	if a.kept.session != nil && a.kept.address == address {
+		return a.kept.session.View(), false, nil
+	}
+	session, by, err := a.loginAmong(ctx, a.Methods.ways(a.ReadsOnly), address, keys)
+	if err != nil {
+		return vault.View{}, false, err
+	}
+	a.Close(ctx)
+	a.kept = kept{session, address, by.lent(), by.reads}
+	return session.View(), true, nil
+}
+
+// Kept returns the session of our own login; nil if there is none.
+func (a *Access) Kept() *vault.Session { return a.kept.session }
+
+// Behind returns the session that a look was made with, for the act that follows it; nil
+// if there was none, or it is not kept any more.
+func (a *Access) Behind(view vault.View) *vault.Session {
+	for _, session := range []*vault.Session{a.kept.session, a.given} {
+		if view.Of(session) {
+			return session
+		}
+	}
+	return nil
+}
+
+// OnlyReads reports whether the login that is kept is by the role that only reads.
+func (a *Access) OnlyReads() bool { return a.kept.reads }
+
+// Lapse forgets the login that is kept, whose token has ended.
+func (a *Access) Lapse() { a.kept.session = nil }
+
+// RefusedForGood reports whether refusals of our login have lasted long enough to count.
+func (a *Access) RefusedForGood() bool { return a.refused.final(a.Now(), a.Methods.Settles()) }
+
+// Accepted ends the count of refusals.
+func (a *Access) Accepted() { a.refused.clear() }
+
+// Hint says what to look at when the login does not work.
+func (a *Access) Hint() string { return a.Methods.Hint() }
+
+// Flags are the flags that choose the login, with a space before them; none if the seed does.
+func (a *Access) Flags() string {
+	if a.FromSeed {
+		return ""
+	}
+	return " " + a.Methods.Flags()
+}
+
+// Refused reports whether a login has failed since Vault, or the place where the credential is,
+// has said no.
+func Refused(err error) bool { return errors.Is(err, ErrNoCredential) || vault.Refused(err) }
+
+// loginAmong logs in by the first of several ways that lets us in, and returns which.
+func (a *Access) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, way, error) {
+	var refused, unread error
+	for _, way := range ways {
+		session, err := way.Open(ctx, a.Dialer, address, keys)
+		if err == nil {
+			a.Log.Debug("logged in", "method", way.Name(), "reads_only", way.reads)
+			if unread != nil && !way.reads {
+				a.Log.Warn("the role that only reads does not let us in, so we look with our own; 'run' makes it", "error", unread.Error())
+			}
+			return session, way, nil
+		}
+		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
+			return nil, way, a.explain(ctx, way.Method, address, err) // nobody has said no: the next cycle tries again
+		}
+		err = a.explain(ctx, way.Method, address, err)
+		switch {
+		case way.reads:
+			unread = err
+		case refused == nil:
+			refused = err
+		default:
+			refused = fmt.Errorf("%w; %w", refused, err)
+		}
+	}
+	return nil, way{}, refused
+}
+
+// LogIn logs in by our own role. The session is the caller's: end ends it.
+func (a *Access) LogIn(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error) {
+	session, by, err := a.loginAmong(ctx, a.Methods.own(), address, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	return session, func(ctx context.Context) { a.end(ctx, session, by.lent()) }, nil
+}
+
+// Try reports whether our own role lets us in, and ends that login.
+func (a *Access) Try(ctx context.Context, address string, keys store.Keys) error {
+	_, end, err := a.LogIn(ctx, address, keys)
+	if err == nil {
+		end(ctx)
+	}
+	return err
+}
+
+// Change has later logins be by other methods. What is open by those before ends, and what is
+// remembered of their refusals.
+func (a *Access) Change(ctx context.Context, methods Chain, fromSeed bool) {
+	a.Methods, a.FromSeed = methods, fromSeed
+	a.Close(ctx)
+	a.refused.clear()
+}
+
+// logoutTime is how long the end of a login may take: its token ends by itself.
+const logoutTime = 3 * time.Second
+
+// Close ends our own login, if there is one.
+func (a *Access) Close(ctx context.Context) {
+	if a.kept.session != nil {
+		a.end(ctx, a.kept.session, a.kept.lent)
+		a.kept.session = nil
+	}
+}
+
+// end revokes the token of a login, unless it is lent: somebody else keeps it alive then.
+func (a *Access) end(ctx context.Context, session *vault.Session, lent bool) {
+	if lent {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, logoutTime)
+	defer cancel()
+	if err := session.RevokeSelf(ctx); err != nil && vault.StatusOf(err) != 403 {
+		a.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
+	}
+}

@@ -1,0 +1,84 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// AppRole logs in with a secret ID that is kept in the keys record. It is for
+// places that give a program no identity of its own.
+type AppRole struct {
+	// Mount is the auth method's path, RoleName the role's name.
+	Mount, RoleName string
+}
+
+// Objects returns the AppRole mount and role.
+func (a AppRole) Objects(policy string) []seed.Object {
+	return []seed.Object{
+		seed.AuthMount(a.Mount, "approle", nil),
+		seed.Role(a.Mount, "approle", a.RoleName, tokenFields(policy, nil)),
+	}
+}
+
+// Path returns the login's path.
+func (a AppRole) Path() string { return a.Mount + "/login" }
+
+// Open logs in with the stored role ID and secret ID.
+func (a AppRole) Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error) {
+	return present(ctx, dialer, address, a, keys)
+}
+
+// Settles returns 0: AppRole asks nobody else, so that its answer is final.
+func (a AppRole) Settles() time.Duration { return 0 }
+
+// Denied says what 'permission denied' means.
+func (a AppRole) Denied() (part, remedy string) { return notTaken() }
+
+// Hint says what AppRole needs.
+func (a AppRole) Hint() string {
+	return fmt.Sprintf("Look at the role %q of the auth method %q.", a.RoleName, a.Mount)
+}
+
+// Flags returns the flags that choose this login.
+func (a AppRole) Flags() string { return "--login=approle --login-path=" + a.Mount }
+
+// Credential returns the stored role ID and secret ID.
+func (a AppRole) Credential(_ context.Context, keys store.Keys) (map[string]secret.Value, error) {
+	if keys.AppRole == nil {
+		return nil, ErrNoCredential
+	}
+	return map[string]secret.Value{"role_id": secret.New(keys.AppRole.RoleID), "secret_id": keys.AppRole.SecretID}, nil
+}
+
+// Name returns the method's name.
+func (a AppRole) Name() string { return "approle" }
+
+// MakeCredential makes a secret ID with root. keep stores it before Vault learns it, so that no
+// secret ID is ever in Vault that nobody holds.
+func (a AppRole) MakeCredential(ctx context.Context, root *vault.Session, keep func(store.AppRole) error) error {
+	path := "auth/" + a.Mount + "/role/" + a.RoleName
+	data, found, err := root.Read(ctx, path+"/role-id")
+	if !found {
+		err = errors.Join(err, errors.New("the role has no ID"))
+	}
+	if err != nil {
+		return err
+	}
+	roleID, _ := data["role_id"].(string)
+	credential := store.AppRole{RoleID: roleID, SecretID: secret.New(rand.Text())}
+	if err := keep(credential); err != nil {
+		return err
+	}
+	point.Reach("harden.credential")
+	_, err = root.Write(ctx, path+"/custom-secret-id", map[string]any{"secret_id": credential.SecretID.Reveal()})
+	return err
+}

@@ -1,0 +1,70 @@
+package login
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// AWS logs in with a request to STS that is signed with the credentials of the place:
+// those of a service account (IRSA), of the instance, or of the environment.
+type AWS struct {
+	// Mount is the auth method's path, RoleName the role's name.
+	Mount, RoleName string
+	// Principal is the ARN of the IAM role or user that may log in.
+	Principal string
+	// Make prepares the login.
+	Make func() (vault.Method, error)
+}
+
+// Name returns the method's name.
+func (a AWS) Name() string { return "aws" }
+
+// Objects returns the mount and the role. The principal's unique ID is not resolved,
+// which would need IAM permissions in Vault: an ARN that is deleted and made again may
+// log in again.
+func (a AWS) Objects(policy string) []seed.Object {
+	return []seed.Object{
+		seed.AuthMount(a.Mount, "aws", nil),
+		seed.Role(a.Mount, "aws", a.RoleName, tokenFields(policy, map[string]any{
+			"auth_type": "iam", "bound_iam_principal_arn": []any{a.Principal}, "resolve_aws_unique_ids": false,
+		})),
+	}
+}
+
+// Open logs in by the official way, which signs a request of its own.
+func (a AWS) Open(ctx context.Context, dialer Dialer, address string, _ store.Keys) (*vault.Session, error) {
+	official, err := a.Make()
+	if err != nil {
+		return nil, err
+	}
+	session, err := dialer.LoginBy(ctx, address, official)
+	if vault.StatusOf(err) == 0 && vault.Mentions(err, "credential") {
+		err = fmt.Errorf("%w: %w", ErrNoCredential, err)
+	}
+	return session, err
+}
+
+// Settles says how long a refusal must last.
+func (a AWS) Settles() time.Duration { return cloudSettles }
+
+// Denied says what 'permission denied' means.
+func (a AWS) Denied() (part, remedy string) { return notTaken() }
+
+// Reader returns the same with the role that only reads.
+func (a AWS) Reader() Method {
+	a.RoleName += ReadSuffix
+	return a
+}
+
+// Hint says what AWS auth needs.
+func (a AWS) Hint() string {
+	return fmt.Sprintf("Our credentials must be those of %q, Vault must reach STS, and a header that the auth method's configuration asks for (iam_server_id_header_value) is --login-audience.", a.Principal)
+}
+
+// Flags returns the flags that choose this login.
+func (a AWS) Flags() string { return "--login=aws --login-path=" + a.Mount }

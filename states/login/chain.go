@@ -1,0 +1,104 @@
+package login
+
+import (
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// Chain is the ways to log in, tried in order: the next one only when Vault, or the place
+// where the credential is, has refused the one before.
+type Chain []Method
+
+// Name returns the methods' names, in order.
+func (c Chain) Name() string {
+	return c.join(",", func(m Method) string { return m.Name() })
+}
+
+// Objects returns what all the methods need.
+func (c Chain) Objects(policy string) []seed.Object {
+	var all []seed.Object
+	for _, each := range c {
+		all = append(all, each.Objects(policy)...)
+	}
+	return all
+}
+
+// Readers returns those of the methods that can have a role for looking only, with that role.
+func (c Chain) Readers() Chain {
+	var readers Chain
+	for _, each := range c {
+		if able, ok := each.(readable); ok {
+			readers = append(readers, able.Reader())
+		}
+	}
+	return readers
+}
+
+// Settles returns the longest time that one of them needs.
+func (c Chain) Settles() time.Duration {
+	var longest time.Duration
+	for _, each := range c {
+		longest = max(longest, each.Settles())
+	}
+	return longest
+}
+
+// Hint returns all hints.
+func (c Chain) Hint() string {
+	if len(c) == 1 {
+		return c[0].Hint()
+	}
+	return c.join(" ", func(m Method) string { return m.Name() + ": " + m.Hint() })
+}
+
+// Flags returns the flags that choose these logins.
+func (c Chain) Flags() string {
+	if len(c) == 1 {
+		return c[0].Flags()
+	}
+	return "--login=" + c.Name()
+}
+
+func (c Chain) join(separator string, text func(Method) string) string {
+	parts := make([]string, len(c))
+	for i, each := range c {
+		parts[i] = text(each)
+	}
+	return strings.Join(parts, separator)
+}
+
+// way is one role to log in by.
+type way struct {
+	Method
+	reads bool // it is the one that only reads
+}
+
+// lent reports whether somebody else keeps the token alive.
+func (w way) lent() bool {
+	able, ok := w.Method.(lender)
+	return ok && able.Lends()
+}
+
+// own returns our own roles, in order.
+func (c Chain) own() []way {
+	ways := make([]way, len(c))
+	for i, method := range c {
+		ways[i] = way{method, false}
+	}
+	return ways
+}
+
+// ways returns the roles to log in by, in order: ours, and before each of them the one that
+// only reads, if that is enough.
+func (c Chain) ways(readsOnly bool) []way {
+	var ways []way
+	for _, method := range c {
+		if able, ok := method.(readable); ok && readsOnly {
+			ways = append(ways, way{able.Reader(), true})
+		}
+		ways = append(ways, way{method, false})
+	}
+	return ways
+}

@@ -1,0 +1,106 @@
+// Package login knows the ways in which later runs log in to Vault, a file for each, and keeps
+// the session that one of them has opened.
+//
+// Each way knows how to open a session, which objects in Vault it needs, and what a refusal of
+// it means: nobody else asks which one it is. The package must not know the state machine, nor
+// what is done with a session.
+package login
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Method is a way to log in: with a role of our own at one of Vault's auth methods.
+type Method interface {
+	// Name is the method's, as --login names it.
+	Name() string
+	// Objects returns the mount, its configuration and the role that make the login
+	// possible. Tokens of the role carry policy.
+	Objects(policy string) []seed.Object
+	// Open logs in at address. Without what to log in with, it fails with ErrNoCredential.
+	Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error)
+	// Settles is how long a refusal must last before it counts.
+	Settles() time.Duration
+	// Denied says what 'permission denied' means: which part of the login failed, and what to
+	// do about it.
+	Denied() (part, remedy string)
+	// Hint says what to look at when the login does not work.
+	Hint() string
+	// Flags are the flags that choose this login, for messages.
+	Flags() string
+}
+
+// What some methods can do beside that.
+type (
+	// readable is a method that can have a second role, for looking only. There is none where
+	// the credential belongs to one role or user: AppRole, userpass and a token in a file.
+	readable interface{ Reader() Method }
+	// lender is a method whose token somebody else keeps alive.
+	lender interface{ Lends() bool }
+	// CredentialMaker is a method whose credential is for us to make. keep stores it.
+	CredentialMaker interface {
+		MakeCredential(ctx context.Context, root *vault.Session, keep func(store.AppRole) error) error
+	}
+)
+
+// Dialer opens sessions at a replica.
+type Dialer interface {
+	Session(address string, token secret.Value) (*vault.Session, error)
+	Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error)
+	LoginBy(ctx context.Context, address string, method vault.Method) (*vault.Session, error)
+}
+
+// presenter is a method that logs in by writing a credential to a path.
+type presenter interface {
+	// Path is what follows "auth/".
+	Path() string
+	Credential(ctx context.Context, keys store.Keys) (map[string]secret.Value, error)
+}
+
+func present(ctx context.Context, dialer Dialer, address string, method presenter, keys store.Keys) (*vault.Session, error) {
+	credential, err := method.Credential(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	return dialer.Login(ctx, address, method.Path(), credential)
+}
+
+// ReadSuffix ends the names of the role and of the policy that only read.
+const ReadSuffix = "-read"
+
+// ErrNoCredential means that the credential has not been made yet.
+var ErrNoCredential = errors.New("no credential for the login is stored")
+
+// The life of a login's token: longer than any run needs between two logins, and
+// short enough not to matter when a crash leaves one behind.
+const (
+	tokenLife    = "20m"
+	tokenMaxLife = "1h"
+)
+
+// tokenFields returns a role's fields with those of the tokens that it gives: short-lived
+// service tokens, since a batch token could not be revoked at the end of the run.
+//
+// They do not carry the policy default. Our own has all that we need, and that one has
+// templates, for whose sake Vault 1.21 parses it anew for each request: a read then takes
+// three times as long (docs/benchmarks.md).
+func tokenFields(policy string, fields map[string]any) map[string]any {
+	all := map[string]any{
+		"token_policies": []any{policy},
+		"token_ttl":      tokenLife,
+		"token_max_ttl":  tokenMaxLife,
+		"token_type":     "service",
+
+		"token_no_default_policy": true,
+	}
+	maps.Copy(all, fields)
+	return all
+}

@@ -1,0 +1,57 @@
+package login
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// TokenFile works with a token that somebody else keeps alive in a file, such as Vault
+// Agent. It is not ours to revoke.
+type TokenFile struct {
+	// Token reads the token anew for each run.
+	Token func() (secret.Value, error)
+	// Policy is the one that the token must carry.
+	Policy string
+}
+
+// Name returns the method's name.
+func (t TokenFile) Name() string { return "token-file" }
+
+// Objects returns nothing: whoever makes the token decides how.
+func (t TokenFile) Objects(string) []seed.Object { return nil }
+
+// Open takes the token as it is now. There is no login.
+func (t TokenFile) Open(ctx context.Context, dialer Dialer, address string, _ store.Keys) (*vault.Session, error) {
+	token, err := t.Token()
+	if err != nil {
+		return nil, err
+	}
+	session, err := dialer.Session(address, token)
+	if err == nil {
+		_, err = session.Identity(ctx)
+	}
+	return session, err
+}
+
+// Lends says that somebody else keeps the token alive, and ends it.
+func (t TokenFile) Lends() bool { return true }
+
+// Settles returns some seconds: the file may be about to be renewed.
+func (t TokenFile) Settles() time.Duration { return 5 * time.Second }
+
+// Denied says what 'permission denied' means.
+func (t TokenFile) Denied() (part, remedy string) { return notTaken() }
+
+// Hint says what the token needs.
+func (t TokenFile) Hint() string {
+	return fmt.Sprintf("The token in the file must be alive, an orphan, and carry the policy %q.", t.Policy)
+}
+
+// Flags returns the flags that choose this login.
+func (t TokenFile) Flags() string { return "--login=token-file" }

@@ -1,0 +1,94 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// findAnswers searches every spool for the answers of all attempts that have none on
+// record and whose key is still there. The storage of one that was emptied is gone.
+func (a *attempts) findAnswers(ctx context.Context, look *Look) error {
+	a.nameStrays(look.StoredKeys)
+	var problems []error
+	for _, attempt := range look.StoredKeys.Attempts() {
+		if attempt.Answer != nil || attempt.PrivateKey.Empty() || attempt.Emptied != nil {
+			continue
+		}
+		entry, found, err := a.unspooled(ctx, *attempt, look.StoredKeys.Set == nil)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		if found {
+			look.Unsettled.Answers = append(look.Unsettled.Answers, entry)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// lister is a place that knows whose answers it holds.
+type lister interface {
+	Attempts() ([]string, error)
+}
+
+// nameStrays reports, once each, the spooled answers that belong to an attempt which is not
+// on record: they may be the only copy of the keys of another Vault, and are left alone.
+func (a *attempts) nameStrays(keys store.Keys) {
+	for _, place := range a.spools {
+		holder, ok := place.(lister)
+		if !ok {
+			continue
+		}
+		attempts, err := holder.Attempts()
+		if err != nil {
+			continue // reading an answer fails as well, and is reported
+		}
+		for _, id := range attempts {
+			if keys.AttemptOf(id) != nil || a.strays[id] {
+				continue
+			}
+			if a.strays == nil {
+				a.strays = map[string]bool{}
+			}
+			a.strays[id] = true
+			a.setting.Log.Warn("a spooled init response belongs to an attempt that is not on record: it is left alone", "attempt_id", id, "place", place.Name(),
+				"remedy", "It may hold the only copy of the keys of another Vault. Give each installation a --spool-dir of its own, and run the one that it belongs to.")
+		}
+	}
+}
+
+// unspooled looks for an attempt's answer in every place. A pod that is over and has left
+// nothing is not asked again, unless again says so.
+func (a *attempts) unspooled(ctx context.Context, attempt store.Attempt, again bool) (spool.Entry, bool, error) {
+	origin := spool.Origin{Attempt: attempt.ID, Pod: attempt.Pod}
+	if a.searched[attempt.ID] && !again {
+		origin.Pod = ""
+	}
+	var problems []error
+	for _, place := range a.spools {
+		texts, err := place.Read(ctx, origin)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		for _, text := range texts {
+			entry, err := spool.Find(text)
+			switch {
+			case errors.Is(err, spool.ErrNone):
+			case err != nil:
+				problems = append(problems, fmt.Errorf("%s: %w", place.Name(), err))
+			case entry.Attempt == attempt.ID:
+				return entry, true, nil
+			}
+		}
+	}
+	if gone, err := a.isGone(ctx, attempt); err == nil && gone && len(problems) == 0 {
+		if a.searched == nil {
+			a.searched = map[string]bool{}
+		}
+		a.searched[attempt.ID] = true
+	}
+	return spool.Entry{}, false, errors.Join(problems...)
+}

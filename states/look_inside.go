@@ -1,0 +1,97 @@
+package states
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// lookAtSeed compares what is live with what is declared.
+func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) error {
+	objects := o.desired.objects
+	proven := make(chan error, 1)
+	if view == look.root {
+		proven <- nil
+	} else {
+		// Our policy denies us our own policy and role: only root puts them right.
+		objects = o.desired.said.Objects
+		go func() { proven <- o.checkPrivilege(ctx, view) }()
+	}
+	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Parallelism)
+	now := o.setting.Now()
+	goal.Seen = o.recall.still(look, now)
+	plan, err := seed.NewPlan(ctx, view, goal)
+	if unproven := <-proven; unproven != nil {
+		return unproven // what else went wrong may be for that reason
+	}
+	if err != nil {
+		return fmt.Errorf("comparing Vault with the seed: %w", err)
+	}
+	o.recall.keep(look, plan, now)
+	look.Observation.Plan = fsm.PlanChanges
+	if plan.Empty() {
+		look.Observation.Plan = fsm.PlanEmpty
+	}
+	look.Plan = plan
+	return nil
+}
+
+// checkPrivilege makes sure, before anything is written, that our login may do all that the
+// seed needs.
+func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
+	missing, err := missingPrivileges(ctx, view, o.desired.needs)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return fault.Stop("seed exceeds policy",
+		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing, 5)),
+		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
+			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, o.access.Flags(), o.setting.Name))
+}
+
+// list joins the first items and counts the rest.
+func list(items []string, most int) string {
+	text := ""
+	for i, item := range items {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", text, len(items)-most)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += item
+	}
+	return text
+}
+
+// gatherFacts reads in Vault what the controls of a run are judged by.
+func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
+	look.Facts = o.surroundings.newFacts()
+	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
+	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.setting.Parallelism, &look.Facts); err != nil {
+		return fmt.Errorf("looking at the controls: %w", err)
+	}
+	return nil
+}
+
+// lookAtControls gathers the rest of the facts, and judges what a run requires and fixes.
+func (o *Observer) lookAtControls(ctx context.Context, look *Look) {
+	groups := o.desired.runGroups()
+	o.surroundings.look(ctx, groups, &look.Facts)
+	// What was not gathered was not asked for: it is no failure.
+	look.Controls = slices.DeleteFunc(harden.Judge(look.Facts, o.desired.said.Rules, false), func(result harden.Result) bool {
+		return slices.ContainsFunc(result.Groups, func(group harden.Group) bool { return !slices.Contains(groups, group) })
+	})
+	look.Observation.Controls = fsm.ControlsHold
+	if len(harden.Failed(look.Controls, true)) > 0 || len(o.fixes.untried(look.Controls)) > 0 {
+		look.Observation.Controls = fsm.ControlsFail
+	}
+}

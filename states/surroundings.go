@@ -1,0 +1,106 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// surroundings are what shows without a token: what each server says to everybody, and the
+// Kubernetes cluster around them.
+type surroundings struct {
+	setting *Setting
+	servers cluster.Servers
+	// around looks at the cluster; nil outside Kubernetes.
+	around func(ctx context.Context) *harden.Kubernetes
+}
+
+// newFacts returns facts of which nothing is known yet.
+func (s *surroundings) newFacts() harden.Facts {
+	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name}
+}
+
+// look gathers what takes no token.
+func (s *surroundings) look(ctx context.Context, groups []harden.Group, facts *harden.Facts) {
+	if slices.Contains(groups, harden.GroupReplicas) {
+		facts.Replicas = harden.Known(s.lookAtServers(ctx))
+	}
+	if slices.Contains(groups, harden.GroupSeal) {
+		facts.Seal = s.lookAtSeal(ctx)
+	}
+	if slices.Contains(groups, harden.GroupKubernetes) && s.around != nil {
+		facts.Kubernetes = s.around(ctx)
+	}
+}
+
+// lookAtSeal asks the replicas, one after another, until one tells its seal.
+func (s *surroundings) lookAtSeal(ctx context.Context) harden.Fact[harden.Seal] {
+	var errs []error
+	for _, replica := range s.servers.Servers() {
+		status, err := replica.SealStatus(ctx)
+		if err == nil && status.Type != "" {
+			return harden.Known(harden.Seal{Type: status.Type, Storage: status.Storage})
+		}
+		errs = append(errs, err)
+	}
+	return harden.NotKnown[harden.Seal](fmt.Sprintf("no server tells its seal: %v", errors.Join(errs...)))
+}
+
+// guarded are the endpoints that a server may be configured to serve to everybody.
+var guarded = [...]string{"sys/metrics", "sys/in-flight-req", "sys/pprof/"}
+
+// lookAtServers asks every replica for what it shows to everybody.
+func (s *surroundings) lookAtServers(ctx context.Context) []harden.Replica {
+	servers := s.servers.Servers()
+	found := make([]harden.Replica, len(servers))
+	cluster.Each(servers, func(i int, server cluster.Server) { found[i] = s.lookAtServer(ctx, server) })
+	return found
+}
+
+func (s *surroundings) lookAtServer(ctx context.Context, replica cluster.Server) harden.Replica {
+	server := harden.Replica{Address: replica.Address()}
+	before := s.setting.Now()
+	health, err := replica.Health(ctx)
+	after := s.setting.Now()
+	if err != nil {
+		server.Trouble = cluster.Brief(err)
+		return server
+	}
+	server.Version, server.Skew = health.Version, skew(before, health.ServerTime, after)
+	if known, _ := cluster.HealthOf(health.Code); known != fsm.Active && known != fsm.Standby && known != fsm.PerformanceStandby {
+		server.Trouble = string(known)
+		return server
+	}
+	for _, endpoint := range guarded {
+		glimpse, err := replica.Glimpse(ctx, endpoint)
+		if err != nil {
+			server.Trouble = cluster.Brief(err)
+			return server
+		}
+		server.TLS, server.Expires = glimpse.TLS, glimpse.CertificateEnds
+		if glimpse.Code == http.StatusOK {
+			server.Open = append(server.Open, endpoint)
+		}
+	}
+	return server
+}
+
+// skew returns how far a server's clock is from ours, at least: it told its time
+// between before and after, cut to whole seconds.
+func skew(before, told, after time.Time) time.Duration {
+	switch {
+	case told.After(after):
+		return told.Sub(after)
+	case told.Add(time.Second).Before(before):
+		return before.Sub(told.Add(time.Second))
+	default:
+		return 0
+	}
+}
