@@ -39,7 +39,7 @@ func allowed(from, to string) bool {
 		}
 	}
 	switch {
-	case to == base:
+	case to == base, to == base+"/kubetest":
 		return strings.HasPrefix(from, "internal/")
 	case strings.HasPrefix(from, "cmd/"):
 		return true
@@ -228,6 +228,7 @@ func TestImportRule(t *testing.T) {
 		{"internal/seed", "internal/secret", true}, {"internal/seed", "internal/vault", false},
 		{"internal/store/storetest", "internal/store", true}, {"internal/store", "fsm", false},
 		{"internal/secret", "internal/fault", false},
+		{"internal/store/kubestore", "internal/kube/kubetest", true}, {"states", "internal/kube/kubetest", false},
 		{"internal/seed", "internal/httpstatus", true}, {"internal/httpstatus", "internal/vault", false},
 		{"internal/spool", "internal/durable", true}, {"internal/durable", "internal/fault", false},
 	} {

@@ -38,8 +38,8 @@ func (n Namespace) MaySubject(ctx context.Context, user string, groups []string,
 	if err != nil {
 		return false, fmt.Errorf("encoding a SubjectAccessReview: %w", err)
 	}
-	answer, err := n.Client.authorization.Post().Resource("subjectaccessreviews").
-		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
+	answer, err := raw(n.Client.authorization.Post().Resource("subjectaccessreviews").
+		SetHeader("Content-Type", "application/json").Body(body).Do(ctx))
 	if err != nil {
 		return false, err
 	}
@@ -55,8 +55,8 @@ func (n Namespace) Self(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	body := []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`)
-	answer, err := n.Client.authorization.Post().AbsPath("/apis/authentication.k8s.io/v1/selfsubjectreviews").
-		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
+	answer, err := raw(n.Client.authorization.Post().AbsPath("/apis/authentication.k8s.io/v1/selfsubjectreviews").
+		SetHeader("Content-Type", "application/json").Body(body).Do(ctx))
 	if err != nil {
 		return "", err
 	}

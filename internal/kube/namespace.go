@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -49,7 +50,16 @@ func (n Namespace) Describe(kind, name string) string {
 func (n Namespace) Raw(ctx context.Context, path ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return n.Client.core.Get().AbsPath(path...).Do(ctx).Raw()
+	return raw(n.Client.core.Get().AbsPath(path...).Do(ctx))
+}
+
+// raw returns what was answered. Of a refusal, Result.Raw alone would leave out what the
+// server says about it, by which a missing rule is known.
+func raw(result rest.Result) ([]byte, error) {
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
 }
 
 // reviewsAtOnce is how many permissions are asked about in parallel.

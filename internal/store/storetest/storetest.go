@@ -50,44 +50,66 @@ func LeaseOptions(holder string) store.LeaseOptions {
 	}
 }
 
+// test is one test of the suite.
+type test struct {
+	name string
+	run  func(t *testing.T, b Backend)
+}
+
+// clocked are the tests in which a Lease is waited for, or for longer than one lives.
+var clocked = []test{
+	{"lease: waiting", leaseWaiting},
+	{"lease: waiting in vain", leaseWaitingInVain},
+	{"lease: dead holder", leaseDeadHolder},
+	{"lease: lost", leaseLost},
+	{"lease: kept after its context", leaseKept},
+	{"session: one after the other", sessionsQueue},
+	{"session: fenced after a lost lease", sessionFencedAfterLoss},
+}
+
+// quick are the others.
+var quick = []test{
+	{"nothing there", nothingThere},
+	{"round trip", roundTrip},
+	{"conflicts", conflicts},
+	{"removed record", removedRecord},
+	{"first write race", firstWriteRace},
+	{"history is capped", historyIsCapped},
+	{"what is not understood", notUnderstood},
+	{"preflight changes nothing", preflightChangesNothing},
+	{"rehearsal changes nothing", rehearsalChangesNothing},
+
+	{"lease: release", leaseRelease},
+	{"lease: mirror", leaseMirror},
+
+	{"session: epochs", sessionEpochs},
+	{"session: epochs without a lease", sessionEpochsUnleased},
+	{"session: fenced", sessionFenced},
+	{"session: update", sessionUpdate},
+	{"session: delivery", sessionDelivery},
+	{"session: concurrent updates", sessionConcurrentUpdates},
+	{"session: unchanged", sessionUnchanged},
+	{"session: removed records", sessionRemovedRecords},
+	{"session: corrupt record", sessionCorruptRecord},
+}
+
 // Run runs the suite. Each test has a backend of its own, made by empty, and runs
 // in parallel to the others.
 func Run(t *testing.T, empty func(t *testing.T) Backend) {
 	t.Helper()
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, b Backend)
-	}{
-		{"nothing there", nothingThere},
-		{"round trip", roundTrip},
-		{"conflicts", conflicts},
-		{"removed record", removedRecord},
-		{"first write race", firstWriteRace},
-		{"history is capped", historyIsCapped},
-		{"what is not understood", notUnderstood},
-		{"preflight changes nothing", preflightChangesNothing},
-		{"rehearsal changes nothing", rehearsalChangesNothing},
+	run(t, clocked, empty)
+	run(t, quick, empty)
+}
 
-		{"lease: waiting", leaseWaiting},
-		{"lease: waiting in vain", leaseWaitingInVain},
-		{"lease: release", leaseRelease},
-		{"lease: dead holder", leaseDeadHolder},
-		{"lease: lost", leaseLost},
-		{"lease: kept after its context", leaseKept},
-		{"lease: mirror", leaseMirror},
+// RunQuick runs what takes no longer than the backend does.
+func RunQuick(t *testing.T, empty func(t *testing.T) Backend) {
+	t.Helper()
+	run(t, quick, empty)
+}
 
-		{"session: epochs", sessionEpochs},
-		{"session: one after the other", sessionsQueue},
-		{"session: epochs without a lease", sessionEpochsUnleased},
-		{"session: fenced", sessionFenced},
-		{"session: fenced after a lost lease", sessionFencedAfterLoss},
-		{"session: update", sessionUpdate},
-		{"session: delivery", sessionDelivery},
-		{"session: concurrent updates", sessionConcurrentUpdates},
-		{"session: unchanged", sessionUnchanged},
-		{"session: removed records", sessionRemovedRecords},
-		{"session: corrupt record", sessionCorruptRecord},
-	} {
+func run(t *testing.T, tests []test, empty func(t *testing.T) Backend) {
+	t.Helper()
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.run(t, empty(t))
