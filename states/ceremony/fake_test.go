@@ -70,6 +70,15 @@ func sharesOf(seed byte, count int) []secret.Value {
 	return shares
 }
 
+// decode reads a public key as Vault does.
+func decode(key string) (pgp.Public, error) {
+	content, err := base64.StdEncoding.DecodeString(key)
+	if err != nil {
+		return pgp.Public{}, err
+	}
+	return pgp.ReadPublic(content, time.Unix(1e9+1, 0))
+}
+
 func answer(status int, words string) error {
 	return &vault.Answer{Method: "PUT", Path: "x", Status: status, Messages: []string{words}}
 }
@@ -122,11 +131,7 @@ func (v *fakeVault) Rekey(context.Context, bool, secret.Value) (vault.RekeyStatu
 func (v *fakeVault) BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error) {
 	v.rekey = &fakeRekey{request: request, nonce: "nonce"}
 	for _, key := range request.ShareKeys {
-		armored, err := base64.StdEncoding.DecodeString(key)
-		if err != nil {
-			return vault.RekeyStatus{}, err
-		}
-		public, err := pgp.ReadPublic(armored, time.Unix(1e9+1, 0))
+		public, err := decode(key)
 		if err != nil {
 			return vault.RekeyStatus{}, err
 		}

@@ -1,0 +1,182 @@
+// Package vaulttest is a Vault for tests that need no real one: it knows tokens, logins and the
+// paths that a test gives it, and fails the test on every other request.
+//
+// It stands in where an act has to be shown to do the right thing with an answer, quickly and on
+// command. Whether Vault gives such answers only the suites in test/ show.
+package vaulttest
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// Token is what the server knows of a token.
+type Token struct {
+	Accessor string
+	Policies []string
+	Orphan   bool
+	Type     string // "service" if empty
+	Path     string
+	Created  time.Time
+}
+
+// Server is one active server.
+type Server struct {
+	// Cluster reaches it, at Address.
+	Cluster *vault.Cluster
+	Address string
+
+	// Tokens are those that live, by themselves.
+	Tokens map[string]*Token
+	// Logins returns the token that a credential is traded for, by the login's path; "" if it
+	// is refused.
+	Logins map[string]func(credential map[string]any) string
+	// Data is what reads answer, by path. Writes replace it where there is an entry.
+	Data map[string]map[string]any
+	// Capabilities are what sys/capabilities-self answers to each path; nil for root's.
+	Capabilities []string
+	// Requests are those that have changed something, in order.
+	Requests []string
+
+	mu sync.Mutex
+	t  *testing.T
+}
+
+// New starts a server that knows nothing.
+func New(t *testing.T) *Server {
+	t.Helper()
+	s := &Server{Tokens: map[string]*Token{}, Logins: map[string]func(map[string]any) string{}, Data: map[string]map[string]any{}, t: t}
+	listener := httptest.NewServer(s)
+	t.Cleanup(listener.Close)
+	cluster, err := vault.New(vault.Config{Addresses: []string{listener.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Cluster, s.Address = cluster, listener.URL
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path, body := strings.TrimPrefix(r.URL.Path, "/v1/"), map[string]any{}
+	if r.Method == http.MethodPut || r.Method == http.MethodPost {
+		_ = json.NewDecoder(r.Body).Decode(&body) // it may have none
+	}
+	if login, known := s.Logins[strings.TrimPrefix(path, "auth/")]; known {
+		if token := login(body); token != "" {
+			s.say(w, http.StatusOK, map[string]any{"auth": map[string]any{"client_token": token}})
+			return
+		}
+		s.refuse(w, http.StatusForbidden, "permission denied")
+		return
+	}
+	name := r.Header.Get("X-Vault-Token")
+	token := s.Tokens[name]
+	if token == nil {
+		s.refuse(w, http.StatusForbidden, "permission denied")
+		return
+	}
+	listing := r.Method == "LIST" || r.URL.Query().Get("list") == "true"
+	switch data, known := s.Data[path]; {
+	case path == "auth/token/lookup-self":
+		s.data(w, shown(token))
+	case path == "auth/token/revoke-self":
+		s.note(r, path)
+		delete(s.Tokens, name)
+		w.WriteHeader(http.StatusNoContent)
+	case path == "auth/token/accessors" && listing:
+		var accessors []any
+		for _, each := range slices.Sorted(maps.Keys(s.Tokens)) {
+			accessors = append(accessors, s.Tokens[each].Accessor)
+		}
+		s.data(w, map[string]any{"keys": accessors})
+	case path == "auth/token/lookup-accessor" || path == "auth/token/revoke-accessor":
+		s.byAccessor(w, r, path, body["accessor"])
+	case path == "sys/capabilities-self":
+		s.capabilities(w, body["paths"])
+	case known && r.Method == http.MethodGet && !listing:
+		s.data(w, data)
+	case known && (r.Method == http.MethodPut || r.Method == http.MethodPost):
+		s.note(r, path)
+		s.Data[path] = body
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		s.t.Errorf("the server does not know %s %s", r.Method, path)
+		s.refuse(w, http.StatusBadRequest, "not known to this test")
+	}
+}
+
+func (s *Server) byAccessor(w http.ResponseWriter, r *http.Request, path string, accessor any) {
+	for name, token := range s.Tokens {
+		if token.Accessor != accessor {
+			continue
+		}
+		if path == "auth/token/lookup-accessor" {
+			s.data(w, shown(token))
+			return
+		}
+		s.note(r, path)
+		delete(s.Tokens, name)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	s.refuse(w, http.StatusForbidden, "invalid accessor")
+}
+
+func (s *Server) capabilities(w http.ResponseWriter, paths any) {
+	granted := s.Capabilities
+	if granted == nil {
+		granted = []string{"root"}
+	}
+	data, list := map[string]any{}, []any{}
+	list, _ = paths.([]any)
+	for _, path := range list {
+		if text, ok := path.(string); ok {
+			data[text] = granted
+		}
+	}
+	s.data(w, data)
+}
+
+func shown(token *Token) map[string]any {
+	kind := token.Type
+	if kind == "" {
+		kind = "service"
+	}
+	return map[string]any{
+		"accessor": token.Accessor, "policies": token.Policies, "orphan": token.Orphan, "type": kind,
+		"path": token.Path, "creation_time": token.Created.Unix(),
+	}
+}
+
+// note keeps a request that changes something.
+func (s *Server) note(r *http.Request, path string) {
+	s.Requests = append(s.Requests, r.Method+" "+path)
+}
+
+func (s *Server) data(w http.ResponseWriter, data map[string]any) {
+	s.say(w, http.StatusOK, map[string]any{"data": data})
+}
+
+func (s *Server) refuse(w http.ResponseWriter, status int, words string) {
+	s.say(w, status, map[string]any{"errors": []string{words}})
+}
+
+func (s *Server) say(w http.ResponseWriter, status int, body map[string]any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		s.t.Error(err)
+	}
+}
