@@ -49,9 +49,9 @@ type adoptOptions struct {
 }
 
 func (o *adoptOptions) register(flags *pflag.FlagSet) {
-	o.run.registerWalk(flags)
+	registerWalk(flags, &o.run)
 	// Nothing is initialized here: the flags for that keep their defaults.
-	o.run.registerInit(pflag.NewFlagSet("", pflag.ContinueOnError))
+	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), &o.run)
 	flags.StringVar(&o.fromSecret, "keys-from-secret", "", "Secret in the namespace of the records with the keys: a keys record of ours, or bank-vaults' layout (vault-unseal-0, vault-recovery-0, vault-root)")
 	flags.StringArrayVar(&o.files, "keys-file", nil, "file with the keys, or - for standard input; may be repeated: a share on each line in base64 or hex, or the JSON of 'vault operator init -format=json', or a keys record of ours")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it comes before one in the Secret or the JSON, and may be left away if our own login works already")

@@ -40,7 +40,7 @@ func (j *job) begin(ctx, leased context.Context, report reporter) (session *stor
 
 func (j *job) lease(report reporter) store.LeaseOptions {
 	return store.LeaseOptions{
-		Holder: j.holder, Duration: j.options.leaseDuration, RenewDeadline: j.options.leaseRenew, RetryPeriod: j.options.leaseTry,
+		Holder: j.holder, Duration: j.options.lease.duration, RenewDeadline: j.options.lease.renew, RetryPeriod: j.options.lease.retry,
 		Waiting: func(holder string) {
 			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
 		},

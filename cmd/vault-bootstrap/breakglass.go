@@ -98,8 +98,8 @@ func (p *program) breakGlassRunCommand() *cobra.Command {
 			return p.breakGlassRun(cmd.Context(), run, glass)
 		},
 	}
-	run.registerWalk(cmd.Flags())
-	run.registerInit(pflag.NewFlagSet("", pflag.ContinueOnError)) // nothing is initialized here
+	registerWalk(cmd.Flags(), run)
+	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), run) // nothing is initialized here
 	glass.register(cmd.Flags())
 	return cmd
 }

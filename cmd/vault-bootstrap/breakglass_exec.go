@@ -47,8 +47,8 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 		},
 	}
 	options.glass.register(cmd.Flags())
-	options.store.register(cmd.Flags())
-	options.vault.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerVault(cmd.Flags(), &options.vault)
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to make the root token; the command may take longer")
 	return cmd
 }

@@ -5,8 +5,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -16,12 +14,6 @@ import (
 type custodyOptions struct {
 	keys, recoveryKeys []string
 	wait               bool
-}
-
-func (o *custodyOptions) register(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.keys, "pgp-keys", nil, "PGP public keys of the operators who hold the unseal keys, a file for each share: only they can open it")
-	flags.StringSliceVar(&o.recoveryKeys, "recovery-pgp-keys", nil, "the same for recovery keys, with auto-unseal")
-	flags.BoolVar(&o.wait, "wait-for-unseal", false, "with --pgp-keys: wait until people have unsealed, instead of stopping with instructions")
 }
 
 // assign gives the bootstrap the custodians. The number of shares is that of the

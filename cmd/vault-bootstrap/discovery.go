@@ -8,8 +8,6 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/discovery"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -24,14 +22,6 @@ type discoveryOptions struct {
 	replicas                               int
 	// anyTarget is whether TLS verifies a name of its own, whatever the DNS answers.
 	anyTarget bool
-}
-
-func (o *discoveryOptions) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.service, "vault-service", "", "headless Service of the replicas, HOST[:PORT], instead of --vault-addr: they are found by its SRV records, or named after --vault-statefulset")
-	flags.StringVar(&o.selector, "vault-selector", "", "label selector of the replicas' pods, in the namespace of the records, instead of --vault-addr; needs the records in Kubernetes")
-	flags.StringVar(&o.statefulSet, "vault-statefulset", "vault", "with --vault-service and --replicas: name of the StatefulSet, for when there are no SRV records")
-	flags.StringVar(&o.scheme, "vault-scheme", "https", "with --vault-service or --vault-selector: https or http")
-	flags.IntVar(&o.replicas, "replicas", 0, "how many replicas there are to be: nothing is initialized before that many are known (default: as many as are found)")
 }
 
 // servers are the Vault servers of a run, and how to find them again.

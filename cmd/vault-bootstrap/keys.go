@@ -41,9 +41,9 @@ func (p *program) keysRecoverCommand() *cobra.Command {
 			return p.recoverKeys(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
-	options.spool.register(cmd.Flags())
-	options.custody.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerSpool(cmd.Flags(), &options.spool)
+	registerCustody(cmd.Flags(), &options.custody)
 	cmd.Flags().StringVar(&options.from, "from", "", "file that holds the spooled answer, or - for standard input")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd

@@ -28,7 +28,7 @@ func (p *program) keysListCommand() *cobra.Command {
 			return p.listKeys(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
 	cmd.Flags().StringVarP(&options.output, "output", "o", "table", "table or json")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", 20*time.Second, "how long to wait for an answer")
 	return cmd

@@ -26,8 +26,8 @@ func (p *program) keysRetireCommand() *cobra.Command {
 			return p.retireKeys(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
-	options.vault.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerVault(cmd.Flags(), &options.vault)
 	cmd.Flags().BoolVar(&options.forgetGlass, "forget-break-glass", false, "forget the root token of a break-glass that was killed: it lives on in a backup that was made meanwhile")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd

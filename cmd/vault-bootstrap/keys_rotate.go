@@ -50,8 +50,8 @@ type rotateOptions struct {
 }
 
 func (o *rotateOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
+	registerStore(flags, &o.store)
+	registerVault(flags, &o.vault)
 	o.present.register(flags)
 	o.fresh.flag = "--new-shares-file"
 	flags.StringVar(&o.fresh.file, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")

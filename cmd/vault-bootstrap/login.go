@@ -6,8 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -20,25 +18,12 @@ type loginOptions struct {
 	mount, tokenFile, audience, host, principal string
 	passwordFile, caFile, clientCert, region    string
 	env                                         lookup
-	// flags tell which of the values were given; nil if none were.
-	flags *pflag.FlagSet
+	// given reports whether a flag was given; nil if none can be.
+	given func(flag string) bool
 }
 
 // defaultTokenFile is where manifests/job.yaml projects the service account token.
 const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
-
-func (o *loginOptions) register(flags *pflag.FlagSet) {
-	o.flags = flags
-	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(seed.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
-	flags.StringVar(&o.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
-	flags.StringVar(&o.tokenFile, "login-token-file", defaultTokenFile, "file with the projected service account token (kubernetes), another JSON Web Token (jwt) or a Vault token (token-file)")
-	flags.StringVar(&o.audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method asks for one")
-	flags.StringVar(&o.host, "kubernetes-host", "https://kubernetes.default.svc", "URL at which Vault reaches the Kubernetes API, for --login=kubernetes")
-	flags.StringVar(&o.principal, "login-principal", "", "who may log in: the ARN of the IAM role or user (aws), the service account's e-mail address (gcp), the service principal's ID (azure)")
-	flags.StringVar(&o.passwordFile, "login-password-file", "", "file with the password of our own user, for --login=userpass")
-	flags.StringVar(&o.caFile, "login-ca", "", "PEM file with the CA that signed --client-cert, for --login=cert (default: that certificate itself, and no other)")
-	flags.StringVar(&o.region, "login-region", "", "region of STS, for --login=aws (default: AWS_REGION, else us-east-1)")
-}
 
 // resolve returns the login. role is the name of our role. Of several methods, those
 // whose credential is not here are left out. A flag goes before what the seed declares.

@@ -63,7 +63,7 @@ func (o *loginOptions) with(declared seed.LoginMethod) *loginOptions {
 		{"login-ca", &merged.caFile, declared.CAFile},
 		{"login-region", &merged.region, declared.Region},
 	} {
-		if each.value != "" && (o.flags == nil || !o.flags.Changed(each.flag)) {
+		if each.value != "" && (o.given == nil || !o.given(each.flag)) {
 			*each.field = each.value
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
@@ -24,15 +22,6 @@ const (
 	stopWhenLost  = "stop"
 	resetWhenLost = "reset"
 )
-
-func (o *lossOptions) registerReset(flags *pflag.FlagSet) {
-	flags.StringVar(&o.onLost, "on-keys-lost", stopWhenLost, "what to do when the answer to our own sys/init was lost: 'stop', or 'reset': delete the volume and the pod of the replica that nobody can open, and start again (Kubernetes only; needs rights of its own)")
-	flags.StringVar(&o.volume, "storage-volume", "data", "with --on-keys-lost=reset: name of the pods' volume that holds Vault's storage")
-}
-
-func (o *lossOptions) registerSeal(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.respectSeal, "respect-seal", false, "leave a replica sealed that somebody has sealed: one that was open before, and whose pod was not restarted since (Kubernetes only)")
-}
 
 // assign gives the bootstrap what the options say.
 func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -22,14 +20,6 @@ type storeOptions struct {
 	name, store, namespace, kubeconfig, context string
 	// wrap, if not nil, sees every request to the Kubernetes API.
 	wrap func(http.RoundTripper) http.RoundTripper
-}
-
-func (o *storeOptions) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
-	flags.StringVar(&o.store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, else file: in the user's state directory)")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, else the kubeconfig's)")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, else as kubectl)")
-	flags.StringVar(&o.context, "context", "", "context of the kubeconfig (default: its current one)")
 }
 
 // storeKind is what --store names.
@@ -85,19 +75,6 @@ type vaultOptions struct {
 	discovery                                      discoveryOptions
 	// wrap, if not nil, sees every request to Vault.
 	wrap func(http.RoundTripper) http.RoundTripper
-}
-
-func (o *vaultOptions) register(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.addresses, "vault-addr", nil, "URL of a Vault server; repeat it for each replica, lowest ordinal first (VAULT_ADDR)")
-	flags.StringVar(&o.caCert, "ca-cert", "", "PEM file with the CA of Vault's certificate (VAULT_CACERT)")
-	flags.StringVar(&o.caPath, "ca-path", "", "directory of PEM files with CAs (VAULT_CAPATH)")
-	flags.StringVar(&o.clientCert, "client-cert", "", "PEM file with a client certificate (VAULT_CLIENT_CERT)")
-	flags.StringVar(&o.clientKey, "client-key", "", "PEM file with the client certificate's key (VAULT_CLIENT_KEY)")
-	flags.StringVar(&o.tlsName, "tls-server-name", "", "name to expect in Vault's certificate (VAULT_TLS_SERVER_NAME)")
-	flags.BoolVar(&o.skipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: whoever is in between reads the keys (VAULT_SKIP_VERIFY)")
-	flags.BoolVar(&o.requireTLS, "require-tls", false, "refuse every address that is not https or on loopback, and --tls-skip-verify")
-	flags.StringVar(&o.namespace, "vault-namespace", "", "Vault namespace of the seed, for servers that have them (VAULT_NAMESPACE)")
-	o.discovery.register(flags)
 }
 
 // named reports whether anything says where Vault is.
@@ -198,50 +175,30 @@ type runOptions struct {
 	spool   spoolOptions
 	custody custodyOptions
 	loss    lossOptions
+	split   splitOptions
+	lease   leaseOptions
+	log     logOptions
 
-	seed                                []string
-	until                               string
-	timeout                             time.Duration
-	shares, threshold                   int
-	recoveryShares, recoveryThreshold   int
-	parallelism                         int
-	leaseDuration, leaseRenew, leaseTry time.Duration
-	patience                            time.Duration
-	logFormat, logLevel                 string
+	seed              []string
+	until             string
+	timeout, patience time.Duration
+	parallelism       int
 }
 
-func (o *runOptions) register(flags *pflag.FlagSet) {
-	o.registerWalk(flags)
-	o.registerInit(flags)
+// splitOptions say into how many shares a new key is split.
+type splitOptions struct {
+	shares, threshold                 int
+	recoveryShares, recoveryThreshold int
 }
 
-// registerInit registers what is only for initializing.
-func (o *runOptions) registerInit(flags *pflag.FlagSet) {
-	o.spool.register(flags)
-	o.custody.register(flags)
-	o.loss.registerReset(flags)
-	flags.IntVar(&o.shares, "key-shares", 5, "number of unseal keys to split the root key into")
-	flags.IntVar(&o.threshold, "key-threshold", 3, "number of unseal keys needed to unseal")
-	flags.IntVar(&o.recoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal")
-	flags.IntVar(&o.recoveryThreshold, "recovery-threshold", 3, "number of recovery keys needed, with auto-unseal")
+// leaseOptions are the times of the Lease.
+type leaseOptions struct {
+	duration, renew, retry time.Duration
 }
 
-// registerWalk registers what every walk to a state takes.
-func (o *runOptions) registerWalk(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
-	o.login.register(flags)
-	o.loss.registerSeal(flags)
-	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory; may be repeated")
-	flags.StringVar(&o.until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
-	flags.IntVar(&o.parallelism, "parallelism", 16, "calls to Vault in flight")
-	flags.DurationVar(&o.leaseDuration, "lease-duration", 15*time.Second, "how long others wait for a holder that does not renew")
-	flags.DurationVar(&o.leaseRenew, "lease-renew-deadline", 10*time.Second, "how long the holder tries to renew")
-	flags.DurationVar(&o.leaseTry, "lease-retry-period", 2*time.Second, "wait between tries to acquire or renew")
-	flags.DurationVar(&o.patience, "replica-patience", 30*time.Second, "how long to wait, once the cluster is done, for replicas that are down")
-	flags.StringVar(&o.logFormat, "log-format", "auto", "terminal, json, or auto: terminal on a terminal, else json")
-	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+// logOptions say what the log looks like.
+type logOptions struct {
+	format, level string
 }
 
 // check refuses what cannot work before anything is touched.
@@ -249,7 +206,7 @@ func (o *runOptions) check() error {
 	for _, split := range []struct {
 		kind              string
 		shares, threshold int
-	}{{"key", o.shares, o.threshold}, {"recovery", o.recoveryShares, o.recoveryThreshold}} {
+	}{{"key", o.split.shares, o.split.threshold}, {"recovery", o.split.recoveryShares, o.split.recoveryThreshold}} {
 		if err := checkSplit(split.kind, split.shares, split.threshold); err != nil {
 			return err
 		}
@@ -259,10 +216,10 @@ func (o *runOptions) check() error {
 		return fault.Misuse(fmt.Errorf("--parallelism=%d is less than 1", o.parallelism), "One call at a time is the least.")
 	case o.timeout <= 0:
 		return fault.Misuse(fmt.Errorf("--timeout=%s is no time", o.timeout), "Write it as 10m or 90s.")
-	case o.logFormat != "auto" && o.logFormat != "json" && o.logFormat != "terminal":
-		return fault.Misuse(fmt.Errorf("--log-format=%q is none of auto, json and terminal", o.logFormat), "Write one of the three.")
+	case o.log.format != "auto" && o.log.format != "json" && o.log.format != "terminal":
+		return fault.Misuse(fmt.Errorf("--log-format=%q is none of auto, json and terminal", o.log.format), "Write one of the three.")
 	}
-	times := store.LeaseOptions{Holder: "x", Duration: o.leaseDuration, RenewDeadline: o.leaseRenew, RetryPeriod: o.leaseTry}
+	times := store.LeaseOptions{Holder: "x", Duration: o.lease.duration, RenewDeadline: o.lease.renew, RetryPeriod: o.lease.retry}
 	if err := times.Check(); err != nil {
 		return fmt.Errorf("--lease-duration, --lease-renew-deadline and --lease-retry-period: %w", err)
 	}

@@ -46,9 +46,9 @@ func (p *program) planCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	options.store.register(flags)
-	options.vault.register(flags)
-	options.login.register(flags)
+	registerStore(flags, &options.store)
+	registerVault(flags, &options.vault)
+	registerLogin(flags, &options.login)
 	flags.StringSliceVar(&options.seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&options.tokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, else the login of later runs)")
 	flags.IntVar(&options.parallelism, "parallelism", 16, "calls to Vault in flight")

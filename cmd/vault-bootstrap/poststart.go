@@ -44,8 +44,8 @@ type postStartOptions struct {
 }
 
 func (o *postStartOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
+	registerStore(flags, &o.store)
+	registerVault(flags, &o.vault)
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to try: Vault's pod is not ready before the hook ends")
 }
 

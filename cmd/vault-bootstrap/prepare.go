@@ -53,8 +53,8 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 		return nil, fault.Misuse(fmt.Errorf("--until=%q is no state to stop at", options.until), "It is one of initialized, unsealed, seeded and hardened.")
 	}
 	job := &job{options: options, goal: goal, holder: identity(p.env)}
-	if err := job.level.UnmarshalText([]byte(options.logLevel)); err != nil {
-		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.logLevel), "Write one of the four.")
+	if err := job.level.UnmarshalText([]byte(options.log.level)); err != nil {
+		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.log.level), "Write one of the four.")
 	}
 	records, kind, err := options.store.open(p.env)
 	if err != nil {
@@ -85,8 +85,8 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
 	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
 	b.Keep(options.spool.places(p.env, records, &options.store))
-	b.Split = states.KeySplit{Shares: options.shares, Threshold: options.threshold}
-	b.Recovery = states.KeySplit{Shares: options.recoveryShares, Threshold: options.recoveryThreshold}
+	b.Split = states.KeySplit{Shares: options.split.shares, Threshold: options.split.threshold}
+	b.Recovery = states.KeySplit{Shares: options.split.recoveryShares, Threshold: options.split.recoveryThreshold}
 	job.bootstrap = b
 	if err := options.custody.assign(job.bootstrap); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (p *program) runCommand() *cobra.Command {
 			return err
 		},
 	}
-	options.register(cmd.Flags())
+	registerRun(cmd.Flags(), options)
 	sidecar.register(cmd.Flags())
 	return cmd
 }
@@ -106,8 +106,8 @@ func (p *program) reporter(options *runOptions, level slog.Level) reporter {
 // format resolves --log-format=auto.
 func (p *program) format(options *runOptions) string {
 	switch {
-	case options.logFormat != "auto":
-		return options.logFormat
+	case options.log.format != "auto":
+		return options.log.format
 	case isTerminal(p.stderr):
 		return "terminal"
 	default:

@@ -120,7 +120,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
 	cmd.Flags().StringSliceVar(&login.methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, else kubernetes)")
-	login.flags = cmd.Flags()
+	login.given = cmd.Flags().Changed
 	cmd.Flags().StringVar(&login.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd
 }

@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
@@ -14,11 +12,6 @@ import (
 // spoolOptions say where Vault's answer to sys/init is kept until it is stored.
 type spoolOptions struct {
 	dir, termination string
-}
-
-func (o *spoolOptions) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.dir, "spool-dir", "", "directory that keeps Vault's answer, encrypted, until it is stored; it should survive a restart of the container (default: below the file store, or in the user's state directory)")
-	flags.StringVar(&o.termination, "termination-log", "/dev/termination-log", "the container's termination message, which keeps it as well where the file exists")
 }
 
 // directory returns the spool directory, or "" if there is no place for one.

@@ -26,8 +26,8 @@ func (p *program) statusCommand() *cobra.Command {
 			return p.status(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
-	options.vault.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerVault(cmd.Flags(), &options.vault)
 	cmd.Flags().StringVarP(&options.output, "output", "o", "table", "table or json")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", 20*time.Second, "how long to wait for answers")
 	return cmd

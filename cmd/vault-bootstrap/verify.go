@@ -66,9 +66,9 @@ func (p *program) verifyCommand() *cobra.Command {
 }
 
 func (o *verifyOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
-	o.login.register(flags)
+	registerStore(flags, &o.store)
+	registerVault(flags, &o.vault)
+	registerLogin(flags, &o.login)
 	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
 	flags.StringVar(&o.profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
 	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")

@@ -54,8 +54,8 @@ type waitOptions struct {
 }
 
 func (o *waitOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
+	registerStore(flags, &o.store)
+	registerVault(flags, &o.vault)
 	flags.StringVar(&o.goal, "for", string(fsm.Hardened), "state to wait for: initialized, unsealed, seeded or hardened")
 	flags.StringVar(&o.via, "via", viaAuto, "where to look: auto, lease or health")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait")

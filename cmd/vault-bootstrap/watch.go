@@ -45,7 +45,7 @@ type watchOptions struct {
 }
 
 func (o *watchOptions) register(flags *pflag.FlagSet) {
-	o.run.register(flags)
+	registerRun(flags, &o.run)
 	flags.DurationVar(&o.interval, "interval", time.Minute, "how often to look for drift, give or take a fifth")
 	flags.DurationVar(&o.healthInterval, "health-interval", time.Second, "how often to ask the replicas for their health, and to look for a changed seed")
 	flags.StringVar(&o.own, "own-replica", "", "URL of the replica that this process stands beside, to be unsealed also while another watch leads")
