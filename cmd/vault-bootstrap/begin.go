@@ -6,43 +6,44 @@ import (
 
 	"github.com/sethvargo/go-retry"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
 // begin checks the store and takes the Lease. What may pass is tried again until the
 // run's time is up: a network policy may need seconds to let a new pod through.
-func (j *job) begin(ctx, leased context.Context, report reporter) (session *store.Session, err error) {
+func (j *job) begin(ctx, leased context.Context, reporter report.Reporter) (session *store.Session, err error) {
 	began, attempt := time.Now(), 0
 	var last error
 	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
 		attempt++
 		last = j.store.Preflight(ctx)
 		if last == nil {
-			session, last = store.Begin(leased, j.store, j.lease(report))
+			session, last = store.Begin(leased, j.store, j.lease(reporter))
 		}
 		// A rule that was applied together with us may not have arrived everywhere.
 		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime
 		if last == nil || fault.KindOf(last) != fault.Transient && !settling {
 			return last
 		}
-		report.Waiting(last, attempt)
+		reporter.Waiting(last, attempt)
 		return retry.RetryableError(last)
 	})
 	if err != nil && last != nil {
 		return nil, last
 	}
 	if err == nil {
-		warnOfConcerns(ctx, report.Log(), j.store)
+		warnOfConcerns(ctx, reporter.Log(), j.store)
 	}
 	return session, err
 }
 
-func (j *job) lease(report reporter) store.LeaseOptions {
+func (j *job) lease(reporter report.Reporter) store.LeaseOptions {
 	return store.LeaseOptions{
 		Holder: j.holder, Duration: j.options.lease.duration, RenewDeadline: j.options.lease.renew, RetryPeriod: j.options.lease.retry,
 		Waiting: func(holder string) {
-			report.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
+			reporter.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -80,7 +81,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
 	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
 	bootstrap.Pod, _ = p.env("POD_NAME")
-	if sender := startEvents(records, options.store.name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
+	if sender := report.StartEvents(records, options.store.name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
 		defer sender.Close()
 		bootstrap.Tell = sender.Tell
 	}

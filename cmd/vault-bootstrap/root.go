@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
@@ -115,15 +116,8 @@ func (p *program) exit(err error) int {
 	return exitCode(err)
 }
 
-// The exit codes. 2 is never ours: the Go runtime uses it for crashes.
-const (
-	exitTransient = 1
-	exitFound     = 3 // of a verb that has looked and found something
-	exitUsage     = 64
-	exitSeed      = 65
-	exitTerminal  = 70
-	exitBusy      = 75
-)
+// exitFound is of a verb that has looked and found something.
+const exitFound = 3
 
 func exitCode(err error) int {
 	if errors.Is(err, errChanges) || errors.Is(err, errFound) {
@@ -132,18 +126,7 @@ func exitCode(err error) int {
 	if child, ok := errors.AsType[*childError](err); ok {
 		return child.code
 	}
-	switch fault.KindOf(err) {
-	case fault.Usage:
-		return exitUsage
-	case fault.Seed:
-		return exitSeed
-	case fault.Terminal:
-		return exitTerminal
-	case fault.Busy:
-		return exitBusy
-	default:
-		return exitTransient
-	}
+	return report.ExitCode(err)
 }
 
 // noArguments refuses arguments with a usage error, where cobra's own check would

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
@@ -35,7 +35,7 @@ func (p *program) runCommand() *cobra.Command {
 			}
 			err := p.run(cmd.Context(), options)
 			if failed := sidecar.end(cmd.Context()); failed != nil {
-				newLineReporter(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
+				report.NewLines(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
 			}
 			return err
 		},
@@ -67,40 +67,40 @@ func (p *program) run(ctx context.Context, options *runOptions) error {
 	return p.perform(ctx, job)
 }
 
-// refuse tells an error from before the walk. The format is not known to be right
+// refuse reports an error from before the walk. The format is not known to be right
 // yet, but a machine that reads JSON should get nothing else.
 func (p *program) refuse(options *runOptions, err error) error {
 	if p.format(options) == "json" {
-		p.told = tell(newLineReporter(p.stderr, slog.LevelError), err)
+		p.told = report.LogFailure(report.NewLines(p.stderr, slog.LevelError), err)
 	}
 	return err
 }
 
-// perform walks and tells how it went.
+// perform walks and reports how it went.
 func (p *program) perform(ctx context.Context, job *job) error {
-	report := p.reporter(job.options, job.level)
-	told := job.withEvents(report)
-	err := job.walk(ctx, told)
+	progress := p.reporter(job.options, job.level)
+	all := job.withEvents(progress)
+	err := job.walk(ctx, all)
 	if err != nil {
-		tellEvent(told, err)
+		report.SendFailure(all, err)
 	}
-	if failed := leaveMessage(job.options.spool.termination, message(job.outcome, err)); failed != nil {
-		report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
+	if failed := report.WriteTermination(job.options.spool.termination, report.Ending(job.outcome, err)); failed != nil {
+		progress.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
-	told.Close(err != nil)
+	all.Close(err != nil)
 	if err != nil {
-		p.told = tell(report, err)
+		p.told = report.LogFailure(progress, err)
 		return err
 	}
-	return p.summarize(job, report)
+	return job.summary().Write(p.stdout, progress)
 }
 
 // reporter chooses between the live list and JSON lines.
-func (p *program) reporter(options *runOptions, level slog.Level) reporter {
+func (p *program) reporter(options *runOptions, level slog.Level) report.Reporter {
 	if p.format(options) == "terminal" {
-		return newTerminalReporter(p.stderr, level)
+		return report.NewTerminal(p.stderr, level)
 	}
-	return newLineReporter(p.stderr, level)
+	return report.NewLines(p.stderr, level)
 }
 
 // format resolves --log-format=auto.
@@ -121,35 +121,35 @@ func isTerminal(w io.Writer) bool {
 }
 
 // walk takes the Lease and walks to the goal.
-func (j *job) walk(ctx context.Context, report reporter) error {
+func (j *job) walk(ctx context.Context, reporter report.Reporter) error {
 	ctx, cancel := context.WithTimeout(ctx, j.options.timeout)
 	defer cancel()
-	j.bootstrap.Log = report.Log()
+	j.bootstrap.Log = reporter.Log()
 	for _, risk := range j.risks {
-		report.Log().Warn(risk)
+		reporter.Log().Warn(risk)
 	}
 	leased, hold, release := waitThenHold(ctx)
 	defer release()
-	session, err := j.begin(ctx, leased, report)
+	session, err := j.begin(ctx, leased, reporter)
 	switch {
 	case errors.Is(err, store.ErrImmutable):
-		return j.withoutWriting(ctx, report, err)
+		return j.withoutWriting(ctx, reporter, err)
 	case err != nil:
 		return err
 	}
 	hold()
-	return j.act(ctx, report, session)
+	return j.act(ctx, reporter, session)
 }
 
 // act walks to the goal with the Lease held, and gives it back.
-func (j *job) act(ctx context.Context, report reporter, session *store.Session) error {
+func (j *job) act(ctx context.Context, reporter report.Reporter, session *store.Session) error {
 	j.guard(session.Alive)
 	j.bootstrap.Hold(session)
 	defer j.bootstrap.LetGo()
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err := orLost(session.Context(), j.drive(working, report))
+	err := orLost(session.Context(), j.drive(working, reporter))
 	return errors.Join(err, j.close(ctx, session, err))
 }
 
@@ -163,14 +163,14 @@ func orLost(leased context.Context, err error) error {
 	return fmt.Errorf("%w (last: %w)", lost, err)
 }
 
-func (j *job) drive(ctx context.Context, report reporter) error {
+func (j *job) drive(ctx context.Context, reporter report.Reporter) error {
 	if j.offer != nil {
-		if err := j.bootstrap.Adopt(ctx, *j.offer, report.Waiting); err != nil {
+		if err := j.bootstrap.Adopt(ctx, *j.offer, reporter.Waiting); err != nil {
 			return err
 		}
 	}
 	driver := func(goal fsm.State) *driver {
-		driver := j.driver(report)
+		driver := j.driver(reporter)
 		driver.Goal = goal
 		return driver
 	}
@@ -179,19 +179,19 @@ func (j *job) drive(ctx context.Context, report reporter) error {
 		j.outcome, err = j.driveAsRoot(ctx, driver)
 		return err
 	}
-	j.outcome, err = j.driver(report).Run(ctx)
+	j.outcome, err = j.driver(reporter).Run(ctx)
 	return err
 }
 
 // driver walks a bootstrap.
 type driver = fsm.Driver[*states.Look]
 
-func (j *job) driver(report fsm.Reporter) *driver {
+func (j *job) driver(reporter fsm.Reporter) *driver {
 	b := j.bootstrap
 	return &driver{
 		Goal: j.goal,
 		Look: j.look, Settle: b.Settle, Acts: b.Acts(), Tend: b.Tend, Rescue: b.Rescue, Enter: b.Enter,
-		Reporter: report, Patience: j.options.patience, Now: time.Now,
+		Reporter: reporter, Patience: j.options.patience, Now: time.Now,
 		Backoff: newBackoff,
 	}
 }
@@ -205,12 +205,13 @@ func (j *job) look(ctx context.Context) (*states.Look, error) {
 	return look, err
 }
 
-// controls are what the latest look has shown of them.
-func (j *job) controls() []harden.Result {
-	if j.seen == nil {
-		return nil
+// summary is what the walk has come to, with the controls as the latest look has shown them.
+func (j *job) summary() report.Summary {
+	s := report.Summary{Outcome: j.outcome, Location: j.store.Location()}
+	if j.seen != nil {
+		s.Controls = j.seen.Controls
 	}
-	return j.seen.Controls
+	return s
 }
 
 // close leaves nothing open: it ends the login's token, records how the run ended
@@ -240,16 +241,4 @@ func briefly(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	return f(ctx)
-}
-
-// tell reports the failure in the form of the log, and reports whether that is all
-// that needs to be said.
-func tell(report reporter, err error) bool {
-	lines, ok := report.(*lineReporter)
-	if !ok {
-		return false
-	}
-	lines.log.Error("failed", "error", err.Error(), "kind", fault.KindOf(err).String(), "name", fault.NameOf(err),
-		"remedy", fault.RemedyOf(err), "exit_code", exitCode(err))
-	return true
 }

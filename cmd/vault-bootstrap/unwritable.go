@@ -7,6 +7,7 @@ import (
 
 	"github.com/sethvargo/go-retry"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -17,15 +18,15 @@ var errNotOpen = errors.New("a replica is still sealed")
 // withoutWriting does what can be done while a record can be read and not written: it opens
 // the sealed replicas, which needs no Lease, since giving a share twice does no harm. If a
 // run would find nothing else to do, that the record cannot be written is a warning.
-func (j *job) withoutWriting(ctx context.Context, report reporter, unwritable error) error {
-	report.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
+func (j *job) withoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
+	reporter.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
 	j.guard(always)
-	j.bootstrap.Log = report.Log()
+	j.bootstrap.Log = reporter.Log()
 	defer j.bootstrap.Close(context.WithoutCancel(ctx))
 	var state fsm.State
 	var idle bool
 	err := retry.Do(ctx, retry.WithMaxRetries(mostWaits, newBackoff()), func(ctx context.Context) error {
-		look, verdict, err := j.driver(report).Judge(ctx)
+		look, verdict, err := j.driver(reporter).Judge(ctx)
 		if look == nil {
 			return retry.RetryableError(err)
 		}

@@ -10,14 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/kube"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
+	hardenreport "github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -56,7 +56,7 @@ func (p *program) verifyCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.list {
-				return p.listControls()
+				return report.WriteControls(p.stdout)
 			}
 			return p.verify(cmd.Context(), options)
 		},
@@ -73,7 +73,7 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
 	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")
 	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then look")
-	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(report.Formats(), ", "))
+	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
 	flags.StringVar(&o.podLabels, "vault-pod-labels", defaultPodLabels, "labels of Vault's pods, on Kubernetes")
@@ -88,8 +88,8 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 	severity, ok := harden.ParseSeverity(o.failOn)
 	_, known := harden.ParseProfile(o.profile)
 	switch {
-	case !slices.Contains(report.Formats(), o.output):
-		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(report.Formats(), ", ")), "Write one of them.")
+	case !slices.Contains(hardenreport.Formats(), o.output):
+		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(hardenreport.Formats(), ", ")), "Write one of them.")
 	case o.failOn != "" && !ok:
 		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is no severity", o.failOn), "It is low, medium, high or critical.")
 	case o.revokeForeignRoot && !o.deep:
@@ -145,7 +145,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	shown := report.Report{
+	shown := hardenreport.Report{
 		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
 		Profile: look.bootstrap.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
 	}
@@ -227,7 +227,7 @@ func versionOf(verified states.Verified) string {
 }
 
 // show writes the report to where the options say.
-func (p *program) show(shown report.Report, options *verifyOptions) error {
+func (p *program) show(shown hardenreport.Report, options *verifyOptions) error {
 	if options.file == "" {
 		return shown.Write(p.stdout, options.output)
 	}
@@ -244,7 +244,7 @@ func (p *program) show(shown report.Report, options *verifyOptions) error {
 
 // verdict is the error of a Vault that does not pass. A severity of 0 has advice not
 // count.
-func verdict(shown report.Report, least harden.Severity) error {
+func verdict(shown hardenreport.Report, least harden.Severity) error {
 	worse := slices.ContainsFunc(harden.Failed(shown.Results, false), func(r harden.Result) bool { return least > 0 && r.Severity >= least })
 	switch required := len(harden.Failed(shown.Results, true)); {
 	case required > 0:
@@ -254,18 +254,4 @@ func verdict(shown report.Report, least harden.Severity) error {
 	default:
 		return nil
 	}
-}
-
-func (p *program) listControls() error {
-	rows := newTable()
-	rows.AppendHeader(table.Row{"CONTROL", "SEVERITY", "REQUIRED BY", "FIX", "NAME"})
-	for _, control := range harden.Controls() {
-		fix := ""
-		if control.Fix != nil {
-			fix = "yes"
-		}
-		rows.AppendRow(table.Row{control.ID, control.Severity.String(), control.Profile.String(), fix, control.Name})
-	}
-	_, err := fmt.Fprintln(p.stdout, rows.Render())
-	return err
 }

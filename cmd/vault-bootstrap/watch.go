@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
@@ -76,21 +77,20 @@ func (p *program) watch(ctx context.Context, options *watchOptions) error {
 	if err != nil {
 		return p.refuse(&options.run, err)
 	}
-	report := w.report
 	stop, err := w.serve(ctx)
 	if err == nil {
 		err = w.run(ctx)
 		stop()
 	}
-	if failed := leaveMessage(options.run.spool.termination, w.lastWords(err)); failed != nil {
-		report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
+	if failed := report.WriteTermination(options.run.spool.termination, w.lastWords(err)); failed != nil {
+		w.report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
-	report.Close(err != nil)
+	w.report.Close(err != nil)
 	if err != nil {
-		p.told = tell(w.lines, err)
+		p.told = report.LogFailure(w.lines, err)
 		return err
 	}
-	report.Log().Info("ended")
+	w.report.Log().Info("ended")
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 	// At the goal it goes on looking anyway: nobody has to be waited for.
 	options.run.patience = 0
 	job.bootstrap.Dialer = countingDialer{job.bootstrap.Dialer, counted}
-	lines := newLineReporter(p.stderr, job.level)
+	lines := report.NewLines(p.stderr, job.level)
 	w := &watcher{
 		job: job, options: options, metrics: counted, lines: lines,
 		reload: func(ctx context.Context) error {
@@ -122,7 +122,7 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 		seed: fingerprint(options.run.seed),
 		pace: pace{longest: longestPause},
 	}
-	w.report = job.withEvents(&countingReporter{lines, counted})
+	w.report = job.withEvents(report.WithMetrics(lines, counted))
 	job.bootstrap.Log = w.report.Log()
 	if options.own != "" {
 		if w.own, err = p.ownReplica(options.own, &options.run.vault, job.store, w.report.Log()); err != nil {
@@ -151,7 +151,7 @@ func eventNames() []string {
 // lastWords say, in the termination message, how a watch has ended.
 func (w *watcher) lastWords(failure error) string {
 	if failure != nil {
-		return message(w.job.outcome, failure)
+		return report.Ending(w.job.outcome, failure)
 	}
 	text := "The watch was told to end."
 	if w.trouble != nil {

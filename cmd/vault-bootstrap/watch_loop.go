@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
@@ -21,8 +22,8 @@ type watcher struct {
 	job     *job
 	options *watchOptions
 	metrics *metrics.Metrics
-	lines   *lineReporter
-	report  reporter
+	lines   *report.Lines
+	report  report.Reporter
 	own     *ownReplica // nil if there is none
 	// reload reads the seed anew. One that is wrong changes nothing.
 	reload func(ctx context.Context) error
@@ -260,7 +261,7 @@ func (w *watcher) judge(result string, err error) string {
 		w.repeats = 0
 		return result
 	}
-	if name := nameOf(err); name != "" {
+	if name := report.FailureName(err); name != "" {
 		w.metrics.Terminal(name)
 	}
 	if kind := fault.KindOf(err); kind == fault.Transient || kind == fault.Partial {
@@ -277,8 +278,8 @@ func (w *watcher) judge(result string, err error) string {
 		w.report.Waiting(err, 1)
 		return result
 	}
-	tell(w.lines, err)
-	tellEvent(w.report, err)
+	report.LogFailure(w.lines, err)
+	report.SendFailure(w.report, err)
 	return result
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -44,7 +45,7 @@ func (w *watcher) walk(ctx context.Context) error {
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
-	return w.job.act(ctx, &impatient{reporter: w.report, giveWay: giveWay, again: w.failure}, session)
+	return w.job.act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.failure}, session)
 }
 
 // always allows requests that need no Lease.
@@ -57,7 +58,7 @@ const mostFailures = 3
 // impatient ends a walk that does nothing but wait, or whose act fails. What the walk before
 // has reported is not reported again.
 type impatient struct {
-	reporter
+	report.Reporter
 	giveWay  context.CancelCauseFunc
 	again    error // what the walk before has failed with; nil if it did not
 	failures int
@@ -68,7 +69,7 @@ type impatient struct {
 func (r *impatient) Began(event fsm.Event, from fsm.State) {
 	r.failing = false
 	if r.again == nil {
-		r.reporter.Began(event, from)
+		r.Reporter.Began(event, from)
 	}
 }
 
@@ -76,7 +77,7 @@ func (r *impatient) Began(event fsm.Event, from fsm.State) {
 // replicas opened without giving way.
 func (r *impatient) Failed(event fsm.Event, err error) {
 	if r.again == nil {
-		r.reporter.Failed(event, err)
+		r.Reporter.Failed(event, err)
 	}
 	r.failing = event == fsm.Seed || event == fsm.Harden
 	if r.failing {
@@ -87,7 +88,7 @@ func (r *impatient) Failed(event fsm.Event, err error) {
 // Waiting ends the walk at the last of the waits.
 func (r *impatient) Waiting(err error, attempt int) {
 	if r.again == nil {
-		r.reporter.Waiting(err, attempt)
+		r.Reporter.Waiting(err, attempt)
 	}
 	most := mostFailures
 	if r.again != nil {

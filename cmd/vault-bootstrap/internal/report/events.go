@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"fmt"
@@ -14,23 +14,18 @@ import (
 
 // eventReporter tells each transition as a Kubernetes Event, too.
 type eventReporter struct {
-	reporter
+	Reporter
 	sender *events.Sender
 }
 
-// withEvents adds Events to a report, where the records are in Kubernetes.
-func (j *job) withEvents(report reporter) reporter {
-	sender := startEvents(j.store, j.bootstrap.Name, j.bootstrap.Pod, j.holder, report.Log())
-	if sender == nil {
-		return report
-	}
-	j.bootstrap.Tell = sender.Tell
+// WithEvents adds Events to a report.
+func WithEvents(report Reporter, sender *events.Sender) Reporter {
 	return &eventReporter{report, sender}
 }
 
-// startEvents returns what sends Events about the pod, or about our record where there is
+// StartEvents returns what sends Events about the pod, or about our record where there is
 // no pod; nil where the records are not in Kubernetes.
-func startEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
+func StartEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
 	kube, ok := records.(*store.Kube)
 	if !ok {
 		return nil
@@ -50,7 +45,7 @@ var reasons = map[fsm.Event]string{
 
 // Entered tells the transition.
 func (r *eventReporter) Entered(t fsm.Transition) {
-	r.reporter.Entered(t)
+	r.Reporter.Entered(t)
 	text := fmt.Sprintf("Vault is %s", t.To)
 	if t.From != "" {
 		text += fmt.Sprintf(", it was %s", t.From)
@@ -64,7 +59,7 @@ func (r *eventReporter) Entered(t fsm.Transition) {
 // failed tells why a run has ended, or a watch cannot go on.
 func (r *eventReporter) failed(err error) {
 	reason := "Failed"
-	if name := nameOf(err); name != "" {
+	if name := FailureName(err); name != "" {
 		reason = camelCase(name)
 	}
 	r.sender.Tell(true, reason, strings.TrimSpace(err.Error()+"\n"+fault.RemedyOf(err)))
@@ -73,11 +68,11 @@ func (r *eventReporter) failed(err error) {
 // Close sends what is queued.
 func (r *eventReporter) Close(failed bool) {
 	r.sender.Close()
-	r.reporter.Close(failed)
+	r.Reporter.Close(failed)
 }
 
-// tellEvent tells a failure, if the report has Events.
-func tellEvent(report reporter, err error) {
+// SendFailure sends an Event about a failure, if the report has Events.
+func SendFailure(report Reporter, err error) {
 	if told, ok := report.(*eventReporter); ok {
 		told.failed(err)
 	}
@@ -89,9 +84,9 @@ const (
 	configuration = "configuration"
 )
 
-// nameOf returns the name under which a failure that needs a person is told; "" for
+// FailureName returns the name under which a failure that needs a person is reported; "" for
 // one that may pass.
-func nameOf(err error) string {
+func FailureName(err error) string {
 	switch fault.KindOf(err) {
 	case fault.Terminal:
 		if name := fault.NameOf(err); name != "" {

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"errors"
@@ -15,10 +15,10 @@ import (
 // and is short enough to read in 'kubectl describe'.
 const longestMessage = 2000
 
-// leaveMessage makes text the container's termination message, which 'kubectl
+// WriteTermination makes text the container's termination message, which 'kubectl
 // describe pod' shows. A file that does not exist is no container's; one that holds
 // Vault's answer to sys/init is left as it is, since it may be the only copy.
-func leaveMessage(path, text string) error {
+func WriteTermination(path, text string) error {
 	found, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -38,10 +38,10 @@ func leaveMessage(path, text string) error {
 	return nil
 }
 
-// message says in a few lines how a run has ended.
-func message(outcome fsm.Outcome, failure error) string {
+// Ending says in a few lines how a run has ended.
+func Ending(outcome fsm.Outcome, failure error) string {
 	if failure == nil {
 		return fmt.Sprintf("Vault is %s. %s\n", outcome.State, whatWasDone(outcome))
 	}
-	return fmt.Sprintf("exit code %d, %s: %v\n%s\n", exitCode(failure), fault.KindOf(failure), failure, fault.RemedyOf(failure))
+	return fmt.Sprintf("exit code %d, %s: %v\n%s\n", ExitCode(failure), fault.KindOf(failure), failure, fault.RemedyOf(failure))
 }

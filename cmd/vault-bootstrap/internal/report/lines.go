@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"context"
@@ -10,15 +10,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
-
-// reporter tells people or machines what the run does.
-type reporter interface {
-	fsm.Reporter
-	// Log is for what the acts have to say.
-	Log() *slog.Logger
-	// Close ends the report; nothing is told after it.
-	Close(failed bool)
-}
 
 // place is where the machine is, for the attributes of log lines.
 type place struct {
@@ -63,21 +54,26 @@ func (h placed) WithGroup(name string) slog.Handler {
 	return placed{h.Handler.WithGroup(name), h.place}
 }
 
-// lineReporter writes one JSON object per line.
-type lineReporter struct {
+// Lines writes one JSON object per line.
+type Lines struct {
 	place *place
 	log   *slog.Logger
 }
 
-func newLineReporter(w io.Writer, level slog.Level) *lineReporter {
+// NewLines returns a report that writes lines from level on.
+func NewLines(w io.Writer, level slog.Level) *Lines {
 	at := &place{}
-	return &lineReporter{place: at, log: slog.New(placed{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}), at})}
+	return &Lines{place: at, log: slog.New(placed{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}), at})}
 }
 
-func (r *lineReporter) Log() *slog.Logger { return r.log }
-func (r *lineReporter) Close(bool)        {}
+// Log is what the lines are written to.
+func (r *Lines) Log() *slog.Logger { return r.log }
 
-func (r *lineReporter) Waiting(err error, attempt int) {
+// Close does nothing: each line is written at once.
+func (r *Lines) Close(bool) {}
+
+// Waiting writes why, which is a warning once it takes long.
+func (r *Lines) Waiting(err error, attempt int) {
 	r.place.set(func(p *place) { p.attempt = attempt })
 	level := slog.LevelInfo
 	if attempt >= patientTries {
@@ -90,22 +86,38 @@ func (r *lineReporter) Waiting(err error, attempt int) {
 // cycles, after about 3 s.
 const patientTries = 6
 
-func (r *lineReporter) Located(state fsm.State) {
+// Located writes that Vault was looked at.
+func (r *Lines) Located(state fsm.State) {
 	r.place.set(func(p *place) { p.state = state })
 	r.log.Debug("located")
 }
 
-func (r *lineReporter) Began(event fsm.Event, from fsm.State) {
+// Began writes that an act has begun.
+func (r *Lines) Began(event fsm.Event, from fsm.State) {
 	r.place.set(func(p *place) { p.state, p.event = from, event })
 	r.log.Info("began")
 }
 
-func (r *lineReporter) Failed(_ fsm.Event, err error) {
+// Failed writes why an act has failed.
+func (r *Lines) Failed(_ fsm.Event, err error) {
 	r.log.Warn("did not succeed", "error", err.Error(), "kind", fault.KindOf(err).String())
 }
 
-func (r *lineReporter) Entered(t fsm.Transition) {
+// Entered writes a transition.
+func (r *Lines) Entered(t fsm.Transition) {
 	r.place.set(func(p *place) { p.state, p.attempt = t.To, 0 })
 	r.log.Info("entered", "from", string(t.From), "took", t.Took.Round(time.Millisecond).String())
 	r.place.set(func(p *place) { p.event = "" })
+}
+
+// LogFailure reports a failure in the form of the log, and reports whether that is all
+// that needs to be said.
+func LogFailure(report Reporter, err error) bool {
+	lines, ok := report.(*Lines)
+	if !ok {
+		return false
+	}
+	lines.log.Error("failed", "error", err.Error(), "kind", fault.KindOf(err).String(), "name", fault.NameOf(err),
+		"remedy", fault.RemedyOf(err), "exit_code", ExitCode(err))
+	return true
 }

@@ -1,37 +1,47 @@
-package main
+package report
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// summarize tells what was done, where the keys are and what to do next.
-func (p *program) summarize(job *job, report reporter) error {
-	advice := harden.Failed(job.controls(), false)
-	if lines, ok := report.(*lineReporter); ok {
+// Summary is what a run has come to.
+type Summary struct {
+	Outcome  fsm.Outcome
+	Location store.Location
+	Controls []harden.Result
+}
+
+// Write says what was done, where the keys are and what to do next: in lines of the report,
+// or for people.
+func (s Summary) Write(w io.Writer, report Reporter) error {
+	advice := harden.Failed(s.Controls, false)
+	if lines, ok := report.(*Lines); ok {
 		for _, control := range advice {
 			lines.log.Warn("advice", "control", control.ID, "seen", control.Seen, "why", control.Why, "remedy", control.Remedy)
 		}
-		lines.log.Info("done", slog.String("reached", string(job.outcome.State)), slog.Any("did", did(job.outcome)),
-			slog.String("keys", job.store.Location().Keys), slog.Any("without", addresses(job.outcome.Pending)))
+		lines.log.Info("done", slog.String("reached", string(s.Outcome.State)), slog.Any("did", did(s.Outcome)),
+			slog.String("keys", s.Location.Keys), slog.Any("without", addresses(s.Outcome.Pending)))
 		return nil
 	}
 	text := &strings.Builder{}
-	_, _ = fmt.Fprintf(text, "\nVault is %s. %s\n", job.outcome.State, whatWasDone(job.outcome))
-	_, _ = fmt.Fprintf(text, "  keys        %s\n", job.store.Location().Keys)
-	_, _ = fmt.Fprintf(text, "  checkpoint  %s\n", job.store.Location().Checkpoint)
+	_, _ = fmt.Fprintf(text, "\nVault is %s. %s\n", s.Outcome.State, whatWasDone(s.Outcome))
+	_, _ = fmt.Fprintf(text, "  keys        %s\n", s.Location.Keys)
+	_, _ = fmt.Fprintf(text, "  checkpoint  %s\n", s.Location.Checkpoint)
 	for _, control := range advice {
 		_, _ = fmt.Fprintf(text, "  advice      %s: %s %s\n", control.Name, control.Why, control.Remedy)
 	}
-	for _, replica := range job.outcome.Pending {
+	for _, replica := range s.Outcome.Pending {
 		_, _ = fmt.Fprintf(text, "  missing     %s (%s): the next run unseals it\n", replica.Address, replica.Health)
 	}
-	_, _ = fmt.Fprintf(text, "  next        %s\n", next(job.outcome.State))
-	_, err := fmt.Fprint(p.stdout, text)
+	_, _ = fmt.Fprintf(text, "  next        %s\n", next(s.Outcome.State))
+	_, err := fmt.Fprint(w, text)
 	return err
 }
 

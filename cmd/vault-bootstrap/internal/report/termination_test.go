@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func TestTerminationMessage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "termination-log")
 	leave := func(text string) string {
 		t.Helper()
-		if err := leaveMessage(path, text); err != nil {
+		if err := WriteTermination(path, text); err != nil {
 			t.Fatal(err)
 		}
 		content, err := os.ReadFile(path)
@@ -38,10 +38,10 @@ func TestTerminationMessage(t *testing.T) {
 	}
 	hold(nil)
 	failure := fault.Stop("keys lost", errors.New("gone"), "Start over.")
-	if got := leave(message(fsm.Outcome{}, failure)); got != "exit code 70, terminal: keys lost: gone\nStart over.\n" {
+	if got := leave(Ending(fsm.Outcome{}, failure)); got != "exit code 70, terminal: keys lost: gone\nStart over.\n" {
 		t.Errorf("the message is %q", got)
 	}
-	if got := leave(message(fsm.Outcome{State: fsm.Hardened}, nil)); got != "Vault is hardened. Nothing was left to do.\n" {
+	if got := leave(Ending(fsm.Outcome{State: fsm.Hardened}, nil)); got != "Vault is hardened. Nothing was left to do.\n" {
 		t.Errorf("the message is %q", got)
 	}
 	if got := leave(strings.Repeat("ä", spool.TerminationLimit)); len(got) > spool.TerminationLimit || !strings.HasSuffix(got, "ä …") {

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"context"
@@ -34,7 +34,8 @@ const (
 	drawEvery = 100 * time.Millisecond
 )
 
-func newTerminalReporter(w io.Writer, level slog.Level) *terminalReporter {
+// NewTerminal returns a report that is drawn on a terminal until it is closed.
+func NewTerminal(w io.Writer, level slog.Level) Reporter {
 	r := &terminalReporter{writer: progress.NewWriter(), stopped: make(chan struct{})}
 	r.writer.SetOutputWriter(w)
 	r.writer.SetUpdateFrequency(drawEvery)

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -34,13 +34,13 @@ func (s *screen) String() string {
 // times, since it is a matter of which goroutine comes first.
 func TestReportThatEndsAtOnce(t *testing.T) {
 	for range 50 {
-		newTerminalReporter(&screen{}, slog.LevelInfo).Close(true)
+		NewTerminal(&screen{}, slog.LevelInfo).Close(true)
 	}
 }
 
 func TestReportOnATerminal(t *testing.T) {
 	shown := &screen{}
-	report := newTerminalReporter(shown, slog.LevelInfo)
+	report := NewTerminal(shown, slog.LevelInfo)
 	waiting := fault.Wait(errors.New("waiting for an answer from https://a-very-long-address.example.org:8200, which does not come, and does not come"), "Look whether it runs.")
 	for attempt := range 4 {
 		report.Waiting(waiting, attempt+1)
