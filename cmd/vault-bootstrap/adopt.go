@@ -59,22 +59,22 @@ func (o *adoptOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) adopt(ctx context.Context, options *adoptOptions) error {
-	job, err := p.prepareAdoption(ctx, options)
+	walk, err := p.prepareAdoption(ctx, options)
 	if err != nil {
 		return p.refuse(&options.run, err)
 	}
-	return p.perform(ctx, job)
+	return p.perform(ctx, walk)
 }
 
-func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*job, error) {
+func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*walk, error) {
 	if err := options.check(); err != nil {
 		return nil, err
 	}
-	job, err := p.prepare(ctx, "adopt", &options.run)
+	prepared, err := prepare(ctx, p.env, "adopt", &options.run)
 	if err != nil {
 		return nil, err
 	}
-	offer, err := p.offered(ctx, options, job.store)
+	offer, err := p.offered(ctx, options, prepared.store)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,9 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 			"If that is right, add --revoke-token. If something else still uses it (bank-vaults does), give another one with --token-file: "+
 				"'vault token create -orphan -policy=root' makes one.")
 	}
-	job.offer = &offer
-	return job, nil
+	walk := newWalk(prepared)
+	walk.offer = &offer
+	return walk, nil
 }
 
 func (o *adoptOptions) check() error {

@@ -13,14 +13,14 @@ import (
 
 // begin checks the store and takes the Lease. What may pass is tried again until the
 // run's time is up: a network policy may need seconds to let a new pod through.
-func (j *job) begin(ctx, leased context.Context, reporter report.Reporter) (session *store.Session, err error) {
+func (w *walk) begin(ctx, leased context.Context, reporter report.Reporter) (session *store.Session, err error) {
 	began, attempt := time.Now(), 0
 	var last error
 	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
 		attempt++
-		last = j.store.Preflight(ctx)
+		last = w.job.store.Preflight(ctx)
 		if last == nil {
-			session, last = store.Begin(leased, j.store, j.lease(reporter))
+			session, last = store.Begin(leased, w.job.store, w.lease(reporter))
 		}
 		// A rule that was applied together with us may not have arrived everywhere.
 		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime
@@ -34,14 +34,14 @@ func (j *job) begin(ctx, leased context.Context, reporter report.Reporter) (sess
 		return nil, last
 	}
 	if err == nil {
-		warnOfConcerns(ctx, reporter.Log(), j.store)
+		warnOfConcerns(ctx, reporter.Log(), w.job.store)
 	}
 	return session, err
 }
 
-func (j *job) lease(reporter report.Reporter) store.LeaseOptions {
+func (w *walk) lease(reporter report.Reporter) store.LeaseOptions {
 	return store.LeaseOptions{
-		Holder: j.holder, Duration: j.options.lease.duration, RenewDeadline: j.options.lease.renew, RetryPeriod: j.options.lease.retry,
+		Holder: w.job.holder, Duration: w.job.options.lease.duration, RenewDeadline: w.job.options.lease.renew, RetryPeriod: w.job.options.lease.retry,
 		Waiting: func(holder string) {
 			reporter.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
 		},

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -109,35 +108,13 @@ func (p *program) breakGlassRun(ctx context.Context, run *runOptions, glass *gla
 	if err != nil {
 		return p.refuse(run, err)
 	}
-	job, err := p.prepare(ctx, "break-glass", run)
+	prepared, err := prepare(ctx, p.env, "break-glass", run)
 	if err != nil {
 		return p.refuse(run, err)
 	}
-	job.emergency = &why
+	walk := newWalk(prepared)
+	walk.emergency = &why
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	return p.perform(ctx, job)
-}
-
-// driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
-// goes on to the goal with it. The token ends with this function.
-func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
-	keys, err := j.bootstrap.Records.Keys(ctx)
-	if err != nil {
-		return outcome, err
-	}
-	if keys.Set == nil {
-		return outcome, fault.Misuse(errors.New("no keys are stored: there is nothing that a root token could be made from"), "Check --store, --name and --namespace; to initialize a Vault: vault-bootstrap run.")
-	}
-	if outcome, err = driver(fsm.Unsealed).Run(ctx); err != nil {
-		return outcome, err
-	}
-	defer func() {
-		j.guard(nil) // a token of our own is ended also by a holder that has lost its lease
-		err = errors.Join(err, j.bootstrap.MendGlass(ctx))
-	}()
-	if _, _, err = j.bootstrap.BreakGlass(ctx, *j.emergency); err != nil {
-		return outcome, err
-	}
-	return driver(j.goal).Run(ctx)
+	return p.perform(ctx, walk)
 }

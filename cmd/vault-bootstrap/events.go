@@ -3,11 +3,11 @@ package main
 import "github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 
 // withEvents adds Events to a report, where the records are in Kubernetes.
-func (j *job) withEvents(reporter report.Reporter) report.Reporter {
-	sender := report.StartEvents(j.store, j.bootstrap.Name, j.bootstrap.Pod, j.holder, reporter.Log())
+func (w *walk) withEvents(reporter report.Reporter) report.Reporter {
+	sender := report.StartEvents(w.job.store, w.job.bootstrap.Name, w.job.bootstrap.Pod, w.job.holder, reporter.Log())
 	if sender == nil {
 		return reporter
 	}
-	j.bootstrap.Tell = sender.Tell
+	w.job.bootstrap.Tell = sender.Tell
 	return report.WithEvents(reporter, sender)
 }

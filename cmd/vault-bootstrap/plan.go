@@ -109,7 +109,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(ctx, p.resolver(records, options.own(declared)))
+	objects, err := declared.Objects(ctx, resolver(p.env, records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (p *program) planLogin(ctx context.Context, options *planOptions, kind stor
 	if haveToken {
 		return options.login.outline(kind, options.store.name, declared.LoginPaths())
 	}
-	methods, err := declared.Login(ctx, p.resolver(records, options.own(declared)))
+	methods, err := declared.Login(ctx, resolver(p.env, records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}

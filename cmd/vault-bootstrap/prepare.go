@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/process"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
@@ -27,15 +24,8 @@ type job struct {
 	holder    string
 	risks     []string
 	guard     func(allows func() error)
-	outcome   fsm.Outcome
-	// seen is the latest look; nil before the first.
-	seen *states.Look
-	// offer holds the keys to adopt before walking; nil if there are none.
-	offer *shares.Material
-	// watches is whether more is to come after a walk: the login is kept.
-	watches bool
-	// emergency is why this run is made as root; nil for the others.
-	emergency *states.Emergency
+
+	env lookup
 	// resolveLogin makes the login of a seed, for one that changes under a watch.
 	resolveLogin func(declared []seed.LoginMethod) (states.Login, error)
 	// declaredLogin is what the seed says that Login was made of.
@@ -44,7 +34,7 @@ type job struct {
 
 // prepare makes a job of the options. verb names what it is for, in the name of this
 // process on record.
-func (p *program) prepare(ctx context.Context, verb string, options *runOptions) (*job, error) {
+func prepare(ctx context.Context, env lookup, verb string, options *runOptions) (*job, error) {
 	if err := options.check(); err != nil {
 		return nil, err
 	}
@@ -52,39 +42,40 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 	if err != nil || goal == fsm.Uninitialized {
 		return nil, fault.Misuse(fmt.Errorf("--until=%q is no state to stop at", options.until), "It is one of initialized, unsealed, seeded and hardened.")
 	}
-	job := &job{options: options, goal: goal, holder: identity(p.env)}
+	job := &job{options: options, goal: goal, holder: identity(env), env: env}
 	if err := job.level.UnmarshalText([]byte(options.log.level)); err != nil {
 		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.log.level), "Write one of the four.")
 	}
-	records, kind, err := options.store.open(p.env)
+	records, kind, err := options.store.open(env)
 	if err != nil {
 		return nil, err
 	}
-	wish, err := p.desired(ctx, options, records)
+	job.store = records
+	wish, err := job.desired(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pods := podsBeside(records)
-	servers, err := options.vault.open(p.env, pods)
+	servers, err := options.vault.open(env, pods)
 	if err != nil {
 		return nil, err
 	}
 	job.resolveLogin = func(declared []seed.LoginMethod) (states.Login, error) {
-		return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), declared)
+		return options.login.resolve(env, kind, options.store.name, options.vault.certificate(env), declared)
 	}
 	login, err := job.resolveLogin(wish.login)
 	if err != nil {
 		return nil, err
 	}
 	job.declaredLogin = wish.login
-	job.store, job.risks, job.guard = records, servers.risks(), servers.cluster.Guard
-	pod, _ := p.env("POD_NAME")
+	job.risks, job.guard = servers.risks(), servers.cluster.Guard
+	pod, _ := env("POD_NAME")
 	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	b := servers.bootstrap(setting, login, records)
 	b.SeedLogin = options.login.declaredBy(wish.login)
 	b.Holder, b.Pod, b.Process = job.holder, pod, process.Self(verb)
 	b.Preflight = func(ctx context.Context) error { return store.Ready(ctx, records) }
-	b.Keep(options.spool.places(p.env, records, &options.store))
+	b.Keep(options.spool.places(env, records, &options.store))
 	b.Split = states.KeySplit{Shares: options.split.shares, Threshold: options.split.threshold}
 	b.Recovery = states.KeySplit{Shares: options.split.recoveryShares, Threshold: options.split.recoveryThreshold}
 	job.bootstrap = b
@@ -98,46 +89,4 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 		job.bootstrap.Around = around(records, options.store.name, defaultPodLabels)
 	}
 	return job, wish.assign(job.bootstrap)
-}
-
-// wish is what a seed says, with its references resolved.
-type wish struct {
-	declared *seed.Seed
-	objects  []seed.Object
-	rules    harden.Rules
-	login    []seed.LoginMethod
-}
-
-// desired reads the seed and resolves its references, within the time of a run.
-func (p *program) desired(ctx context.Context, options *runOptions, records store.Store) (wish, error) {
-	ctx, cancel := context.WithTimeout(ctx, options.timeout)
-	defer cancel()
-	declared, err := loadSeed(options.seed)
-	if err != nil {
-		return wish{}, err
-	}
-	rules, err := states.RulesOf(declared.Harden())
-	if err != nil {
-		return wish{}, err
-	}
-	own := ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, spool: &options.spool, declared: declared.LoginPaths()}
-	login, err := declared.Login(ctx, p.resolver(records, own))
-	if err != nil {
-		return wish{}, err
-	}
-	own.declared = login // with the files that it names
-	objects, err := declared.Objects(ctx, p.resolver(records, own))
-	return wish{declared, objects, rules, login}, err
-}
-
-// assign gives the bootstrap the wish. If that fails, the one before it stays.
-func (w wish) assign(b *states.Bootstrap) error {
-	prune, rules := b.Prune, b.Rules
-	b.Prune, b.Rules = w.declared.Prune(), w.rules
-	if err := b.Declare(w.objects); err != nil {
-		b.Prune, b.Rules = prune, rules
-		return err
-	}
-	b.Digest = sync.OnceValue(w.declared.Digest)
-	return nil
 }

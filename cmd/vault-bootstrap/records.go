@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -11,6 +14,60 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
+
+// lookup finds an environment variable, as os.LookupEnv does.
+type lookup func(name string) (string, bool)
+
+// storeOptions say where the records are.
+type storeOptions struct {
+	name, store, namespace, kubeconfig, context string
+	// wrap, if not nil, sees every request to the Kubernetes API.
+	wrap func(http.RoundTripper) http.RoundTripper
+}
+
+// storeKind is what --store names.
+type storeKind int
+
+const (
+	kubernetesStore storeKind = iota
+	fileStore
+)
+
+// resolve returns the kind of store and, for files, their directory.
+func (o *storeOptions) resolve(env lookup) (storeKind, string, error) {
+	_, inCluster := env("KUBERNETES_SERVICE_HOST")
+	switch dir, isFile := strings.CutPrefix(o.store, "file:"); {
+	case o.store == "kubernetes", o.store == "" && (inCluster || o.namesCluster()):
+		return kubernetesStore, "", nil
+	case o.store == "":
+		dir, err := stateDirectory(env)
+		return fileStore, dir, err
+	case isFile && dir == "":
+		return 0, "", fault.Misuse(errors.New("--store=file: names no directory"), "Write --store=file:DIR.")
+	case isFile && o.namesCluster():
+		return 0, "", fault.Misuse(errors.New("--store=file: and --kubeconfig, --context or --namespace exclude each other"), "Give one or the other.")
+	case isFile:
+		return fileStore, dir, nil
+	default:
+		return 0, "", fault.Misuse(fmt.Errorf("--store=%q is neither 'kubernetes' nor 'file:DIR'", o.store), "Write one of the two.")
+	}
+}
+
+// namesCluster reports whether a flag says where in Kubernetes the records are.
+func (o *storeOptions) namesCluster() bool {
+	return o.kubeconfig != "" || o.context != "" || o.namespace != ""
+}
+
+// stateDirectory is where the XDG base directory specification puts state.
+func stateDirectory(env lookup) (string, error) {
+	if base, set := env("XDG_STATE_HOME"); set && filepath.IsAbs(base) {
+		return filepath.Join(base, "vault-bootstrap"), nil
+	}
+	if home, set := env("HOME"); set && home != "" {
+		return filepath.Join(home, ".local", "state", "vault-bootstrap"), nil
+	}
+	return "", fault.Misuse(errors.New("neither XDG_STATE_HOME nor HOME is set"), "Say where the records are with --store=file:DIR.")
+}
 
 // open opens the store that the options name.
 func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {

@@ -43,8 +43,8 @@ type ownPlaces struct {
 
 // resolver answers the references of a seed with what this process can see, its own
 // credentials aside.
-func (p *program) resolver(records store.Store, own ownPlaces) seed.Resolver {
-	resolver := seed.Resolver{Env: p.env, Own: own.guard(p.env)}
+func resolver(env lookup, records store.Store, own ownPlaces) seed.Resolver {
+	resolver := seed.Resolver{Env: env, Own: own.guard(env)}
 	if kube, ok := records.(*store.Kube); ok {
 		resolver.Secret, resolver.ConfigMap = kube.ForeignSecret, kube.ForeignConfigMap
 	}

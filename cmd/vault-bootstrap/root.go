@@ -13,9 +13,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// lookup finds an environment variable, as os.LookupEnv does.
-type lookup func(name string) (string, bool)
-
 // lookupIn looks variables up in an environment, as os.Environ returns it.
 func lookupIn(environment []string) lookup {
 	values := make(map[string]string, len(environment))

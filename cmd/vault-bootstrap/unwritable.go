@@ -18,25 +18,25 @@ var errNotOpen = errors.New("a replica is still sealed")
 // withoutWriting does what can be done while a record can be read and not written: it opens
 // the sealed replicas, which needs no Lease, since giving a share twice does no harm. If a
 // run would find nothing else to do, that the record cannot be written is a warning.
-func (j *job) withoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
+func (w *walk) withoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
 	reporter.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
-	j.guard(always)
-	j.bootstrap.Log = reporter.Log()
-	defer j.bootstrap.Close(context.WithoutCancel(ctx))
+	w.job.guard(always)
+	w.job.bootstrap.Log = reporter.Log()
+	defer w.job.bootstrap.Close(context.WithoutCancel(ctx))
 	var state fsm.State
 	var idle bool
 	err := retry.Do(ctx, retry.WithMaxRetries(mostWaits, newBackoff()), func(ctx context.Context) error {
-		look, verdict, err := j.driver(reporter).Judge(ctx)
+		look, verdict, err := w.driver(reporter).Judge(ctx)
 		if look == nil {
 			return retry.RetryableError(err)
 		}
 		if sealed := look.ToUnseal(); len(sealed) > 0 && look.Custodians == nil && !look.RecoveryKeys {
-			if err := j.bootstrap.OpenSealed(ctx, look); err != nil {
+			if err := w.job.bootstrap.OpenSealed(ctx, look); err != nil {
 				return retry.RetryableError(err)
 			}
 			return retry.RetryableError(errNotOpen)
 		}
-		state, idle = verdict.State, verdict.Idle || err == nil && state == j.goal
+		state, idle = verdict.State, verdict.Idle || err == nil && state == w.job.goal
 		if err != nil && fault.KindOf(err) == fault.Transient {
 			return retry.RetryableError(err)
 		}
@@ -48,6 +48,6 @@ func (j *job) withoutWriting(ctx context.Context, reporter report.Reporter, unwr
 	if !idle {
 		return unwritable
 	}
-	j.outcome = fsm.Outcome{State: state}
+	w.outcome = fsm.Outcome{State: state}
 	return nil
 }

@@ -16,15 +16,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/kube"
 	hardenreport "github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
-
-// defaultPodLabels are those that Vault's own chart gives its pods.
-const defaultPodLabels = "app.kubernetes.io/name=vault"
 
 // errFound is the error of a look that has found something.
 var errFound = errors.New("controls do not hold")
@@ -188,7 +184,7 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	methods, err := declared.Login(ctx, p.resolver(records, ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, declared: declared.LoginPaths()}))
+	methods, err := declared.Login(ctx, resolver(p.env, records, ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, declared: declared.LoginPaths()}))
 	if err != nil {
 		return nil, err
 	}
@@ -200,20 +196,6 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	bootstrap := servers.bootstrap(setting, login, records)
 	bootstrap.Rules, bootstrap.Around, bootstrap.ReadsOnly = rules, around(records, options.store.name, options.podLabels), true
 	return &verifier{bootstrap, records, servers}, nil
-}
-
-// around returns how to look at the cluster of the records; nil if they are in files.
-func around(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
-	in, ok := records.(*store.Kube)
-	if !ok {
-		return nil
-	}
-	cluster := kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}
-	return func(ctx context.Context) *harden.Kubernetes {
-		found := cluster.Look(ctx)
-		found.Dangers = dangers(ctx, in)
-		return found
-	}
 }
 
 func versionOf(verified states.Verified) string {

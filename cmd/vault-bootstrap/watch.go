@@ -101,31 +101,25 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 	counted := metrics.New(version, names(fsm.States()), eventNames())
 	options.run.store.wrap = counted.Wrapper(metrics.Kubernetes)
 	options.run.vault.wrap = counted.Wrapper(metrics.Vault)
-	job, err := p.prepare(ctx, "watch", &options.run)
+	prepared, err := prepare(ctx, p.env, "watch", &options.run)
 	if err != nil {
 		return nil, err
 	}
-	job.watches = true
+	walk := newWalk(prepared)
+	walk.keepsLogin = true
 	// At the goal it goes on looking anyway: nobody has to be waited for.
 	options.run.patience = 0
-	job.bootstrap.Dialer = countingDialer{job.bootstrap.Dialer, counted}
-	lines := report.NewLines(p.stderr, job.level)
+	prepared.bootstrap.Dialer = countingDialer{prepared.bootstrap.Dialer, counted}
+	lines := report.NewLines(p.stderr, prepared.level)
 	w := &watcher{
-		job: job, options: options, metrics: counted, lines: lines,
-		reload: func(ctx context.Context) error {
-			wish, err := p.desired(ctx, &options.run, job.store)
-			if err != nil {
-				return err
-			}
-			return job.reassign(ctx, wish)
-		},
+		job: prepared, walk: walk, options: options, metrics: counted, lines: lines,
 		seed: fingerprint(options.run.seed),
 		pace: pace{longest: longestPause},
 	}
-	w.report = job.withEvents(report.WithMetrics(lines, counted))
-	job.bootstrap.Log = w.report.Log()
+	w.report = walk.withEvents(report.WithMetrics(lines, counted))
+	prepared.bootstrap.Log = w.report.Log()
 	if options.own != "" {
-		if w.own, err = p.ownReplica(options.own, &options.run.vault, job.store, w.report.Log()); err != nil {
+		if w.own, err = p.ownReplica(options.own, &options.run.vault, prepared.store, w.report.Log()); err != nil {
 			return nil, err
 		}
 	}
@@ -151,7 +145,7 @@ func eventNames() []string {
 // lastWords say, in the termination message, how a watch has ended.
 func (w *watcher) lastWords(failure error) string {
 	if failure != nil {
-		return report.Ending(w.job.outcome, failure)
+		return report.Ending(w.walk.outcome, failure)
 	}
 	text := "The watch was told to end."
 	if w.trouble != nil {

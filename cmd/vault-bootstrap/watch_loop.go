@@ -20,15 +20,14 @@ import (
 // goroutine; only the own replica is looked after beside them.
 type watcher struct {
 	job     *job
+	walk    *walk
 	options *watchOptions
 	metrics *metrics.Metrics
 	lines   *report.Lines
 	report  report.Reporter
 	own     *ownReplica // nil if there is none
-	// reload reads the seed anew. One that is wrong changes nothing.
-	reload func(ctx context.Context) error
-	seed   string // its fingerprint
-	ready  readiness
+	seed    string      // the fingerprint of its files
+	ready   readiness
 
 	pace    pace          // the waits after looks that failed
 	rest    walkRest      // the waits between walks
@@ -97,7 +96,7 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	}
 	warnOfConcerns(ctx, w.report.Log(), w.job.store)
 	w.ready.set()
-	options := w.job.lease(w.report)
+	options := w.walk.lease(w.report)
 	options.Waiting = func(holder string) { w.report.Log().Info("another watch leads, standing by", "leader", holder) }
 	held, err := w.leadOrStandBy(ctx, options)
 	if err != nil {
@@ -158,7 +157,7 @@ func (w *watcher) turn(ctx context.Context) time.Duration {
 }
 
 func (w *watcher) takeTurn(ctx context.Context) time.Duration {
-	seedErr := w.reload(ctx)
+	seedErr := w.job.reload(ctx)
 	turn := w.attend(ctx)
 	if turn.err == nil {
 		turn.err = seedErr // the seed that was valid last is what was attended to
@@ -218,8 +217,8 @@ func (w *watcher) attend(ctx context.Context) turn {
 		}
 		return turn{waiting, err, left}
 	}
-	w.failure = w.walk(ctx)
-	if seen := w.job.seen; seen != nil { // a replica that is sealed again was restarted meanwhile
+	w.failure = w.act(ctx)
+	if seen := w.walk.seen; seen != nil { // a replica that is sealed again was restarted meanwhile
 		w.seen = seen.Replicas
 	}
 	if fault.KindOf(w.failure) == fault.Busy {
@@ -239,7 +238,7 @@ func (w *watcher) known(err error) bool {
 // is over.
 func (w *watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
 	w.job.guard(always)
-	look, verdict, err = w.job.driver(w.report).Judge(ctx)
+	look, verdict, err = w.walk.driver(w.report).Judge(ctx)
 	if look != nil {
 		w.metrics.Plan(look.Planned())
 		w.count(look.Replicas)

@@ -12,29 +12,20 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// errGaveWay means that a walk gave the Lease back because it only waited: others may
-// have something to do.
-var errGaveWay = errors.New("giving way")
+// acquireTime is how long a walk waits for the Lease. Whoever has it does the same work, so
+// that a new look is worth more than a place in the queue.
+const acquireTime = 30 * time.Second
 
-const (
-	// mostWaits is after how many cycles without progress a walk gives way: with the
-	// waits between cycles, about 6 s.
-	mostWaits = 7
-	// acquireTime is how long a walk waits for the Lease. Whoever has it does the same
-	// work, so that a new look is worth more than a place in the queue.
-	acquireTime = 30 * time.Second
-)
-
-// walk takes the Lease, walks to the goal, and gives the Lease back.
-func (w *watcher) walk(ctx context.Context) error {
+// act takes the Lease, walks to the goal, and gives the Lease back.
+func (w *watcher) act(ctx context.Context) error {
 	acquiring, acquired := context.WithTimeout(ctx, acquireTime)
 	defer acquired()
 	leased, hold, release := waitThenHold(acquiring)
 	defer release()
-	session, err := store.Begin(leased, w.job.store, w.job.lease(w.report))
+	session, err := store.Begin(leased, w.job.store, w.walk.lease(w.report))
 	switch {
 	case errors.Is(err, store.ErrImmutable):
-		return w.job.withoutWriting(ctx, w.report, err)
+		return w.walk.withoutWriting(ctx, w.report, err)
 	case err != nil:
 		return err
 	}
@@ -45,11 +36,8 @@ func (w *watcher) walk(ctx context.Context) error {
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
-	return w.job.act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.failure}, session)
+	return w.walk.act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.failure}, session)
 }
-
-// always allows requests that need no Lease.
-func always() error { return nil }
 
 // mostFailures is how often an act may fail in the first walk before it gives way: what a
 // seed has just made, a login above all, may need a moment. Later walks try once.

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
 // fingerprint returns what changes when the files of a seed do. It reads them: the
@@ -48,37 +44,6 @@ func fingerprint(paths []string) string {
 		read(path, 2) // a directory, and its 'policies'
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// reassign gives the bootstrap a wish that was read anew. If that fails, the one before it
-// stays, with its login. A session of a login that the seed no longer names ends.
-func (j *job) reassign(ctx context.Context, w wish) error {
-	b := j.bootstrap
-	if sameLogin(w.login, j.declaredLogin) {
-		return w.assign(b)
-	}
-	login, err := j.resolveLogin(w.login)
-	if err != nil {
-		return err
-	}
-	before, fromSeed := b.Login, b.SeedLogin
-	b.Login, b.SeedLogin = login, j.options.login.declaredBy(w.login)
-	if err := w.assign(b); err != nil {
-		b.Login, b.SeedLogin = before, fromSeed
-		return err
-	}
-	j.declaredLogin = w.login
-	b.ForgetLogin(context.WithoutCancel(ctx))
-	b.Log.Info("the seed says anew how to log in", "method", login.Name())
-	return nil
-}
-
-// sameLogin compares what two seeds say, wherever in the files they do.
-func sameLogin(a, b []seed.LoginMethod) bool {
-	return slices.EqualFunc(a, b, func(x, y seed.LoginMethod) bool {
-		x.Position, y.Position = seed.Position{}, seed.Position{}
-		return x == y
-	})
 }
 
 // mostSeed bounds what is read of each file.
