@@ -24,10 +24,11 @@ const base = "internal/kube"
 // command is the program; the packages below it are its own.
 const command = "cmd/vault-bootstrap"
 
-// parts says which of the others each package of the command may import. All of them may
-// import states and what is below it, and none of them the command.
+// parts says which of the others, and whether states, each package of the command may import.
+// All of them may import what is below states, and none of them the command.
 var parts = map[string][]string{
 	"report": nil,
+	"job":    {"states"},
 }
 
 // allowed says what a package may import of ours, by the first folder it is in.
@@ -58,10 +59,10 @@ func allowed(from, to string) bool {
 // allowedPart says what a package of the command may import.
 func allowedPart(part, to string) bool {
 	below, known := parts[part]
-	if other, ok := strings.CutPrefix(to, command+"/internal/"); ok {
-		return slices.Contains(below, other)
+	if slices.Contains(below, strings.TrimPrefix(to, command+"/internal/")) {
+		return true
 	}
-	return known && (to == "states" || to == "fsm" || strings.HasPrefix(to, "internal/"))
+	return known && (to == "fsm" || strings.HasPrefix(to, "internal/"))
 }
 
 func isLeaf(path string) bool {
@@ -163,8 +164,9 @@ func TestImportRule(t *testing.T) {
 		want     bool
 	}{
 		{"cmd/vault-bootstrap", "internal/store", true}, {"cmd/vault-bootstrap", "cmd/vault-bootstrap/internal/report", true},
-		{"cmd/vault-bootstrap/internal/report", "internal/harden", true}, {"cmd/vault-bootstrap/internal/report", "states", true},
-		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "states", false},
+		{"cmd/vault-bootstrap/internal/report", "internal/harden", true}, {"cmd/vault-bootstrap/internal/report", "states", false},
+		{"cmd/vault-bootstrap/internal/job", "states", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/report", false},
+		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
 		{"states", "cmd/vault-bootstrap/internal/report", false},
 		{"states", "fsm", true}, {"states", "internal/vault", true}, {"states", "cmd/vault-bootstrap", false},
 		{"fsm", "internal/fault", true}, {"fsm", "states", false}, {"fsm", "internal/vault", false},

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
@@ -41,7 +42,7 @@ func (p *program) adoptCommand() *cobra.Command {
 // adoptOptions are the flags of 'adopt': those of 'run' that are not about
 // initializing, and where the keys are.
 type adoptOptions struct {
-	run         runOptions
+	run         job.RunOptions
 	fromSecret  string
 	files       []string
 	tokenFile   string
@@ -70,11 +71,11 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 	if err := options.check(); err != nil {
 		return nil, err
 	}
-	prepared, err := prepare(ctx, p.env, "adopt", &options.run)
+	prepared, err := job.Prepare(ctx, p.env, "adopt", &options.run)
 	if err != nil {
 		return nil, err
 	}
-	offer, err := p.offered(ctx, options, prepared.store)
+	offer, err := p.offered(ctx, options, prepared.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func fromSecret(ctx context.Context, options *adoptOptions, records store.Store)
 		return shares.Material{}, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
 			"Choose them with --store=kubernetes, or give the keys with --keys-file.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, options.run.timeout)
+	ctx, cancel := context.WithTimeout(ctx, options.run.Timeout)
 	defer cancel()
 	data, err := kube.ForeignSecret(ctx, options.fromSecret)
 	if err != nil {

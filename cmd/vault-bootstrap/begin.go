@@ -6,6 +6,7 @@ import (
 
 	"github.com/sethvargo/go-retry"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -18,9 +19,9 @@ func (w *walk) begin(ctx, leased context.Context, reporter report.Reporter) (ses
 	var last error
 	err = retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
 		attempt++
-		last = w.job.store.Preflight(ctx)
+		last = w.job.Store.Preflight(ctx)
 		if last == nil {
-			session, last = store.Begin(leased, w.job.store, w.lease(reporter))
+			session, last = store.Begin(leased, w.job.Store, w.lease(reporter))
 		}
 		// A rule that was applied together with us may not have arrived everywhere.
 		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < settleTime
@@ -34,14 +35,14 @@ func (w *walk) begin(ctx, leased context.Context, reporter report.Reporter) (ses
 		return nil, last
 	}
 	if err == nil {
-		warnOfConcerns(ctx, reporter.Log(), w.job.store)
+		job.WarnOfConcerns(ctx, reporter.Log(), w.job.Store)
 	}
 	return session, err
 }
 
 func (w *walk) lease(reporter report.Reporter) store.LeaseOptions {
 	return store.LeaseOptions{
-		Holder: w.job.holder, Duration: w.job.options.lease.duration, RenewDeadline: w.job.options.lease.renew, RetryPeriod: w.job.options.lease.retry,
+		Holder: w.job.Holder, Duration: w.job.Options.Lease.Duration, RenewDeadline: w.job.Options.Lease.Renew, RetryPeriod: w.job.Options.Lease.Retry,
 		Waiting: func(holder string) {
 			reporter.Log().Warn("another run holds the lease, waiting for it", "holder", holder)
 		},

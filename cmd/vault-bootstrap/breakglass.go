@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -83,7 +84,7 @@ func (p *program) readToken(file string) (secret.Value, error) {
 }
 
 func (p *program) breakGlassRunCommand() *cobra.Command {
-	run, glass := &runOptions{}, &glassOptions{}
+	run, glass := &job.RunOptions{}, &glassOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run once as root, then revoke it",
@@ -103,12 +104,12 @@ func (p *program) breakGlassRunCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) breakGlassRun(ctx context.Context, run *runOptions, glass *glassOptions) error {
+func (p *program) breakGlassRun(ctx context.Context, run *job.RunOptions, glass *glassOptions) error {
 	why, err := p.emergency(glass)
 	if err != nil {
 		return p.refuse(run, err)
 	}
-	prepared, err := prepare(ctx, p.env, "break-glass", run)
+	prepared, err := job.Prepare(ctx, p.env, "break-glass", run)
 	if err != nil {
 		return p.refuse(run, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -24,8 +25,8 @@ import (
 // execOptions are the flags of 'break-glass exec'.
 type execOptions struct {
 	glass   glassOptions
-	store   storeOptions
-	vault   vaultOptions
+	store   job.StoreOptions
+	vault   job.VaultOptions
 	timeout time.Duration
 }
 
@@ -63,11 +64,11 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was made. Give a command that is on the PATH.")
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -78,20 +79,20 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
-	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
+	bootstrap := servers.Bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
+	bootstrap.Records, bootstrap.Holder = session, job.Identity(p.env)
 	bootstrap.Pod, _ = p.env("POD_NAME")
-	if sender := report.StartEvents(records, options.store.name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
+	if sender := report.StartEvents(records, options.store.Name, bootstrap.Pod, bootstrap.Holder, log); sender != nil {
 		defer sender.Close()
 		bootstrap.Tell = sender.Tell
 	}
-	servers.cluster.Guard(session.Alive)
+	servers.Cluster.Guard(session.Alive)
 	// What is signalled to us ends the command, and so does the loss of the lease.
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
 	defer func() {
-		servers.cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		servers.Cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
 		// A holder that was suspended past its lease is cut off wherever it was.
 		err = orLost(session.Context(), errors.Join(err, bootstrap.MendGlass(ctx)))
 	}()
@@ -101,7 +102,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return err
 	}
-	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.tlsVariables()))
+	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.TLSVariables()))
 }
 
 // childEnvironment is ours with the root token, the active node's address, and what flags

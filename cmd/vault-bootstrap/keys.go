@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -50,9 +51,9 @@ func (p *program) keysRecoverCommand() *cobra.Command {
 }
 
 type recoverOptions struct {
-	store   storeOptions
-	spool   spoolOptions
-	custody custodyOptions
+	store   job.StoreOptions
+	spool   job.SpoolOptions
+	custody job.CustodyOptions
 	from    string
 	timeout time.Duration
 }
@@ -65,7 +66,7 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	if err != nil {
 		return err
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
@@ -80,8 +81,8 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	access := &states.Access{Setting: &states.Setting{Log: log, Now: time.Now}}
 	bootstrap := states.New(&states.Cluster{}, states.NewObserver(access, nil, store.Reader{Store: records}), access)
 	bootstrap.Records = session
-	bootstrap.Keep(options.spool.places(p.env, records, &options.store))
-	if err := options.custody.assign(bootstrap); err != nil {
+	bootstrap.Keep(options.spool.Places(p.env, records, &options.store))
+	if err := options.custody.Assign(bootstrap); err != nil {
 		return err
 	}
 	if err := bootstrap.Recover(session.Context(), text); err != nil {
@@ -110,7 +111,7 @@ func (p *program) beginHeld(ctx context.Context, wait time.Duration, records sto
 		return nil, log, err
 	}
 	session, err := store.Begin(ctx, records, store.LeaseOptions{
-		Holder: identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+		Holder: job.Identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
 	})
 	return session, log, err

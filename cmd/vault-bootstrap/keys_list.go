@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -30,7 +31,7 @@ func (p *program) keysListCommand() *cobra.Command {
 }
 
 type keysListOptions struct {
-	store   storeOptions
+	store   job.StoreOptions
 	output  string
 	timeout time.Duration
 }
@@ -39,7 +40,7 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 	if options.output != "table" && options.output != "json" {
 		return fault.Misuse(fmt.Errorf("%w: %q", errNoOutput, options.output), "Write -o table or -o json.")
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
@@ -49,6 +50,6 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
-	warnOfConcerns(ctx, p.warnings(), records)
+	job.WarnOfConcerns(ctx, p.warnings(), records)
 	return report.NewKeys(keys, records.Location().Keys).Write(p.stdout, options.output)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -34,19 +35,19 @@ func (p *program) keysRetireCommand() *cobra.Command {
 }
 
 type retireOptions struct {
-	store   storeOptions
-	vault   vaultOptions
+	store   job.StoreOptions
+	vault   job.VaultOptions
 	timeout time.Duration
 
 	forgetGlass bool
 }
 
 func (p *program) retireKeys(ctx context.Context, options *retireOptions) error {
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (p *program) retireKeys(ctx context.Context, options *retireOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
+	bootstrap := servers.Bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records)
 	bootstrap.Records = session
 	dates, err := bootstrap.Retire(session.Context(), options.forgetGlass)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -39,8 +40,8 @@ func (p *program) keysRotateCommand() *cobra.Command {
 }
 
 type rotateOptions struct {
-	store             storeOptions
-	vault             vaultOptions
+	store             job.StoreOptions
+	vault             job.VaultOptions
 	present, fresh    sharesOptions
 	shares, threshold int
 	pgpKeys           []string
@@ -68,11 +69,11 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -81,12 +82,12 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	if err := refuseInDanger(ctx, records); err != nil {
+	if err := job.RefuseInDanger(ctx, records); err != nil {
 		return fmt.Errorf("checking that new keys can be stored: %w", err)
 	}
-	servers.cluster.Guard(session.Alive)
-	bootstrap := servers.bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
-	bootstrap.Records, bootstrap.Holder = session, identity(p.env)
+	servers.Cluster.Guard(session.Alive)
+	bootstrap := servers.Bootstrap(states.Setting{Log: log, Now: time.Now, Parallelism: 1}, nil, records)
+	bootstrap.Records, bootstrap.Holder = session, job.Identity(p.env)
 	keys, err := session.Keys(ctx)
 	if err != nil {
 		return err
@@ -127,13 +128,13 @@ func (o *rotateOptions) split(present *store.KeySet) (states.KeySplit, error) {
 	if split.Threshold == 0 {
 		split.Threshold = present.Threshold
 	}
-	if err := checkSplit("key", split.Shares, split.Threshold); err != nil {
+	if err := job.CheckSplit("key", split.Shares, split.Threshold); err != nil {
 		return split, err
 	}
 	var owners []pgp.Public
 	var err error
 	if len(o.pgpKeys) > 0 {
-		owners, err = custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
+		owners, err = job.Custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
 	} else if len(present.Custody) > 0 && !o.storeShares {
 		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of those who are to hold them, or --store-shares to keep the new ones in the keys record.")
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -19,14 +20,14 @@ type ownReplica struct {
 }
 
 // ownReplica prepares the way to the server at address, with the TLS settings of all.
-func (p *program) ownReplica(address string, options *vaultOptions, records store.Store, log *slog.Logger) (*ownReplica, error) {
+func (p *program) ownReplica(address string, options *job.VaultOptions, records store.Store, log *slog.Logger) (*ownReplica, error) {
 	alone := *options
-	alone.addresses, alone.discovery = []string{address}, discoveryOptions{scheme: "https", statefulSet: options.discovery.statefulSet}
-	servers, err := alone.open(p.env, nil)
+	alone.Addresses, alone.Discovery = []string{address}, job.DiscoveryOptions{Scheme: "https", StatefulSet: options.Discovery.StatefulSet}
+	servers, err := alone.Open(p.env, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &ownReplica{bootstrap: servers.bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records), log: log}, nil
+	return &ownReplica{bootstrap: servers.Bootstrap(states.Setting{Log: log, Now: time.Now}, nil, records), log: log}, nil
 }
 
 // open unseals it if it is sealed, and returns its health before that. It fails while it is

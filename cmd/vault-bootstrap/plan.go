@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -19,9 +20,9 @@ import (
 )
 
 type planOptions struct {
-	store       storeOptions
-	vault       vaultOptions
-	login       loginOptions
+	store       job.StoreOptions
+	vault       job.VaultOptions
+	login       job.LoginOptions
 	seed        []string
 	tokenFile   string
 	parallelism int
@@ -93,7 +94,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 // makePlan prepares as a run does, without its Lease, and plans. A plan comes together
 // with an error when something in it cannot be put right.
 func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Plan, error) {
-	declared, err := loadSeed(options.seed)
+	declared, err := job.LoadSeed(options.seed)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +110,11 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(ctx, resolver(p.env, records, options.own(declared)))
+	objects, err := declared.Objects(ctx, job.Resolver(p.env, records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +122,8 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	bootstrap := servers.bootstrap(setting, login, records)
+	setting := states.Setting{Name: options.store.Name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	bootstrap := servers.Bootstrap(setting, login, records)
 	bootstrap.Prune, bootstrap.Rules, bootstrap.ReadsOnly = declared.Prune(), rules, true
 	if err := bootstrap.Declare(objects); err != nil {
 		return nil, err
@@ -141,20 +142,20 @@ func (p *program) warnings() *slog.Logger {
 
 // planLogin returns the login. With a token it is needed for the names of its objects
 // only.
-func (p *program) planLogin(ctx context.Context, options *planOptions, kind storeKind, haveToken bool, declared *seed.Seed, records store.Store) (states.Login, error) {
+func (p *program) planLogin(ctx context.Context, options *planOptions, kind job.StoreKind, haveToken bool, declared *seed.Seed, records store.Store) (states.Login, error) {
 	if haveToken {
-		return options.login.outline(kind, options.store.name, declared.LoginPaths())
+		return options.login.Outline(kind, options.store.Name, declared.LoginPaths())
 	}
-	methods, err := declared.Login(ctx, resolver(p.env, records, options.own(declared)))
+	methods, err := declared.Login(ctx, job.Resolver(p.env, records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
-	return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	return options.login.Resolve(p.env, kind, options.store.Name, options.vault.Certificate(p.env), methods)
 }
 
 // own says where our own credentials are.
-func (o *planOptions) own(declared *seed.Seed) ownPlaces {
-	return ownPlaces{store: &o.store, vault: &o.vault, login: &o.login, tokenFile: o.tokenFile, declared: declared.LoginPaths()}
+func (o *planOptions) own(declared *seed.Seed) job.Credentials {
+	return job.Credentials{Store: &o.store, Vault: &o.vault, Login: &o.login, TokenFile: o.tokenFile, Declared: declared.LoginPaths()}
 }
 
 // token returns the token to plan with; empty if none is given.

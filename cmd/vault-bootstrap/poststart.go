@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -38,8 +39,8 @@ func (p *program) postStartCommand() *cobra.Command {
 }
 
 type postStartOptions struct {
-	store   storeOptions
-	vault   vaultOptions
+	store   job.StoreOptions
+	vault   job.VaultOptions
 	timeout time.Duration
 }
 
@@ -63,11 +64,11 @@ func (p *program) postStart(ctx context.Context, options *postStartOptions) {
 }
 
 func (p *program) openBeside(ctx context.Context, options *postStartOptions) error {
-	config, err := options.vault.config(p.env)
+	config, err := options.vault.Config(p.env)
 	if err != nil {
 		return err
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}

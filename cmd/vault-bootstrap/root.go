@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
 // lookupIn looks variables up in an environment, as os.Environ returns it.
-func lookupIn(environment []string) lookup {
+func lookupIn(environment []string) job.Lookup {
 	values := make(map[string]string, len(environment))
 	for _, each := range environment {
 		if name, value, ok := strings.Cut(each, "="); ok {
@@ -29,7 +30,7 @@ func lookupIn(environment []string) lookup {
 
 // program holds what the verbs share.
 type program struct {
-	env            lookup
+	env            job.Lookup
 	environment    []string // all of it, for child processes
 	stdin          io.Reader
 	stdout, stderr io.Writer

@@ -9,11 +9,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 )
 
 func (p *program) runCommand() *cobra.Command {
-	options, sidecar := &runOptions{}, &sidecarOptions{}
+	options, sidecar := &job.RunOptions{}, &sidecarOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Take Vault to hardened, from whatever state it is in",
@@ -40,8 +41,8 @@ func (p *program) runCommand() *cobra.Command {
 
 // run prepares everything that can be refused without touching Vault, then takes
 // the Lease and walks the machine.
-func (p *program) run(ctx context.Context, options *runOptions) error {
-	prepared, err := prepare(ctx, p.env, "run", options)
+func (p *program) run(ctx context.Context, options *job.RunOptions) error {
+	prepared, err := job.Prepare(ctx, p.env, "run", options)
 	if err != nil {
 		return p.refuse(options, err)
 	}
@@ -50,7 +51,7 @@ func (p *program) run(ctx context.Context, options *runOptions) error {
 
 // refuse reports an error from before the walk. The format is not known to be right
 // yet, but a machine that reads JSON should get nothing else.
-func (p *program) refuse(options *runOptions, err error) error {
+func (p *program) refuse(options *job.RunOptions, err error) error {
 	if p.format(options) == "json" {
 		p.told = report.LogFailure(report.NewLines(p.stderr, slog.LevelError), err)
 	}
@@ -59,13 +60,13 @@ func (p *program) refuse(options *runOptions, err error) error {
 
 // perform walks and reports how it went.
 func (p *program) perform(ctx context.Context, walk *walk) error {
-	progress := p.reporter(walk.job.options, walk.job.level)
+	progress := p.reporter(walk.job.Options, walk.job.Level)
 	all := walk.withEvents(progress)
 	err := walk.run(ctx, all)
 	if err != nil {
 		report.SendFailure(all, err)
 	}
-	if failed := report.WriteTermination(walk.job.options.spool.termination, report.Ending(walk.outcome, err)); failed != nil {
+	if failed := report.WriteTermination(walk.job.Options.Spool.Termination, report.Ending(walk.outcome, err)); failed != nil {
 		progress.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
 	all.Close(err != nil)
@@ -77,7 +78,7 @@ func (p *program) perform(ctx context.Context, walk *walk) error {
 }
 
 // reporter chooses between the live list and JSON lines.
-func (p *program) reporter(options *runOptions, level slog.Level) report.Reporter {
+func (p *program) reporter(options *job.RunOptions, level slog.Level) report.Reporter {
 	if p.format(options) == "terminal" {
 		return report.NewTerminal(p.stderr, level)
 	}
@@ -85,10 +86,10 @@ func (p *program) reporter(options *runOptions, level slog.Level) report.Reporte
 }
 
 // format resolves --log-format=auto.
-func (p *program) format(options *runOptions) string {
+func (p *program) format(options *job.RunOptions) string {
 	switch {
-	case options.log.format != "auto":
-		return options.log.format
+	case options.Log.Format != "auto":
+		return options.Log.Format
 	case isTerminal(p.stderr):
 		return "terminal"
 	default:

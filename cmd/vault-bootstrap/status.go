@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -31,8 +32,8 @@ func (p *program) statusCommand() *cobra.Command {
 }
 
 type statusOptions struct {
-	store   storeOptions
-	vault   vaultOptions
+	store   job.StoreOptions
+	vault   job.VaultOptions
 	output  string
 	timeout time.Duration
 }
@@ -43,11 +44,11 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	records, kind, err := options.store.open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -55,11 +56,11 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	warnOfConcerns(ctx, p.warnings(), records)
+	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewStatus(checkpoint, records.Location())
 	// From outside of a cluster its Vault is not at the default address.
-	if kind == fileStore || options.vault.named(p.env) {
-		for _, replica := range servers.observer().Health(ctx) {
+	if kind == job.FileStore || options.vault.Named(p.env) {
+		for _, replica := range servers.Observer().Health(ctx) {
 			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Answer: replica.Answer})
 		}
 	}

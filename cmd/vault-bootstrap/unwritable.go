@@ -20,9 +20,9 @@ var errNotOpen = errors.New("a replica is still sealed")
 // run would find nothing else to do, that the record cannot be written is a warning.
 func (w *walk) withoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
 	reporter.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
-	w.job.guard(always)
-	w.job.bootstrap.Log = reporter.Log()
-	defer w.job.bootstrap.Close(context.WithoutCancel(ctx))
+	w.job.Guard(always)
+	w.job.Bootstrap.Log = reporter.Log()
+	defer w.job.Bootstrap.Close(context.WithoutCancel(ctx))
 	var state fsm.State
 	var idle bool
 	err := retry.Do(ctx, retry.WithMaxRetries(mostWaits, newBackoff()), func(ctx context.Context) error {
@@ -31,12 +31,12 @@ func (w *walk) withoutWriting(ctx context.Context, reporter report.Reporter, unw
 			return retry.RetryableError(err)
 		}
 		if sealed := look.ToUnseal(); len(sealed) > 0 && look.Custodians == nil && !look.RecoveryKeys {
-			if err := w.job.bootstrap.OpenSealed(ctx, look); err != nil {
+			if err := w.job.Bootstrap.OpenSealed(ctx, look); err != nil {
 				return retry.RetryableError(err)
 			}
 			return retry.RetryableError(errNotOpen)
 		}
-		state, idle = verdict.State, verdict.Idle || err == nil && state == w.job.goal
+		state, idle = verdict.State, verdict.Idle || err == nil && state == w.job.Goal
 		if err != nil && fault.KindOf(err) == fault.Transient {
 			return retry.RetryableError(err)
 		}

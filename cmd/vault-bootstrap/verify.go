@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -26,9 +27,9 @@ import (
 var errFound = errors.New("controls do not hold")
 
 type verifyOptions struct {
-	store storeOptions
-	vault vaultOptions
-	login loginOptions
+	store job.StoreOptions
+	vault job.VaultOptions
+	login job.LoginOptions
 
 	seed                          []string
 	profile, output, file, failOn string
@@ -72,7 +73,7 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
-	flags.StringVar(&o.podLabels, "vault-pod-labels", defaultPodLabels, "labels of Vault's pods, on Kubernetes")
+	flags.StringVar(&o.podLabels, "vault-pod-labels", job.DefaultPodLabels, "labels of Vault's pods, on Kubernetes")
 	flags.BoolVar(&o.list, "list", false, "list all controls, without looking at a Vault")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to look")
 	flags.IntVar(&o.parallelism, "parallelism", 16, "calls to Vault in flight")
@@ -103,7 +104,7 @@ func (o *verifyOptions) declared() (*seed.Seed, error) {
 	if len(o.seed) == 0 {
 		return &seed.Seed{}, nil
 	}
-	return loadSeed(o.seed)
+	return job.LoadSeed(o.seed)
 }
 
 // rules returns the rules of the seed, with the profile that a flag says.
@@ -164,7 +165,7 @@ func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
 type verifier struct {
 	bootstrap *states.Bootstrap
 	records   store.Store
-	servers   *servers
+	servers   *job.Servers
 }
 
 func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifier, error) {
@@ -176,25 +177,25 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return nil, err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return nil, err
 	}
-	methods, err := declared.Login(ctx, resolver(p.env, records, ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, declared: declared.LoginPaths()}))
+	methods, err := declared.Login(ctx, job.Resolver(p.env, records, job.Credentials{Store: &options.store, Vault: &options.vault, Login: &options.login, Declared: declared.LoginPaths()}))
 	if err != nil {
 		return nil, err
 	}
-	login, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	login, err := options.login.Resolve(p.env, kind, options.store.Name, options.vault.Certificate(p.env), methods)
 	if err != nil {
 		return nil, err
 	}
-	setting := states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	bootstrap := servers.bootstrap(setting, login, records)
-	bootstrap.Rules, bootstrap.Around, bootstrap.ReadsOnly = rules, around(records, options.store.name, options.podLabels), true
+	setting := states.Setting{Name: options.store.Name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	bootstrap := servers.Bootstrap(setting, login, records)
+	bootstrap.Rules, bootstrap.Around, bootstrap.ReadsOnly = rules, job.LookAround(records, options.store.Name, options.podLabels), true
 	return &verifier{bootstrap, records, servers}, nil
 }
 

@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+)
 
 // revokeForeignRoot ends the root tokens that are not ours. It holds the lease, so that
 // none of a break-glass at work is among them.
@@ -14,8 +18,8 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	look.servers.cluster.Guard(session.Alive)
-	look.bootstrap.Records, look.bootstrap.Log, look.bootstrap.Holder = session, log, identity(p.env)
+	look.servers.Cluster.Guard(session.Alive)
+	look.bootstrap.Records, look.bootstrap.Log, look.bootstrap.Holder = session, log, job.Identity(p.env)
 	dead, err := look.bootstrap.RevokeForeignRoot(ctx)
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)

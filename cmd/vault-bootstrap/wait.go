@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -47,8 +48,8 @@ const (
 )
 
 type waitOptions struct {
-	store             storeOptions
-	vault             vaultOptions
+	store             job.StoreOptions
+	vault             job.VaultOptions
 	goal, via         string
 	timeout, interval time.Duration
 }
@@ -120,7 +121,7 @@ func (p *program) findLease(options *waitOptions, w *waiter) error {
 	if options.via == viaHealth {
 		return nil
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		if options.via == viaLease || fsm.Unsealed.Before(w.goal) {
 			return err
@@ -133,15 +134,15 @@ func (p *program) findLease(options *waitOptions, w *waiter) error {
 
 // findHealth gives the waiter Vault's health, where it is wanted and can be.
 func (p *program) findHealth(options *waitOptions, w *waiter) error {
-	if options.via == viaLease || options.via == viaAuto && !options.vault.named(p.env) {
+	if options.via == viaLease || options.via == viaAuto && !options.vault.Named(p.env) {
 		return nil
 	}
 	// Pods are for those who may read them; an init container elsewhere may not.
-	servers, err := options.vault.open(p.env, nil)
+	servers, err := options.vault.Open(p.env, nil)
 	if err != nil {
 		return err
 	}
-	observer := servers.observer()
+	observer := servers.Observer()
 	w.health = func(ctx context.Context) fsm.State { return fsm.Shown(observer.Health(ctx)) }
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -35,7 +36,7 @@ var errGaveWay = errors.New("giving way")
 
 // walk takes a job to its goal.
 type walk struct {
-	job *job
+	job *job.Job
 	// offer holds the keys to adopt before walking; nil if there are none.
 	offer *shares.Material
 	// emergency is why this walk is made as root; nil for the others.
@@ -49,14 +50,14 @@ type walk struct {
 }
 
 // newWalk returns a walk of a job.
-func newWalk(j *job) *walk { return &walk{job: j} }
+func newWalk(j *job.Job) *walk { return &walk{job: j} }
 
 // run takes the Lease and walks to the goal.
 func (w *walk) run(ctx context.Context, reporter report.Reporter) error {
-	ctx, cancel := context.WithTimeout(ctx, w.job.options.timeout)
+	ctx, cancel := context.WithTimeout(ctx, w.job.Options.Timeout)
 	defer cancel()
-	w.job.bootstrap.Log = reporter.Log()
-	for _, risk := range w.job.risks {
+	w.job.Bootstrap.Log = reporter.Log()
+	for _, risk := range w.job.Risks {
 		reporter.Log().Warn(risk)
 	}
 	leased, hold, release := waitThenHold(ctx)
@@ -74,9 +75,9 @@ func (w *walk) run(ctx context.Context, reporter report.Reporter) error {
 
 // act walks to the goal with the Lease held, and gives it back.
 func (w *walk) act(ctx context.Context, reporter report.Reporter, session *store.Session) error {
-	w.job.guard(session.Alive)
-	w.job.bootstrap.Hold(session)
-	defer w.job.bootstrap.LetGo()
+	w.job.Guard(session.Alive)
+	w.job.Bootstrap.Hold(session)
+	defer w.job.Bootstrap.LetGo()
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
@@ -96,7 +97,7 @@ func orLost(leased context.Context, err error) error {
 
 func (w *walk) drive(ctx context.Context, reporter report.Reporter) error {
 	if w.offer != nil {
-		if err := w.job.bootstrap.Adopt(ctx, *w.offer, reporter.Waiting); err != nil {
+		if err := w.job.Bootstrap.Adopt(ctx, *w.offer, reporter.Waiting); err != nil {
 			return err
 		}
 	}
@@ -118,18 +119,18 @@ func (w *walk) drive(ctx context.Context, reporter report.Reporter) error {
 type driver = fsm.Driver[*states.Look]
 
 func (w *walk) driver(reporter fsm.Reporter) *driver {
-	b := w.job.bootstrap
+	b := w.job.Bootstrap
 	return &driver{
-		Goal: w.job.goal,
+		Goal: w.job.Goal,
 		Look: w.look, Settle: b.Settle, Acts: b.Acts(), Tend: b.Tend, Rescue: b.Rescue, Enter: b.Enter,
-		Reporter: reporter, Patience: w.job.options.patience, Now: time.Now,
+		Reporter: reporter, Patience: w.job.Options.Patience, Now: time.Now,
 		Backoff: newBackoff,
 	}
 }
 
 // look looks, and keeps what was seen for the summary.
 func (w *walk) look(ctx context.Context) (*states.Look, error) {
-	look, err := w.job.bootstrap.Look(ctx)
+	look, err := w.job.Bootstrap.Look(ctx)
 	if err == nil {
 		w.seen = look
 	}
@@ -138,7 +139,7 @@ func (w *walk) look(ctx context.Context) (*states.Look, error) {
 
 // summary is what the walk has come to, with the controls as the latest look has shown them.
 func (w *walk) summary() report.Summary {
-	s := report.Summary{Outcome: w.outcome, Location: w.job.store.Location()}
+	s := report.Summary{Outcome: w.outcome, Location: w.job.Store.Location()}
 	if w.seen != nil {
 		s.Controls = w.seen.Controls
 	}
@@ -151,17 +152,17 @@ func (w *walk) close(ctx context.Context, session *store.Session, failure error)
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if fault.KindOf(failure) != fault.Busy && !errors.Is(failure, errGaveWay) {
-		err = briefly(ctx, func(ctx context.Context) error { return w.job.bootstrap.Finish(ctx, failure) })
+		err = briefly(ctx, func(ctx context.Context) error { return w.job.Bootstrap.Finish(ctx, failure) })
 	}
 	// The Lease goes last: without it no request is sent.
 	if !w.keepsLogin {
-		w.job.bootstrap.Close(ctx)
+		w.job.Bootstrap.Close(ctx)
 	}
 	if releaseErr := briefly(ctx, session.Release); releaseErr != nil {
-		w.job.bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
+		w.job.Bootstrap.Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
 	}
 	if err != nil && failure != nil { // which matters more than that it could not be recorded
-		w.job.bootstrap.Log.Warn("the failure is not recorded", "error", err.Error())
+		w.job.Bootstrap.Log.Warn("the failure is not recorded", "error", err.Error())
 		return nil
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -39,7 +40,7 @@ func (p *program) watchCommand() *cobra.Command {
 }
 
 type watchOptions struct {
-	run                      runOptions
+	run                      job.RunOptions
 	interval, healthInterval time.Duration
 	own, listen              string
 	pprof, sealSaid          bool
@@ -56,7 +57,7 @@ func (o *watchOptions) register(flags *pflag.FlagSet) {
 	flags.Lookup("timeout").Usage = "how long one walk to the goal may take"
 }
 
-func (o *watchOptions) check(env lookup) error {
+func (o *watchOptions) check(env job.Lookup) error {
 	switch {
 	case o.interval <= 0 || o.healthInterval <= 0:
 		return fault.Misuse(errors.New("--interval and --health-interval must be positive"), "Write them as 1m and 1s.")
@@ -66,8 +67,8 @@ func (o *watchOptions) check(env lookup) error {
 	if o.sealSaid {
 		return nil
 	}
-	kind, _, err := o.run.store.resolve(env)
-	o.run.loss.respectSeal = kind == kubernetesStore
+	kind, _, err := o.run.Store.Resolve(env)
+	o.run.Loss.RespectSeal = kind == job.KubernetesStore
 	return err
 }
 
@@ -82,7 +83,7 @@ func (p *program) watch(ctx context.Context, options *watchOptions) error {
 		err = w.run(ctx)
 		stop()
 	}
-	if failed := report.WriteTermination(options.run.spool.termination, w.lastWords(err)); failed != nil {
+	if failed := report.WriteTermination(options.run.Spool.Termination, w.lastWords(err)); failed != nil {
 		w.report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
 	w.report.Close(err != nil)
@@ -99,27 +100,27 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 		return nil, err
 	}
 	counted := metrics.New(version, names(fsm.States()), eventNames())
-	options.run.store.wrap = counted.Wrapper(metrics.Kubernetes)
-	options.run.vault.wrap = counted.Wrapper(metrics.Vault)
-	prepared, err := prepare(ctx, p.env, "watch", &options.run)
+	options.run.Store.Wrap = counted.Wrapper(metrics.Kubernetes)
+	options.run.Vault.Wrap = counted.Wrapper(metrics.Vault)
+	prepared, err := job.Prepare(ctx, p.env, "watch", &options.run)
 	if err != nil {
 		return nil, err
 	}
 	walk := newWalk(prepared)
 	walk.keepsLogin = true
 	// At the goal it goes on looking anyway: nobody has to be waited for.
-	options.run.patience = 0
-	prepared.bootstrap.Dialer = countingDialer{prepared.bootstrap.Dialer, counted}
-	lines := report.NewLines(p.stderr, prepared.level)
+	options.run.Patience = 0
+	prepared.Bootstrap.Dialer = countingDialer{prepared.Bootstrap.Dialer, counted}
+	lines := report.NewLines(p.stderr, prepared.Level)
 	w := &watcher{
 		job: prepared, walk: walk, options: options, metrics: counted, lines: lines,
-		seed: fingerprint(options.run.seed),
+		seed: fingerprint(options.run.Seed),
 		pace: pace{longest: longestPause},
 	}
 	w.report = walk.withEvents(report.WithMetrics(lines, counted))
-	prepared.bootstrap.Log = w.report.Log()
+	prepared.Bootstrap.Log = w.report.Log()
 	if options.own != "" {
-		if w.own, err = p.ownReplica(options.own, &options.run.vault, prepared.store, w.report.Log()); err != nil {
+		if w.own, err = p.ownReplica(options.own, &options.run.Vault, prepared.Store, w.report.Log()); err != nil {
 			return nil, err
 		}
 	}

@@ -24,7 +24,7 @@ const calmFollow = time.Minute
 // waits to be received.
 func (w *watcher) follow(ctx context.Context) <-chan store.Revision {
 	changes := make(chan store.Revision, 1)
-	feed, ok := w.job.store.(checkpointFeed)
+	feed, ok := w.job.Store.(checkpointFeed)
 	if !ok {
 		return changes
 	}

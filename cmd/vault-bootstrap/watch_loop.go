@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -19,7 +20,7 @@ import (
 // watcher keeps a Vault at the goal. Its turns come one after another in one
 // goroutine; only the own replica is looked after beside them.
 type watcher struct {
-	job     *job
+	job     *job.Job
 	walk    *walk
 	options *watchOptions
 	metrics *metrics.Metrics
@@ -45,7 +46,7 @@ const longestPause = 30 * time.Second
 
 // run takes the lead, and takes turns until ctx ends. Without the lead it waits for it.
 func (w *watcher) run(ctx context.Context) error {
-	for _, risk := range w.job.risks {
+	for _, risk := range w.job.Risks {
 		w.report.Log().Warn(risk)
 	}
 	beside := make(chan struct{})
@@ -91,10 +92,10 @@ func (w *watcher) leadAgain(ctx context.Context) error {
 func (w *watcher) lead(ctx context.Context) (bool, error) {
 	w.metrics.Lead(false)
 	// What can be read and not written does not keep it from unsealing.
-	if err := w.job.store.Preflight(ctx); err != nil && !errors.Is(err, store.ErrImmutable) {
+	if err := w.job.Store.Preflight(ctx); err != nil && !errors.Is(err, store.ErrImmutable) {
 		return false, err
 	}
-	warnOfConcerns(ctx, w.report.Log(), w.job.store)
+	job.WarnOfConcerns(ctx, w.report.Log(), w.job.Store)
 	w.ready.set()
 	options := w.walk.lease(w.report)
 	options.Waiting = func(holder string) { w.report.Log().Info("another watch leads, standing by", "leader", holder) }
@@ -107,7 +108,7 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	w.metrics.Lead(true)
 	w.turns(held.Context())
 	w.metrics.Lead(false)
-	w.job.bootstrap.Close(context.WithoutCancel(ctx)) // the login's token
+	w.job.Bootstrap.Close(context.WithoutCancel(ctx)) // the login's token
 	return true, nil
 }
 
@@ -123,7 +124,7 @@ func (w *watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions)
 		stand()
 		<-ended // the turns are alone with the bootstrap
 	}()
-	return store.Lead(ctx, w.job.store, options)
+	return store.Lead(ctx, w.job.Store, options)
 }
 
 // turns takes turns until ctx ends.
@@ -157,7 +158,7 @@ func (w *watcher) turn(ctx context.Context) time.Duration {
 }
 
 func (w *watcher) takeTurn(ctx context.Context) time.Duration {
-	seedErr := w.job.reload(ctx)
+	seedErr := w.job.Reload(ctx)
 	turn := w.attend(ctx)
 	if turn.err == nil {
 		turn.err = seedErr // the seed that was valid last is what was attended to
@@ -237,7 +238,7 @@ func (w *watcher) known(err error) bool {
 // look looks without the Lease. settled is whether there is no failure on record that
 // is over.
 func (w *watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
-	w.job.guard(always)
+	w.job.Guard(always)
 	look, verdict, err = w.walk.driver(w.report).Judge(ctx)
 	if look != nil {
 		w.metrics.Plan(look.Planned())

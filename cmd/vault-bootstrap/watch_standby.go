@@ -16,14 +16,14 @@ const standbyPatience = time.Second
 
 // standBy opens replicas that stay sealed while another watch leads, until ctx ends.
 func (w *watcher) standBy(ctx context.Context) {
-	w.job.guard(always)
+	w.job.Guard(always)
 	hurried := hurry{usual: w.options.healthInterval}
 	since := map[string]time.Time{} // since when each replica is sealed
 	tries := pace{longest: longestPause}
 	var due time.Time
 	logged := ""
 	for pause(ctx, hurried.next(time.Now(), anyAway(w.seen))) {
-		w.seen = w.job.bootstrap.Health(ctx)
+		w.seen = w.job.Bootstrap.Health(ctx)
 		w.count(w.seen)
 		if !sealedFor(since, w.seen, time.Now()) {
 			tries.reset()
@@ -33,9 +33,9 @@ func (w *watcher) standBy(ctx context.Context) {
 		if time.Now().Before(due) {
 			continue
 		}
-		look, err := w.job.bootstrap.LookOutside(ctx)
+		look, err := w.job.Bootstrap.LookOutside(ctx)
 		if err == nil && look.StoredKeys.Set != nil {
-			err = w.job.bootstrap.OpenSealed(ctx, look)
+			err = w.job.Bootstrap.OpenSealed(ctx, look)
 		}
 		due = time.Now().Add(tries.next())
 		if err != nil && ctx.Err() == nil && err.Error() != logged {

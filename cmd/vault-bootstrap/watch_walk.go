@@ -22,7 +22,7 @@ func (w *watcher) act(ctx context.Context) error {
 	defer acquired()
 	leased, hold, release := waitThenHold(acquiring)
 	defer release()
-	session, err := store.Begin(leased, w.job.store, w.walk.lease(w.report))
+	session, err := store.Begin(leased, w.job.Store, w.walk.lease(w.report))
 	switch {
 	case errors.Is(err, store.ErrImmutable):
 		return w.walk.withoutWriting(ctx, w.report, err)
@@ -31,8 +31,8 @@ func (w *watcher) act(ctx context.Context) error {
 	}
 	hold()
 	w.session = session       // by whose writes it is not to be woken
-	defer w.job.guard(always) // what follows only looks, or ends the login
-	ctx, cancel := context.WithTimeout(ctx, w.job.options.timeout)
+	defer w.job.Guard(always) // what follows only looks, or ends the login
+	ctx, cancel := context.WithTimeout(ctx, w.job.Options.Timeout)
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
@@ -108,10 +108,10 @@ func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 			continue
 		case <-health.C:
 		}
-		replicas := w.job.bootstrap.Health(ctx)
+		replicas := w.job.Bootstrap.Health(ctx)
 		health.Reset(hurried.next(time.Now(), anyAway(replicas)))
 		w.count(replicas)
-		seed := fingerprint(w.options.run.seed)
+		seed := fingerprint(w.options.run.Seed)
 		if seed != w.seed {
 			w.seed = seed
 			w.report.Log().Info("the seed's files have changed")

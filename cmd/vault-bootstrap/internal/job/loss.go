@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -10,26 +10,26 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// lossOptions say what may be done about a Vault that nobody can open, or that
+// LossOptions say what may be done about a Vault that nobody can open, or that
 // somebody has closed.
-type lossOptions struct {
-	onLost, volume string
-	respectSeal    bool
+type LossOptions struct {
+	OnLost, Volume string
+	RespectSeal    bool
 }
 
 // The values of --on-keys-lost.
 const (
-	stopWhenLost  = "stop"
+	StopWhenLost  = "stop"
 	resetWhenLost = "reset"
 )
 
 // assign gives the bootstrap what the options say.
-func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
-	if o.onLost != stopWhenLost && o.onLost != resetWhenLost {
-		return fault.Misuse(fmt.Errorf("--on-keys-lost=%q is neither 'stop' nor 'reset'", o.onLost), "Write one of the two.")
+func (o *LossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
+	if o.OnLost != StopWhenLost && o.OnLost != resetWhenLost {
+		return fault.Misuse(fmt.Errorf("--on-keys-lost=%q is neither 'stop' nor 'reset'", o.OnLost), "Write one of the two.")
 	}
-	b.Loss = states.Loss{Reset: o.onLost == resetWhenLost, Volume: o.volume}
-	b.RespectSeal = o.respectSeal
+	b.Loss = states.Loss{Reset: o.OnLost == resetWhenLost, Volume: o.Volume}
+	b.RespectSeal = o.RespectSeal
 	if pods != nil {
 		b.Pods, b.Volumes = pods, pods
 		return nil
@@ -44,8 +44,8 @@ func (o *lossOptions) assign(b *states.Bootstrap, pods *workload.Pods) error {
 	return nil
 }
 
-// podsBeside returns the pods in the namespace of the records; nil outside Kubernetes.
-func podsBeside(records store.Store) *workload.Pods {
+// Pods returns the pods in the namespace of the records; nil outside Kubernetes.
+func Pods(records store.Store) *workload.Pods {
 	kube, ok := records.(*store.Kube)
 	if !ok {
 		return nil

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -20,23 +20,23 @@ import (
 )
 
 // cloud returns the login with the identity that a cloud gives to the machine.
-func (o *loginOptions) cloud(method, mount, role string) states.Login {
+func (o *LoginOptions) cloud(method, mount, role string) states.Login {
 	switch method {
 	case "aws":
-		return states.AWS{Mount: mount, RoleName: role, Principal: o.principal, Make: func() (vault.Method, error) { return o.aws(mount, role) }}
+		return states.AWS{Mount: mount, RoleName: role, Principal: o.Principal, Make: func() (vault.Method, error) { return o.aws(mount, role) }}
 	case "gcp":
 		return states.Identity{Method: method, Mount: mount, RoleName: role,
-			Bound: map[string]any{"type": "gce", "bound_service_accounts": []any{o.principal}},
+			Bound: map[string]any{"type": "gce", "bound_service_accounts": []any{o.Principal}},
 			Fetch: func(ctx context.Context) (map[string]secret.Value, error) { return o.gcp(ctx, role) }}
 	default:
 		return states.Identity{Method: method, Mount: mount, RoleName: role,
-			Bound: map[string]any{"bound_service_principal_ids": []any{o.principal}}, Fetch: o.azure}
+			Bound: map[string]any{"bound_service_principal_ids": []any{o.Principal}}, Fetch: o.azure}
 	}
 }
 
 // named makes sure that it is said who we are in the cloud.
-func (o *loginOptions) named(login states.Login) (states.Login, error) {
-	if o.principal == "" {
+func (o *LoginOptions) named(login states.Login) (states.Login, error) {
+	if o.Principal == "" {
 		return nil, fault.Misuse(fmt.Errorf("--login=%s does not say who may log in", login.Name()), "Name our own identity in the cloud with --login-principal.")
 	}
 	return login, nil
@@ -46,16 +46,16 @@ func (o *loginOptions) named(login states.Login) (states.Login, error) {
 const defaultRegion = "us-east-1"
 
 // aws prepares the official login, which finds the credentials as the AWS tools do.
-func (o *loginOptions) aws(mount, role string) (vault.Method, error) {
-	region := o.region
+func (o *LoginOptions) aws(mount, role string) (vault.Method, error) {
+	region := o.Region
 	if region == "" {
 		if region = o.variable("AWS_REGION"); region == "" {
 			region = defaultRegion
 		}
 	}
 	options := []aws.LoginOption{aws.WithIAMAuth(), aws.WithRole(role), aws.WithMountPath(mount), aws.WithRegion(region)}
-	if o.audience != "" && o.audience != defaultAudience {
-		options = append(options, aws.WithIAMServerIDHeader(o.audience))
+	if o.Audience != "" && o.Audience != defaultAudience {
+		options = append(options, aws.WithIAMServerIDHeader(o.Audience))
 	}
 	return aws.NewAWSAuth(options...)
 }
@@ -66,7 +66,7 @@ const defaultAudience = "vault"
 // gcp asks the metadata server of a machine or pod for its identity token, whose
 // audience Vault wants to be the role's. GCE_METADATA_HOST means what it means to
 // Google's own tools.
-func (o *loginOptions) gcp(ctx context.Context, role string) (map[string]secret.Value, error) {
+func (o *LoginOptions) gcp(ctx context.Context, role string) (map[string]secret.Value, error) {
 	host := o.variable("GCE_METADATA_HOST")
 	if host == "" {
 		host = "metadata.google.internal"
@@ -82,12 +82,12 @@ func (o *loginOptions) gcp(ctx context.Context, role string) (map[string]secret.
 // azure asks the instance metadata service for a managed identity's token, and for the
 // machine's place, which Vault compares. AZURE_POD_IDENTITY_AUTHORITY_HOST moves it, as
 // in Azure's own libraries.
-func (o *loginOptions) azure(ctx context.Context) (map[string]secret.Value, error) {
+func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, error) {
 	host := o.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST")
 	if host == "" {
 		host = "http://169.254.169.254"
 	}
-	resource := o.audience
+	resource := o.Audience
 	if resource == "" || resource == defaultAudience {
 		resource = "https://management.azure.com/"
 	}
@@ -156,7 +156,7 @@ func metadata(ctx context.Context, address, header, value string) ([]byte, error
 	return content, nil
 }
 
-func (o *loginOptions) variable(name string) string {
+func (o *LoginOptions) variable(name string) string {
 	if o.env == nil {
 		return ""
 	}

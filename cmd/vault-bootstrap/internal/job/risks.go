@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -29,9 +29,9 @@ func tlsRisks(config vault.Config) []string {
 }
 
 // checkTLS refuses, with --require-tls, what lets others read the keys.
-func (o *vaultOptions) checkTLS(found *servers) error {
+func (o *VaultOptions) checkTLS(found *Servers) error {
 	risks := tlsRisks(found.reached())
-	if !o.requireTLS || len(risks) == 0 {
+	if !o.RequireTLS || len(risks) == 0 {
 		return nil
 	}
 	return fault.Misuse(errors.New("--require-tls: "+strings.Join(risks, "; ")),

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"fmt"
@@ -10,37 +10,37 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// custodyOptions name the operators who are to hold the key shares.
-type custodyOptions struct {
-	keys, recoveryKeys []string
-	wait               bool
+// CustodyOptions name the operators who are to hold the key shares.
+type CustodyOptions struct {
+	Keys, RecoveryKeys []string
+	Wait               bool
 }
 
-// assign gives the bootstrap the custodians. The number of shares is that of the
+// Assign gives the bootstrap the custodians. The number of shares is that of the
 // keys where the bootstrap does not say it, as when an answer is recovered.
-func (o *custodyOptions) assign(b *states.Bootstrap) error {
+func (o *CustodyOptions) Assign(b *states.Bootstrap) error {
 	for _, each := range []struct {
 		flag  string
 		files []string
 		split *states.KeySplit
-	}{{"pgp-keys", o.keys, &b.Split}, {"recovery-pgp-keys", o.recoveryKeys, &b.Recovery}} {
+	}{{"pgp-keys", o.Keys, &b.Split}, {"recovery-pgp-keys", o.RecoveryKeys, &b.Recovery}} {
 		shares := each.split.Shares
 		if shares == 0 {
 			shares = len(each.files)
 		}
-		owners, err := custodians(each.flag, each.files, shares, b.Now())
+		owners, err := Custodians(each.flag, each.files, shares, b.Now())
 		if err != nil {
 			return err
 		}
 		each.split.Custodians = owners
 	}
-	b.WaitForUnseal = o.wait
+	b.WaitForUnseal = o.Wait
 	return nil
 }
 
-// custodians reads the keys in files, one for each of shares; none are given if
+// Custodians reads the keys in files, one for each of shares; none are given if
 // files is empty.
-func custodians(flag string, files []string, shares int, now time.Time) ([]pgp.Public, error) {
+func Custodians(flag string, files []string, shares int, now time.Time) ([]pgp.Public, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -19,11 +19,11 @@ type wish struct {
 }
 
 // desired reads the seed and resolves its references, within the time of a run.
-func (j *job) desired(ctx context.Context) (wish, error) {
-	options := j.options
-	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+func (j *Job) desired(ctx context.Context) (wish, error) {
+	options := j.Options
+	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
 	defer cancel()
-	declared, err := loadSeed(options.seed)
+	declared, err := LoadSeed(options.Seed)
 	if err != nil {
 		return wish{}, err
 	}
@@ -31,13 +31,13 @@ func (j *job) desired(ctx context.Context) (wish, error) {
 	if err != nil {
 		return wish{}, err
 	}
-	own := ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, spool: &options.spool, declared: declared.LoginPaths()}
-	login, err := declared.Login(ctx, resolver(j.env, j.store, own))
+	own := Credentials{Store: &options.Store, Vault: &options.Vault, Login: &options.Login, spool: &options.Spool, Declared: declared.LoginPaths()}
+	login, err := declared.Login(ctx, Resolver(j.env, j.Store, own))
 	if err != nil {
 		return wish{}, err
 	}
-	own.declared = login // with the files that it names
-	objects, err := declared.Objects(ctx, resolver(j.env, j.store, own))
+	own.Declared = login // with the files that it names
+	objects, err := declared.Objects(ctx, Resolver(j.env, j.Store, own))
 	return wish{declared, objects, rules, login}, err
 }
 
@@ -53,8 +53,8 @@ func (w wish) assign(b *states.Bootstrap) error {
 	return nil
 }
 
-// reload reads the seed anew. One that is wrong changes nothing.
-func (j *job) reload(ctx context.Context) error {
+// Reload reads the seed anew. One that is wrong changes nothing.
+func (j *Job) Reload(ctx context.Context) error {
 	wish, err := j.desired(ctx)
 	if err != nil {
 		return err
@@ -64,8 +64,8 @@ func (j *job) reload(ctx context.Context) error {
 
 // reassign gives the bootstrap a wish that was read anew. If that fails, the one before it
 // stays, with its login. A session of a login that the seed no longer names ends.
-func (j *job) reassign(ctx context.Context, w wish) error {
-	b := j.bootstrap
+func (j *Job) reassign(ctx context.Context, w wish) error {
+	b := j.Bootstrap
 	if sameLogin(w.login, j.declaredLogin) {
 		return w.assign(b)
 	}
@@ -74,7 +74,7 @@ func (j *job) reassign(ctx context.Context, w wish) error {
 		return err
 	}
 	before, fromSeed := b.Login, b.SeedLogin
-	b.Login, b.SeedLogin = login, j.options.login.declaredBy(w.login)
+	b.Login, b.SeedLogin = login, j.Options.Login.declaredBy(w.login)
 	if err := w.assign(b); err != nil {
 		b.Login, b.SeedLogin = before, fromSeed
 		return err

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// defaultPodLabels are those that Vault's own chart gives its pods.
-const defaultPodLabels = "app.kubernetes.io/name=vault"
+// DefaultPodLabels are those that Vault's own chart gives its pods.
+const DefaultPodLabels = "app.kubernetes.io/name=vault"
 
-// around returns how to look at the cluster of the records; nil if they are in files.
-func around(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
+// LookAround returns how to look at the cluster of the records; nil if they are in files.
+func LookAround(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
 	in, ok := records.(*store.Kube)
 	if !ok {
 		return nil

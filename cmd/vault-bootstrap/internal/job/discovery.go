@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -16,17 +16,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// discoveryOptions say how to find the replicas.
-type discoveryOptions struct {
-	service, selector, statefulSet, scheme string
-	replicas                               int
+// DiscoveryOptions say how to find the replicas.
+type DiscoveryOptions struct {
+	Service, Selector, StatefulSet, Scheme string
+	Replicas                               int
 	// anyTarget is whether TLS verifies a name of its own, whatever the DNS answers.
 	anyTarget bool
 }
 
-// servers are the Vault servers of a run, and how to find them again.
-type servers struct {
-	cluster  *vault.Cluster
+// Servers are the Vault servers of a run, and how to find them again.
+type Servers struct {
+	Cluster  *vault.Cluster
 	config   vault.Config
 	discover func(ctx context.Context) ([]states.Replica, int, error)
 	expected int
@@ -38,18 +38,18 @@ type servers struct {
 	pods *workload.Pods
 }
 
-// open prepares the way to Vault. It sends nothing. pods are nil outside Kubernetes.
-func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
-	config, err := o.config(env)
+// Open prepares the way to Vault. It sends nothing. pods are nil outside Kubernetes.
+func (o *VaultOptions) Open(env Lookup, pods *workload.Pods) (*Servers, error) {
+	config, err := o.Config(env)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.discovery.check(o.addresses, config.Addresses); err != nil {
+	if err := o.Discovery.check(o.Addresses, config.Addresses); err != nil {
 		return nil, err
 	}
-	found := &servers{config: config, expected: o.discovery.replicas, pods: pods}
-	o.discovery.anyTarget = config.TLSServerName != ""
-	look, err := o.discovery.look(pods)
+	found := &Servers{config: config, expected: o.Discovery.Replicas, pods: pods}
+	o.Discovery.anyTarget = config.TLSServerName != ""
+	look, err := o.Discovery.look(pods)
 	if err != nil {
 		return nil, err
 	}
@@ -57,15 +57,15 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 		if err := o.checkTLS(found); err != nil {
 			return nil, err
 		}
-		found.cluster, err = vault.New(config)
+		found.Cluster, err = vault.New(config)
 		return found, err
 	}
 	config.Addresses, config.Discovered = nil, true
-	found.counted = o.discovery.selector != ""
-	if o.discovery.scheme == "http" {
-		found.unencrypted = "http://" + o.discovery.service + o.discovery.selector
+	found.counted = o.Discovery.Selector != ""
+	if o.Discovery.Scheme == "http" {
+		found.unencrypted = "http://" + o.Discovery.Service + o.Discovery.Selector
 	}
-	if found.cluster, err = vault.New(config); err != nil {
+	if found.Cluster, err = vault.New(config); err != nil {
 		return nil, err
 	}
 	found.discover = func(ctx context.Context) ([]states.Replica, int, error) {
@@ -81,26 +81,26 @@ func (o *vaultOptions) open(env lookup, pods *workload.Pods) (*servers, error) {
 
 // look returns how to find the replicas' addresses, and how many there are to be; nil
 // if the addresses are given.
-func (o *discoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) ([]string, int, error), error) {
+func (o *DiscoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) ([]string, int, error), error) {
 	switch {
-	case o.service != "":
+	case o.Service != "":
 		service, err := o.headless()
 		return func(ctx context.Context) ([]string, int, error) {
 			addresses, err := service.Addresses(ctx)
-			return addresses, o.replicas, err
+			return addresses, o.Replicas, err
 		}, err
-	case o.selector == "":
+	case o.Selector == "":
 		return nil, nil
 	case pods == nil:
 		return nil, fault.Misuse(errors.New("--vault-selector needs the records in Kubernetes"), "Choose them with --store=kubernetes, or name the replicas with --vault-addr or --vault-service.")
 	}
-	selection := workload.Selection{Pods: pods, Labels: o.selector, Scheme: o.scheme, Replicas: o.replicas}
+	selection := workload.Selection{Pods: pods, Labels: o.Selector, Scheme: o.Scheme, Replicas: o.Replicas}
 	return selection.Addresses, selection.Check()
 }
 
 // use makes the servers at addresses the replicas.
-func (s *servers) use(addresses []string) ([]states.Replica, error) {
-	replicas, err := s.cluster.Use(addresses)
+func (s *Servers) use(addresses []string) ([]states.Replica, error) {
+	replicas, err := s.Cluster.Use(addresses)
 	return listed(replicas), err
 }
 
@@ -113,25 +113,25 @@ func listed(replicas []*vault.Replica) []states.Replica {
 }
 
 // members are the replicas, or the way to find them.
-func (s *servers) members() *states.Cluster {
-	return &states.Cluster{Replicas: listed(s.cluster.Replicas()), Discover: s.discover, Expected: s.expected}
+func (s *Servers) members() *states.Cluster {
+	return &states.Cluster{Replicas: listed(s.Cluster.Replicas()), Discover: s.discover, Expected: s.expected}
 }
 
-// bootstrap returns a bootstrap of the servers, whose records can be read.
-func (s *servers) bootstrap(setting states.Setting, login states.Login, records store.Store) *states.Bootstrap {
-	access := &states.Access{Setting: &setting, Dialer: s.cluster, Login: login}
+// Bootstrap returns a bootstrap of the servers, whose records can be read.
+func (s *Servers) Bootstrap(setting states.Setting, login states.Login, records store.Store) *states.Bootstrap {
+	access := &states.Access{Setting: &setting, Dialer: s.Cluster, Login: login}
 	members := s.members()
 	return states.New(members, states.NewObserver(access, members, store.Reader{Store: records}), access)
 }
 
-// observer returns who looks at the servers' health, and at nothing else.
-func (s *servers) observer() *states.Observer {
+// Observer returns who looks at the servers' health, and at nothing else.
+func (s *Servers) Observer() *states.Observer {
 	return states.NewObserver(&states.Access{Setting: &states.Setting{}}, s.members(), nil)
 }
 
 // reached is how the servers are reached, with the address that stands for those that are
 // found later.
-func (s *servers) reached() vault.Config {
+func (s *Servers) reached() vault.Config {
 	config := s.config
 	if s.discover != nil {
 		config.Addresses = nil
@@ -143,7 +143,7 @@ func (s *servers) reached() vault.Config {
 }
 
 // risks says what in the way to Vault lets others read the keys, or hides a replica.
-func (s *servers) risks() []string {
+func (s *Servers) risks() []string {
 	found := tlsRisks(s.reached())
 	if s.discover != nil && s.expected == 0 && !s.counted {
 		found = append(found, "--replicas is not given: a replica that the DNS does not show yet is not waited for before initializing")
@@ -153,20 +153,20 @@ func (s *servers) risks() []string {
 
 // check refuses what contradicts itself. flags are the addresses of --vault-addr,
 // addresses the ones that are used without --vault-service.
-func (o *discoveryOptions) check(flags, addresses []string) error {
+func (o *DiscoveryOptions) check(flags, addresses []string) error {
 	switch {
-	case o.replicas < 0:
-		return fault.Misuse(fmt.Errorf("--replicas=%d is less than 0", o.replicas), "Say how many replicas there are to be, or leave it away.")
-	case o.service != "" && len(flags) > 0:
+	case o.Replicas < 0:
+		return fault.Misuse(fmt.Errorf("--replicas=%d is less than 0", o.Replicas), "Say how many replicas there are to be, or leave it away.")
+	case o.Service != "" && len(flags) > 0:
 		return fault.Misuse(errors.New("--vault-service and --vault-addr exclude each other"), "Give one or the other.")
-	case o.selector != "" && (o.service != "" || len(flags) > 0):
+	case o.Selector != "" && (o.Service != "" || len(flags) > 0):
 		return fault.Misuse(errors.New("--vault-selector excludes --vault-service and --vault-addr"), "Give one of the three.")
-	case o.service == "" && o.selector == "" && o.replicas > 0 && len(addresses) != o.replicas:
-		return fault.Misuse(fmt.Errorf("--replicas=%d, and the number of addresses is %d", o.replicas, len(addresses)),
+	case o.Service == "" && o.Selector == "" && o.Replicas > 0 && len(addresses) != o.Replicas:
+		return fault.Misuse(fmt.Errorf("--replicas=%d, and the number of addresses is %d", o.Replicas, len(addresses)),
 			"Give the address of each replica, or their headless Service with --vault-service.")
-	case o.scheme != "https" && o.scheme != "http":
-		return fault.Misuse(fmt.Errorf("--vault-scheme=%q is neither https nor http", o.scheme), "Write one of the two.")
-	case o.statefulSet == "":
+	case o.Scheme != "https" && o.Scheme != "http":
+		return fault.Misuse(fmt.Errorf("--vault-scheme=%q is neither https nor http", o.Scheme), "Write one of the two.")
+	case o.StatefulSet == "":
 		return fault.Misuse(errors.New("--vault-statefulset is empty"), "It is the name of the StatefulSet, as kubectl shows it.")
 	}
 	return nil
@@ -179,25 +179,25 @@ const mostPort = 65535
 const resolvConf = "/etc/resolv.conf"
 
 // headless returns the service that the options name.
-func (o *discoveryOptions) headless() (discovery.Service, error) {
+func (o *DiscoveryOptions) headless() (discovery.Service, error) {
 	service := discovery.Service{
-		Host: o.service, Scheme: o.scheme, StatefulSet: o.statefulSet, Replicas: o.replicas, Resolver: net.DefaultResolver,
+		Host: o.Service, Scheme: o.Scheme, StatefulSet: o.StatefulSet, Replicas: o.Replicas, Resolver: net.DefaultResolver,
 		AnyTarget: o.anyTarget,
 	}
 	// Where there is no such file, the name is taken as it is written.
 	if content, err := os.ReadFile(resolvConf); err == nil {
 		service.Search = discovery.SearchDomains(string(content))
 	}
-	host, port, err := net.SplitHostPort(o.service)
+	host, port, err := net.SplitHostPort(o.Service)
 	if err != nil { // there is no port in it
-		host, port = o.service, "0"
+		host, port = o.Service, "0"
 	}
 	service.Host = host
 	service.Port, err = strconv.Atoi(port)
 	// The name is checked as a part of the address that is made from it.
-	_, nameErr := vault.New(vault.Config{Addresses: []string{o.scheme + "://" + host}})
+	_, nameErr := vault.New(vault.Config{Addresses: []string{o.Scheme + "://" + host}})
 	if err != nil || nameErr != nil || service.Port < 0 || service.Port > mostPort {
-		return service, fault.Misuse(fmt.Errorf("--vault-service=%q is neither HOST nor HOST:PORT", o.service), "It is a DNS name, as in vault-internal.vault.svc:8200.")
+		return service, fault.Misuse(fmt.Errorf("--vault-service=%q is neither HOST nor HOST:PORT", o.Service), "It is a DNS name, as in vault-internal.vault.svc:8200.")
 	}
 	return service, nil
 }

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"os"
@@ -10,10 +10,10 @@ import (
 
 // TestOwnSecrets asks of Kubernetes Secrets and of variables what is ours.
 func TestOwnSecrets(t *testing.T) {
-	own := ownPlaces{store: &storeOptions{name: "vault.a"}, vault: &vaultOptions{}, login: &loginOptions{}}
+	own := Credentials{Store: &StoreOptions{Name: "vault.a"}, Vault: &VaultOptions{}, Login: &LoginOptions{}}
 	env := func(string) (string, bool) { return "", false }
 	guard := own.guard(env)
-	own.declared = []seed.LoginMethod{{Method: "aws"}}
+	own.Declared = []seed.LoginMethod{{Method: "aws"}}
 	byAWS := own.guard(env)
 	for _, test := range []struct {
 		guard func(seed.ReferenceKind, string) string

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -15,51 +15,52 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// lookup finds an environment variable, as os.LookupEnv does.
-type lookup func(name string) (string, bool)
+// Lookup finds an environment variable, as os.LookupEnv does.
+type Lookup func(name string) (string, bool)
 
-// storeOptions say where the records are.
-type storeOptions struct {
-	name, store, namespace, kubeconfig, context string
-	// wrap, if not nil, sees every request to the Kubernetes API.
-	wrap func(http.RoundTripper) http.RoundTripper
+// StoreOptions say where the records are.
+type StoreOptions struct {
+	Name, Store, Namespace, Kubeconfig, Context string
+	// Wrap, if not nil, sees every request to the Kubernetes API.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
-// storeKind is what --store names.
-type storeKind int
+// StoreKind is what --store names.
+type StoreKind int
 
+// The kinds of stores.
 const (
-	kubernetesStore storeKind = iota
-	fileStore
+	KubernetesStore StoreKind = iota
+	FileStore
 )
 
-// resolve returns the kind of store and, for files, their directory.
-func (o *storeOptions) resolve(env lookup) (storeKind, string, error) {
+// Resolve returns the kind of store and, for files, their directory.
+func (o *StoreOptions) Resolve(env Lookup) (StoreKind, string, error) {
 	_, inCluster := env("KUBERNETES_SERVICE_HOST")
-	switch dir, isFile := strings.CutPrefix(o.store, "file:"); {
-	case o.store == "kubernetes", o.store == "" && (inCluster || o.namesCluster()):
-		return kubernetesStore, "", nil
-	case o.store == "":
+	switch dir, isFile := strings.CutPrefix(o.Store, "file:"); {
+	case o.Store == "kubernetes", o.Store == "" && (inCluster || o.namesCluster()):
+		return KubernetesStore, "", nil
+	case o.Store == "":
 		dir, err := stateDirectory(env)
-		return fileStore, dir, err
+		return FileStore, dir, err
 	case isFile && dir == "":
 		return 0, "", fault.Misuse(errors.New("--store=file: names no directory"), "Write --store=file:DIR.")
 	case isFile && o.namesCluster():
 		return 0, "", fault.Misuse(errors.New("--store=file: and --kubeconfig, --context or --namespace exclude each other"), "Give one or the other.")
 	case isFile:
-		return fileStore, dir, nil
+		return FileStore, dir, nil
 	default:
-		return 0, "", fault.Misuse(fmt.Errorf("--store=%q is neither 'kubernetes' nor 'file:DIR'", o.store), "Write one of the two.")
+		return 0, "", fault.Misuse(fmt.Errorf("--store=%q is neither 'kubernetes' nor 'file:DIR'", o.Store), "Write one of the two.")
 	}
 }
 
 // namesCluster reports whether a flag says where in Kubernetes the records are.
-func (o *storeOptions) namesCluster() bool {
-	return o.kubeconfig != "" || o.context != "" || o.namespace != ""
+func (o *StoreOptions) namesCluster() bool {
+	return o.Kubeconfig != "" || o.Context != "" || o.Namespace != ""
 }
 
 // stateDirectory is where the XDG base directory specification puts state.
-func stateDirectory(env lookup) (string, error) {
+func stateDirectory(env Lookup) (string, error) {
 	if base, set := env("XDG_STATE_HOME"); set && filepath.IsAbs(base) {
 		return filepath.Join(base, "vault-bootstrap"), nil
 	}
@@ -69,24 +70,24 @@ func stateDirectory(env lookup) (string, error) {
 	return "", fault.Misuse(errors.New("neither XDG_STATE_HOME nor HOME is set"), "Say where the records are with --store=file:DIR.")
 }
 
-// open opens the store that the options name.
-func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
-	kind, dir, err := o.resolve(env)
+// Open opens the store that the options name.
+func (o *StoreOptions) Open(env Lookup) (store.Store, StoreKind, error) {
+	kind, dir, err := o.Resolve(env)
 	if err != nil {
 		return nil, kind, err
 	}
-	if kind == fileStore {
-		records, err := store.OpenFile(dir, o.name)
+	if kind == FileStore {
+		records, err := store.OpenFile(dir, o.Name)
 		return records, kind, err
 	}
 	config, namespace, err := o.cluster(env)
 	if err != nil {
 		return nil, kind, err
 	}
-	if o.wrap != nil {
-		config.Wrap(o.wrap)
+	if o.Wrap != nil {
+		config.Wrap(o.Wrap)
 	}
-	records, err := store.NewKube(config, namespace, o.name)
+	records, err := store.NewKube(config, namespace, o.Name)
 	return records, kind, err
 }
 
@@ -94,9 +95,9 @@ func (o *storeOptions) open(env lookup) (store.Store, storeKind, error) {
 const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 // cluster returns how to reach the Kubernetes API, and the namespace of the records.
-func (o *storeOptions) cluster(env lookup) (*rest.Config, string, error) {
-	namespace := o.namespace
-	if _, inCluster := env("KUBERNETES_SERVICE_HOST"); inCluster && o.kubeconfig == "" && o.context == "" {
+func (o *StoreOptions) cluster(env Lookup) (*rest.Config, string, error) {
+	namespace := o.Namespace
+	if _, inCluster := env("KUBERNETES_SERVICE_HOST"); inCluster && o.Kubeconfig == "" && o.Context == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
 			return nil, "", fault.Misuse(fmt.Errorf("reading the pod's service account: %w", err),
@@ -112,8 +113,8 @@ func (o *storeOptions) cluster(env lookup) (*rest.Config, string, error) {
 		return config, namespace, nil
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	rules.ExplicitPath = o.Kubeconfig
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
 	config, err := loaded.ClientConfig()
 	if err != nil {
 		return nil, "", fault.Misuse(fmt.Errorf("reading the kubeconfig: %w", err), "Give --kubeconfig, or --store=file:DIR to do without Kubernetes.")
@@ -126,8 +127,8 @@ func (o *storeOptions) cluster(env lookup) (*rest.Config, string, error) {
 	return config, namespace, nil
 }
 
-// identity names this process in the Lease.
-func identity(env lookup) string {
+// Identity names this process in the Lease.
+func Identity(env Lookup) string {
 	name, _ := env("POD_NAME")
 	if name == "" {
 		name, _ = os.Hostname()

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -9,18 +9,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// spoolOptions say where Vault's answer to sys/init is kept until it is stored.
-type spoolOptions struct {
-	dir, termination string
+// SpoolOptions say where Vault's answer to sys/init is kept until it is stored.
+type SpoolOptions struct {
+	Dir, Termination string
 }
 
 // directory returns the spool directory, or "" if there is no place for one.
-func (o *spoolOptions) directory(env lookup, options *storeOptions) string {
-	if o.dir != "" {
-		return o.dir
+func (o *SpoolOptions) directory(env Lookup, options *StoreOptions) string {
+	if o.Dir != "" {
+		return o.Dir
 	}
-	kind, base, err := options.resolve(env)
-	if err == nil && kind == kubernetesStore {
+	kind, base, err := options.Resolve(env)
+	if err == nil && kind == KubernetesStore {
 		base, err = stateDirectory(env)
 	}
 	if err != nil {
@@ -29,20 +29,20 @@ func (o *spoolOptions) directory(env lookup, options *storeOptions) string {
 	return filepath.Join(base, "spool")
 }
 
-// places returns where the answer goes.
-func (o *spoolOptions) places(env lookup, records store.Store, options *storeOptions) []spool.Place {
+// Places returns where the answer goes.
+func (o *SpoolOptions) Places(env Lookup, records store.Store, options *StoreOptions) []spool.Place {
 	var places []spool.Place
 	if dir := o.directory(env, options); dir != "" {
 		places = append(places, spool.Dir(dir))
 	}
-	termination := spool.Termination{Path: o.termination}
+	termination := spool.Termination{Path: o.Termination}
 	if kube, ok := records.(*store.Kube); ok {
 		termination.Earlier = kube.TerminationMessages
 		if pod, _ := env("POD_NAME"); pod != "" {
 			termination.Containers = func(ctx context.Context) (int, error) { return kube.Containers(ctx, pod) }
 		}
 	}
-	if _, err := os.Stat(o.termination); err == nil || termination.Earlier != nil {
+	if _, err := os.Stat(o.Termination); err == nil || termination.Earlier != nil {
 		places = append(places, termination)
 	}
 	return places

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 
 // loginWay is one way to log in, with options of its own.
 type loginWay struct {
-	*loginOptions
+	*LoginOptions
 	method string
 	// at is where the seed names it; zero if a flag or nobody does.
 	at seed.Position
@@ -22,48 +22,48 @@ type loginWay struct {
 // ways returns the ways to log in: those of --login, else those that the seed declares,
 // else the one that the records have an identity for. Of a way in the seed, the other
 // flags replace what it says.
-func (o *loginOptions) ways(kind storeKind, declared []seed.LoginMethod) []loginWay {
+func (o *LoginOptions) ways(kind StoreKind, declared []seed.LoginMethod) []loginWay {
 	if !o.declaredBy(declared) {
-		methods := o.methods
+		methods := o.Methods
 		if len(methods) == 0 {
 			methods = []string{defaultMethod(kind)}
 		}
 		ways := make([]loginWay, len(methods))
 		for i, method := range methods {
-			ways[i] = loginWay{loginOptions: o, method: method}
+			ways[i] = loginWay{LoginOptions: o, method: method}
 		}
 		return ways
 	}
 	ways := make([]loginWay, len(declared))
 	for i, each := range declared {
-		ways[i] = loginWay{loginOptions: o.with(each), method: each.Method, at: each.Position}
+		ways[i] = loginWay{LoginOptions: o.with(each), method: each.Method, at: each.Position}
 	}
 	return ways
 }
 
 // declaredBy reports whether the seed chooses the methods.
-func (o *loginOptions) declaredBy(declared []seed.LoginMethod) bool {
-	return len(o.methods) == 0 && len(declared) > 0
+func (o *LoginOptions) declaredBy(declared []seed.LoginMethod) bool {
+	return len(o.Methods) == 0 && len(declared) > 0
 }
 
 // with returns the options with what the seed says where no flag does.
-func (o *loginOptions) with(declared seed.LoginMethod) *loginOptions {
+func (o *LoginOptions) with(declared seed.LoginMethod) *LoginOptions {
 	merged := *o
 	for _, each := range []struct {
 		flag  string
 		field *string
 		value string
 	}{
-		{"login-path", &merged.mount, declared.Path},
-		{"login-token-file", &merged.tokenFile, declared.TokenFile},
-		{"login-audience", &merged.audience, declared.Audience},
-		{"kubernetes-host", &merged.host, declared.KubernetesHost},
-		{"login-principal", &merged.principal, declared.Principal},
-		{"login-password-file", &merged.passwordFile, declared.PasswordFile},
-		{"login-ca", &merged.caFile, declared.CAFile},
-		{"login-region", &merged.region, declared.Region},
+		{"login-path", &merged.Mount, declared.Path},
+		{"login-token-file", &merged.TokenFile, declared.TokenFile},
+		{"login-audience", &merged.Audience, declared.Audience},
+		{"kubernetes-host", &merged.Host, declared.KubernetesHost},
+		{"login-principal", &merged.Principal, declared.Principal},
+		{"login-password-file", &merged.PasswordFile, declared.PasswordFile},
+		{"login-ca", &merged.CAFile, declared.CAFile},
+		{"login-region", &merged.Region, declared.Region},
 	} {
-		if each.value != "" && (o.given == nil || !o.given(each.flag)) {
+		if each.value != "" && (o.Given == nil || !o.Given(each.flag)) {
 			*each.field = each.value
 		}
 	}
@@ -103,7 +103,7 @@ func chain(ways []loginWay, make func(loginWay) (states.Login, error)) (states.L
 
 // mountPath is where the auth method is: at its type, if nothing else is said.
 func (w loginWay) mountPath() string {
-	if path := strings.Trim(w.mount, "/"); path != "" {
+	if path := strings.Trim(w.Mount, "/"); path != "" {
 		return path
 	}
 	return w.method

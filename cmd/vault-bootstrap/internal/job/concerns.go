@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// warnOfConcerns warns of what endangers the records although they can be read. That it
+// WarnOfConcerns warns of what endangers the records although they can be read. That it
 // could not be found out is a warning, too: whoever only looks is not to fail by it.
-func warnOfConcerns(ctx context.Context, log *slog.Logger, records store.Store) {
+func WarnOfConcerns(ctx context.Context, log *slog.Logger, records store.Store) {
 	concerns, err := records.Concerns(ctx)
 	if err != nil {
 		log.Warn("what endangers the records is not known", "error", err.Error())
@@ -20,8 +20,8 @@ func warnOfConcerns(ctx context.Context, log *slog.Logger, records store.Store) 
 	}
 }
 
-// refuseInDanger is for what would put new keys where they may be deleted.
-func refuseInDanger(ctx context.Context, records store.Store) error {
+// RefuseInDanger is for what would put new keys where they may be deleted.
+func RefuseInDanger(ctx context.Context, records store.Store) error {
 	concerns, err := records.Concerns(ctx)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"crypto/x509"
@@ -12,7 +12,7 @@ import (
 
 // trusted returns what Vault is to trust for --login=cert: the CA and our common name,
 // or our certificate itself.
-func (o *loginOptions) trusted() (certificate, commonName string, err error) {
+func (o *LoginOptions) trusted() (certificate, commonName string, err error) {
 	if o.clientCert == "" {
 		return "", "", fault.Misuse(errors.New("--login=cert needs a client certificate"), "Give --client-cert and --client-key.")
 	}
@@ -24,10 +24,10 @@ func (o *loginOptions) trusted() (certificate, commonName string, err error) {
 	if err != nil {
 		return "", "", fault.Misuse(fmt.Errorf("reading the client certificate %q: %w", o.clientCert, err), "Give a PEM file with --client-cert.")
 	}
-	if o.caFile == "" {
+	if o.CAFile == "" {
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})), "", nil
 	}
-	authority, err := os.ReadFile(o.caFile)
+	authority, err := os.ReadFile(o.CAFile)
 	if err == nil {
 		_, err = firstCertificate(authority)
 	}

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -12,22 +12,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// loginOptions say how later runs log in.
-type loginOptions struct {
-	methods                                     []string
-	mount, tokenFile, audience, host, principal string
-	passwordFile, caFile, clientCert, region    string
-	env                                         lookup
-	// given reports whether a flag was given; nil if none can be.
-	given func(flag string) bool
+// LoginOptions say how later runs log in.
+type LoginOptions struct {
+	Methods                                     []string
+	Mount, TokenFile, Audience, Host, Principal string
+	PasswordFile, CAFile, clientCert, Region    string
+	env                                         Lookup
+	// Given reports whether a flag was given; nil if none can be.
+	Given func(flag string) bool
 }
 
-// defaultTokenFile is where manifests/job.yaml projects the service account token.
-const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
+// DefaultTokenFile is where manifests/job.yaml projects the service account token.
+const DefaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
 
-// resolve returns the login. role is the name of our role. Of several methods, those
+// Resolve returns the login. role is the name of our role. Of several methods, those
 // whose credential is not here are left out. A flag goes before what the seed declares.
-func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert string, declared []seed.LoginMethod) (states.Login, error) {
+func (o *LoginOptions) Resolve(env Lookup, kind StoreKind, role, clientCert string, declared []seed.LoginMethod) (states.Login, error) {
 	chosen := *o
 	chosen.env, chosen.clientCert = env, clientCert
 	return chain(chosen.ways(kind, declared), func(way loginWay) (states.Login, error) {
@@ -37,12 +37,12 @@ func (o *loginOptions) resolve(env lookup, kind storeKind, role, clientCert stri
 
 // defaultMethod is how a run logs in that is not told how: with what its records have
 // an identity for.
-func defaultMethod(kind storeKind) string {
-	return map[storeKind]string{kubernetesStore: "kubernetes", fileStore: "approle"}[kind]
+func defaultMethod(kind StoreKind) string {
+	return map[StoreKind]string{KubernetesStore: "kubernetes", FileStore: "approle"}[kind]
 }
 
-// outline returns the login as far as its paths go, for a policy: nothing is read.
-func (o *loginOptions) outline(kind storeKind, role string, declared []seed.LoginMethod) (states.Login, error) {
+// Outline returns the login as far as its paths go, for a policy: nothing is read.
+func (o *LoginOptions) Outline(kind StoreKind, role string, declared []seed.LoginMethod) (states.Login, error) {
 	return chain(o.ways(kind, declared), func(way loginWay) (states.Login, error) { return way.shape(role), nil })
 }
 
@@ -53,9 +53,9 @@ func (o loginWay) shape(role string) states.Login {
 	case "approle":
 		return states.AppRole{Mount: mount, RoleName: role}
 	case "kubernetes":
-		return states.Kubernetes{Mount: mount, RoleName: role, Host: o.host, Audience: o.audience, Token: o.readToken}
+		return states.Kubernetes{Mount: mount, RoleName: role, Host: o.Host, Audience: o.Audience, Token: o.readToken}
 	case "jwt":
-		return states.JWT{Mount: mount, RoleName: role, Audience: o.audience, Token: o.readToken}
+		return states.JWT{Mount: mount, RoleName: role, Audience: o.Audience, Token: o.readToken}
 	case "userpass":
 		return states.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
 	case "cert":
@@ -90,7 +90,7 @@ func (o loginWay) identify(login states.Login) (states.Login, error) {
 		method.Trusted, method.CommonName, err = o.trusted()
 		return method, err
 	case states.TokenFile:
-		if o.tokenFile == defaultTokenFile {
+		if o.TokenFile == DefaultTokenFile {
 			return nil, fault.Misuse(errors.New("--login=token-file needs a file"), "Name it with --login-token-file.")
 		}
 		_, err := method.Token()
@@ -103,7 +103,7 @@ func (o loginWay) identify(login states.Login) (states.Login, error) {
 }
 
 // claims reads what our JSON Web Token says of itself.
-func (o *loginOptions) claims() (claims, error) {
+func (o *LoginOptions) claims() (claims, error) {
 	token, err := o.readToken()
 	if err != nil {
 		return claims{}, err
@@ -112,22 +112,22 @@ func (o *loginOptions) claims() (claims, error) {
 	if err != nil {
 		return claims{}, o.badToken(err)
 	}
-	if !found.isFor(o.audience) {
-		return claims{}, fault.Misuse(fmt.Errorf("the token in %s is for the audience %q, not for %q", o.tokenFile, strings.Join(found.Audience, ", "), o.audience),
+	if !found.isFor(o.Audience) {
+		return claims{}, fault.Misuse(fmt.Errorf("the token in %s is for the audience %q, not for %q", o.TokenFile, strings.Join(found.Audience, ", "), o.Audience),
 			"Project a serviceAccountToken with that audience into the pod, or name the right one with --login-audience.")
 	}
 	return found, nil
 }
 
-func (o *loginOptions) badToken(err error) error {
+func (o *LoginOptions) badToken(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fault.Misuse(fmt.Errorf("reading %s: %w", o.tokenFile, err), "It must be a service account token, as the kubelet projects it, or with --login=jwt another JSON Web Token.")
+	return fault.Misuse(fmt.Errorf("reading %s: %w", o.TokenFile, err), "It must be a service account token, as the kubelet projects it, or with --login=jwt another JSON Web Token.")
 }
 
-func (o *loginOptions) readToken() (secret.Value, error) {
-	content, err := os.ReadFile(o.tokenFile)
+func (o *LoginOptions) readToken() (secret.Value, error) {
+	content, err := os.ReadFile(o.TokenFile)
 	if err != nil {
 		return secret.Value{}, fault.Misuse(fmt.Errorf("reading the token that later runs log in with: %w", err),
 			"Project a serviceAccountToken with the audience of --login-audience into the pod (manifests/job.yaml shows it), name its file with --login-token-file, or choose --login=approle.")
@@ -135,11 +135,11 @@ func (o *loginOptions) readToken() (secret.Value, error) {
 	return secret.New(strings.TrimSpace(string(content))), nil
 }
 
-func (o *loginOptions) readPassword() (secret.Value, error) {
-	if o.passwordFile == "" {
+func (o *LoginOptions) readPassword() (secret.Value, error) {
+	if o.PasswordFile == "" {
 		return secret.Value{}, fault.Misuse(errors.New("--login=userpass needs a password"), "Write one to a file that only this program can read, and name it with --login-password-file.")
 	}
-	content, err := os.ReadFile(o.passwordFile)
+	content, err := os.ReadFile(o.PasswordFile)
 	if err == nil && strings.TrimSpace(string(content)) == "" {
 		err = errors.New("it is empty")
 	}

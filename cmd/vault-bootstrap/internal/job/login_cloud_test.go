@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -34,8 +34,8 @@ func metadataStub(t *testing.T, header, value string, answers map[string]string)
 
 func cloudLogin(t *testing.T, method string, env map[string]string) states.Login {
 	t.Helper()
-	options := &loginOptions{methods: []string{method}, audience: defaultAudience, principal: "us"}
-	login, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, fileStore, "vb", "", nil)
+	options := &LoginOptions{Methods: []string{method}, Audience: defaultAudience, Principal: "us"}
+	login, err := options.Resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, FileStore, "vb", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,23 +96,23 @@ func reveal(t *testing.T, login states.Login) map[string]string {
 
 // TestLoginMisuse refuses what cannot log in before anything is touched.
 func TestLoginMisuse(t *testing.T) {
-	for says, options := range map[string]loginOptions{
-		"is not one of the methods":    {methods: []string{"ldap"}},
-		"named twice":                  {methods: []string{"approle", "approle"}},
-		"would share the path":         {methods: []string{"approle", "kubernetes"}, mount: "x"},
-		"does not say who may log in":  {methods: []string{"aws"}},
-		"needs a password":             {methods: []string{"userpass"}},
-		"needs a client certificate":   {methods: []string{"cert"}},
-		"needs a file":                 {methods: []string{"token-file"}, tokenFile: defaultTokenFile},
-		"reading the token that later": {methods: []string{"kubernetes"}, tokenFile: "/does/not/exist"},
+	for says, options := range map[string]LoginOptions{
+		"is not one of the methods":    {Methods: []string{"ldap"}},
+		"named twice":                  {Methods: []string{"approle", "approle"}},
+		"would share the path":         {Methods: []string{"approle", "kubernetes"}, Mount: "x"},
+		"does not say who may log in":  {Methods: []string{"aws"}},
+		"needs a password":             {Methods: []string{"userpass"}},
+		"needs a client certificate":   {Methods: []string{"cert"}},
+		"needs a file":                 {Methods: []string{"token-file"}, TokenFile: DefaultTokenFile},
+		"reading the token that later": {Methods: []string{"kubernetes"}, TokenFile: "/does/not/exist"},
 	} {
-		_, err := options.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "", nil)
+		_, err := options.Resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
 		if err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v: got %v, want %q", options.methods, err, says)
+			t.Errorf("%v: got %v, want %q", options.Methods, err, says)
 		}
 	}
-	chain := loginOptions{methods: []string{"kubernetes", "approle"}, tokenFile: "/does/not/exist"}
-	login, err := chain.resolve(func(string) (string, bool) { return "", false }, fileStore, "vb", "", nil)
+	chain := LoginOptions{Methods: []string{"kubernetes", "approle"}, TokenFile: "/does/not/exist"}
+	login, err := chain.Resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
 	if err != nil || login.Name() != "approle" {
 		t.Errorf("without a token of Kubernetes' the login is %v, %v", login, err)
 	}
