@@ -29,6 +29,7 @@ const command = "cmd/vault-bootstrap"
 var parts = map[string][]string{
 	"report": nil,
 	"job":    {"states"},
+	"walk":   {"job", "report", "states"},
 }
 
 // allowed says what a package may import of ours, by the first folder it is in.
@@ -166,6 +167,7 @@ func TestImportRule(t *testing.T) {
 		{"cmd/vault-bootstrap", "internal/store", true}, {"cmd/vault-bootstrap", "cmd/vault-bootstrap/internal/report", true},
 		{"cmd/vault-bootstrap/internal/report", "internal/harden", true}, {"cmd/vault-bootstrap/internal/report", "states", false},
 		{"cmd/vault-bootstrap/internal/job", "states", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/report", false},
+		{"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/job", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/walk", false},
 		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
 		{"states", "cmd/vault-bootstrap/internal/report", false},
 		{"states", "fsm", true}, {"states", "internal/vault", true}, {"states", "cmd/vault-bootstrap", false},

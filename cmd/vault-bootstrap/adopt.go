@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
@@ -60,14 +61,14 @@ func (o *adoptOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) adopt(ctx context.Context, options *adoptOptions) error {
-	walk, err := p.prepareAdoption(ctx, options)
+	w, err := p.prepareAdoption(ctx, options)
 	if err != nil {
 		return p.refuse(&options.run, err)
 	}
-	return p.perform(ctx, walk)
+	return p.perform(ctx, w)
 }
 
-func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*walk, error) {
+func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*walk.Walk, error) {
 	if err := options.check(); err != nil {
 		return nil, err
 	}
@@ -84,9 +85,9 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 			"If that is right, add --revoke-token. If something else still uses it (bank-vaults does), give another one with --token-file: "+
 				"'vault token create -orphan -policy=root' makes one.")
 	}
-	walk := newWalk(prepared)
-	walk.offer = &offer
-	return walk, nil
+	w := walk.New(prepared)
+	w.Offer = &offer
+	return w, nil
 }
 
 func (o *adoptOptions) check() error {

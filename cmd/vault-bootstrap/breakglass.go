@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -113,9 +114,9 @@ func (p *program) breakGlassRun(ctx context.Context, run *job.RunOptions, glass 
 	if err != nil {
 		return p.refuse(run, err)
 	}
-	walk := newWalk(prepared)
-	walk.emergency = &why
+	w := walk.New(prepared)
+	w.Emergency = &why
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	return p.perform(ctx, walk)
+	return p.perform(ctx, w)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -94,7 +95,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	defer func() {
 		servers.Cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
 		// A holder that was suspended past its lease is cut off wherever it was.
-		err = orLost(session.Context(), errors.Join(err, bootstrap.MendGlass(ctx)))
+		err = walk.OrLost(session.Context(), errors.Join(err, bootstrap.MendGlass(ctx)))
 	}()
 	making, made := context.WithTimeout(working, options.timeout)
 	defer made()

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
@@ -42,7 +43,7 @@ func (w *watcher) serve(ctx context.Context) (stop func(), err error) {
 	go func() { _ = server.Serve(listener) }()
 	w.report.Log().Info("listening", "address", listener.Addr().String())
 	return func() {
-		_ = briefly(context.WithoutCancel(ctx), server.Shutdown)
+		_ = walk.Briefly(context.WithoutCancel(ctx), server.Shutdown)
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 )
 
 func (p *program) runCommand() *cobra.Command {
@@ -46,7 +47,7 @@ func (p *program) run(ctx context.Context, options *job.RunOptions) error {
 	if err != nil {
 		return p.refuse(options, err)
 	}
-	return p.perform(ctx, newWalk(prepared))
+	return p.perform(ctx, walk.New(prepared))
 }
 
 // refuse reports an error from before the walk. The format is not known to be right
@@ -59,14 +60,14 @@ func (p *program) refuse(options *job.RunOptions, err error) error {
 }
 
 // perform walks and reports how it went.
-func (p *program) perform(ctx context.Context, walk *walk) error {
-	progress := p.reporter(walk.job.Options, walk.job.Level)
-	all := walk.withEvents(progress)
-	err := walk.run(ctx, all)
+func (p *program) perform(ctx context.Context, w *walk.Walk) error {
+	progress := p.reporter(w.Job.Options, w.Job.Level)
+	all := w.WithEvents(progress)
+	err := w.Run(ctx, all)
 	if err != nil {
 		report.SendFailure(all, err)
 	}
-	if failed := report.WriteTermination(walk.job.Options.Spool.Termination, report.Ending(walk.outcome, err)); failed != nil {
+	if failed := report.WriteTermination(w.Job.Options.Spool.Termination, report.Ending(w.Outcome, err)); failed != nil {
 		progress.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
 	all.Close(err != nil)
@@ -74,7 +75,7 @@ func (p *program) perform(ctx context.Context, walk *walk) error {
 		p.told = report.LogFailure(progress, err)
 		return err
 	}
-	return walk.summary().Write(p.stdout, progress)
+	return w.Summary().Write(p.stdout, progress)
 }
 
 // reporter chooses between the live list and JSON lines.

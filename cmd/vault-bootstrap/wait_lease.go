@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -76,7 +77,7 @@ func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
 		switch {
 		case err == nil:
 			teller.see(mirror)
-		case store.Denied(err) && time.Since(began) > settleTime:
+		case store.Denied(err) && time.Since(began) > job.SettleTime:
 			teller.tell(sight{denied: err})
 		case fault.KindOf(err) != fault.Transient:
 			teller.tell(sight{denied: err})

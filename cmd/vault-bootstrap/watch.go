@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
@@ -106,18 +107,18 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 	if err != nil {
 		return nil, err
 	}
-	walk := newWalk(prepared)
-	walk.keepsLogin = true
+	walked := walk.New(prepared)
+	walked.KeepsLogin = true
 	// At the goal it goes on looking anyway: nobody has to be waited for.
 	options.run.Patience = 0
 	prepared.Bootstrap.Dialer = countingDialer{prepared.Bootstrap.Dialer, counted}
 	lines := report.NewLines(p.stderr, prepared.Level)
 	w := &watcher{
-		job: prepared, walk: walk, options: options, metrics: counted, lines: lines,
+		job: prepared, walk: walked, options: options, metrics: counted, lines: lines,
 		seed: fingerprint(options.run.Seed),
 		pace: pace{longest: longestPause},
 	}
-	w.report = walk.withEvents(report.WithMetrics(lines, counted))
+	w.report = walked.WithEvents(report.WithMetrics(lines, counted))
 	prepared.Bootstrap.Log = w.report.Log()
 	if options.own != "" {
 		if w.own, err = p.ownReplica(options.own, &options.run.Vault, prepared.Store, w.report.Log()); err != nil {
@@ -146,7 +147,7 @@ func eventNames() []string {
 // lastWords say, in the termination message, how a watch has ended.
 func (w *watcher) lastWords(failure error) string {
 	if failure != nil {
-		return report.Ending(w.walk.outcome, failure)
+		return report.Ending(w.walk.Outcome, failure)
 	}
 	text := "The watch was told to end."
 	if w.trouble != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
@@ -21,7 +22,7 @@ import (
 // goroutine; only the own replica is looked after beside them.
 type watcher struct {
 	job     *job.Job
-	walk    *walk
+	walk    *walk.Walk
 	options *watchOptions
 	metrics *metrics.Metrics
 	lines   *report.Lines
@@ -74,7 +75,7 @@ func (w *watcher) leadAgain(ctx context.Context) error {
 			pause.reset()
 			continue
 		}
-		settled := time.Since(began) > settleTime
+		settled := time.Since(began) > job.SettleTime
 		if err != nil && settled && (store.Denied(err) || fault.KindOf(err) == fault.Usage) {
 			return fault.Misuse(err, fault.RemedyOf(err))
 		}
@@ -97,13 +98,13 @@ func (w *watcher) lead(ctx context.Context) (bool, error) {
 	}
 	job.WarnOfConcerns(ctx, w.report.Log(), w.job.Store)
 	w.ready.set()
-	options := w.walk.lease(w.report)
+	options := w.walk.LeaseOptions(w.report)
 	options.Waiting = func(holder string) { w.report.Log().Info("another watch leads, standing by", "leader", holder) }
 	held, err := w.leadOrStandBy(ctx, options)
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = briefly(context.WithoutCancel(ctx), held.Release) }()
+	defer func() { _ = walk.Briefly(context.WithoutCancel(ctx), held.Release) }()
 	w.report.Log().Info("leading")
 	w.metrics.Lead(true)
 	w.turns(held.Context())
@@ -219,7 +220,7 @@ func (w *watcher) attend(ctx context.Context) turn {
 		return turn{waiting, err, left}
 	}
 	w.failure = w.act(ctx)
-	if seen := w.walk.seen; seen != nil { // a replica that is sealed again was restarted meanwhile
+	if seen := w.walk.Seen; seen != nil { // a replica that is sealed again was restarted meanwhile
 		w.seen = seen.Replicas
 	}
 	if fault.KindOf(w.failure) == fault.Busy {
@@ -238,8 +239,8 @@ func (w *watcher) known(err error) bool {
 // look looks without the Lease. settled is whether there is no failure on record that
 // is over.
 func (w *watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
-	w.job.Guard(always)
-	look, verdict, err = w.walk.driver(w.report).Judge(ctx)
+	w.job.Guard(walk.Always)
+	look, verdict, err = w.walk.Driver(w.report).Judge(ctx)
 	if look != nil {
 		w.metrics.Plan(look.Planned())
 		w.count(look.Replicas)

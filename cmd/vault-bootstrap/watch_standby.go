@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -16,7 +17,7 @@ const standbyPatience = time.Second
 
 // standBy opens replicas that stay sealed while another watch leads, until ctx ends.
 func (w *watcher) standBy(ctx context.Context) {
-	w.job.Guard(always)
+	w.job.Guard(walk.Always)
 	hurried := hurry{usual: w.options.healthInterval}
 	since := map[string]time.Time{} // since when each replica is sealed
 	tries := pace{longest: longestPause}

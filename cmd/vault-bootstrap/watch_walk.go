@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -20,23 +21,23 @@ const acquireTime = 30 * time.Second
 func (w *watcher) act(ctx context.Context) error {
 	acquiring, acquired := context.WithTimeout(ctx, acquireTime)
 	defer acquired()
-	leased, hold, release := waitThenHold(acquiring)
+	leased, hold, release := walk.WaitThenHold(acquiring)
 	defer release()
-	session, err := store.Begin(leased, w.job.Store, w.walk.lease(w.report))
+	session, err := store.Begin(leased, w.job.Store, w.walk.LeaseOptions(w.report))
 	switch {
 	case errors.Is(err, store.ErrImmutable):
-		return w.walk.withoutWriting(ctx, w.report, err)
+		return w.walk.WithoutWriting(ctx, w.report, err)
 	case err != nil:
 		return err
 	}
 	hold()
-	w.session = session       // by whose writes it is not to be woken
-	defer w.job.Guard(always) // what follows only looks, or ends the login
+	w.session = session            // by whose writes it is not to be woken
+	defer w.job.Guard(walk.Always) // what follows only looks, or ends the login
 	ctx, cancel := context.WithTimeout(ctx, w.job.Options.Timeout)
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
-	return w.walk.act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.failure}, session)
+	return w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.failure}, session)
 }
 
 // mostFailures is how often an act may fail in the first walk before it gives way: what a
@@ -82,8 +83,8 @@ func (r *impatient) Waiting(err error, attempt int) {
 	if r.again != nil {
 		most = 1
 	}
-	if attempt >= mostWaits || r.failing && r.failures >= most {
-		r.giveWay(fault.Wait(fmt.Errorf("%w to others", errGaveWay), fault.RemedyOf(err)))
+	if attempt >= walk.MostWaits || r.failing && r.failures >= most {
+		r.giveWay(fault.Wait(fmt.Errorf("%w to others", walk.ErrGaveWay), fault.RemedyOf(err)))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -90,6 +91,10 @@ func (o *StoreOptions) Open(env Lookup) (store.Store, StoreKind, error) {
 	records, err := store.NewKube(config, namespace, o.Name)
 	return records, kind, err
 }
+
+// SettleTime is how long a refusal of the store may be that of a server which has just
+// started, or has not seen a new rule yet.
+const SettleTime = 5 * time.Second
 
 // podNamespace is where the kubelet puts the pod's namespace.
 const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"

@@ -1,4 +1,4 @@
-package main
+package walk
 
 import (
 	"context"
@@ -15,28 +15,28 @@ import (
 // errNotOpen means that a replica is not open yet.
 var errNotOpen = errors.New("a replica is still sealed")
 
-// withoutWriting does what can be done while a record can be read and not written: it opens
+// WithoutWriting does what can be done while a record can be read and not written: it opens
 // the sealed replicas, which needs no Lease, since giving a share twice does no harm. If a
 // run would find nothing else to do, that the record cannot be written is a warning.
-func (w *walk) withoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
+func (w *Walk) WithoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
 	reporter.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
-	w.job.Guard(always)
-	w.job.Bootstrap.Log = reporter.Log()
-	defer w.job.Bootstrap.Close(context.WithoutCancel(ctx))
+	w.Job.Guard(Always)
+	w.Job.Bootstrap.Log = reporter.Log()
+	defer w.Job.Bootstrap.Close(context.WithoutCancel(ctx))
 	var state fsm.State
 	var idle bool
-	err := retry.Do(ctx, retry.WithMaxRetries(mostWaits, newBackoff()), func(ctx context.Context) error {
-		look, verdict, err := w.driver(reporter).Judge(ctx)
+	err := retry.Do(ctx, retry.WithMaxRetries(MostWaits, newBackoff()), func(ctx context.Context) error {
+		look, verdict, err := w.Driver(reporter).Judge(ctx)
 		if look == nil {
 			return retry.RetryableError(err)
 		}
 		if sealed := look.ToUnseal(); len(sealed) > 0 && look.Custodians == nil && !look.RecoveryKeys {
-			if err := w.job.Bootstrap.OpenSealed(ctx, look); err != nil {
+			if err := w.Job.Bootstrap.OpenSealed(ctx, look); err != nil {
 				return retry.RetryableError(err)
 			}
 			return retry.RetryableError(errNotOpen)
 		}
-		state, idle = verdict.State, verdict.Idle || err == nil && state == w.job.Goal
+		state, idle = verdict.State, verdict.Idle || err == nil && state == w.Job.Goal
 		if err != nil && fault.KindOf(err) == fault.Transient {
 			return retry.RetryableError(err)
 		}
@@ -48,6 +48,6 @@ func (w *walk) withoutWriting(ctx context.Context, reporter report.Reporter, unw
 	if !idle {
 		return unwritable
 	}
-	w.outcome = fsm.Outcome{State: state}
+	w.Outcome = fsm.Outcome{State: state}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package walk
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 
 // driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
 // goes on to the goal with it. The token ends with this function.
-func (w *walk) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
-	keys, err := w.job.Bootstrap.Records.Keys(ctx)
+func (w *Walk) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
+	keys, err := w.Job.Bootstrap.Records.Keys(ctx)
 	if err != nil {
 		return outcome, err
 	}
@@ -22,11 +22,11 @@ func (w *walk) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *dri
 		return outcome, err
 	}
 	defer func() {
-		w.job.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
-		err = errors.Join(err, w.job.Bootstrap.MendGlass(ctx))
+		w.Job.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		err = errors.Join(err, w.Job.Bootstrap.MendGlass(ctx))
 	}()
-	if _, _, err = w.job.Bootstrap.BreakGlass(ctx, *w.emergency); err != nil {
+	if _, _, err = w.Job.Bootstrap.BreakGlass(ctx, *w.Emergency); err != nil {
 		return outcome, err
 	}
-	return driver(w.job.Goal).Run(ctx)
+	return driver(w.Job.Goal).Run(ctx)
 }
