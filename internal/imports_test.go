@@ -27,6 +27,7 @@ const command = "cmd/vault-bootstrap"
 // parts says which of the others, and whether states, each package of the command may import.
 // All of them may import what is below states, and none of them the command.
 var parts = map[string][]string{
+	"pace":   nil,
 	"report": nil,
 	"job":    {"states"},
 	"walk":   {"job", "report", "states"},

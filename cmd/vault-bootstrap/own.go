@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -47,10 +48,10 @@ func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
 
 // keep looks after it until ctx ends.
 func (r *ownReplica) keep(ctx context.Context, every time.Duration) {
-	hurried := hurry{usual: every}
+	hurried := pace.Hurry{Usual: every}
 	for {
 		health, _ := r.open(ctx) // the error is logged
-		if !pause(ctx, hurried.next(time.Now(), health == fsm.NoAnswer)) {
+		if !pace.Pause(ctx, hurried.Next(time.Now(), health == fsm.NoAnswer)) {
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -78,13 +79,13 @@ func (p *program) openBeside(ctx context.Context, options *postStartOptions) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(options.timeout, eachTry))
 	defer cancel()
-	hurried := hurry{usual: eachTry}
+	hurried := pace.Hurry{Usual: eachTry}
 	for {
 		health, err := own.open(ctx)
 		if err == nil || errors.Is(err, states.ErrNoKeys) || fault.KindOf(err) == fault.Usage {
 			return err
 		}
-		if !pause(ctx, hurried.next(time.Now(), health == fsm.NoAnswer)) {
+		if !pace.Pause(ctx, hurried.Next(time.Now(), health == fsm.NoAnswer)) {
 			return err
 		}
 	}

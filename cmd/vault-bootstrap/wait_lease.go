@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -39,7 +40,7 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 	go func() {
 		teller := teller{tell: tell, log: f.log}
 		kube, watches := f.records.(follower)
-		pace := crowdPace{longest: f.interval}
+		waits := pace.Crowd{Longest: f.interval}
 		if watches {
 			for began := time.Now(); ; began = time.Now() {
 				err := kube.FollowMirror(ctx, teller.see)
@@ -53,11 +54,11 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 					teller.trouble(err)
 				}
 				if time.Since(began) > f.interval {
-					pace.reset() // it worked for a while
+					waits.Reset() // it worked for a while
 				}
 				// Also after a watch that the server has ended properly: one that ends each of
 				// them at once would be asked without a pause.
-				if !pace.pause(ctx) {
+				if !waits.Pause(ctx) {
 					return
 				}
 			}
@@ -71,7 +72,7 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 
 // poll asks again and again. That a rule is missing may be that it has not arrived yet.
 func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
-	pace, began := crowdPace{longest: f.interval}, time.Now()
+	waits, began := pace.Crowd{Longest: f.interval}, time.Now()
 	for {
 		mirror, err := f.records.LeaseMirror(ctx)
 		switch {
@@ -84,7 +85,7 @@ func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
 		default:
 			teller.trouble(err)
 		}
-		if !pace.pause(ctx) {
+		if !waits.Pause(ctx) {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -88,7 +89,7 @@ func (w *waiter) wait(ctx context.Context) error {
 	}
 	say := time.NewTicker(sayEvery)
 	defer say.Stop()
-	pace := crowdPace{longest: w.interval}
+	waits := pace.Crowd{Longest: w.interval}
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for !w.reached() {
@@ -108,7 +109,7 @@ func (w *waiter) wait(ctx context.Context) error {
 				continue
 			}
 			w.seen.health = w.health(ctx)
-			next.Reset(pace.next())
+			next.Reset(waits.Next())
 		case <-say.C:
 			w.told = nil
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -116,7 +117,7 @@ func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*wat
 	w := &watcher{
 		job: prepared, walk: walked, options: options, metrics: counted, lines: lines,
 		seed: fingerprint(options.run.Seed),
-		pace: pace{longest: longestPause},
+		pace: pace.Backoff{Longest: longestPause},
 	}
 	w.report = walked.WithEvents(report.WithMetrics(lines, counted))
 	prepared.Bootstrap.Log = w.report.Log()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
@@ -29,7 +30,7 @@ func (w *watcher) follow(ctx context.Context) <-chan store.Revision {
 		return changes
 	}
 	go func() {
-		pause := pace{longest: longestPause}
+		pause := pace.Backoff{Longest: longestPause}
 		known := store.Revision("")
 		for ctx.Err() == nil {
 			began := time.Now()
@@ -51,10 +52,10 @@ func (w *watcher) follow(ctx context.Context) <-chan store.Revision {
 				return
 			}
 			if err == nil && time.Since(began) >= calmFollow {
-				pause.reset()
+				pause.Reset()
 				continue
 			}
-			if !pause.pause(ctx) {
+			if !pause.Pause(ctx) {
 				return
 			}
 		}

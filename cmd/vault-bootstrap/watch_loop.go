@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -31,8 +32,8 @@ type watcher struct {
 	seed    string      // the fingerprint of its files
 	ready   readiness
 
-	pace    pace          // the waits after looks that failed
-	rest    walkRest      // the waits between walks
+	pace    pace.Backoff  // the waits after looks that failed
+	rest    pace.Rest     // the waits between walks
 	failure error         // what the latest walk failed with
 	trouble error         // what the latest turn failed with
 	repeats int           // how many turns before it failed with the same
@@ -67,12 +68,12 @@ func (w *watcher) run(ctx context.Context) error {
 
 // leadAgain ends with ctx, or when the store refuses us for good.
 func (w *watcher) leadAgain(ctx context.Context) error {
-	pause := pace{longest: longestPause}
+	pause := pace.Backoff{Longest: longestPause}
 	began := time.Now()
 	for ctx.Err() == nil {
 		led, err := w.lead(ctx)
 		if led {
-			pause.reset()
+			pause.Reset()
 			continue
 		}
 		settled := time.Since(began) > job.SettleTime
@@ -82,7 +83,7 @@ func (w *watcher) leadAgain(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			w.report.Waiting(err, 1)
 		}
-		if !pause.pause(ctx) {
+		if !pause.Pause(ctx) {
 			break
 		}
 	}
@@ -132,13 +133,13 @@ func (w *watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions)
 func (w *watcher) turns(ctx context.Context) {
 	changes := w.follow(ctx)
 	w.trouble, w.failure, w.seen = nil, nil, nil
-	w.pace.reset()
-	w.rest.over()
+	w.pace.Reset()
+	w.rest.Over()
 	for ctx.Err() == nil {
 		pause := w.turn(ctx)
 		if w.wait(ctx, pause, changes) { // what failed may not fail any more
-			w.pace.reset()
-			w.rest.over()
+			w.pace.Reset()
+			w.rest.Over()
 		}
 	}
 }
@@ -172,12 +173,12 @@ func (w *watcher) takeTurn(ctx context.Context) time.Duration {
 	case turn.result == acted || turn.rest > 0:
 		// After a walk that succeeded, to see that it holds; after one that did not, when the
 		// next one is due, and to see meanwhile what has changed inside.
-		return min(max(turn.rest, w.options.healthInterval), spread(w.options.interval))
+		return min(max(turn.rest, w.options.healthInterval), pace.Spread(w.options.interval))
 	case turn.err != nil:
-		return w.pace.next()
+		return w.pace.Next()
 	default:
-		w.pace.reset()
-		return spread(w.options.interval)
+		w.pace.Reset()
+		return pace.Spread(w.options.interval)
 	}
 }
 
@@ -204,7 +205,7 @@ func (w *watcher) attend(ctx context.Context) turn {
 	}
 	switch {
 	case err == nil && verdict.Idle && settled:
-		w.rest.over()
+		w.rest.Over()
 		w.failure = nil
 		w.metrics.Succeeded(time.Now())
 		return turn{result: idle}
@@ -213,7 +214,7 @@ func (w *watcher) attend(ctx context.Context) turn {
 	}
 	// Keys that are spooled and could not be stored in one walk's time are tried on, as often.
 	urgent := verdict.Urgent && (fault.KindOf(w.failure) == fault.Transient || look.Keys == fsm.SpooledAnswer)
-	if left := w.rest.left(time.Now(), urgent); left > 0 {
+	if left := w.rest.Left(time.Now(), urgent); left > 0 {
 		if err == nil {
 			err = w.failure
 		}
@@ -226,8 +227,8 @@ func (w *watcher) attend(ctx context.Context) turn {
 	if fault.KindOf(w.failure) == fault.Busy {
 		return turn{result: waiting, err: w.failure} // somebody else does the work
 	}
-	w.rest.walk(time.Now(), w.failure != nil)
-	return turn{acted, w.failure, w.rest.left(time.Now(), urgent)}
+	w.rest.Walk(time.Now(), w.failure != nil)
+	return turn{acted, w.failure, w.rest.Left(time.Now(), urgent)}
 }
 
 // known reports whether err is the trouble of the turn before: it is recorded, and

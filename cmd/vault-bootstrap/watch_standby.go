@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -18,16 +19,16 @@ const standbyPatience = time.Second
 // standBy opens replicas that stay sealed while another watch leads, until ctx ends.
 func (w *watcher) standBy(ctx context.Context) {
 	w.job.Guard(walk.Always)
-	hurried := hurry{usual: w.options.healthInterval}
+	hurried := pace.Hurry{Usual: w.options.healthInterval}
 	since := map[string]time.Time{} // since when each replica is sealed
-	tries := pace{longest: longestPause}
+	tries := pace.Backoff{Longest: longestPause}
 	var due time.Time
 	logged := ""
-	for pause(ctx, hurried.next(time.Now(), anyAway(w.seen))) {
+	for pace.Pause(ctx, hurried.Next(time.Now(), anyAway(w.seen))) {
 		w.seen = w.job.Bootstrap.Health(ctx)
 		w.count(w.seen)
 		if !sealedFor(since, w.seen, time.Now()) {
-			tries.reset()
+			tries.Reset()
 			due, logged = time.Time{}, ""
 			continue
 		}
@@ -38,7 +39,7 @@ func (w *watcher) standBy(ctx context.Context) {
 		if err == nil && look.StoredKeys.Set != nil {
 			err = w.job.Bootstrap.OpenSealed(ctx, look)
 		}
-		due = time.Now().Add(tries.next())
+		due = time.Now().Add(tries.Next())
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
 			w.report.Log().Info("a replica stays sealed while another watch leads", "reason", logged, "remedy", fault.RemedyOf(err))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -93,8 +94,8 @@ func (r *impatient) Waiting(err error, attempt int) {
 func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan store.Revision) (changed bool) {
 	over := time.NewTimer(pause)
 	defer over.Stop()
-	hurried := hurry{usual: w.options.healthInterval}
-	health := time.NewTimer(hurried.next(time.Now(), anyAway(w.seen)))
+	hurried := pace.Hurry{Usual: w.options.healthInterval}
+	health := time.NewTimer(hurried.Next(time.Now(), anyAway(w.seen)))
 	defer health.Stop()
 	for {
 		select {
@@ -110,7 +111,7 @@ func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 		case <-health.C:
 		}
 		replicas := w.job.Bootstrap.Health(ctx)
-		health.Reset(hurried.next(time.Now(), anyAway(replicas)))
+		health.Reset(hurried.Next(time.Now(), anyAway(replicas)))
 		w.count(replicas)
 		seed := fingerprint(w.options.run.Seed)
 		if seed != w.seed {
@@ -145,4 +146,14 @@ func (w *watcher) count(replicas []fsm.Replica) {
 		health[string(replica.Health)]++
 	}
 	w.metrics.Replicas(health, health[string(fsm.Sealed)])
+}
+
+// anyAway reports whether a replica does not answer.
+func anyAway(replicas []fsm.Replica) bool {
+	for _, replica := range replicas {
+		if replica.Health == fsm.NoAnswer {
+			return true
+		}
+	}
+	return false
 }

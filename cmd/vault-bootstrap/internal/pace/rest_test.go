@@ -1,4 +1,4 @@
-package main
+package pace
 
 import (
 	"testing"
@@ -9,12 +9,12 @@ import (
 // first minute there is at most one walk in sixty seconds.
 func TestRestGrows(t *testing.T) {
 	now := time.Unix(0, 0)
-	var r walkRest
+	var r Rest
 	var walks []time.Duration
 	for at := now; at.Sub(now) < time.Hour; at = at.Add(time.Second) {
-		if r.left(at, false) == 0 {
+		if r.Left(at, false) == 0 {
 			walks = append(walks, at.Sub(now))
-			r.walk(at, true)
+			r.Walk(at, true)
 		}
 	}
 	for i := 1; i < len(walks); i++ {
@@ -32,23 +32,23 @@ func TestRestGrows(t *testing.T) {
 
 func TestRestOfUrgentWork(t *testing.T) {
 	now := time.Unix(0, 0)
-	var r walkRest
+	var r Rest
 	for range 10 {
-		r.walk(now, true)
+		r.Walk(now, true)
 	}
-	if got := r.left(now, true); got != urgentRest {
+	if got := r.Left(now, true); got != urgentRest {
 		t.Errorf("keys wait for %s, want %s", got, urgentRest)
 	}
-	if got := r.left(now.Add(urgentRest), true); got != 0 {
+	if got := r.Left(now.Add(urgentRest), true); got != 0 {
 		t.Errorf("after that they still wait for %s", got)
 	}
-	r.over()
-	r.walk(now, false)
-	if got := r.left(now, false); got != 0 {
+	r.Over()
+	r.Walk(now, false)
+	if got := r.Left(now, false); got != 0 {
 		t.Errorf("a first walk that succeeded is followed by a pause of %s", got)
 	}
-	r.walk(now, false)
-	if got := r.left(now, false); got != firstRest {
+	r.Walk(now, false)
+	if got := r.Left(now, false); got != firstRest {
 		t.Errorf("a second walk without rest in between is followed by a pause of %s", got)
 	}
 }

@@ -1,10 +1,6 @@
-package main
+package pace
 
-import (
-	"time"
-
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-)
+import "time"
 
 const (
 	// hurriedInterval is how often a server is asked that has just gone away: whoever waits
@@ -16,33 +12,23 @@ const (
 	hurryTime = 2 * time.Minute
 )
 
-// hurry makes the waits between questions about health.
-type hurry struct {
-	usual time.Duration
+// Hurry makes the waits between questions about health.
+type Hurry struct {
+	Usual time.Duration
 	since time.Time // from when on something is away; zero if nothing is
 }
 
-// next returns the wait after an answer; away is whether a server did not answer.
-func (h *hurry) next(now time.Time, away bool) time.Duration {
+// Next returns the wait after an answer; away is whether a server did not answer.
+func (h *Hurry) Next(now time.Time, away bool) time.Duration {
 	switch {
 	case !away:
 		h.since = time.Time{}
-		return h.usual
+		return h.Usual
 	case h.since.IsZero():
 		h.since = now
 	}
 	if now.Sub(h.since) > hurryTime {
-		return h.usual
+		return h.Usual
 	}
-	return min(hurriedInterval, h.usual)
-}
-
-// anyAway reports whether a replica does not answer.
-func anyAway(replicas []fsm.Replica) bool {
-	for _, replica := range replicas {
-		if replica.Health == fsm.NoAnswer {
-			return true
-		}
-	}
-	return false
+	return min(hurriedInterval, h.Usual)
 }

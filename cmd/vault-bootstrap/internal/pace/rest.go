@@ -1,4 +1,4 @@
-package main
+package pace
 
 import "time"
 
@@ -12,20 +12,20 @@ const (
 	urgentRest  = 10 * time.Second
 )
 
-// walkRest makes the pauses between walks. A walk that has reached the goal is followed by a
+// Rest makes the pauses between walks. A walk that has reached the goal is followed by a
 // look that finds nothing to do; until then each walk is a try at the same work, also one
 // that succeeded, and the next try waits longer.
-type walkRest struct {
+type Rest struct {
 	walks  int           // since there was nothing to do
 	last   time.Duration // the pause after the latest walk
 	walked time.Time
 }
 
-// over begins anew: there is nothing to do, or what failed may not fail any more.
-func (r *walkRest) over() { *r = walkRest{} }
+// Over begins anew: there is nothing to do, or what failed may not fail any more.
+func (r *Rest) Over() { *r = Rest{} }
 
-// walk notes a walk that has ended now.
-func (r *walkRest) walk(now time.Time, failed bool) {
+// Walk notes a walk that has ended now.
+func (r *Rest) Walk(now time.Time, failed bool) {
 	r.walks++
 	r.walked = now
 	switch {
@@ -38,9 +38,9 @@ func (r *walkRest) walk(now time.Time, failed bool) {
 	}
 }
 
-// left returns how long to wait for the next walk; urgent is whether it would bring keys to
+// Left returns how long to wait for the next walk; urgent is whether it would bring keys to
 // safety or open a replica.
-func (r *walkRest) left(now time.Time, urgent bool) time.Duration {
+func (r *Rest) Left(now time.Time, urgent bool) time.Duration {
 	pause := r.last
 	if urgent {
 		pause = min(pause, urgentRest)
