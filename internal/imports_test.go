@@ -30,6 +30,7 @@ var parts = map[string][]string{
 	"pace":   nil,
 	"report": nil,
 	"job":    {"states"},
+	"wait":   {"job", "pace"},
 	"walk":   {"job", "report", "states"},
 }
 
@@ -169,6 +170,7 @@ func TestImportRule(t *testing.T) {
 		{"cmd/vault-bootstrap/internal/report", "internal/harden", true}, {"cmd/vault-bootstrap/internal/report", "states", false},
 		{"cmd/vault-bootstrap/internal/job", "states", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/report", false},
 		{"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/job", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/walk", false},
+		{"cmd/vault-bootstrap/internal/wait", "cmd/vault-bootstrap/internal/pace", true}, {"cmd/vault-bootstrap/internal/wait", "states", false},
 		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
 		{"states", "cmd/vault-bootstrap/internal/report", false},
 		{"states", "fsm", true}, {"states", "internal/vault", true}, {"states", "cmd/vault-bootstrap", false},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -133,11 +132,6 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 		return nil, err
 	}
 	return bootstrap.Plan(ctx, token, memory)
-}
-
-// warnings is the log of a verb that looks: what is printed is its result.
-func (p *program) warnings() *slog.Logger {
-	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // planLogin returns the login. With a token it is needed for the names of its objects
