@@ -32,6 +32,7 @@ var parts = map[string][]string{
 	"job":    {"states"},
 	"wait":   {"job", "pace"},
 	"walk":   {"job", "report", "states"},
+	"watch":  {"job", "pace", "report", "states", "walk"},
 }
 
 // allowed says what a package may import of ours, by the first folder it is in.
@@ -170,6 +171,7 @@ func TestImportRule(t *testing.T) {
 		{"cmd/vault-bootstrap/internal/report", "internal/harden", true}, {"cmd/vault-bootstrap/internal/report", "states", false},
 		{"cmd/vault-bootstrap/internal/job", "states", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/report", false},
 		{"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/job", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/walk", false},
+		{"cmd/vault-bootstrap/internal/watch", "cmd/vault-bootstrap/internal/walk", true}, {"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/watch", false},
 		{"cmd/vault-bootstrap/internal/wait", "cmd/vault-bootstrap/internal/pace", true}, {"cmd/vault-bootstrap/internal/wait", "states", false},
 		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
 		{"states", "cmd/vault-bootstrap/internal/report", false},

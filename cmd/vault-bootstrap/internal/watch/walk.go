@@ -1,4 +1,4 @@
-package main
+package watch
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
@@ -19,7 +18,7 @@ import (
 const acquireTime = 30 * time.Second
 
 // act takes the Lease, walks to the goal, and gives the Lease back.
-func (w *watcher) act(ctx context.Context) error {
+func (w *Watcher) act(ctx context.Context) error {
 	acquiring, acquired := context.WithTimeout(ctx, acquireTime)
 	defer acquired()
 	leased, hold, release := walk.WaitThenHold(acquiring)
@@ -38,7 +37,7 @@ func (w *watcher) act(ctx context.Context) error {
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
-	return w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.failure}, session)
+	return w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.past.failure}, session)
 }
 
 // mostFailures is how often an act may fail in the first walk before it gives way: what a
@@ -87,73 +86,4 @@ func (r *impatient) Waiting(err error, attempt int) {
 	if attempt >= walk.MostWaits || r.failing && r.failures >= most {
 		r.giveWay(fault.Wait(fmt.Errorf("%w to others", walk.ErrGaveWay), fault.RemedyOf(err)))
 	}
-}
-
-// wait returns when it is time for the next turn: after the pause, or as soon as the
-// replicas, the seed or the records have changed, which it reports.
-func (w *watcher) wait(ctx context.Context, pause time.Duration, changes <-chan store.Revision) (changed bool) {
-	over := time.NewTimer(pause)
-	defer over.Stop()
-	hurried := pace.Hurry{Usual: w.options.healthInterval}
-	health := time.NewTimer(hurried.Next(time.Now(), anyAway(w.seen)))
-	defer health.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-over.C:
-			return false
-		case revision := <-changes:
-			if w.session == nil || !w.session.WroteCheckpoint(revision) {
-				return true
-			}
-			continue
-		case <-health.C:
-		}
-		replicas := w.job.Bootstrap.Health(ctx)
-		health.Reset(hurried.Next(time.Now(), anyAway(replicas)))
-		w.count(replicas)
-		seed := fingerprint(w.options.run.Seed)
-		if seed != w.seed {
-			w.seed = seed
-			w.report.Log().Info("the seed's files have changed")
-			return true
-		}
-		if differ(w.seen, replicas) {
-			return true
-		}
-	}
-}
-
-// differ reports whether a replica is not as it was.
-func differ(before, now []fsm.Replica) bool {
-	health := map[string]fsm.Health{}
-	for _, replica := range before {
-		health[replica.Address] = replica.Health
-	}
-	for _, replica := range now {
-		if was, known := health[replica.Address]; !known || was != replica.Health {
-			return true
-		}
-	}
-	return len(before) != len(now)
-}
-
-// count tells the metrics how the replicas are.
-func (w *watcher) count(replicas []fsm.Replica) {
-	health := map[string]int{}
-	for _, replica := range replicas {
-		health[string(replica.Health)]++
-	}
-	w.metrics.Replicas(health, health[string(fsm.Sealed)])
-}
-
-// anyAway reports whether a replica does not answer.
-func anyAway(replicas []fsm.Replica) bool {
-	for _, replica := range replicas {
-		if replica.Health == fsm.NoAnswer {
-			return true
-		}
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package main
+package watch
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const calmFollow = time.Minute
 // follow sends the revision of the checkpoint when it has changed, where the store reports
 // changes and lets us know. Without that, the interval has to do. Only the latest revision
 // waits to be received.
-func (w *watcher) follow(ctx context.Context) <-chan store.Revision {
+func (w *Watcher) follow(ctx context.Context) <-chan store.Revision {
 	changes := make(chan store.Revision, 1)
 	feed, ok := w.job.Store.(checkpointFeed)
 	if !ok {

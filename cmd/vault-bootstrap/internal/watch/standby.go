@@ -1,4 +1,4 @@
-package main
+package watch
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 const standbyPatience = time.Second
 
 // standBy opens replicas that stay sealed while another watch leads, until ctx ends.
-func (w *watcher) standBy(ctx context.Context) {
+func (w *Watcher) standBy(ctx context.Context) {
 	w.job.Guard(walk.Always)
-	hurried := pace.Hurry{Usual: w.options.healthInterval}
+	hurried := pace.Hurry{Usual: w.options.HealthInterval}
 	since := map[string]time.Time{} // since when each replica is sealed
 	tries := pace.Backoff{Longest: longestPause}
 	var due time.Time

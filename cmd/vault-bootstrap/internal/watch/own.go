@@ -1,4 +1,4 @@
-package main
+package watch
 
 import (
 	"context"
@@ -20,11 +20,11 @@ type ownReplica struct {
 	told      string
 }
 
-// ownReplica prepares the way to the server at address, with the TLS settings of all.
-func (p *program) ownReplica(address string, options *job.VaultOptions, records store.Store, log *slog.Logger) (*ownReplica, error) {
+// newOwnReplica prepares the way to the server at address, with the TLS settings of all.
+func newOwnReplica(env job.Lookup, address string, options *job.VaultOptions, records store.Store, log *slog.Logger) (*ownReplica, error) {
 	alone := *options
 	alone.Addresses, alone.Discovery = []string{address}, job.DiscoveryOptions{Scheme: "https", StatefulSet: options.Discovery.StatefulSet}
-	servers, err := alone.Open(p.env, nil)
+	servers, err := alone.Open(env, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package watch
 
 import (
 	"context"
@@ -31,13 +31,13 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 const headerTime = 5 * time.Second
 
 // serve serves what --listen promises. stop ends it.
-func (w *watcher) serve(ctx context.Context) (stop func(), err error) {
-	if w.options.listen == "" {
+func (w *Watcher) serve(ctx context.Context) (stop func(), err error) {
+	if w.options.Listen == "" {
 		return func() {}, nil
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.options.listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.options.Listen)
 	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("listening on %q: %w", w.options.listen, err), "Give --listen a free address, as in :8080.")
+		return nil, fault.Misuse(fmt.Errorf("listening on %q: %w", w.options.Listen, err), "Give --listen a free address, as in :8080.")
 	}
 	server := &http.Server{Handler: w.routes(), ReadHeaderTimeout: headerTime}
 	go func() { _ = server.Serve(listener) }()
@@ -47,12 +47,12 @@ func (w *watcher) serve(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-func (w *watcher) routes() http.Handler {
+func (w *Watcher) routes() http.Handler {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /healthz", func(answer http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(answer, "ok") })
 	routes.Handle("GET /readyz", &w.ready)
 	routes.Handle("GET /metrics", w.metrics.Handler())
-	if w.options.pprof {
+	if w.options.Pprof {
 		routes.HandleFunc("GET /debug/pprof/", pprof.Index)
 		routes.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		routes.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
