@@ -27,6 +27,7 @@ const command = "cmd/vault-bootstrap"
 // parts says which of the others, and whether states, each package of the command may import.
 // All of them may import what is below states, and none of them the command.
 var parts = map[string][]string{
+	"input":  {"states"},
 	"pace":   nil,
 	"report": nil,
 	"job":    {"states"},
@@ -172,6 +173,7 @@ func TestImportRule(t *testing.T) {
 		{"cmd/vault-bootstrap/internal/job", "states", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/report", false},
 		{"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/job", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/walk", false},
 		{"cmd/vault-bootstrap/internal/watch", "cmd/vault-bootstrap/internal/walk", true}, {"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/watch", false},
+		{"cmd/vault-bootstrap/internal/input", "internal/shares", true}, {"cmd/vault-bootstrap/internal/input", "cmd/vault-bootstrap/internal/job", false},
 		{"cmd/vault-bootstrap/internal/wait", "cmd/vault-bootstrap/internal/pace", true}, {"cmd/vault-bootstrap/internal/wait", "states", false},
 		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
 		{"states", "cmd/vault-bootstrap/internal/report", false},

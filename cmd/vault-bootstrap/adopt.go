@@ -116,7 +116,7 @@ func (o *adoptOptions) check() error {
 func (p *program) offered(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
 	var offer shares.Material
 	if options.tokenFile != "" {
-		text, err := p.readInput("--token-file", options.tokenFile)
+		text, err := p.input().Read("--token-file", options.tokenFile)
 		if err != nil {
 			return offer, err
 		}
@@ -129,7 +129,7 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 		return offer.Join(found), err
 	}
 	for _, file := range options.files {
-		text, err := p.readInput("--keys-file", file)
+		text, err := p.input().Read("--keys-file", file)
 		if err != nil {
 			return offer, err
 		}

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -34,13 +34,13 @@ func (p *program) breakGlassCommand() *cobra.Command {
 // glassOptions are the flags of both kinds of break-glass.
 type glassOptions struct {
 	reason, tokenFile string
-	shares            sharesOptions
+	shares            input.SharesOptions
 }
 
 func (o *glassOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.reason, "reason", "", "why root is needed: a ticket, a sentence (required)")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/generate-root, or - for standard input: Vault 2.0 and later ask for one")
-	o.shares.register(flags)
+	registerShares(flags, &o.shares)
 }
 
 // mostReason keeps the reason within one HTTP header and one line of a log.
@@ -53,7 +53,7 @@ func (o *glassOptions) check() error {
 		return fault.Misuse(errors.New("no reason is given"), "Say why root is needed: --reason='INC-1234: the auth method was deleted'.")
 	case len(o.reason) > mostReason || strings.ContainsFunc(o.reason, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
 		return fault.Misuse(errors.New("the reason is longer than 500 characters, or holds others than printable ASCII"), "It travels in an HTTP header: keep it to one plain line.")
-	case o.tokenFile == "-" && o.shares.file == "-":
+	case o.tokenFile == "-" && o.shares.File == "-":
 		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
 	}
 	return nil
@@ -64,24 +64,8 @@ func (p *program) emergency(o *glassOptions) (states.Emergency, error) {
 	if err := o.check(); err != nil {
 		return states.Emergency{}, err
 	}
-	token, err := p.readToken(o.tokenFile)
-	return states.Emergency{Reason: o.reason, Token: token, Ask: p.askShares(&o.shares)}, err
-}
-
-// readToken reads a token from a file; none if no file is named.
-func (p *program) readToken(file string) (secret.Value, error) {
-	if file == "" {
-		return secret.Value{}, nil
-	}
-	text, err := p.readInput("--token-file", file)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	token := secret.New(strings.TrimSpace(string(text)))
-	if token.Empty() {
-		return token, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a token.")
-	}
-	return token, nil
+	token, err := p.input().Token(o.tokenFile)
+	return states.Emergency{Reason: o.reason, Token: token, Ask: p.input().AskShares(&o.shares)}, err
 }
 
 func (p *program) breakGlassRunCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
@@ -105,4 +106,14 @@ func registerReset(flags *pflag.FlagSet, o *job.LossOptions) {
 
 func registerSeal(flags *pflag.FlagSet, o *job.LossOptions) {
 	flags.BoolVar(&o.RespectSeal, "respect-seal", false, "leave a replica sealed that somebody has sealed: one that was open before, and whose pod was not restarted since (Kubernetes only)")
+}
+
+func registerSidecar(flags *pflag.FlagSet, o *job.SidecarOptions) {
+	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when the run is over, however it ended, so that a service mesh's proxy in our pod ends as well "+
+		"(Istio: http://127.0.0.1:15020/quitquitquit, Linkerd: http://127.0.0.1:4191/shutdown)")
+}
+
+func registerShares(flags *pflag.FlagSet, o *input.SharesOptions) {
+	o.Flag = "--shares-file"
+	flags.StringVar(&o.File, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed where operators hold them and nobody is at a terminal to be asked")
 }

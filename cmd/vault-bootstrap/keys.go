@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
@@ -57,11 +54,8 @@ type recoverOptions struct {
 	timeout time.Duration
 }
 
-// mostSpool bounds what is read: an answer with 255 shares to long keys fits.
-const mostSpool = 1 << 20
-
 func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) error {
-	text, err := p.readInput("--from", options.from)
+	text, err := p.input().Read("--from", options.from)
 	if err != nil {
 		return err
 	}
@@ -89,26 +83,4 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err
-}
-
-// readInput reads a file, or standard input if it is called '-'.
-func (p *program) readInput(flag, name string) ([]byte, error) {
-	source := p.stdin
-	switch name {
-	case "":
-		return nil, fault.Misuse(fmt.Errorf("%s names no file", flag), "Give a file, or - for standard input.")
-	case "-":
-	default:
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
-		}
-		defer func() { _ = file.Close() }()
-		source = file
-	}
-	text, err := io.ReadAll(io.LimitReader(source, mostSpool))
-	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
-	}
-	return text, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
@@ -42,7 +43,7 @@ func (p *program) keysRotateCommand() *cobra.Command {
 type rotateOptions struct {
 	store             job.StoreOptions
 	vault             job.VaultOptions
-	present, fresh    sharesOptions
+	present, fresh    input.SharesOptions
 	shares, threshold int
 	pgpKeys           []string
 	storeShares       bool
@@ -53,9 +54,9 @@ type rotateOptions struct {
 func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	registerStore(flags, &o.store)
 	registerVault(flags, &o.vault)
-	o.present.register(flags)
-	o.fresh.flag = "--new-shares-file"
-	flags.StringVar(&o.fresh.file, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
+	registerShares(flags, &o.present)
+	o.fresh.Flag = "--new-shares-file"
+	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
 	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who are to hold the new shares, a file for each")
@@ -65,7 +66,7 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
-	token, err := p.readToken(options.tokenFile)
+	token, err := p.input().Token(options.tokenFile)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
-	exchange := states.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
+	exchange := states.Exchange{Token: token, Ask: p.input().AskShares(&options.present), AskNew: p.input().AskShares(&options.fresh)}
 	// What is on record may only wait for its new shares, and needs nothing to split into.
 	left := keys.Rotation
 	goesOn := left != nil && left.Set != nil && len(left.Set.Custody) > 0 && len(options.pgpKeys) == 0 && !options.storeShares

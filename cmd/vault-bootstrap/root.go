@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -40,6 +41,9 @@ type program struct {
 	// told is set by a verb that has reported its error itself.
 	told bool
 }
+
+// input is where what people hand over comes from.
+func (p *program) input() input.Source { return input.Source{Stdin: p.stdin, Prompts: p.stderr} }
 
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{

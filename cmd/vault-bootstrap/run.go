@@ -12,7 +12,7 @@ import (
 )
 
 func (p *program) runCommand() *cobra.Command {
-	options, sidecar := &job.RunOptions{}, &sidecarOptions{}
+	options, sidecar := &job.RunOptions{}, &job.SidecarOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Take Vault to hardened, from whatever state it is in",
@@ -22,18 +22,18 @@ func (p *program) runCommand() *cobra.Command {
 		Example: "  vault-bootstrap run --vault-addr https://127.0.0.1:8200 --ca-cert ca.pem --seed seed.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := sidecar.check(); err != nil {
+			if err := sidecar.Check(); err != nil {
 				return p.refuse(options, err)
 			}
 			err := p.run(cmd.Context(), options)
-			if failed := sidecar.end(cmd.Context()); failed != nil {
+			if failed := sidecar.End(cmd.Context()); failed != nil {
 				report.NewLines(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
 			}
 			return err
 		},
 	}
 	registerRun(cmd.Flags(), options)
-	sidecar.register(cmd.Flags())
+	registerSidecar(cmd.Flags(), sidecar)
 	return cmd
 }
 

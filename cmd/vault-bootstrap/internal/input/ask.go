@@ -1,4 +1,4 @@
-package main
+package input
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -17,27 +16,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// sharesOptions say where key shares come from that operators hold.
-type sharesOptions struct {
-	file string
-	// flag is the one that names the file, for messages.
-	flag string
+// SharesOptions say where key shares come from that operators hold.
+type SharesOptions struct {
+	File string
+	// Flag is the one that names the file, for messages.
+	Flag string
 }
 
-func (o *sharesOptions) register(flags *pflag.FlagSet) {
-	o.flag = "--shares-file"
-	flags.StringVar(&o.file, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed where operators hold them and nobody is at a terminal to be asked")
-}
-
-// askShares returns how to get shares from people: from the file, or at the terminal
+// AskShares returns how to get shares from people: from the file, or at the terminal
 // without showing them. None is ever an argument, which other processes can see.
-func (p *program) askShares(options *sharesOptions) states.AskShares {
+func (s Source) AskShares(options *SharesOptions) states.AskShares {
 	return func(ctx context.Context, need states.ShareNeed) ([]secret.Value, error) {
 		// A person who types what --shares-file=- reads must not see it either.
-		if _, ok := p.terminal(); options.file == "" || options.file == "-" && ok {
-			return p.askAtTerminal(ctx, options.flag, need)
+		if _, ok := s.terminal(); options.File == "" || options.File == "-" && ok {
+			return s.askAtTerminal(ctx, options.Flag, need)
 		}
-		text, err := p.readInput(options.flag, options.file)
+		text, err := s.Read(options.Flag, options.File)
 		if err != nil {
 			return nil, err
 		}
@@ -59,14 +53,14 @@ func enough(text []byte, need states.ShareNeed) ([]secret.Value, error) {
 }
 
 // terminal returns the standard input if it is a terminal.
-func (p *program) terminal() (*os.File, bool) {
-	file, ok := p.stdin.(*os.File)
+func (s Source) terminal() (*os.File, bool) {
+	file, ok := s.Stdin.(*os.File)
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
 
 // askAtTerminal asks one person after another.
-func (p *program) askAtTerminal(ctx context.Context, flag string, need states.ShareNeed) ([]secret.Value, error) {
-	file, ok := p.terminal()
+func (s Source) askAtTerminal(ctx context.Context, flag string, need states.ShareNeed) ([]secret.Value, error) {
+	file, ok := s.terminal()
 	if !ok {
 		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
 	}
@@ -77,12 +71,12 @@ func (p *program) askAtTerminal(ctx context.Context, flag string, need states.Sh
 		return nil, fault.Misuse(fmt.Errorf("hiding what is typed: %w", err), "Give the "+need.What+" with "+flag+".")
 	}
 	defer func() { _ = restore() }()
-	_, _ = fmt.Fprintf(p.stderr, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
+	_, _ = fmt.Fprintf(s.Prompts, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
 	var lines []string
 	for i := range need.Count {
-		_, _ = fmt.Fprintf(p.stderr, "share %d of %d: ", i+1, need.Count)
+		_, _ = fmt.Fprintf(s.Prompts, "share %d of %d: ", i+1, need.Count)
 		line, err := readLine(ctx, file)
-		_, _ = fmt.Fprintln(p.stderr)
+		_, _ = fmt.Fprintln(s.Prompts)
 		if err != nil {
 			return nil, err
 		}
