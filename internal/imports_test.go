@@ -2,6 +2,7 @@
 package internal_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -31,6 +32,21 @@ var belowStates = map[string][]string{
 	"states/login":    nil,
 }
 
+// command is the program; the packages below it are its own.
+const command = "cmd/vault-bootstrap"
+
+// parts says which of the others, and whether states, each package of the command may import.
+// All of them may import what is below states, and none of them the command.
+var parts = map[string][]string{
+	"input":  {"states"},
+	"pace":   nil,
+	"report": nil,
+	"job":    {"states"},
+	"wait":   {"job", "pace"},
+	"walk":   {"job", "report", "states"},
+	"watch":  {"job", "pace", "report", "states", "walk"},
+}
+
 // allowed says what a package may import of ours, by the first folder it is in.
 func allowed(from, to string) bool {
 	for _, leaf := range leaves {
@@ -41,8 +57,10 @@ func allowed(from, to string) bool {
 	switch {
 	case to == base, to == base+"/kubetest":
 		return strings.HasPrefix(from, "internal/")
-	case strings.HasPrefix(from, "cmd/"):
+	case from == command:
 		return true
+	case strings.HasPrefix(from, command+"/internal/"):
+		return allowedPart(strings.TrimPrefix(from, command+"/internal/"), to)
 	case from == "states" || strings.HasPrefix(from, "states/"):
 		return strings.HasPrefix(to, "internal/") || slices.Contains(belowStates[from], to)
 	case from == "fsm":
@@ -52,6 +70,16 @@ func allowed(from, to string) bool {
 		return strings.HasPrefix(to, strings.Join(strings.Split(from, "/")[:2], "/"))
 	}
 	return false
+}
+
+// allowedPart says what a package of the command may import.
+func allowedPart(part, to string) bool {
+	below, known := parts[part]
+	other, ofCommand := strings.CutPrefix(to, command+"/internal/")
+	if above, _, _ := strings.Cut(to, "/"); above == "states" { // with what is below it
+		other = above
+	}
+	return slices.Contains(below, other) || known && !ofCommand && (to == "fsm" || strings.HasPrefix(to, "internal/"))
 }
 
 func isLeaf(path string) bool {
@@ -100,8 +128,8 @@ func imports(t *testing.T, visit func(folder, file, path string)) {
 }
 
 // TestImportsPointDown enforces the rule: cmd → states → fsm, cmd → states →
-// internal/*, the packages in states as belowStates says, and the packages of internal never
-// each other, the leaves aside.
+// internal/*, the packages in states as belowStates says, those of the command as parts says,
+// and the packages of internal never each other, the leaves aside.
 func TestImportsPointDown(t *testing.T) {
 	seen := 0
 	imports(t, func(folder, file, path string) {
@@ -132,17 +160,44 @@ func TestOneFileKnowsLooplab(t *testing.T) {
 	}
 }
 
-// TestOnlyCmdReadsTheEnvironment keeps flags and variables at the top.
+// TestOnlyCmdReadsTheEnvironment keeps flags, variables and signals at the top: not even the
+// packages of the command know them.
 func TestOnlyCmdReadsTheEnvironment(t *testing.T) {
 	imports(t, func(folder, file, path string) {
-		if strings.HasPrefix(folder, "cmd/") || strings.HasSuffix(file, "_test.go") {
+		if folder == command || strings.HasSuffix(file, "_test.go") {
 			return
 		}
 		switch path {
 		case "github.com/spf13/cobra", "github.com/spf13/pflag", "flag", "os/signal":
 			t.Errorf("%s imports %s", file, path)
+		case "os":
+			if name := variableRead(t, file); name != "" && folder != "internal/point" { // which is for tests
+				t.Errorf("%s calls os.%s", file, name)
+			}
 		}
 	})
+}
+
+// variableRead returns by which function of package os a file reads variables, "" if by none.
+func variableRead(t *testing.T, path string) string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := ""
+	ast.Inspect(file, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		from, ok := selector.X.(*ast.Ident)
+		if ok && from.Name == "os" && slices.Contains([]string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, selector.Sel.Name) {
+			found = selector.Sel.Name
+		}
+		return true
+	})
+	return found
 }
 
 // within says what the packages below one of internal may import of each other, tests
@@ -221,7 +276,15 @@ func TestImportRule(t *testing.T) {
 		from, to string
 		want     bool
 	}{
-		{"cmd/vault-bootstrap", "internal/store", true},
+		{"cmd/vault-bootstrap", "internal/store", true}, {"cmd/vault-bootstrap", "cmd/vault-bootstrap/internal/report", true},
+		{"cmd/vault-bootstrap/internal/report", "internal/harden", true}, {"cmd/vault-bootstrap/internal/report", "states", false},
+		{"cmd/vault-bootstrap/internal/job", "states", true}, {"cmd/vault-bootstrap/internal/job", "states/login", true}, {"cmd/vault-bootstrap/internal/wait", "states/login", false}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/report", false},
+		{"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/job", true}, {"cmd/vault-bootstrap/internal/job", "cmd/vault-bootstrap/internal/walk", false},
+		{"cmd/vault-bootstrap/internal/watch", "cmd/vault-bootstrap/internal/walk", true}, {"cmd/vault-bootstrap/internal/walk", "cmd/vault-bootstrap/internal/watch", false},
+		{"cmd/vault-bootstrap/internal/input", "internal/shares", true}, {"cmd/vault-bootstrap/internal/input", "cmd/vault-bootstrap/internal/job", false},
+		{"cmd/vault-bootstrap/internal/wait", "cmd/vault-bootstrap/internal/pace", true}, {"cmd/vault-bootstrap/internal/wait", "states", false},
+		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
+		{"states", "cmd/vault-bootstrap/internal/report", false},
 		{"states", "fsm", true}, {"states", "internal/vault", true}, {"states", "cmd/vault-bootstrap", false},
 		{"states", "states/cluster", true}, {"states/cluster", "fsm", true}, {"states/cluster", "states", false}, {"states", "states/login", true}, {"states/login", "fsm", false}, {"states/login", "states/cluster", false}, {"states/ceremony", "states/cluster", true}, {"states/ceremony", "states/login", false}, {"states/ceremony", "states", false}, {"states/unheard", "fsm", false},
 		{"fsm", "internal/fault", true}, {"fsm", "states/cluster", false}, {"fsm", "states", false}, {"fsm", "internal/vault", false},

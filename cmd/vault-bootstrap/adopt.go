@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
@@ -41,7 +43,7 @@ func (p *program) adoptCommand() *cobra.Command {
 // adoptOptions are the flags of 'adopt': those of 'run' that are not about
 // initializing, and where the keys are.
 type adoptOptions struct {
-	run         runOptions
+	run         job.RunOptions
 	fromSecret  string
 	files       []string
 	tokenFile   string
@@ -49,9 +51,9 @@ type adoptOptions struct {
 }
 
 func (o *adoptOptions) register(flags *pflag.FlagSet) {
-	o.run.registerWalk(flags)
+	registerWalk(flags, &o.run)
 	// Nothing is initialized here: the flags for that keep their defaults.
-	o.run.registerInit(pflag.NewFlagSet("", pflag.ContinueOnError))
+	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), &o.run)
 	flags.StringVar(&o.fromSecret, "keys-from-secret", "", "Secret in the namespace of the records with the keys: a keys record of ours, or bank-vaults' layout (vault-unseal-0, vault-recovery-0, vault-root)")
 	flags.StringArrayVar(&o.files, "keys-file", nil, "file with the keys, or - for standard input; may be repeated: a share on each line in base64 or hex, or the JSON of 'vault operator init -format=json', or a keys record of ours")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it comes before one in the Secret or the JSON, and may be left away if our own login works already")
@@ -59,22 +61,22 @@ func (o *adoptOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) adopt(ctx context.Context, options *adoptOptions) error {
-	job, err := p.prepareAdoption(ctx, options)
+	w, err := p.prepareAdoption(ctx, options)
 	if err != nil {
 		return p.refuse(&options.run, err)
 	}
-	return p.perform(ctx, job)
+	return p.perform(ctx, w)
 }
 
-func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*job, error) {
+func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*walk.Walk, error) {
 	if err := options.check(); err != nil {
 		return nil, err
 	}
-	job, err := p.prepare(ctx, "adopt", &options.run)
+	prepared, err := job.Prepare(ctx, p.env, "adopt", &options.run)
 	if err != nil {
 		return nil, err
 	}
-	offer, err := p.offered(ctx, options, job.store)
+	offer, err := p.offered(ctx, options, prepared.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +85,9 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 			"If that is right, add --revoke-token. If something else still uses it (bank-vaults does), give another one with --token-file: "+
 				"'vault token create -orphan -policy=root' makes one.")
 	}
-	job.offer = &offer
-	return job, nil
+	w := walk.New(prepared)
+	w.Offer = &offer
+	return w, nil
 }
 
 func (o *adoptOptions) check() error {
@@ -113,7 +116,7 @@ func (o *adoptOptions) check() error {
 func (p *program) offered(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
 	var offer shares.Material
 	if options.tokenFile != "" {
-		text, err := p.readInput("--token-file", options.tokenFile)
+		text, err := p.input().Read("--token-file", options.tokenFile)
 		if err != nil {
 			return offer, err
 		}
@@ -126,7 +129,7 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 		return offer.Join(found), err
 	}
 	for _, file := range options.files {
-		text, err := p.readInput("--keys-file", file)
+		text, err := p.input().Read("--keys-file", file)
 		if err != nil {
 			return offer, err
 		}
@@ -151,7 +154,7 @@ func fromSecret(ctx context.Context, options *adoptOptions, records store.Store)
 		return shares.Material{}, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
 			"Choose them with --store=kubernetes, or give the keys with --keys-file.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, options.run.timeout)
+	ctx, cancel := context.WithTimeout(ctx, options.run.Timeout)
 	defer cancel()
 	data, err := kube.ForeignSecret(ctx, options.fromSecret)
 	if err != nil {

@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
@@ -33,13 +34,13 @@ func (p *program) breakGlassCommand() *cobra.Command {
 // glassOptions are the flags of both kinds of break-glass.
 type glassOptions struct {
 	reason, tokenFile string
-	shares            sharesOptions
+	shares            input.SharesOptions
 }
 
 func (o *glassOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.reason, "reason", "", "why root is needed: a ticket, a sentence (required)")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/generate-root, or - for standard input: Vault 2.0 and later ask for one")
-	o.shares.register(flags)
+	registerShares(flags, &o.shares)
 }
 
 // mostReason keeps the reason within one HTTP header and one line of a log.
@@ -52,7 +53,7 @@ func (o *glassOptions) check() error {
 		return fault.Misuse(errors.New("no reason is given"), "Say why root is needed: --reason='INC-1234: the auth method was deleted'.")
 	case len(o.reason) > mostReason || strings.ContainsFunc(o.reason, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
 		return fault.Misuse(errors.New("the reason is longer than 500 characters, or holds others than printable ASCII"), "It travels in an HTTP header: keep it to one plain line.")
-	case o.tokenFile == "-" && o.shares.file == "-":
+	case o.tokenFile == "-" && o.shares.File == "-":
 		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
 	}
 	return nil
@@ -63,28 +64,12 @@ func (p *program) emergency(o *glassOptions) (ceremony.Emergency, error) {
 	if err := o.check(); err != nil {
 		return ceremony.Emergency{}, err
 	}
-	token, err := p.readToken(o.tokenFile)
-	return ceremony.Emergency{Reason: o.reason, Token: token, Ask: p.askShares(&o.shares)}, err
-}
-
-// readToken reads a token from a file; none if no file is named.
-func (p *program) readToken(file string) (secret.Value, error) {
-	if file == "" {
-		return secret.Value{}, nil
-	}
-	text, err := p.readInput("--token-file", file)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	token := secret.New(strings.TrimSpace(string(text)))
-	if token.Empty() {
-		return token, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a token.")
-	}
-	return token, nil
+	token, err := p.input().Token(o.tokenFile)
+	return ceremony.Emergency{Reason: o.reason, Token: token, Ask: p.input().AskShares(&o.shares)}, err
 }
 
 func (p *program) breakGlassRunCommand() *cobra.Command {
-	run, glass := &runOptions{}, &glassOptions{}
+	run, glass := &job.RunOptions{}, &glassOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run once as root, then revoke it",
@@ -98,46 +83,24 @@ func (p *program) breakGlassRunCommand() *cobra.Command {
 			return p.breakGlassRun(cmd.Context(), run, glass)
 		},
 	}
-	run.registerWalk(cmd.Flags())
-	run.registerInit(pflag.NewFlagSet("", pflag.ContinueOnError)) // nothing is initialized here
+	registerWalk(cmd.Flags(), run)
+	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), run) // nothing is initialized here
 	glass.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) breakGlassRun(ctx context.Context, run *runOptions, glass *glassOptions) error {
+func (p *program) breakGlassRun(ctx context.Context, run *job.RunOptions, glass *glassOptions) error {
 	why, err := p.emergency(glass)
 	if err != nil {
 		return p.refuse(run, err)
 	}
-	job, err := p.prepare(ctx, "break-glass", run)
+	prepared, err := job.Prepare(ctx, p.env, "break-glass", run)
 	if err != nil {
 		return p.refuse(run, err)
 	}
-	job.emergency = &why
+	w := walk.New(prepared)
+	w.Emergency = &why
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	return p.perform(ctx, job)
-}
-
-// driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
-// goes on to the goal with it. The token ends with this function.
-func (j *job) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
-	keys, err := j.bootstrap.Records().Keys(ctx)
-	if err != nil {
-		return outcome, err
-	}
-	if keys.Set == nil {
-		return outcome, fault.Misuse(errors.New("no keys are stored: there is nothing that a root token could be made from"), "Check --store, --name and --namespace; to initialize a Vault: vault-bootstrap run.")
-	}
-	if outcome, err = driver(fsm.Unsealed).Run(ctx); err != nil {
-		return outcome, err
-	}
-	defer func() {
-		j.guard(nil) // a token of our own is ended also by a holder that has lost its lease
-		err = errors.Join(err, j.bootstrap.BreakGlass().End(ctx))
-	}()
-	if _, _, err = j.bootstrap.BreakGlass().Make(ctx, *j.emergency); err != nil {
-		return outcome, err
-	}
-	return driver(j.goal).Run(ctx)
+	return p.perform(ctx, w)
 }

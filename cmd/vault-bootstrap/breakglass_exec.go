@@ -14,6 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -23,8 +26,8 @@ import (
 // execOptions are the flags of 'break-glass exec'.
 type execOptions struct {
 	glass   glassOptions
-	store   storeOptions
-	vault   vaultOptions
+	store   job.StoreOptions
+	vault   job.VaultOptions
 	timeout time.Duration
 }
 
@@ -47,8 +50,8 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 		},
 	}
 	options.glass.register(cmd.Flags())
-	options.store.register(cmd.Flags())
-	options.vault.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerVault(cmd.Flags(), &options.vault)
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to make the root token; the command may take longer")
 	return cmd
 }
@@ -62,11 +65,11 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was made. Give a command that is on the PATH.")
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -77,22 +80,22 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	administrator := servers.administrator(session, identity(p.env), log)
+	administrator := servers.Administrator(session, job.Identity(p.env), log)
 	glass := ceremony.NewBreakGlass(administrator, 1)
 	pod, _ := p.env("POD_NAME")
-	if sender := startEvents(records, options.store.name, pod, administrator.Holder, log); sender != nil {
+	if sender := report.StartEvents(records, options.store.Name, pod, administrator.Holder, log); sender != nil {
 		defer sender.Close()
 		administrator.Notify = sender.Tell
 	}
-	servers.cluster.Guard(session.Alive)
+	servers.Cluster.Guard(session.Alive)
 	// What is signalled to us ends the command, and so does the loss of the lease.
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
 	defer func() {
-		servers.cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		servers.Cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
 		// A holder that was suspended past its lease is cut off wherever it was.
-		err = orLost(session.Context(), errors.Join(err, glass.End(ctx)))
+		err = walk.OrLost(session.Context(), errors.Join(err, glass.End(ctx)))
 	}()
 	making, made := context.WithTimeout(working, options.timeout)
 	defer made()
@@ -100,7 +103,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return err
 	}
-	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.tlsVariables()))
+	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.TLSVariables()))
 }
 
 // childEnvironment is ours with the root token, the active node's address, and what flags

@@ -4,16 +4,17 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
 // TestChildEnvironment has what flags say about TLS go before the variables, also for the
 // command.
 func TestChildEnvironment(t *testing.T) {
-	options := vaultOptions{caCert: "ours.pem", clientCert: "me.pem", clientKey: "me.key", skipVerify: true}
+	options := job.VaultOptions{CACert: "ours.pem", ClientCert: "me.pem", ClientKey: "me.key", SkipVerify: true}
 	got := childEnvironment(
 		[]string{"HOME=/h", "VAULT_TOKEN=old", "VAULT_ADDR=http://old", "VAULT_CACERT=old.pem", "VAULT_TLS_SERVER_NAME=vault"},
-		"https://vault-0:8200", secret.New("new"), options.tlsVariables())
+		"https://vault-0:8200", secret.New("new"), options.TLSVariables())
 	slices.Sort(got)
 	want := []string{
 		"HOME=/h", "VAULT_ADDR=https://vault-0:8200", "VAULT_CACERT=ours.pem", "VAULT_CLIENT_CERT=me.pem", "VAULT_CLIENT_KEY=me.key",

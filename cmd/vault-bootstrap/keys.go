@@ -3,16 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
@@ -43,31 +38,28 @@ func (p *program) keysRecoverCommand() *cobra.Command {
 			return p.recoverKeys(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
-	options.spool.register(cmd.Flags())
-	options.custody.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerSpool(cmd.Flags(), &options.spool)
+	registerCustody(cmd.Flags(), &options.custody)
 	cmd.Flags().StringVar(&options.from, "from", "", "file that holds the spooled answer, or - for standard input")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
 }
 
 type recoverOptions struct {
-	store   storeOptions
-	spool   spoolOptions
-	custody custodyOptions
+	store   job.StoreOptions
+	spool   job.SpoolOptions
+	custody job.CustodyOptions
 	from    string
 	timeout time.Duration
 }
 
-// mostSpool bounds what is read: an answer with 255 shares to long keys fits.
-const mostSpool = 1 << 20
-
 func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) error {
-	text, err := p.readInput("--from", options.from)
+	text, err := p.input().Read("--from", options.from)
 	if err != nil {
 		return err
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
@@ -79,9 +71,9 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	defer func() { _ = session.Close() }()
 	// No server is asked: all that is needed is on record and in the answer.
-	places := options.spool.places(p.env, records, &options.store)
+	places := options.spool.Places(p.env, records, &options.store)
 	var split, recovery ceremony.KeySplit
-	if err := options.custody.assign(&split, &recovery, time.Now()); err != nil {
+	if err := options.custody.Assign(&split, &recovery, time.Now()); err != nil {
 		return err
 	}
 	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, places, split, recovery).Recover(session.Context(), text); err != nil {
@@ -89,51 +81,4 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err
-}
-
-// beginPlain checks the store and takes the Lease, for a verb whose log is for people.
-func (p *program) beginPlain(ctx context.Context, records store.Store) (*fencing.Session, *slog.Logger, error) {
-	return p.beginHeld(ctx, 0, records)
-}
-
-// beginHeld is beginPlain for a verb that may take longer than the wait for the Lease:
-// the session outlives the wait, and ends with Close.
-func (p *program) beginHeld(ctx context.Context, wait time.Duration, records store.Store) (*fencing.Session, *slog.Logger, error) {
-	log := slog.New(slog.NewTextHandler(p.stderr, nil))
-	if wait > 0 {
-		waiting, hold, release := waitThenHold(ctx)
-		timer := time.AfterFunc(wait, release)
-		defer func() { timer.Stop(); hold() }()
-		ctx = waiting
-	}
-	if err := records.Preflight(ctx); err != nil {
-		return nil, log, err
-	}
-	session, err := fencing.Begin(ctx, records, store.LeaseOptions{
-		Holder: identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
-		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
-	})
-	return session, log, err
-}
-
-// readInput reads a file, or standard input if it is called '-'.
-func (p *program) readInput(flag, name string) ([]byte, error) {
-	source := p.stdin
-	switch name {
-	case "":
-		return nil, fault.Misuse(fmt.Errorf("%s names no file", flag), "Give a file, or - for standard input.")
-	case "-":
-	default:
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
-		}
-		defer func() { _ = file.Close() }()
-		source = file
-	}
-	text, err := io.ReadAll(io.LimitReader(source, mostSpool))
-	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
-	}
-	return text, nil
 }

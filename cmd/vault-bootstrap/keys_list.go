@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
 func (p *program) keysListCommand() *cobra.Command {
@@ -28,79 +24,23 @@ func (p *program) keysListCommand() *cobra.Command {
 			return p.listKeys(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
 	cmd.Flags().StringVarP(&options.output, "output", "o", "table", "table or json")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", 20*time.Second, "how long to wait for an answer")
 	return cmd
 }
 
 type keysListOptions struct {
-	store   storeOptions
+	store   job.StoreOptions
 	output  string
 	timeout time.Duration
-}
-
-// keysReport is what 'keys list -o json' prints.
-type keysReport struct {
-	Record string `json:"record"`
-	// Sets are the set in force first, then earlier ones. While a rotation is unsettled
-	// none is in force for sure: then the former set comes first, and those that were to
-	// replace it next.
-	Sets []setReport `json:"sets"`
-	// RootToken is whether the first run's root token is still stored.
-	RootToken bool `json:"root_token"`
-	// Rotation is one that is under way or was cut off.
-	Rotation   *rotationReport   `json:"rotation,omitempty"`
-	BreakGlass *breakGlassReport `json:"break_glass,omitempty"`
-	// Attempts are those at initializing, latest first.
-	Attempts []attemptReport `json:"attempts"`
-	// AppRole is whether the credential of our own login is stored here.
-	AppRole bool `json:"approle"`
-}
-
-type setReport struct {
-	Use       string          `json:"use"`
-	Kind      string          `json:"kind"`
-	Shares    int             `json:"shares"`
-	Threshold int             `json:"threshold"`
-	Custody   string          `json:"custody"`
-	Owners    []custodyReport `json:"owners,omitempty"`
-	ClusterID string          `json:"cluster_id,omitempty"`
-	Created   time.Time       `json:"created"`
-	PutAway   string          `json:"put_away,omitempty"`
-}
-
-type custodyReport struct {
-	Owner       string `json:"owner"`
-	Fingerprint string `json:"fingerprint"`
-}
-
-type breakGlassReport struct {
-	Reason   string    `json:"reason"`
-	Holder   string    `json:"holder"`
-	Started  time.Time `json:"started"`
-	Accessor string    `json:"accessor,omitempty"`
-}
-
-type rotationReport struct {
-	Holder  string    `json:"holder"`
-	Started time.Time `json:"started"`
-	// Unsettled is whether more than one set may be in force.
-	Unsettled bool `json:"unsettled"`
-}
-
-type attemptReport struct {
-	ID      string    `json:"id"`
-	Holder  string    `json:"holder"`
-	Started time.Time `json:"started"`
-	Status  string    `json:"status"`
 }
 
 func (p *program) listKeys(ctx context.Context, options *keysListOptions) error {
 	if options.output != "table" && options.output != "json" {
 		return fault.Misuse(fmt.Errorf("%w: %q", errNoOutput, options.output), "Write -o table or -o json.")
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
@@ -110,113 +50,6 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
-	warnOfConcerns(ctx, p.warnings(), records)
-	report := newKeysReport(keys, records.Location().Keys)
-	if options.output == "json" {
-		encoder := json.NewEncoder(p.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
-	}
-	_, err = fmt.Fprintln(p.stdout, report.table())
-	return err
-}
-
-func newKeysReport(keys store.Keys, record string) keysReport {
-	report := keysReport{Record: record, Sets: []setReport{}, Attempts: []attemptReport{}, RootToken: keys.Root != nil, AppRole: keys.AppRole != nil}
-	report.addPresent(keys)
-	for _, date := range slices.Backward(slices.Sorted(maps.Keys(keys.Old))) {
-		old := newSetReport("earlier", keys.Old[date])
-		old.PutAway = date
-		report.Sets = append(report.Sets, old)
-	}
-	if glass := keys.Glass; glass != nil {
-		report.BreakGlass = &breakGlassReport{glass.Reason, glass.Holder, glass.Started, glass.Accessor}
-	}
-	attempts := slices.Clone(keys.Past)
-	if keys.Attempt != nil {
-		attempts = append(attempts, *keys.Attempt)
-	}
-	for _, attempt := range slices.Backward(attempts) {
-		report.Attempts = append(report.Attempts, attemptReport{attempt.ID, attempt.Holder, attempt.Started, string(attempt.Status)})
-	}
-	return report
-}
-
-// addPresent adds the sets that are, or may be, in force.
-func (r *keysReport) addPresent(keys store.Keys) {
-	use, left := "in force", keys.Rotation
-	if left != nil {
-		unsettled := left.Set != nil || len(left.Rivals) > 0
-		r.Rotation = &rotationReport{Holder: left.Holder, Started: left.Started, Unsettled: unsettled}
-		if unsettled {
-			use = "unsettled: former"
-		}
-	}
-	if keys.Set != nil {
-		r.Sets = append(r.Sets, newSetReport(use, *keys.Set))
-	}
-	if left == nil {
-		return
-	}
-	for _, rival := range left.Rivals {
-		r.Sets = append(r.Sets, newSetReport("unsettled: earlier rotation", rival))
-	}
-	if left.Set != nil {
-		r.Sets = append(r.Sets, newSetReport("unsettled: new", *left.Set))
-	}
-}
-
-func newSetReport(use string, set store.KeySet) setReport {
-	report := setReport{
-		Use: use, Kind: string(set.Kind), Shares: len(set.Shares), Threshold: set.Threshold,
-		Custody: "this record", ClusterID: set.ClusterID, Created: set.Created,
-	}
-	if len(set.Custody) > 0 {
-		report.Custody, report.Shares = "operators", len(set.Custody)
-	}
-	for _, share := range set.Custody {
-		report.Owners = append(report.Owners, custodyReport{share.Owner, share.Fingerprint})
-	}
-	return report
-}
-
-func (r keysReport) table() string {
-	facts := newTable()
-	facts.AppendRow(table.Row{"record", r.Record})
-	facts.AppendRow(table.Row{"root token", yesNo(r.RootToken, "stored", "none")})
-	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})
-	if glass := r.BreakGlass; glass != nil {
-		facts.AppendRow(table.Row{"break-glass", fmt.Sprintf("since %s: %s (%s)", glass.Started.Format(time.RFC3339), glass.Reason, glass.Holder)})
-	}
-	if left := r.Rotation; left != nil {
-		text := fmt.Sprintf("since %s (%s): no new shares are stored", left.Started.Format(time.RFC3339), left.Holder)
-		if left.Unsettled {
-			text = fmt.Sprintf("unsettled since %s (%s): Vault takes one of the sets; the next run finds out which, where it can", left.Started.Format(time.RFC3339), left.Holder)
-		}
-		facts.AppendRow(table.Row{"rotation", text})
-	}
-	if len(r.Sets) == 0 {
-		return facts.Render() + "\n\nNo keys are stored."
-	}
-	sets := newTable()
-	sets.AppendHeader(table.Row{"use", "kind", "shares", "held by", "since"})
-	for _, set := range r.Sets {
-		holders := set.Custody
-		var owners []string
-		for _, owner := range set.Owners {
-			owners = append(owners, fmt.Sprintf("%s (%s)", owner.Owner, owner.Fingerprint))
-		}
-		if len(owners) > 0 {
-			holders = strings.Join(owners, ", ")
-		}
-		sets.AppendRow(table.Row{set.Use, set.Kind, fmt.Sprintf("%d of %d", set.Threshold, set.Shares), holders, set.Created.Format(time.RFC3339)})
-	}
-	return facts.Render() + "\n\n" + sets.Render()
-}
-
-func yesNo(condition bool, yes, no string) string {
-	if condition {
-		return yes
-	}
-	return no
+	job.WarnOfConcerns(ctx, p.warnings(), records)
+	return report.NewKeys(keys, records.Location().Keys).Write(p.stdout, options.output)
 }

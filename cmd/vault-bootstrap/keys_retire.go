@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 )
 
 func (p *program) keysRetireCommand() *cobra.Command {
@@ -24,27 +26,27 @@ func (p *program) keysRetireCommand() *cobra.Command {
 			return p.retireKeys(cmd.Context(), options)
 		},
 	}
-	options.store.register(cmd.Flags())
-	options.vault.register(cmd.Flags())
+	registerStore(cmd.Flags(), &options.store)
+	registerVault(cmd.Flags(), &options.vault)
 	cmd.Flags().BoolVar(&options.forgetGlass, "forget-break-glass", false, "forget the root token of a break-glass that was killed: it lives on in a backup that was made meanwhile")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
 }
 
 type retireOptions struct {
-	store   storeOptions
-	vault   vaultOptions
+	store   job.StoreOptions
+	vault   job.VaultOptions
 	timeout time.Duration
 
 	forgetGlass bool
 }
 
 func (p *program) retireKeys(ctx context.Context, options *retireOptions) error {
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -55,7 +57,7 @@ func (p *program) retireKeys(ctx context.Context, options *retireOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	dates, err := servers.administrator(session, identity(p.env), log).Retire(session.Context(), options.forgetGlass)
+	dates, err := servers.Administrator(session, job.Identity(p.env), log).Retire(session.Context(), options.forgetGlass)
 	if err != nil {
 		return err
 	}

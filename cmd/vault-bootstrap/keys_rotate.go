@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -39,9 +41,9 @@ func (p *program) keysRotateCommand() *cobra.Command {
 }
 
 type rotateOptions struct {
-	store             storeOptions
-	vault             vaultOptions
-	present, fresh    sharesOptions
+	store             job.StoreOptions
+	vault             job.VaultOptions
+	present, fresh    input.SharesOptions
 	shares, threshold int
 	pgpKeys           []string
 	storeShares       bool
@@ -50,11 +52,11 @@ type rotateOptions struct {
 }
 
 func (o *rotateOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
-	o.present.register(flags)
-	o.fresh.flag = "--new-shares-file"
-	flags.StringVar(&o.fresh.file, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
+	registerStore(flags, &o.store)
+	registerVault(flags, &o.vault)
+	registerShares(flags, &o.present)
+	o.fresh.Flag = "--new-shares-file"
+	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
 	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who are to hold the new shares, a file for each")
@@ -64,15 +66,15 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
-	token, err := p.readToken(options.tokenFile)
+	token, err := p.input().Token(options.tokenFile)
 	if err != nil {
 		return err
 	}
-	records, _, err := options.store.open(p.env)
+	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
@@ -81,15 +83,15 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	if err := refuseInDanger(ctx, records); err != nil {
+	if err := job.RefuseInDanger(ctx, records); err != nil {
 		return fmt.Errorf("checking that new keys can be stored: %w", err)
 	}
-	servers.cluster.Guard(session.Alive)
+	servers.Cluster.Guard(session.Alive)
 	keys, err := session.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	exchange := ceremony.Exchange{Token: token, Ask: p.askShares(&options.present), AskNew: p.askShares(&options.fresh)}
+	exchange := ceremony.Exchange{Token: token, Ask: p.input().AskShares(&options.present), AskNew: p.input().AskShares(&options.fresh)}
 	// What is on record may only wait for its new shares, and needs nothing to split into.
 	left := keys.Rotation
 	goesOn := left != nil && left.Set != nil && len(left.Set.Custody) > 0 && len(options.pgpKeys) == 0 && !options.storeShares
@@ -98,7 +100,7 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 			return err
 		}
 	}
-	set, err := servers.administrator(session, identity(p.env), log).Rotate(ctx, exchange)
+	set, err := servers.Administrator(session, job.Identity(p.env), log).Rotate(ctx, exchange)
 	if err != nil {
 		return err
 	}
@@ -125,13 +127,13 @@ func (o *rotateOptions) split(present *store.KeySet) (ceremony.KeySplit, error) 
 	if split.Threshold == 0 {
 		split.Threshold = present.Threshold
 	}
-	if err := checkSplit("key", split.Shares, split.Threshold); err != nil {
+	if err := job.CheckSplit("key", split.Shares, split.Threshold); err != nil {
 		return split, err
 	}
 	var owners []pgp.Public
 	var err error
 	if len(o.pgpKeys) > 0 {
-		owners, err = custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
+		owners, err = job.Custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
 	} else if len(present.Custody) > 0 && !o.storeShares {
 		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of those who are to hold them, or --store-shares to keep the new ones in the keys record.")
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -20,9 +20,9 @@ import (
 )
 
 type planOptions struct {
-	store       storeOptions
-	vault       vaultOptions
-	login       loginOptions
+	store       job.StoreOptions
+	vault       job.VaultOptions
+	login       job.LoginOptions
 	seed        []string
 	tokenFile   string
 	parallelism int
@@ -47,9 +47,9 @@ func (p *program) planCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	options.store.register(flags)
-	options.vault.register(flags)
-	options.login.register(flags)
+	registerStore(flags, &options.store)
+	registerVault(flags, &options.vault)
+	registerLogin(flags, &options.login)
 	flags.StringSliceVar(&options.seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&options.tokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, else the login of later runs)")
 	flags.IntVar(&options.parallelism, "parallelism", 16, "calls to Vault in flight")
@@ -94,7 +94,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 // makePlan prepares as a run does, without its Lease, and plans. A plan comes together
 // with an error when something in it cannot be put right.
 func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Plan, error) {
-	declared, err := loadSeed(options.seed)
+	declared, err := job.LoadSeed(options.seed)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +110,11 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(ctx, p.resolver(records, options.own(declared)))
+	objects, err := declared.Objects(ctx, job.Resolver(p.env, records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +122,12 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	setting := &states.Setting{Name: options.store.Name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
 	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules})
 	if err != nil {
 		return nil, err
 	}
-	sources := servers.sources(setting, methods, records, desired)
+	sources := servers.Sources(setting, methods, records, desired)
 	sources.Access.ReadsOnly = true
 	memory, err := readMemory(ctx, records, !token.Empty())
 	if err != nil {
@@ -136,27 +136,22 @@ func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Pla
 	return states.NewObserver(sources).Plan(ctx, token, memory)
 }
 
-// warnings is the log of a verb that looks: what is printed is its result.
-func (p *program) warnings() *slog.Logger {
-	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
-
 // planLogin returns the login. With a token it is needed for the names of its objects
 // only.
-func (p *program) planLogin(ctx context.Context, options *planOptions, kind storeKind, haveToken bool, declared *seed.Seed, records store.Store) (login.Chain, error) {
+func (p *program) planLogin(ctx context.Context, options *planOptions, kind job.StoreKind, haveToken bool, declared *seed.Seed, records store.Store) (login.Chain, error) {
 	if haveToken {
-		return options.login.outline(kind, options.store.name, declared.LoginPaths())
+		return options.login.Outline(kind, options.store.Name, declared.LoginPaths())
 	}
-	methods, err := declared.Login(ctx, p.resolver(records, options.own(declared)))
+	methods, err := declared.Login(ctx, job.Resolver(p.env, records, options.own(declared)))
 	if err != nil {
 		return nil, err
 	}
-	return options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	return options.login.Resolve(p.env, kind, options.store.Name, options.vault.Certificate(p.env), methods)
 }
 
 // own says where our own credentials are.
-func (o *planOptions) own(declared *seed.Seed) ownPlaces {
-	return ownPlaces{store: &o.store, vault: &o.vault, login: &o.login, tokenFile: o.tokenFile, declared: declared.LoginPaths()}
+func (o *planOptions) own(declared *seed.Seed) job.Credentials {
+	return job.Credentials{Store: &o.store, Vault: &o.vault, Login: &o.login, TokenFile: o.tokenFile, Declared: declared.LoginPaths()}
 }
 
 // token returns the token to plan with; empty if none is given.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 )
 
 // pluginPrefix is how the names of kubectl's plugins begin; kubectl finds
@@ -18,7 +20,7 @@ func asPlugin(program string) bool {
 
 // pluginEnvironment is env for a plugin: the records are in Kubernetes unless
 // somebody says otherwise, as for every other verb of kubectl.
-func pluginEnvironment(env lookup) lookup {
+func pluginEnvironment(env job.Lookup) job.Lookup {
 	return func(name string) (string, bool) {
 		if value, set := env(name); set && value != "" || name != prefix+"STORE" {
 			return value, set

@@ -2,22 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/watch"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 // postStart is the verb whose exit code is always 0.
 const postStart = "post-start"
 
 func (p *program) postStartCommand() *cobra.Command {
-	options := &postStartOptions{}
+	options := &watch.PostStartOptions{}
 	cmd := &cobra.Command{
 		Use:   postStart,
 		Short: "Unseal the replica beside us, as a postStart hook of Vault's container",
@@ -33,58 +31,22 @@ func (p *program) postStartCommand() *cobra.Command {
 			return nil
 		},
 	}
-	options.register(cmd.Flags())
+	registerPostStart(cmd.Flags(), options)
 	return cmd
 }
 
-type postStartOptions struct {
-	store   storeOptions
-	vault   vaultOptions
-	timeout time.Duration
+func registerPostStart(flags *pflag.FlagSet, o *watch.PostStartOptions) {
+	registerStore(flags, &o.Store)
+	registerVault(flags, &o.Vault)
+	flags.DurationVar(&o.Timeout, "timeout", time.Minute, "how long to try: Vault's pod is not ready before the hook ends")
 }
 
-func (o *postStartOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
-	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to try: Vault's pod is not ready before the hook ends")
-}
-
-// eachTry is how often post-start looks.
-const eachTry = 500 * time.Millisecond
-
-// postStart tells its errors, and returns none.
-func (p *program) postStart(ctx context.Context, options *postStartOptions) {
+// postStart logs its errors, and returns none.
+func (p *program) postStart(ctx context.Context, options *watch.PostStartOptions) {
 	log := p.logger()
-	if err := p.openBeside(ctx, options); err != nil {
+	if err := watch.OpenBeside(ctx, p.env, options, log); err != nil {
 		log.Warn("not unsealed by this hook", "error", err.Error(), "remedy", fault.RemedyOf(err))
 		return
 	}
 	log.Info("our own replica is open")
-}
-
-func (p *program) openBeside(ctx context.Context, options *postStartOptions) error {
-	config, err := options.vault.config(p.env)
-	if err != nil {
-		return err
-	}
-	records, _, err := options.store.open(p.env)
-	if err != nil {
-		return err
-	}
-	own, err := p.ownReplica(config.Addresses[0], &options.vault, records, p.logger())
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, max(options.timeout, eachTry))
-	defer cancel()
-	hurried := hurry{usual: eachTry}
-	for {
-		health, err := own.open(ctx)
-		if err == nil || errors.Is(err, states.ErrNoKeys) || fault.KindOf(err) == fault.Usage {
-			return err
-		}
-		if !pause(ctx, hurried.next(time.Now(), health == fsm.NoAnswer)) {
-			return err
-		}
-	}
 }

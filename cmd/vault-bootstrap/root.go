@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// lookup finds an environment variable, as os.LookupEnv does.
-type lookup func(name string) (string, bool)
-
 // lookupIn looks variables up in an environment, as os.Environ returns it.
-func lookupIn(environment []string) lookup {
+func lookupIn(environment []string) job.Lookup {
 	values := make(map[string]string, len(environment))
 	for _, each := range environment {
 		if name, value, ok := strings.Cut(each, "="); ok {
@@ -31,7 +31,7 @@ func lookupIn(environment []string) lookup {
 
 // program holds what the verbs share.
 type program struct {
-	env            lookup
+	env            job.Lookup
 	environment    []string // all of it, for child processes
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -41,6 +41,9 @@ type program struct {
 	// told is set by a verb that has reported its error itself.
 	told bool
 }
+
+// input is where what people hand over comes from.
+func (p *program) input() input.Source { return input.Source{Stdin: p.stdin, Prompts: p.stderr} }
 
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
@@ -115,15 +118,8 @@ func (p *program) exit(err error) int {
 	return exitCode(err)
 }
 
-// The exit codes. 2 is never ours: the Go runtime uses it for crashes.
-const (
-	exitTransient = 1
-	exitFound     = 3 // of a verb that has looked and found something
-	exitUsage     = 64
-	exitSeed      = 65
-	exitTerminal  = 70
-	exitBusy      = 75
-)
+// exitFound is of a verb that has looked and found something.
+const exitFound = 3
 
 func exitCode(err error) int {
 	if errors.Is(err, errChanges) || errors.Is(err, errFound) {
@@ -132,18 +128,7 @@ func exitCode(err error) int {
 	if child, ok := errors.AsType[*childError](err); ok {
 		return child.code
 	}
-	switch fault.KindOf(err) {
-	case fault.Usage:
-		return exitUsage
-	case fault.Seed:
-		return exitSeed
-	case fault.Terminal:
-		return exitTerminal
-	case fault.Busy:
-		return exitBusy
-	default:
-		return exitTransient
-	}
+	return report.ExitCode(err)
 }
 
 // noArguments refuses arguments with a usage error, where cobra's own check would

@@ -2,26 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
-	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 )
 
 func (p *program) runCommand() *cobra.Command {
-	options, sidecar := &runOptions{}, &sidecarOptions{}
+	options, sidecar := &job.RunOptions{}, &job.SidecarOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Take Vault to hardened, from whatever state it is in",
@@ -31,226 +22,75 @@ func (p *program) runCommand() *cobra.Command {
 		Example: "  vault-bootstrap run --vault-addr https://127.0.0.1:8200 --ca-cert ca.pem --seed seed.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := sidecar.check(); err != nil {
+			if err := sidecar.Check(); err != nil {
 				return p.refuse(options, err)
 			}
 			err := p.run(cmd.Context(), options)
-			if failed := sidecar.end(cmd.Context()); failed != nil {
-				newLineReporter(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
+			if failed := sidecar.End(cmd.Context()); failed != nil {
+				report.NewLines(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
 			}
 			return err
 		},
 	}
-	options.register(cmd.Flags())
-	sidecar.register(cmd.Flags())
+	registerRun(cmd.Flags(), options)
+	registerSidecar(cmd.Flags(), sidecar)
 	return cmd
 }
 
-// The waits between cycles: short at first, since Vault is usually up in a moment.
-const (
-	firstWait  = 100 * time.Millisecond
-	longWait   = 5 * time.Second
-	waitJitter = 20 // percent
-	// closeTime is for each thing that is left to do when the run is over or was cut off.
-	closeTime = 5 * time.Second
-	// settleTime is how long a refusal of the store may be that of a server which has
-	// just started, or has not seen a new rule yet.
-	settleTime = 5 * time.Second
-)
-
 // run prepares everything that can be refused without touching Vault, then takes
 // the Lease and walks the machine.
-func (p *program) run(ctx context.Context, options *runOptions) error {
-	job, err := p.prepare(ctx, "run", options)
+func (p *program) run(ctx context.Context, options *job.RunOptions) error {
+	prepared, err := job.Prepare(ctx, p.env, "run", options)
 	if err != nil {
 		return p.refuse(options, err)
 	}
-	return p.perform(ctx, job)
+	return p.perform(ctx, walk.New(prepared))
 }
 
-// refuse tells an error from before the walk. The format is not known to be right
+// refuse reports an error from before the walk. The format is not known to be right
 // yet, but a machine that reads JSON should get nothing else.
-func (p *program) refuse(options *runOptions, err error) error {
+func (p *program) refuse(options *job.RunOptions, err error) error {
 	if p.format(options) == "json" {
-		p.told = tell(newLineReporter(p.stderr, slog.LevelError), err)
+		p.told = report.LogFailure(report.NewLines(p.stderr, slog.LevelError), err)
 	}
 	return err
 }
 
-// perform walks and tells how it went.
-func (p *program) perform(ctx context.Context, job *job) error {
-	report := p.reporter(job.options, job.level)
-	told := job.withEvents(report)
-	err := job.walk(ctx, told)
+// perform walks and reports how it went.
+func (p *program) perform(ctx context.Context, w *walk.Walk) error {
+	progress := p.reporter(w.Job.Options, w.Job.Level)
+	all := w.WithEvents(progress)
+	err := w.Run(ctx, all)
 	if err != nil {
-		tellEvent(told, err)
+		report.SendFailure(all, err)
 	}
-	if failed := leaveMessage(job.options.spool.termination, message(job.outcome, err)); failed != nil {
-		report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
+	if failed := report.WriteTermination(w.Job.Options.Spool.Termination, report.Ending(w.Outcome, err)); failed != nil {
+		progress.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
-	told.Close(err != nil)
+	all.Close(err != nil)
 	if err != nil {
-		p.told = tell(report, err)
+		p.told = report.LogFailure(progress, err)
 		return err
 	}
-	return p.summarize(job, report)
+	return w.Summary().Write(p.stdout, progress)
 }
 
 // reporter chooses between the live list and JSON lines.
-func (p *program) reporter(options *runOptions, level slog.Level) reporter {
+func (p *program) reporter(options *job.RunOptions, level slog.Level) report.Reporter {
 	if p.format(options) == "terminal" {
-		return newTerminalReporter(p.stderr, level)
+		return report.NewTerminal(p.stderr, level)
 	}
-	return newLineReporter(p.stderr, level)
+	return report.NewLines(p.stderr, level)
 }
 
 // format resolves --log-format=auto.
-func (p *program) format(options *runOptions) string {
+func (p *program) format(options *job.RunOptions) string {
 	switch {
-	case options.logFormat != "auto":
-		return options.logFormat
+	case options.Log.Format != "auto":
+		return options.Log.Format
 	case isTerminal(p.stderr):
 		return "terminal"
 	default:
 		return "json"
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// walk takes the Lease and walks to the goal.
-func (j *job) walk(ctx context.Context, report reporter) error {
-	ctx, cancel := context.WithTimeout(ctx, j.options.timeout)
-	defer cancel()
-	j.bootstrap.LogTo(report.Log())
-	for _, risk := range j.risks {
-		report.Log().Warn(risk)
-	}
-	leased, hold, release := waitThenHold(ctx)
-	defer release()
-	session, err := j.begin(ctx, leased, report)
-	switch {
-	case errors.Is(err, store.ErrImmutable):
-		return j.withoutWriting(ctx, report, err)
-	case err != nil:
-		return err
-	}
-	hold()
-	return j.act(ctx, report, session)
-}
-
-// act walks to the goal with the Lease held, and gives it back.
-func (j *job) act(ctx context.Context, report reporter, session *fencing.Session) error {
-	j.guard(session.Alive)
-	j.bootstrap.Hold(session)
-	defer j.bootstrap.LetGo()
-	working, lose := context.WithCancelCause(ctx)
-	defer lose(nil)
-	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err := orLost(session.Context(), j.drive(working, report))
-	return errors.Join(err, j.close(ctx, session, err))
-}
-
-// orLost gives a failure its true cause where that is the loss of the Lease: whatever
-// was under way then was merely cut off.
-func orLost(leased context.Context, err error) error {
-	lost := context.Cause(leased)
-	if err == nil || !errors.Is(lost, store.ErrLeaseLost) || fault.KindOf(err) != fault.Transient {
-		return err
-	}
-	return fmt.Errorf("%w (last: %w)", lost, err)
-}
-
-func (j *job) drive(ctx context.Context, report reporter) error {
-	if j.offer != nil {
-		if err := j.bootstrap.Adopt(ctx, *j.offer, report.Waiting); err != nil {
-			return err
-		}
-	}
-	driver := func(goal fsm.State) *driver {
-		driver := j.driver(report)
-		driver.Goal = goal
-		return driver
-	}
-	var err error
-	if j.emergency != nil {
-		j.outcome, err = j.driveAsRoot(ctx, driver)
-		return err
-	}
-	j.outcome, err = j.driver(report).Run(ctx)
-	return err
-}
-
-// driver walks a bootstrap.
-type driver = fsm.Driver[*states.Look]
-
-func (j *job) driver(report fsm.Reporter) *driver {
-	b := j.bootstrap
-	return &driver{
-		Goal: j.goal,
-		Look: j.look, Settle: b.Settle, Acts: b.Acts(), Tend: b.Tend, Rescue: b.Rescue, Enter: b.Enter,
-		Reporter: report, Patience: j.options.patience, Now: time.Now,
-		Backoff: newBackoff,
-	}
-}
-
-// look looks, and keeps what was seen for the summary.
-func (j *job) look(ctx context.Context) (*states.Look, error) {
-	look, err := j.bootstrap.Look(ctx)
-	if err == nil {
-		j.seen = look
-	}
-	return look, err
-}
-
-// controls are what the latest look has shown of them.
-func (j *job) controls() []harden.Result {
-	if j.seen == nil {
-		return nil
-	}
-	return j.seen.Controls
-}
-
-// close leaves nothing open: it ends the login's token, records how the run ended
-// and gives the Lease back. A run that lost its Lease records nothing.
-func (j *job) close(ctx context.Context, session *fencing.Session, failure error) error {
-	ctx = context.WithoutCancel(ctx)
-	var err error
-	if fault.KindOf(failure) != fault.Busy && !errors.Is(failure, errGaveWay) {
-		err = briefly(ctx, func(ctx context.Context) error { return j.bootstrap.Finish(ctx, failure) })
-	}
-	// The Lease goes last: without it no request is sent.
-	if !j.watches {
-		j.bootstrap.Close(ctx)
-	}
-	if releaseErr := briefly(ctx, session.Release); releaseErr != nil {
-		j.bootstrap.Setting().Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
-	}
-	if err != nil && failure != nil { // which matters more than that it could not be recorded
-		j.bootstrap.Setting().Log.Warn("the failure is not recorded", "error", err.Error())
-		return nil
-	}
-	return err
-}
-
-// briefly calls f with a time of its own.
-func briefly(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, closeTime)
-	defer cancel()
-	return f(ctx)
-}
-
-// tell reports the failure in the form of the log, and reports whether that is all
-// that needs to be said.
-func tell(report reporter, err error) bool {
-	lines, ok := report.(*lineReporter)
-	if !ok {
-		return false
-	}
-	lines.log.Error("failed", "error", err.Error(), "kind", fault.KindOf(err).String(), "name", fault.NameOf(err),
-		"remedy", fault.RemedyOf(err), "exit_code", exitCode(err))
-	return true
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -79,7 +80,7 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 
 func (p *program) seedPolicyCommand() *cobra.Command {
 	name := "vault-bootstrap"
-	login := &loginOptions{}
+	login := &job.LoginOptions{}
 	readOnly := false
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
@@ -94,7 +95,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			method, err := login.outline(kubernetesStore, name, loaded.LoginPaths())
+			method, err := login.Outline(job.KubernetesStore, name, loaded.LoginPaths())
 			if err != nil {
 				return err
 			}
@@ -118,9 +119,9 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
-	cmd.Flags().StringSliceVar(&login.methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, else kubernetes)")
-	login.flags = cmd.Flags()
-	cmd.Flags().StringVar(&login.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
+	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, else kubernetes)")
+	login.Given = cmd.Flags().Changed
+	cmd.Flags().StringVar(&login.Mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd
 }
 

@@ -10,29 +10,26 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/kube"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
+	hardenreport "github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// defaultPodLabels are those that Vault's own chart gives its pods.
-const defaultPodLabels = "app.kubernetes.io/name=vault"
-
 // errFound is the error of a look that has found something.
 var errFound = errors.New("controls do not hold")
 
 type verifyOptions struct {
-	store storeOptions
-	vault vaultOptions
-	login loginOptions
+	store job.StoreOptions
+	vault job.VaultOptions
+	login job.LoginOptions
 
 	seed                          []string
 	profile, output, file, failOn string
@@ -56,7 +53,7 @@ func (p *program) verifyCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.list {
-				return p.listControls()
+				return report.WriteControls(p.stdout)
 			}
 			return p.verify(cmd.Context(), options)
 		},
@@ -66,17 +63,17 @@ func (p *program) verifyCommand() *cobra.Command {
 }
 
 func (o *verifyOptions) register(flags *pflag.FlagSet) {
-	o.store.register(flags)
-	o.vault.register(flags)
-	o.login.register(flags)
+	registerStore(flags, &o.store)
+	registerVault(flags, &o.vault)
+	registerLogin(flags, &o.login)
 	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
 	flags.StringVar(&o.profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
 	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")
 	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then look")
-	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(report.Formats(), ", "))
+	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
-	flags.StringVar(&o.podLabels, "vault-pod-labels", defaultPodLabels, "labels of Vault's pods, on Kubernetes")
+	flags.StringVar(&o.podLabels, "vault-pod-labels", job.DefaultPodLabels, "labels of Vault's pods, on Kubernetes")
 	flags.BoolVar(&o.list, "list", false, "list all controls, without looking at a Vault")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to look")
 	flags.IntVar(&o.parallelism, "parallelism", 16, "calls to Vault in flight")
@@ -88,8 +85,8 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 	severity, ok := harden.ParseSeverity(o.failOn)
 	_, known := harden.ParseProfile(o.profile)
 	switch {
-	case !slices.Contains(report.Formats(), o.output):
-		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(report.Formats(), ", ")), "Write one of them.")
+	case !slices.Contains(hardenreport.Formats(), o.output):
+		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(hardenreport.Formats(), ", ")), "Write one of them.")
 	case o.failOn != "" && !ok:
 		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is no severity", o.failOn), "It is low, medium, high or critical.")
 	case o.revokeForeignRoot && !o.deep:
@@ -107,7 +104,7 @@ func (o *verifyOptions) declared() (*seed.Seed, error) {
 	if len(o.seed) == 0 {
 		return &seed.Seed{}, nil
 	}
-	return loadSeed(o.seed)
+	return job.LoadSeed(o.seed)
 }
 
 // rules returns the rules of the seed, with the profile that a flag says.
@@ -145,7 +142,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	shown := report.Report{
+	shown := hardenreport.Report{
 		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
 		Profile: look.rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
 	}
@@ -169,7 +166,7 @@ type verifier struct {
 	sources states.Sources
 	rules   harden.Rules
 	records store.Store
-	servers *servers
+	servers *job.Servers
 }
 
 func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifier, error) {
@@ -181,44 +178,30 @@ func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifi
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := options.store.open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return nil, err
 	}
-	servers, err := options.vault.open(p.env, podsBeside(records))
+	servers, err := options.vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return nil, err
 	}
-	methods, err := declared.Login(ctx, p.resolver(records, ownPlaces{store: &options.store, vault: &options.vault, login: &options.login, declared: declared.LoginPaths()}))
+	methods, err := declared.Login(ctx, job.Resolver(p.env, records, job.Credentials{Store: &options.store, Vault: &options.vault, Login: &options.login, Declared: declared.LoginPaths()}))
 	if err != nil {
 		return nil, err
 	}
-	chain, err := options.login.resolve(p.env, kind, options.store.name, options.vault.certificate(p.env), methods)
+	chain, err := options.login.Resolve(p.env, kind, options.store.Name, options.vault.Certificate(p.env), methods)
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: options.store.name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
+	setting := &states.Setting{Name: options.store.Name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
 	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
 	if err != nil {
 		return nil, err
 	}
-	sources := servers.sources(setting, chain, records, desired)
-	sources.Around, sources.Access.ReadsOnly = around(records, options.store.name, options.podLabels), true
+	sources := servers.Sources(setting, chain, records, desired)
+	sources.Around, sources.Access.ReadsOnly = job.LookAround(records, options.store.Name, options.podLabels), true
 	return &verifier{sources, rules, records, servers}, nil
-}
-
-// around returns how to look at the cluster of the records; nil if they are in files.
-func around(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
-	in, ok := records.(kube.Located)
-	if !ok {
-		return nil
-	}
-	cluster := kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}
-	return func(ctx context.Context) *harden.Kubernetes {
-		found := cluster.Look(ctx)
-		found.Dangers = dangers(ctx, records)
-		return found
-	}
 }
 
 func versionOf(verified states.Verified) string {
@@ -232,7 +215,7 @@ func versionOf(verified states.Verified) string {
 }
 
 // show writes the report to where the options say.
-func (p *program) show(shown report.Report, options *verifyOptions) error {
+func (p *program) show(shown hardenreport.Report, options *verifyOptions) error {
 	if options.file == "" {
 		return shown.Write(p.stdout, options.output)
 	}
@@ -249,7 +232,7 @@ func (p *program) show(shown report.Report, options *verifyOptions) error {
 
 // verdict is the error of a Vault that does not pass. A severity of 0 has advice not
 // count.
-func verdict(shown report.Report, least harden.Severity) error {
+func verdict(shown hardenreport.Report, least harden.Severity) error {
 	worse := slices.ContainsFunc(harden.Failed(shown.Results, false), func(r harden.Result) bool { return least > 0 && r.Severity >= least })
 	switch required := len(harden.Failed(shown.Results, true)); {
 	case required > 0:
@@ -259,18 +242,4 @@ func verdict(shown report.Report, least harden.Severity) error {
 	default:
 		return nil
 	}
-}
-
-func (p *program) listControls() error {
-	rows := newTable()
-	rows.AppendHeader(table.Row{"CONTROL", "SEVERITY", "REQUIRED BY", "FIX", "NAME"})
-	for _, control := range harden.Controls() {
-		fix := ""
-		if control.Fix != nil {
-			fix = "yes"
-		}
-		rows.AppendRow(table.Row{control.ID, control.Severity.String(), control.Profile.String(), fix, control.Name})
-	}
-	_, err := fmt.Fprintln(p.stdout, rows.Render())
-	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
@@ -19,9 +20,9 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	look.servers.cluster.Guard(session.Alive)
+	look.servers.Cluster.Guard(session.Alive)
 	look.sources.Access.Log = log
-	glass := ceremony.NewBreakGlass(look.servers.administrator(session, identity(p.env), log), options.parallelism)
+	glass := ceremony.NewBreakGlass(look.servers.Administrator(session, job.Identity(p.env), log), options.parallelism)
 	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)

@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/watch"
 )
 
 func (p *program) watchCommand() *cobra.Command {
-	options := &watchOptions{}
+	options := &watch.Options{}
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Keep Vault hardened: unseal what restarts, put drift right, apply a changed seed",
@@ -29,133 +25,32 @@ func (p *program) watchCommand() *cobra.Command {
 		Example: "  vault-bootstrap watch --namespace=vault --vault-service=vault-internal --replicas=3 --seed=/seed --listen=:8080",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			options.sealSaid = cmd.Flags().Changed("respect-seal")
+			options.SealGiven = cmd.Flags().Changed("respect-seal")
 			return p.watch(cmd.Context(), options)
 		},
 	}
-	options.register(cmd.Flags())
+	registerWatch(cmd.Flags(), options)
 	return cmd
 }
 
-type watchOptions struct {
-	run                      runOptions
-	interval, healthInterval time.Duration
-	own, listen              string
-	pprof, sealSaid          bool
-}
-
-func (o *watchOptions) register(flags *pflag.FlagSet) {
-	o.run.register(flags)
-	flags.DurationVar(&o.interval, "interval", time.Minute, "how often to look for drift, give or take a fifth")
-	flags.DurationVar(&o.healthInterval, "health-interval", time.Second, "how often to ask the replicas for their health, and to look for a changed seed")
-	flags.StringVar(&o.own, "own-replica", "", "URL of the replica that this process stands beside, to be unsealed also while another watch leads")
-	flags.StringVar(&o.listen, "listen", "", "address to serve /healthz, /readyz and /metrics on, as in :8080 (default: none)")
-	flags.BoolVar(&o.pprof, "pprof", false, "with --listen: serve Go's profiles below /debug/pprof/, to everybody who can reach it")
+func registerWatch(flags *pflag.FlagSet, o *watch.Options) {
+	registerRun(flags, &o.Run)
+	flags.DurationVar(&o.Interval, "interval", time.Minute, "how often to look for drift, give or take a fifth")
+	flags.DurationVar(&o.HealthInterval, "health-interval", time.Second, "how often to ask the replicas for their health, and to look for a changed seed")
+	flags.StringVar(&o.OwnReplica, "own-replica", "", "URL of the replica that this process stands beside, to be unsealed also while another watch leads")
+	flags.StringVar(&o.Listen, "listen", "", "address to serve /healthz, /readyz and /metrics on, as in :8080 (default: none)")
+	flags.BoolVar(&o.Pprof, "pprof", false, "with --listen: serve Go's profiles below /debug/pprof/, to everybody who can reach it")
 	flags.Lookup("respect-seal").Usage = "leave a replica sealed that somebody has sealed: one that was open before, and whose pod was not restarted since (Kubernetes only; there it is the default)"
 	flags.Lookup("timeout").Usage = "how long one walk to the goal may take"
 }
 
-func (o *watchOptions) check(env lookup) error {
-	switch {
-	case o.interval <= 0 || o.healthInterval <= 0:
-		return fault.Misuse(errors.New("--interval and --health-interval must be positive"), "Write them as 1m and 1s.")
-	case o.pprof && o.listen == "":
-		return fault.Misuse(errors.New("--pprof without --listen: nothing is served"), "Give --listen as well.")
-	}
-	if o.sealSaid {
-		return nil
-	}
-	kind, _, err := o.run.store.resolve(env)
-	o.run.loss.respectSeal = kind == kubernetesStore
-	return err
-}
-
 // watch runs until it is told to end, which is no error.
-func (p *program) watch(ctx context.Context, options *watchOptions) error {
-	w, err := p.prepareWatch(ctx, options)
+func (p *program) watch(ctx context.Context, options *watch.Options) error {
+	w, err := watch.Prepare(ctx, p.env, version, p.stderr, options)
 	if err != nil {
-		return p.refuse(&options.run, err)
+		return p.refuse(&options.Run, err)
 	}
-	report := w.report
-	stop, err := w.serve(ctx)
-	if err == nil {
-		err = w.run(ctx)
-		stop()
-	}
-	if failed := leaveMessage(options.run.spool.termination, w.lastWords(err)); failed != nil {
-		report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
-	}
-	report.Close(err != nil)
-	if err != nil {
-		p.told = tell(w.lines, err)
-		return err
-	}
-	report.Log().Info("ended")
-	return nil
-}
-
-func (p *program) prepareWatch(ctx context.Context, options *watchOptions) (*watcher, error) {
-	if err := options.check(p.env); err != nil {
-		return nil, err
-	}
-	counted := metrics.New(version, names(fsm.States()), eventNames())
-	options.run.store.wrap = counted.Wrapper(metrics.Kubernetes)
-	options.run.vault.wrap = counted.Wrapper(metrics.Vault)
-	job, err := p.prepare(ctx, "watch", &options.run)
-	if err != nil {
-		return nil, err
-	}
-	job.watches = true
-	// At the goal it goes on looking anyway: nobody has to be waited for.
-	options.run.patience = 0
-	job.bootstrap.Access().Dialer = countingDialer{job.bootstrap.Access().Dialer, counted}
-	lines := newLineReporter(p.stderr, job.level)
-	w := &watcher{
-		job: job, options: options, metrics: counted, lines: lines,
-		reload: func(ctx context.Context) error {
-			wish, err := p.desired(ctx, &options.run, job.store)
-			if err != nil {
-				return err
-			}
-			return job.reassign(ctx, wish)
-		},
-		seed: fingerprint(options.run.seed),
-		pace: pace{longest: longestPause},
-	}
-	w.report = job.withEvents(&countingReporter{lines, counted})
-	job.bootstrap.LogTo(w.report.Log())
-	if options.own != "" {
-		if w.own, err = p.ownReplica(options.own, &options.run.vault, job.store, w.report.Log()); err != nil {
-			return nil, err
-		}
-	}
-	return w, nil
-}
-
-func names(states []fsm.State) []string {
-	list := make([]string, 0, len(states))
-	for _, state := range states {
-		list = append(list, string(state))
-	}
-	return list
-}
-
-func eventNames() []string {
-	var list []string
-	for _, edge := range fsm.Table() {
-		list = append(list, string(edge.Event))
-	}
-	return list
-}
-
-// lastWords say, in the termination message, how a watch has ended.
-func (w *watcher) lastWords(failure error) string {
-	if failure != nil {
-		return message(w.job.outcome, failure)
-	}
-	text := "The watch was told to end."
-	if w.trouble != nil {
-		text += fmt.Sprintf(" It was waiting: %v\n%s", w.trouble, fault.RemedyOf(w.trouble))
-	}
-	return text + "\n"
+	err = w.Run(ctx)
+	p.told = err != nil
+	return err
 }

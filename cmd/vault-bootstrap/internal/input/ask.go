@@ -1,0 +1,123 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+)
+
+// SharesOptions say where key shares come from that operators hold.
+type SharesOptions struct {
+	File string
+	// Flag is the one that names the file, for messages.
+	Flag string
+}
+
+// AskShares returns how to get shares from people: from the file, or at the terminal
+// without showing them. None is ever an argument, which other processes can see.
+func (s Source) AskShares(options *SharesOptions) ceremony.AskShares {
+	return func(ctx context.Context, need ceremony.ShareNeed) ([]secret.Value, error) {
+		// A person who types what --shares-file=- reads must not see it either.
+		if _, ok := s.terminal(); options.File == "" || options.File == "-" && ok {
+			return s.askAtTerminal(ctx, options.Flag, need)
+		}
+		text, err := s.Read(options.Flag, options.File)
+		if err != nil {
+			return nil, err
+		}
+		return enough(text, need)
+	}
+}
+
+// enough reads shares, and refuses what cannot be them.
+func enough(text []byte, need ceremony.ShareNeed) ([]secret.Value, error) {
+	material, err := shares.Read(text)
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("reading the %s: %w", need.What, err), "Give a share on each line, decrypted, in base64 or in hex.")
+	}
+	found, err := material.For(len(material.Recovery) > 0, need.Count)
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("the given shares cannot be the %s: %w", need.What, err), "Give each share once, and all of one set.")
+	}
+	return found[:need.Count], nil
+}
+
+// terminal returns the standard input if it is a terminal.
+func (s Source) terminal() (*os.File, bool) {
+	file, ok := s.Stdin.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd()))
+}
+
+// askAtTerminal asks one person after another.
+func (s Source) askAtTerminal(ctx context.Context, flag string, need ceremony.ShareNeed) ([]secret.Value, error) {
+	file, ok := s.terminal()
+	if !ok {
+		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
+	}
+	// Before anything is asked for, and until all are there: a second line may be on its
+	// way while the first one is read.
+	restore, err := withoutEcho(int(file.Fd()))
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("hiding what is typed: %w", err), "Give the "+need.What+" with "+flag+".")
+	}
+	defer func() { _ = restore() }()
+	_, _ = fmt.Fprintf(s.Prompts, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
+	var lines []string
+	for i := range need.Count {
+		_, _ = fmt.Fprintf(s.Prompts, "share %d of %d: ", i+1, need.Count)
+		line, err := readLine(ctx, file)
+		_, _ = fmt.Fprintln(s.Prompts)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return enough([]byte(strings.Join(lines, "\n")), need)
+}
+
+// longestLine is what a terminal takes for one line.
+const longestLine = 4096
+
+// readLine reads one line from a terminal, and nothing that follows it: that is for the
+// command that may come. A signal while somebody types ends it.
+func readLine(ctx context.Context, file *os.File) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		line := make([]byte, longestLine)
+		n, err := file.Read(line)
+		typed <- answer{string(line[:n]), err}
+	}()
+	select {
+	case got := <-typed:
+		if errors.Is(got.err, io.EOF) {
+			return "", fault.Misuse(errors.New("reading a share: the input has ended"), "Type as many shares as are asked for.")
+		}
+		if got.err != nil {
+			return "", fmt.Errorf("reading a share: %w", got.err)
+		}
+		return got.text, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("reading a share: %w", context.Cause(ctx))
+	}
+}
+
+func people(need ceremony.ShareNeed) string {
+	if len(need.Owners) == 0 {
+		return "people"
+	}
+	return strings.Join(need.Owners, ", ")
+}

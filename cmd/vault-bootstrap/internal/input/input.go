@@ -1,0 +1,63 @@
+// Package input reads what people hand over: key shares and tokens, from files that they name,
+// from standard input, or typed at a terminal that does not show them. Nothing of it is ever an
+// argument or a variable.
+package input
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// Source is where what people hand over comes from: files that they name, standard input, or
+// the terminal that they sit at.
+type Source struct {
+	Stdin   io.Reader
+	Prompts io.Writer // what they are asked is written there
+}
+
+// mostInput bounds what is read: a spooled answer of Vault with 255 shares to long keys fits.
+const mostInput = 1 << 20
+
+// Read reads a file, or standard input if it is called '-'.
+func (s Source) Read(flag, name string) ([]byte, error) {
+	from := s.Stdin
+	switch name {
+	case "":
+		return nil, fault.Misuse(fmt.Errorf("%s names no file", flag), "Give a file, or - for standard input.")
+	case "-":
+	default:
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
+		}
+		defer func() { _ = file.Close() }()
+		from = file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, mostInput))
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
+	}
+	return text, nil
+}
+
+// Token reads a token from a file; none if no file is named.
+func (s Source) Token(file string) (secret.Value, error) {
+	if file == "" {
+		return secret.Value{}, nil
+	}
+	text, err := s.Read("--token-file", file)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	token := secret.New(strings.TrimSpace(string(text)))
+	if token.Empty() {
+		return token, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a token.")
+	}
+	return token, nil
+}

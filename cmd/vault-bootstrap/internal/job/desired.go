@@ -1,0 +1,92 @@
+package job
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// wish is what a seed says, with its references resolved.
+type wish struct {
+	declared *seed.Seed
+	objects  []seed.Object
+	rules    harden.Rules
+	login    []seed.LoginMethod
+}
+
+// desired reads the seed and resolves its references, within the time of a run.
+func (j *Job) desired(ctx context.Context) (wish, error) {
+	options := j.Options
+	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
+	defer cancel()
+	declared, err := LoadSeed(options.Seed)
+	if err != nil {
+		return wish{}, err
+	}
+	rules, err := states.RulesOf(declared.Harden())
+	if err != nil {
+		return wish{}, err
+	}
+	own := Credentials{Store: &options.Store, Vault: &options.Vault, Login: &options.Login, spool: &options.Spool, Declared: declared.LoginPaths()}
+	login, err := declared.Login(ctx, Resolver(j.env, j.Store, own))
+	if err != nil {
+		return wish{}, err
+	}
+	own.Declared = login // with the files that it names
+	objects, err := declared.Objects(ctx, Resolver(j.env, j.Store, own))
+	return wish{declared, objects, rules, login}, err
+}
+
+// desire returns what Vault is to hold then. name is that of our policy and role.
+func (w wish) desire(name string, methods login.Chain) (*states.Desired, error) {
+	return states.NewDesired(name, methods, states.Declaration{
+		Objects: w.objects, Prune: w.declared.Prune(), Rules: w.rules, Digest: sync.OnceValue(w.declared.Digest),
+	})
+}
+
+// Reload reads the seed anew. One that is wrong changes nothing.
+func (j *Job) Reload(ctx context.Context) error {
+	wish, err := j.desired(ctx)
+	if err != nil {
+		return err
+	}
+	return j.reassign(ctx, wish)
+}
+
+// reassign gives the bootstrap a wish that was read anew. If that fails, the one before it
+// stays, with its login. A session of a login that the seed no longer names ends.
+func (j *Job) reassign(ctx context.Context, w wish) error {
+	b := j.Bootstrap
+	methods, same := b.Access().Methods, sameLogin(w.login, j.declaredLogin)
+	if !same {
+		var err error
+		if methods, err = j.resolveLogin(w.login); err != nil {
+			return err
+		}
+	}
+	desired, err := w.desire(b.Setting().Name, methods)
+	if err != nil {
+		return err
+	}
+	b.Desire(desired)
+	if same {
+		return nil
+	}
+	j.declaredLogin = w.login
+	b.Access().Change(context.WithoutCancel(ctx), methods, j.Options.Login.declaredBy(w.login))
+	b.Setting().Log.Info("the seed says anew how to log in", "method", methods.Name())
+	return nil
+}
+
+// sameLogin compares what two seeds say, wherever in the files they do.
+func sameLogin(a, b []seed.LoginMethod) bool {
+	return slices.EqualFunc(a, b, func(x, y seed.LoginMethod) bool {
+		x.Position, y.Position = seed.Position{}, seed.Position{}
+		return x == y
+	})
+}

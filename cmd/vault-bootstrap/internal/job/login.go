@@ -1,0 +1,150 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// LoginOptions say how later runs log in.
+type LoginOptions struct {
+	Methods                                     []string
+	Mount, TokenFile, Audience, Host, Principal string
+	PasswordFile, CAFile, clientCert, Region    string
+	env                                         Lookup
+	// Given reports whether a flag was given; nil if none can be.
+	Given func(flag string) bool
+}
+
+// DefaultTokenFile is where manifests/job.yaml projects the service account token.
+const DefaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
+
+// Resolve returns the login. role is the name of our role. Of several methods, those
+// whose credential is not here are left out. A flag goes before what the seed declares.
+func (o *LoginOptions) Resolve(env Lookup, kind StoreKind, role, clientCert string, declared []seed.LoginMethod) (login.Chain, error) {
+	chosen := *o
+	chosen.env, chosen.clientCert = env, clientCert
+	return chain(chosen.ways(kind, declared), func(way loginWay) (login.Method, error) {
+		return way.identify(way.shape(role))
+	})
+}
+
+// defaultMethod is how a run logs in that is not told how: with what its records have
+// an identity for.
+func defaultMethod(kind StoreKind) string {
+	return map[StoreKind]string{KubernetesStore: "kubernetes", FileStore: "approle"}[kind]
+}
+
+// Outline returns the login as far as its paths go, for a policy: nothing is read.
+func (o *LoginOptions) Outline(kind StoreKind, role string, declared []seed.LoginMethod) (login.Chain, error) {
+	return chain(o.ways(kind, declared), func(way loginWay) (login.Method, error) { return way.shape(role), nil })
+}
+
+// shape returns one method without what is read from files.
+func (o loginWay) shape(role string) login.Method {
+	mount := o.mountPath()
+	switch o.method {
+	case "approle":
+		return login.AppRole{Mount: mount, RoleName: role}
+	case "kubernetes":
+		return login.Kubernetes{Mount: mount, RoleName: role, Host: o.Host, Audience: o.Audience, Token: o.readToken}
+	case "jwt":
+		return login.JWT{Mount: mount, RoleName: role, Audience: o.Audience, Token: o.readToken}
+	case "userpass":
+		return login.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
+	case "cert":
+		return login.Cert{Mount: mount, RoleName: role}
+	case "token-file":
+		return login.TokenFile{Policy: role, Token: o.readToken}
+	default:
+		return o.cloud(o.method, mount, role)
+	}
+}
+
+// identify adds who we are, which the credential itself says.
+func (o loginWay) identify(shape login.Method) (login.Method, error) {
+	switch method := shape.(type) {
+	case login.Kubernetes:
+		claims, err := o.claims()
+		if err != nil {
+			return nil, err
+		}
+		method.Namespace, method.ServiceAccount, err = claims.serviceAccount()
+		return method, o.badToken(err)
+	case login.JWT:
+		claims, err := o.claims()
+		method.Subject = claims.Subject
+		return method, err
+	case login.Userpass:
+		password, err := method.Password()
+		method.Known = password
+		return method, err
+	case login.Cert:
+		var err error
+		method.Trusted, method.CommonName, err = o.trusted()
+		return method, err
+	case login.TokenFile:
+		if o.TokenFile == DefaultTokenFile {
+			return nil, fault.Misuse(errors.New("--login=token-file needs a file"), "Name it with --login-token-file.")
+		}
+		_, err := method.Token()
+		return method, err
+	case login.AWS, login.Identity:
+		return o.named(shape)
+	default:
+		return shape, nil
+	}
+}
+
+// claims reads what our JSON Web Token says of itself.
+func (o *LoginOptions) claims() (claims, error) {
+	token, err := o.readToken()
+	if err != nil {
+		return claims{}, err
+	}
+	found, err := readClaims(token)
+	if err != nil {
+		return claims{}, o.badToken(err)
+	}
+	if !found.isFor(o.Audience) {
+		return claims{}, fault.Misuse(fmt.Errorf("the token in %s is for the audience %q, not for %q", o.TokenFile, strings.Join(found.Audience, ", "), o.Audience),
+			"Project a serviceAccountToken with that audience into the pod, or name the right one with --login-audience.")
+	}
+	return found, nil
+}
+
+func (o *LoginOptions) badToken(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Misuse(fmt.Errorf("reading %s: %w", o.TokenFile, err), "It must be a service account token, as the kubelet projects it, or with --login=jwt another JSON Web Token.")
+}
+
+func (o *LoginOptions) readToken() (secret.Value, error) {
+	content, err := os.ReadFile(o.TokenFile)
+	if err != nil {
+		return secret.Value{}, fault.Misuse(fmt.Errorf("reading the token that later runs log in with: %w", err),
+			"Project a serviceAccountToken with the audience of --login-audience into the pod (manifests/job.yaml shows it), name its file with --login-token-file, or choose --login=approle.")
+	}
+	return secret.New(strings.TrimSpace(string(content))), nil
+}
+
+func (o *LoginOptions) readPassword() (secret.Value, error) {
+	if o.PasswordFile == "" {
+		return secret.Value{}, fault.Misuse(errors.New("--login=userpass needs a password"), "Write one to a file that only this program can read, and name it with --login-password-file.")
+	}
+	content, err := os.ReadFile(o.PasswordFile)
+	if err == nil && strings.TrimSpace(string(content)) == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return secret.Value{}, fault.Misuse(fmt.Errorf("reading what --login-password-file names: %w", err), "It must hold the password.")
+	}
+	return secret.New(strings.TrimSpace(string(content))), nil
+}

@@ -1,0 +1,165 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api/auth/aws"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// cloud returns the login with the identity that a cloud gives to the machine.
+func (o *LoginOptions) cloud(method, mount, role string) login.Method {
+	switch method {
+	case "aws":
+		return login.AWS{Mount: mount, RoleName: role, Principal: o.Principal, Make: func() (vault.Method, error) { return o.aws(mount, role) }}
+	case "gcp":
+		return login.Identity{Method: method, Mount: mount, RoleName: role,
+			Bound: map[string]any{"type": "gce", "bound_service_accounts": []any{o.Principal}},
+			Fetch: func(ctx context.Context) (map[string]secret.Value, error) { return o.gcp(ctx, role) }}
+	default:
+		return login.Identity{Method: method, Mount: mount, RoleName: role,
+			Bound: map[string]any{"bound_service_principal_ids": []any{o.Principal}}, Fetch: o.azure}
+	}
+}
+
+// named makes sure that it is said who we are in the cloud.
+func (o *LoginOptions) named(method login.Method) (login.Method, error) {
+	if o.Principal == "" {
+		return nil, fault.Misuse(fmt.Errorf("--login=%s does not say who may log in", method.Name()), "Name our own identity in the cloud with --login-principal.")
+	}
+	return method, nil
+}
+
+// defaultRegion is that of STS's global endpoint.
+const defaultRegion = "us-east-1"
+
+// aws prepares the official login, which finds the credentials as the AWS tools do.
+func (o *LoginOptions) aws(mount, role string) (vault.Method, error) {
+	region := o.Region
+	if region == "" {
+		if region = o.variable("AWS_REGION"); region == "" {
+			region = defaultRegion
+		}
+	}
+	options := []aws.LoginOption{aws.WithIAMAuth(), aws.WithRole(role), aws.WithMountPath(mount), aws.WithRegion(region)}
+	if o.Audience != "" && o.Audience != defaultAudience {
+		options = append(options, aws.WithIAMServerIDHeader(o.Audience))
+	}
+	return aws.NewAWSAuth(options...)
+}
+
+// defaultAudience is that of tokens; it is no server ID and no resource of a cloud.
+const defaultAudience = "vault"
+
+// gcp asks the metadata server of a machine or pod for its identity token, whose
+// audience Vault wants to be the role's. GCE_METADATA_HOST means what it means to
+// Google's own tools.
+func (o *LoginOptions) gcp(ctx context.Context, role string) (map[string]secret.Value, error) {
+	host := o.variable("GCE_METADATA_HOST")
+	if host == "" {
+		host = "metadata.google.internal"
+	}
+	query := url.Values{"audience": {"vault/" + role}, "format": {"full"}}
+	token, err := metadata(ctx, "http://"+host+"/computeMetadata/v1/instance/service-accounts/default/identity?"+query.Encode(), "Metadata-Flavor", "Google")
+	if err != nil {
+		return nil, err
+	}
+	return map[string]secret.Value{"jwt": secret.New(strings.TrimSpace(string(token)))}, nil
+}
+
+// azure asks the instance metadata service for a managed identity's token, and for the
+// machine's place, which Vault compares. AZURE_POD_IDENTITY_AUTHORITY_HOST moves it, as
+// in Azure's own libraries.
+func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, error) {
+	host := o.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST")
+	if host == "" {
+		host = "http://169.254.169.254"
+	}
+	resource := o.Audience
+	if resource == "" || resource == defaultAudience {
+		resource = "https://management.azure.com/"
+	}
+	query := url.Values{"api-version": {"2018-02-01"}, "resource": {resource}}
+	answer, err := metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/identity/oauth2/token?"+query.Encode(), "Metadata", "true")
+	if err != nil {
+		return nil, err
+	}
+	var token struct {
+		Access string `json:"access_token"`
+	}
+	if json.Unmarshal(answer, &token) != nil || token.Access == "" {
+		return nil, errors.New("the metadata service of Azure answers without a token")
+	}
+	answer, err = metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/instance?api-version=2021-02-01", "Metadata", "true")
+	if err != nil {
+		return nil, err
+	}
+	var machine struct {
+		Compute struct {
+			VM           string `json:"name"`
+			ScaleSet     string `json:"vmScaleSetName"`
+			Group        string `json:"resourceGroupName"`
+			Subscription string `json:"subscriptionId"`
+		} `json:"compute"`
+	}
+	if json.Unmarshal(answer, &machine) != nil {
+		return nil, errors.New("the metadata service of Azure answers without the machine's place")
+	}
+	return map[string]secret.Value{
+		"jwt": secret.New(token.Access), "subscription_id": secret.New(machine.Compute.Subscription),
+		"resource_group_name": secret.New(machine.Compute.Group), "vm_name": secret.New(machine.Compute.VM), "vmss_name": secret.New(machine.Compute.ScaleSet),
+	}, nil
+}
+
+const (
+	// metadataTime is how long a metadata server may take: it is on the machine.
+	metadataTime = 5 * time.Second
+	// mostMetadata bounds its answer.
+	mostMetadata = 64 << 10
+)
+
+// metadata asks a cloud's metadata server. Its errors show nothing of the answer.
+func metadata(ctx context.Context, address, header, value string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking the metadata server: %w", err)
+	}
+	request.Header.Set(header, value)
+	transport := &http.Transport{} // no proxy: the server is on the machine itself
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", login.ErrNoCredential, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(io.LimitReader(response.Body, mostMetadata))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("it answers %s", response.Status)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", login.ErrNoCredential, err)
+	}
+	return content, nil
+}
+
+func (o *LoginOptions) variable(name string) string {
+	if o.env == nil {
+		return ""
+	}
+	value, _ := o.env(name)
+	return value
+}

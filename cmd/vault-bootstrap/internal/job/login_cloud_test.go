@@ -1,0 +1,119 @@
+package job
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// metadataStub answers as a cloud's metadata server does, and refuses what it would.
+func metadataStub(t *testing.T, header, value string, answers map[string]string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, known := answers[r.URL.Path]
+		if r.Header.Get(header) != value || !known {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		for name, want := range map[string]string{"audience": "vault/vb", "resource": "https://management.azure.com/"} {
+			if r.URL.Query().Has(name) && r.URL.Query().Get(name) != want {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func cloudLogin(t *testing.T, method string, env map[string]string) login.Identity {
+	t.Helper()
+	options := &LoginOptions{Methods: []string{method}, Audience: defaultAudience, Principal: "us"}
+	chain, err := options.Resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, FileStore, "vb", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chain[0].(login.Identity)
+}
+
+// TestGCP asks a stub of the metadata server for the machine's identity.
+func TestGCP(t *testing.T) {
+	address := metadataStub(t, "Metadata-Flavor", "Google", map[string]string{"/computeMetadata/v1/instance/service-accounts/default/identity": "head.claims.signature\n"})
+	identity := cloudLogin(t, "gcp", map[string]string{"GCE_METADATA_HOST": strings.TrimPrefix(address, "http://")})
+	credential := reveal(t, identity)
+	if credential["jwt"] != "head.claims.signature" || credential["role"] != "vb" || identity.Path() != "gcp/login" {
+		t.Errorf("logs in at %s with %v", identity.Path(), credential)
+	}
+}
+
+// TestAzure asks a stub of the metadata service for the managed identity.
+func TestAzure(t *testing.T) {
+	address := metadataStub(t, "Metadata", "true", map[string]string{
+		"/metadata/identity/oauth2/token": `{"access_token":"azure-token"}`,
+		"/metadata/instance":              `{"compute":{"name":"vm-1","vmScaleSetName":"","resourceGroupName":"group","subscriptionId":"sub"}}`,
+	})
+	credential := reveal(t, cloudLogin(t, "azure", map[string]string{"AZURE_POD_IDENTITY_AUTHORITY_HOST": address + "/"}))
+	for name, want := range map[string]string{"jwt": "azure-token", "role": "vb", "vm_name": "vm-1", "resource_group_name": "group", "subscription_id": "sub"} {
+		if credential[name] != want {
+			t.Errorf("%s is %q, want %q", name, credential[name], want)
+		}
+	}
+}
+
+// TestNoCloud shows that a machine outside the cloud has no credential, so that the next
+// method is tried.
+func TestNoCloud(t *testing.T) {
+	for method, variable := range map[string]string{"gcp": "GCE_METADATA_HOST", "azure": "AZURE_POD_IDENTITY_AUTHORITY_HOST"} {
+		address := metadataStub(t, "Metadata", "another", nil)
+		if method == "gcp" {
+			address = strings.TrimPrefix(address, "http://")
+		}
+		_, err := cloudLogin(t, method, map[string]string{variable: address}).Credential(t.Context(), store.Keys{})
+		if !errors.Is(err, login.ErrNoCredential) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
+func reveal(t *testing.T, identity login.Identity) map[string]string {
+	t.Helper()
+	credential, err := identity.Credential(t.Context(), store.Keys{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for name, value := range credential {
+		shown[name] = value.Reveal()
+	}
+	return shown
+}
+
+// TestLoginMisuse refuses what cannot log in before anything is touched.
+func TestLoginMisuse(t *testing.T) {
+	for says, options := range map[string]LoginOptions{
+		"is not one of the methods":    {Methods: []string{"ldap"}},
+		"named twice":                  {Methods: []string{"approle", "approle"}},
+		"would share the path":         {Methods: []string{"approle", "kubernetes"}, Mount: "x"},
+		"does not say who may log in":  {Methods: []string{"aws"}},
+		"needs a password":             {Methods: []string{"userpass"}},
+		"needs a client certificate":   {Methods: []string{"cert"}},
+		"needs a file":                 {Methods: []string{"token-file"}, TokenFile: DefaultTokenFile},
+		"reading the token that later": {Methods: []string{"kubernetes"}, TokenFile: "/does/not/exist"},
+	} {
+		_, err := options.Resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: got %v, want %q", options.Methods, err, says)
+		}
+	}
+	chain := LoginOptions{Methods: []string{"kubernetes", "approle"}, TokenFile: "/does/not/exist"}
+	login, err := chain.Resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
+	if err != nil || login.Name() != "approle" {
+		t.Errorf("without a token of Kubernetes' the login is %v, %v", login, err)
+	}
+}

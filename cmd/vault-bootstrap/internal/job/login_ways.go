@@ -1,0 +1,114 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// loginWay is one way to log in, with options of its own.
+type loginWay struct {
+	*LoginOptions
+	method string
+	// at is where the seed names it; zero if a flag or nobody does.
+	at seed.Position
+}
+
+// ways returns the ways to log in: those of --login, else those that the seed declares,
+// else the one that the records have an identity for. Of a way in the seed, the other
+// flags replace what it says.
+func (o *LoginOptions) ways(kind StoreKind, declared []seed.LoginMethod) []loginWay {
+	if !o.declaredBy(declared) {
+		methods := o.Methods
+		if len(methods) == 0 {
+			methods = []string{defaultMethod(kind)}
+		}
+		ways := make([]loginWay, len(methods))
+		for i, method := range methods {
+			ways[i] = loginWay{LoginOptions: o, method: method}
+		}
+		return ways
+	}
+	ways := make([]loginWay, len(declared))
+	for i, each := range declared {
+		ways[i] = loginWay{LoginOptions: o.with(each), method: each.Method, at: each.Position}
+	}
+	return ways
+}
+
+// declaredBy reports whether the seed chooses the methods.
+func (o *LoginOptions) declaredBy(declared []seed.LoginMethod) bool {
+	return len(o.Methods) == 0 && len(declared) > 0
+}
+
+// with returns the options with what the seed says where no flag does.
+func (o *LoginOptions) with(declared seed.LoginMethod) *LoginOptions {
+	merged := *o
+	for _, each := range []struct {
+		flag  string
+		field *string
+		value string
+	}{
+		{"login-path", &merged.Mount, declared.Path},
+		{"login-token-file", &merged.TokenFile, declared.TokenFile},
+		{"login-audience", &merged.Audience, declared.Audience},
+		{"kubernetes-host", &merged.Host, declared.KubernetesHost},
+		{"login-principal", &merged.Principal, declared.Principal},
+		{"login-password-file", &merged.PasswordFile, declared.PasswordFile},
+		{"login-ca", &merged.CAFile, declared.CAFile},
+		{"login-region", &merged.Region, declared.Region},
+	} {
+		if each.value != "" && (o.Given == nil || !o.Given(each.flag)) {
+			*each.field = each.value
+		}
+	}
+	return &merged
+}
+
+// chain makes the logins. Those that cannot be made here are left out, unless none can.
+func chain(ways []loginWay, make func(loginWay) (login.Method, error)) (login.Chain, error) {
+	var chain login.Chain
+	var absent []error
+	mounts := map[string]bool{}
+	for i, way := range ways {
+		same := func(other loginWay) bool { return other.method == way.method }
+		if !slices.Contains(seed.LoginMethods(), way.method) || slices.ContainsFunc(ways[:i], same) {
+			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.method), "They are "+strings.Join(seed.LoginMethods(), ", ")+".")
+		}
+		if mounts[way.mountPath()] {
+			return nil, fault.Misuse(fmt.Errorf("several login methods would share the path %q", way.mountPath()), "Leave --login-path, or the paths in the seed, away: each is at the path of its type.")
+		}
+		mounts[way.mountPath()] = true
+		method, err := make(way)
+		if err != nil {
+			absent = append(absent, way.locate(err))
+			continue
+		}
+		chain = append(chain, method)
+	}
+	if len(chain) == 0 {
+		return nil, errors.Join(absent...)
+	}
+	return chain, nil
+}
+
+// mountPath is where the auth method is: at its type, if nothing else is said.
+func (w loginWay) mountPath() string {
+	if path := strings.Trim(w.Mount, "/"); path != "" {
+		return path
+	}
+	return w.method
+}
+
+// locate says where the seed asks for what failed.
+func (w loginWay) locate(err error) error {
+	if w.at.File == "" {
+		return err
+	}
+	return fmt.Errorf("%s: the login method %q: %w", w.at, w.method, err)
+}

@@ -1,0 +1,80 @@
+package job
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// RunOptions are the flags of 'run'.
+type RunOptions struct {
+	Store   StoreOptions
+	Vault   VaultOptions
+	Login   LoginOptions
+	Spool   SpoolOptions
+	Custody CustodyOptions
+	Loss    LossOptions
+	Split   splitOptions
+	Lease   leaseOptions
+	Log     logOptions
+
+	Seed              []string
+	Until             string
+	Timeout, Patience time.Duration
+	Parallelism       int
+}
+
+// splitOptions say into how many shares a new key is split.
+type splitOptions struct {
+	Shares, Threshold                 int
+	RecoveryShares, RecoveryThreshold int
+}
+
+// leaseOptions are the times of the Lease.
+type leaseOptions struct {
+	Duration, Renew, Retry time.Duration
+}
+
+// logOptions say what the log looks like.
+type logOptions struct {
+	Format, Level string
+}
+
+// check refuses what cannot work before anything is touched.
+func (o *RunOptions) check() error {
+	for _, split := range []struct {
+		kind              string
+		shares, threshold int
+	}{{"key", o.Split.Shares, o.Split.Threshold}, {"recovery", o.Split.RecoveryShares, o.Split.RecoveryThreshold}} {
+		if err := CheckSplit(split.kind, split.shares, split.threshold); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.Parallelism < 1:
+		return fault.Misuse(fmt.Errorf("--parallelism=%d is less than 1", o.Parallelism), "One call at a time is the least.")
+	case o.Timeout <= 0:
+		return fault.Misuse(fmt.Errorf("--timeout=%s is no time", o.Timeout), "Write it as 10m or 90s.")
+	case o.Log.Format != "auto" && o.Log.Format != "json" && o.Log.Format != "terminal":
+		return fault.Misuse(fmt.Errorf("--log-format=%q is none of auto, json and terminal", o.Log.Format), "Write one of the three.")
+	}
+	times := store.LeaseOptions{Holder: "x", Duration: o.Lease.Duration, RenewDeadline: o.Lease.Renew, RetryPeriod: o.Lease.Retry}
+	if err := times.Check(); err != nil {
+		return fmt.Errorf("--lease-duration, --lease-renew-deadline and --lease-retry-period: %w", err)
+	}
+	return nil
+}
+
+// mostShares is Vault's own bound, from the field in which it does its arithmetic.
+const mostShares = 255
+
+// CheckSplit refuses a split of a key that Vault would refuse.
+func CheckSplit(kind string, shares, threshold int) error {
+	remedy := fmt.Sprintf("Vault wants 1 ≤ threshold ≤ shares ≤ %d, and a threshold above 1 when there is more than one share.", mostShares)
+	if shares < 1 || shares > mostShares || threshold < 1 || threshold > shares || shares > 1 && threshold == 1 {
+		return fault.Misuse(fmt.Errorf("--%s-shares=%d with --%s-threshold=%d is not possible", kind, shares, kind, threshold), remedy)
+	}
+	return nil
+}

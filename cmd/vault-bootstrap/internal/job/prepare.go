@@ -1,0 +1,113 @@
+// Package job makes what a run needs of the options that people give: the records, the way to
+// Vault, the login of later runs, the seed with its references resolved, and the bootstrap
+// that all of it goes into. Whatever can be refused without touching Vault is refused here.
+//
+// It knows no flags but their names in messages, reads no environment but what it is handed,
+// and neither walks nor reports.
+package job
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/process"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// Job is one run with everything it needs.
+type Job struct {
+	Options   *RunOptions
+	Goal      fsm.State
+	Level     slog.Level // of the log
+	Store     store.Store
+	Bootstrap *states.Bootstrap
+	// Holder names this process in the Lease.
+	Holder string
+	// Risks are warnings about the way to Vault.
+	Risks []string
+	// Guard has every request to Vault ask first whether it is allowed.
+	Guard func(allows func() error)
+
+	env Lookup
+	// resolveLogin makes the login of a seed, for one that changes under a watch.
+	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
+	// declaredLogin is what the seed says that Login was made of.
+	declaredLogin []seed.LoginMethod
+}
+
+// Prepare makes a job of the options. verb names what it is for, in the name of this
+// process on record.
+func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) (*Job, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	goal, err := fsm.ParseState(options.Until)
+	if err != nil || goal == fsm.Uninitialized {
+		return nil, fault.Misuse(fmt.Errorf("--until=%q is no state to stop at", options.Until), "It is one of initialized, unsealed, seeded and hardened.")
+	}
+	job := &Job{Options: options, Goal: goal, Holder: Identity(env), env: env}
+	if err := job.Level.UnmarshalText([]byte(options.Log.Level)); err != nil {
+		return nil, fault.Misuse(fmt.Errorf("--log-level=%q is none of debug, info, warn and error", options.Log.Level), "Write one of the four.")
+	}
+	records, kind, err := options.Store.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	job.Store = records
+	wish, err := job.desired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pods := Pods(records)
+	servers, err := options.Vault.Open(env, pods)
+	if err != nil {
+		return nil, err
+	}
+	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
+		return options.Login.Resolve(env, kind, options.Store.Name, options.Vault.Certificate(env), declared)
+	}
+	methods, err := job.resolveLogin(wish.login)
+	if err != nil {
+		return nil, err
+	}
+	job.declaredLogin = wish.login
+	job.Risks, job.Guard = servers.risks(), servers.Cluster.Guard
+	pod, _ := env("POD_NAME")
+	setting := &states.Setting{
+		Name: options.Store.Name, Holder: job.Holder, Pod: pod, Process: process.Self(verb),
+		Parallelism: options.Parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+	config := states.Config{
+		Preflight: func(ctx context.Context) error { return store.Ready(ctx, records) },
+		Places:    options.Spool.Places(env, records, &options.Store),
+		Split:     ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
+		Recovery:  ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
+
+		AwaitCustodians: options.Custody.Wait,
+	}
+	if err := options.Custody.Assign(&config.Split, &config.Recovery, setting.Now()); err != nil {
+		return nil, err
+	}
+	if err := options.Loss.assign(&config, pods); err != nil {
+		return nil, err
+	}
+	desired, err := wish.desire(setting.Name, methods)
+	if err != nil {
+		return nil, err
+	}
+	config.Sources = servers.Sources(setting, methods, records, desired)
+	config.Access.FromSeed = options.Login.declaredBy(wish.login)
+	if wish.rules.NamesKubernetes() {
+		config.Around = LookAround(records, options.Store.Name, DefaultPodLabels)
+	}
+	job.Bootstrap = states.New(config)
+	return job, nil
+}

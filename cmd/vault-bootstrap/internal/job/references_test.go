@@ -1,0 +1,73 @@
+package job
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+)
+
+// TestOwnSecrets asks of Kubernetes Secrets and of variables what is ours.
+func TestOwnSecrets(t *testing.T) {
+	own := Credentials{Store: &StoreOptions{Name: "vault.a"}, Vault: &VaultOptions{}, Login: &LoginOptions{}}
+	env := func(string) (string, bool) { return "", false }
+	guard := own.guard(env)
+	own.Declared = []seed.LoginMethod{{Method: "aws"}}
+	byAWS := own.guard(env)
+	for _, test := range []struct {
+		guard func(seed.ReferenceKind, string) string
+		kind  seed.ReferenceKind
+		name  string
+		own   bool
+	}{
+		{guard, seed.ReferenceSecret, "vault.a-keys", true},
+		{guard, seed.ReferenceSecret, "vault.a-state", true},
+		{guard, seed.ReferenceSecret, "vault.a-state-b12", true},
+		{guard, seed.ReferenceSecret, "vault-a-keys", false},
+		{guard, seed.ReferenceSecret, "my-vault.a-keys", false},
+		{guard, seed.ReferenceSecret, "vault.a-keys-of-the-app", false},
+		{guard, seed.ReferenceEnv, "VAULT_TOKEN", true},
+		{guard, seed.ReferenceEnv, "AWS_SECRET_ACCESS_KEY", false}, // of the aws secrets engine, as it is customary
+		{byAWS, seed.ReferenceEnv, "AWS_SECRET_ACCESS_KEY", true},
+		{guard, seed.ReferenceSecret, "VAULT_TOKEN", false},
+	} {
+		if got := test.guard(test.kind, test.name); (got != "") != test.own {
+			t.Errorf("%s: %q, want it to be ours: %v", test.name, got, test.own)
+		}
+	}
+}
+
+// TestOwnFiles has the volume of a service account as the kubelet makes it, and other
+// names of one file.
+func TestOwnFiles(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(at("account/..2026_old"), 0o700))
+	must(os.MkdirAll(at("account/..2026_new"), 0o700))
+	for _, name := range []string{"account/..2026_old/token", "account/..2026_new/token", "account/..2026_new/ca.crt", "password", "other"} {
+		must(os.WriteFile(at(name), []byte("x"), 0o600))
+	}
+	must(os.Symlink("..2026_new", at("account/..data")))
+	must(os.Symlink("..data/token", at("account/token")))
+	must(os.Symlink("..data/ca.crt", at("account/ca.crt")))
+	must(os.Link(at("password"), at("hard-link")))
+	must(os.Symlink(dir, at("round")))
+
+	files := ownFiles{account: at("account"), known: map[string]string{at("password"): "the password", at("none"): "nothing"}}
+	for name, own := range map[string]bool{
+		"account/token": true, "account/..data/token": true, "account/..2026_old/token": true, "round/account/token": true,
+		"account/ca.crt": false, "other": false, "missing": false,
+		"password": true, "hard-link": true, "round/round/password": true, "account/../password": true,
+	} {
+		if got := files.holds(dir + "/" + name); (got != "") != own {
+			t.Errorf("%s: %q, want it to be ours: %v", name, got, own)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package report
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/events"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
+)
+
+// eventReporter tells each transition as a Kubernetes Event, too.
+type eventReporter struct {
+	Reporter
+	sender *events.Sender
+}
+
+// WithEvents adds Events to a report.
+func WithEvents(report Reporter, sender *events.Sender) Reporter {
+	return &eventReporter{report, sender}
+}
+
+var _ events.Records = (*kubestore.Store)(nil)
+
+// StartEvents returns what sends Events about the pod, or about our record where there is
+// no pod; nil where the records are not in Kubernetes.
+func StartEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
+	kube, ok := records.(events.Records)
+	if !ok {
+		return nil
+	}
+	in := kube.Namespace()
+	in.Rules = kubestore.Rules(name)
+	return events.Start(in, events.Subject{Pod: pod, Secret: kube.CheckpointName()}, holder, func(err error) {
+		log.Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
+	})
+}
+
+// reasons are the events' own, as past participles.
+var reasons = map[fsm.Event]string{
+	fsm.Initialize: "Initialized", fsm.Unseal: "Unsealed", fsm.Seed: "Seeded", fsm.Harden: "Hardened",
+	fsm.Seal: "Sealed", fsm.Drift: "Drifted", fsm.Weaken: "Weakened", "": "Found",
+}
+
+// Entered tells the transition.
+func (r *eventReporter) Entered(t fsm.Transition) {
+	r.Reporter.Entered(t)
+	text := fmt.Sprintf("Vault is %s", t.To)
+	if t.From != "" {
+		text += fmt.Sprintf(", it was %s", t.From)
+	}
+	if t.Event != "" {
+		text += fmt.Sprintf(" (took %s)", t.Took.Round(time.Millisecond))
+	}
+	r.sender.Tell(t.To.Before(t.From), reasons[t.Event], text+".")
+}
+
+// failed tells why a run has ended, or a watch cannot go on.
+func (r *eventReporter) failed(err error) {
+	reason := "Failed"
+	if name := FailureName(err); name != "" {
+		reason = camelCase(name)
+	}
+	r.sender.Tell(true, reason, strings.TrimSpace(err.Error()+"\n"+fault.RemedyOf(err)))
+}
+
+// Close sends what is queued.
+func (r *eventReporter) Close(failed bool) {
+	r.sender.Close()
+	r.Reporter.Close(failed)
+}
+
+// SendFailure sends an Event about a failure, if the report has Events.
+func SendFailure(report Reporter, err error) {
+	if told, ok := report.(*eventReporter); ok {
+		told.failed(err)
+	}
+}
+
+// The names of failures that are not terminal, and that a person mends all the same.
+const (
+	seedInvalid   = "seed invalid"
+	configuration = "configuration"
+)
+
+// FailureName returns the name under which a failure that needs a person is reported; "" for
+// one that may pass.
+func FailureName(err error) string {
+	switch fault.KindOf(err) {
+	case fault.Terminal:
+		if name := fault.NameOf(err); name != "" {
+			return name
+		}
+		return "unnamed"
+	case fault.Seed:
+		return seedInvalid
+	case fault.Usage:
+		return configuration
+	default:
+		return ""
+	}
+}
+
+// camelCase makes a reason of a name: 'keys lost' is KeysLost.
+func camelCase(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == '-' || r == ',' })
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
+}

@@ -1,0 +1,119 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// Status is what 'status -o json' prints. Times are RFC 3339.
+type Status struct {
+	State      string            `json:"state"`
+	Since      *time.Time        `json:"since,omitempty"`
+	ClusterID  string            `json:"cluster_id,omitempty"`
+	SeedDigest string            `json:"seed_digest,omitempty"`
+	Objects    int               `json:"objects"`
+	Checkpoint string            `json:"checkpoint"`
+	Keys       string            `json:"keys"`
+	Replicas   []Replica         `json:"replicas"`
+	LastError  *failureReport    `json:"last_error,omitempty"`
+	History    []transitionEntry `json:"history"`
+}
+
+// Replica is what a replica answers about its health.
+type Replica struct {
+	Address string `json:"address"`
+	Health  string `json:"health"`
+	Answer  string `json:"answer,omitempty"`
+}
+
+type failureReport struct {
+	Kind    string    `json:"kind"`
+	Name    string    `json:"name,omitempty"`
+	Message string    `json:"message"`
+	Remedy  string    `json:"remedy,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+type transitionEntry struct {
+	At     time.Time `json:"at"`
+	From   string    `json:"from,omitempty"`
+	Event  string    `json:"event,omitempty"`
+	To     string    `json:"to"`
+	Took   string    `json:"took"`
+	Holder string    `json:"holder"`
+}
+
+// NewStatus says what the checkpoint holds.
+func NewStatus(c store.Checkpoint, location store.Location) Status {
+	report := Status{
+		State: c.State, ClusterID: c.ClusterID, SeedDigest: c.SeedDigest, Objects: len(c.Ledger),
+		Checkpoint: location.Checkpoint, Keys: location.Keys,
+		Replicas: []Replica{}, History: []transitionEntry{},
+	}
+	if c.State == "" {
+		report.State = "none yet"
+	}
+	if !c.Since.IsZero() {
+		report.Since = &c.Since
+	}
+	if f := c.LastError; f != nil {
+		report.LastError = &failureReport{f.Kind, f.Name, f.Message, f.Remedy, f.At}
+	}
+	for _, t := range c.History {
+		report.History = append(report.History, transitionEntry{t.At, t.From, t.Event, t.To, t.Took.Round(time.Millisecond).String(), t.Holder})
+	}
+	return report
+}
+
+// shownHistory is how many transitions the table shows.
+const shownHistory = 10
+
+func (r Status) table() string {
+	facts := newTable()
+	facts.AppendRow(table.Row{"state", r.State})
+	if r.Since != nil {
+		facts.AppendRow(table.Row{"since", r.Since.Format(time.RFC3339)})
+	}
+	if r.ClusterID != "" {
+		facts.AppendRow(table.Row{"cluster", r.ClusterID})
+	}
+	if r.SeedDigest != "" {
+		facts.AppendRow(table.Row{"seed", r.SeedDigest})
+		facts.AppendRow(table.Row{"objects", r.Objects})
+	}
+	facts.AppendRow(table.Row{"checkpoint", r.Checkpoint})
+	facts.AppendRow(table.Row{"keys", r.Keys})
+	if f := r.LastError; f != nil {
+		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
+		facts.AppendRow(table.Row{"remedy", f.Remedy})
+	}
+	if len(r.Replicas) == 0 {
+		facts.AppendRow(table.Row{"replicas", "not asked: --vault-addr or --vault-service says where they are"})
+	}
+	replicas := newTable()
+	replicas.AppendHeader(table.Row{"replica", "health", ""})
+	for _, each := range r.Replicas {
+		replicas.AppendRow(table.Row{each.Address, each.Health, each.Answer})
+	}
+	shown := facts.Render()
+	if len(r.Replicas) > 0 {
+		shown += "\n\n" + replicas.Render()
+	}
+	if len(r.History) == 0 {
+		return shown
+	}
+	history := newTable()
+	history.AppendHeader(table.Row{"time", "from", "event", "to", "took"})
+	for _, each := range r.History[max(0, len(r.History)-shownHistory):] {
+		history.AppendRow(table.Row{each.At.Format(time.RFC3339), each.From, each.Event, each.To, each.Took})
+	}
+	return shown + "\n\n" + history.Render()
+}
+
+// Write writes the report as JSON, or else as a table.
+func (r Status) Write(w io.Writer, output string) error { return writeAs(w, output, r) }

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// Summary is what a run has come to.
+type Summary struct {
+	Outcome  fsm.Outcome
+	Location store.Location
+	Controls []harden.Result
+}
+
+// Write says what was done, where the keys are and what to do next: in lines of the report,
+// or for people.
+func (s Summary) Write(w io.Writer, report Reporter) error {
+	advice := harden.Failed(s.Controls, false)
+	if lines, ok := report.(*Lines); ok {
+		for _, control := range advice {
+			lines.log.Warn("advice", "control", control.ID, "seen", control.Seen, "why", control.Why, "remedy", control.Remedy)
+		}
+		lines.log.Info("done", slog.String("reached", string(s.Outcome.State)), slog.Any("did", did(s.Outcome)),
+			slog.String("keys", s.Location.Keys), slog.Any("without", addresses(s.Outcome.Pending)))
+		return nil
+	}
+	text := &strings.Builder{}
+	_, _ = fmt.Fprintf(text, "\nVault is %s. %s\n", s.Outcome.State, whatWasDone(s.Outcome))
+	_, _ = fmt.Fprintf(text, "  keys        %s\n", s.Location.Keys)
+	_, _ = fmt.Fprintf(text, "  checkpoint  %s\n", s.Location.Checkpoint)
+	for _, control := range advice {
+		_, _ = fmt.Fprintf(text, "  advice      %s: %s %s\n", control.Name, control.Why, control.Remedy)
+	}
+	for _, replica := range s.Outcome.Pending {
+		_, _ = fmt.Fprintf(text, "  missing     %s (%s): the next run unseals it\n", replica.Address, replica.Health)
+	}
+	_, _ = fmt.Fprintf(text, "  next        %s\n", next(s.Outcome.State))
+	_, err := fmt.Fprint(w, text)
+	return err
+}
+
+// did lists the events of a run.
+func did(outcome fsm.Outcome) []string {
+	events := []string{}
+	for _, transition := range outcome.Transitions {
+		if transition.Event != "" {
+			events = append(events, string(transition.Event))
+		}
+	}
+	return events
+}
+
+func whatWasDone(outcome fsm.Outcome) string {
+	events := did(outcome)
+	if len(events) == 0 {
+		return "Nothing was left to do."
+	}
+	return "Done: " + strings.Join(events, ", ") + "."
+}
+
+func addresses(replicas []fsm.Replica) []string {
+	list := []string{}
+	for _, replica := range replicas {
+		list = append(list, replica.Address)
+	}
+	return list
+}
+
+func next(state fsm.State) string {
+	if state == fsm.Hardened {
+		return "keep a copy of the keys in a safe place; run again after every restart of Vault and every change of the seed"
+	}
+	return "run without --until to go on to hardened"
+}

@@ -1,0 +1,50 @@
+package watch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// fingerprint returns what changes when the files of a seed do. It reads them: the
+// kubelet swaps a ConfigMap by a symbolic link, which changes no time that a watcher
+// of files would be told of on every file system. What cannot be read is a part of it, too.
+func fingerprint(paths []string) string {
+	sum := sha256.New()
+	var read func(path string, depth int)
+	read = func(path string, depth int) {
+		info, err := os.Stat(path)
+		if err != nil {
+			_, _ = fmt.Fprintf(sum, "%q: missing\n", path)
+			return
+		}
+		if !info.IsDir() {
+			file, err := os.Open(path)
+			if err != nil {
+				_, _ = fmt.Fprintf(sum, "%q: unreadable\n", path)
+				return
+			}
+			defer func() { _ = file.Close() }()
+			size, _ := io.Copy(sum, io.LimitReader(file, mostSeed))
+			_, _ = fmt.Fprintf(sum, "%q: %d\n", path, size)
+			return
+		}
+		if depth == 0 {
+			return
+		}
+		entries, _ := os.ReadDir(path)
+		for _, entry := range entries {
+			read(filepath.Join(path, entry.Name()), depth-1)
+		}
+	}
+	for _, path := range paths {
+		read(path, 2) // a directory, and its 'policies'
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// mostSeed bounds what is read of each file.
+const mostSeed = 10 << 20

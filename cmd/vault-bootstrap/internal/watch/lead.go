@@ -1,0 +1,132 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
+)
+
+// Watcher keeps a Vault at the goal. Its turns come one after another in one
+// goroutine; only the own replica is looked after beside them.
+type Watcher struct {
+	job     *job.Job
+	walk    *walk.Walk
+	options *Options
+	metrics *metrics.Metrics
+	lines   *report.Lines
+	report  report.Reporter
+	own     *ownReplica // nil if there is none
+	seed    string      // the fingerprint of its files
+	ready   readiness
+
+	past    attempts
+	seen    []fsm.Replica    // by the latest turn
+	session *fencing.Session // of the latest walk; nil before the first
+}
+
+// attempts is what has come of the turns so far, by which the next ones are paced.
+type attempts struct {
+	pace    pace.Backoff // the waits after looks that failed
+	rest    pace.Rest    // the waits between walks
+	failure error        // what the latest walk failed with
+	trouble error        // what the latest turn failed with
+	repeats int          // how many turns before it failed with the same
+}
+
+// longestPause is how long a failure is waited out at most before the next look, if
+// nothing changes.
+const longestPause = 30 * time.Second
+
+// watch takes the lead, and takes turns until ctx ends. Without the lead it waits for it.
+func (w *Watcher) watch(ctx context.Context) error {
+	for _, risk := range w.job.Risks {
+		w.report.Log().Warn(risk)
+	}
+	beside := make(chan struct{})
+	go func() {
+		defer close(beside)
+		if w.own != nil {
+			w.own.keep(ctx, w.options.HealthInterval)
+		}
+	}()
+	err := w.leadAgain(ctx)
+	<-beside
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// leadAgain ends with ctx, or when the store refuses us for good.
+func (w *Watcher) leadAgain(ctx context.Context) error {
+	pause := pace.Backoff{Longest: longestPause}
+	began := time.Now()
+	for ctx.Err() == nil {
+		led, err := w.lead(ctx)
+		if led {
+			pause.Reset()
+			continue
+		}
+		settled := time.Since(began) > job.SettleTime
+		if err != nil && settled && (kubestore.Denied(err) || fault.KindOf(err) == fault.Usage) {
+			return fault.Misuse(err, fault.RemedyOf(err))
+		}
+		if err != nil && ctx.Err() == nil {
+			w.report.Waiting(err, 1)
+		}
+		if !pause.Pause(ctx) {
+			break
+		}
+	}
+	return nil
+}
+
+// lead waits for the lead and takes turns while we have it.
+func (w *Watcher) lead(ctx context.Context) (bool, error) {
+	w.metrics.Lead(false)
+	// What can be read and not written does not keep it from unsealing.
+	if err := w.job.Store.Preflight(ctx); err != nil && !errors.Is(err, store.ErrImmutable) {
+		return false, err
+	}
+	job.WarnOfConcerns(ctx, w.report.Log(), w.job.Store)
+	w.ready.set()
+	options := w.walk.LeaseOptions(w.report)
+	options.Waiting = func(holder string) { w.report.Log().Info("another watch leads, standing by", "leader", holder) }
+	held, err := w.leadOrStandBy(ctx, options)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = walk.Briefly(context.WithoutCancel(ctx), held.Release) }()
+	w.report.Log().Info("leading")
+	w.metrics.Lead(true)
+	w.turns(held.Context())
+	w.metrics.Lead(false)
+	w.job.Bootstrap.Close(context.WithoutCancel(ctx)) // the login's token
+	return true, nil
+}
+
+// leadOrStandBy waits for the lead, and helps meanwhile with what needs none.
+func (w *Watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
+	standing, stand := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.standBy(standing)
+	}()
+	defer func() {
+		stand()
+		<-ended // the turns are alone with the bootstrap
+	}()
+	return w.job.Store.Lead(ctx, options)
+}

@@ -1,0 +1,53 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+)
+
+// PostStartOptions say which replica is ours, and how long to try.
+type PostStartOptions struct {
+	Store   job.StoreOptions
+	Vault   job.VaultOptions
+	Timeout time.Duration
+}
+
+// eachTry is how often post-start looks.
+const eachTry = 500 * time.Millisecond
+
+// OpenBeside unseals the replica that we stand beside, as soon as it listens. It ends without an
+// error once it is open.
+func OpenBeside(ctx context.Context, env job.Lookup, options *PostStartOptions, log *slog.Logger) error {
+	config, err := options.Vault.Config(env)
+	if err != nil {
+		return err
+	}
+	records, _, err := options.Store.Open(env)
+	if err != nil {
+		return err
+	}
+	own, err := newOwnReplica(env, config.Addresses[0], &options.Vault, records, log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(options.Timeout, eachTry))
+	defer cancel()
+	hurried := pace.Hurry{Usual: eachTry}
+	for {
+		health, err := own.open(ctx)
+		if err == nil || errors.Is(err, states.ErrNoKeys) || fault.KindOf(err) == fault.Usage {
+			return err
+		}
+		if !pace.Pause(ctx, hurried.Next(time.Now(), health == fsm.NoAnswer)) {
+			return err
+		}
+	}
+}

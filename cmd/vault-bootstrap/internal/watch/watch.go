@@ -1,0 +1,127 @@
+// Package watch keeps a Vault at its goal: it looks again and again, walks when there is
+// something to do, stands by while another watch leads, and unseals the replica that its process
+// stands beside. The postStart hook of such a replica is here, too, since it opens it in the same
+// way.
+//
+// It knows no flags and no signals: it ends with its context.
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
+)
+
+// Options say what a watch does besides what a run does.
+type Options struct {
+	Run                      job.RunOptions
+	Interval, HealthInterval time.Duration
+	OwnReplica, Listen       string
+	Pprof, SealGiven         bool
+}
+
+func (o *Options) check(env job.Lookup) error {
+	switch {
+	case o.Interval <= 0 || o.HealthInterval <= 0:
+		return fault.Misuse(errors.New("--interval and --health-interval must be positive"), "Write them as 1m and 1s.")
+	case o.Pprof && o.Listen == "":
+		return fault.Misuse(errors.New("--pprof without --listen: nothing is served"), "Give --listen as well.")
+	}
+	if o.SealGiven {
+		return nil
+	}
+	kind, _, err := o.Run.Store.Resolve(env)
+	o.Run.Loss.RespectSeal = kind == job.KubernetesStore
+	return err
+}
+
+// Prepare makes a watch of the options. Its log is lines on stderr; version is ours, for
+// the metrics.
+func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writer, options *Options) (*Watcher, error) {
+	if err := options.check(env); err != nil {
+		return nil, err
+	}
+	counted := metrics.New(version, names(fsm.States()), eventNames())
+	options.Run.Store.Wrap = counted.Wrapper(metrics.Kubernetes)
+	options.Run.Vault.Wrap = counted.Wrapper(metrics.Vault)
+	prepared, err := job.Prepare(ctx, env, "watch", &options.Run)
+	if err != nil {
+		return nil, err
+	}
+	walked := walk.New(prepared)
+	walked.KeepsLogin = true
+	// At the goal it goes on looking anyway: nobody has to be waited for.
+	options.Run.Patience = 0
+	prepared.Bootstrap.Access().Dialer = countingDialer{prepared.Bootstrap.Access().Dialer, counted}
+	lines := report.NewLines(stderr, prepared.Level)
+	w := &Watcher{
+		job: prepared, walk: walked, options: options, metrics: counted, lines: lines,
+		seed: fingerprint(options.Run.Seed),
+		past: attempts{pace: pace.Backoff{Longest: longestPause}},
+	}
+	w.report = walked.WithEvents(report.WithMetrics(lines, counted))
+	prepared.Bootstrap.LogTo(w.report.Log())
+	if options.OwnReplica != "" {
+		if w.own, err = newOwnReplica(env, options.OwnReplica, &options.Run.Vault, prepared.Store, w.report.Log()); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// Run watches until ctx ends, which is no error. It reports its failure itself.
+func (w *Watcher) Run(ctx context.Context) error {
+	stop, err := w.serve(ctx)
+	if err == nil {
+		err = w.watch(ctx)
+		stop()
+	}
+	if failed := report.WriteTermination(w.options.Run.Spool.Termination, w.lastWords(err)); failed != nil {
+		w.report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
+	}
+	w.report.Close(err != nil)
+	if err != nil {
+		report.LogFailure(w.lines, err)
+		return err
+	}
+	w.report.Log().Info("ended")
+	return nil
+}
+
+func names(states []fsm.State) []string {
+	list := make([]string, 0, len(states))
+	for _, state := range states {
+		list = append(list, string(state))
+	}
+	return list
+}
+
+func eventNames() []string {
+	var list []string
+	for _, edge := range fsm.Table() {
+		list = append(list, string(edge.Event))
+	}
+	return list
+}
+
+// lastWords say, in the termination message, how a watch has ended.
+func (w *Watcher) lastWords(failure error) string {
+	if failure != nil {
+		return report.Ending(w.walk.Outcome, failure)
+	}
+	text := "The watch was told to end."
+	if w.past.trouble != nil {
+		text += fmt.Sprintf(" It was waiting: %v\n%s", w.past.trouble, fault.RemedyOf(w.past.trouble))
+	}
+	return text + "\n"
+}
