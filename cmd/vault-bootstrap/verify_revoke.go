@@ -9,18 +9,18 @@ import (
 // revokeForeignRoot ends the root tokens that are not ours. It holds the lease, so that
 // none of a break-glass at work is among them.
 func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions) error {
-	look, err := p.verifier(ctx, options)
+	look, err := options.job.Verifier(ctx, p.env, p.warnings())
 	if err != nil {
 		return err
 	}
-	session, log, err := p.beginHeld(ctx, options.timeout, look.records)
+	session, log, err := p.beginHeld(ctx, options.timeout, look.Records)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	look.servers.Cluster.Guard(session.Alive)
-	look.bootstrap.Records, look.bootstrap.Log, look.bootstrap.Holder = session, log, job.Identity(p.env)
-	dead, err := look.bootstrap.RevokeForeignRoot(ctx)
+	look.Servers.Cluster.Guard(session.Alive)
+	look.Bootstrap.Records, look.Bootstrap.Log, look.Bootstrap.Holder = session, log, job.Identity(p.env)
+	dead, err := look.Bootstrap.RevokeForeignRoot(ctx)
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
 	}

@@ -70,7 +70,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	job.resolveLogin = func(declared []seed.LoginMethod) (states.Login, error) {
-		return options.Login.Resolve(env, kind, options.Store.Name, options.Vault.Certificate(env), declared)
+		return options.Login.resolve(env, kind, options.Store.Name, options.Vault.certificate(env), declared)
 	}
 	login, err := job.resolveLogin(wish.login)
 	if err != nil {
@@ -95,7 +95,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	if wish.rules.NamesKubernetes() {
-		job.Bootstrap.Around = LookAround(records, options.Store.Name, DefaultPodLabels)
+		job.Bootstrap.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
 	}
 	return job, wish.assign(job.Bootstrap)
 }
