@@ -18,8 +18,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	hardenreport "github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -27,16 +25,10 @@ import (
 var errFound = errors.New("controls do not hold")
 
 type verifyOptions struct {
-	store job.StoreOptions
-	vault job.VaultOptions
-	login job.LoginOptions
-
-	seed                          []string
-	profile, output, file, failOn string
-	podLabels                     string
+	job                           job.VerifyOptions
+	output, file, failOn          string
 	deep, list, revokeForeignRoot bool
 	timeout                       time.Duration
-	parallelism                   int
 }
 
 func (p *program) verifyCommand() *cobra.Command {
@@ -63,27 +55,27 @@ func (p *program) verifyCommand() *cobra.Command {
 }
 
 func (o *verifyOptions) register(flags *pflag.FlagSet) {
-	registerStore(flags, &o.store)
-	registerVault(flags, &o.vault)
-	registerLogin(flags, &o.login)
-	flags.StringSliceVar(&o.seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
-	flags.StringVar(&o.profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
+	registerStore(flags, &o.job.Store)
+	registerVault(flags, &o.job.Vault)
+	registerLogin(flags, &o.job.Login)
+	flags.StringSliceVar(&o.job.Seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
+	flags.StringVar(&o.job.Profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
 	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")
 	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then look")
 	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
-	flags.StringVar(&o.podLabels, "vault-pod-labels", job.DefaultPodLabels, "labels of Vault's pods, on Kubernetes")
+	flags.StringVar(&o.job.PodLabels, "vault-pod-labels", job.DefaultPodLabels, "labels of Vault's pods, on Kubernetes")
 	flags.BoolVar(&o.list, "list", false, "list all controls, without looking at a Vault")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to look")
-	flags.IntVar(&o.parallelism, "parallelism", 16, "calls to Vault in flight")
+	flags.IntVar(&o.job.Parallelism, "parallelism", 16, "calls to Vault in flight")
 }
 
 // check refuses what cannot work. It returns the least severity of --fail-on, 0 if none
 // is given.
 func (o *verifyOptions) check() (harden.Severity, error) {
 	severity, ok := harden.ParseSeverity(o.failOn)
-	_, known := harden.ParseProfile(o.profile)
+	_, known := harden.ParseProfile(o.job.Profile)
 	switch {
 	case !slices.Contains(hardenreport.Formats(), o.output):
 		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(hardenreport.Formats(), ", ")), "Write one of them.")
@@ -91,35 +83,12 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is no severity", o.failOn), "It is low, medium, high or critical.")
 	case o.revokeForeignRoot && !o.deep:
 		return 0, fault.Misuse(errors.New("--revoke-foreign-root is given without --deep"), "Root tokens are found by looking at every token: write both.")
-	case o.profile != "" && !known:
-		return 0, fault.Misuse(fmt.Errorf("--profile=%q is no profile", o.profile), "It is baseline, production or strict.")
-	case o.parallelism < 1 || o.timeout <= 0:
+	case o.job.Profile != "" && !known:
+		return 0, fault.Misuse(fmt.Errorf("--profile=%q is no profile", o.job.Profile), "It is baseline, production or strict.")
+	case o.job.Parallelism < 1 || o.timeout <= 0:
 		return 0, fault.Misuse(errors.New("--parallelism and --timeout must be above 0"), "Leave them away for their defaults.")
 	}
 	return severity, nil
-}
-
-// declared returns the seed; an empty one if none is named.
-func (o *verifyOptions) declared() (*seed.Seed, error) {
-	if len(o.seed) == 0 {
-		return &seed.Seed{}, nil
-	}
-	return job.LoadSeed(o.seed)
-}
-
-// rules returns the rules of the seed, with the profile that a flag says.
-func (o *verifyOptions) rules(declared *seed.Seed) (harden.Rules, error) {
-	rules := harden.DefaultRules(harden.Production)
-	if declared.Harden().Declared() {
-		var err error
-		if rules, err = states.RulesOf(declared.Harden()); err != nil {
-			return rules, err
-		}
-	}
-	if profile, given := harden.ParseProfile(o.profile); given {
-		rules.Profile = profile
-	}
-	return rules, nil
 }
 
 func (p *program) verify(ctx context.Context, options *verifyOptions) error {
@@ -129,7 +98,7 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	look, err := p.verifier(ctx, options)
+	look, err := options.job.Verifier(ctx, p.env, p.warnings())
 	if err != nil {
 		return err
 	}
@@ -138,70 +107,18 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 			return err
 		}
 	}
-	verified, err := states.NewObserver(look.sources).Verify(ctx, keysOf(ctx, look.records), options.deep)
+	verified, err := states.NewObserver(look.Sources).Verify(ctx, look.Keys(ctx), options.deep)
 	if err != nil {
 		return err
 	}
 	shown := hardenreport.Report{
 		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
-		Profile: look.rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
+		Profile: look.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
 	}
 	if err := p.show(shown, options); err != nil {
 		return err
 	}
 	return verdict(shown, least)
-}
-
-// keysOf reads the keys record, which not every login needs.
-func keysOf(ctx context.Context, records store.Store) harden.Fact[store.Keys] {
-	record, _, err := records.Keys(ctx)
-	if err != nil {
-		return harden.NotKnown[store.Keys]("reading the keys record: " + err.Error())
-	}
-	return harden.Known(record)
-}
-
-// verifier can look at Vault.
-type verifier struct {
-	sources states.Sources
-	rules   harden.Rules
-	records store.Store
-	servers *job.Servers
-}
-
-func (p *program) verifier(ctx context.Context, options *verifyOptions) (*verifier, error) {
-	declared, err := options.declared()
-	if err != nil {
-		return nil, err
-	}
-	rules, err := options.rules(declared)
-	if err != nil {
-		return nil, err
-	}
-	records, kind, err := options.store.Open(p.env)
-	if err != nil {
-		return nil, err
-	}
-	servers, err := options.vault.Open(p.env, job.Pods(records))
-	if err != nil {
-		return nil, err
-	}
-	methods, err := declared.Login(ctx, job.Resolver(p.env, records, job.Credentials{Store: &options.store, Vault: &options.vault, Login: &options.login, Declared: declared.LoginPaths()}))
-	if err != nil {
-		return nil, err
-	}
-	chain, err := options.login.Resolve(p.env, kind, options.store.Name, options.vault.Certificate(p.env), methods)
-	if err != nil {
-		return nil, err
-	}
-	setting := &states.Setting{Name: options.store.Name, Parallelism: options.parallelism, Now: time.Now, Log: p.warnings()}
-	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
-	if err != nil {
-		return nil, err
-	}
-	sources := servers.Sources(setting, chain, records, desired)
-	sources.Around, sources.Access.ReadsOnly = job.LookAround(records, options.store.Name, options.podLabels), true
-	return &verifier{sources, rules, records, servers}, nil
 }
 
 func versionOf(verified states.Verified) string {

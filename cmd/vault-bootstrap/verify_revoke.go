@@ -11,19 +11,19 @@ import (
 // revokeForeignRoot ends the root tokens that are not ours. It holds the lease, so that
 // none of a break-glass at work is among them.
 func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions) error {
-	look, err := p.verifier(ctx, options)
+	look, err := options.job.Verifier(ctx, p.env, p.warnings())
 	if err != nil {
 		return err
 	}
-	session, log, err := p.beginHeld(ctx, options.timeout, look.records)
+	session, log, err := p.beginHeld(ctx, options.timeout, look.Records)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	look.servers.Cluster.Guard(session.Alive)
-	look.sources.Access.Log = log
-	glass := ceremony.NewBreakGlass(look.servers.Administrator(session, job.Identity(p.env), log), options.parallelism)
-	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.sources.Access))
+	look.Servers.Cluster.Guard(session.Alive)
+	look.Sources.Access.Log = log
+	glass := ceremony.NewBreakGlass(look.Servers.Administrator(session, job.Identity(p.env), log), options.job.Parallelism)
+	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.Sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
 	}

@@ -11,8 +11,8 @@ import (
 // DefaultPodLabels are those that Vault's own chart gives its pods.
 const DefaultPodLabels = "app.kubernetes.io/name=vault"
 
-// LookAround returns how to look at the cluster of the records; nil if they are in files.
-func LookAround(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
+// lookAround returns how to look at the cluster of the records; nil if they are in files.
+func lookAround(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
 	in, ok := records.(kube.Located)
 	if !ok {
 		return nil

@@ -24,7 +24,7 @@ func (j *Job) desired(ctx context.Context) (wish, error) {
 	options := j.Options
 	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
 	defer cancel()
-	declared, err := LoadSeed(options.Seed)
+	declared, err := loadSeed(options.Seed)
 	if err != nil {
 		return wish{}, err
 	}
@@ -32,13 +32,13 @@ func (j *Job) desired(ctx context.Context) (wish, error) {
 	if err != nil {
 		return wish{}, err
 	}
-	own := Credentials{Store: &options.Store, Vault: &options.Vault, Login: &options.Login, spool: &options.Spool, Declared: declared.LoginPaths()}
-	login, err := declared.Login(ctx, Resolver(j.env, j.Store, own))
+	own := credentials{store: &options.Store, vault: &options.Vault, login: &options.Login, spool: &options.Spool, declared: declared.LoginPaths()}
+	login, err := declared.Login(ctx, resolver(j.env, j.Store, own))
 	if err != nil {
 		return wish{}, err
 	}
-	own.Declared = login // with the files that it names
-	objects, err := declared.Objects(ctx, Resolver(j.env, j.Store, own))
+	own.declared = login // with the files that it names
+	objects, err := declared.Objects(ctx, resolver(j.env, j.Store, own))
 	return wish{declared, objects, rules, login}, err
 }
 

@@ -25,9 +25,9 @@ type LoginOptions struct {
 // DefaultTokenFile is where manifests/job.yaml projects the service account token.
 const DefaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
 
-// Resolve returns the login. role is the name of our role. Of several methods, those
+// resolve returns the login. role is the name of our role. Of several methods, those
 // whose credential is not here are left out. A flag goes before what the seed declares.
-func (o *LoginOptions) Resolve(env Lookup, kind StoreKind, role, clientCert string, declared []seed.LoginMethod) (login.Chain, error) {
+func (o *LoginOptions) resolve(env Lookup, kind StoreKind, role, clientCert string, declared []seed.LoginMethod) (login.Chain, error) {
 	chosen := *o
 	chosen.env, chosen.clientCert = env, clientCert
 	return chain(chosen.ways(kind, declared), func(way loginWay) (login.Method, error) {

@@ -35,7 +35,7 @@ func metadataStub(t *testing.T, header, value string, answers map[string]string)
 func cloudLogin(t *testing.T, method string, env map[string]string) login.Identity {
 	t.Helper()
 	options := &LoginOptions{Methods: []string{method}, Audience: defaultAudience, Principal: "us"}
-	chain, err := options.Resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, FileStore, "vb", "", nil)
+	chain, err := options.resolve(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, FileStore, "vb", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,13 +106,13 @@ func TestLoginMisuse(t *testing.T) {
 		"needs a file":                 {Methods: []string{"token-file"}, TokenFile: DefaultTokenFile},
 		"reading the token that later": {Methods: []string{"kubernetes"}, TokenFile: "/does/not/exist"},
 	} {
-		_, err := options.Resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
+		_, err := options.resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: got %v, want %q", options.Methods, err, says)
 		}
 	}
 	chain := LoginOptions{Methods: []string{"kubernetes", "approle"}, TokenFile: "/does/not/exist"}
-	login, err := chain.Resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
+	login, err := chain.resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
 	if err != nil || login.Name() != "approle" {
 		t.Errorf("without a token of Kubernetes' the login is %v, %v", login, err)
 	}

@@ -72,7 +72,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
-		return options.Login.Resolve(env, kind, options.Store.Name, options.Vault.Certificate(env), declared)
+		return options.Login.resolve(env, kind, options.Store.Name, options.Vault.certificate(env), declared)
 	}
 	methods, err := job.resolveLogin(wish.login)
 	if err != nil {
@@ -106,7 +106,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	config.Sources = servers.Sources(setting, methods, records, desired)
 	config.Access.FromSeed = options.Login.declaredBy(wish.login)
 	if wish.rules.NamesKubernetes() {
-		config.Around = LookAround(records, options.Store.Name, DefaultPodLabels)
+		config.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
 	}
 	job.Bootstrap = states.New(config)
 	return job, nil

@@ -28,18 +28,18 @@ var credentialVariables = map[string]string{
 // CA and the namespace beside it are no secrets.
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// Credentials are the options that say where this program's own credentials are: a seed
+// credentials are the options that say where this program's own credentials are: a seed
 // refers to none of them, or else who writes one could have them put into Vault.
-type Credentials struct {
-	Store *StoreOptions
-	Vault *VaultOptions
-	Login *LoginOptions
+type credentials struct {
+	store *StoreOptions
+	vault *VaultOptions
+	login *LoginOptions
 	// spool is nil for the verbs that have none.
 	spool *SpoolOptions
-	// TokenFile is the file of a token for this run only.
-	TokenFile string
-	// Declared is how the seed says that later runs log in.
-	Declared []seed.LoginMethod
+	// tokenFile is the file of a token for this run only.
+	tokenFile string
+	// declared is how the seed says that later runs log in.
+	declared []seed.LoginMethod
 }
 
 // objectReader is a store beside which there are objects to which a seed can refer.
@@ -48,9 +48,9 @@ type objectReader interface {
 	ForeignConfigMap(ctx context.Context, name string) (map[string][]byte, error)
 }
 
-// Resolver answers the references of a seed with what this process can see, its own
+// resolver answers the references of a seed with what this process can see, its own
 // credentials aside.
-func Resolver(env Lookup, records store.Store, own Credentials) seed.Resolver {
+func resolver(env Lookup, records store.Store, own credentials) seed.Resolver {
 	resolver := seed.Resolver{Env: env, Own: own.guard(env)}
 	if kube, ok := records.(objectReader); ok {
 		resolver.Secret, resolver.ConfigMap = kube.ForeignSecret, kube.ForeignConfigMap
@@ -59,8 +59,8 @@ func Resolver(env Lookup, records store.Store, own Credentials) seed.Resolver {
 }
 
 // guard returns what says of a reference that it is our own, and what it is.
-func (o Credentials) guard(env Lookup) func(kind seed.ReferenceKind, name string) string {
-	secrets := regexp.MustCompile("^" + regexp.QuoteMeta(o.Store.Name) + "-(keys|state|state-[ab][0-9]+)$")
+func (o credentials) guard(env Lookup) func(kind seed.ReferenceKind, name string) string {
+	secrets := regexp.MustCompile("^" + regexp.QuoteMeta(o.store.Name) + "-(keys|state|state-[ab][0-9]+)$")
 	files := o.files(env)
 	return func(kind seed.ReferenceKind, name string) string {
 		switch method, credential := credentialVariables[name]; {
@@ -76,9 +76,9 @@ func (o Credentials) guard(env Lookup) func(kind seed.ReferenceKind, name string
 }
 
 // logsInBy reports whether a login of this run is of the method.
-func (o Credentials) logsInBy(method string) bool {
+func (o credentials) logsInBy(method string) bool {
 	declared := func(each seed.LoginMethod) bool { return each.Method == method }
-	return slices.Contains(o.Login.Methods, method) || slices.ContainsFunc(o.Declared, declared)
+	return slices.Contains(o.login.Methods, method) || slices.ContainsFunc(o.declared, declared)
 }
 
 // ownFiles are the files that no seed may read.
@@ -89,7 +89,7 @@ type ownFiles struct {
 	known map[string]string
 }
 
-func (o Credentials) files(env Lookup) ownFiles {
+func (o credentials) files(env Lookup) ownFiles {
 	variable := func(name string) string { value, _ := env(name); return value }
 	files := ownFiles{account: serviceAccount, known: map[string]string{}}
 	add := func(what string, paths ...string) {
@@ -99,28 +99,28 @@ func (o Credentials) files(env Lookup) ownFiles {
 			}
 		}
 	}
-	add("the key of this program's TLS certificate", o.Vault.ClientKey, variable("VAULT_CLIENT_KEY"))
-	add("a token that this program logs in with", DefaultTokenFile, o.Login.TokenFile, o.TokenFile)
-	add("the password that this program logs in with", o.Login.PasswordFile)
-	for _, each := range o.Declared {
+	add("the key of this program's TLS certificate", o.vault.ClientKey, variable("VAULT_CLIENT_KEY"))
+	add("a token that this program logs in with", DefaultTokenFile, o.login.TokenFile, o.tokenFile)
+	add("the password that this program logs in with", o.login.PasswordFile)
+	for _, each := range o.declared {
 		add("a credential that this program logs in with", each.TokenFile, each.PasswordFile)
 	}
 	if o.logsInBy("aws") {
 		add("a credential that this program logs in with", variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_SHARED_CREDENTIALS_FILE"))
 	}
-	add("the kubeconfig of this program", o.Store.Kubeconfig)
+	add("the kubeconfig of this program", o.store.Kubeconfig)
 	add("the kubeconfig of this program", filepath.SplitList(variable(clientcmd.RecommendedConfigPathEnvVar))...)
 	if home := variable("HOME"); home != "" {
 		add("the kubeconfig of this program", filepath.Join(home, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName))
 	}
-	if kind, dir, err := o.Store.Resolve(env); err == nil && kind == FileStore {
+	if kind, dir, err := o.store.Resolve(env); err == nil && kind == FileStore {
 		add("in the directory of this program's records", dir)
 	}
 	spool := o.spool
 	if spool == nil {
 		spool = &SpoolOptions{}
 	}
-	add("in the spool of this program", spool.directory(env, o.Store))
+	add("in the spool of this program", spool.directory(env, o.store))
 	add("the spool of this program", spool.Termination)
 	return files
 }

@@ -10,10 +10,10 @@ import (
 
 // TestOwnSecrets asks of Kubernetes Secrets and of variables what is ours.
 func TestOwnSecrets(t *testing.T) {
-	own := Credentials{Store: &StoreOptions{Name: "vault.a"}, Vault: &VaultOptions{}, Login: &LoginOptions{}}
+	own := credentials{store: &StoreOptions{Name: "vault.a"}, vault: &VaultOptions{}, login: &LoginOptions{}}
 	env := func(string) (string, bool) { return "", false }
 	guard := own.guard(env)
-	own.Declared = []seed.LoginMethod{{Method: "aws"}}
+	own.declared = []seed.LoginMethod{{Method: "aws"}}
 	byAWS := own.guard(env)
 	for _, test := range []struct {
 		guard func(seed.ReferenceKind, string) string

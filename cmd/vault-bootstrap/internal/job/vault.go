@@ -88,8 +88,8 @@ func (o *VaultOptions) TLSVariables() map[string]string {
 	return said
 }
 
-// Certificate returns the client certificate's file, if there is one.
-func (o *VaultOptions) Certificate(env Lookup) string {
+// certificate returns the client certificate's file, if there is one.
+func (o *VaultOptions) certificate(env Lookup) string {
 	if o.ClientCert != "" {
 		return o.ClientCert
 	}
