@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,5 +92,19 @@ func TestDecodingIsRefused(t *testing.T) {
 	var r struct{ Token secret.Value }
 	if err := json.Unmarshal([]byte(`{"Token":"REDACTED"}`), &r); !errors.Is(err, secret.ErrUnmarshal) {
 		t.Errorf("decoding gave %v, want ErrUnmarshal", err)
+	}
+}
+
+func TestValuesOfTexts(t *testing.T) {
+	texts := []string{"one", "", "three"}
+	values := secret.Values(texts)
+	if got := secret.Reveal(values); !slices.Equal(got, texts) {
+		t.Errorf("got %q", got)
+	}
+	if values[0].Empty() || !values[1].Empty() || !values[0].Equal(secret.New("one")) || values[0].Equal(values[2]) {
+		t.Error("values are mistaken for each other")
+	}
+	if values[0].String() != secret.Redacted || values[0].GoString() != secret.Redacted {
+		t.Error("a value is shown")
 	}
 }

@@ -47,7 +47,7 @@ func vaultPod(ordinal int) *corev1.Pod {
 			Volumes: []corev1.Volume{
 				{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data-" + name}}},
 				{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-				{Name: "odd", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/x"}}},
+				{Name: "host", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/x"}}},
 			},
 		},
 		Status: corev1.PodStatus{
@@ -182,7 +182,7 @@ func TestStorageIsEmptied(t *testing.T) {
 	server.Put("pods", vaultPod(0))
 	server.Put("persistentvolumeclaims", &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-vault-0", UID: "c"}})
 	const address = "https://vault-0.vault-internal:8200"
-	for volume, says := range map[string]string{"none": "no volume called", "odd": "neither a claim nor an emptyDir"} {
+	for volume, says := range map[string]string{"none": "no volume called", "host": "neither a claim nor an emptyDir"} {
 		if _, err := found.Storage(t.Context(), address, volume); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", volume, err)
 		}

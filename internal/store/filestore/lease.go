@@ -60,7 +60,7 @@ func (f *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.
 }
 
 // holder returns the identity in the lock file, or "" while there is none.
-func (f *Store) holder() string {
+func (f files) holder() string {
 	data, err := os.ReadFile(f.lockPath())
 	if err != nil {
 		return ""

@@ -23,9 +23,10 @@ import (
 // Store is a store.Store in a directory: NAME-keys.json, NAME-state.json and
 // NAME-lease.json hold the records and the mirror, NAME.lock is the Lease and
 // NAME.cas guards each single write. Records are readable by their owner only.
-type Store struct {
-	dir, name string
-}
+type Store struct{ files }
+
+// files says where the files are, and what to do about them.
+type files struct{ dir, name string }
 
 var _ store.Store = (*Store)(nil)
 
@@ -42,27 +43,27 @@ func Open(dir, name string) (*Store, error) {
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("locating %q: %w", dir, err), "Give an absolute path: --store=file:DIR.")
 	}
-	return &Store{dir: absolute, name: name}, nil
+	return &Store{files{absolute, name}}, nil
 }
 
-func (f *Store) path(suffix string) string { return filepath.Join(f.dir, f.name+suffix) }
+func (f files) path(suffix string) string { return filepath.Join(f.dir, f.name+suffix) }
 
-func (f *Store) keysPath() string  { return f.path("-keys.json") }
-func (f *Store) statePath() string { return f.path("-state.json") }
-func (f *Store) leasePath() string { return f.path("-lease.json") }
-func (f *Store) lockPath() string  { return f.path(".lock") }
-func (f *Store) casPath() string   { return f.path(".cas") }
+func (f files) keysPath() string  { return f.path("-keys.json") }
+func (f files) statePath() string { return f.path("-state.json") }
+func (f files) leasePath() string { return f.path("-lease.json") }
+func (f files) lockPath() string  { return f.path(".lock") }
+func (f files) casPath() string   { return f.path(".cas") }
 
 // Location returns the paths.
 func (f *Store) Location() store.Location {
 	return store.Location{Keys: f.keysPath(), Checkpoint: f.statePath(), Lease: f.lockPath()}
 }
 
-func (f *Store) keysObject() wire.Object {
+func (f files) keysObject() wire.Object {
 	return wire.Object{Name: f.keysPath(), Restore: "install -m 600 BACKUP " + f.keysPath()}
 }
 
-func (f *Store) stateObject() wire.Object {
+func (f files) stateObject() wire.Object {
 	return wire.Object{
 		Name:    f.statePath(),
 		Restore: "install -m 600 BACKUP " + f.statePath(),
@@ -174,7 +175,7 @@ func revisionOf(data []byte) store.Revision {
 	return store.Revision(hex.EncodeToString(sum[:]))
 }
 
-func (f *Store) fullRemedy() string {
+func (f files) fullRemedy() string {
 	return wire.FullRemedy("install -m 600 "+f.keysPath()+" BACKUP", "rm "+f.keysPath())
 }
 

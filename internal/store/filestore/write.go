@@ -87,7 +87,7 @@ func (f *Store) makeDir() error {
 }
 
 // explain gives a file error, whose text names the path, its kind and remedy.
-func (f *Store) explain(doing string, err error) error {
+func (f files) explain(doing string, err error) error {
 	err = fmt.Errorf("%s for the file store in %s: %w", doing, f.dir, err)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

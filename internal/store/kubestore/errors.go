@@ -10,11 +10,11 @@ import (
 )
 
 // explain gives an error of the API server its kind and its remedy.
-func (k *Store) explain(a kube.Access, err error) error {
+func (s site) explain(a kube.Access, err error) error {
 	if apierrors.IsConflict(err) {
-		return fmt.Errorf("%s in the namespace %q: %w: %w", a, k.in.Name, store.ErrConflict, err)
+		return fmt.Errorf("%s in the namespace %q: %w: %w", a, s.in.Name, store.ErrConflict, err)
 	}
-	return k.in.Explain(a, err)
+	return s.in.Explain(a, err)
 }
 
 // Denied reports whether err says that a rule of a Role is missing.

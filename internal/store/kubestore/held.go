@@ -22,7 +22,7 @@ var errTaken = errors.New("another holder has it")
 // failed; a renewal that comes later than that (the process was suspended) is not
 // tried at all; and the Lease is lost at once when it is seen to name another.
 type kubeLease struct {
-	kube    *Store
+	leases  leases
 	options store.LeaseOptions
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -43,8 +43,8 @@ type kubeLease struct {
 	gone error
 }
 
-func (k *Store) hold(ctx context.Context, lease *coordinationv1.Lease, sent time.Time, options store.LeaseOptions) store.Held {
-	held := &kubeLease{kube: k, options: options, stored: lease, renewed: sent, done: make(chan struct{})}
+func (l leases) hold(ctx context.Context, lease *coordinationv1.Lease, sent time.Time, options store.LeaseOptions) store.Held {
+	held := &kubeLease{leases: l, options: options, stored: lease, renewed: sent, done: make(chan struct{})}
 	held.ctx, held.cancel = context.WithCancelCause(ctx)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	held.stop = stop
@@ -62,14 +62,14 @@ func (l *kubeLease) Alive() error {
 	if l.gone != nil {
 		return l.gone
 	}
-	if age := l.kube.now().Sub(l.renewed); age >= l.options.RenewDeadline {
+	if age := l.leases.now().Sub(l.renewed); age >= l.options.RenewDeadline {
 		return l.lost(fmt.Sprintf("not renewed for %s", age.Round(time.Millisecond)))
 	}
 	return nil
 }
 
 func (l *kubeLease) lost(why string) error {
-	return store.Lost(l.kube.in.Describe("Lease", l.kube.name), why)
+	return store.Lost(l.leases.in.Describe("Lease", l.leases.name), why)
 }
 
 // keep renews the Lease until ctx ends or the Lease is lost.
@@ -98,7 +98,7 @@ func (l *kubeLease) keep(ctx context.Context) {
 func (l *kubeLease) nextRenewal() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return min(l.options.RetryPeriod, l.renewed.Add(l.options.RenewDeadline).Sub(l.kube.now()))
+	return min(l.options.RetryPeriod, l.renewed.Add(l.options.RenewDeadline).Sub(l.leases.now()))
 }
 
 // renew writes the Lease with a new renew time.
@@ -134,7 +134,7 @@ func (l *kubeLease) Release(ctx context.Context) error {
 			})
 		}
 		if err == nil && holderOf(l.stored.Spec) == "" {
-			l.kube.recent.gaveBack(l.stored)
+			l.leases.recent.gaveBack(l.stored)
 		}
 		l.end(l.lost("it was released"))
 		l.cancel(nil)
@@ -166,7 +166,7 @@ func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1
 	if !errors.Is(err, store.ErrConflict) {
 		return err
 	}
-	lease, err := l.kube.readLease(ctx)
+	lease, err := l.leases.readLease(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,10 +174,10 @@ func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1
 	case l.options.Holder:
 	case "":
 		// Removed, or released by hand: it is free, so claim it again.
-		claim(lease, l.options, l.kube.now())
+		claim(lease, l.options, l.leases.now())
 	default:
 		l.end(l.lost(fmt.Sprintf("%q has it now", holder)))
-		return fmt.Errorf("writing %s: %w", l.kube.in.Describe("Lease", l.kube.name), errTaken)
+		return fmt.Errorf("writing %s: %w", l.leases.in.Describe("Lease", l.leases.name), errTaken)
 	}
 	l.stored = lease
 	return l.tryWrite(ctx, change)
@@ -185,13 +185,13 @@ func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1
 
 func (l *kubeLease) tryWrite(ctx context.Context, change func(lease *coordinationv1.Lease, sent time.Time)) error {
 	lease, stored := l.stored.DeepCopy(), &coordinationv1.Lease{}
-	sent := l.kube.now()
+	sent := l.leases.now()
 	change(lease, sent)
-	if err := l.kube.in.Leases().Update(ctx, lease, stored); err != nil {
-		return l.kube.explainLeaseWrite(err)
+	if err := l.leases.in.Leases().Update(ctx, lease, stored); err != nil {
+		return l.leases.explainLeaseWrite(err)
 	}
 	l.stored = stored
-	l.kube.seen.note(leaseKind, stored)
+	l.leases.seen.note(leaseKind, stored)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.renewed = sent

@@ -16,6 +16,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
+// leases takes the Lease, and reads it.
+type leases struct {
+	site
+	// recent has a Lease that we gave back.
+	recent *recentObjects
+	now    func() time.Time
+}
+
 // observed is a holder's claim and when we first saw it. A claim has expired when
 // we have watched it unchanged for its whole duration: the time that is written in
 // it comes from another machine's clock and decides nothing.
@@ -36,10 +44,10 @@ func (o *observed) see(spec coordinationv1.LeaseSpec, now time.Time, duration ti
 	return now.Sub(o.at) >= duration
 }
 
-// Acquire tries for the Lease, every RetryPeriod and a bit, with the semantics of
+// acquire tries for the Lease, every RetryPeriod and a bit, with the semantics of
 // client-go's leader election. Errors of the API server are waited out once it
 // has answered.
-func (k *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
+func (l leases) acquire(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
 	if err := options.Check(); err != nil {
 		return nil, err
 	}
@@ -47,10 +55,10 @@ func (k *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.
 	waiting := options.Wait()
 	var failure error
 	for ctx.Err() == nil {
-		lease, sent, err := k.tryAcquire(ctx, options, &seen)
+		lease, sent, err := l.tryAcquire(ctx, options, &seen)
 		switch {
 		case lease != nil:
-			return k.hold(ctx, lease, sent, options), nil
+			return l.hold(ctx, lease, sent, options), nil
 		case err == nil:
 			waiting.For(holderOf(seen.spec))
 			failure = nil
@@ -63,80 +71,80 @@ func (k *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.
 			break
 		}
 	}
-	return nil, waiting.Failed(k.in.Describe("Lease", k.name), store.WithLast(context.Cause(ctx), failure))
+	return nil, waiting.Failed(l.in.Describe("Lease", l.name), store.WithLast(context.Cause(ctx), failure))
 }
 
 // tryAcquire takes the Lease if it is free or its holder's claim has expired, and
 // returns it with the time at which the request was sent. It returns no Lease
 // while somebody else holds it.
-func (k *Store) tryAcquire(ctx context.Context, options store.LeaseOptions, seen *observed) (*coordinationv1.Lease, time.Time, error) {
-	lease := k.recent.free(k.name)
+func (l leases) tryAcquire(ctx context.Context, options store.LeaseOptions, seen *observed) (*coordinationv1.Lease, time.Time, error) {
+	lease := l.recent.free(l.name)
 	if lease == nil {
 		var err error
-		if lease, err = k.readLease(ctx); err != nil {
+		if lease, err = l.readLease(ctx); err != nil {
 			return nil, time.Time{}, err
 		}
 	}
-	expired := seen.see(lease.Spec, k.now(), options.Duration)
+	expired := seen.see(lease.Spec, l.now(), options.Duration)
 	// Our own name is in it when the answer to our claim was lost on the way.
 	if holder := holderOf(lease.Spec); holder != "" && holder != options.Holder && !expired {
 		return nil, time.Time{}, nil
 	}
-	sent := k.now()
+	sent := l.now()
 	claim(lease, options, sent)
 	stored := &coordinationv1.Lease{}
-	if err := k.in.Leases().Update(ctx, lease, stored); err != nil {
-		return nil, time.Time{}, k.explainLeaseWrite(err)
+	if err := l.in.Leases().Update(ctx, lease, stored); err != nil {
+		return nil, time.Time{}, l.explainLeaseWrite(err)
 	}
-	k.seen.note(leaseKind, stored)
+	l.seen.note(leaseKind, stored)
 	return stored, sent, nil
 }
 
 // explainLeaseWrite is explain for an update of the Lease. One that was removed
 // meanwhile is a conflict like any other: read again.
-func (k *Store) explainLeaseWrite(err error) error {
+func (l leases) explainLeaseWrite(err error) error {
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("updating %s: %w: it was removed", k.in.Describe("Lease", k.name), store.ErrConflict)
+		return fmt.Errorf("updating %s: %w: it was removed", l.in.Describe("Lease", l.name), store.ErrConflict)
 	}
-	return k.explain(kube.Access{Verb: "update", Resource: "leases", Name: k.name}, err)
+	return l.explain(kube.Access{Verb: "update", Resource: "leases", Name: l.name}, err)
 }
 
 // readLease returns the Lease, and makes an empty one if there is none.
-func (k *Store) readLease(ctx context.Context) (*coordinationv1.Lease, error) {
+func (l leases) readLease(ctx context.Context) (*coordinationv1.Lease, error) {
 	lease := &coordinationv1.Lease{}
-	err := k.in.Leases().Get(ctx, k.name, lease)
+	err := l.in.Leases().Get(ctx, l.name, lease)
 	if apierrors.IsNotFound(err) {
 		lease = &coordinationv1.Lease{}
-		if err := k.in.Leases().Apply(ctx, k.emptyLease(), lease, false); err != nil {
-			return nil, k.explain(kube.Access{Verb: "patch", Resource: "leases", Name: k.name}, err)
+		if err := l.in.Leases().Apply(ctx, l.emptyLease(), lease, false); err != nil {
+			return nil, l.explain(kube.Access{Verb: "patch", Resource: "leases", Name: l.name}, err)
 		}
 		return lease, nil
 	}
 	if err != nil {
-		return nil, k.explain(kube.Access{Verb: "get", Resource: "leases", Name: k.name}, err)
+		return nil, l.explain(kube.Access{Verb: "get", Resource: "leases", Name: l.name}, err)
 	}
-	k.seen.note(leaseKind, lease)
+	l.seen.note(leaseKind, lease)
 	return lease, nil
 }
 
-func (k *Store) emptyLease() *coordinationv1.Lease {
+func (s site) emptyLease() *coordinationv1.Lease {
 	return &coordinationv1.Lease{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"},
-		ObjectMeta: k.meta(k.name),
+		ObjectMeta: s.meta(s.name),
 	}
 }
 
-// LeaseMirror reads what the holder of the Lease shows.
-func (k *Store) LeaseMirror(ctx context.Context) (store.Mirror, error) {
+// mirror reads what the holder of the Lease shows.
+func (l leases) mirror(ctx context.Context) (store.Mirror, error) {
 	lease := &coordinationv1.Lease{}
-	err := k.in.Leases().Get(ctx, k.name, lease)
+	err := l.in.Leases().Get(ctx, l.name, lease)
 	if apierrors.IsNotFound(err) {
 		return store.Mirror{}, nil
 	}
 	if err != nil {
-		return store.Mirror{}, k.explain(kube.Access{Verb: "get", Resource: "leases", Name: k.name}, err)
+		return store.Mirror{}, l.explain(kube.Access{Verb: "get", Resource: "leases", Name: l.name}, err)
 	}
-	k.seen.note(leaseKind, lease)
+	l.seen.note(leaseKind, lease)
 	return mirrorOf(lease.Annotations), nil
 }
 
@@ -172,11 +180,4 @@ func holderOf(spec coordinationv1.LeaseSpec) string {
 // not all ask at once.
 func jittered(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*(store.RenewJitter-1)*float64(d)) //nolint:gosec // no secret depends on it
-}
-
-// Lead waits for a Lease of its own, NAME-watch.
-func (k *Store) Lead(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
-	lead := *k
-	lead.name += store.LeadSuffix
-	return lead.Acquire(ctx, options)
 }

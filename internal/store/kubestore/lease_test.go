@@ -79,7 +79,7 @@ func TestTransitionsCountHolders(t *testing.T) {
 func TestAliveAsksTheClock(t *testing.T) {
 	now := time.Now()
 	l := &kubeLease{
-		kube:    &Store{in: kube.Namespace{Name: "ns"}, name: "x", now: func() time.Time { return now }},
+		leases:  leases{site: site{in: kube.Namespace{Name: "ns"}, name: "x"}, now: func() time.Time { return now }},
 		options: store.LeaseOptions{Holder: "a", Duration: 15 * time.Second, RenewDeadline: 10 * time.Second},
 		renewed: now,
 	}

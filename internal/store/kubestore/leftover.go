@@ -63,14 +63,14 @@ func (b *pieceBook) known() (map[string]store.Revision, bool) {
 	return maps.Clone(b.full), b.searched
 }
 
-// leftPieces returns the Secrets with pieces that neither the record at revision nor the
+// left returns the Secrets with pieces that neither the record at revision nor the
 // one that is about to be written names, and, if the one to be written names none, all.
 // A write that changes the pieces leaves the other slot to the one after it, which may
 // just as well fill it again. They are looked up before the record is written: whoever
 // fills one of them for a record to come does so at a later revision.
-func (k *Store) leftPieces(ctx context.Context, next *wire.Pieces, revision store.Revision) (map[string]store.Revision, error) {
-	before, _ := k.pieces.at(revision)
-	full, searched := k.pieces.known()
+func (p *pieces) left(ctx context.Context, next *wire.Pieces, revision store.Revision) (map[string]store.Revision, error) {
+	before, _ := p.book.at(revision)
+	full, searched := p.book.known()
 	switch {
 	case next == nil && before == nil && len(full) == 0:
 		return nil, nil // there never were pieces, as far as we know
@@ -78,57 +78,57 @@ func (k *Store) leftPieces(ctx context.Context, next *wire.Pieces, revision stor
 		return nil, nil
 	}
 	if !searched {
-		if err := k.searchPieces(ctx); err != nil {
+		if err := p.search(ctx); err != nil {
 			return nil, err
 		}
-		full, _ = k.pieces.known()
+		full, _ = p.book.known()
 	}
 	if next != nil {
 		for i := range next.Count {
-			delete(full, k.pieceName(next.Slot, i+1))
+			delete(full, p.place(next.Slot, i+1))
 		}
 	}
 	return full, nil
 }
 
-// searchPieces looks for the pieces that earlier processes have left, in both slots. What
+// search looks for the pieces that earlier processes have left, in both slots. What
 // we may not read is not ours to remove.
-func (k *Store) searchPieces(ctx context.Context) error {
+func (p *pieces) search(ctx context.Context) error {
 	for _, slot := range []string{"a", "b"} {
 		for i := range mostPieces {
-			name := k.pieceName(slot, i+1)
+			name := p.place(slot, i+1)
 			secret := &corev1.Secret{}
-			err := k.in.Secrets().Get(ctx, name, secret)
+			err := p.in.Secrets().Get(ctx, name, secret)
 			if apierrors.IsNotFound(err) || kube.DeniedByRBAC(err) {
 				break
 			}
 			if err != nil {
-				return k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
+				return p.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
 			}
 			if len(secret.Data[pieceData]) > 0 {
-				k.pieces.filled(name, store.Revision(secret.ResourceVersion))
+				p.book.filled(name, store.Revision(secret.ResourceVersion))
 			}
 		}
 	}
-	k.pieces.mu.Lock()
-	defer k.pieces.mu.Unlock()
-	k.pieces.searched = true
+	p.book.mu.Lock()
+	defer p.book.mu.Unlock()
+	p.book.searched = true
 	return nil
 }
 
-// dropPieces empties Secrets that hold pieces of no use, and deletes them where our Role
+// drop empties Secrets that hold pieces of no use, and deletes them where our Role
 // allows it, which the one that we ship does not. One that changed since it was looked
 // up is somebody else's by now and stays.
-func (k *Store) dropPieces(ctx context.Context, left map[string]store.Revision) {
+func (p *pieces) drop(ctx context.Context, left map[string]store.Revision) {
 	for name, revision := range left {
 		patch := map[string]any{"metadata": map[string]any{"resourceVersion": string(revision)}, "data": nil}
 		stored := &corev1.Secret{}
-		err := k.in.Secrets().Merge(ctx, name, patch, stored, false)
+		err := p.in.Secrets().Merge(ctx, name, patch, stored, false)
 		if err == nil {
-			err = k.in.Secrets().Delete(ctx, name, stored.UID)
+			err = p.in.Secrets().Delete(ctx, name, stored.UID)
 		}
 		if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) || kube.DeniedByRBAC(err) {
-			k.pieces.emptied(name)
+			p.book.emptied(name)
 			continue
 		}
 		// The record is written, and that is what counts: a later write tries again.

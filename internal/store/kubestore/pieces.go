@@ -25,18 +25,24 @@ const (
 	pieceData  = "piece"
 )
 
-func (k *Store) pieceName(slot string, i int) string {
-	return fmt.Sprintf("%s-state-%s%d", k.name, slot, i)
+// pieces keeps a packed ledger in Secrets of its own.
+type pieces struct {
+	secrets
+	book *pieceBook
 }
 
-// savePieces writes packed into the places that the record in force does not use.
-func (k *Store) savePieces(ctx context.Context, packed []byte, revision store.Revision) (*wire.Pieces, error) {
+func (p *pieces) place(slot string, i int) string {
+	return fmt.Sprintf("%s-state-%s%d", p.name, slot, i)
+}
+
+// save writes packed into the places that the record in force does not use.
+func (p *pieces) save(ctx context.Context, packed []byte, revision store.Revision) (*wire.Pieces, error) {
 	count := (len(packed) + pieceLimit - 1) / pieceLimit
 	if count > mostPieces {
 		return nil, fault.Misuse(fmt.Errorf("the ledger of the seed is %d KiB compressed, and at most %d are kept", len(packed)>>10, mostPieces*pieceLimit>>10),
 			"Divide the seed between installations with different --name.")
 	}
-	before, err := k.piecesAt(ctx, revision)
+	before, err := p.namedAt(ctx, revision)
 	if err != nil {
 		return nil, err
 	}
@@ -49,51 +55,51 @@ func (k *Store) savePieces(ctx context.Context, packed []byte, revision store.Re
 	}
 	for i := range count {
 		piece := packed[i*pieceLimit : min((i+1)*pieceLimit, len(packed))]
-		if err := k.savePiece(ctx, k.pieceName(pieces.Slot, i+1), piece); err != nil {
-			return nil, k.explainPiece(err, pieces)
+		if err := p.saveOne(ctx, p.place(pieces.Slot, i+1), piece); err != nil {
+			return nil, p.explainPiece(err, pieces)
 		}
 	}
 	return pieces, nil
 }
 
-// piecesAt returns the pieces that the record names, nil if it names none: those of the
+// namedAt returns the pieces that the record names, nil if it names none: those of the
 // record at revision if we have seen that, else of the one that is there.
-func (k *Store) piecesAt(ctx context.Context, revision store.Revision) (*wire.Pieces, error) {
-	if pieces, known := k.pieces.at(revision); known {
+func (p *pieces) namedAt(ctx context.Context, revision store.Revision) (*wire.Pieces, error) {
+	if pieces, known := p.book.at(revision); known {
 		return pieces, nil
 	}
-	record, _, err := k.readRecord(ctx)
+	record, _, err := p.readRecord(ctx)
 	return record.Pieces, err
 }
 
-func (k *Store) savePiece(ctx context.Context, name string, piece []byte) error {
+func (p *pieces) saveOne(ctx context.Context, name string, piece []byte) error {
 	secret := &corev1.Secret{}
-	if err := k.in.Secrets().Apply(ctx, k.emptySecret(name), secret, false); err != nil {
+	if err := p.in.Secrets().Apply(ctx, p.emptySecret(name), secret, false); err != nil {
 		return err
 	}
 	secret.Data = map[string][]byte{pieceData: piece}
 	stored := &corev1.Secret{}
-	if err := k.in.Secrets().Update(ctx, secret, stored); err != nil {
+	if err := p.in.Secrets().Update(ctx, secret, stored); err != nil {
 		return err
 	}
-	k.pieces.filled(name, store.Revision(stored.ResourceVersion))
+	p.book.filled(name, store.Revision(stored.ResourceVersion))
 	return nil
 }
 
-// loadPieces returns what savePieces has written. A writer may have been quicker: then
+// load returns what savePieces has written. A writer may have been quicker: then
 // the digest does not fit, and the record has to be read again.
-func (k *Store) loadPieces(ctx context.Context, pieces *wire.Pieces) ([]byte, error) {
+func (p *pieces) load(ctx context.Context, pieces *wire.Pieces) ([]byte, error) {
 	var packed []byte
 	for i := range pieces.Count {
 		secret := &corev1.Secret{}
-		err := k.in.Secrets().Get(ctx, k.pieceName(pieces.Slot, i+1), secret)
+		err := p.in.Secrets().Get(ctx, p.place(pieces.Slot, i+1), secret)
 		if apierrors.IsNotFound(err) {
 			return nil, errPieces
 		}
 		if err != nil {
-			return nil, k.explainPiece(err, pieces)
+			return nil, p.explainPiece(err, pieces)
 		}
-		k.pieces.filled(k.pieceName(pieces.Slot, i+1), store.Revision(secret.ResourceVersion))
+		p.book.filled(p.place(pieces.Slot, i+1), store.Revision(secret.ResourceVersion))
 		packed = append(packed, secret.Data[pieceData]...)
 	}
 	if wire.Digest(packed) != pieces.Digest {
@@ -106,18 +112,18 @@ func (k *Store) loadPieces(ctx context.Context, pieces *wire.Pieces) ([]byte, er
 var errPieces = errors.New("a piece of the ledger is missing or another's")
 
 // explainPiece says which rules are needed for pieces, if that is what is missing.
-func (k *Store) explainPiece(err error, pieces *wire.Pieces) error {
-	name := k.pieceName(pieces.Slot, 1)
+func (p *pieces) explainPiece(err error, pieces *wire.Pieces) error {
+	name := p.place(pieces.Slot, 1)
 	if !kube.DeniedByRBAC(err) {
-		return k.explain(kube.Access{Verb: "update", Resource: "secrets", Name: name}, err)
+		return p.explain(kube.Access{Verb: "update", Resource: "secrets", Name: name}, err)
 	}
 	var rules strings.Builder
 	for _, slot := range []string{"a", "b"} {
 		for i := range pieces.Count {
-			rule := kube.Rule{Resource: "secrets", Name: k.pieceName(slot, i+1), Verbs: []string{"get", "create", "patch", "update"}}
+			rule := kube.Rule{Resource: "secrets", Name: p.place(slot, i+1), Verbs: []string{"get", "create", "patch", "update"}}
 			rules.WriteString(rule.YAML())
 		}
 	}
 	return fault.Misuse(fmt.Errorf("keeping the ledger of a large seed in Secrets of its own: %w", err),
-		fmt.Sprintf("Add to the rules of a Role in the namespace %q that is bound to our service account:\n%s", k.in.Name, strings.TrimSuffix(rules.String(), "\n")))
+		fmt.Sprintf("Add to the rules of a Role in the namespace %q that is bound to our service account:\n%s", p.in.Name, strings.TrimSuffix(rules.String(), "\n")))
 }

@@ -74,7 +74,7 @@ func (k *Store) RecentCheckpoint() (store.Checkpoint, store.Revision, bool) {
 	if last.data == nil || wire.Decode(last.data, &record, k.stateObject()) != nil || record.Pieces != nil {
 		return store.Checkpoint{}, "", false
 	}
-	k.pieces.inForce(last.revision, nil)
+	k.pieces.book.inForce(last.revision, nil)
 	checkpoint, err := record.Record(k.stateObject())
 	return checkpoint, last.revision, err == nil
 }

@@ -86,115 +86,115 @@ const (
 // recordObject is one of our three objects.
 type recordObject struct{ kind, resource, name string }
 
-func (k *Store) objects() []recordObject {
+func (s site) objects() []recordObject {
 	return []recordObject{
-		{secretKind, "secrets", k.keysName()}, {secretKind, "secrets", k.stateName()}, {leaseKind, "leases", k.name},
+		{secretKind, "secrets", s.keysName()}, {secretKind, "secrets", s.stateName()}, {leaseKind, "leases", s.name},
 	}
 }
 
 // Concerns judges what was last seen of the objects and the namespace, and asks about
 // those that this process has not seen yet. An object that we may not read is not judged: not all who look at
 // the checkpoint may read the keys.
-func (k *Store) Concerns(ctx context.Context) ([]store.Concern, error) {
+func (s site) Concerns(ctx context.Context) ([]store.Concern, error) {
 	var concerns []store.Concern
-	terminating, asked := k.seen.isTerminating()
+	terminating, asked := s.seen.isTerminating()
 	if !asked {
-		if err := k.askNamespace(ctx); err != nil {
+		if err := s.askNamespace(ctx); err != nil {
 			return nil, err
 		}
-		terminating, _ = k.seen.isTerminating()
+		terminating, _ = s.seen.isTerminating()
 	}
 	if terminating {
-		concerns = append(concerns, k.namespaceConcern())
+		concerns = append(concerns, s.namespaceConcern())
 	}
-	for _, object := range k.objects() {
-		seen, err := k.lookAt(ctx, object)
+	for _, object := range s.objects() {
+		seen, err := s.lookAt(ctx, object)
 		if err != nil {
 			return nil, err
 		}
-		concerns = append(concerns, k.judge(object, seen)...)
+		concerns = append(concerns, s.judge(object, seen)...)
 	}
 	return concerns, nil
 }
 
 // lookAt returns what was last seen of an object.
-func (k *Store) lookAt(ctx context.Context, object recordObject) (seenObject, error) {
-	if seen, ok := k.seen.get(object.kind, object.name); ok {
+func (s site) lookAt(ctx context.Context, object recordObject) (seenObject, error) {
+	if seen, ok := s.seen.get(object.kind, object.name); ok {
 		return seen, nil
 	}
 	var o kube.Object = &corev1.Secret{}
-	at := k.in.Secrets()
+	at := s.in.Secrets()
 	if object.kind == leaseKind {
-		o, at = &coordinationv1.Lease{}, k.in.Leases()
+		o, at = &coordinationv1.Lease{}, s.in.Leases()
 	}
 	err := at.Get(ctx, object.name, o)
 	switch {
 	case err == nil:
-		k.seen.note(object.kind, o)
+		s.seen.note(object.kind, o)
 	case apierrors.IsNotFound(err):
-		k.seen.gone(object.kind, object.name)
+		s.seen.gone(object.kind, object.name)
 	case kube.DeniedByRBAC(err):
 		return seenObject{}, nil
 	default:
-		return seenObject{}, k.explain(kube.Access{Verb: "get", Resource: object.resource, Name: object.name}, err)
+		return seenObject{}, s.explain(kube.Access{Verb: "get", Resource: object.resource, Name: object.name}, err)
 	}
-	seen, _ := k.seen.get(object.kind, object.name)
+	seen, _ := s.seen.get(object.kind, object.name)
 	return seen, nil
 }
 
 // judge returns what endangers one object.
-func (k *Store) judge(object recordObject, seen seenObject) []store.Concern {
+func (s site) judge(object recordObject, seen seenObject) []store.Concern {
 	var concerns []store.Concern
-	name := k.in.Describe(object.kind, object.name)
+	name := s.in.Describe(object.kind, object.name)
 	if seen.deleting {
 		concerns = append(concerns, store.Concern{
 			Name: store.RecordBeingDeleted, Record: name,
 			Message: name + " is being deleted: it goes when its last finalizer is removed",
-			Remedy:  k.copyRemedy() + " Then find out what deletes it, and stop that. A deletion cannot be taken back: docs/runbook.md says how to put the copy in its place.",
+			Remedy:  s.copyRemedy() + " Then find out what deletes it, and stop that. A deletion cannot be taken back: docs/runbook.md says how to put the copy in its place.",
 		})
 	}
 	if len(seen.owners) > 0 && object.kind == secretKind {
 		concerns = append(concerns, store.Concern{
 			Name: store.RecordOwned, Record: name,
 			Message: fmt.Sprintf("%s is owned by %s: it is deleted with that, and at once if that does not exist", name, strings.Join(seen.owners, ", ")),
-			Remedy:  k.copyRemedy() + fmt.Sprintf(" Then take the owner off: kubectl -n %s patch secret %s --type=merge -p '{\"metadata\":{\"ownerReferences\":null}}'. If it comes back, stop what sets it.", k.in.Name, object.name),
+			Remedy:  s.copyRemedy() + fmt.Sprintf(" Then take the owner off: kubectl -n %s patch secret %s --type=merge -p '{\"metadata\":{\"ownerReferences\":null}}'. If it comes back, stop what sets it.", s.in.Name, object.name),
 		})
 	}
 	if seen.immutable {
-		concerns = append(concerns, k.immutable(object.name))
+		concerns = append(concerns, s.immutable(object.name))
 	}
 	return concerns
 }
 
 // immutable is the concern of a Secret that can only be read.
-func (k *Store) immutable(name string) store.Concern {
+func (s site) immutable(name string) store.Concern {
 	return store.Concern{
-		Name: store.RecordImmutable, Record: k.in.Describe(secretKind, name),
-		Message: k.in.Describe(secretKind, name) + " is immutable",
+		Name: store.RecordImmutable, Record: s.in.Describe(secretKind, name),
+		Message: s.in.Describe(secretKind, name) + " is immutable",
 		Remedy: fmt.Sprintf("Replace it with the same content, without 'immutable', while nothing else runs: kubectl -n %[1]s get secret %[2]s -o json > %[2]s.json; "+
 			"jq 'del(.immutable, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp)' %[2]s.json | kubectl -n %[1]s replace --force -f -. "+
-			"Keep the file as safe as the keys, and delete it afterwards.", k.in.Name, name),
+			"Keep the file as safe as the keys, and delete it afterwards.", s.in.Name, name),
 	}
 }
 
-func (k *Store) namespaceConcern() store.Concern {
+func (s site) namespaceConcern() store.Concern {
 	return store.Concern{
 		Name:    store.NamespaceBeingDeleted,
-		Message: fmt.Sprintf("the namespace %q is being deleted, and everything in it", k.in.Name),
-		Remedy:  k.copyRemedy() + " The deletion of a namespace cannot be taken back: create the keys record from the copy in another namespace, and name that with --namespace.",
+		Message: fmt.Sprintf("the namespace %q is being deleted, and everything in it", s.in.Name),
+		Remedy:  s.copyRemedy() + " The deletion of a namespace cannot be taken back: create the keys record from the copy in another namespace, and name that with --namespace.",
 	}
 }
 
 // copyRemedy says how to save the keys while they are there.
-func (k *Store) copyRemedy() string {
-	return fmt.Sprintf("If keys are in it, take a copy of the keys record now: kubectl -n %s get secret %s -o yaml > FILE. Keep it as safe as the keys.", k.in.Name, k.keysName())
+func (s site) copyRemedy() string {
+	return fmt.Sprintf("If keys are in it, take a copy of the keys record now: kubectl -n %s get secret %s -o yaml > FILE. Keep it as safe as the keys.", s.in.Name, s.keysName())
 }
 
 // writable refuses to write what is known to be immutable at this revision.
-func (k *Store) writable(name string, revision store.Revision) error {
-	seen, ok := k.seen.get(secretKind, name)
+func (s site) writable(name string, revision store.Revision) error {
+	seen, ok := s.seen.get(secretKind, name)
 	if ok && seen.immutable && seen.revision == revision {
-		return k.immutable(name).Fault()
+		return s.immutable(name).Fault()
 	}
 	return nil
 }
@@ -202,32 +202,32 @@ func (k *Store) writable(name string, revision store.Revision) error {
 // askNamespace notes whether the namespace is being deleted. Only making an object is
 // refused there, and ours may all exist: so it rehearses an Event, whose name is always
 // new. See docs/decisions/0050.
-func (k *Store) askNamespace(ctx context.Context) error {
+func (s site) askNamespace(ctx context.Context) error {
 	event := &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{Namespace: k.in.Name, GenerateName: k.name + "-preflight-"},
-		InvolvedObject: corev1.ObjectReference{Kind: leaseKind, APIVersion: "coordination.k8s.io/v1", Namespace: k.in.Name, Name: k.name},
+		ObjectMeta:     metav1.ObjectMeta{Namespace: s.in.Name, GenerateName: s.name + "-preflight-"},
+		InvolvedObject: corev1.ObjectReference{Kind: leaseKind, APIVersion: "coordination.k8s.io/v1", Namespace: s.in.Name, Name: s.name},
 		Reason:         "Preflight", Type: corev1.EventTypeNormal,
 	}
-	err := k.in.Events().Create(ctx, event, true)
-	k.seen.setTerminating(kube.Terminating(err))
+	err := s.in.Events().Create(ctx, event, true)
+	s.seen.setTerminating(kube.Terminating(err))
 	switch {
 	case err == nil, kube.Terminating(err), kube.Refused(err):
 		// Without the right to write Events it is not known; with a quota on them it is
 		// refused for another reason. Neither stands in the way of the records.
 		return nil
 	default:
-		return k.explain(kube.Access{Verb: "create", Resource: "events"}, err)
+		return s.explain(kube.Access{Verb: "create", Resource: "events"}, err)
 	}
 }
 
 // nothingToLose refuses to begin where nothing is stored yet and would be in danger.
 // Where there are keys, or an attempt whose answer may still come, it is for others to
 // judge what can go on.
-func (k *Store) nothingToLose(ctx context.Context, keys store.Keys) error {
+func (s site) nothingToLose(ctx context.Context, keys store.Keys) error {
 	if keys.Set != nil || keys.Attempt != nil {
 		return nil
 	}
-	concerns, err := k.Concerns(ctx)
+	concerns, err := s.Concerns(ctx)
 	if err != nil {
 		return err
 	}
@@ -236,15 +236,15 @@ func (k *Store) nothingToLose(ctx context.Context, keys store.Keys) error {
 
 // stop returns the terminal error of a write that the API server refuses for good, nil
 // for any other.
-func (k *Store) stop(name string, err error) error {
+func (s site) stop(name string, err error) error {
 	switch {
 	case kube.Immutable(err):
-		return k.immutable(name).Fault()
+		return s.immutable(name).Fault()
 	case kube.Terminating(err):
-		k.seen.setTerminating(true)
-		return k.namespaceConcern().Fault()
-	case kube.TooLarge(err) && name == k.keysName():
-		return fault.Stop(wire.RecordFull, fmt.Errorf("writing %s: %w", k.in.Describe(secretKind, name), err), k.fullRemedy())
+		s.seen.setTerminating(true)
+		return s.namespaceConcern().Fault()
+	case kube.TooLarge(err) && name == s.keysName():
+		return fault.Stop(wire.RecordFull, fmt.Errorf("writing %s: %w", s.in.Describe(secretKind, name), err), s.fullRemedy())
 	default:
 		return nil
 	}

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -21,23 +19,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// The data keys of the records in their Secrets.
-const (
-	keysData  = "keys.json"
-	stateData = "state.json"
-)
-
 // Store is a store.Store in Kubernetes objects: the Secrets NAME-keys and NAME-state and
 // the Lease NAME. They have no owner, so that nothing but a person deletes them.
 type Store struct {
-	in   kube.Namespace
-	name string
-	now  func() time.Time
-	seen *seenObjects
-	// recent is what a session begins from.
-	recent *recentObjects
-	// pieces is what is known of the Secrets with pieces of the ledger.
-	pieces *pieceBook
+	secrets
+	leases leases
+	pieces *pieces
 }
 
 var _ store.Store = (*Store)(nil)
@@ -55,7 +42,9 @@ func New(config *rest.Config, namespace, name string) (*Store, error) {
 		return nil, fault.Misuse(err, "Check the kubeconfig, or the service account's token and CA in the Pod.")
 	}
 	in := kube.Namespace{Client: client, Name: namespace, Rules: Rules(name)}
-	return &Store{in: in, name: name, now: time.Now, seen: &seenObjects{}, recent: &recentObjects{}, pieces: &pieceBook{}}, nil
+	at, recent := site{in: in, name: name, seen: &seenObjects{}}, &recentObjects{}
+	records := secrets{at, recent}
+	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}}, nil
 }
 
 // Namespace is where the records are, for others that need its API.
@@ -63,33 +52,12 @@ func (k *Store) Namespace() kube.Namespace {
 	return kube.Namespace{Client: k.in.Client, Name: k.in.Name}
 }
 
-func (k *Store) keysName() string  { return k.name + "-keys" }
-func (k *Store) stateName() string { return k.name + "-state" }
-
 // Location returns the kinds and names.
 func (k *Store) Location() store.Location {
 	return store.Location{
 		Keys:       k.in.Describe("Secret", k.keysName()),
 		Checkpoint: k.in.Describe("Secret", k.stateName()),
 		Lease:      k.in.Describe("Lease", k.name),
-	}
-}
-
-func (k *Store) keysObject() wire.Object {
-	return wire.Object{
-		Name: k.in.Describe("Secret", k.keysName()) + " (" + keysData + ")",
-		// Not apply: it would copy the keys into an annotation.
-		Restore: "kubectl -n " + k.in.Name + " replace -f BACKUP",
-	}
-}
-
-func (k *Store) stateObject() wire.Object {
-	return wire.Object{
-		Name:    k.in.Describe("Secret", k.stateName()) + " (" + stateData + ")",
-		Restore: "kubectl -n " + k.in.Name + " replace -f BACKUP",
-		Rebuilt: fmt.Sprintf("Without a copy, save it and remove it (kubectl -n %s delete secret %s) and run again: "+
-			"the state is found anew from Vault, what is forgotten is which objects of the seed were created by us.",
-			k.in.Name, k.stateName()),
 	}
 }
 
@@ -136,7 +104,7 @@ func (k *Store) Checkpoint(ctx context.Context) (store.Checkpoint, store.Revisio
 			return store.Checkpoint{}, revision, err
 		}
 		if record.Pieces != nil {
-			record.Packed, err = k.loadPieces(ctx, record.Pieces)
+			record.Packed, err = k.pieces.load(ctx, record.Pieces)
 		}
 		if errors.Is(err, errPieces) {
 			if _, now, readErr := k.readRecord(ctx); readErr == nil && now != revision {
@@ -147,20 +115,10 @@ func (k *Store) Checkpoint(ctx context.Context) (store.Checkpoint, store.Revisio
 		if err != nil {
 			return store.Checkpoint{}, "", err
 		}
-		k.pieces.inForce(revision, record.Pieces)
+		k.pieces.book.inForce(revision, record.Pieces)
 		checkpoint, err := record.Record(k.stateObject())
 		return checkpoint, revision, err
 	}
-}
-
-// readRecord reads the checkpoint as it is stored; its version is 0 if there is none.
-func (k *Store) readRecord(ctx context.Context) (wire.Checkpoint, store.Revision, error) {
-	var record wire.Checkpoint
-	data, revision, err := k.read(ctx, k.stateName(), stateData)
-	if err != nil || data == nil {
-		return record, revision, err
-	}
-	return record, revision, wire.Decode(data, &record, k.stateObject())
 }
 
 // SaveCheckpoint writes the checkpoint if it still is at revision, and shows what
@@ -172,7 +130,7 @@ func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	}
 	record, err := wire.NewCheckpoint(checkpoint)
 	if err == nil && len(record.Packed) > pieceLimit {
-		record.Pieces, err = k.savePieces(ctx, record.Packed, revision)
+		record.Pieces, err = k.pieces.save(ctx, record.Packed, revision)
 		record.Packed = nil
 	}
 	if err != nil {
@@ -182,7 +140,7 @@ func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	if err != nil {
 		return "", err
 	}
-	left, err := k.leftPieces(ctx, record.Pieces, revision)
+	left, err := k.pieces.left(ctx, record.Pieces, revision)
 	if err != nil {
 		return "", err
 	}
@@ -191,57 +149,25 @@ func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	if err != nil {
 		return "", err
 	}
-	k.pieces.inForce(stored, record.Pieces)
-	k.dropPieces(ctx, left)
+	k.pieces.book.inForce(stored, record.Pieces)
+	k.pieces.drop(ctx, left)
 	return stored, nil
-}
-
-// read returns what is under key in a Secret: nil if it has none, and the empty
-// Revision if there is no Secret.
-func (k *Store) read(ctx context.Context, name, key string) ([]byte, store.Revision, error) {
-	var secret corev1.Secret
-	err := k.in.Secrets().Get(ctx, name, &secret)
-	if apierrors.IsNotFound(err) {
-		k.seen.gone(secretKind, name)
-		return nil, "", nil
-	}
-	if err != nil {
-		return nil, "", k.explain(kube.Access{Verb: "get", Resource: "secrets", Name: name}, err)
-	}
-	k.seen.note(secretKind, &secret)
-	k.recent.note(name, secret.Data[key], store.Revision(secret.ResourceVersion))
-	data, ok := secret.Data[key]
-	if ok && data == nil {
-		data = []byte{} // there, and empty: corrupt, not absent
-	}
-	return data, store.Revision(secret.ResourceVersion), nil
-}
-
-// emptySecret is what is applied to make a Secret: an object without data, so
-// that applying it to one that exists takes nothing away.
-func (k *Store) emptySecret(name string) *corev1.Secret {
-	return &corev1.Secret{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: k.meta(name),
-		Type:       corev1.SecretTypeOpaque,
-	}
-}
-
-func (k *Store) meta(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: k.in.Name, Name: name, Labels: labels()}
-}
-
-func labels() map[string]string {
-	return map[string]string{
-		"app.kubernetes.io/name":       "vault-bootstrap",
-		"app.kubernetes.io/managed-by": "vault-bootstrap",
-	}
 }
 
 // CheckpointName is the name of the Secret with the checkpoint.
 func (k *Store) CheckpointName() string { return k.stateName() }
 
-func (k *Store) fullRemedy() string {
-	return wire.FullRemedy(fmt.Sprintf("kubectl -n %s get secret %s -o yaml > FILE", k.in.Name, k.keysName()),
-		fmt.Sprintf("kubectl -n %s delete secret %s", k.in.Name, k.keysName()))
+// Acquire waits for the Lease until ctx ends.
+func (k *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
+	return k.leases.acquire(ctx, options)
 }
+
+// Lead waits for a Lease of its own, NAME-watch.
+func (k *Store) Lead(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
+	lead := k.leases
+	lead.name += store.LeadSuffix
+	return lead.acquire(ctx, options)
+}
+
+// LeaseMirror reads what the holder of the Lease shows.
+func (k *Store) LeaseMirror(ctx context.Context) (store.Mirror, error) { return k.leases.mirror(ctx) }

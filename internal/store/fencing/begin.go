@@ -1,0 +1,97 @@
+package fencing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+)
+
+// epochTries is how often an epoch is tried for. Several may compete if the Lease has
+// failed; each conflict means that one of them got through.
+const epochTries = 100
+
+// Begin waits for the Lease and allocates the next epoch: by compare-and-swap in
+// the keys record, then in the checkpoint. From then on no earlier session can
+// write either.
+func Begin(ctx context.Context, records store.Store, options store.LeaseOptions) (*Session, error) {
+	held, err := records.Acquire(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{store: records, held: held}
+	if err := s.allocate(held.Context()); err != nil {
+		return nil, errors.Join(fmt.Errorf("allocating an epoch: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// allocate takes the epoch after the greatest in either record: one of them may
+// have been removed or put back to an earlier copy. Each is read at most once before the
+// first write of it, which is compared with the revision that it had then.
+func (s *Session) allocate(ctx context.Context) error {
+	checkpoint, revision, known := s.latestCheckpoint()
+	var err error
+	if !known {
+		if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	tried := false
+	err = again(ctx, epochTries, func() error {
+		keys, revision, known := s.latestKeys(tried)
+		tried = true
+		if !known {
+			var err error
+			if keys, revision, err = s.store.Keys(ctx); err != nil {
+				return err
+			}
+		}
+		s.epoch = max(keys.Epoch, checkpoint.Epoch) + 1
+		keys.Epoch = s.epoch
+		_, err = s.store.SaveKeys(ctx, keys, revision)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fresh := true
+	return again(ctx, epochTries, func() error {
+		if !fresh {
+			if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
+				return err
+			}
+		}
+		fresh = false
+		if checkpoint.Epoch > s.epoch {
+			return s.fenced(checkpoint.Epoch)
+		}
+		checkpoint.Epoch = s.epoch
+		_, err := s.saveCheckpoint(ctx, checkpoint, revision)
+		return err
+	})
+}
+
+// recent is a store that remembers its records as it read or wrote them last. A session
+// begins with a write to both: it starts from these, and reads only if the compare-and-swap
+// finds that they have changed. ok is false where nothing is remembered.
+type recent interface {
+	RecentKeys() (keys store.Keys, revision store.Revision, ok bool)
+	RecentCheckpoint() (checkpoint store.Checkpoint, revision store.Revision, ok bool)
+}
+
+// latestKeys returns what the store remembers of the keys, unless fresh; else it reads them.
+func (s *Session) latestKeys(fresh bool) (store.Keys, store.Revision, bool) {
+	if memory, ok := s.store.(recent); ok && !fresh {
+		return memory.RecentKeys()
+	}
+	return store.Keys{}, "", false
+}
+
+func (s *Session) latestCheckpoint() (store.Checkpoint, store.Revision, bool) {
+	if memory, ok := s.store.(recent); ok {
+		return memory.RecentCheckpoint()
+	}
+	return store.Checkpoint{}, "", false
+}
