@@ -146,8 +146,8 @@ func (s *Server) capabilities(w http.ResponseWriter, paths any) {
 	if granted == nil {
 		granted = []string{"root"}
 	}
-	data, list := map[string]any{}, []any{}
-	list, _ = paths.([]any)
+	data := map[string]any{}
+	list, _ := paths.([]any)
 	for _, path := range list {
 		if text, ok := path.(string); ok {
 			data[text] = granted
