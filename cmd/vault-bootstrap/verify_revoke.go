@@ -21,8 +21,9 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 	defer func() { _ = session.Close() }()
 	look.servers.cluster.Guard(session.Alive)
 	look.sources.Access.Log = log
-	glass := ceremony.NewBreakGlass(look.servers.administrator(session, identity(p.env), log), options.parallelism)
-	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.sources.Access))
+	administrator := look.servers.administrator(session, identity(p.env), log)
+	administrator.Cluster = look.sources.Cluster // by whose clocks a refusal of our login is explained
+	dead, err := ceremony.NewBreakGlass(administrator, options.parallelism).RevokeForeign(ctx, states.OrLockedOut(look.sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
 	}
