@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,6 +145,7 @@ type site struct {
 	server  *vaulttest.Server // where tokens live
 	store   *memory
 	logged  *strings.Builder
+	ticking sync.Mutex
 	clock   time.Time
 	dir     spool.Dir
 }
@@ -155,7 +157,12 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	s.replica = &fakeReplica{address: s.server.Address, code: http.StatusNotImplemented, storage: "raft"}
 	setting := &Setting{
 		Name: "vb", Holder: "me", Parallelism: 4, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
-		Now: func() time.Time { s.clock = s.clock.Add(time.Millisecond); return s.clock },
+		Now: func() time.Time { // a look asks for the time from several goroutines
+			s.ticking.Lock()
+			defer s.ticking.Unlock()
+			s.clock = s.clock.Add(time.Millisecond)
+			return s.clock
+		},
 	}
 	members := &cluster.Cluster{Replicas: []cluster.Replica{s.replica}, Expected: 1}
 	methods := login.Chain{login.AppRole{Mount: "approle", RoleName: "vb"}}

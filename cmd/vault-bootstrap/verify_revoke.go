@@ -22,8 +22,9 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 	defer func() { _ = session.Close() }()
 	look.Servers.Cluster.Guard(session.Alive)
 	look.Sources.Access.Log = log
-	glass := ceremony.NewBreakGlass(look.Servers.Administrator(session, job.Identity(p.env), log), options.job.Parallelism)
-	dead, err := glass.RevokeForeign(ctx, states.OrLockedOut(look.Sources.Access))
+	administrator := look.Servers.Administrator(session, job.Identity(p.env), log)
+	administrator.Cluster = look.Sources.Cluster // by whose clocks a refusal of our login is explained
+	dead, err := ceremony.NewBreakGlass(administrator, options.job.Parallelism).RevokeForeign(ctx, states.OrLockedOut(look.Sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
 	}

@@ -67,13 +67,6 @@ func (r *Replica) VerifyRekey(ctx context.Context, recovery bool, token secret.V
 	return r.rekey(ctx, http.MethodPut, recovery, "verify", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
 }
 
-// RestartVerification has the server forget the new shares that were given back so
-// far. The nonce changes.
-func (r *Replica) RestartVerification(ctx context.Context, recovery bool, token secret.Value, nonce string) error {
-	_, err := r.rekey(ctx, http.MethodDelete, recovery, "verify", token, map[string]any{"nonce": nonce})
-	return err
-}
-
 // CancelRekey ends the rekey that nonce names, and no other.
 func (r *Replica) CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error {
 	_, err := r.rekey(ctx, http.MethodDelete, recovery, "init", token, map[string]any{"nonce": nonce})

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
 
 // lettingIn is our own login where an earlier life of ours has set it up.
@@ -63,5 +64,30 @@ func TestAdoptByUnsealing(t *testing.T) {
 	err := b.admin.Adopt(t.Context(), shares.Material{Plain: sharesOf('a', 5)}, lettingIn, func(error, int) { waits++ })
 	if err != nil || b.vault.code != http.StatusOK || b.records.keys.Set.ClusterID != "c1" || waits != 1 {
 		t.Errorf("%v after %d waits: %+v", err, waits, b.records.keys.Set)
+	}
+}
+
+// TestAdoptWithToken looks a root token up before it is stored.
+func TestAdoptWithToken(t *testing.T) {
+	for name, test := range map[string]struct {
+		token   *vaulttest.Token
+		adopted bool
+	}{
+		"a root token":     {&vaulttest.Token{Accessor: "of root", Policies: []string{"root"}}, true},
+		"another token":    {&vaulttest.Token{Accessor: "of app", Policies: []string{"app"}}, false},
+		"one that is dead": {nil, false},
+	} {
+		b, v, _ := newGlass(t)
+		b.records.keys.Set = nil
+		if test.token != nil {
+			v.server.Tokens["given"] = test.token
+		}
+		err := b.admin.Adopt(t.Context(), shares.Material{Unseal: sharesOf('a', 5), Root: secret.New("given")}, nil, func(err error, _ int) { t.Errorf("%s: waits for %v", name, err) })
+		if (err == nil) != test.adopted || err != nil && fault.KindOf(err) != fault.Usage {
+			t.Errorf("%s: %v", name, err)
+		}
+		if root := b.records.keys.Root; test.adopted && (root == nil || root.Accessor != "of root") {
+			t.Errorf("%s: stored is %+v", name, root)
+		}
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
@@ -113,5 +115,42 @@ func TestRotateFromPeople(t *testing.T) {
 	}
 	if b.records.keys.Set.Custody != nil || len(b.records.keys.Set.Shares) != 3 {
 		t.Errorf("stored: %+v", b.records.keys.Set)
+	}
+}
+
+// TestRotateToPeople stores the new shares for their owners, who give them back in a second
+// call: only then they are in force.
+func TestRotateToPeople(t *testing.T) {
+	b := newBench(t)
+	exchange := into
+	var private []secret.Value
+	for range 3 {
+		pair, err := pgp.Generate("owner", time.Unix(1e9, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange.Into.Custodians = append(exchange.Into.Custodians, pgp.Public{Owner: "owner", Key: pair.Public, Fingerprint: pair.Fingerprint})
+		private = append(private, pair.Private)
+	}
+	if _, err := b.admin.Rotate(t.Context(), exchange); fault.KindOf(err) != fault.Usage || b.records.keys.Rotation == nil {
+		t.Fatalf("without the new shares: %v", err)
+	}
+	if !slices.EqualFunc(b.vault.shares, sharesOf('a', 5), secret.Value.Equal) {
+		t.Fatal("the new shares are in force before they were given back")
+	}
+	again := Exchange{AskNew: func(_ context.Context, need ShareNeed) ([]secret.Value, error) {
+		var opened []secret.Value
+		for i, share := range b.records.keys.Rotation.Set.Custody[:need.Count] {
+			value, err := OpenShare(private[i], share.Message)
+			if err != nil {
+				return nil, err
+			}
+			opened = append(opened, value)
+		}
+		return opened, nil
+	}}
+	set, err := b.admin.Rotate(t.Context(), again)
+	if err != nil || len(set.Custody) != 3 || b.records.keys.Rotation != nil || !slices.EqualFunc(b.vault.shares, sharesOf('n', 3), secret.Value.Equal) {
+		t.Errorf("rotated to %+v: %v", set, err)
 	}
 }

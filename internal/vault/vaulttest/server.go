@@ -40,7 +40,8 @@ type Server struct {
 	// Logins returns the token that a credential is traded for, by the login's path; "" if it
 	// is refused.
 	Logins map[string]func(credential map[string]any) string
-	// Data is what reads answer, by path. Writes replace it where there is an entry.
+	// Data is what reads answer, by path: nil is nothing. Writes and deletions change it where
+	// there is an entry.
 	Data map[string]map[string]any
 	// Capabilities are what sys/capabilities-self answers to each path; nil for root's.
 	Capabilities []string
@@ -105,8 +106,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.byAccessor(w, r, path, body["accessor"])
 	case path == "sys/capabilities-self":
 		s.capabilities(w, body["paths"])
+	case known && data == nil && r.Method == http.MethodGet:
+		s.say(w, http.StatusNotFound, map[string]any{"errors": []string{}})
 	case known && r.Method == http.MethodGet && !listing:
 		s.data(w, data)
+	case known && r.Method == http.MethodDelete:
+		s.note(r, path)
+		s.Data[path] = nil
+		w.WriteHeader(http.StatusNoContent)
 	case known && (r.Method == http.MethodPut || r.Method == http.MethodPost):
 		s.note(r, path)
 		s.Data[path] = body
@@ -139,8 +146,8 @@ func (s *Server) capabilities(w http.ResponseWriter, paths any) {
 	if granted == nil {
 		granted = []string{"root"}
 	}
-	data, list := map[string]any{}, []any{}
-	list, _ = paths.([]any)
+	data := map[string]any{}
+	list, _ := paths.([]any)
 	for _, path := range list {
 		if text, ok := path.(string); ok {
 			data[text] = granted

@@ -1,0 +1,272 @@
+package states
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
+)
+
+// opened is an open Vault whose keys are stored, with a root token and the role of our login.
+func opened(t *testing.T, change ...func(*Config)) *site {
+	t.Helper()
+	s := newSite(t, change...)
+	s.initialized(t)
+	if err := s.Acts()[fsm.Unseal](t.Context(), s.outside(t)); err != nil {
+		t.Fatal(err)
+	}
+	s.server.Tokens["root"] = &vaulttest.Token{Accessor: "of root", Policies: []string{"root"}, Orphan: true}
+	s.server.Data["auth/approle/role/vb/role-id"] = map[string]any{"role_id": "id"}
+	s.server.Data["auth/approle/role/vb/custom-secret-id"] = map[string]any{}
+	s.server.Data["sys/policies/acl/vb"] = map[string]any{"policy": `path "*" { capabilities = ["read"] }`}
+	s.server.Logins["approle/login"] = func(credential map[string]any) string {
+		if credential["secret_id"] != s.server.Data["auth/approle/role/vb/custom-secret-id"]["secret_id"] || credential["role_id"] != "id" {
+			return ""
+		}
+		s.server.Tokens["own"] = &vaulttest.Token{Accessor: "of own", Policies: []string{"vb"}, Orphan: true}
+		return "own"
+	}
+	return s
+}
+
+// withRoot is a look that has found the root token alive.
+func (s *site) withRoot(t *testing.T) *Look {
+	t.Helper()
+	look := s.outside(t)
+	if err := s.observer.lookAtRoot(t.Context(), s.server.Address, look); err != nil {
+		t.Fatal(err)
+	}
+	return look
+}
+
+func TestLookAtRoot(t *testing.T) {
+	s := opened(t)
+	look := s.withRoot(t)
+	if look.Observation.Root != fsm.LiveRoot || look.Unsettled.Accessor != "of root" || look.root.None() {
+		t.Errorf("alive: %+v", look.Observation)
+	}
+	if _, err := s.Settle(t.Context(), look); err != nil || s.store.keys.Root.Accessor != "of root" {
+		t.Errorf("noted is %q, %v", s.store.keys.Root.Accessor, err)
+	}
+	delete(s.server.Tokens, "root")
+	if look = s.withRoot(t); look.Observation.Root != fsm.DeadRoot || !look.root.None() {
+		t.Errorf("dead: %+v", look.Observation)
+	}
+}
+
+// TestHarden proves the login, for which it makes a credential, and ends the root token.
+func TestHarden(t *testing.T) {
+	s := opened(t)
+	if err := s.Acts()[fsm.Harden](t.Context(), s.withRoot(t)); err != nil {
+		t.Fatal(err)
+	}
+	keys := s.store.keys
+	if s.server.Tokens["root"] != nil || keys.Root != nil || keys.AppRole == nil || keys.Attempt.Answer != nil || !keys.Attempt.PrivateKey.Empty() {
+		t.Errorf("alive are %v, on record is %+v", s.server.Tokens, keys)
+	}
+	if s.Access().Kept() == nil {
+		t.Error("the login that was proven is not kept")
+	}
+	s.Close(t.Context())
+	if len(s.server.Tokens) > 0 {
+		t.Errorf("left are %v", s.server.Tokens)
+	}
+}
+
+// TestHardenKeepsRoot ends no root token that a later run could not do without.
+func TestHardenKeepsRoot(t *testing.T) {
+	for name, spoil := range map[string]func(s *site){
+		"nobody is let in":                func(s *site) { s.server.Logins["approle/login"] = func(map[string]any) string { return "" } },
+		"the login may do too little":     func(s *site) { s.server.Capabilities = []string{"read"} },
+		"its token ends with root":        func(s *site) { s.childToken(false, "service") },
+		"its token cannot be revoked":     func(s *site) { s.childToken(true, "batch") },
+		"another root token is on record": func(s *site) { s.store.keys.Root.Accessor = "of another" },
+	} {
+		s := opened(t)
+		spoil(s)
+		if err := s.Acts()[fsm.Harden](t.Context(), s.withRoot(t)); err == nil || s.server.Tokens["root"] == nil || s.store.keys.Root == nil {
+			t.Errorf("%s: %v, alive are %v", name, err, s.server.Tokens)
+		}
+	}
+}
+
+// childToken has logins give tokens of a kind.
+func (s *site) childToken(orphan bool, kind string) {
+	s.server.Logins["approle/login"] = func(map[string]any) string {
+		s.server.Tokens["own"] = &vaulttest.Token{Accessor: "of own", Orphan: orphan, Type: kind}
+		return "own"
+	}
+}
+
+// TestUnmetControls names what nothing here can put right.
+func TestUnmetControls(t *testing.T) {
+	s := opened(t)
+	s.store.keys.Root = nil
+	look := s.outside(t)
+	look.Controls = []harden.Result{{Control: harden.Control{ID: "x", Name: "a control", Remedy: "mend it"}, Finding: harden.Finding{Status: harden.Fails, Seen: "seen"}, Required: true}}
+	err := s.Acts()[fsm.Harden](t.Context(), look)
+	if fault.NameOf(err) != "control fails" || !strings.Contains(err.Error(), "a control (seen)") || fault.RemedyOf(err) != "mend it" {
+		t.Errorf("ends with %v", err)
+	}
+}
+
+func TestLookAtLogin(t *testing.T) {
+	s := opened(t)
+	look := s.outside(t)
+	if _, _, err := s.observer.lookAtLogin(t.Context(), s.server.Address, look); err != nil || look.Observation.Login != fsm.LoginRefused {
+		t.Errorf("without a credential: %v, %v", look.Observation.Login, err)
+	}
+	if works, answer, err := s.observer.ownLogin(t.Context(), s.server.Address, s.store.keys); works || answer == "" || err != nil {
+		t.Errorf("works %v, %q, %v", works, answer, err)
+	}
+	s.server.Data["auth/approle/role/vb/custom-secret-id"] = map[string]any{"secret_id": "sid"}
+	s.store.keys.AppRole = &store.AppRole{RoleID: "id", SecretID: secret.New("sid")}
+	look = s.outside(t)
+	view, fresh, err := s.observer.lookAtLogin(t.Context(), s.server.Address, look)
+	if err != nil || !fresh || view.None() || look.Observation.Login != fsm.LoginWorks {
+		t.Errorf("with one: %v, %v", look.Observation.Login, err)
+	}
+	s.server.Logins["approle/login"] = func(map[string]any) string { return "" }
+	s.Access().Lapse()
+	if _, _, err := OrLockedOut(s.Access())(t.Context(), s.server.Address, s.store.keys); fault.NameOf(err) != fsm.NameLockedOut {
+		t.Errorf("locked out: %v", err)
+	}
+}
+
+// TestSeed applies a policy that is missing, with a login that may write it.
+func TestSeed(t *testing.T) {
+	objects := []seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`)}
+	s := opened(t)
+	desired := desiredOf(t, s.Access().Methods[0], Declaration{Objects: objects})
+	s.Desire(desired)
+	s.server.Data["sys/policies/acl/app"] = nil
+	s.server.Data["auth/approle/role/vb/custom-secret-id"] = map[string]any{"secret_id": "sid"}
+	s.store.keys.AppRole = &store.AppRole{RoleID: "id", SecretID: secret.New("sid")}
+	s.store.keys.HashKey = secret.Value{}
+	for _, want := range []fsm.PlanStatus{fsm.PlanChanges, fsm.PlanEmpty} {
+		look := s.outside(t)
+		view, _, err := s.observer.lookAtLogin(t.Context(), s.server.Address, look)
+		if err != nil {
+			t.Fatal(err)
+		}
+		look.seenBy = view
+		if err := s.observer.lookAtSeed(t.Context(), view, look); err != nil {
+			t.Fatal(err)
+		}
+		if look.Observation.Plan != want || look.Planned() != int(fsm.PlanEmpty-want) {
+			t.Fatalf("planned are %d: %v", look.Planned(), look.Observation.Plan)
+		}
+		if want == fsm.PlanEmpty {
+			break
+		}
+		if err := s.Acts()[fsm.Seed](t.Context(), look); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.store.checkpoint.Ledger["sys/policies/acl/app"] != store.Created || s.store.keys.HashKey.Empty() {
+		t.Errorf("on record is %+v", s.store.checkpoint.Ledger)
+	}
+	if !slices.Contains(s.server.Requests, "PUT sys/policies/acl/app") {
+		t.Errorf("sent were %q", s.server.Requests)
+	}
+}
+
+// TestSeedExceedsPolicy writes nothing that the login may not do as a whole.
+func TestSeedExceedsPolicy(t *testing.T) {
+	s := opened(t)
+	s.Desire(desiredOf(t, s.Access().Methods[0], Declaration{Objects: []seed.Object{seed.Policy("app", "")}}))
+	s.server.Data["sys/policies/acl/app"] = nil
+	s.server.Capabilities = []string{"read"}
+	s.childToken(true, "service")
+	s.store.keys.AppRole = &store.AppRole{}
+	look := s.outside(t)
+	view, _, err := s.observer.lookAtLogin(t.Context(), s.server.Address, look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.observer.lookAtSeed(t.Context(), view, look)
+	if fault.NameOf(err) != "seed exceeds policy" || !strings.Contains(fault.RemedyOf(err), "--login=approle") {
+		t.Errorf("ends with %v", err)
+	}
+}
+
+func TestLookAtRotation(t *testing.T) {
+	s := opened(t)
+	look := s.outside(t)
+	look.StoredKeys.Rotation = &store.Rotation{ID: "r"}
+	if err := s.observer.lookAtRotation(t.Context(), s.server.Address, look); err != nil || !look.Unsettled.Rotation {
+		t.Errorf("unsettled %v, %v", look.Unsettled.Rotation, err)
+	}
+}
+
+// TestSurroundings gathers what shows without a token.
+func TestSurroundings(t *testing.T) {
+	s := newSite(t)
+	s.replica.code = http.StatusServiceUnavailable
+	facts := s.observer.surroundings.newFacts()
+	s.observer.surroundings.look(t.Context(), []harden.Group{harden.GroupReplicas, harden.GroupSeal, harden.GroupKubernetes}, &facts)
+	replicas, ok := facts.Replicas.Get()
+	if !ok || len(replicas) != 1 || replicas[0].Trouble != "sealed" {
+		t.Errorf("replicas: %+v", replicas)
+	}
+	if seal, ok := facts.Seal.Get(); !ok || seal.Type != "shamir" || facts.OwnPolicy != "vb" {
+		t.Errorf("seal: %+v", seal)
+	}
+	for _, test := range []struct{ before, said, after, want time.Duration }{
+		{0, 0, time.Second, 0}, {0, 5 * time.Second, time.Second, 4 * time.Second}, {10 * time.Second, 0, 11 * time.Second, 9 * time.Second},
+	} {
+		at := func(d time.Duration) time.Time { return time.Unix(0, 0).Add(d) }
+		if got := skew(at(test.before), at(test.said), at(test.after)); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
+// TestVerifyWithoutLogin says why what takes a token is not known.
+func TestVerifyWithoutLogin(t *testing.T) {
+	s := newSite(t)
+	if _, err := s.observer.Verify(t.Context(), harden.Known(store.Keys{}), false); fault.KindOf(err) != fault.Transient {
+		t.Errorf("without an active node: %v", err)
+	}
+	if _, err := s.observer.Plan(t.Context(), secret.Value{}, Memory{}); fault.KindOf(err) != fault.Transient {
+		t.Errorf("planning: %v", err)
+	}
+	s = opened(t)
+	active, _ := s.outside(t).Observation.Replicas.Active()
+	facts := s.observer.surroundings.newFacts()
+	if view := s.observer.viewToVerify(t.Context(), active, harden.Known(s.store.keys), &facts); !view.None() {
+		t.Error("a login works that has no credential")
+	}
+	if works, known := facts.Login.Get(); works || !known || facts.Audit.Why() == "" {
+		t.Errorf("facts: %+v", facts.Login)
+	}
+	elsewhere := s.store.keys
+	elsewhere.Set = &store.KeySet{ClusterID: "c2"}
+	if view := s.observer.viewToVerify(t.Context(), active, harden.Known(elsewhere), &facts); !view.None() || !strings.Contains(facts.Login.Why(), "another cluster") {
+		t.Errorf("facts of another cluster: %+v", facts.Login)
+	}
+	if view := s.observer.viewToVerify(t.Context(), active, harden.NotKnown[store.Keys]("no access"), &facts); !view.None() || facts.RootStored.Why() != "no access" {
+		t.Errorf("facts without the records: %+v", facts.RootStored)
+	}
+}
+
+// TestSettleKilledBreakGlass ends what a killed break-glass has left, by the look of a run.
+func TestSettleKilledBreakGlass(t *testing.T) {
+	s := opened(t)
+	s.server.Tokens["left"] = &vaulttest.Token{Accessor: "of left", Policies: []string{"root"}}
+	s.store.keys.Glass = &store.Glass{ID: "g", Token: secret.New("left")}
+	look := s.outside(t)
+	look.Unsettled.BreakGlass = true
+	if changed, err := s.Settle(t.Context(), look); err != nil || !changed || s.server.Tokens["left"] != nil || s.store.keys.Glass != nil {
+		t.Errorf("settled %v, %v; alive are %v", changed, err, s.server.Tokens)
+	}
+}
