@@ -51,7 +51,7 @@ func (o *Observer) readObjects(declared []seed.Object) []seed.Object {
 	if len(objects) == 0 {
 		return nil
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(o.access.method().Objects(o.Name), declared), o.Prune.Owned), o.Prune.Grants(), o.controlGrants())
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(o.access.method().Objects(o.Name), declared), o.Prune.Owned), seed.TombstoneGrants(o.Prune), o.controlGrants())
 	return append(objects, seed.Policy(o.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
 }
 

@@ -45,7 +45,7 @@ func (o *Observer) policyText(own, declared []seed.Object) string {
 			protected = append(protected, string(object.ID))
 		}
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), o.Prune.Owned), o.Prune.Grants(), cleanup(), o.controlGrants())
+	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), o.Prune.Owned), seed.TombstoneGrants(o.Prune), cleanup(), o.controlGrants())
 	return seed.PolicyHCL(grants, protected)
 }
 

@@ -10,7 +10,7 @@ import (
 type builder struct {
 	objects []Object
 	places  map[ID]Position
-	prune   Prune
+	prune   pruneReader
 	// ns is the namespace that is being read, with a slash at its end, or empty.
 	ns string
 	// requests counts them over all files, since their order matters.

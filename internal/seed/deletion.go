@@ -13,7 +13,7 @@ import (
 func (a *applying) remove(ctx context.Context, id ID) (kept bool, err error) {
 	path := id.catalogPath()
 	if alias, isAlias := aliasOf(id); isAlias {
-		found, err := alias.id(ctx, a.api)
+		found, err := aliasID(ctx, a.api, alias)
 		if err != nil || found == "" {
 			return false, err
 		}
@@ -52,8 +52,8 @@ func aliasOf(id ID) (place aliasPlace, isAlias bool) {
 // ownerPath returns the path of the entity or group.
 func (p aliasPlace) ownerPath() string { return p.ns + "identity/" + p.of + "/name/" + p.owner }
 
-// id returns Vault's own ID of an alias, "" if it is not there.
-func (p aliasPlace) id(ctx context.Context, api reader) (string, error) {
+// aliasID returns Vault's own ID of the alias at p, "" if it is not there.
+func aliasID(ctx context.Context, api reader, p aliasPlace) (string, error) {
 	shown, found, err := api.Read(ctx, p.ownerPath())
 	if err != nil || !found {
 		return "", err

@@ -27,7 +27,7 @@ func (s *Seed) Digest() string {
 		add(string(o.ID), canonicalOf(o))
 	}
 	if s.prune.Owned || len(s.prune.tombstones) > 0 {
-		add("prune", s.prune.digest())
+		add("prune", pruneDigest(s.prune))
 	}
 	if s.harden.Declared() {
 		add("harden", s.harden.digest())

@@ -135,7 +135,7 @@ func (u *unknowns) missing(o Object) func(p part, at Position) error {
 		}
 		what := p.call + " " + strings.Join(quoteAll(p.args), " ")
 		problem := what + " is neither declared nor there"
-		for _, id := range p.targets(o.ns) {
+		for _, id := range targets(p, o.ns) {
 			target := u.declared[id]
 			switch {
 			case target == nil:
@@ -231,7 +231,7 @@ func look(ctx context.Context, api reader, o Object) (sight, error) {
 		if o.how.unless.path == "" {
 			return sight{}, nil
 		}
-		there, err := o.how.unless.holds(ctx, api, o.ns)
+		there, err := holds(ctx, api, o.ns, *o.how.unless)
 		return sight{there: there}, err
 	}
 	data, found, err := api.Read(ctx, o.readPath())

@@ -14,8 +14,6 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
 // sizeLimit bounds all files of a seed together, in bytes.
@@ -46,11 +44,11 @@ func Load(paths []string) (*Seed, error) {
 	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
-	return s, s.checkPolicies()
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
+	warnings, err := checkPolicies(s.objects)
+	s.warnings = append(s.warnings, warnings...)
+	return s, err
 }
-
-func badSeed(err error, remedy string) error { return fault.BadSeed(err, remedy) }
 
 // loader reads files one after another.
 type loader struct {

@@ -15,11 +15,12 @@ type site struct{ ns, path string }
 // of IDs that are known, each with the namespace that it stands for.
 type sites map[string]string
 
-// sitesOf returns the sites of a goal: its namespaces and root mounts are known.
-func sitesOf(goal Goal) sites {
+// sitesOf returns the sites of what we created and of what the seed declares and buries:
+// their namespaces and root mounts are known.
+func sitesOf(owned []ID, objects []Object, tombstones []tombstone) sites {
 	known := sites{}
-	ids := slices.Clone(goal.Owned)
-	for _, o := range goal.Objects {
+	ids := slices.Clone(owned)
+	for _, o := range objects {
 		ids = append(ids, o.ID)
 	}
 	// A namespace and a root mount of one path cannot be at the same time. What protects
@@ -29,7 +30,7 @@ func sitesOf(goal Goal) sites {
 			learn(id)
 		}
 	}
-	for _, t := range goal.Prune.tombstones {
+	for _, t := range tombstones {
 		if t.ns != "" {
 			known[t.ns] = t.ns
 		}

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// targets returns the places of the objects that could hold what p stands for.
-func (p part) targets(ns string) []ID {
+// targets returns the places of the objects that could hold what p stands for in a
+// namespace.
+func targets(p part, ns string) []ID {
 	switch p.call {
 	case callAccessor:
 		return []ID{ID(ns + "sys/auth/" + trim(p.args[0])), ID(ns + "sys/mounts/" + trim(p.args[0]))}
@@ -58,7 +59,7 @@ func orderReferences(objects []Object, problems *Problems) {
 func targetsOf(objects []Object, places map[ID]int, i int) []int {
 	var found []int
 	eachPart(objects[i].Data, func(p part, _ Position) {
-		for _, id := range p.targets(objects[i].ns) {
+		for _, id := range targets(p, objects[i].ns) {
 			if at, declared := places[id]; declared && objects[at].Stage == objects[i].Stage {
 				found = append(found, at)
 			}

@@ -128,21 +128,20 @@ func whole(value any) (int, bool) {
 	return 0, false
 }
 
-// checkPasswords checks the password policies that hold no reference.
-func (s *Seed) checkPasswords(problems *Problems) {
-	for _, o := range s.objects {
-		text, isText := o.Data["policy"].(string)
-		if o.Stage != StagePasswords || !isText {
-			continue
-		}
-		c := passwordCheck{}
-		if err := c.run(text); err != nil {
-			problems.add(o.Position, "%s: %s", o.ID, err)
-		}
-		for _, warning := range c.warnings {
-			s.warnings = append(s.warnings, Problem{o.Position, fmt.Sprintf("%s: %s", o.ID, warning)})
-		}
+// checkPassword checks a password policy, unless it holds a reference.
+func checkPassword(o Object, problems *Problems) (warnings []Problem) {
+	text, isText := o.Data["policy"].(string)
+	if !isText {
+		return nil
 	}
+	c := passwordCheck{}
+	if err := c.run(text); err != nil {
+		problems.add(o.Position, "%s: %s", o.ID, err)
+	}
+	for _, warning := range c.warnings {
+		warnings = append(warnings, Problem{o.Position, fmt.Sprintf("%s: %s", o.ID, warning)})
+	}
+	return warnings
 }
 
 // withPasswordPolicies returns an error that names what is to be generated with a

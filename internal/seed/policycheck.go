@@ -28,19 +28,23 @@ var (
 // the seed.
 func (s *Seed) Warnings() []Problem { return slices.Clone(s.warnings) }
 
-// checkPolicies parses the policies that hold no reference, with Vault's own grammar.
-func (s *Seed) checkPolicies() error {
+// checkPolicies parses the policies that hold no reference, with Vault's own grammar. The
+// warnings name what Vault would take and is probably not meant; the error names what it
+// would refuse.
+func checkPolicies(objects []Object) (warnings []Problem, err error) {
 	problems := &Problems{}
-	s.checkPasswords(problems)
 	engines := map[string]bool{}
-	for _, o := range s.objects {
+	for _, o := range objects {
 		if o.isMount() && o.Type == "kv" && isVersion2(o) {
 			engines[o.ns+strings.TrimPrefix(string(o.ID), o.ns+"sys/mounts/")+"/"] = true
 		}
 	}
 	var checks []*policyCheck
-	for _, o := range s.objects {
-		if o.Stage == StagePolicies {
+	for _, o := range objects {
+		switch o.Stage {
+		case StagePasswords:
+			warnings = append(warnings, checkPassword(o, problems)...)
+		case StagePolicies:
 			checks = append(checks, &policyCheck{policy: o, engines: engines, problems: &Problems{}})
 		}
 	}
@@ -54,9 +58,9 @@ func (s *Seed) checkPolicies() error {
 	})
 	for _, c := range checks {
 		problems.join(c.problems)
-		s.warnings = append(s.warnings, c.warnings...)
+		warnings = append(warnings, c.warnings...)
 	}
-	return problems.err("Correct the policy. Nothing was sent to Vault.")
+	return warnings, problems.err("Correct the policy. Nothing was sent to Vault.")
 }
 
 // checkResolved parses the policies that held references.

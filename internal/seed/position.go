@@ -3,6 +3,8 @@ package seed
 import (
 	"fmt"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
 // Position is a place in the seed. The zero Position means that no file says so:
@@ -84,5 +86,5 @@ func (p *Problems) err(remedy string) error {
 	if len(p.List) == 0 {
 		return nil
 	}
-	return badSeed(p, remedy)
+	return fault.BadSeed(p, remedy)
 }

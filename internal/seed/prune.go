@@ -8,16 +8,11 @@ import (
 	"strings"
 )
 
-// Prune says what may be deleted.
-type Prune struct {
-	// Owned is whether objects that we created, and that the seed no longer names, are
-	// deleted.
-	Owned bool
+// pruneReader collects what the files of a seed say about deletion.
+type pruneReader struct {
+	Prune
 	// said is what the seed says of it first: nothing after it may contradict.
 	said pruneSaying
-	// exclude holds the kinds that are left alone all the same.
-	exclude    []string
-	tombstones []tombstone
 }
 
 // pruneSaying is what one place of the seed says of pruning.
@@ -30,7 +25,7 @@ type pruneSaying struct {
 func (s *Seed) Prune() Prune { return s.prune }
 
 // read takes in what one file says.
-func (p *Prune) read(r record, problems *Problems) {
+func (p *pruneReader) read(r record, problems *Problems) {
 	if which := r.text("prune"); which != "" {
 		p.say(which == "owned", pruneSaying{"prune: " + which, r.places["prune"]}, problems)
 	}
@@ -52,7 +47,7 @@ func (p *Prune) read(r record, problems *Problems) {
 }
 
 // say takes in whether what is ours is deleted, as one place of the seed says.
-func (p *Prune) say(owned bool, saying pruneSaying, problems *Problems) {
+func (p *pruneReader) say(owned bool, saying pruneSaying, problems *Problems) {
 	switch {
 	case p.said.words == "":
 		p.Owned, p.said = owned, saying
@@ -62,7 +57,7 @@ func (p *Prune) say(owned bool, saying pruneSaying, problems *Problems) {
 }
 
 // check tells tombstones that contradict the rest of the seed.
-func (p Prune) check(objects []Object, problems *Problems) {
+func (p pruneReader) check(objects []Object, problems *Problems) {
 	if len(p.tombstones) > 0 && !p.Owned {
 		problems.add(p.tombstones[0].at, "tombstones need prune: owned")
 	}
@@ -80,8 +75,8 @@ func (p Prune) check(objects []Object, problems *Problems) {
 	}
 }
 
-// digest returns what counts for the digest of the seed.
-func (p Prune) digest() []string {
+// pruneDigest returns what counts of p for the digest of the seed.
+func pruneDigest(p Prune) []string {
 	texts := []string{fmt.Sprint("prune ", p.Owned)}
 	for _, kind := range p.exclude {
 		texts = append(texts, "exclude "+kind)
@@ -93,10 +88,7 @@ func (p Prune) digest() []string {
 	return texts
 }
 
-// excluded reports whether what is at a site is left alone.
-func (p Prune) excluded(at site) bool { return slices.ContainsFunc(p.exclude, at.is) }
-
-// Owned reports whether o goes into the ledger, so that it can be deleted later:
+// owned reports whether o goes into the ledger, so that it can be deleted later:
 // values, requests and what is made once stay.
 func (o Object) owned() bool {
 	return !o.isRequest() && o.Stage != StageValues && !o.how.once
@@ -113,21 +105,21 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	if !goal.Prune.Owned {
 		return nil
 	}
-	known, gone := sitesOf(goal), goal.undeclared()
-	going := goal.Prune.going(gone, known)
+	known, gone := sitesOf(goal.Owned, goal.Objects, goal.Prune.tombstones), goal.undeclared()
+	removed := removalsOf(goal.Prune, gone, known)
 	held := map[ID][]ID{} // what lies in each of those
 	for _, id := range gone {
-		if holder, goes := going.holder(id); goes {
+		if holder, goes := removed.holder(id); goes {
 			held[holder] = append(held[holder], id)
 		}
 	}
 	for _, id := range gone {
 		at := known.of(id)
-		if _, goes := going.holder(id); goes || goal.Prune.excluded(at) {
+		if _, goes := removed.holder(id); goes || goal.Prune.excluded(at) {
 			continue
 		}
 		there, err := stillThere(ctx, api, id, at)
-		_, buried := going[id]
+		_, buried := removed[id]
 		switch {
 		case at.holdsData() && !buried && (there || status(err) == http.StatusForbidden):
 			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
@@ -140,13 +132,13 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 		}
 		p.Changes = append(p.Changes, Change{Object: Object{ID: id, order: at.deletionOrder()}, Action: Delete, Stage: StageDeletions, Holds: held[id]})
 	}
-	return p.foreign(ctx, api, goal, known, going)
+	return p.foreign(ctx, api, goal, known, removed)
 }
 
 // foreign tells of what has a tombstone, is there and was not created by us.
-func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known sites, going going) error {
+func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known sites, removed removals) error {
 	for _, t := range goal.Prune.tombstones {
-		if _, goes := going.holder(t.id); goes || slices.Contains(goal.Owned, t.id) {
+		if _, goes := removed.holder(t.id); goes || slices.Contains(goal.Owned, t.id) {
 			continue
 		}
 		there, err := stillThere(ctx, api, t.id, known.of(t.id))
@@ -173,14 +165,14 @@ func (g Goal) undeclared() []ID {
 	return gone
 }
 
-// going holds the mounts and namespaces that go with all that they hold, each with the
+// removals holds the mounts and namespaces that go with all that they hold, each with the
 // beginning of the IDs of that.
-type going map[ID]string
+type removals map[ID]string
 
-// going returns those of gone that have a tombstone. They are known before anything else
-// is judged: what they hold must not be deleted beside them.
-func (p Prune) going(gone []ID, known sites) going {
-	found := going{}
+// removalsOf returns those of gone that have a tombstone. They are known before anything
+// else is judged: what they hold must not be deleted beside them.
+func removalsOf(p Prune, gone []ID, known sites) removals {
+	found := removals{}
 	for _, id := range gone {
 		at := known.of(id)
 		if p.buries(id) && !p.excluded(at) {
@@ -190,15 +182,10 @@ func (p Prune) going(gone []ID, known sites) going {
 	return found
 }
 
-// buries reports whether id has a tombstone.
-func (p Prune) buries(id ID) bool {
-	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.takes(id) })
-}
-
 // holder returns what goes with id in it: the outermost, if there are several.
-func (g going) holder(id ID) (holder ID, found bool) {
+func (r removals) holder(id ID) (holder ID, found bool) {
 	shortest := string(id)
-	for each, beginning := range g {
+	for each, beginning := range r {
 		if strings.HasPrefix(string(id), beginning) && len(beginning) < len(shortest) {
 			holder, shortest = each, beginning
 		}
@@ -214,7 +201,7 @@ func stillThere(ctx context.Context, api reader, id ID, at site) (bool, error) {
 		return there, err
 	}
 	if alias, isAlias := aliasOf(id); isAlias {
-		found, err := alias.id(ctx, api)
+		found, err := aliasID(ctx, api, alias)
 		return found != "", err
 	}
 	shown, there, err := api.Read(ctx, id.catalogPath())

@@ -30,8 +30,8 @@ func request(name, path string, deletes bool, data map[string]any, unless condit
 	}
 }
 
-// needed reports whether the condition of a request is found to hold.
-func (c condition) holds(ctx context.Context, r reader, ns string) (bool, error) {
+// holds reports whether the condition of a request is found to hold in a namespace.
+func holds(ctx context.Context, r reader, ns string, c condition) (bool, error) {
 	answer, found, err := r.Read(ctx, ns+c.path)
 	switch status(err) {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed: // Vault's way of saying 'not configured'

@@ -74,10 +74,10 @@ func (t tombstone) holds(o Object, objects []Object) bool {
 
 func (t tombstone) isNamespace() bool { return strings.HasPrefix(string(t.id), "sys/namespaces/") }
 
-// Grants returns what the tombstones of namespaces, and of mounts in them, need: the
+// TombstoneGrants returns what the tombstones of namespaces, and of mounts in them, need: the
 // seed does not declare these any more. Mounts of the root need no grants of their own
 // beside those of PolicyGrants, and an exact path would stand in the place of these.
-func (p Prune) Grants() []Grant {
+func TombstoneGrants(p Prune) []Grant {
 	set := grantSet{}
 	for _, t := range p.tombstones {
 		path := strings.TrimPrefix(string(t.id), t.ns)
@@ -94,4 +94,22 @@ func (p Prune) Grants() []Grant {
 		}
 	}
 	return set.sorted()
+}
+
+// Prune says what may be deleted.
+type Prune struct {
+	// Owned is whether objects that we created, and that the seed no longer names, are
+	// deleted.
+	Owned bool
+	// exclude holds the kinds that are left alone all the same.
+	exclude    []string
+	tombstones []tombstone
+}
+
+// excluded reports whether what is at a site is left alone.
+func (p Prune) excluded(at site) bool { return slices.ContainsFunc(p.exclude, at.is) }
+
+// buries reports whether id has a tombstone.
+func (p Prune) buries(id ID) bool {
+	return slices.ContainsFunc(p.tombstones, func(t tombstone) bool { return t.takes(id) })
 }
