@@ -8,6 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -16,7 +17,7 @@ type loginWay struct {
 	*loginOptions
 	method string
 	// at is where the seed names it; zero if a flag or nobody does.
-	at seed.Position
+	at value.Position
 }
 
 // ways returns the ways to log in: those of --login, else those that the seed declares,

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // fingerprint returns what changes when the files of a seed do. It reads them: the
@@ -76,7 +77,7 @@ func (j *job) reassign(ctx context.Context, w wish) error {
 // sameLogin compares what two seeds say, wherever in the files they do.
 func sameLogin(a, b []seed.LoginMethod) bool {
 	return slices.EqualFunc(a, b, func(x, y seed.LoginMethod) bool {
-		x.Position, y.Position = seed.Position{}, seed.Position{}
+		x.Position, y.Position = value.Position{}, value.Position{}
 		return x == y
 	})
 }

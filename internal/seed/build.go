@@ -4,35 +4,37 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // builder turns records into objects.
 type builder struct {
 	objects []Object
-	places  map[ID]Position
+	places  map[ID]value.Position
 	prune   pruneReader
 	// ns is the namespace that is being read, with a slash at its end, or empty.
 	ns string
 	// requests counts them over all files, since their order matters.
 	requests int
 	// values are read last, since they need to know all engines.
-	values []func(problems *Problems)
+	values []func(problems *value.Problems)
 	// warnings tell what is probably not meant.
-	warnings []Problem
+	warnings []value.Problem
 	harden   Harden
 	login    declaredLogin
 }
 
 // build adds the objects of one file.
-func (b *builder) build(r record, problems *Problems) {
+func (b *builder) build(r record, problems *value.Problems) {
 	b.contents(r, problems)
 	for _, each := range r.records("namespaces") {
 		path, ok := b.path(each, problems)
 		if !ok {
 			continue
 		}
-		if word := reservedNamespace(path); word != "" {
-			problems.add(each.at, "the namespace %q cannot be used: %s is Vault's own", path, word)
+		if word := value.ReservedNamespace(path); word != "" {
+			problems.Add(each.at, "the namespace %q cannot be used: %s is Vault's own", path, word)
 			continue
 		}
 		b.add(namespace(path), each.at, problems)
@@ -46,14 +48,14 @@ func (b *builder) build(r record, problems *Problems) {
 }
 
 // contents adds what one namespace holds.
-func (b *builder) contents(r record, problems *Problems) {
+func (b *builder) contents(r record, problems *value.Problems) {
 	for _, each := range r.records("policies") {
-		if name, ok := b.name(each, "name", checkWholeName, problems); ok {
+		if name, ok := b.name(each, "name", value.CheckWholeName, problems); ok {
 			b.add(policy(name, each.values["rules"]), each.at, problems)
 		}
 	}
 	for _, each := range r.records("password-policies") {
-		if name, ok := b.name(each, "name", checkPasswordPolicy, problems); ok {
+		if name, ok := b.name(each, "name", value.CheckPasswordPolicy, problems); ok {
 			b.add(passwordPolicy(name, each.values["rules"]), each.at, problems)
 		}
 	}
@@ -74,35 +76,35 @@ func (b *builder) contents(r record, problems *Problems) {
 	b.system(r, problems)
 	b.identity(r, problems)
 	ns := b.ns
-	b.values = append(b.values, func(problems *Problems) { b.kv(r, ns, problems) })
+	b.values = append(b.values, func(problems *value.Problems) { b.kv(r, ns, problems) })
 	for _, each := range r.records("requests") {
 		b.request(each, problems)
 	}
 }
 
 // policyFile adds the policy in an .hcl file.
-func (b *builder) policyFile(name, rules string, at Position, problems *Problems) {
-	if err := checkWholeName(name); err != nil {
-		problems.add(at, "the file's name cannot name a policy: %s", err)
+func (b *builder) policyFile(name, rules string, at value.Position, problems *value.Problems) {
+	if err := value.CheckWholeName(name); err != nil {
+		problems.Add(at, "the file's name cannot name a policy: %s", err)
 		return
 	}
 	b.add(Policy(name, rules), at, problems)
 }
 
 // child adds an object whose name is under key in r.
-func (b *builder) child(r record, key string, problems *Problems, object func(name string) Object) {
-	b.childNamed(r, key, checkName, problems, object)
+func (b *builder) child(r record, key string, problems *value.Problems, object func(name string) Object) {
+	b.childNamed(r, key, value.CheckName, problems, object)
 }
 
 // childNamed is child for a name that check judges.
-func (b *builder) childNamed(r record, key string, check func(string) error, problems *Problems, object func(name string) Object) {
+func (b *builder) childNamed(r record, key string, check func(string) error, problems *value.Problems, object func(name string) Object) {
 	if name, ok := b.name(r, key, check, problems); ok {
 		b.add(object(name), r.at, problems)
 	}
 }
 
 // system adds what is set below sys.
-func (b *builder) system(r record, problems *Problems) {
+func (b *builder) system(r record, problems *value.Problems) {
 	for _, each := range r.records("plugins") {
 		b.child(each, "plugin_name", problems, func(name string) Object {
 			return plugin(each.text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
@@ -119,8 +121,8 @@ func (b *builder) system(r record, problems *Problems) {
 	}
 	headers := r.mapping("ui-headers")
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		if err := checkName(name); err != nil {
-			problems.add(r.places["ui-headers"], "the name %q cannot be used: %s", name, err)
+		if err := value.CheckName(name); err != nil {
+			problems.Add(r.places["ui-headers"], "the name %q cannot be used: %s", name, err)
 			continue
 		}
 		b.add(header(name, headers[name]), r.places["ui-headers"], problems)
@@ -131,9 +133,9 @@ func (b *builder) system(r record, problems *Problems) {
 }
 
 // identity adds entities, groups and their aliases.
-func (b *builder) identity(r record, problems *Problems) {
+func (b *builder) identity(r record, problems *value.Problems) {
 	for _, each := range r.records("entities") {
-		b.childNamed(each, "name", checkWholeName, problems, func(name string) Object {
+		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) Object {
 			return entity(name, pick(each, "policies", "metadata", "disabled"))
 		})
 	}
@@ -142,11 +144,11 @@ func (b *builder) identity(r record, problems *Problems) {
 		groups, _ := each.values["member_groups"].([]any)
 		for _, member := range append(append([]any{}, members...), groups...) {
 			if _, plain := member.(string); !plain {
-				problems.add(each.at, "members and member_groups must be names; they cannot hold references")
+				problems.Add(each.at, "members and member_groups must be names; they cannot hold references")
 				return
 			}
 		}
-		b.childNamed(each, "name", checkWholeName, problems, func(name string) Object {
+		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) Object {
 			return group(name, pick(each, "type", "policies", "metadata"), members, groups, each.at)
 		})
 	}
@@ -156,8 +158,8 @@ func (b *builder) identity(r record, problems *Problems) {
 			if owner == "" || mount == "" || each.values["name"] == nil { // reported already
 				continue
 			}
-			if err := checkWholeName(owner); err != nil {
-				problems.add(each.at, "the name %q cannot be used: %s", owner, err)
+			if err := value.CheckWholeName(owner); err != nil {
+				problems.Add(each.at, "the name %q cannot be used: %s", owner, err)
 				continue
 			}
 			b.add(alias(of, owner, mount, each.values["name"], each.mapping("custom_metadata"), each.at), each.at, problems)
@@ -166,28 +168,28 @@ func (b *builder) identity(r record, problems *Problems) {
 }
 
 // request adds a request.
-func (b *builder) request(r record, problems *Problems) {
-	name, ok := b.name(r, "name", checkName, problems)
-	path := trim(r.text("path"))
-	if err := checkPath(path); ok && err != nil {
-		problems.add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
+func (b *builder) request(r record, problems *value.Problems) {
+	name, ok := b.name(r, "name", value.CheckName, problems)
+	path := value.TrimPath(r.text("path"))
+	if err := value.CheckPath(path); ok && err != nil {
+		problems.Add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
 		ok = false
 	}
 	if !ok {
 		return
 	}
 	if strings.HasPrefix(path, "v1/") {
-		problems.add(r.places["path"], "the path %q cannot be used: write it without v1/", r.text("path"))
+		problems.Add(r.places["path"], "the path %q cannot be used: write it without v1/", r.text("path"))
 		return
 	}
 	unless := r.inner("unless")
-	if unless.text("path") != "" && checkPath(trim(unless.text("path"))) != nil {
-		problems.add(unless.at, "the path %q cannot be used", unless.text("path"))
+	if unless.text("path") != "" && value.CheckPath(value.TrimPath(unless.text("path"))) != nil {
+		problems.Add(unless.at, "the path %q cannot be used", unless.text("path"))
 		return
 	}
 	b.requests++
 	o := request(name, path, r.text("operation") == "delete", r.mapping("data"),
-		condition{trim(unless.text("path")), unless.text("field"), unless.values["value"]}, b.requests)
+		condition{value.TrimPath(unless.text("path")), unless.text("field"), unless.values["value"]}, b.requests)
 	b.add(b.saved(o, r, b.ns, problems), r.at, problems)
 }
 
@@ -206,10 +208,10 @@ func pick(r record, names ...string) map[string]any {
 func withSettings(fields map[string]any, r record, key string) map[string]any {
 	values := r.inner(key).values
 	if lockout, ok := values[lockoutConfig].(record); ok {
-		values = merged(values, map[string]any{lockoutConfig: lockout.values})
+		values = value.Merged(values, map[string]any{lockoutConfig: lockout.values})
 	}
 	if version := r.text("plugin_version"); version != "" {
-		values = merged(values, map[string]any{"plugin_version": version})
+		values = value.Merged(values, map[string]any{"plugin_version": version})
 	}
 	if values != nil {
 		fields["config"] = values
@@ -218,15 +220,15 @@ func withSettings(fields map[string]any, r record, key string) map[string]any {
 }
 
 // add keeps o, unless its place is taken.
-func (b *builder) add(o Object, at Position, problems *Problems) {
+func (b *builder) add(o Object, at value.Position, problems *value.Problems) {
 	o = o.within(b.ns)
 	o.Position = at
 	if first, ok := b.places[o.place()]; ok {
-		problems.add(at, "%s is declared twice, first at %s", o.ID, first)
+		problems.Add(at, "%s is declared twice, first at %s", o.ID, first)
 		return
 	}
 	if b.places == nil {
-		b.places = map[ID]Position{}
+		b.places = map[ID]value.Position{}
 	}
 	b.places[o.place()] = at
 	if len(b.objects) == cap(b.objects) { // append would copy thousands of them again and again
@@ -236,7 +238,7 @@ func (b *builder) add(o Object, at Position, problems *Problems) {
 }
 
 // finish adds what needs the whole seed, and checks what only that shows.
-func (b *builder) finish(problems *Problems) {
+func (b *builder) finish(problems *value.Problems) {
 	for _, add := range b.values {
 		add(problems)
 	}
@@ -244,13 +246,13 @@ func (b *builder) finish(problems *Problems) {
 	soleAliases(b.objects, problems)
 	b.answers(problems)
 	for _, clash := range clashes(b.objects) {
-		problems.add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",
+		problems.Add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",
 			clash.inner.ID, clash.outer.ID, clash.outer.Position)
 	}
 }
 
 // answers checks that references to answers lead to earlier requests.
-func (b *builder) answers(problems *Problems) {
+func (b *builder) answers(problems *value.Problems) {
 	places := map[string]Object{}
 	for _, o := range b.objects {
 		if o.isRequest() {
@@ -258,45 +260,25 @@ func (b *builder) answers(problems *Problems) {
 		}
 	}
 	for _, o := range b.objects {
-		eachPart(o.Data, func(p part, at Position) {
-			if p.call != callAnswer {
+		value.EachPart(o.Data, func(p value.Part, at value.Position) {
+			if p.Call != value.CallAnswer {
 				return
 			}
-			asked, there := places[p.args[0]]
+			asked, there := places[p.Args[0]]
 			switch {
 			case !o.isRequest():
-				problems.add(at, "only requests can refer to the answer of a request")
+				problems.Add(at, "only requests can refer to the answer of a request")
 			case !there:
-				problems.add(at, "there is no request %q", p.args[0])
+				problems.Add(at, "there is no request %q", p.Args[0])
 			case asked.order >= o.order:
-				problems.add(at, "the request %q comes later (%s): only answers of earlier requests can be had", p.args[0], asked.Position)
+				problems.Add(at, "the request %q comes later (%s): only answers of earlier requests can be had", p.Args[0], asked.Position)
 			}
 		})
 	}
 }
 
-// eachPart calls visit for every call in value.
-func eachPart(value any, visit func(p part, at Position)) {
-	switch value := value.(type) {
-	case template:
-		for _, p := range value.parts {
-			if p.call != "" {
-				visit(p, value.at)
-			}
-		}
-	case map[string]any:
-		for _, inner := range value {
-			eachPart(inner, visit)
-		}
-	case []any:
-		for _, inner := range value {
-			eachPart(inner, visit)
-		}
-	}
-}
-
 // path returns where r is enabled: its path, or its type.
-func (b *builder) path(r record, problems *Problems) (string, bool) {
+func (b *builder) path(r record, problems *value.Problems) (string, bool) {
 	path := r.text("path")
 	if path == "" {
 		path = r.text("type")
@@ -304,21 +286,21 @@ func (b *builder) path(r record, problems *Problems) (string, bool) {
 	if path == "" { // the missing type was reported
 		return "", false
 	}
-	if err := checkPath(trim(path)); err != nil {
-		problems.add(r.at, "the path %q cannot be used: %s", path, err)
+	if err := value.CheckPath(value.TrimPath(path)); err != nil {
+		problems.Add(r.at, "the path %q cannot be used: %s", path, err)
 		return "", false
 	}
-	return trim(path), true
+	return value.TrimPath(path), true
 }
 
 // name returns the name of r, if check finds nothing wrong with it.
-func (b *builder) name(r record, key string, check func(string) error, problems *Problems) (string, bool) {
+func (b *builder) name(r record, key string, check func(string) error, problems *value.Problems) (string, bool) {
 	name, ok := r.values[key].(string)
 	if !ok { // reported already
 		return "", false
 	}
 	if err := check(name); err != nil {
-		problems.add(r.at, "the name %q cannot be used: %s", name, err)
+		problems.Add(r.at, "the name %q cannot be used: %s", name, err)
 		return "", false
 	}
 	return name, true

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // auth adds an auth method and what lives below it.
-func (b *builder) auth(r record, problems *Problems) {
+func (b *builder) auth(r record, problems *value.Problems) {
 	path, ok := b.path(r, problems)
 	if !ok {
 		return
@@ -24,8 +26,8 @@ func (b *builder) auth(r record, problems *Problems) {
 		if !strings.HasPrefix(name, "config/") {
 			continue
 		}
-		if err := checkPath(name); err != nil {
-			problems.add(r.places[name], "the path %q cannot be used: %s", name, err)
+		if err := value.CheckPath(name); err != nil {
+			problems.Add(r.places[name], "the path %q cannot be used: %s", name, err)
 			continue
 		}
 		b.add(authChild(path, kind, name, "", r.mapping(name)), r.places[name], problems)
@@ -36,7 +38,7 @@ func (b *builder) auth(r record, problems *Problems) {
 }
 
 // authRoles adds what has a name below an auth method.
-func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
+func (b *builder) authRoles(r record, path, kind string, problems *value.Problems) {
 	certificates := "config/certificate"
 	if kind == "cert" {
 		certificates = "certs"
@@ -49,9 +51,9 @@ func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
 		{"certificates", "name", certificates},
 		{"crossaccountrole", "sts_account", "config/sts"},
 	} {
-		check := checkName
+		check := value.CheckName
 		if slices.Contains(wholeNames[kind], each.key) {
-			check = checkWholeName
+			check = value.CheckWholeName
 		}
 		for _, role := range r.records(each.key) {
 			b.childNamed(role, each.label, check, problems, func(name string) Object {
@@ -72,23 +74,23 @@ func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
 }
 
 // githubMap adds the policies of teams and users.
-func (b *builder) githubMap(r record, path, kind string, problems *Problems) {
+func (b *builder) githubMap(r record, path, kind string, problems *value.Problems) {
 	at := r.places["map"]
 	for group, members := range r.mapping("map") {
 		names, ok := members.(map[string]any)
-		if !ok || checkName(group) != nil {
-			problems.add(at, "%q in map must be a mapping from names to policies", group)
+		if !ok || value.CheckName(group) != nil {
+			problems.Add(at, "%q in map must be a mapping from names to policies", group)
 			continue
 		}
 		for name, policies := range names {
-			if err := checkName(name); err != nil {
-				problems.add(at, "the name %q cannot be used: %s", name, err)
+			if err := value.CheckName(name); err != nil {
+				problems.Add(at, "the name %q cannot be used: %s", name, err)
 				continue
 			}
 			if list, ok := policies.([]any); ok {
 				texts := make([]string, len(list))
 				for i, item := range list {
-					texts[i] = toText(item)
+					texts[i] = value.ToText(item)
 				}
 				policies = strings.Join(texts, ",")
 			}
@@ -101,19 +103,19 @@ func (b *builder) githubMap(r record, path, kind string, problems *Problems) {
 var reserved = []string{"audit", "auth", "cubbyhole", "identity", "sys"}
 
 // secrets adds a secrets engine and what lives below it.
-func (b *builder) secrets(r record, problems *Problems) {
+func (b *builder) secrets(r record, problems *value.Problems) {
 	path, ok := b.path(r, problems)
 	if !ok {
 		return
 	}
 	if first, _, _ := strings.Cut(path, "/"); slices.Contains(reserved, first) {
-		problems.add(r.at, "the path %q cannot be used: what begins with %s/ is Vault's own", path, first)
+		problems.Add(r.at, "the path %q cannot be used: what begins with %s/ is Vault's own", path, first)
 		return
 	}
 	kind := mountType(r)
 	fields := withSettings(pick(r, "description", "local", "seal_wrap", "external_entropy_access", "options"), r, "config")
-	if version, given := toText(r.mapping("options")["version"]), strings.TrimPrefix(kind, "kv-v"); given != kind && version != "" && version != given {
-		problems.add(r.at, "the type %s is a kv engine of version %s, and options.version is %s: write one of them", kind, given, version)
+	if version, given := value.ToText(r.mapping("options")["version"]), strings.TrimPrefix(kind, "kv-v"); given != kind && version != "" && version != given {
+		problems.Add(r.at, "the type %s is a kv engine of version %s, and options.version is %s: write one of them", kind, given, version)
 		return
 	}
 	mount := SecretsMount(path, kind, fields)
@@ -131,15 +133,15 @@ func mountType(r record) string {
 
 // children adds what is declared under 'configuration'.
 func (b *builder) children(
-	r record, path, kind, root string, object func(path, kind, segment, name string, fields map[string]any) Object, problems *Problems,
+	r record, path, kind, root string, object func(path, kind, segment, name string, fields map[string]any) Object, problems *value.Problems,
 ) {
 	declared, _ := r.values["configuration"].([]child)
 	for _, c := range declared {
 		for _, each := range c.each {
 			name := each.text("name")
 			if name != "" {
-				if err := checkPath(name); err != nil {
-					problems.add(each.at, "the name %q cannot be used: %s", name, err)
+				if err := value.CheckPath(name); err != nil {
+					problems.Add(each.at, "the name %q cannot be used: %s", name, err)
 					continue
 				}
 			}
@@ -147,7 +149,7 @@ func (b *builder) children(
 			o.how.once = o.how.once || each.yes("create_only") || each.yes("rotate")
 			if each.yes("rotate") {
 				if o.how.rotate = rotation(root, kind, c.path, name); o.how.rotate == "" {
-					problems.add(each.at, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
+					problems.Add(each.at, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
 				}
 			}
 			b.add(b.saved(o, each, b.ns, problems), each.at, problems)
@@ -156,19 +158,19 @@ func (b *builder) children(
 }
 
 // saved gives o the place that its answer is kept at.
-func (b *builder) saved(o Object, r record, ns string, problems *Problems) Object {
-	path := trim(r.text("save_to"))
+func (b *builder) saved(o Object, r record, ns string, problems *value.Problems) Object {
+	path := value.TrimPath(r.text("save_to"))
 	if _, given := r.values["save_to"]; !given {
 		return o
 	}
-	if err := checkPath(path); err != nil {
-		problems.add(r.places["save_to"], "save_to: the path %q cannot be used: %s", r.text("save_to"), err)
+	if err := value.CheckPath(path); err != nil {
+		problems.Add(r.places["save_to"], "save_to: the path %q cannot be used: %s", r.text("save_to"), err)
 		return o
 	}
 	saving := &saving{path: ns + path, wrapped: true}
 	o.how.saveTo = saving
 	// Whether the engine takes values under "data" is known when all were read.
-	b.values = append(b.values, func(*Problems) {
+	b.values = append(b.values, func(*value.Problems) {
 		if mount, ok := b.engine(saving.path); ok {
 			saving.wrapped = isVersion2(mount)
 		}
@@ -191,51 +193,51 @@ func (b *builder) engine(path string) (Object, bool) {
 // isVersion2 reports whether a KV engine is of version 2.
 func isVersion2(mount Object) bool {
 	options, _ := mount.Data["options"].(map[string]any)
-	return toText(options["version"]) == "2"
+	return value.ToText(options["version"]) == "2"
 }
 
 // kv adds the values that are written to KV engines.
-func (b *builder) kv(r record, ns string, problems *Problems) {
+func (b *builder) kv(r record, ns string, problems *value.Problems) {
 	b.ns = ns
 	defer func() { b.ns = "" }()
 	for _, each := range r.records("startupSecrets") {
 		b.startup(each, problems)
 	}
 	for _, each := range r.records("secretsOnce") {
-		path := trim(each.text("path"))
-		if err := checkPath(path); err != nil {
-			problems.add(each.at, "the path %q cannot be used: %s", each.text("path"), err)
+		path := value.TrimPath(each.text("path"))
+		if err := value.CheckPath(path); err != nil {
+			problems.Add(each.at, "the path %q cannot be used: %s", each.text("path"), err)
 			continue
 		}
 		mount, ok := b.engine(ns + path)
 		if !ok || mount.Type != "kv" {
-			problems.add(each.at, "%q lies in no kv engine that the seed declares: declare the engine, also if it is there already", path)
+			problems.Add(each.at, "%q lies in no kv engine that the seed declares: declare the engine, also if it is there already", path)
 			continue
 		}
 		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
 		name := strings.TrimPrefix(path, root+"/")
 		if isVersion2(mount) && strings.HasPrefix(name, "data/") {
-			b.warnings = append(b.warnings, Problem{each.at, fmt.Sprintf("%q is written to %s/data/%s: paths of secretsOnce are those of the vault CLI, without data/", path, root, name)})
+			b.warnings = append(b.warnings, value.Problem{Position: each.at, Text: fmt.Sprintf("%q is written to %s/data/%s: paths of secretsOnce are those of the vault CLI, without data/", path, root, name)})
 		}
-		values := withGenerators(each.mapping("data"), each.at, problems)
+		values := value.WithGenerators(each.mapping("data"), each.at, problems)
 		b.add(onceValue(root, isVersion2(mount), name, values), each.at, problems)
 	}
 }
 
 // startup adds one of bank-vaults' startup secrets.
-func (b *builder) startup(r record, problems *Problems) {
-	path, data := trim(r.text("path")), r.inner("data")
-	if err := checkPath(path); err != nil {
-		problems.add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
+func (b *builder) startup(r record, problems *value.Problems) {
+	path, data := value.TrimPath(r.text("path")), r.inner("data")
+	if err := value.CheckPath(path); err != nil {
+		problems.Add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
 		return
 	}
 	values, references := data.mapping("data"), data.records("secretKeyRef")
 	if (values == nil) == (references == nil) {
-		problems.add(r.at, "data needs one of data and secretKeyRef")
+		problems.Add(r.at, "data needs one of data and secretKeyRef")
 		return
 	}
 	for _, each := range references {
-		values = merged(values, map[string]any{each.text("key"): reference(callSecret, each.at, each.text("name"), each.text("key"))})
+		values = value.Merged(values, map[string]any{each.text("key"): value.Reference(value.CallSecret, each.at, each.text("name"), each.text("key"))})
 	}
 	mount, declared := b.engine(b.ns + path)
 	id := ID(strings.TrimPrefix(string(mount.ID), b.ns))
@@ -247,23 +249,11 @@ func (b *builder) startup(r record, problems *Problems) {
 	b.add(startupValue(id, path, wrapped, values, data.mapping("options")), r.at, problems)
 }
 
-// caBundle imports a CA where there is none: key and certificates in one text.
-func caBundle(mount ID, path string, values map[string]any, at Position) Object {
-	bundle := template{at: at, source: "bundle", secret: true}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch value := values[name].(type) {
-		case template:
-			bundle.parts = append(bundle.parts, value.parts...)
-		default:
-			bundle.parts = append(bundle.parts, part{text: toText(value)})
-		}
-		bundle.parts = append(bundle.parts, part{text: "\n"})
-	}
-	root, segment := strings.CutSuffix(path, "/config/ca")
-	o := Object{ID: ID(path), Stage: StageConfig, Mount: mount, Type: "pki", Data: map[string]any{"pem_bundle": bundle}, endpoint: "pki/ca"}
-	if segment {
-		odd(&o, root, "pki", "config/ca")
-	}
-	o.how.once = true
-	return o
+// wholeNames are the auth methods that take whole names, and the keys of the seed under
+// which they stand. Seen on Vault 1.21.
+var wholeNames = map[string][]string{
+	"kerberos": {"groups"},
+	"ldap":     {"groups", "users"},
+	"okta":     {"groups", "users"},
+	"radius":   {"users"},
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // AuthConfig returns the configuration of the auth method kind mounted at path.
@@ -39,12 +41,12 @@ func User(path, name string, fields map[string]any) Object {
 // authChild returns what lives below the auth method kind mounted at path: at
 // segment, or at name below it.
 func authChild(path, kind, segment, name string, fields map[string]any) Object {
-	return below("auth/"+trim(path), ID("sys/auth/"+trim(path)), "auth/"+kind, segment, name, fields)
+	return below("auth/"+value.TrimPath(path), ID("sys/auth/"+value.TrimPath(path)), "auth/"+kind, segment, name, fields)
 }
 
 // secretsChild returns what lives below the secrets engine kind mounted at path.
 func secretsChild(path, kind, segment, name string, fields map[string]any) Object {
-	return below(trim(path), ID("sys/mounts/"+trim(path)), kind, segment, name, fields)
+	return below(value.TrimPath(path), ID("sys/mounts/"+value.TrimPath(path)), kind, segment, name, fields)
 }
 
 func below(root string, mount ID, kind, segment, name string, fields map[string]any) Object {
@@ -54,7 +56,7 @@ func below(root string, mount ID, kind, segment, name string, fields map[string]
 	}
 	o := Object{
 		ID: ID(id), Stage: StageRoles, Mount: mount, Type: strings.TrimPrefix(kind, "auth/"),
-		Data: protect(fields), endpoint: strings.TrimPrefix(kind, "auth/") + "/" + segment,
+		Data: value.Protect(fields), endpoint: strings.TrimPrefix(kind, "auth/") + "/" + segment,
 	}
 	if folds(kind, segment) {
 		o.folded = len(name)
@@ -75,7 +77,7 @@ func odd(o *Object, root, kind, segment string) {
 		// They make an issuer each time. One that there is makes them superfluous.
 		o.Stage, o.how.once, o.how.read = StageConfig, true, root+"/config/issuers"
 		o.how.see = func(_ Object, answer map[string]any) (map[string]any, bool) {
-			return nil, !empty(answer["default"])
+			return nil, !value.IsEmpty(answer["default"])
 		}
 	case kind == "ssh" && segment == "config/ca":
 		// Vault refuses to replace the key, and answers 400 while there is none.

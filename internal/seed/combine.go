@@ -6,12 +6,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Objects returns the desired objects with all references resolved. Every
 // reference that has no value is told, in one fault of kind fault.Seed.
 func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error) {
-	r := &resolving{Resolver: resolver, ctx: ctx, problems: &Problems{}}
+	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
 	objects := slices.Clone(s.objects)
 	for i := range objects {
 		o := &objects[i]
@@ -28,7 +30,7 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error)
 	if r.trouble != nil {
 		return nil, r.trouble
 	}
-	if err := r.problems.err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
+	if err := r.problems.Err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
 		return nil, err
 	}
 	return objects, checkResolved(objects)
@@ -41,7 +43,7 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error)
 // policies and roles are its way in, so a seed that names one is refused, and so is a
 // request that writes to one or to the mount, by whatever path.
 func Combine(own, declared []Object) ([]Object, error) {
-	problems := &Problems{}
+	problems := &value.Problems{}
 	places := make(map[ID]Object, len(declared))
 	for _, o := range declared {
 		places[o.place()] = o
@@ -53,21 +55,21 @@ func Combine(own, declared []Object) ([]Object, error) {
 		case !taken:
 			combined = append(combined, o)
 		case o.Stage == StageRoles || o.Stage == StagePolicies:
-			problems.add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
+			problems.Add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
 		case other.Type != o.Type:
-			problems.add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
+			problems.Add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
 		}
 	}
 	paths := ownPathsOf(own)
 	for _, o := range declared {
 		if own := paths.reaches(o); o.isRequest() && own != "" {
-			problems.add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
+			problems.Add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
 		}
 	}
 	for _, clash := range clashes(combined) {
-		problems.add(clash.inner.Position, "%s lies below %s (%s): Vault has no mount within a mount", clash.inner.ID, clash.outer.ID, clash.outer.Position)
+		problems.Add(clash.inner.Position, "%s lies below %s (%s): Vault has no mount within a mount", clash.inner.ID, clash.outer.ID, clash.outer.Position)
 	}
-	if err := problems.err("Correct the seed, or choose another mount for this program's own login."); err != nil {
+	if err := problems.Err("Correct the seed, or choose another mount for this program's own login."); err != nil {
 		return nil, err
 	}
 	return combined, nil
@@ -98,7 +100,7 @@ func clashes(objects []Object) []clash {
 // withoutClash returns an error that names the mounts and audit devices for which
 // there is no room beside one that is there and that the seed does not name.
 func (l *live) withoutClash() error {
-	problems := &Problems{}
+	problems := &value.Problems{}
 	for _, o := range l.objects {
 		listing, path := o.table()
 		table := l.tables[listing]
@@ -108,13 +110,13 @@ func (l *live) withoutClash() error {
 		for _, other := range slices.Sorted(maps.Keys(table)) {
 			switch {
 			case strings.HasPrefix(path+"/", other+"/"):
-				problems.add(o.Position, "%s lies below %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
+				problems.Add(o.Position, "%s lies below %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
 			case strings.HasPrefix(other+"/", path+"/"):
-				problems.add(o.Position, "%s lies above %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
+				problems.Add(o.Position, "%s lies above %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
 			}
 		}
 	}
-	return problems.err("Choose another path in the seed, or disable what is in its place by hand, with all that it holds.")
+	return problems.Err("Choose another path in the seed, or disable what is in its place by hand, with all that it holds.")
 }
 
 // missingMounts returns an error that names the objects whose mount is neither
@@ -124,15 +126,15 @@ func missingMounts(objects []Object, there func(ID) bool) error {
 	for _, o := range objects {
 		declared[o.ID] = true
 	}
-	problems := &Problems{}
+	problems := &value.Problems{}
 	for _, o := range objects {
 		if o.Mount != "" && !declared[o.Mount] && !there(o.Mount) {
-			problems.add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
+			problems.Add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
 		}
 		// What Vault makes up is shown once: where it goes is looked at before.
 		if to := o.how.saveTo; to != nil && !slices.ContainsFunc(to.mounts(o.ns), func(id ID) bool { return declared[id] || there(id) }) {
-			problems.add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.path)
+			problems.Add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.path)
 		}
 	}
-	return problems.err("Declare the mount in the seed.")
+	return problems.Err("Declare the mount in the seed.")
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // remove deletes an object of which only its ID is known. kept is true when Vault has
@@ -58,7 +60,7 @@ func aliasID(ctx context.Context, api reader, p aliasPlace) (string, error) {
 	if err != nil || !found {
 		return "", err
 	}
-	accessor, found, err := finder{reader: api}.find(ctx, p.ns, part{call: callAccessor, args: []string{p.mount}})
+	accessor, found, err := finder{reader: api}.find(ctx, p.ns, value.Part{Call: value.CallAccessor, Args: []string{p.mount}})
 	if err != nil || !found {
 		return "", err
 	}

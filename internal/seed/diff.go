@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // fixedAtCreation lists the fields of o that Vault takes only when it is made.
@@ -29,10 +31,10 @@ func allFields(o Object) []FieldChange {
 }
 
 func fieldChange(o Object, name string, shown, want any) FieldChange {
-	if o.how.hushed || hidden(want) || hidden(protectValue(shown, sensitive(leaf(name)))) {
+	if o.how.hushed || value.Hidden(want) || value.Hidden(value.ProtectValue(shown, value.IsSensitive(value.Leaf(name)))) {
 		return FieldChange{Field: name, Sensitive: true}
 	}
-	return FieldChange{Field: name, Old: shown, New: reveal(want)}
+	return FieldChange{Field: name, Old: shown, New: value.Reveal(want)}
 }
 
 // documentDiff compares an object that has a path of its own. A field that Vault
@@ -43,19 +45,19 @@ func fieldChange(o Object, name string, shown, want any) FieldChange {
 func documentDiff(o Object, shown map[string]any, memory Memory, now map[string]string) (fields []FieldChange, unseen, blind []string) {
 	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
 		want := o.Data[name]
-		value, there := shown[name]
-		if there && o.same(name, want, value) || !there && !o.how.exact && empty(reveal(want)) {
+		v, there := shown[name]
+		if there && o.same(name, want, v) || !there && !o.how.exact && value.IsEmpty(value.Reveal(want)) {
 			continue
 		}
 		if before := memory.remembered(o.ID, name); before != "" && before == now[name] {
 			unseen = append(unseen, name)
 			continue
 		}
-		if memory.HashKey.Empty() && (memory.Hashes[string(o.ID)][name] != "" || memory.Lost && (!there || sensitive(name))) {
+		if memory.HashKey.Empty() && (memory.Hashes[string(o.ID)][name] != "" || memory.Lost && (!there || value.IsSensitive(name))) {
 			blind = append(blind, name)
 			continue
 		}
-		fields = append(fields, fieldChange(o, name, value, want))
+		fields = append(fields, fieldChange(o, name, v, want))
 	}
 	for _, name := range o.surplus(shown) {
 		fields = append(fields, FieldChange{Field: name, Sensitive: true}) // whole objects are values
@@ -149,16 +151,16 @@ func lookup(entry map[string]any, name string) any {
 func sameSetting(name string, want, shown any) bool {
 	if list, ok := want.([]any); ok {
 		other, _ := shown.([]any)
-		a, _ := asSet(name, list)
-		b, _ := asSet(name, other)
+		a, _ := value.AsSet(name, list)
+		b, _ := value.AsSet(name, other)
 		return slices.Equal(a, b)
 	}
 	if name == "config.plugin_version" {
-		version, _ := scalarText(want)
+		version, _ := value.ScalarText(want)
 		other, _ := shown.(string)
 		return version == other || version != "" && other != "" && canonicalVersion(version) == canonicalVersion(other)
 	}
-	return same(name, want, shown)
+	return value.Same(name, want, shown)
 }
 
 // immutable says why a setting cannot be changed in place, and what a person can

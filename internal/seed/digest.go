@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Digest returns "sha256:" and the digest of what the seed declares, whatever the
@@ -70,23 +70,23 @@ func canonicalOf(o Object) any {
 
 // canonical returns value with references as they are written. With hide no text in it
 // counts, but names and references do.
-func canonical(value any, hide bool) any {
-	switch value := value.(type) {
-	case template:
-		return map[string]any{"reference": value.calls(hide)}
-	case generator: // how it is made is no secret
-		return map[string]any{"generate": []any{value.length, value.alphabet, value.policy}}
+func canonical(v any, hide bool) any {
+	switch v := v.(type) {
+	case value.Template:
+		return map[string]any{"reference": v.Calls(hide)}
+	case value.Generator: // how it is made is no secret
+		return map[string]any{"generate": []any{v.Length, v.Alphabet, v.Policy}}
 	case secret.Value:
 		return map[string]string{"sensitive": ""}
 	case map[string]any:
-		out := make(map[string]any, len(value))
-		for name, inner := range value {
-			out[name] = canonical(inner, hide || sensitive(name))
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
+			out[name] = canonical(inner, hide || value.IsSensitive(name))
 		}
 		return out
 	case []any:
-		out := make([]any, len(value))
-		for i, inner := range value {
+		out := make([]any, len(v))
+		for i, inner := range v {
 			out[i] = canonical(inner, hide)
 		}
 		return out
@@ -94,21 +94,6 @@ func canonical(value any, hide bool) any {
 		if hide { // a number may be a PIN
 			return map[string]string{"sensitive": ""}
 		}
-		return value
+		return v
 	}
-}
-
-// calls returns what t refers to; with hide without the text around it, which may be the
-// beginning of a password.
-func (t template) calls(hide bool) any {
-	if !hide {
-		return t.source
-	}
-	var calls []string
-	for _, p := range t.parts {
-		if p.call != "" {
-			calls = append(calls, p.call+" "+strings.Join(p.args, " "))
-		}
-	}
-	return calls
 }

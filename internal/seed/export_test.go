@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Reprint returns the YAML file at path as it was understood: aliases expanded, merge
@@ -13,9 +15,9 @@ func Reprint(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{problems: &Problems{}, left: sizeLimit}
+	l := &loader{problems: &value.Problems{}, left: sizeLimit}
 	root, _ := l.document(path, content)
-	if err := l.problems.err(""); err != nil {
+	if err := l.problems.Err(""); err != nil {
 		return nil, err
 	}
 	return yaml.Marshal(printed(root))

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Failure is an object that could not be applied.
 type Failure struct {
 	ID       ID
-	Position Position
+	Position value.Position
 	Err      error
 	// Skipped objects were not tried, because their mount or namespace failed.
 	Skipped bool
@@ -28,7 +30,7 @@ type ApplyError struct {
 func (e *ApplyError) Error() string {
 	lines := []string{fmt.Sprintf("applying the seed: %d objects written, %d not", e.Written, len(e.Failures))}
 	for i, f := range e.Failures {
-		if i == problemLimit {
+		if i == value.ProblemLimit {
 			lines = append(lines, fmt.Sprintf("and %d more", len(e.Failures)-i))
 			break
 		}

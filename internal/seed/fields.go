@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // A role whose 'bound_cidrs' is misspelt is open to all, and Vault drops what it does
@@ -41,7 +42,7 @@ func (v *vocabulary) unknown(ctx context.Context, o Object) ([]string, error) {
 			continue
 		}
 		text := fmt.Sprintf("%q", name)
-		if meant := nearest(name, known); meant != "" {
+		if meant := value.Nearest(name, known); meant != "" {
 			text += fmt.Sprintf(" (did you mean %q?)", meant)
 		}
 		unknown = append(unknown, text)
@@ -104,7 +105,7 @@ func (c Change) doubtful() bool {
 // findUnknown marks the changes that name fields which Vault does not know, and refuses
 // those that the server cannot hold at all.
 func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(ID) bool) error {
-	problems := &Problems{}
+	problems := &value.Problems{}
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if !c.doubtful() || c.Object.Mount != "" && !there(c.Object.Mount) {
@@ -114,10 +115,10 @@ func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(ID) bo
 		c.Unknown, err = v.unknown(ctx, c.Object)
 		switch {
 		case enterpriseOnly(err):
-			problems.add(c.Object.Position, "%s: this server lacks %s, which Vault Enterprise has", c.Object.ID, lacking(c.Object))
+			problems.Add(c.Object.Position, "%s: this server lacks %s, which Vault Enterprise has", c.Object.ID, lacking(c.Object))
 		case err != nil:
 			return err
 		}
 	}
-	return problems.err("Take it out of the seed, or use a server that has it.")
+	return problems.Err("Take it out of the seed, or use a server that has it.")
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // foldedNames are the auth methods that take names in any letter case, and where. Vault
@@ -35,7 +37,7 @@ func foldsLDAP(r record) bool {
 		return false
 	}
 	sensitive, declared := config["case_sensitive_names"]
-	text, isScalar := scalarText(sensitive)
+	text, isScalar := value.ScalarText(sensitive)
 	truth, err := strconv.ParseBool(text)
 	return !declared || isScalar && err == nil && !truth
 }

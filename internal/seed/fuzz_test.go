@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // FuzzLoad holds that no text makes Load panic, and that every problem it reports
@@ -37,7 +38,7 @@ func FuzzLoad(f *testing.F) {
 				return
 			}
 		}
-		var problems *seed.Problems
+		var problems *value.Problems
 		if !errors.As(err, &problems) || len(problems.List) == 0 {
 			t.Fatalf("no problems in %v", err)
 		}

@@ -1,6 +1,10 @@
 package seed
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
 
 // Harden is what a seed says of the controls, as it is written: what a control is, and
 // whether there is one of that name, is not known here.
@@ -13,7 +17,7 @@ type Harden struct {
 	Limits     map[string]string
 	Exceptions []HardenException
 	// Position is where the seed says so; zero if it does not.
-	Position Position
+	Position value.Position
 }
 
 // HardenException accepts that a control does not hold.
@@ -42,14 +46,14 @@ func hardenKeys() []key {
 }
 
 // readHarden reads the section harden, which one file of a seed may hold.
-func (b *builder) readHarden(r record, problems *Problems) {
+func (b *builder) readHarden(r record, problems *value.Problems) {
 	section, ok := r.values["harden"].(record)
 	if !ok {
 		return
 	}
 	at := r.places["harden"]
 	if b.harden.Declared() {
-		problems.add(at, "the section harden is there twice, first at %s", b.harden.Position)
+		problems.Add(at, "the section harden is there twice, first at %s", b.harden.Position)
 		return
 	}
 	b.harden = Harden{
@@ -57,10 +61,10 @@ func (b *builder) readHarden(r record, problems *Problems) {
 		Fix: plainTexts(section.values["fix"]), Limits: map[string]string{}, Position: at,
 	}
 	limits, _ := section.values["limits"].(map[string]any)
-	for name, value := range limits {
-		limit, ok := scalarText(value)
+	for name, v := range limits {
+		limit, ok := value.ScalarText(v)
 		if !ok {
-			problems.add(section.places["limits"], "the limit %q must be a text or a number", name)
+			problems.Add(section.places["limits"], "the limit %q must be a text or a number", name)
 			continue
 		}
 		b.harden.Limits[name] = limit

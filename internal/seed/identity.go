@@ -3,6 +3,8 @@ package seed
 import (
 	"net/url"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // entity returns the identity entity name.
@@ -11,7 +13,7 @@ func entity(name string, fields map[string]any) Object {
 }
 
 // group returns the identity group name. members and groups are names.
-func group(name string, fields map[string]any, members, groups []any, at Position) Object {
+func group(name string, fields map[string]any, members, groups []any, at value.Position) Object {
 	data := map[string]any{"type": "internal"}
 	for field, value := range fields {
 		data[field] = value
@@ -20,11 +22,11 @@ func group(name string, fields map[string]any, members, groups []any, at Positio
 		if names == nil {
 			continue
 		}
-		call := map[string]string{"member_entity_ids": callEntity, "member_group_ids": callGroup}[field]
+		call := map[string]string{"member_entity_ids": value.CallEntity, "member_group_ids": value.CallGroup}[field]
 		ids := make([]any, len(names))
 		for i, each := range names {
 			text, _ := each.(string)
-			ids[i] = reference(call, at, text)
+			ids[i] = value.Reference(call, at, text)
 		}
 		data[field] = ids
 	}
@@ -33,25 +35,25 @@ func group(name string, fields map[string]any, members, groups []any, at Positio
 
 // alias returns an alias of the entity or group (of) that owner names. It is shown
 // with its owner only, which Vault knows by its name: an alias has no name but its ID.
-func alias(of, owner, mount string, name any, custom map[string]any, at Position) Object {
+func alias(of, owner, mount string, name any, custom map[string]any, at value.Position) Object {
 	text, _ := name.(string)
-	if t, ok := name.(template); ok {
-		text = t.source
+	if t, ok := name.(value.Template); ok {
+		text = t.Source
 	}
 	// The ID is ours: names of aliases hold anything.
-	names, tail := escapeName(owner)+"/"+escapeName(text), "/"+trim(mount)
+	names, tail := escapeName(owner)+"/"+escapeName(text), "/"+value.TrimPath(mount)
 	id := "identity/" + of + "-alias/" + names + tail
-	data := map[string]any{"name": name, "mount_accessor": reference(callAccessor, at, trim(mount))}
+	data := map[string]any{"name": name, "mount_accessor": value.Reference(value.CallAccessor, at, value.TrimPath(mount))}
 	if custom != nil {
 		data["custom_metadata"] = custom
 	}
-	call := map[string]string{"entity": callEntity, "group": callGroup}[of]
+	call := map[string]string{"entity": value.CallEntity, "group": value.CallGroup}[of]
 	return Object{
-		ID: ID(id), Stage: StageAliases, Mount: ID("sys/auth/" + trim(mount)), Data: data, endpoint: of + "-alias", Position: at,
+		ID: ID(id), Stage: StageAliases, Mount: ID("sys/auth/" + value.TrimPath(mount)), Data: data, endpoint: of + "-alias", Position: at,
 		folded: len(names), tail: len(tail),
 		how: traits{
 			read: "identity/" + of + "/name/" + owner, write: "identity/" + of + "-alias",
-			extra: map[string]any{"canonical_id": reference(call, at, owner)},
+			extra: map[string]any{"canonical_id": value.Reference(call, at, owner)},
 			see:   inPlaceOf,
 			key:   "id",
 		},
@@ -69,13 +71,13 @@ func inPlaceOf(o Object, owner map[string]any) (map[string]any, bool) {
 		return shown, true
 	}
 	return findAlias(owner, func(shown map[string]any) bool {
-		return o.endpoint == "group-alias" || same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
+		return o.endpoint == "group-alias" || value.Same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
 	})
 }
 
 // soleAliases tells aliases that Vault has no room for beside another one.
-func soleAliases(objects []Object, problems *Problems) {
-	first := map[string]Position{}
+func soleAliases(objects []Object, problems *value.Problems) {
+	first := map[string]value.Position{}
 	for _, o := range objects {
 		if o.Stage != StageAliases {
 			continue
@@ -87,7 +89,7 @@ func soleAliases(objects []Object, problems *Problems) {
 			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
 		}
 		if at, taken := first[place]; taken {
-			problems.add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
+			problems.Add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
 			continue
 		}
 		first[place] = o.Position
@@ -97,7 +99,7 @@ func soleAliases(objects []Object, problems *Problems) {
 // seeAlias finds o among what its owner shows.
 func seeAlias(o Object, owner map[string]any) (map[string]any, bool) {
 	return findAlias(owner, func(shown map[string]any) bool {
-		return same("name", o.Data["name"], shown["name"]) && same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
+		return value.Same("name", o.Data["name"], shown["name"]) && value.Same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // leastListed is from how many declared objects of one kind on its listing is read before
@@ -79,6 +81,6 @@ func (l *live) withoutAbsent(ctx context.Context, left []int, owned []ID) ([]int
 	return slices.DeleteFunc(left, func(i int) bool {
 		o := &l.objects[i]
 		there, read := names[o.listed()]
-		return read && !pending(o.Data) && !there[strings.ToLower(path.Base(o.readPath()))]
+		return read && !value.Pending(o.Data) && !there[strings.ToLower(path.Base(o.readPath()))]
 	}), nil
 }

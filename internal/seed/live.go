@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // sight is what is seen of one object.
@@ -59,15 +61,15 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	}
 	var left []int
 	for i, o := range objects {
-		if listing, path := o.table(); listing != "" && !pending(o.Data) {
+		if listing, path := o.table(); listing != "" && !value.Pending(o.Data) {
 			data, there := l.tables[listing][path]
 			l.seen[i] = sight{there: there, data: data}
 			continue
 		}
-		if o.Mount != "" && !l.mounted(o.Mount) && !pending(o.Data) {
+		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
 			continue
 		}
-		if goal.Seen[o.place()] && !pending(o.Data) {
+		if goal.Seen[o.place()] && !value.Pending(o.Data) {
 			l.seen[i] = sight{there: true, matches: true}
 			continue
 		}
@@ -81,7 +83,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, unknown.problems.err("Vault does not hold what the seed refers to. Declare it in the seed, or correct the reference.")
+	return l, unknown.problems.Err("Vault does not hold what the seed refers to. Declare it in the seed, or correct the reference.")
 }
 
 // one settles the references of an object and looks at it.
@@ -123,17 +125,17 @@ func shownAs(o Object, shown map[string]any) bool {
 type unknowns struct {
 	declared map[ID]*Object
 	mu       sync.Mutex
-	problems Problems
+	problems value.Problems
 }
 
 // missing returns the judge of a reference of o that has no answer yet: what the seed
 // has made before o will be there when it is needed.
-func (u *unknowns) missing(o Object) func(p part, at Position) error {
-	return func(p part, at Position) error {
-		if p.call == callAnswer {
+func (u *unknowns) missing(o Object) func(p value.Part, at value.Position) error {
+	return func(p value.Part, at value.Position) error {
+		if p.Call == value.CallAnswer {
 			return nil
 		}
-		what := p.call + " " + strings.Join(quoteAll(p.args), " ")
+		what := p.Call + " " + strings.Join(quoteAll(p.Args), " ")
 		problem := what + " is neither declared nor there"
 		for _, id := range targets(p, o.ns) {
 			target := u.declared[id]
@@ -147,7 +149,7 @@ func (u *unknowns) missing(o Object) func(p part, at Position) error {
 		}
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		u.problems.add(at, "%s", problem)
+		u.problems.Add(at, "%s", problem)
 		return nil
 	}
 }
@@ -186,7 +188,7 @@ func (l *live) listings(ctx context.Context, objects []Object) error {
 			table := map[string]map[string]any{}
 			for path, entry := range data {
 				if fields, ok := entry.(map[string]any); ok {
-					table[trim(path)] = fields
+					table[value.TrimPath(path)] = fields
 				}
 			}
 			mu.Lock()

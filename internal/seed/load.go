@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // sizeLimit bounds all files of a seed together, in bytes.
@@ -23,7 +25,7 @@ const sizeLimit = 10 << 20
 type Seed struct {
 	objects  []Object
 	prune    Prune
-	warnings []Problem
+	warnings []value.Problem
 	harden   Harden
 	login    declaredLogin
 }
@@ -35,13 +37,13 @@ type Seed struct {
 // All that is wrong is told at once, in one fault of kind fault.Seed whose cause is
 // *Problems.
 func Load(paths []string) (*Seed, error) {
-	l := &loader{problems: &Problems{}, left: sizeLimit}
+	l := &loader{problems: &value.Problems{}, left: sizeLimit}
 	for _, path := range paths {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
 	l.builder.prune.check(l.builder.objects, l.problems)
-	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
+	if err := l.problems.Err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
 	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
@@ -52,7 +54,7 @@ func Load(paths []string) (*Seed, error) {
 
 // loader reads files one after another.
 type loader struct {
-	problems *Problems
+	problems *value.Problems
 	builder  builder
 	left     int64
 }
@@ -62,7 +64,7 @@ func (l *loader) path(path string) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		l.problems.add(Position{File: path}, "reading the seed: %s", reason(err))
+		l.problems.Add(value.Position{File: path}, "reading the seed: %s", reason(err))
 	case info.IsDir():
 		l.directory(path)
 	default:
@@ -75,7 +77,7 @@ func (l *loader) directory(dir string) {
 	for _, place := range []struct{ dir, endings string }{{dir, ".yaml .yml"}, {filepath.Join(dir, "policies"), ".hcl"}} {
 		entries, err := os.ReadDir(place.dir)
 		if err != nil && (place.dir == dir || !errors.Is(err, os.ErrNotExist)) {
-			l.problems.add(Position{File: place.dir}, "reading the seed: %s", reason(err))
+			l.problems.Add(value.Position{File: place.dir}, "reading the seed: %s", reason(err))
 			return
 		}
 		for _, e := range entries {
@@ -87,7 +89,7 @@ func (l *loader) directory(dir string) {
 		}
 	}
 	if len(files) == 0 {
-		l.problems.add(Position{File: dir}, "there is no *.yaml, *.yml or policies/*.hcl in this directory")
+		l.problems.Add(value.Position{File: dir}, "there is no *.yaml, *.yml or policies/*.hcl in this directory")
 	}
 	for _, file := range files {
 		l.file(file)
@@ -100,16 +102,16 @@ func (l *loader) file(path string) {
 		if l.left < sizeLimit || strings.Contains(err.Error(), "larger") {
 			err = fmt.Errorf("%w (a seed has at most %d MiB)", err, sizeLimit>>20)
 		}
-		l.problems.add(Position{File: path}, "reading the seed: %s", err)
+		l.problems.Add(value.Position{File: path}, "reading the seed: %s", err)
 		return
 	}
 	l.left -= int64(len(content))
 	if !utf8.Valid(content) {
-		l.problems.add(Position{File: path}, "the file is not UTF-8 text")
+		l.problems.Add(value.Position{File: path}, "the file is not UTF-8 text")
 		return
 	}
 	if name, isPolicy := strings.CutSuffix(filepath.Base(path), ".hcl"); isPolicy {
-		l.builder.policyFile(name, string(content), Position{path, 1, 1}, l.problems)
+		l.builder.policyFile(name, string(content), value.Position{File: path, Line: 1, Column: 1}, l.problems)
 		return
 	}
 	if root, ok := l.document(path, content); ok {
@@ -123,7 +125,7 @@ func (l *loader) document(path string, content []byte) (tree, bool) {
 	var node, second yaml.Node
 	err := decoder.Decode(&node)
 	if errors.Is(err, io.EOF) || err == nil && emptyDocument(&node) {
-		l.problems.add(Position{path, 1, 1}, "the document is empty")
+		l.problems.Add(value.Position{File: path, Line: 1, Column: 1}, "the document is empty")
 		return tree{}, false
 	}
 	if err != nil {
@@ -134,12 +136,12 @@ func (l *loader) document(path string, content []byte) (tree, bool) {
 		return tree{}, false
 	}
 	if kind := kubernetesKind(&node); kind != "" {
-		l.problems.add(Position{path, node.Content[0].Line, node.Content[0].Column}, "%s", notASeed(kind))
+		l.problems.Add(value.Position{File: path, Line: node.Content[0].Line, Column: node.Content[0].Column}, "%s", notASeed(kind))
 		return tree{}, false
 	}
 	switch err := decoder.Decode(&second); {
 	case err == nil:
-		l.problems.add(Position{path, second.Line, second.Column}, "a second YAML document begins here; a seed file has one")
+		l.problems.Add(value.Position{File: path, Line: second.Line, Column: second.Column}, "a second YAML document begins here; a seed file has one")
 		return tree{}, false
 	case !errors.Is(err, io.EOF):
 		l.syntax(path, content, err)
@@ -193,7 +195,7 @@ var tabIndent = regexp.MustCompile(`(?m)^ *\t+ *[^\s#]`)
 
 // syntax reports text that is not YAML.
 func (l *loader) syntax(path string, content []byte, err error) {
-	at, message := Position{File: path, Line: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+	at, message := value.Position{File: path, Line: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
 	if match := lineInError.FindStringSubmatch(err.Error()); match != nil {
 		at.Line, _ = strconv.Atoi(match[1])
 		message = strings.TrimPrefix(err.Error(), match[0])
@@ -201,8 +203,8 @@ func (l *loader) syntax(path string, content []byte, err error) {
 	if tab := tabIndent.FindIndex(content); tab != nil && strings.Contains(message, "cannot start any token") {
 		line := 1 + bytes.Count(content[:tab[0]], []byte("\n"))
 		column := 1 + bytes.IndexByte(content[tab[0]:], '\t')
-		l.problems.add(Position{path, line, column}, "indented with a tab; YAML allows spaces only")
+		l.problems.Add(value.Position{File: path, Line: line, Column: column}, "indented with a tab; YAML allows spaces only")
 		return
 	}
-	l.problems.add(at, "not valid YAML: %s", message)
+	l.problems.Add(at, "not valid YAML: %s", message)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // write puts text into a file of a new directory and returns its path.
@@ -244,7 +245,7 @@ func TestLoadTellsAllProblems(t *testing.T) {
 		b.WriteString("  - {nam: x}\n")
 	}
 	_, err := seed.Load([]string{write(t, "s.yaml", "polices: 1\npolicies:\n"+b.String()), "/does/not/exist.yaml"})
-	var problems *seed.Problems
+	var problems *value.Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("got %v, want *Problems", err)
 	}

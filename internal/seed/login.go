@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // LoginMethod is one way in which later runs log in, as a seed says it. What it leaves
@@ -22,7 +23,7 @@ type LoginMethod struct {
 	// Audience, KubernetesHost, Principal and Region are as the flags of the login.
 	Audience, KubernetesHost, Principal, Region string
 	// Position is where the seed says so.
-	Position Position
+	Position value.Position
 }
 
 // LoginMethods are the ways to log in that there are.
@@ -71,18 +72,18 @@ func loginKeys() []key {
 // declaredLogin is the section login of a seed, with its references.
 type declaredLogin struct {
 	methods []record
-	at      Position
+	at      value.Position
 }
 
 // readLogin reads the section login, which one file of a seed may hold.
-func (b *builder) readLogin(r record, problems *Problems) {
+func (b *builder) readLogin(r record, problems *value.Problems) {
 	methods := r.records("login")
 	if len(methods) == 0 {
 		return
 	}
 	at := r.places["login"]
 	if len(b.login.methods) > 0 {
-		problems.add(at, "the section login is there twice, first at %s", b.login.at)
+		problems.Add(at, "the section login is there twice, first at %s", b.login.at)
 		return
 	}
 	b.login = declaredLogin{methods: methods, at: at}
@@ -93,12 +94,12 @@ func (b *builder) readLogin(r record, problems *Problems) {
 			continue // it was told
 		}
 		if slices.Contains(seen, method) {
-			problems.add(each.at, "the login method %q is there twice", method)
+			problems.Add(each.at, "the login method %q is there twice", method)
 		}
 		seen = append(seen, method)
 		path := cmp.Or(strings.Trim(each.text("path"), "/"), method)
 		if slices.Contains(paths, path) {
-			problems.add(each.at, "two login methods are at the path %q", path)
+			problems.Add(each.at, "two login methods are at the path %q", path)
 		}
 		paths = append(paths, path)
 		b.checkLogin(each, method, problems)
@@ -106,26 +107,26 @@ func (b *builder) readLogin(r record, problems *Problems) {
 }
 
 // checkLogin holds an entry against what its method takes.
-func (b *builder) checkLogin(each record, method string, problems *Problems) {
+func (b *builder) checkLogin(each record, method string, problems *value.Problems) {
 	row := loginTable()[slices.Index(LoginMethods(), method)]
 	for _, k := range loginKeys()[1:] {
 		value, given := each.values[k.name]
 		switch {
 		case !given && slices.Contains(row.must, k.name):
-			problems.add(each.at, "the login method %q needs the key %q", method, k.name)
+			problems.Add(each.at, "the login method %q needs the key %q", method, k.name)
 		case given && !slices.Contains(row.takes, k.name):
-			problems.add(each.places[k.name], "the login method %q does not take the key %q; it takes %s", method, k.name, strings.Join(row.takes, ", "))
+			problems.Add(each.places[k.name], "the login method %q does not take the key %q; it takes %s", method, k.name, strings.Join(row.takes, ", "))
 		case given && value == "":
-			problems.add(each.places[k.name], "the key %q is empty: leave it out for its default", k.name)
+			problems.Add(each.places[k.name], "the key %q is empty: leave it out for its default", k.name)
 		case given && looksLikeToken(value):
-			problems.add(each.places[k.name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", k.name)
+			problems.Add(each.places[k.name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", k.name)
 		case given && !plainReference(value):
-			problems.add(each.places[k.name], "%q may refer to env and configMapKeyRef only: it is no secret", k.name)
+			problems.Add(each.places[k.name], "%q may refer to env and configMapKeyRef only: it is no secret", k.name)
 		}
 	}
 	if path := strings.Trim(each.text("path"), "/"); path != "" {
-		if err := checkPath(path); err != nil {
-			problems.add(each.places["path"], "the path %q cannot be used: %s", path, err)
+		if err := value.CheckPath(path); err != nil {
+			problems.Add(each.places["path"], "the path %q cannot be used: %s", path, err)
 		}
 	}
 }
@@ -138,12 +139,14 @@ func looksLikeToken(value any) bool {
 
 // plainReference reports whether value refers to nothing but what anybody may see, and
 // what is there before Vault is.
-func plainReference(value any) bool {
-	t, refers := value.(template)
+func plainReference(v any) bool {
+	t, refers := v.(value.Template)
 	if !refers {
 		return true
 	}
-	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.call != "" && p.call != callEnv && p.call != callConfigMap })
+	return !slices.ContainsFunc(t.Parts, func(p value.Part) bool {
+		return p.Call != "" && p.Call != value.CallEnv && p.Call != value.CallConfigMap
+	})
 }
 
 // LoginPaths returns the section login with what is known before references are resolved:
@@ -159,7 +162,7 @@ func (s *Seed) LoginPaths() []LoginMethod {
 // Login returns the section login with its references resolved; none if the seed says
 // nothing of it.
 func (s *Seed) Login(ctx context.Context, resolver Resolver) ([]LoginMethod, error) {
-	r := &resolving{Resolver: resolver, ctx: ctx, problems: &Problems{}}
+	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
 	found := s.LoginPaths()
 	for i := range found {
 		each := s.login.methods[i]
@@ -176,14 +179,14 @@ func (s *Seed) Login(ctx context.Context, resolver Resolver) ([]LoginMethod, err
 	if r.trouble != nil {
 		return nil, r.trouble
 	}
-	return found, r.problems.err(r.remedy("Set the variable or provide the object where this program runs, or correct the reference."))
+	return found, r.problems.Err(r.remedy("Set the variable or provide the object where this program runs, or correct the reference."))
 }
 
 // plainText resolves a text that is no secret.
-func (r *resolving) plainText(value any) string {
-	t, refers := value.(template)
+func (r *resolving) plainText(v any) string {
+	t, refers := v.(value.Template)
 	if !refers {
-		plain, _ := value.(string)
+		plain, _ := v.(string)
 		return plain
 	}
 	switch resolved := r.template(t).(type) {

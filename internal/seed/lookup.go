@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // reader is the part of API that reads.
@@ -71,38 +72,38 @@ type finder struct {
 
 // find returns what p stands for in a namespace; found is false when it is not there
 // (yet).
-func (f finder) find(ctx context.Context, ns string, p part) (text string, found bool, err error) {
-	switch p.call {
-	case callAccessor:
+func (f finder) find(ctx context.Context, ns string, p value.Part) (text string, found bool, err error) {
+	switch p.Call {
+	case value.CallAccessor:
 		for _, listing := range []string{"sys/auth", "sys/mounts"} {
 			mounts, _, err := f.reader.Read(ctx, ns+listing)
 			if err != nil {
 				return "", false, fmt.Errorf("reading %s: %w", ns+listing, err)
 			}
-			if entry, ok := mounts[trim(p.args[0])+"/"].(map[string]any); ok {
+			if entry, ok := mounts[value.TrimPath(p.Args[0])+"/"].(map[string]any); ok {
 				text, found := entry["accessor"].(string)
 				return text, found, nil
 			}
 		}
 		return "", false, nil
-	case callEntity, callGroup:
-		path := ns + "identity/" + p.call + "/name/" + p.args[0]
+	case value.CallEntity, value.CallGroup:
+		path := ns + "identity/" + p.Call + "/name/" + p.Args[0]
 		data, _, err := f.reader.Read(ctx, path)
 		if err != nil {
 			return "", false, fmt.Errorf("reading %s: %w", path, err)
 		}
 		text, found := data["id"].(string)
 		return text, found, nil
-	case callVault:
-		return f.value(ctx, ns+p.args[0], p.args[1])
-	case callAnswer:
+	case value.CallVault:
+		return f.value(ctx, ns+p.Args[0], p.Args[1])
+	case value.CallAnswer:
 		if f.answers == nil {
 			return "", false, nil
 		}
-		text, found := scalarText(dig(f.answers(p.args[0]), p.args[1]))
+		text, found := value.ScalarText(value.Dig(f.answers(p.Args[0]), p.Args[1]))
 		return text, found, nil
 	}
-	return p.text, true, nil
+	return p.Text, true, nil
 }
 
 // value returns a field of a value in KV.
@@ -117,22 +118,22 @@ func (f finder) value(ctx context.Context, path, field string) (string, bool, er
 	if inner, ok := data["data"].(map[string]any); ok && data["metadata"] != nil { // version 2
 		data = inner
 	}
-	text, found := scalarText(dig(data, field))
+	text, found := value.ScalarText(value.Dig(data, field))
 	return text, found, nil
 }
 
 // settle returns value with the references answered that can be. What cannot is left
 // as it is, after missing was asked about it.
-func (f finder) settle(ctx context.Context, ns string, value any, missing func(p part, at Position) error) (any, error) {
-	switch value := value.(type) {
-	case template:
-		return f.template(ctx, ns, value, missing)
+func (f finder) settle(ctx context.Context, ns string, v any, missing func(p value.Part, at value.Position) error) (any, error) {
+	switch v := v.(type) {
+	case value.Template:
+		return f.template(ctx, ns, v, missing)
 	case map[string]any:
-		if !pending(value) {
-			return value, nil
+		if !value.Pending(v) {
+			return v, nil
 		}
-		out := make(map[string]any, len(value))
-		for name, inner := range value {
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
 			settled, err := f.settle(ctx, ns, inner, missing)
 			if err != nil {
 				return nil, err
@@ -141,11 +142,11 @@ func (f finder) settle(ctx context.Context, ns string, value any, missing func(p
 		}
 		return out, nil
 	case []any:
-		if !pending(value) {
-			return value, nil
+		if !value.Pending(v) {
+			return v, nil
 		}
-		out := make([]any, len(value))
-		for i, inner := range value {
+		out := make([]any, len(v))
+		for i, inner := range v {
 			settled, err := f.settle(ctx, ns, inner, missing)
 			if err != nil {
 				return nil, err
@@ -153,75 +154,54 @@ func (f finder) settle(ctx context.Context, ns string, value any, missing func(p
 			out[i] = settled
 		}
 		return out, nil
-	case generator:
-		return value, nil
+	case value.Generator:
+		return v, nil
 	default:
-		return value, nil
+		return v, nil
 	}
 }
 
-func (f finder) template(ctx context.Context, ns string, t template, missing func(p part, at Position) error) (any, error) {
-	out := template{at: t.at, source: t.source, secret: t.secret}
+func (f finder) template(ctx context.Context, ns string, t value.Template, missing func(p value.Part, at value.Position) error) (any, error) {
+	out := value.Template{At: t.At, Source: t.Source, Secret: t.Secret}
 	complete := true
-	for _, p := range t.parts {
+	for _, p := range t.Parts {
 		text, found, err := f.find(ctx, ns, p)
 		if err == nil && !found {
-			err = missing(p, t.at)
+			err = missing(p, t.At)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if !found {
-			out.parts, complete = append(out.parts, p), false
+			out.Parts, complete = append(out.Parts, p), false
 			continue
 		}
-		out.secret = out.secret || !p.shows()
-		out.parts = append(out.parts, part{text: text})
+		out.Secret = out.Secret || !p.Shows()
+		out.Parts = append(out.Parts, value.Part{Text: text})
 	}
 	if complete {
-		return out.joined(), nil
+		return out.Joined(), nil
 	}
 	return out, nil
 }
 
-// pending reports whether value holds a reference or something yet to be made.
-func pending(value any) bool {
-	switch value := value.(type) {
-	case template, generator:
-		return true
-	case map[string]any:
-		for _, inner := range value {
-			if pending(inner) {
-				return true
-			}
-		}
-	case []any:
-		for _, inner := range value {
-			if pending(inner) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // generate returns value with everything that is to be made up made.
-func generate(ctx context.Context, api reader, ns string, value any) (any, error) {
-	switch value := value.(type) {
-	case generator:
-		if value.policy == "" {
-			return value.make()
+func generate(ctx context.Context, api reader, ns string, v any) (any, error) {
+	switch v := v.(type) {
+	case value.Generator:
+		if v.Policy == "" {
+			return v.Make()
 		}
-		path := ns + "sys/policies/password/" + value.policy + "/generate"
+		path := ns + "sys/policies/password/" + v.Policy + "/generate"
 		answer, found, err := api.Read(ctx, path)
 		if err != nil || !found {
-			return nil, fmt.Errorf("generating with the password policy %q: %w", value.policy, orMissing(err, path))
+			return nil, fmt.Errorf("generating with the password policy %q: %w", v.Policy, orMissing(err, path))
 		}
 		password, _ := answer["password"].(string)
 		return secret.New(password), nil
 	case map[string]any:
-		out := make(map[string]any, len(value))
-		for name, inner := range value {
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
 			made, err := generate(ctx, api, ns, inner)
 			if err != nil {
 				return nil, err
@@ -230,8 +210,8 @@ func generate(ctx context.Context, api reader, ns string, value any) (any, error
 		}
 		return out, nil
 	case []any:
-		out := make([]any, len(value))
-		for i, inner := range value {
+		out := make([]any, len(v))
+		for i, inner := range v {
 			made, err := generate(ctx, api, ns, inner)
 			if err != nil {
 				return nil, err
@@ -240,7 +220,7 @@ func generate(ctx context.Context, api reader, ns string, value any) (any, error
 		}
 		return out, nil
 	default:
-		return value, nil
+		return v, nil
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Memory is what is remembered of what was applied last, for the fields whose value
@@ -26,11 +27,11 @@ type Memory struct {
 }
 
 // hash returns the keyed hash of value as field of the object id.
-func (m Memory) hash(id ID, field string, value any) string {
+func (m Memory) hash(id ID, field string, v any) string {
 	mac := hmac.New(sha256.New, []byte(m.HashKey.Reveal()))
 	// Encoding cannot fail: values are texts, numbers, lists and mappings. Lengths
 	// in front keep two fields from making one text.
-	encoded, _ := json.Marshal(reveal(value))
+	encoded, _ := json.Marshal(value.Reveal(v))
 	for _, piece := range [][]byte{[]byte(id), []byte(field), encoded} {
 		_ = binary.Write(mac, binary.BigEndian, uint64(len(piece)))
 		mac.Write(piece)
@@ -64,13 +65,13 @@ func (m Memory) of(o Object, shown map[string]any) map[string]string {
 	}
 	hashes := map[string]string{}
 	for field, want := range o.Data {
-		value, there := shown[field]
+		v, there := shown[field]
 		switch {
-		case pending(want):
-		case there && o.same(field, want, value):
+		case value.Pending(want):
+		case there && o.same(field, want, v):
 		case there:
-			hashes[field] = m.otherwise(o.ID, field, want, value)
-		case !empty(reveal(want)):
+			hashes[field] = m.otherwise(o.ID, field, want, v)
+		case !value.IsEmpty(value.Reveal(want)):
 			hashes[field] = m.unseen(o.ID, field, want)
 		}
 	}
@@ -110,7 +111,7 @@ func (e *echoes) covers(o Object) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for field, want := range o.Data {
-		if !sensitive(field) && !empty(reveal(want)) && !e.known[o.endpoint+"/"+field] {
+		if !value.IsSensitive(field) && !value.IsEmpty(value.Reveal(want)) && !e.known[o.endpoint+"/"+field] {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Grant is a path of Vault's API and what a token may do there.
@@ -238,41 +239,25 @@ func (s grantSet) deletion(o Object) {
 
 // references adds what answering the references in o needs.
 func (s grantSet) references(o Object) {
-	visit := func(p part, _ Position) {
-		switch p.call {
-		case callAccessor:
+	visit := func(p value.Part, _ value.Position) {
+		switch p.Call {
+		case value.CallAccessor:
 			s.add(o.ns+"sys/auth", "read")
 			s.add(o.ns+"sys/mounts", "read")
-		case callEntity, callGroup:
-			s.add(o.ns+"identity/"+p.call+"/name/"+p.args[0], "read")
-		case callVault:
-			s.add(o.ns+p.args[0], "read")
+		case value.CallEntity, value.CallGroup:
+			s.add(o.ns+"identity/"+p.Call+"/name/"+p.Args[0], "read")
+		case value.CallVault:
+			s.add(o.ns+p.Args[0], "read")
 		}
 	}
-	eachPart(o.Data, visit)
-	eachPart(o.how.extra, visit)
-	eachGenerator(o.Data, func(g generator) {
-		if g.policy != "" {
-			s.add(o.ns+"sys/policies/password/"+g.policy, "read")
-			s.add(o.ns+"sys/policies/password/"+g.policy+"/generate", "read")
+	value.EachPart(o.Data, visit)
+	value.EachPart(o.how.extra, visit)
+	value.EachGenerator(o.Data, func(g value.Generator) {
+		if g.Policy != "" {
+			s.add(o.ns+"sys/policies/password/"+g.Policy, "read")
+			s.add(o.ns+"sys/policies/password/"+g.Policy+"/generate", "read")
 		}
 	})
-}
-
-// eachGenerator calls visit for every value that is to be made up.
-func eachGenerator(value any, visit func(generator)) {
-	switch value := value.(type) {
-	case generator:
-		visit(value)
-	case map[string]any:
-		for _, inner := range value {
-			eachGenerator(inner, visit)
-		}
-	case []any:
-		for _, inner := range value {
-			eachGenerator(inner, visit)
-		}
-	}
 }
 
 // sorted returns the grants by path, capabilities in their usual order.

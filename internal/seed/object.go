@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // ID names an object: its API path, such as "auth/kubernetes/role/app".
@@ -64,7 +66,7 @@ type Object struct {
 	// Stage is when it is created. A mount that exists is changed in StageTune.
 	Stage Stage
 	// Position is where the seed says so; zero for the program's own objects.
-	Position Position
+	Position value.Position
 	// Mount is the mount that it lives below, empty for what needs none.
 	Mount ID
 	// Type is the type of the mount that it is or lives below, such as "kv".
@@ -144,7 +146,7 @@ func policy(name string, rules any) Object {
 func AuditDevice(path, kind string, fields map[string]any) Object {
 	data := mountFields(fields)
 	data["type"] = kind
-	return Object{ID: ID("sys/audit/" + trim(path)), Stage: StageAudit, Type: kind, Data: data, endpoint: "audit"}
+	return Object{ID: ID("sys/audit/" + value.TrimPath(path)), Stage: StageAudit, Type: kind, Data: data, endpoint: "audit"}
 }
 
 // AuthMount returns the auth method kind at path. Fields may hold description,
@@ -172,24 +174,22 @@ func SecretsMount(path, kind string, fields map[string]any) Object {
 func mount(prefix, path, kind string, fields map[string]any) Object {
 	data := mountFields(fields)
 	data["type"] = kind
-	return Object{ID: ID(prefix + trim(path)), Stage: StageMounts, Type: kind, Data: data, endpoint: "mount"}
+	return Object{ID: ID(prefix + value.TrimPath(path)), Stage: StageMounts, Type: kind, Data: data, endpoint: "mount"}
 }
 
 // mountFields returns fields with the values of options as texts: that is what they
 // are to Vault, which would turn true into "1".
 func mountFields(fields map[string]any) map[string]any {
-	data := protect(fields)
+	data := value.Protect(fields)
 	if options, ok := data["options"].(map[string]any); ok {
-		for name, value := range options {
-			if text, ok := scalarText(value); ok {
+		for name, v := range options {
+			if text, ok := value.ScalarText(v); ok {
 				options[name] = text
 			}
 		}
 	}
 	return data
 }
-
-func trim(path string) string { return strings.Trim(path, "/") }
 
 // isMount reports whether o is an auth method or secrets engine itself.
 func (o Object) isMount() bool { return o.Stage == StageMounts }

@@ -3,18 +3,20 @@ package seed
 import (
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // targets returns the places of the objects that could hold what p stands for in a
 // namespace.
-func targets(p part, ns string) []ID {
-	switch p.call {
-	case callAccessor:
-		return []ID{ID(ns + "sys/auth/" + trim(p.args[0])), ID(ns + "sys/mounts/" + trim(p.args[0]))}
-	case callEntity, callGroup:
-		return []ID{ID(ns + "identity/" + p.call + "/name/" + strings.ToLower(p.args[0]))}
-	case callVault:
-		return []ID{ID(ns + p.args[0])}
+func targets(p value.Part, ns string) []ID {
+	switch p.Call {
+	case value.CallAccessor:
+		return []ID{ID(ns + "sys/auth/" + value.TrimPath(p.Args[0])), ID(ns + "sys/mounts/" + value.TrimPath(p.Args[0]))}
+	case value.CallEntity, value.CallGroup:
+		return []ID{ID(ns + "identity/" + p.Call + "/name/" + strings.ToLower(p.Args[0]))}
+	case value.CallVault:
+		return []ID{ID(ns + p.Args[0])}
 	}
 	return nil
 }
@@ -22,7 +24,7 @@ func targets(p part, ns string) []ID {
 // orderReferences has an object made after those of its stage that it refers to, such as
 // a group after its member groups, and tells references that lead in a circle. Requests
 // have an order of their own.
-func orderReferences(objects []Object, problems *Problems) {
+func orderReferences(objects []Object, problems *value.Problems) {
 	places := make(map[ID]int, len(objects))
 	for i, o := range objects {
 		places[o.place()] = i
@@ -48,7 +50,7 @@ func orderReferences(objects []Object, problems *Problems) {
 		return deepest
 	}
 	for i, o := range objects {
-		if !o.isRequest() && pending(o.Data) {
+		if !o.isRequest() && value.Pending(o.Data) {
 			objects[i].order = depth(i)
 		}
 	}
@@ -58,7 +60,7 @@ func orderReferences(objects []Object, problems *Problems) {
 // stage.
 func targetsOf(objects []Object, places map[ID]int, i int) []int {
 	var found []int
-	eachPart(objects[i].Data, func(p part, _ Position) {
+	value.EachPart(objects[i].Data, func(p value.Part, _ value.Position) {
 		for _, id := range targets(p, objects[i].ns) {
 			if at, declared := places[id]; declared && objects[at].Stage == objects[i].Stage {
 				found = append(found, at)
@@ -70,7 +72,7 @@ func targetsOf(objects []Object, places map[ID]int, i int) []int {
 }
 
 // tellCircle names the objects of a circle, the first one again at its end.
-func tellCircle(objects []Object, around []int, problems *Problems) {
+func tellCircle(objects []Object, around []int, problems *value.Problems) {
 	first := objects[around[0]]
 	names := make([]string, 0, len(around)+1)
 	for _, i := range append(slices.Clone(around), around[0]) {
@@ -78,8 +80,8 @@ func tellCircle(objects []Object, around []int, problems *Problems) {
 	}
 	way := strings.Join(names, " → ")
 	if first.Stage == StageGroups {
-		problems.add(first.Position, "%s is a member of itself, by way of its member groups: %s", first.ID, way)
+		problems.Add(first.Position, "%s is a member of itself, by way of its member groups: %s", first.ID, way)
 		return
 	}
-	problems.add(first.Position, "references lead in a circle: %s", way)
+	problems.Add(first.Position, "references lead in a circle: %s", way)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // ownPaths are the API paths of the policies, roles and mounts that this program itself
@@ -84,7 +85,7 @@ func movesFrom(from any, mount string) bool {
 		return normalPath(from) == mount
 	case secret.Value:
 		return normalPath(from.Reveal()) == mount
-	case template, generator:
+	case value.Template, value.Generator:
 		return true
 	}
 	return false

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // The bounds of passwords in Vault 1.21.
@@ -73,11 +74,11 @@ func (c *passwordCheck) content(content map[string]any) error {
 }
 
 // rule checks one rule, the only kind of which chooses characters.
-func (c *passwordCheck) rule(kind string, value any) error {
+func (c *passwordCheck) rule(kind string, v any) error {
 	if kind != "charset" {
-		return fmt.Errorf("the rule %q is unknown%s", kind, suggestion(kind, []string{"charset"}))
+		return fmt.Errorf("the rule %q is unknown%s", kind, value.Suggestion(kind, []string{"charset"}))
 	}
-	bodies, _ := value.([]map[string]any)
+	bodies, _ := v.([]map[string]any)
 	if len(bodies) == 0 {
 		return fmt.Errorf("a rule %q needs a block in braces", kind)
 	}
@@ -102,7 +103,7 @@ func (c *passwordCheck) rule(kind string, value any) error {
 func (c *passwordCheck) drops(content map[string]any, of string, known ...string) {
 	for _, name := range slices.Sorted(maps.Keys(content)) {
 		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
-			c.warnings = append(c.warnings, fmt.Sprintf("Vault drops the key %q%s%s", name, of, suggestion(name, known)))
+			c.warnings = append(c.warnings, fmt.Sprintf("Vault drops the key %q%s%s", name, of, value.Suggestion(name, known)))
 		}
 	}
 }
@@ -129,17 +130,17 @@ func whole(value any) (int, bool) {
 }
 
 // checkPassword checks a password policy, unless it holds a reference.
-func checkPassword(o Object, problems *Problems) (warnings []Problem) {
+func checkPassword(o Object, problems *value.Problems) (warnings []value.Problem) {
 	text, isText := o.Data["policy"].(string)
 	if !isText {
 		return nil
 	}
 	c := passwordCheck{}
 	if err := c.run(text); err != nil {
-		problems.add(o.Position, "%s: %s", o.ID, err)
+		problems.Add(o.Position, "%s: %s", o.ID, err)
 	}
 	for _, warning := range c.warnings {
-		warnings = append(warnings, Problem{o.Position, fmt.Sprintf("%s: %s", o.ID, warning)})
+		warnings = append(warnings, value.Problem{Position: o.Position, Text: fmt.Sprintf("%s: %s", o.ID, warning)})
 	}
 	return warnings
 }
@@ -148,15 +149,15 @@ func checkPassword(o Object, problems *Problems) (warnings []Problem) {
 // password policy that is neither declared nor there.
 func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []Object) error {
 	declared := declaredIDs(objects)
-	problems := &Problems{}
+	problems := &value.Problems{}
 	var trouble error
 	for _, c := range p.Changes {
 		if c.Action == None {
 			continue
 		}
-		eachGenerator(c.Object.Data, func(g generator) {
-			path := c.Object.ns + "sys/policies/password/" + g.policy
-			if g.policy == "" || declared[ID(path)] || trouble != nil {
+		value.EachGenerator(c.Object.Data, func(g value.Generator) {
+			path := c.Object.ns + "sys/policies/password/" + g.Policy
+			if g.Policy == "" || declared[ID(path)] || trouble != nil {
 				return
 			}
 			_, found, err := api.Read(ctx, path)
@@ -164,12 +165,12 @@ func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []O
 			case err != nil:
 				trouble = fmt.Errorf("reading %s: %w", path, err)
 			case !found:
-				problems.add(c.Object.Position, "%s is generated with the password policy %q, which is neither declared nor there", c.Object.ID, g.policy)
+				problems.Add(c.Object.Position, "%s is generated with the password policy %q, which is neither declared nor there", c.Object.ID, g.Policy)
 			}
 		})
 	}
 	if trouble != nil {
 		return trouble
 	}
-	return problems.err("Declare the password policy in the seed, or correct its name.")
+	return problems.Err("Declare the password policy in the seed, or correct its name.")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Action is what a plan does with an object.
@@ -230,18 +231,18 @@ func (p *Plan) checkAnswers() error {
 			sent[c.Object.ns+strings.TrimPrefix(string(c.Object.ID), c.Object.ns+"request:")] = true
 		}
 	}
-	problems := &Problems{}
+	problems := &value.Problems{}
 	for _, c := range p.Changes {
 		if c.Action != Create || !c.Object.isRequest() {
 			continue
 		}
-		eachPart(c.Object.Data, func(called part, at Position) {
-			if called.call == callAnswer && !sent[c.Object.ns+called.args[0]] {
-				problems.add(at, "the request %q is not needed any more, so that its answer cannot be had", called.args[0])
+		value.EachPart(c.Object.Data, func(called value.Part, at value.Position) {
+			if called.Call == value.CallAnswer && !sent[c.Object.ns+called.Args[0]] {
+				problems.Add(at, "the request %q is not needed any more, so that its answer cannot be had", called.Args[0])
 			}
 		})
 	}
-	return problems.err("Give both requests the same condition ('unless').")
+	return problems.Err("Give both requests the same condition ('unless').")
 }
 
 // refused returns an error that names what cannot be put right.

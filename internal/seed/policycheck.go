@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/hcl/parser"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // The words that Vault 1.21 knows in a policy.
@@ -26,13 +27,13 @@ var (
 
 // Warnings returns what Vault would take and is probably not meant, in the order of
 // the seed.
-func (s *Seed) Warnings() []Problem { return slices.Clone(s.warnings) }
+func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }
 
 // checkPolicies parses the policies that hold no reference, with Vault's own grammar. The
 // warnings name what Vault would take and is probably not meant; the error names what it
 // would refuse.
-func checkPolicies(objects []Object) (warnings []Problem, err error) {
-	problems := &Problems{}
+func checkPolicies(objects []Object) (warnings []value.Problem, err error) {
+	problems := &value.Problems{}
 	engines := map[string]bool{}
 	for _, o := range objects {
 		if o.isMount() && o.Type == "kv" && isVersion2(o) {
@@ -45,7 +46,7 @@ func checkPolicies(objects []Object) (warnings []Problem, err error) {
 		case StagePasswords:
 			warnings = append(warnings, checkPassword(o, problems)...)
 		case StagePolicies:
-			checks = append(checks, &policyCheck{policy: o, engines: engines, problems: &Problems{}})
+			checks = append(checks, &policyCheck{policy: o, engines: engines, problems: &value.Problems{}})
 		}
 	}
 	// Parsing is most of the work of reading a seed with many policies.
@@ -57,30 +58,30 @@ func checkPolicies(objects []Object) (warnings []Problem, err error) {
 		return nil
 	})
 	for _, c := range checks {
-		problems.join(c.problems)
+		problems.Join(c.problems)
 		warnings = append(warnings, c.warnings...)
 	}
-	return warnings, problems.err("Correct the policy. Nothing was sent to Vault.")
+	return warnings, problems.Err("Correct the policy. Nothing was sent to Vault.")
 }
 
 // checkResolved parses the policies that held references.
 func checkResolved(objects []Object) error {
-	problems := &Problems{}
+	problems := &value.Problems{}
 	for _, o := range objects {
-		if pending(o.Data) || !hidden(o.Data) {
+		if value.Pending(o.Data) || !value.Hidden(o.Data) {
 			continue
 		}
-		rules, _ := reveal(o.Data["policy"]).(string)
+		rules, _ := value.Reveal(o.Data["policy"]).(string)
 		// What is told of it may quote what a reference has brought.
 		if o.Stage == StagePolicies && refusedPolicy(o, rules) || o.Stage == StagePasswords && new(passwordCheck).run(rules) != nil {
-			problems.add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
+			problems.Add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
 		}
 	}
-	return problems.err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
+	return problems.Err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
 }
 
 func refusedPolicy(o Object, rules string) bool {
-	c := policyCheck{policy: o, problems: &Problems{}}
+	c := policyCheck{policy: o, problems: &value.Problems{}}
 	c.run(rules)
 	return len(c.problems.List) > 0
 }
@@ -108,13 +109,13 @@ type policyCheck struct {
 	// engines holds where the KV engines of version 2 are, by their namespace and path,
 	// with a slash at the end.
 	engines  map[string]bool
-	warnings []Problem
-	problems *Problems
+	warnings []value.Problem
+	problems *value.Problems
 }
 
 func (c *policyCheck) warn(line int, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	c.warnings = append(c.warnings, Problem{c.policy.Position, fmt.Sprintf("%s%s: %s", c.policy.ID, onLine(line), text)})
+	c.warnings = append(c.warnings, value.Problem{Position: c.policy.Position, Text: fmt.Sprintf("%s%s: %s", c.policy.ID, onLine(line), text)})
 }
 
 // onLine says on which line of a policy something is; that of JSON is not known.
@@ -128,14 +129,14 @@ func onLine(line int) string {
 // name tells a policy that nobody can write.
 func (c *policyCheck) name() {
 	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.ns+"sys/policies/acl/"); slices.Contains(keptPolicies, name) {
-		c.problems.add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
+		c.problems.Add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
 	}
 }
 
 func (c *policyCheck) run(rules string) {
 	list, err := parseRules(rules)
 	if err != nil {
-		c.problems.add(c.policy.Position, "%s: %s", c.policy.ID, err)
+		c.problems.Add(c.policy.Position, "%s: %s", c.policy.ID, err)
 		return
 	}
 	seen := map[string]bool{}
@@ -205,7 +206,7 @@ func (c *policyCheck) block(path string, item *ast.ObjectItem) {
 	for _, field := range body.List.Items {
 		name := acl.Text(field.Keys[0])
 		if !slices.Contains(policyKeysOfPath, name) {
-			c.warn(field.Pos().Line, "Vault does not know the key %q of the path %q%s", name, path, suggestion(name, policyKeysOfPath))
+			c.warn(field.Pos().Line, "Vault does not know the key %q of the path %q%s", name, path, value.Suggestion(name, policyKeysOfPath))
 		}
 		if list, isList := field.Val.(*ast.ListType); isList && name == "capabilities" {
 			c.capabilities(path, list)
@@ -222,7 +223,7 @@ func (c *policyCheck) capabilities(path string, list *ast.ListType) {
 		}
 		word, _ := literal.Token.Value().(string)
 		if !slices.Contains(policyCapabilities, word) {
-			c.warn(node.Pos().Line, "Vault does not know the capability %q of the path %q%s", word, path, suggestion(word, policyCapabilities))
+			c.warn(node.Pos().Line, "Vault does not know the capability %q of the path %q%s", word, path, value.Suggestion(word, policyCapabilities))
 		}
 		if seen[word] {
 			c.warn(node.Pos().Line, "the capability %q of the path %q is there twice", word, path)
@@ -232,11 +233,4 @@ func (c *policyCheck) capabilities(path string, list *ast.ListType) {
 	if seen["deny"] && len(seen) > 1 {
 		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q takes all others away", path)
 	}
-}
-
-func suggestion(word string, known []string) string {
-	if meant := nearest(word, known); meant != "" {
-		return fmt.Sprintf("; did you mean %q?", meant)
-	}
-	return ""
 }

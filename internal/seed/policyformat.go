@@ -6,18 +6,19 @@ import (
 	"github.com/hashicorp/hcl/hcl/printer"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // seePolicy takes a policy that Vault shows in another format for the one that is
 // declared: bank-vaults formats the policies that it writes, so that hardly one is in
 // Vault as its file has it. Comments count.
 func seePolicy(o Object, answer map[string]any) (map[string]any, bool) {
-	want, _ := reveal(o.Data["policy"]).(string)
+	want, _ := value.Reveal(o.Data["policy"]).(string)
 	shown, _ := answer["policy"].(string)
-	if sameText("policy", want, shown) || !sameFormatted(want, shown) {
+	if value.SameText("policy", want, shown) || !sameFormatted(want, shown) {
 		return answer, true
 	}
-	return merged(answer, map[string]any{"policy": want}), true
+	return value.Merged(answer, map[string]any{"policy": want}), true
 }
 
 // sameFormatted reports whether two policies are one when they are formatted. What is

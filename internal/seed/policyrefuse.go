@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/hcl/token"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
@@ -37,7 +38,7 @@ type pathRules struct {
 
 // refuse adds what Vault would refuse the policy for.
 func (c *policyCheck) refuse(line int, format string, args ...any) {
-	c.problems.add(c.policy.Position, "%s: not a valid policy%s: %s", c.policy.ID, onLine(line), fmt.Sprintf(format, args...))
+	c.problems.Add(c.policy.Position, "%s: not a valid policy%s: %s", c.policy.ID, onLine(line), fmt.Sprintf(format, args...))
 }
 
 // rules tells values in a path block that Vault cannot read.
@@ -51,7 +52,7 @@ func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
 		return
 	}
 	if rules.Policy != "" && !slices.Contains(oldWords, rules.Policy) {
-		c.refuse(line, `"policy" of the path %q must be one of %s%s`, path, strings.Join(oldWords, ", "), suggestion(rules.Policy, oldWords))
+		c.refuse(line, `"policy" of the path %q must be one of %s%s`, path, strings.Join(oldWords, ", "), value.Suggestion(rules.Policy, oldWords))
 	}
 	if rules.Policy == "deny" || slices.Contains(rules.Capabilities, "deny") { // Vault reads no further then
 		return
@@ -83,16 +84,16 @@ func plain(item *ast.ObjectItem) bool {
 }
 
 // length returns the seconds of a length of time.
-func (c *policyCheck) length(path string, line int, key string, value any) (float64, bool) {
-	if value == nil || value == "" {
+func (c *policyCheck) length(path string, line int, key string, v any) (float64, bool) {
+	if v == nil || v == "" {
 		return 0, true
 	}
-	text, isScalar := scalarText(value)
-	length, ok := seconds(text)
+	text, isScalar := value.ScalarText(v)
+	length, ok := value.Seconds(text)
 	if number, err := strconv.ParseFloat(text, 64); err == nil { // Vault takes whole seconds of it
 		length, ok = math.Trunc(number), true
 	}
-	if _, isTruth := value.(bool); !ok || !isScalar || isTruth {
+	if _, isTruth := v.(bool); !ok || !isScalar || isTruth {
 		c.refuse(line, "%q of the path %q must be a length of time, such as 90, 30m, 1h30m or 7d", key, path)
 		return 0, false
 	}
@@ -113,7 +114,7 @@ func (c *policyCheck) templates(path string, line int) {
 		}
 		if word := strings.TrimSpace(inner); closed && !replaced.MatchString(word) {
 			c.warn(line, "the path %q can never match: Vault puts nothing in the place of {{%s}}%s", path, word,
-				suggestion(word, []string{"identity.entity.id", "identity.entity.name"}))
+				value.Suggestion(word, []string{"identity.entity.id", "identity.entity.name"}))
 		}
 	}
 }

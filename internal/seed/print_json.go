@@ -3,6 +3,8 @@ package seed
 import (
 	"encoding/json"
 	"io"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // planJSON is what PrintJSON writes.
@@ -92,7 +94,7 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 }
 
 // place returns a position for machines: empty for the program's own objects.
-func place(p Position) string {
+func place(p value.Position) string {
 	if p.File == "" {
 		return ""
 	}

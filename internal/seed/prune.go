@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // pruneReader collects what the files of a seed say about deletion.
@@ -18,14 +20,14 @@ type pruneReader struct {
 // pruneSaying is what one place of the seed says of pruning.
 type pruneSaying struct {
 	words string
-	at    Position
+	at    value.Position
 }
 
 // Prune returns what the seed says about deletion.
 func (s *Seed) Prune() Prune { return s.prune }
 
 // read takes in what one file says.
-func (p *pruneReader) read(r record, problems *Problems) {
+func (p *pruneReader) read(r record, problems *value.Problems) {
 	if which := r.text("prune"); which != "" {
 		p.say(which == "owned", pruneSaying{"prune: " + which, r.places["prune"]}, problems)
 	}
@@ -47,29 +49,29 @@ func (p *pruneReader) read(r record, problems *Problems) {
 }
 
 // say takes in whether what is ours is deleted, as one place of the seed says.
-func (p *pruneReader) say(owned bool, saying pruneSaying, problems *Problems) {
+func (p *pruneReader) say(owned bool, saying pruneSaying, problems *value.Problems) {
 	switch {
 	case p.said.words == "":
 		p.Owned, p.said = owned, saying
 	case p.Owned != owned:
-		problems.add(saying.at, "%s contradicts %s, at %s", saying.words, p.said.words, p.said.at)
+		problems.Add(saying.at, "%s contradicts %s, at %s", saying.words, p.said.words, p.said.at)
 	}
 }
 
 // check tells tombstones that contradict the rest of the seed.
-func (p pruneReader) check(objects []Object, problems *Problems) {
+func (p pruneReader) check(objects []Object, problems *value.Problems) {
 	if len(p.tombstones) > 0 && !p.Owned {
-		problems.add(p.tombstones[0].at, "tombstones need prune: owned")
+		problems.Add(p.tombstones[0].at, "tombstones need prune: owned")
 	}
 	for _, t := range p.tombstones {
 		if p.excluded(site{t.ns, strings.TrimPrefix(string(t.id), t.ns)}) && !t.isNamespace() {
-			problems.add(t.at, "%s has a tombstone, and purgeUnmanagedConfig excludes what it is", t.id)
+			problems.Add(t.at, "%s has a tombstone, and purgeUnmanagedConfig excludes what it is", t.id)
 		}
 	}
 	for _, o := range objects {
 		for _, t := range p.tombstones {
 			if o.Mount == t.id || t.takes(o.ID) || t.holds(o, objects) {
-				problems.add(t.at, "%s has a tombstone and is declared, at %s", o.ID, o.Position)
+				problems.Add(t.at, "%s has a tombstone and is declared, at %s", o.ID, o.Position)
 			}
 		}
 	}

@@ -5,15 +5,17 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // record is a mapping read by a table of keys. What it holds is of the kind that
 // the table says; wrong entries were reported and are missing.
 type record struct {
-	at     Position
+	at     value.Position
 	values map[string]any
 	// places says where each of values begins.
-	places map[string]Position
+	places map[string]value.Position
 	// rest holds the keys of an open mapping that the table does not name.
 	rest map[string]any
 }
@@ -49,14 +51,14 @@ func (r record) records(name string) []record {
 
 // clerk reads trees by tables of keys.
 type clerk struct {
-	problems *Problems
+	problems *value.Problems
 }
 
 // record reads t by the table fields.
 func (c clerk) record(t tree, fields []key, open bool) record {
-	r := record{at: t.at, values: map[string]any{}, places: map[string]Position{}, rest: map[string]any{}}
+	r := record{at: t.at, values: map[string]any{}, places: map[string]value.Position{}, rest: map[string]any{}}
 	if t.kind != yaml.MappingNode {
-		c.problems.add(t.at, "expected a mapping, found %s", describe(t))
+		c.problems.Add(t.at, "expected a mapping, found %s", describe(t))
 		return r
 	}
 	before := c.found()
@@ -77,7 +79,7 @@ func (c clerk) record(t tree, fields []key, open bool) record {
 	}
 	for _, k := range fields {
 		if _, ok := r.values[k.name]; k.required && !ok && c.found() == before {
-			c.problems.add(t.at, "the key %q is missing", k.name)
+			c.problems.Add(t.at, "the key %q is missing", k.name)
 		}
 	}
 	return r
@@ -91,7 +93,7 @@ func (c clerk) found() int { return len(c.problems.List) + c.problems.More }
 const longestName = 80
 
 func (c clerk) unknown(e entry, fields []key) {
-	if c.problems.full() { // finding out what is meant takes its time
+	if c.problems.Full() { // finding out what is meant takes its time
 		c.problems.More++
 		return
 	}
@@ -103,14 +105,14 @@ func (c clerk) unknown(e entry, fields []key) {
 		}
 	}
 	if len(e.name) > longestName {
-		c.problems.add(e.at, "the key that begins with %.*q is unknown", longestName, e.name)
+		c.problems.Add(e.at, "the key that begins with %.*q is unknown", longestName, e.name)
 		return
 	}
-	if meant := nearest(e.name, names); meant != "" {
-		c.problems.add(e.at, "the key %q is unknown; did you mean %q?", e.name, meant)
+	if meant := value.Nearest(e.name, names); meant != "" {
+		c.problems.Add(e.at, "the key %q is unknown; did you mean %q?", e.name, meant)
 		return
 	}
-	c.problems.add(e.at, "the key %q is unknown; known are %s", e.name, strings.Join(names, ", "))
+	c.problems.Add(e.at, "the key %q is unknown; known are %s", e.name, strings.Join(names, ", "))
 }
 
 // value reads the value of e as its row k says.
@@ -138,7 +140,7 @@ func (c clerk) value(e entry, k key) (any, bool) {
 		return c.proseOrTruth(e)
 	case truth:
 		if t.kind != yaml.ScalarNode || t.tag != "!!bool" {
-			c.problems.add(t.at, "%q must be true or false, found %s", e.name, describe(t))
+			c.problems.Add(t.at, "%q must be true or false, found %s", e.name, describe(t))
 			return nil, false
 		}
 		return strings.EqualFold(t.text, "true"), true
@@ -154,7 +156,7 @@ func (c clerk) many(e entry, k key) (any, bool) {
 		return nil, false
 	}
 	if e.value.kind != yaml.SequenceNode {
-		c.problems.add(e.value.at, "%q must be a list, found %s", e.name, describe(e.value))
+		c.problems.Add(e.value.at, "%q must be a list, found %s", e.name, describe(e.value))
 		return nil, false
 	}
 	records := make([]record, len(e.value.items))
@@ -169,7 +171,7 @@ func (c clerk) free(e entry) (any, bool) {
 		return nil, false
 	}
 	if e.value.kind != yaml.MappingNode {
-		c.problems.add(e.value.at, "%q must be a mapping, found %s", e.name, describe(e.value))
+		c.problems.Add(e.value.at, "%q must be a mapping, found %s", e.name, describe(e.value))
 		return nil, false
 	}
 	return c.plain(e.value)

@@ -1,6 +1,10 @@
 package seed
 
-import "go.yaml.in/yaml/v3"
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
 
 // named reads a list, or a mapping from names to what the items of a list would be.
 func (c clerk) named(e entry, k key) (any, bool) {
@@ -23,7 +27,7 @@ func (c clerk) named(e entry, k key) (any, bool) {
 // child is what lives under one path below a mount.
 type child struct {
 	path string
-	at   Position
+	at   value.Position
 	// each is what is written there: below it, if it has a name.
 	each []record
 }
@@ -34,7 +38,7 @@ func (c clerk) children(e entry, k key) (any, bool) {
 		return nil, false
 	}
 	if e.value.kind != yaml.MappingNode {
-		c.problems.add(e.value.at, "%q must be a mapping, found %s", e.name, describe(e.value))
+		c.problems.Add(e.value.at, "%q must be a mapping, found %s", e.name, describe(e.value))
 		return nil, false
 	}
 	var found []child
@@ -42,13 +46,13 @@ func (c clerk) children(e entry, k key) (any, bool) {
 		if item.value.kind == yaml.MappingNode {
 			item.value = tree{at: item.value.at, kind: yaml.SequenceNode, items: []tree{item.value}}
 		}
-		if err := checkPath(trim(item.name)); err != nil {
-			c.problems.add(item.at, "the path %q cannot be used: %s", item.name, err)
+		if err := value.CheckPath(value.TrimPath(item.name)); err != nil {
+			c.problems.Add(item.at, "the path %q cannot be used: %s", item.name, err)
 			continue
 		}
 		k.open = true
 		if records, ok := c.many(item, k); ok {
-			found = append(found, child{trim(item.name), item.at, records.([]record)})
+			found = append(found, child{value.TrimPath(item.name), item.at, records.([]record)})
 		}
 	}
 	return found, true

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // scalar reads a text. Numbers are taken as they are written, so that 0600 stays
@@ -13,19 +15,19 @@ import (
 func (c clerk) scalar(e entry, want kind) (any, bool) {
 	t := e.value
 	if t.kind != yaml.ScalarNode || t.tag == "!!null" || t.tag == "!!bool" {
-		c.problems.add(t.at, "%q must be a text, found %s", e.name, describe(t))
+		c.problems.Add(t.at, "%q must be a text, found %s", e.name, describe(t))
 		return nil, false
 	}
-	value, err := parseText(t.text, t.at)
+	v, err := value.ParseText(t.text, t.at)
 	if err != nil {
-		c.problems.add(t.at, "%s", err)
+		c.problems.Add(t.at, "%s", err)
 		return nil, false
 	}
-	if _, refers := value.(template); refers && want != prose && want != duration {
-		c.problems.add(t.at, "%q cannot hold a reference: it must be known when the seed is read", e.name)
+	if _, refers := v.(value.Template); refers && want != prose && want != duration {
+		c.problems.Add(t.at, "%q cannot hold a reference: it must be known when the seed is read", e.name)
 		return nil, false
 	}
-	return value, true
+	return v, true
 }
 
 // proseOrTruth reads a text, a number or a truth as a text.
@@ -40,7 +42,7 @@ func (c clerk) proseOrTruth(e entry) (any, bool) {
 func (c clerk) name(e entry, k key) (any, bool) {
 	value, ok := c.scalar(e, text)
 	if ok && len(k.values) > 0 && !slices.Contains(k.values, value.(string)) {
-		c.problems.add(e.value.at, "%q must be one of %s", e.name, strings.Join(k.values, ", "))
+		c.problems.Add(e.value.at, "%q must be one of %s", e.name, strings.Join(k.values, ", "))
 		return nil, false
 	}
 	return value, ok
@@ -48,30 +50,30 @@ func (c clerk) name(e entry, k key) (any, bool) {
 
 // duration reads a length of time. Those of leases may be the server's own.
 func (c clerk) duration(e entry) (any, bool) {
-	value, ok := c.scalar(e, duration)
-	text, plain := value.(string)
+	v, ok := c.scalar(e, duration)
+	text, plain := v.(string)
 	if !ok || !plain || text == "" || text == "system" && strings.HasSuffix(e.name, "_ttl") {
-		return value, ok
+		return v, ok
 	}
-	if length, known := seconds(text); !known || length < 0 {
-		c.problems.add(e.value.at, "%q must be a length of time, such as 90, 30m, 1h30m or 7d", e.name)
+	if length, known := value.Seconds(text); !known || length < 0 {
+		c.problems.Add(e.value.at, "%q must be a length of time, such as 90, 30m, 1h30m or 7d", e.name)
 		return nil, false
 	}
-	return value, true
+	return v, true
 }
 
 func (c clerk) words(t tree) (any, bool) {
-	value, ok := c.plain(t)
+	v, ok := c.plain(t)
 	if !ok {
 		return nil, false
 	}
-	switch value := value.(type) {
+	switch v := v.(type) {
 	case string:
-		return toList(splitList(value)), true
+		return value.ToList(value.SplitList(v)), true
 	case []any:
-		return value, true
+		return v, true
 	default:
-		c.problems.add(t.at, "expected a list of texts, found %s", describe(t))
+		c.problems.Add(t.at, "expected a list of texts, found %s", describe(t))
 		return nil, false
 	}
 }
@@ -79,7 +81,7 @@ func (c clerk) words(t tree) (any, bool) {
 func (c clerk) plainScalar(t tree) (any, bool) {
 	switch {
 	case t.tag == "!!null":
-		c.problems.add(t.at, `a value is missing: write "" for an empty text, or remove the key`)
+		c.problems.Add(t.at, `a value is missing: write "" for an empty text, or remove the key`)
 		return nil, false
 	case t.tag == "!!bool":
 		return strings.EqualFold(t.text, "true"), true
@@ -88,9 +90,9 @@ func (c clerk) plainScalar(t tree) (any, bool) {
 	case t.tag != "!!str": // a number that JSON does not know, such as 0600 or .inf
 		return t.text, true
 	}
-	value, err := parseText(t.text, t.at)
+	value, err := value.ParseText(t.text, t.at)
 	if err != nil {
-		c.problems.add(t.at, "%s", err)
+		c.problems.Add(t.at, "%s", err)
 		return nil, false
 	}
 	return value, true

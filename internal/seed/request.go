@@ -3,7 +3,8 @@ package seed
 import (
 	"context"
 	"net/http"
-	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // condition is what makes a request superfluous. The zero condition holds once the
@@ -25,7 +26,7 @@ const (
 // request returns the request name, which comes in its order.
 func request(name, path string, deletes bool, data map[string]any, unless condition, order int) Object {
 	return Object{
-		ID: ID("request:" + name), Stage: StageRequests, Data: protect(data), endpoint: "request", order: order,
+		ID: ID("request:" + name), Stage: StageRequests, Data: value.Protect(data), endpoint: "request", order: order,
 		how: traits{write: path, unless: &unless, deletes: deletes},
 	}
 }
@@ -40,22 +41,9 @@ func holds(ctx context.Context, r reader, ns string, c condition) (bool, error) 
 	if err != nil || !found || c.field == "" {
 		return found, err
 	}
-	value := dig(answer, c.field)
+	v := value.Dig(answer, c.field)
 	if c.value == nil {
-		return !empty(value), nil
+		return !value.IsEmpty(v), nil
 	}
-	return value != nil && same(leaf(c.field), c.value, value), nil
-}
-
-// dig returns what is under a dotted name; a name with dots in it comes first.
-func dig(fields map[string]any, name string) any {
-	if value, there := fields[name]; there {
-		return value
-	}
-	outer, inner, nested := strings.Cut(name, ".")
-	deeper, isMap := fields[outer].(map[string]any)
-	if !nested || !isMap {
-		return nil
-	}
-	return dig(deeper, inner)
+	return v != nil && value.Same(value.Leaf(c.field), c.value, v), nil
 }

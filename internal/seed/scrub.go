@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // scrubLength is the shortest secret that is looked for: shorter ones guard
@@ -21,9 +22,9 @@ func scrub(err error, o Object) error {
 		return nil
 	}
 	var spellings []string
-	texts := secretTexts(o.Data)
+	texts := value.SecretTexts(o.Data)
 	if o.how.hushed {
-		texts = allTexts(o.Data)
+		texts = value.AllTexts(o.Data)
 	}
 	for _, text := range texts {
 		asJSON, _ := json.Marshal(text)
@@ -41,24 +42,4 @@ func scrub(err error, o Object) error {
 		return err
 	}
 	return &answer{code: status(err), text: clean}
-}
-
-// allTexts returns every scalar in value.
-func allTexts(value any) []string {
-	var texts []string
-	switch value := reveal(value).(type) {
-	case map[string]any:
-		for _, inner := range value {
-			texts = append(texts, allTexts(inner)...)
-		}
-	case []any:
-		for _, inner := range value {
-			texts = append(texts, allTexts(inner)...)
-		}
-	default:
-		if text, ok := scalarText(value); ok {
-			texts = append(texts, text)
-		}
-	}
-	return texts
 }

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // passwordPolicy returns the password policy name.
@@ -25,14 +27,14 @@ func plugin(kind, name string, fields map[string]any) Object {
 		args, _ := answer["args"].([]any)
 		if want, _ := fields["command"].(string); strings.Contains(want, " ") {
 			for _, arg := range args {
-				command += " " + toText(arg)
+				command += " " + value.ToText(arg)
 			}
-			answer = merged(answer, map[string]any{"command": command})
+			answer = value.Merged(answer, map[string]any{"command": command})
 		}
 		// It shows a version with a v in front, however it was given.
 		want, _ := fields["version"].(string)
 		if shown, _ := answer["version"].(string); want != "" && canonicalVersion(shown) == canonicalVersion(want) {
-			answer = merged(answer, map[string]any{"version": want})
+			answer = value.Merged(answer, map[string]any{"version": want})
 		}
 		return answer, answer["builtin"] != true
 	}
@@ -110,8 +112,8 @@ func cors(fields map[string]any) Object {
 		ID: "sys/config/cors", Stage: StageSettings, Data: fields, endpoint: "cors",
 		how: traits{see: func(_ Object, answer map[string]any) (map[string]any, bool) {
 			headers, _ := answer["allowed_headers"].([]any)
-			added := slices.DeleteFunc(slices.Clone(headers), func(h any) bool { return slices.Contains(standardHeaders, toText(h)) })
-			return merged(answer, map[string]any{"allowed_headers": added}), answer["enabled"] == true
+			added := slices.DeleteFunc(slices.Clone(headers), func(h any) bool { return slices.Contains(standardHeaders, value.ToText(h)) })
+			return value.Merged(answer, map[string]any{"allowed_headers": added}), answer["enabled"] == true
 		}},
 	}
 }
@@ -122,20 +124,4 @@ func namespace(path string) Object {
 		ID: ID("sys/namespaces/" + path), Stage: StageNamespaces, Data: map[string]any{}, endpoint: "namespace",
 		order: strings.Count(path, "/"),
 	}
-}
-
-func toText(value any) string {
-	text, _ := scalarText(value)
-	return text
-}
-
-// merged returns a copy of fields with others put over it.
-func merged(fields, others map[string]any) map[string]any {
-	out := make(map[string]any, len(fields)+len(others))
-	for _, from := range []map[string]any{fields, others} {
-		for name, value := range from {
-			out[name] = value
-		}
-	}
-	return out
 }

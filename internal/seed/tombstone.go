@@ -3,6 +3,8 @@ package seed
 import (
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // tombstone is a mount or namespace that is to go with all that it holds.
@@ -11,28 +13,28 @@ type tombstone struct {
 	// ns is the namespace that goes, or that the mount is in, with a slash at its end;
 	// empty for a mount of the root.
 	ns string
-	at Position
+	at value.Position
 }
 
 // readTombstone reads what one entry of tombstones says.
-func readTombstone(r record, problems *Problems) (t tombstone, ok bool) {
-	namespace, secrets, auth := trim(r.text("namespace")), trim(r.text("secrets")), trim(r.text("auth"))
+func readTombstone(r record, problems *value.Problems) (t tombstone, ok bool) {
+	namespace, secrets, auth := value.TrimPath(r.text("namespace")), value.TrimPath(r.text("secrets")), value.TrimPath(r.text("auth"))
 	if secrets != "" && auth != "" || namespace+secrets+auth == "" {
-		problems.add(r.at, "a tombstone names one of secrets and auth, or a namespace")
+		problems.Add(r.at, "a tombstone names one of secrets and auth, or a namespace")
 		return t, false
 	}
-	if word := reservedNamespace(namespace); word != "" {
-		problems.add(r.at, "the namespace %q cannot be used: %s is Vault's own", namespace, word)
+	if word := value.ReservedNamespace(namespace); word != "" {
+		problems.Add(r.at, "the namespace %q cannot be used: %s is Vault's own", namespace, word)
 		return t, false
 	}
 	for _, path := range []string{namespace, secrets, auth} {
-		if err := checkPath(path); path != "" && err != nil {
-			problems.add(r.at, "the path %q cannot be used: %s", path, err)
+		if err := value.CheckPath(path); path != "" && err != nil {
+			problems.Add(r.at, "the path %q cannot be used: %s", path, err)
 			return t, false
 		}
 	}
 	if !r.yes("destroy") {
-		problems.add(r.at, "a tombstone says destroy: true, since all that the mount or namespace holds is lost")
+		problems.Add(r.at, "a tombstone says destroy: true, since all that the mount or namespace holds is lost")
 		return t, false
 	}
 	t.at = r.at

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // The bounds on one document. They are far above any real seed and keep a small
@@ -19,7 +21,7 @@ const (
 // tree is a parsed YAML value with aliases expanded, merge keys merged and
 // positions kept.
 type tree struct {
-	at      Position
+	at      value.Position
 	kind    yaml.Kind // ScalarNode, SequenceNode or MappingNode
 	tag     string    // of a scalar, in short form: !!str, !!int …
 	text    string    // of a scalar, as written
@@ -30,14 +32,14 @@ type tree struct {
 // entry is a key of a mapping with its value.
 type entry struct {
 	name  string
-	at    Position
+	at    value.Position
 	value tree
 }
 
 // planter makes trees of the nodes of one file.
 type planter struct {
 	file     string
-	problems *Problems
+	problems *value.Problems
 	nodes    int
 	aliased  int
 	over     bool
@@ -58,7 +60,9 @@ func anchored(n *yaml.Node) bool {
 	return n.Anchor != "" || slices.ContainsFunc(n.Content, anchored)
 }
 
-func (p *planter) position(n *yaml.Node) Position { return Position{p.file, n.Line, n.Column} }
+func (p *planter) position(n *yaml.Node) value.Position {
+	return value.Position{File: p.file, Line: n.Line, Column: n.Column}
+}
 
 // plant returns the tree of n. It reports what it cannot take to p.problems;
 // once a bound is passed everything else is cut off.
@@ -85,18 +89,18 @@ func (p *planter) plant(n *yaml.Node, depth int, alias bool) tree {
 }
 
 // passed reports whether a bound is passed, and says so once.
-func (p *planter) passed(at Position, depth int, alias bool) bool {
+func (p *planter) passed(at value.Position, depth int, alias bool) bool {
 	p.nodes++
 	if alias {
 		p.aliased++
 	}
 	switch {
 	case depth > depthLimit:
-		p.problems.add(at, "nested more than %d levels deep", depthLimit)
+		p.problems.Add(at, "nested more than %d levels deep", depthLimit)
 	case p.nodes > nodeLimit:
-		p.problems.add(at, "more than %d values in one file", nodeLimit)
+		p.problems.Add(at, "more than %d values in one file", nodeLimit)
 	case p.aliased > aliasLimit:
-		p.problems.add(at, "aliases expand to more than %d values", aliasLimit)
+		p.problems.Add(at, "aliases expand to more than %d values", aliasLimit)
 	default:
 		return false
 	}
@@ -111,13 +115,13 @@ func (p *planter) scalar(t *tree, n *yaml.Node) {
 	case "!!timestamp": // Vault has no dates of its own: it gets the text as written
 		t.tag = "!!str"
 	default:
-		p.problems.add(t.at, "the YAML tag %q is not supported", n.Tag)
+		p.problems.Add(t.at, "the YAML tag %q is not supported", n.Tag)
 	}
 }
 
 // mapping reads the entries of n into t, the merged ones last.
 func (p *planter) mapping(t *tree, n *yaml.Node, depth int, alias bool) {
-	seen := make(map[string]Position, len(n.Content)/2)
+	seen := make(map[string]value.Position, len(n.Content)/2)
 	t.entries = make([]entry, 0, len(n.Content)/2)
 	var merged []tree
 	for i := 0; i+1 < len(n.Content) && !p.over; i += 2 {
@@ -128,11 +132,11 @@ func (p *planter) mapping(t *tree, n *yaml.Node, depth int, alias bool) {
 		}
 		at := p.position(key)
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null" {
-			p.problems.add(at, "a key must be a plain text")
+			p.problems.Add(at, "a key must be a plain text")
 			continue
 		}
 		if first, ok := seen[key.Value]; ok {
-			p.problems.add(at, "the key %q is there twice, first at %s", key.Value, first)
+			p.problems.Add(at, "the key %q is there twice, first at %s", key.Value, first)
 			continue
 		}
 		seen[key.Value] = at
@@ -146,7 +150,7 @@ func (p *planter) mapping(t *tree, n *yaml.Node, depth int, alias bool) {
 }
 
 // merge adds to t what a merge key (<<) names and t does not have itself.
-func (p *planter) merge(t *tree, source tree, seen map[string]Position) {
+func (p *planter) merge(t *tree, source tree, seen map[string]value.Position) {
 	switch source.kind {
 	case yaml.MappingNode:
 		for _, e := range source.entries {
@@ -158,12 +162,12 @@ func (p *planter) merge(t *tree, source tree, seen map[string]Position) {
 	case yaml.SequenceNode:
 		for _, item := range source.items {
 			if item.kind != yaml.MappingNode {
-				p.problems.add(item.at, "a merge key (<<) takes mappings only")
+				p.problems.Add(item.at, "a merge key (<<) takes mappings only")
 				continue
 			}
 			p.merge(t, item, seen)
 		}
 	default:
-		p.problems.add(source.at, "a merge key (<<) takes mappings only")
+		p.problems.Add(source.at, "a merge key (<<) takes mappings only")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // put is one write to Vault.
@@ -20,8 +21,8 @@ type put struct {
 // writes returns the writes that carry c out, in their order.
 func (c Change) writes() []put {
 	o := c.Object
-	extra, _ := reveal(o.how.extra).(map[string]any)
-	data, _ := reveal(o.Data).(map[string]any)
+	extra, _ := value.Reveal(o.how.extra).(map[string]any)
+	data, _ := value.Reveal(o.Data).(map[string]any)
 	switch {
 	case o.isMount() && c.Action == Update:
 		return []put{{string(o.ID) + "/tune", c.tuning()}}
@@ -39,7 +40,7 @@ func (c Change) writes() []put {
 			delete(data, name)
 		}
 	}
-	return []put{{o.writePath(), merged(data, extra)}}
+	return []put{{o.writePath(), value.Merged(data, extra)}}
 }
 
 // mounting returns the writes that make a mount: one, and another for what Vault takes
@@ -57,9 +58,9 @@ func mounting(id string, data map[string]any) []put {
 // lockoutTexts returns the settings as Vault takes them: as texts.
 func lockoutTexts(settings map[string]any) map[string]any {
 	texts := make(map[string]any, len(settings))
-	for name, value := range settings {
-		texts[name] = toText(value)
-		if truth, ok := value.(bool); ok {
+	for name, v := range settings {
+		texts[name] = value.ToText(v)
+		if truth, ok := v.(bool); ok {
 			texts[name] = truth
 		}
 	}
@@ -93,7 +94,7 @@ func (c Change) tuning() map[string]any {
 	data, options, lockout := map[string]any{}, map[string]any{}, map[string]any{}
 	want := flatten(c.Object)
 	for _, f := range c.Fields {
-		value := reveal(want[f.Field])
+		value := value.Reveal(want[f.Field])
 		if name, ok := strings.CutPrefix(f.Field, "options."); ok {
 			options[name] = value
 			continue
@@ -201,11 +202,11 @@ func (a *applying) complete(ctx context.Context, o Object) (Object, error) {
 		return a.answers[o.ns+name]
 	}
 	find := finder{reader: a.api, answers: answers}
-	missing := func(p part, at Position) error {
-		return fmt.Errorf("%s %s (%s) is not there", p.call, strings.Join(quoteAll(p.args), " "), at)
+	missing := func(p value.Part, at value.Position) error {
+		return fmt.Errorf("%s %s (%s) is not there", p.Call, strings.Join(quoteAll(p.Args), " "), at)
 	}
 	for _, fields := range []*map[string]any{&o.Data, &o.how.extra} {
-		if !pending(*fields) {
+		if !value.Pending(*fields) {
 			continue
 		}
 		settled, err := find.settle(ctx, o.ns, *fields, missing)
@@ -242,9 +243,9 @@ func (a *applying) remember(ctx context.Context, o Object) map[string]string {
 		}
 	}
 	shown := map[string]any{}
-	for name, value := range o.Data {
-		if !sensitive(name) {
-			shown[name] = reveal(value)
+	for name, v := range o.Data {
+		if !value.IsSensitive(name) {
+			shown[name] = value.Reveal(v)
 		}
 	}
 	return a.plan.memory.of(o, shown)
@@ -287,8 +288,8 @@ func explain(c Change, err error) error {
 // auditFile returns the file that an audit device writes to, "" if it writes to none.
 func auditFile(o Object) string {
 	options, _ := o.Data["options"].(map[string]any)
-	file, _ := reveal(options["file_path"]).(string)
-	if !o.isAudit() || o.Type != "file" || !strings.HasPrefix(file, "/") || hidden(options["file_path"]) {
+	file, _ := value.Reveal(options["file_path"]).(string)
+	if !o.isAudit() || o.Type != "file" || !strings.HasPrefix(file, "/") || value.Hidden(options["file_path"]) {
 		return ""
 	}
 	return file

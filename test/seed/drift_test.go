@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // TestOneFieldOneWrite changes one field of the seed at a time.
@@ -115,7 +116,7 @@ func TestManyWithOneBad(t *testing.T) {
 	bad := slices.IndexFunc(objects, func(o seed.Object) bool { return o.ID == "sys/policies/acl/p77" })
 	good := objects[bad]
 	objects[bad] = seed.Policy("p77", "path {")
-	objects[bad].Position = seed.Position{File: "many.yaml", Line: 77, Column: 3}
+	objects[bad].Position = value.Position{File: "many.yaml", Line: 77, Column: 3}
 
 	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
 	if err == nil || !strings.Contains(err.Error(), "creating sys/policies/acl/p77 (many.yaml:77:3): ") || strings.Count(err.Error(), "\n") != 1 {

@@ -1,4 +1,4 @@
-package seed
+package value
 
 import (
 	"encoding/json"
@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// same reports whether shown, as Vault returns it, is what want asks for. Vault
+// Same reports whether shown, as Vault returns it, is what want asks for. Vault
 // returns another spelling than it was given: durations as seconds, lists for
 // comma-separated text, sets in an order of its own.
-func same(field string, want, shown any) bool {
-	want = reveal(want)
+func Same(field string, want, shown any) bool {
+	want = Reveal(want)
 	switch shown := shown.(type) {
 	case nil:
-		return empty(want)
+		return IsEmpty(want)
 	case bool:
-		text, ok := scalarText(want)
+		text, ok := ScalarText(want)
 		parsed, err := strconv.ParseBool(text)
 		return ok && (err == nil && parsed == shown || text == "" && !shown)
 	case json.Number:
 		return sameNumber(want, shown)
 	case string:
-		return sameText(field, want, shown)
+		return SameText(field, want, shown)
 	case []any:
 		return sameList(field, want, shown)
 	case map[string]any:
@@ -35,7 +35,7 @@ func same(field string, want, shown any) bool {
 }
 
 func sameNumber(want any, shown json.Number) bool {
-	text, ok := scalarText(want)
+	text, ok := ScalarText(want)
 	if !ok {
 		return false
 	}
@@ -52,25 +52,26 @@ func sameNumber(want any, shown json.Number) bool {
 	if value, err := strconv.ParseFloat(text, 64); err == nil {
 		return value == target
 	}
-	seconds, ok := seconds(text)
+	seconds, ok := Seconds(text)
 	return ok && seconds == target
 }
 
-func sameText(field string, want any, shown string) bool {
+// SameText is Same for a text that Vault shows.
+func SameText(field string, want any, shown string) bool {
 	if list, ok := want.([]any); ok {
-		return sameList(field, list, toList(splitList(shown)))
+		return sameList(field, list, ToList(SplitList(shown)))
 	}
-	text, ok := scalarText(want)
+	text, ok := ScalarText(want)
 	switch {
 	case !ok:
 		return false
 	case text == shown:
 		return true
-	case leaf(field) == "policy":
+	case Leaf(field) == "policy":
 		return strings.TrimSpace(text) == strings.TrimSpace(shown)
 	case timeLike(field):
-		a, okA := seconds(text)
-		b, okB := seconds(shown)
+		a, okA := Seconds(text)
+		b, okB := Seconds(shown)
 		return okA && okB && a == b
 	}
 	return sameTruth(text, shown)
@@ -93,26 +94,26 @@ func sameList(field string, want any, shown []any) bool {
 		if len(shown) == 1 && shown[0] == want { // one text with commas in it, such as SQL
 			return true
 		}
-		list = toList(splitList(want))
+		list = ToList(SplitList(want))
 	case map[string]any:
 		return false
 	default:
 		list = []any{want}
 	}
 	if setLike(field) {
-		a, okA := asSet(field, list)
-		b, okB := asSet(field, shown)
+		a, okA := AsSet(field, list)
+		b, okB := AsSet(field, shown)
 		if okA && okB {
 			return slices.Equal(a, b)
 		}
 	}
-	return slices.EqualFunc(list, shown, func(a, b any) bool { return same(field, a, b) })
+	return slices.EqualFunc(list, shown, func(a, b any) bool { return Same(field, a, b) })
 }
 
 func sameMap(field string, want any, shown map[string]any) bool {
 	mapping, ok := want.(map[string]any)
 	if !ok {
-		return len(shown) == 0 && empty(want)
+		return len(shown) == 0 && IsEmpty(want)
 	}
 	if len(mapping) != len(shown) {
 		return false
@@ -122,7 +123,7 @@ func sameMap(field string, want any, shown map[string]any) bool {
 		if text, ok := value.(string); ok && ownWords(field) {
 			there = there && other == text
 		} else {
-			there = there && same(field+"."+name, value, other)
+			there = there && Same(field+"."+name, value, other)
 		}
 		if !there {
 			return false
@@ -131,9 +132,9 @@ func sameMap(field string, want any, shown map[string]any) bool {
 	return true
 }
 
-// empty reports whether value is what Vault takes for nothing: it leaves such
+// IsEmpty reports whether value is what Vault takes for nothing: it leaves such
 // fields out of its answers.
-func empty(value any) bool {
+func IsEmpty(value any) bool {
 	switch value := value.(type) {
 	case nil:
 		return true
@@ -144,24 +145,12 @@ func empty(value any) bool {
 	case map[string]any:
 		return len(value) == 0
 	}
-	text, _ := scalarText(value)
+	text, _ := ScalarText(value)
 	return text == "" || text == "0"
 }
 
-// scalarText returns value's text; ok is false for lists and mappings.
-func scalarText(value any) (text string, ok bool) {
-	switch value := value.(type) {
-	case string:
-		return value, true
-	case bool, json.Number, int, int64, float64:
-		return fmt.Sprint(value), true
-	default:
-		return "", false
-	}
-}
-
-// seconds returns the length of a duration as Vault reads it: 90, 90s, 1h30m, 7d.
-func seconds(text string) (float64, bool) {
+// Seconds returns the length of a duration as Vault reads it: 90, 90s, 1h30m, 7d.
+func Seconds(text string) (float64, bool) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 32)
 		return float64(n) * 86400, err == nil
@@ -173,17 +162,17 @@ func seconds(text string) (float64, bool) {
 	return d.Seconds(), err == nil
 }
 
-// leaf returns the last part of a field's dotted name.
-func leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
+// Leaf returns the last part of a field's dotted name.
+func Leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
 
 // timeLike reports whether a text under this name is a length of time.
 func timeLike(field string) bool {
-	return containsAny(leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew")
+	return containsAny(Leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew")
 }
 
 // setLike reports whether the order of a list under this name means nothing.
 func setLike(field string) bool {
-	name := leaf(field)
+	name := Leaf(field)
 	if strings.Contains(field, "data.") { // of a value in KV nothing is known
 		return false
 	}
@@ -195,16 +184,16 @@ func containsAny(text string, parts ...string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
-// asSet returns the texts of list, sorted, each once; ok is false when one is no
+// AsSet returns the texts of list, sorted, each once; ok is false when one is no
 // scalar. Vault lower-cases the names of policies.
-func asSet(field string, list []any) (set []string, ok bool) {
+func AsSet(field string, list []any) (set []string, ok bool) {
 	for _, item := range list {
-		text, ok := scalarText(item)
+		text, ok := ScalarText(item)
 		if !ok {
 			return nil, false
 		}
 		text = strings.TrimSpace(text)
-		if strings.Contains(leaf(field), "policies") {
+		if strings.Contains(Leaf(field), "policies") {
 			text = strings.ToLower(text)
 		}
 		set = append(set, text)
@@ -213,8 +202,8 @@ func asSet(field string, list []any) (set []string, ok bool) {
 	return slices.Compact(set), true
 }
 
-// splitList returns the words of a comma-separated text.
-func splitList(text string) []string {
+// SplitList returns the words of a comma-separated text.
+func SplitList(text string) []string {
 	var words []string
 	for word := range strings.SplitSeq(text, ",") {
 		if word = strings.TrimSpace(word); word != "" {
@@ -224,10 +213,42 @@ func splitList(text string) []string {
 	return words
 }
 
-func toList(words []string) []any {
+// ToList returns words as a list of values.
+func ToList(words []string) []any {
 	list := make([]any, len(words))
 	for i, word := range words {
 		list[i] = word
 	}
 	return list
+}
+
+// Identical reports whether shown is want to the letter. Values in KV are nobody's but
+// the user's: Vault keeps "1m", "60" and 60 as they are, and so are they three things.
+func Identical(want, shown any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		other, ok := shown.(map[string]any)
+		if !ok || len(want) != len(other) {
+			return false
+		}
+		for name, value := range want {
+			if shown, there := other[name]; !there || !Identical(value, shown) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		other, ok := shown.([]any)
+		return ok && slices.EqualFunc(want, other, Identical)
+	case json.Number, int, int64, float64:
+		number, ok := shown.(json.Number)
+		return ok && fmt.Sprint(want) == number.String() // as numbers, long ones would be one
+	}
+	return want == shown
+}
+
+// ownWords reports whether names and texts in the mapping under field are the user's
+// own, so that Vault keeps them as they are: "true" there is a word.
+func ownWords(field string) bool {
+	return slices.Contains([]string{"metadata", "custom_metadata", "claim_mappings", "default_extensions", "default_critical_options"}, Leaf(field))
 }

@@ -1,4 +1,4 @@
-package seed
+package value
 
 import (
 	"fmt"
@@ -7,19 +7,19 @@ import (
 	"unicode"
 )
 
-// checkPath says what is wrong with a path of one or more names.
-func checkPath(path string) error {
+// CheckPath says what is wrong with a path of one or more names.
+func CheckPath(path string) error {
 	for name := range strings.SplitSeq(path, "/") {
-		if err := checkName(name); err != nil {
+		if err := CheckName(name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkName says what is wrong with a name. What passes cannot lead an API path
+// CheckName says what is wrong with a name. What passes cannot lead an API path
 // anywhere else.
-func checkName(name string) error {
+func CheckName(name string) error {
 	if strings.ContainsAny(name, "/*+?#") {
 		return fmt.Errorf(`it holds "/", "*", "+", "?" or "#"`)
 	}
@@ -29,8 +29,8 @@ func checkName(name string) error {
 // reservedNamespaces are the words that Vault takes for its own paths or its root.
 var reservedNamespaces = []string{"audit", "auth", "cubbyhole", "identity", "root", "sys"}
 
-// reservedNamespace says which word in the path of a namespace is Vault's own, "" for none.
-func reservedNamespace(path string) string {
+// ReservedNamespace says which word in the path of a namespace is Vault's own, "" for none.
+func ReservedNamespace(path string) string {
 	for name := range strings.SplitSeq(path, "/") {
 		if slices.Contains(reservedNamespaces, name) {
 			return name
@@ -39,9 +39,9 @@ func reservedNamespace(path string) string {
 	return ""
 }
 
-// checkWholeName says what is wrong with a name for which Vault takes all that is left of
+// CheckWholeName says what is wrong with a name for which Vault takes all that is left of
 // a path: that of policies, entities and groups, and of what comes from a directory.
-func checkWholeName(name string) error {
+func CheckWholeName(name string) error {
 	switch {
 	case strings.Contains(name, "?"): // what follows is a query
 		return fmt.Errorf(`it holds "?"`)
@@ -56,21 +56,12 @@ func checkWholeName(name string) error {
 	return nil
 }
 
-// checkPasswordPolicy says what is wrong with the name of a password policy.
-func checkPasswordPolicy(name string) error {
+// CheckPasswordPolicy says what is wrong with the name of a password policy.
+func CheckPasswordPolicy(name string) error {
 	if strings.HasSuffix(name, "/generate") {
 		return fmt.Errorf("passwords are generated there")
 	}
-	return checkWholeName(name)
-}
-
-// wholeNames are the auth methods that take whole names, and the keys of the seed under
-// which they stand. Seen on Vault 1.21.
-var wholeNames = map[string][]string{
-	"kerberos": {"groups"},
-	"ldap":     {"groups", "users"},
-	"okta":     {"groups", "users"},
-	"radius":   {"users"},
+	return CheckWholeName(name)
 }
 
 func checkPart(name string) error {
@@ -86,3 +77,6 @@ func checkPart(name string) error {
 	}
 	return nil
 }
+
+// TrimPath returns a path without slashes at its ends.
+func TrimPath(path string) string { return strings.Trim(path, "/") }

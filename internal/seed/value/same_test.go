@@ -1,4 +1,4 @@
-package seed
+package value
 
 import (
 	"encoding/json"
@@ -66,7 +66,7 @@ func TestSame(t *testing.T) {
 		{"chain", map[string]any{"a": "b"}, list(), false},
 		{"huge", "1e999999999", n("1"), false},
 	} {
-		if got := same(test.field, test.want, test.shown); got != test.same {
+		if got := Same(test.field, test.want, test.shown); got != test.same {
 			t.Errorf("same(%s, %#v, %#v) = %v", test.field, test.want, test.shown, got)
 		}
 	}
@@ -74,25 +74,8 @@ func TestSame(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{"polices": "policies", "Auth": "auth", "secretes": "secrets", "completely": "", "": ""} {
-		if got := nearest(word, []string{"policies", "auth", "secrets", "audit"}); got != want {
+		if got := Nearest(word, []string{"policies", "auth", "secrets", "audit"}); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
-// TestPluginVersions compares the version of a mount's plugin, which Vault shows with a v
-// and three numbers.
-func TestPluginVersions(t *testing.T) {
-	for _, test := range []struct {
-		want  string
-		shown any
-		same  bool
-	}{
-		{"1.2.3", "v1.2.3", true}, {"v1.2", "v1.2.0", true}, {"v1.2.0+fix", "v1.2.0+fix", true},
-		{"1.2.3", "v1.2.4", false}, {"1.2.3", nil, false}, {"1.2.3", "", false}, {"", nil, true}, {"", "v1.0.0", false},
-	} {
-		if got := sameSetting("config.plugin_version", test.want, test.shown); got != test.same {
-			t.Errorf("%q beside %v: %v", test.want, test.shown, got)
 		}
 	}
 }

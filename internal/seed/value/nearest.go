@@ -1,8 +1,10 @@
-package seed
+package value
 
-// nearest returns the name closest to word, or "" when none is close enough to
+import "fmt"
+
+// Nearest returns the name closest to word, or "" when none is close enough to
 // be what the writer meant.
-func nearest(word string, names []string) string {
+func Nearest(word string, names []string) string {
 	best, distance := "", len(word)/3+2
 	for _, name := range names {
 		if d := edits(word, name); d < distance {
@@ -31,4 +33,13 @@ func edits(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Suggestion returns a question that names the known word closest to word, and "" when none
+// is close enough.
+func Suggestion(word string, known []string) string {
+	if meant := Nearest(word, known); meant != "" {
+		return fmt.Sprintf("; did you mean %q?", meant)
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-package seed
+package value
 
 import (
 	"fmt"
@@ -38,9 +38,9 @@ type Problem struct {
 // String returns the position and the text, as compilers print them.
 func (p Problem) String() string { return p.Position.String() + ": " + p.Text }
 
-// problemLimit is how many problems are told at once: enough to repair a seed in
+// ProblemLimit is how many problems are told at once: enough to repair a seed in
 // few rounds, few enough that the first one stays on the screen.
-const problemLimit = 20
+const ProblemLimit = 20
 
 // Problems is the error of a seed that is not valid: every problem found, in
 // reading order.
@@ -62,27 +62,27 @@ func (p *Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// add records a problem.
-func (p *Problems) add(at Position, format string, args ...any) {
-	if p.full() {
+// Add records a problem.
+func (p *Problems) Add(at Position, format string, args ...any) {
+	if p.Full() {
 		p.More++
 		return
 	}
 	p.List = append(p.List, Problem{at, fmt.Sprintf(format, args...)})
 }
 
-// join records those of another.
-func (p *Problems) join(other *Problems) {
-	room := min(problemLimit-len(p.List), len(other.List))
+// Join records those of another.
+func (p *Problems) Join(other *Problems) {
+	room := min(ProblemLimit-len(p.List), len(other.List))
 	p.List = append(p.List, other.List[:room]...)
 	p.More += other.More + len(other.List) - room
 }
 
-// full reports whether no further problem is told, only counted.
-func (p *Problems) full() bool { return len(p.List) == problemLimit }
+// Full reports whether no further problem is told, only counted.
+func (p *Problems) Full() bool { return len(p.List) == ProblemLimit }
 
-// err returns p as a seed fault, and nil when there is no problem.
-func (p *Problems) err(remedy string) error {
+// Err returns p as a seed fault, and nil when there is no problem.
+func (p *Problems) Err(remedy string) error {
 	if len(p.List) == 0 {
 		return nil
 	}
