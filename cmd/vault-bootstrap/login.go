@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -29,7 +30,7 @@ const defaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec
 
 func (o *loginOptions) register(flags *pflag.FlagSet) {
 	o.flags = flags
-	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(seed.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
+	flags.StringSliceVar(&o.methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(lang.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
 	flags.StringVar(&o.mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	flags.StringVar(&o.tokenFile, "login-token-file", defaultTokenFile, "file with the projected service account token (kubernetes), another JSON Web Token (jwt) or a Vault token (token-file)")
 	flags.StringVar(&o.audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method asks for one")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -26,18 +27,18 @@ type builder struct {
 }
 
 // build adds the objects of one file.
-func (b *builder) build(r record, problems *value.Problems) {
+func (b *builder) build(r lang.Record, problems *value.Problems) {
 	b.contents(r, problems)
-	for _, each := range r.records("namespaces") {
+	for _, each := range r.Records("namespaces") {
 		path, ok := b.path(each, problems)
 		if !ok {
 			continue
 		}
 		if word := value.ReservedNamespace(path); word != "" {
-			problems.Add(each.at, "the namespace %q cannot be used: %s is Vault's own", path, word)
+			problems.Add(each.At, "the namespace %q cannot be used: %s is Vault's own", path, word)
 			continue
 		}
-		b.add(namespace(path), each.at, problems)
+		b.add(namespace(path), each.At, problems)
 		b.ns = path + "/"
 		b.contents(each, problems)
 		b.ns = ""
@@ -48,36 +49,36 @@ func (b *builder) build(r record, problems *value.Problems) {
 }
 
 // contents adds what one namespace holds.
-func (b *builder) contents(r record, problems *value.Problems) {
-	for _, each := range r.records("policies") {
+func (b *builder) contents(r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("policies") {
 		if name, ok := b.name(each, "name", value.CheckWholeName, problems); ok {
-			b.add(policy(name, each.values["rules"]), each.at, problems)
+			b.add(policy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
-	for _, each := range r.records("password-policies") {
+	for _, each := range r.Records("password-policies") {
 		if name, ok := b.name(each, "name", value.CheckPasswordPolicy, problems); ok {
-			b.add(passwordPolicy(name, each.values["rules"]), each.at, problems)
+			b.add(passwordPolicy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
-	for _, each := range r.records("audit") {
+	for _, each := range r.Records("audit") {
 		if path, ok := b.path(each, problems); ok {
-			b.add(AuditDevice(path, each.text("type"), pick(each, "description", "local", "options")), each.at, problems)
+			b.add(AuditDevice(path, each.Text("type"), pick(each, "description", "local", "options")), each.At, problems)
 		}
 	}
-	for _, each := range r.records("auth") {
+	for _, each := range r.Records("auth") {
 		b.auth(each, problems)
 	}
-	for _, each := range r.records("secrets") {
+	for _, each := range r.Records("secrets") {
 		b.secrets(each, problems)
 	}
-	for _, role := range r.inner("tokens").records("roles") {
-		b.child(role, "name", problems, func(name string) Object { return Role("token", "token", name, role.rest) })
+	for _, role := range r.Inner("tokens").Records("roles") {
+		b.child(role, "name", problems, func(name string) Object { return Role("token", "token", name, role.Rest) })
 	}
 	b.system(r, problems)
 	b.identity(r, problems)
 	ns := b.ns
 	b.values = append(b.values, func(problems *value.Problems) { b.kv(r, ns, problems) })
-	for _, each := range r.records("requests") {
+	for _, each := range r.Records("requests") {
 		b.request(each, problems)
 	}
 }
@@ -92,112 +93,112 @@ func (b *builder) policyFile(name, rules string, at value.Position, problems *va
 }
 
 // child adds an object whose name is under key in r.
-func (b *builder) child(r record, key string, problems *value.Problems, object func(name string) Object) {
+func (b *builder) child(r lang.Record, key string, problems *value.Problems, object func(name string) Object) {
 	b.childNamed(r, key, value.CheckName, problems, object)
 }
 
 // childNamed is child for a name that check judges.
-func (b *builder) childNamed(r record, key string, check func(string) error, problems *value.Problems, object func(name string) Object) {
+func (b *builder) childNamed(r lang.Record, key string, check func(string) error, problems *value.Problems, object func(name string) Object) {
 	if name, ok := b.name(r, key, check, problems); ok {
-		b.add(object(name), r.at, problems)
+		b.add(object(name), r.At, problems)
 	}
 }
 
 // system adds what is set below sys.
-func (b *builder) system(r record, problems *value.Problems) {
-	for _, each := range r.records("plugins") {
+func (b *builder) system(r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("plugins") {
 		b.child(each, "plugin_name", problems, func(name string) Object {
-			return plugin(each.text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
+			return plugin(each.Text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
 		})
 	}
-	quotas := r.inner("quotas")
+	quotas := r.Inner("quotas")
 	for _, kind := range []string{"rate-limit", "lease-count"} {
-		for _, each := range quotas.records(kind + "s") {
-			b.child(each, "name", problems, func(name string) Object { return quota(kind, name, each.rest) })
+		for _, each := range quotas.Records(kind + "s") {
+			b.child(each, "name", problems, func(name string) Object { return quota(kind, name, each.Rest) })
 		}
 	}
-	if config := quotas.mapping("config"); config != nil {
-		b.add(quotaConfig(config), quotas.places["config"], problems)
+	if config := quotas.Mapping("config"); config != nil {
+		b.add(quotaConfig(config), quotas.Places["config"], problems)
 	}
-	headers := r.mapping("ui-headers")
+	headers := r.Mapping("ui-headers")
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if err := value.CheckName(name); err != nil {
-			problems.Add(r.places["ui-headers"], "the name %q cannot be used: %s", name, err)
+			problems.Add(r.Places["ui-headers"], "the name %q cannot be used: %s", name, err)
 			continue
 		}
-		b.add(header(name, headers[name]), r.places["ui-headers"], problems)
+		b.add(header(name, headers[name]), r.Places["ui-headers"], problems)
 	}
-	if settings, ok := r.values["cors"].(record); ok {
-		b.add(cors(pick(settings, "allowed_origins", "allowed_headers")), r.places["cors"], problems)
+	if settings, ok := r.Values["cors"].(lang.Record); ok {
+		b.add(cors(pick(settings, "allowed_origins", "allowed_headers")), r.Places["cors"], problems)
 	}
 }
 
 // identity adds entities, groups and their aliases.
-func (b *builder) identity(r record, problems *value.Problems) {
-	for _, each := range r.records("entities") {
+func (b *builder) identity(r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("entities") {
 		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) Object {
 			return entity(name, pick(each, "policies", "metadata", "disabled"))
 		})
 	}
-	for _, each := range r.records("groups") {
-		members, _ := each.values["members"].([]any)
-		groups, _ := each.values["member_groups"].([]any)
+	for _, each := range r.Records("groups") {
+		members, _ := each.Values["members"].([]any)
+		groups, _ := each.Values["member_groups"].([]any)
 		for _, member := range append(append([]any{}, members...), groups...) {
 			if _, plain := member.(string); !plain {
-				problems.Add(each.at, "members and member_groups must be names; they cannot hold references")
+				problems.Add(each.At, "members and member_groups must be names; they cannot hold references")
 				return
 			}
 		}
 		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) Object {
-			return group(name, pick(each, "type", "policies", "metadata"), members, groups, each.at)
+			return group(name, pick(each, "type", "policies", "metadata"), members, groups, each.At)
 		})
 	}
 	for _, of := range []string{"entity", "group"} {
-		for _, each := range r.records(of + "-aliases") {
-			owner, mount := each.text(of), each.text("mountpath")
-			if owner == "" || mount == "" || each.values["name"] == nil { // reported already
+		for _, each := range r.Records(of + "-aliases") {
+			owner, mount := each.Text(of), each.Text("mountpath")
+			if owner == "" || mount == "" || each.Values["name"] == nil { // reported already
 				continue
 			}
 			if err := value.CheckWholeName(owner); err != nil {
-				problems.Add(each.at, "the name %q cannot be used: %s", owner, err)
+				problems.Add(each.At, "the name %q cannot be used: %s", owner, err)
 				continue
 			}
-			b.add(alias(of, owner, mount, each.values["name"], each.mapping("custom_metadata"), each.at), each.at, problems)
+			b.add(alias(of, owner, mount, each.Values["name"], each.Mapping("custom_metadata"), each.At), each.At, problems)
 		}
 	}
 }
 
 // request adds a request.
-func (b *builder) request(r record, problems *value.Problems) {
+func (b *builder) request(r lang.Record, problems *value.Problems) {
 	name, ok := b.name(r, "name", value.CheckName, problems)
-	path := value.TrimPath(r.text("path"))
+	path := value.TrimPath(r.Text("path"))
 	if err := value.CheckPath(path); ok && err != nil {
-		problems.Add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
+		problems.Add(r.At, "the path %q cannot be used: %s", r.Text("path"), err)
 		ok = false
 	}
 	if !ok {
 		return
 	}
 	if strings.HasPrefix(path, "v1/") {
-		problems.Add(r.places["path"], "the path %q cannot be used: write it without v1/", r.text("path"))
+		problems.Add(r.Places["path"], "the path %q cannot be used: write it without v1/", r.Text("path"))
 		return
 	}
-	unless := r.inner("unless")
-	if unless.text("path") != "" && value.CheckPath(value.TrimPath(unless.text("path"))) != nil {
-		problems.Add(unless.at, "the path %q cannot be used", unless.text("path"))
+	unless := r.Inner("unless")
+	if unless.Text("path") != "" && value.CheckPath(value.TrimPath(unless.Text("path"))) != nil {
+		problems.Add(unless.At, "the path %q cannot be used", unless.Text("path"))
 		return
 	}
 	b.requests++
-	o := request(name, path, r.text("operation") == "delete", r.mapping("data"),
-		condition{value.TrimPath(unless.text("path")), unless.text("field"), unless.values["value"]}, b.requests)
-	b.add(b.saved(o, r, b.ns, problems), r.at, problems)
+	o := request(name, path, r.Text("operation") == "delete", r.Mapping("data"),
+		condition{value.TrimPath(unless.Text("path")), unless.Text("field"), unless.Values["value"]}, b.requests)
+	b.add(b.saved(o, r, b.ns, problems), r.At, problems)
 }
 
 // pick returns those of r's values that are there.
-func pick(r record, names ...string) map[string]any {
+func pick(r lang.Record, names ...string) map[string]any {
 	fields := map[string]any{}
 	for _, name := range names {
-		if value, ok := r.values[name]; ok {
+		if value, ok := r.Values[name]; ok {
 			fields[name] = value
 		}
 	}
@@ -205,12 +206,12 @@ func pick(r record, names ...string) map[string]any {
 }
 
 // withSettings puts the settings of a mount, which stand under key, into its fields.
-func withSettings(fields map[string]any, r record, key string) map[string]any {
-	values := r.inner(key).values
-	if lockout, ok := values[lockoutConfig].(record); ok {
-		values = value.Merged(values, map[string]any{lockoutConfig: lockout.values})
+func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
+	values := r.Inner(key).Values
+	if lockout, ok := values[lockoutConfig].(lang.Record); ok {
+		values = value.Merged(values, map[string]any{lockoutConfig: lockout.Values})
 	}
-	if version := r.text("plugin_version"); version != "" {
+	if version := r.Text("plugin_version"); version != "" {
 		values = value.Merged(values, map[string]any{"plugin_version": version})
 	}
 	if values != nil {
@@ -278,29 +279,29 @@ func (b *builder) answers(problems *value.Problems) {
 }
 
 // path returns where r is enabled: its path, or its type.
-func (b *builder) path(r record, problems *value.Problems) (string, bool) {
-	path := r.text("path")
+func (b *builder) path(r lang.Record, problems *value.Problems) (string, bool) {
+	path := r.Text("path")
 	if path == "" {
-		path = r.text("type")
+		path = r.Text("type")
 	}
 	if path == "" { // the missing type was reported
 		return "", false
 	}
 	if err := value.CheckPath(value.TrimPath(path)); err != nil {
-		problems.Add(r.at, "the path %q cannot be used: %s", path, err)
+		problems.Add(r.At, "the path %q cannot be used: %s", path, err)
 		return "", false
 	}
 	return value.TrimPath(path), true
 }
 
 // name returns the name of r, if check finds nothing wrong with it.
-func (b *builder) name(r record, key string, check func(string) error, problems *value.Problems) (string, bool) {
-	name, ok := r.values[key].(string)
+func (b *builder) name(r lang.Record, key string, check func(string) error, problems *value.Problems) (string, bool) {
+	name, ok := r.Values[key].(string)
 	if !ok { // reported already
 		return "", false
 	}
 	if err := check(name); err != nil {
-		problems.Add(r.at, "the name %q cannot be used: %s", name, err)
+		problems.Add(r.At, "the name %q cannot be used: %s", name, err)
 		return "", false
 	}
 	return name, true

@@ -33,7 +33,7 @@ func (s *Seed) Digest() string {
 		add("harden", s.harden.digest())
 	}
 	for i, each := range s.login.methods { // tried in their order
-		add("login", []any{i, canonical(each.values, false)})
+		add("login", []any{i, canonical(each.Values, false)})
 	}
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }

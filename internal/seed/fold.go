@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -31,8 +32,8 @@ func folds(kind, segment string) bool {
 
 // foldsLDAP reports whether an ldap method certainly takes names in any case: its config
 // decides, which is known only where it is declared as such.
-func foldsLDAP(r record) bool {
-	config := r.mapping("config")
+func foldsLDAP(r lang.Record) bool {
+	config := r.Mapping("config")
 	if config == nil {
 		return false
 	}

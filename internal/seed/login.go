@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -26,62 +27,19 @@ type LoginMethod struct {
 	Position value.Position
 }
 
-// LoginMethods are the ways to log in that there are.
-func LoginMethods() []string {
-	names := make([]string, 0, len(loginTable()))
-	for _, row := range loginTable() {
-		names = append(names, row.method)
-	}
-	return names
-}
-
-// loginRow says which keys a method takes, and which of them it cannot do without.
-type loginRow struct {
-	method      string
-	takes, must []string
-}
-
-func loginTable() []loginRow {
-	return []loginRow{
-		{"kubernetes", []string{"path", "token_file", "audience", "kubernetes_host"}, nil},
-		{"approle", []string{"path"}, nil},
-		{"jwt", []string{"path", "token_file", "audience"}, nil},
-		{"userpass", []string{"path", "password_file"}, []string{"password_file"}},
-		{"cert", []string{"path", "ca_file"}, nil},
-		{"token-file", []string{"token_file"}, []string{"token_file"}},
-		{"aws", []string{"path", "principal", "region", "audience"}, []string{"principal"}},
-		{"gcp", []string{"path", "principal"}, []string{"principal"}},
-		{"azure", []string{"path", "principal", "audience"}, []string{"principal"}},
-	}
-}
-
-func loginKeys() []key {
-	return []key{
-		{name: "method", kind: text, required: true, values: LoginMethods(), about: "the auth method", example: "kubernetes"},
-		{name: "path", kind: text, about: "mount of the auth method; its type by default"},
-		{name: "token_file", kind: prose, about: "of kubernetes, jwt and token-file: the file with the token, as --login-token-file"},
-		{name: "audience", kind: prose, about: "of kubernetes and jwt: the token's audience; of azure the resource; of aws the server ID, as --login-audience", example: "vault"},
-		{name: "kubernetes_host", kind: prose, about: "of kubernetes: URL at which Vault reaches the Kubernetes API, as --kubernetes-host"},
-		{name: "principal", kind: prose, about: "of aws, gcp and azure: who may log in, as --login-principal"},
-		{name: "password_file", kind: prose, about: "of userpass: the file with our password, as --login-password-file"},
-		{name: "ca_file", kind: prose, about: "of cert: PEM file with the CA of our certificate, as --login-ca"},
-		{name: "region", kind: prose, about: "of aws: region of STS, as --login-region"},
-	}
-}
-
 // declaredLogin is the section login of a seed, with its references.
 type declaredLogin struct {
-	methods []record
+	methods []lang.Record
 	at      value.Position
 }
 
 // readLogin reads the section login, which one file of a seed may hold.
-func (b *builder) readLogin(r record, problems *value.Problems) {
-	methods := r.records("login")
+func (b *builder) readLogin(r lang.Record, problems *value.Problems) {
+	methods := r.Records("login")
 	if len(methods) == 0 {
 		return
 	}
-	at := r.places["login"]
+	at := r.Places["login"]
 	if len(b.login.methods) > 0 {
 		problems.Add(at, "the section login is there twice, first at %s", b.login.at)
 		return
@@ -89,17 +47,17 @@ func (b *builder) readLogin(r record, problems *value.Problems) {
 	b.login = declaredLogin{methods: methods, at: at}
 	var seen, paths []string
 	for _, each := range methods {
-		method := each.text("method")
+		method := each.Text("method")
 		if method == "" {
 			continue // it was told
 		}
 		if slices.Contains(seen, method) {
-			problems.Add(each.at, "the login method %q is there twice", method)
+			problems.Add(each.At, "the login method %q is there twice", method)
 		}
 		seen = append(seen, method)
-		path := cmp.Or(strings.Trim(each.text("path"), "/"), method)
+		path := cmp.Or(strings.Trim(each.Text("path"), "/"), method)
 		if slices.Contains(paths, path) {
-			problems.Add(each.at, "two login methods are at the path %q", path)
+			problems.Add(each.At, "two login methods are at the path %q", path)
 		}
 		paths = append(paths, path)
 		b.checkLogin(each, method, problems)
@@ -107,26 +65,26 @@ func (b *builder) readLogin(r record, problems *value.Problems) {
 }
 
 // checkLogin holds an entry against what its method takes.
-func (b *builder) checkLogin(each record, method string, problems *value.Problems) {
-	row := loginTable()[slices.Index(LoginMethods(), method)]
-	for _, k := range loginKeys()[1:] {
-		value, given := each.values[k.name]
+func (b *builder) checkLogin(each lang.Record, method string, problems *value.Problems) {
+	row := lang.LoginTable()[slices.Index(lang.LoginMethods(), method)]
+	for _, name := range lang.LoginKeys() {
+		value, given := each.Values[name]
 		switch {
-		case !given && slices.Contains(row.must, k.name):
-			problems.Add(each.at, "the login method %q needs the key %q", method, k.name)
-		case given && !slices.Contains(row.takes, k.name):
-			problems.Add(each.places[k.name], "the login method %q does not take the key %q; it takes %s", method, k.name, strings.Join(row.takes, ", "))
+		case !given && slices.Contains(row.Must, name):
+			problems.Add(each.At, "the login method %q needs the key %q", method, name)
+		case given && !slices.Contains(row.Takes, name):
+			problems.Add(each.Places[name], "the login method %q does not take the key %q; it takes %s", method, name, strings.Join(row.Takes, ", "))
 		case given && value == "":
-			problems.Add(each.places[k.name], "the key %q is empty: leave it out for its default", k.name)
+			problems.Add(each.Places[name], "the key %q is empty: leave it out for its default", name)
 		case given && looksLikeToken(value):
-			problems.Add(each.places[k.name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", k.name)
+			problems.Add(each.Places[name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", name)
 		case given && !plainReference(value):
-			problems.Add(each.places[k.name], "%q may refer to env and configMapKeyRef only: it is no secret", k.name)
+			problems.Add(each.Places[name], "%q may refer to env and configMapKeyRef only: it is no secret", name)
 		}
 	}
-	if path := strings.Trim(each.text("path"), "/"); path != "" {
+	if path := strings.Trim(each.Text("path"), "/"); path != "" {
 		if err := value.CheckPath(path); err != nil {
-			problems.Add(each.places["path"], "the path %q cannot be used: %s", path, err)
+			problems.Add(each.Places["path"], "the path %q cannot be used: %s", path, err)
 		}
 	}
 }
@@ -154,7 +112,7 @@ func plainReference(v any) bool {
 func (s *Seed) LoginPaths() []LoginMethod {
 	found := make([]LoginMethod, 0, len(s.login.methods))
 	for _, each := range s.login.methods {
-		found = append(found, LoginMethod{Method: each.text("method"), Path: strings.Trim(each.text("path"), "/"), Position: each.at})
+		found = append(found, LoginMethod{Method: each.Text("method"), Path: strings.Trim(each.Text("path"), "/"), Position: each.At})
 	}
 	return found
 }
@@ -170,9 +128,9 @@ func (s *Seed) Login(ctx context.Context, resolver Resolver) ([]LoginMethod, err
 			"audience": &found[i].Audience, "kubernetes_host": &found[i].KubernetesHost, "principal": &found[i].Principal, "region": &found[i].Region,
 			"token_file": &found[i].TokenFile, "password_file": &found[i].PasswordFile, "ca_file": &found[i].CAFile,
 		} {
-			*field = r.plainText(each.values[name])
+			*field = r.plainText(each.Values[name])
 			if strings.HasSuffix(name, "_file") && *field != "" && !filepath.IsAbs(*field) {
-				*field = filepath.Join(filepath.Dir(each.at.File), *field)
+				*field = filepath.Join(filepath.Dir(each.At.File), *field)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -27,21 +28,21 @@ type pruneSaying struct {
 func (s *Seed) Prune() Prune { return s.prune }
 
 // read takes in what one file says.
-func (p *pruneReader) read(r record, problems *value.Problems) {
-	if which := r.text("prune"); which != "" {
-		p.say(which == "owned", pruneSaying{"prune: " + which, r.places["prune"]}, problems)
+func (p *pruneReader) read(r lang.Record, problems *value.Problems) {
+	if which := r.Text("prune"); which != "" {
+		p.say(which == "owned", pruneSaying{"prune: " + which, r.Places["prune"]}, problems)
 	}
-	purge := r.inner("purgeUnmanagedConfig")
-	if enabled, said := purge.values["enabled"].(bool); said {
-		p.say(enabled, pruneSaying{fmt.Sprintf("purgeUnmanagedConfig: {enabled: %t}", enabled), purge.places["enabled"]}, problems)
+	purge := r.Inner("purgeUnmanagedConfig")
+	if enabled, said := purge.Values["enabled"].(bool); said {
+		p.say(enabled, pruneSaying{fmt.Sprintf("purgeUnmanagedConfig: {enabled: %t}", enabled), purge.Places["enabled"]}, problems)
 	}
-	excluded := purge.inner("exclude")
-	for _, kind := range purgeKinds() {
-		if excluded.yes(kind) || kind == "group-aliases" && excluded.yes("groupAliases") {
+	excluded := purge.Inner("exclude")
+	for _, kind := range lang.PurgeKinds() {
+		if excluded.Yes(kind) || kind == "group-aliases" && excluded.Yes("groupAliases") {
 			p.exclude = append(p.exclude, kind)
 		}
 	}
-	for _, each := range r.records("tombstones") {
+	for _, each := range r.Records("tombstones") {
 		if t, ok := readTombstone(each, problems); ok {
 			p.tombstones = append(p.tombstones, t)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -17,27 +18,27 @@ type tombstone struct {
 }
 
 // readTombstone reads what one entry of tombstones says.
-func readTombstone(r record, problems *value.Problems) (t tombstone, ok bool) {
-	namespace, secrets, auth := value.TrimPath(r.text("namespace")), value.TrimPath(r.text("secrets")), value.TrimPath(r.text("auth"))
+func readTombstone(r lang.Record, problems *value.Problems) (t tombstone, ok bool) {
+	namespace, secrets, auth := value.TrimPath(r.Text("namespace")), value.TrimPath(r.Text("secrets")), value.TrimPath(r.Text("auth"))
 	if secrets != "" && auth != "" || namespace+secrets+auth == "" {
-		problems.Add(r.at, "a tombstone names one of secrets and auth, or a namespace")
+		problems.Add(r.At, "a tombstone names one of secrets and auth, or a namespace")
 		return t, false
 	}
 	if word := value.ReservedNamespace(namespace); word != "" {
-		problems.Add(r.at, "the namespace %q cannot be used: %s is Vault's own", namespace, word)
+		problems.Add(r.At, "the namespace %q cannot be used: %s is Vault's own", namespace, word)
 		return t, false
 	}
 	for _, path := range []string{namespace, secrets, auth} {
 		if err := value.CheckPath(path); path != "" && err != nil {
-			problems.Add(r.at, "the path %q cannot be used: %s", path, err)
+			problems.Add(r.At, "the path %q cannot be used: %s", path, err)
 			return t, false
 		}
 	}
-	if !r.yes("destroy") {
-		problems.Add(r.at, "a tombstone says destroy: true, since all that the mount or namespace holds is lost")
+	if !r.Yes("destroy") {
+		problems.Add(r.At, "a tombstone says destroy: true, since all that the mount or namespace holds is lost")
 		return t, false
 	}
-	t.at = r.at
+	t.at = r.At
 	if namespace != "" {
 		t.ns = namespace + "/"
 	}

@@ -1,4 +1,4 @@
-package seed
+package lang
 
 import (
 	"encoding/json"

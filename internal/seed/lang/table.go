@@ -1,4 +1,4 @@
-package seed
+package lang
 
 import "strings"
 
@@ -206,4 +206,191 @@ func tuningKeys(auth bool) []key {
 func (k key) holds(name string) bool {
 	rest, found := strings.CutPrefix(name, k.name)
 	return found && (rest == "" && !k.prefix || rest != "" && k.prefix)
+}
+
+// The rows of what does not live below a mount.
+
+func entityKeys() []key {
+	return []key{
+		{name: "name", kind: text, required: true, about: "name of the entity", example: "alice"},
+		{name: "policies", kind: words, about: "policies that all its tokens get"},
+		{name: "metadata", kind: free, about: "texts about it"},
+		{name: "disabled", kind: truth, about: "its tokens are refused"},
+	}
+}
+
+// aliasKeys returns the keys of an alias of an entity or a group.
+func aliasKeys(of string) []key {
+	keys := []key{
+		{name: "name", kind: prose, required: true, about: "what the auth method calls it"},
+		{name: "mountpath", kind: text, required: true, about: "path of the auth method", example: "oidc"},
+		{name: of, kind: text, required: true, about: "name of the " + of},
+	}
+	if of == "entity" {
+		keys = append(keys, key{name: "custom_metadata", kind: free, about: "texts about it"})
+	}
+	return keys
+}
+
+func groupKeys() []key {
+	return []key{
+		{name: "name", kind: text, required: true, about: "name of the group", example: "admins"},
+		{name: "type", kind: text, values: []string{"internal", "external"}, about: "internal by default; external groups have an alias in the place of members"},
+		{name: "policies", kind: words, about: "policies that its members get"},
+		{name: "metadata", kind: free, about: "texts about it"},
+		{name: "members", kind: words, about: "names of entities"},
+		{name: "member_groups", kind: words, about: "names of groups"},
+	}
+}
+
+func quotaKeys() []key {
+	return []key{
+		{name: "rate-limits", kind: named, open: true, fields: nameKey("name"), about: "written to sys/quotas/rate-limit/NAME", example: "[{name: global, rate: 1000}]"},
+		{name: "lease-counts", kind: named, open: true, fields: nameKey("name"), about: "written to sys/quotas/lease-count/NAME, where the server has it"},
+		{name: "config", kind: free, about: "written to sys/quotas/config"},
+	}
+}
+
+func corsKeys() []key {
+	return []key{
+		{name: "allowed_origins", kind: words, required: true, about: "origins of the pages, or *", example: "[https://ui.example.org]"},
+		{name: "allowed_headers", kind: words, about: "headers beyond those that Vault always allows"},
+	}
+}
+
+func startupKeys() []key {
+	return []key{
+		{name: "type", kind: text, required: true, values: []string{"kv", "pki"}, about: "kv, or pki to import a CA (data: key and certificate)"},
+		{name: "path", kind: text, required: true, about: "API path, of version 2 with data/ in it", example: "kv/data/app"},
+		{name: "data", kind: one, required: true, fields: []key{
+			{name: "data", kind: free, about: "the values"},
+			{name: "options", kind: free, about: "such as cas"},
+			{name: "secretKeyRef", kind: many, fields: referenceKeys(), about: "values from Kubernetes Secrets, under their keys"},
+		}, about: "the values, or where they come from"},
+	}
+}
+
+// referenceKeys returns the parts of a reference to a Kubernetes object.
+func referenceKeys() []key {
+	return []key{
+		{name: "name", kind: text, required: true, about: "name of the object"},
+		{name: "key", kind: text, required: true, about: "key in its data"},
+	}
+}
+
+func onceKeys() []key {
+	return []key{
+		{name: "path", kind: text, required: true, about: "path as the vault CLI has it: mount, then name, without data/", example: "kv/app/database"},
+		{name: "data", kind: free, required: true, about: "the values: literal, by reference, or generate: {length, alphabet} or {policy}", example: "{username: app, password: {generate: {length: 32}}}"},
+	}
+}
+
+func requestKeys() []key {
+	return []key{
+		{name: "name", kind: text, required: true, about: "name of the request, for later ones and for messages"},
+		{name: "path", kind: text, required: true, about: "API path without v1/", example: "pki-int/intermediate/generate/internal"},
+		{name: "operation", kind: text, values: []string{"write", "delete"}, about: "write (the default) or delete"},
+		{name: "data", kind: free, about: "the fields"},
+		{name: "unless", kind: one, fields: []key{
+			{name: "path", kind: text, required: true, about: "path to read"},
+			{name: "field", kind: text, about: "field that must be there and not be empty"},
+			{name: "value", kind: proseOrTruth, about: "what that field must be"},
+		}, about: "the request is not needed when this is found; without it the request is sent once, and again when it changes"},
+		{name: "save_to", kind: text, about: "path in KV that Vault's answer is written to"},
+	}
+}
+
+func purgeKeys() []key {
+	excluded := []key{}
+	for _, name := range PurgeKinds() {
+		excluded = append(excluded, key{name: name, kind: truth, about: "leave these alone"})
+	}
+	excluded = append(excluded, key{name: "groupAliases", kind: truth, about: "as group-aliases"})
+	return []key{
+		{name: "enabled", kind: truth, about: "as prune: owned"},
+		{name: "exclude", kind: one, fields: excluded, about: "kinds that are never deleted"},
+	}
+}
+
+// PurgeKinds returns the kinds that purging can be told to leave alone.
+func PurgeKinds() []string {
+	return []string{"audit", "auth", "groups", "group-aliases", "plugins", "policies", "secrets", "startupSecrets"}
+}
+
+func tombstoneKeys() []key {
+	return []key{
+		{name: "namespace", kind: text, about: "path of the namespace that the mount is in; without a mount, the namespace itself goes", example: "team-a"},
+		{name: "secrets", kind: text, about: "path of a secrets engine", example: "old-kv"},
+		{name: "auth", kind: text, about: "path of an auth method"},
+		{name: "destroy", kind: truth, required: true, about: "true: all that it holds is lost"},
+	}
+}
+
+func hardenKeys() []key {
+	return []key{
+		{name: "profile", kind: text, about: "baseline, production or strict; production by default"},
+		{name: "require", kind: words, about: "controls that are required besides those of the profile"},
+		{name: "advise", kind: words, about: "controls of the profile that are advice only"},
+		{name: "fix", kind: words, about: "controls that run puts right by itself; all for those that can be"},
+		{name: "limits", kind: free, about: "values that controls compare with"},
+		{name: "exceptions", kind: many, fields: []key{
+			{name: "control", kind: text, required: true, about: "the control's ID"},
+			{name: "object", kind: text, about: "what it is for, as verify names it; all if absent"},
+			{name: "reason", kind: text, required: true, about: "why it is accepted"},
+			{name: "expires", kind: text, required: true, about: "its last day, such as 2027-01-31"},
+		}, about: "failures that are accepted until a day"},
+	}
+}
+
+// LoginKeys returns the names of the keys of a login besides its method, in their order.
+func LoginKeys() []string {
+	var names []string
+	for _, k := range loginKeys()[1:] {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func loginKeys() []key {
+	return []key{
+		{name: "method", kind: text, required: true, values: LoginMethods(), about: "the auth method", example: "kubernetes"},
+		{name: "path", kind: text, about: "mount of the auth method; its type by default"},
+		{name: "token_file", kind: prose, about: "of kubernetes, jwt and token-file: the file with the token, as --login-token-file"},
+		{name: "audience", kind: prose, about: "of kubernetes and jwt: the token's audience; of azure the resource; of aws the server ID, as --login-audience", example: "vault"},
+		{name: "kubernetes_host", kind: prose, about: "of kubernetes: URL at which Vault reaches the Kubernetes API, as --kubernetes-host"},
+		{name: "principal", kind: prose, about: "of aws, gcp and azure: who may log in, as --login-principal"},
+		{name: "password_file", kind: prose, about: "of userpass: the file with our password, as --login-password-file"},
+		{name: "ca_file", kind: prose, about: "of cert: PEM file with the CA of our certificate, as --login-ca"},
+		{name: "region", kind: prose, about: "of aws: region of STS, as --login-region"},
+	}
+}
+
+// LoginRow says which keys a method takes, and which of them it cannot do without.
+type LoginRow struct {
+	Method      string
+	Takes, Must []string
+}
+
+// LoginTable holds a row for each way to log in.
+func LoginTable() []LoginRow {
+	return []LoginRow{
+		{"kubernetes", []string{"path", "token_file", "audience", "kubernetes_host"}, nil},
+		{"approle", []string{"path"}, nil},
+		{"jwt", []string{"path", "token_file", "audience"}, nil},
+		{"userpass", []string{"path", "password_file"}, []string{"password_file"}},
+		{"cert", []string{"path", "ca_file"}, nil},
+		{"token-file", []string{"token_file"}, []string{"token_file"}},
+		{"aws", []string{"path", "principal", "region", "audience"}, []string{"principal"}},
+		{"gcp", []string{"path", "principal"}, []string{"principal"}},
+		{"azure", []string{"path", "principal", "audience"}, []string{"principal"}},
+	}
+}
+
+// LoginMethods are the ways to log in that there are.
+func LoginMethods() []string {
+	names := make([]string, 0, len(LoginTable()))
+	for _, row := range LoginTable() {
+		names = append(names, row.Method)
+	}
+	return names
 }
