@@ -9,7 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -21,7 +21,7 @@ type Login interface {
 	Name() string
 	// Objects returns the mount, its configuration and the role that make the login
 	// possible. Tokens of the role carry policy.
-	Objects(policy string) []seed.Object
+	Objects(policy string) []object.Object
 	// Path is what follows "auth/" in the login's path.
 	Path() string
 	// Credential returns what to log in with, or ErrNoCredential.

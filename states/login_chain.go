@@ -9,7 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -32,8 +32,8 @@ func (c Chain) Name() string {
 }
 
 // Objects returns what all the methods need.
-func (c Chain) Objects(policy string) []seed.Object {
-	var all []seed.Object
+func (c Chain) Objects(policy string) []object.Object {
+	var all []object.Object
 	for _, each := range c {
 		all = append(all, each.Objects(policy)...)
 	}

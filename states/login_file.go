@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -25,10 +25,10 @@ type JWT struct {
 func (j JWT) Name() string { return "jwt" }
 
 // Objects returns the mount and the role, which takes tokens of our subject only.
-func (j JWT) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(j.Mount, "jwt", nil),
-		seed.Role(j.Mount, "jwt", j.RoleName, tokenFields(policy, map[string]any{
+func (j JWT) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(j.Mount, "jwt", nil),
+		object.Role(j.Mount, "jwt", j.RoleName, tokenFields(policy, map[string]any{
 			"role_type": "jwt", "user_claim": "sub", "bound_subject": j.Subject, "bound_audiences": []any{j.Audience},
 		})),
 	}
@@ -69,10 +69,10 @@ type Userpass struct {
 func (u Userpass) Name() string { return "userpass" }
 
 // Objects returns the mount and the user.
-func (u Userpass) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(u.Mount, "userpass", nil),
-		seed.User(u.Mount, u.User, tokenFields(policy, map[string]any{"password": u.Known})),
+func (u Userpass) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(u.Mount, "userpass", nil),
+		object.User(u.Mount, u.User, tokenFields(policy, map[string]any{"password": u.Known})),
 	}
 }
 
@@ -109,14 +109,14 @@ type Cert struct {
 func (c Cert) Name() string { return "cert" }
 
 // Objects returns the mount and the role.
-func (c Cert) Objects(policy string) []seed.Object {
+func (c Cert) Objects(policy string) []object.Object {
 	fields := map[string]any{"certificate": c.Trusted}
 	if c.CommonName != "" {
 		fields["allowed_common_names"] = []any{c.CommonName}
 	}
-	return []seed.Object{
-		seed.AuthMount(c.Mount, "cert", nil),
-		seed.Role(c.Mount, "cert", c.RoleName, tokenFields(policy, fields)),
+	return []object.Object{
+		object.AuthMount(c.Mount, "cert", nil),
+		object.Role(c.Mount, "cert", c.RoleName, tokenFields(policy, fields)),
 	}
 }
 
@@ -152,7 +152,7 @@ type TokenFile struct {
 func (t TokenFile) Name() string { return "token-file" }
 
 // Objects returns nothing: whoever makes the token decides how.
-func (t TokenFile) Objects(string) []seed.Object { return nil }
+func (t TokenFile) Objects(string) []object.Object { return nil }
 
 // Path returns nothing: there is no login.
 func (t TokenFile) Path() string { return "" }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // readSuffix ends the names of the role and of the policy that only read.
@@ -35,16 +36,16 @@ func reader(login Login) (Login, bool) {
 
 // readObjects returns the role and the policy that plan and verify log in with, for each
 // method that can have one.
-func (o *Observer) readObjects(declared []seed.Object) []seed.Object {
-	var objects []seed.Object
+func (o *Observer) readObjects(declared []object.Object) []object.Object {
+	var objects []object.Object
 	for _, method := range methods(o.access.method()) {
 		read, ok := reader(method)
 		if !ok {
 			continue
 		}
-		for _, object := range read.Objects(o.Name + readSuffix) {
-			if object.Stage == seed.StageRoles {
-				objects = append(objects, object)
+		for _, each := range read.Objects(o.Name + readSuffix) {
+			if each.Stage == object.StageRoles {
+				objects = append(objects, each)
 			}
 		}
 	}
@@ -52,14 +53,14 @@ func (o *Observer) readObjects(declared []seed.Object) []seed.Object {
 		return nil
 	}
 	grants := slices.Concat(seed.PolicyGrants(slices.Concat(o.access.method().Objects(o.Name), declared), o.Prune.Owned), seed.TombstoneGrants(o.Prune), o.controlGrants())
-	return append(objects, seed.Policy(o.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
+	return append(objects, object.Policy(o.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
 }
 
 // ReadPolicyText returns the policy of the role that only reads; "" where there is none.
 func (o *Observer) ReadPolicyText() string {
-	for _, object := range o.readObjects(o.declared) {
-		if object.Stage == seed.StagePolicies {
-			text, _ := object.Data["policy"].(string)
+	for _, each := range o.readObjects(o.declared) {
+		if each.Stage == object.StagePolicies {
+			text, _ := each.Data["policy"].(string)
 			return text
 		}
 	}

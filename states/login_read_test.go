@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // TestReadOnlyChangesNothing looks for a grant that writes in the policy of the role
 // that only reads.
 func TestReadOnlyChangesNothing(t *testing.T) {
 	b := declaring("vb", Kubernetes{Mount: "kubernetes", RoleName: "vb"})
-	if err := b.Declare([]seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`), seed.SecretsMount("kv", "kv", nil)}); err != nil {
+	if err := b.Declare([]object.Object{object.Policy("app", `path "kv/*" { capabilities = ["read"] }`), object.SecretsMount("kv", "kv", nil)}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.ReadPolicyText()

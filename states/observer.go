@@ -6,6 +6,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
@@ -35,7 +36,7 @@ type Observer struct {
 	// It is asked for only when a state is entered, since it takes a while for a large one.
 	Digest func() string
 	// Prune says what the seed lets us delete. It is set before Declare.
-	Prune seed.Prune
+	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
 	// Around, if not nil, looks at the Kubernetes cluster around Vault.
@@ -43,8 +44,8 @@ type Observer struct {
 
 	access opener
 
-	objects  []seed.Object // all that Vault is to hold
-	declared []seed.Object // the part of it that our own login may change
+	objects  []object.Object // all that Vault is to hold
+	declared []object.Object // the part of it that our own login may change
 	needs    []seed.Grant
 
 	recall     *recall              // of the walk that is under way; nil outside one

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // grantForm is a path in our own policy and what may be done there.
@@ -26,7 +27,7 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	for _, path := range append(seeds, "../test/seed/testdata/everything", "../test/seed/testdata/externalconfig", "../internal/seed/testdata/example.yaml") {
 		for _, prune := range []bool{false, true} {
 			b := declaring("vb", Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"})
-			b.Prune = seed.Prune{Owned: prune}
+			b.Prune = object.Prune{Owned: prune}
 			if err := b.Declare(objectsOf(t, path)); err != nil {
 				t.Fatal(err)
 			}
@@ -46,7 +47,7 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	}
 }
 
-func objectsOf(t *testing.T, path string) []seed.Object {
+func objectsOf(t *testing.T, path string) []object.Object {
 	t.Helper()
 	loaded, err := seed.Load([]string{path})
 	if err != nil {

@@ -12,16 +12,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // Declare sets what Vault is to hold: the seed's objects and, beside them, the
 // policy, the auth method and the role of our own login.
-func (o *Observer) Declare(declared []seed.Object) error {
+func (o *Observer) Declare(declared []object.Object) error {
 	own := o.access.method().Objects(o.Name)
 	own = append(own, o.readObjects(declared)...)
-	own = append(own, seed.Policy(o.Name, o.policyText(own, declared)))
+	own = append(own, object.Policy(o.Name, o.policyText(own, declared)))
 	all, err := seed.Combine(own, declared)
 	if err != nil {
 		return err
@@ -38,11 +39,11 @@ func (o *Observer) PolicyText() string {
 	return o.policyText(append(o.access.method().Objects(o.Name), o.readObjects(o.declared)...), o.declared)
 }
 
-func (o *Observer) policyText(own, declared []seed.Object) string {
+func (o *Observer) policyText(own, declared []object.Object) string {
 	protected := []string{"sys/policies/acl/" + o.Name}
-	for _, object := range own {
-		if object.Stage == seed.StageRoles || object.Stage == seed.StagePolicies {
-			protected = append(protected, string(object.ID))
+	for _, each := range own {
+		if each.Stage == object.StageRoles || each.Stage == object.StagePolicies {
+			protected = append(protected, string(each.ID))
 		}
 	}
 	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), o.Prune.Owned), seed.TombstoneGrants(o.Prune), cleanup(), o.controlGrants())
@@ -80,14 +81,14 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 }
 
 // goal returns what a plan for objects is made for.
-func (o *Observer) goal(objects []seed.Object, checkpoint store.Checkpoint, keys store.Keys) seed.Goal {
+func (o *Observer) goal(objects []object.Object, checkpoint store.Checkpoint, keys store.Keys) seed.Goal {
 	goal := seed.Goal{
 		Objects: objects, Memory: seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
 		Prune: o.Prune, Parallelism: o.Parallelism,
 	}
 	for id, how := range checkpoint.Ledger {
 		if how != store.TakenOver { // what others made is theirs to delete
-			goal.Owned = append(goal.Owned, seed.ID(id))
+			goal.Owned = append(goal.Owned, object.ID(id))
 		}
 	}
 	for _, object := range o.objects {
@@ -124,7 +125,7 @@ func (b *Bootstrap) seed(ctx context.Context, look *Look) error {
 	look.Plan.Remember(hashKey)
 	result, err := seed.Apply(ctx, session, look.Plan, seed.Options{
 		Parallelism:  b.Parallelism,
-		BeforeCreate: func(ctx context.Context, ids []seed.ID) error { return b.announce(ctx, look.Checkpoint.Ledger, ids) },
+		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return b.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change seed.Change, err error) {
 			if err == nil {
 				b.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
@@ -167,8 +168,8 @@ func (b *Bootstrap) remember(ctx context.Context, look *Look) (secret.Value, err
 }
 
 // announce writes the ledger ahead of a stage that creates something.
-func (b *Bootstrap) announce(ctx context.Context, ledger map[string]store.Ownership, ids []seed.ID) error {
-	if !slices.ContainsFunc(ids, func(id seed.ID) bool { return ledger[string(id)] != store.Intended }) {
+func (b *Bootstrap) announce(ctx context.Context, ledger map[string]store.Ownership, ids []object.ID) error {
+	if !slices.ContainsFunc(ids, func(id object.ID) bool { return ledger[string(id)] != store.Intended }) {
 		return nil // a try before has announced them
 	}
 	return b.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
@@ -186,7 +187,7 @@ func (b *Bootstrap) saveLedger(ctx context.Context, look *Look, result seed.Resu
 		own(c, result.Created, store.Created)
 		for _, id := range result.Updated {
 			if _, known := c.Ledger[string(id)]; !known {
-				own(c, []seed.ID{id}, store.TakenOver)
+				own(c, []object.ID{id}, store.TakenOver)
 			}
 		}
 		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
@@ -197,7 +198,7 @@ func (b *Bootstrap) saveLedger(ctx context.Context, look *Look, result seed.Resu
 	})
 }
 
-func own(c *store.Checkpoint, ids []seed.ID, how store.Ownership) {
+func own(c *store.Checkpoint, ids []object.ID, how store.Ownership) {
 	if c.Ledger == nil && len(ids) > 0 {
 		c.Ledger = map[string]store.Ownership{}
 	}

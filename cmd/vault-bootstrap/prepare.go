@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/process"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -103,7 +104,7 @@ func (p *program) prepare(ctx context.Context, verb string, options *runOptions)
 // wish is what a seed says, with its references resolved.
 type wish struct {
 	declared *seed.Seed
-	objects  []seed.Object
+	objects  []object.Object
 	rules    harden.Rules
 	login    []seed.LoginMethod
 }

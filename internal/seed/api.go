@@ -49,5 +49,8 @@ type answer struct {
 	text string
 }
 
-func (a *answer) Error() string   { return a.text }
+// Error returns the text.
+func (a *answer) Error() string { return a.text }
+
+// HTTPStatus returns the status.
 func (a *answer) HTTPStatus() int { return a.code }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // Options says how a plan is carried out.
@@ -20,7 +21,7 @@ type Options struct {
 	// BeforeCreate is called once per stage that creates something, before its first
 	// write, with the IDs in order: the ledger is written ahead, so that a crash
 	// orphans nothing. An error stops the run. May be nil.
-	BeforeCreate func(ctx context.Context, ids []ID) error
+	BeforeCreate func(ctx context.Context, ids []object.ID) error
 	// Done is called after each write with its outcome, one call at a time. May be nil.
 	Done func(change Change, err error)
 }
@@ -29,11 +30,11 @@ type Options struct {
 type Result struct {
 	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not
 	// among them: nothing is there afterwards that could be owned.
-	Created, Updated, Deleted []ID
+	Created, Updated, Deleted []object.ID
 	// Taken holds what has gone with what was deleted.
-	Taken []ID
+	Taken []object.ID
 	// Kept holds what the seed no longer names, and Vault cannot delete.
-	Kept []ID
+	Kept []object.ID
 	// Hashes is what to remember in the place of the Memory given to NewPlan.
 	Hashes map[string]map[string]string
 }
@@ -48,7 +49,7 @@ type applying struct {
 	result   Result
 	failures []Failure
 	// failed holds the objects that could not be created.
-	failed map[ID]bool
+	failed map[object.ID]bool
 	// answers holds what Vault answered to requests, by namespace and name.
 	answers map[string]map[string]any
 	// stopped is set when a request failed: those after it are not sent.
@@ -63,7 +64,7 @@ type applying struct {
 // fault.Partial if it is permanent. The Result is true in any case:
 // the caller saves it also when there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
-	a := &applying{api: api, plan: plan, options: options, failed: map[ID]bool{}, answers: map[string]map[string]any{}}
+	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes = clone(plan.memory.Hashes)
 	if err := plan.refused(); err != nil {
 		return a.result, err
@@ -97,7 +98,7 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 	stage := changes[0].Stage
 	for len(changes) > 0 && ctx.Err() == nil {
 		// What depends on each other within a stage has an order.
-		end := slices.IndexFunc(changes, func(c Change) bool { return c.Object.order != changes[0].Object.order })
+		end := slices.IndexFunc(changes, func(c Change) bool { return c.Object.Order != changes[0].Object.Order })
 		if end < 0 {
 			end = len(changes)
 		}
@@ -132,8 +133,8 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 // enabled one by one: Vault 1.21 registers a device before it may write its salt, so
 // that a request which ends at that moment cannot be logged there ("cannot write to
 // storage during setup").
-func (a *applying) parallelism(stage Stage) int {
-	if stage == StageAudit {
+func (a *applying) parallelism(stage object.Stage) int {
+	if stage == object.StageAudit {
 		return 1
 	}
 	return max(a.options.Parallelism, 1)
@@ -146,23 +147,23 @@ func (a *applying) hindered(c Change) error {
 	switch {
 	case a.failed[c.Object.Mount]:
 		return errSkipped
-	case slices.ContainsFunc(c.Object.namespaces(), func(id ID) bool { return a.failed[id] }):
+	case slices.ContainsFunc(c.Object.Namespaces(), func(id object.ID) bool { return a.failed[id] }):
 		return errNoNamespace
-	case c.Object.isRequest() && a.stopped:
+	case c.Object.IsRequest() && a.stopped:
 		return errStopped
 	}
 	return nil
 }
 
 // answered keeps what Vault answered to a request.
-func (a *applying) answered(o Object, answer map[string]any) {
+func (a *applying) answered(o object.Object, answer map[string]any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.answers[o.ns+strings.TrimPrefix(string(o.ID), o.ns+"request:")] = answer
+	a.answers[o.Namespace+strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = answer
 }
 
 // kept notes what Vault cannot delete.
-func (a *applying) kept(id ID) {
+func (a *applying) kept(id object.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.result.Kept = append(a.result.Kept, id)
@@ -170,9 +171,9 @@ func (a *applying) kept(id ID) {
 
 // announce tells the ledger what a stage is about to create.
 func (a *applying) announce(ctx context.Context, changes []Change) error {
-	var ids []ID
+	var ids []object.ID
 	for _, c := range changes {
-		if c.Action == Create && c.Object.owned() {
+		if c.Action == Create && c.Object.Owned() {
 			ids = append(ids, c.Object.ID)
 		}
 	}
@@ -199,14 +200,14 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	switch {
 	case !written:
 		a.failed[id] = c.Action == Create && !skipped
-		a.stopped = a.stopped || c.Object.isRequest()
+		a.stopped = a.stopped || c.Object.IsRequest()
 	case c.Action == Delete:
 		a.result.Deleted = append(a.result.Deleted, id)
 		a.result.Taken = append(a.result.Taken, c.Holds...)
 		hashes = nil
-	case c.Action == Create && c.Object.owned():
+	case c.Action == Create && c.Object.Owned():
 		a.result.Created = append(a.result.Created, id)
-	case c.Action == Update && c.Object.owned():
+	case c.Action == Update && c.Object.Owned():
 		a.result.Updated = append(a.result.Updated, id)
 	}
 	if err != nil {
@@ -223,7 +224,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 }
 
 // keep puts hashes in the place of what was remembered of id.
-func (a *applying) keep(id ID, hashes map[string]string) {
+func (a *applying) keep(id object.ID, hashes map[string]string) {
 	if a.plan.memory.HashKey.Empty() { // nothing was compared, so nothing is known better
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 func TestApplyOrderAndLedger(t *testing.T) {
@@ -23,7 +24,7 @@ func TestApplyOrderAndLedger(t *testing.T) {
 	var log []string
 	options := seed.Options{
 		Parallelism: 4,
-		BeforeCreate: func(_ context.Context, ids []seed.ID) error {
+		BeforeCreate: func(_ context.Context, ids []object.ID) error {
 			log = append(log, fmt.Sprint("intend ", ids))
 			return nil
 		},
@@ -55,7 +56,7 @@ func TestApplyOrderAndLedger(t *testing.T) {
 func TestApplyStopsWhenTheLedgerFails(t *testing.T) {
 	w := &world{}
 	lost := errors.New("lost the lease")
-	_, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{}), seed.Options{BeforeCreate: func(context.Context, []seed.ID) error { return lost }})
+	_, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{}), seed.Options{BeforeCreate: func(context.Context, []object.ID) error { return lost }})
 	if !errors.Is(err, lost) || len(w.writes) > 0 {
 		t.Errorf("got %v after %v", err, w.writes)
 	}
@@ -126,12 +127,12 @@ func TestAuditFailureIsExplained(t *testing.T) {
 
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	const value = "line one\n\"line two\""
-	object := seed.User("userpass", "bob", map[string]any{"password": value, "note": secret.New("reference")})
+	o := object.User("userpass", "bob", map[string]any{"password": value, "note": secret.New("reference")})
 	w := &world{
 		data: map[string]map[string]any{"sys/auth": {"userpass/": map[string]any{"type": "userpass"}}},
 		fail: map[string]error{"auth/userpass/users/bob": refusal{400, fmt.Sprintf("bad: %s %q reference", value, value)}},
 	}
-	_, err := seed.Apply(t.Context(), w, plan(t, w, []seed.Object{object}, seed.Memory{}), seed.Options{})
+	_, err := seed.Apply(t.Context(), w, plan(t, w, []object.Object{o}, seed.Memory{}), seed.Options{})
 	if err == nil || strings.Contains(err.Error(), "line two") || strings.Contains(err.Error(), "reference") || !strings.Contains(err.Error(), "REDACTED") {
 		t.Errorf("got %v", err)
 	}
@@ -149,8 +150,8 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 // TestMaskedValues holds that a value that Vault shows in another form is written
 // once, and that a change on either side is found.
 func TestMaskedValues(t *testing.T) {
-	object := func(value string) []seed.Object {
-		return []seed.Object{seed.AuthConfig("x", "custom", map[string]any{"pin": value, "url": "HTTP://A"})}
+	object := func(value string) []object.Object {
+		return []object.Object{object.AuthConfig("x", "custom", map[string]any{"pin": value, "url": "HTTP://A"})}
 	}
 	w := &world{
 		store: true,
@@ -193,7 +194,7 @@ func TestMaskedValues(t *testing.T) {
 
 // TestUnreadable holds that a path that cannot be read at all is written once.
 func TestUnreadable(t *testing.T) {
-	object := []seed.Object{seed.AuthConfig("x", "custom", map[string]any{"pin": "1"})}
+	object := []object.Object{object.AuthConfig("x", "custom", map[string]any{"pin": "1"})}
 	w := &world{
 		data: map[string]map[string]any{"sys/auth": {"x/": map[string]any{"type": "custom"}}},
 		fail: map[string]error{"read auth/x/config": refusal{405, "unsupported operation"}},
@@ -208,11 +209,11 @@ func TestUnreadable(t *testing.T) {
 }
 
 func TestReadBackOncePerEndpoint(t *testing.T) {
-	var objects []seed.Object
+	var objects []object.Object
 	for i := range 100 {
 		objects = append(objects,
-			seed.Role("k", "kubernetes", fmt.Sprintf("r%d", i), map[string]any{"audience": "a", "alias_metadata": map[string]any{}}),
-			seed.Policy(fmt.Sprintf("p%d", i), "path {}"))
+			object.Role("k", "kubernetes", fmt.Sprintf("r%d", i), map[string]any{"audience": "a", "alias_metadata": map[string]any{}}),
+			object.Policy(fmt.Sprintf("p%d", i), "path {}"))
 	}
 	w := &world{store: true, data: map[string]map[string]any{"sys/auth": {"k/": map[string]any{"type": "kubernetes"}}}}
 	p := plan(t, w, objects, seed.Memory{HashKey: key})
@@ -230,8 +231,8 @@ func TestFixedFieldsStayOutOfUpdates(t *testing.T) {
 		"sys/auth":            {"a/": map[string]any{"type": "approle"}},
 		"auth/a/role/builder": {"local_secret_ids": true, "token_policies": []any{"x"}},
 	}}
-	role := func(local bool) []seed.Object {
-		return []seed.Object{seed.Role("a", "approle", "builder", map[string]any{"local_secret_ids": local, "token_policies": "y"})}
+	role := func(local bool) []object.Object {
+		return []object.Object{object.Role("a", "approle", "builder", map[string]any{"local_secret_ids": local, "token_policies": "y"})}
 	}
 	if _, err := seed.Apply(t.Context(), w, plan(t, w, role(true), seed.Memory{}), seed.Options{}); err != nil {
 		t.Fatal(err)

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // builder turns records into objects.
 type builder struct {
-	objects []Object
-	places  map[ID]value.Position
+	objects []object.Object
+	places  map[object.ID]value.Position
 	prune   pruneReader
 	// ns is the namespace that is being read, with a slash at its end, or empty.
 	ns string
@@ -38,7 +39,7 @@ func (b *builder) build(r lang.Record, problems *value.Problems) {
 			problems.Add(each.At, "the namespace %q cannot be used: %s is Vault's own", path, word)
 			continue
 		}
-		b.add(namespace(path), each.At, problems)
+		b.add(object.Namespace(path), each.At, problems)
 		b.ns = path + "/"
 		b.contents(each, problems)
 		b.ns = ""
@@ -52,17 +53,17 @@ func (b *builder) build(r lang.Record, problems *value.Problems) {
 func (b *builder) contents(r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("policies") {
 		if name, ok := b.name(each, "name", value.CheckWholeName, problems); ok {
-			b.add(policy(name, each.Values["rules"]), each.At, problems)
+			b.add(object.Policy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
 	for _, each := range r.Records("password-policies") {
 		if name, ok := b.name(each, "name", value.CheckPasswordPolicy, problems); ok {
-			b.add(passwordPolicy(name, each.Values["rules"]), each.At, problems)
+			b.add(object.PasswordPolicy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
 	for _, each := range r.Records("audit") {
 		if path, ok := b.path(each, problems); ok {
-			b.add(AuditDevice(path, each.Text("type"), pick(each, "description", "local", "options")), each.At, problems)
+			b.add(object.AuditDevice(path, each.Text("type"), pick(each, "description", "local", "options")), each.At, problems)
 		}
 	}
 	for _, each := range r.Records("auth") {
@@ -72,7 +73,7 @@ func (b *builder) contents(r lang.Record, problems *value.Problems) {
 		b.secrets(each, problems)
 	}
 	for _, role := range r.Inner("tokens").Records("roles") {
-		b.child(role, "name", problems, func(name string) Object { return Role("token", "token", name, role.Rest) })
+		b.child(role, "name", problems, func(name string) object.Object { return object.Role("token", "token", name, role.Rest) })
 	}
 	b.system(r, problems)
 	b.identity(r, problems)
@@ -89,36 +90,36 @@ func (b *builder) policyFile(name, rules string, at value.Position, problems *va
 		problems.Add(at, "the file's name cannot name a policy: %s", err)
 		return
 	}
-	b.add(Policy(name, rules), at, problems)
+	b.add(object.Policy(name, rules), at, problems)
 }
 
 // child adds an object whose name is under key in r.
-func (b *builder) child(r lang.Record, key string, problems *value.Problems, object func(name string) Object) {
-	b.childNamed(r, key, value.CheckName, problems, object)
+func (b *builder) child(r lang.Record, key string, problems *value.Problems, made func(name string) object.Object) {
+	b.childNamed(r, key, value.CheckName, problems, made)
 }
 
 // childNamed is child for a name that check judges.
-func (b *builder) childNamed(r lang.Record, key string, check func(string) error, problems *value.Problems, object func(name string) Object) {
+func (b *builder) childNamed(r lang.Record, key string, check func(string) error, problems *value.Problems, made func(name string) object.Object) {
 	if name, ok := b.name(r, key, check, problems); ok {
-		b.add(object(name), r.At, problems)
+		b.add(made(name), r.At, problems)
 	}
 }
 
 // system adds what is set below sys.
 func (b *builder) system(r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("plugins") {
-		b.child(each, "plugin_name", problems, func(name string) Object {
-			return plugin(each.Text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
+		b.child(each, "plugin_name", problems, func(name string) object.Object {
+			return object.Plugin(each.Text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
 		})
 	}
 	quotas := r.Inner("quotas")
 	for _, kind := range []string{"rate-limit", "lease-count"} {
 		for _, each := range quotas.Records(kind + "s") {
-			b.child(each, "name", problems, func(name string) Object { return quota(kind, name, each.Rest) })
+			b.child(each, "name", problems, func(name string) object.Object { return object.Quota(kind, name, each.Rest) })
 		}
 	}
 	if config := quotas.Mapping("config"); config != nil {
-		b.add(quotaConfig(config), quotas.Places["config"], problems)
+		b.add(object.QuotaConfig(config), quotas.Places["config"], problems)
 	}
 	headers := r.Mapping("ui-headers")
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
@@ -126,18 +127,18 @@ func (b *builder) system(r lang.Record, problems *value.Problems) {
 			problems.Add(r.Places["ui-headers"], "the name %q cannot be used: %s", name, err)
 			continue
 		}
-		b.add(header(name, headers[name]), r.Places["ui-headers"], problems)
+		b.add(object.UIHeader(name, headers[name]), r.Places["ui-headers"], problems)
 	}
 	if settings, ok := r.Values["cors"].(lang.Record); ok {
-		b.add(cors(pick(settings, "allowed_origins", "allowed_headers")), r.Places["cors"], problems)
+		b.add(object.CORS(pick(settings, "allowed_origins", "allowed_headers")), r.Places["cors"], problems)
 	}
 }
 
 // identity adds entities, groups and their aliases.
 func (b *builder) identity(r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("entities") {
-		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) Object {
-			return entity(name, pick(each, "policies", "metadata", "disabled"))
+		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) object.Object {
+			return object.Entity(name, pick(each, "policies", "metadata", "disabled"))
 		})
 	}
 	for _, each := range r.Records("groups") {
@@ -149,8 +150,8 @@ func (b *builder) identity(r lang.Record, problems *value.Problems) {
 				return
 			}
 		}
-		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) Object {
-			return group(name, pick(each, "type", "policies", "metadata"), members, groups, each.At)
+		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) object.Object {
+			return object.Group(name, pick(each, "type", "policies", "metadata"), members, groups, each.At)
 		})
 	}
 	for _, of := range []string{"entity", "group"} {
@@ -163,7 +164,7 @@ func (b *builder) identity(r lang.Record, problems *value.Problems) {
 				problems.Add(each.At, "the name %q cannot be used: %s", owner, err)
 				continue
 			}
-			b.add(alias(of, owner, mount, each.Values["name"], each.Mapping("custom_metadata"), each.At), each.At, problems)
+			b.add(object.NewAlias(of, owner, mount, each.Values["name"], each.Mapping("custom_metadata"), each.At), each.At, problems)
 		}
 	}
 }
@@ -189,8 +190,8 @@ func (b *builder) request(r lang.Record, problems *value.Problems) {
 		return
 	}
 	b.requests++
-	o := request(name, path, r.Text("operation") == "delete", r.Mapping("data"),
-		condition{value.TrimPath(unless.Text("path")), unless.Text("field"), unless.Values["value"]}, b.requests)
+	o := object.Request(name, path, r.Text("operation") == "delete", r.Mapping("data"),
+		object.Condition{Path: value.TrimPath(unless.Text("path")), Field: unless.Text("field"), Value: unless.Values["value"]}, b.requests)
 	b.add(b.saved(o, r, b.ns, problems), r.At, problems)
 }
 
@@ -208,8 +209,8 @@ func pick(r lang.Record, names ...string) map[string]any {
 // withSettings puts the settings of a mount, which stand under key, into its fields.
 func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
 	values := r.Inner(key).Values
-	if lockout, ok := values[lockoutConfig].(lang.Record); ok {
-		values = value.Merged(values, map[string]any{lockoutConfig: lockout.Values})
+	if lockout, ok := values[object.LockoutConfig].(lang.Record); ok {
+		values = value.Merged(values, map[string]any{object.LockoutConfig: lockout.Values})
 	}
 	if version := r.Text("plugin_version"); version != "" {
 		values = value.Merged(values, map[string]any{"plugin_version": version})
@@ -221,17 +222,17 @@ func withSettings(fields map[string]any, r lang.Record, key string) map[string]a
 }
 
 // add keeps o, unless its place is taken.
-func (b *builder) add(o Object, at value.Position, problems *value.Problems) {
-	o = o.within(b.ns)
+func (b *builder) add(o object.Object, at value.Position, problems *value.Problems) {
+	o = o.Within(b.ns)
 	o.Position = at
-	if first, ok := b.places[o.place()]; ok {
+	if first, ok := b.places[o.Place()]; ok {
 		problems.Add(at, "%s is declared twice, first at %s", o.ID, first)
 		return
 	}
 	if b.places == nil {
-		b.places = map[ID]value.Position{}
+		b.places = map[object.ID]value.Position{}
 	}
-	b.places[o.place()] = at
+	b.places[o.Place()] = at
 	if len(b.objects) == cap(b.objects) { // append would copy thousands of them again and again
 		b.objects = slices.Grow(b.objects, max(64, len(b.objects)))
 	}
@@ -254,10 +255,10 @@ func (b *builder) finish(problems *value.Problems) {
 
 // answers checks that references to answers lead to earlier requests.
 func (b *builder) answers(problems *value.Problems) {
-	places := map[string]Object{}
+	places := map[string]object.Object{}
 	for _, o := range b.objects {
-		if o.isRequest() {
-			places[strings.TrimPrefix(string(o.ID), o.ns+"request:")] = o
+		if o.IsRequest() {
+			places[strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = o
 		}
 	}
 	for _, o := range b.objects {
@@ -267,11 +268,11 @@ func (b *builder) answers(problems *value.Problems) {
 			}
 			asked, there := places[p.Args[0]]
 			switch {
-			case !o.isRequest():
+			case !o.IsRequest():
 				problems.Add(at, "only requests can refer to the answer of a request")
 			case !there:
 				problems.Add(at, "there is no request %q", p.Args[0])
-			case asked.order >= o.order:
+			case asked.Order >= o.Order:
 				problems.Add(at, "the request %q comes later (%s): only answers of earlier requests can be had", p.Args[0], asked.Position)
 			}
 		})

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -19,9 +21,9 @@ func (b *builder) auth(r lang.Record, problems *value.Problems) {
 	kind := mountType(r)
 	// What bank-vaults calls options of an auth method are the mount's settings.
 	fields := withSettings(pick(r, "description", "local", "seal_wrap"), r, "options")
-	b.add(AuthMount(path, kind, fields), r.At, problems)
+	b.add(object.AuthMount(path, kind, fields), r.At, problems)
 	if config := r.Mapping("config"); config != nil {
-		b.add(AuthConfig(path, kind, config), r.Places["config"], problems)
+		b.add(object.AuthConfig(path, kind, config), r.Places["config"], problems)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
 		if !strings.HasPrefix(name, "config/") {
@@ -31,11 +33,11 @@ func (b *builder) auth(r lang.Record, problems *value.Problems) {
 			problems.Add(r.Places[name], "the path %q cannot be used: %s", name, err)
 			continue
 		}
-		b.add(authChild(path, kind, name, "", r.Mapping(name)), r.Places[name], problems)
+		b.add(object.AuthChild(path, kind, name, "", r.Mapping(name)), r.Places[name], problems)
 	}
 	b.authRoles(r, path, kind, problems)
 	b.githubMap(r, path, kind, problems)
-	b.children(r, path, kind, "auth/"+path, authChild, problems)
+	b.children(r, path, kind, "auth/"+path, object.AuthChild, problems)
 }
 
 // authRoles adds what has a name below an auth method.
@@ -45,7 +47,7 @@ func (b *builder) authRoles(r lang.Record, path, kind string, problems *value.Pr
 		certificates = "certs"
 	}
 	for _, each := range []struct{ key, label, segment string }{
-		{"roles", "name", rolesOf(kind)},
+		{"roles", "name", object.RolesOf(kind)},
 		{"users", "username", "users"},
 		{"groups", "name", "groups"},
 		{"crls", "name", "crls"},
@@ -57,15 +59,15 @@ func (b *builder) authRoles(r lang.Record, path, kind string, problems *value.Pr
 			check = value.CheckWholeName
 		}
 		for _, role := range r.Records(each.key) {
-			b.childNamed(role, each.label, check, problems, func(name string) Object {
+			b.childNamed(role, each.label, check, problems, func(name string) object.Object {
 				if kind == "userpass" && each.key == "users" {
-					return User(path, name, role.Rest)
+					return object.User(path, name, role.Rest)
 				}
-				o := authChild(path, kind, each.segment, name, role.Rest)
+				o := object.AuthChild(path, kind, each.segment, name, role.Rest)
 				if kind == "ldap" && (each.key == "users" || each.key == "groups") {
-					o.mayFold = len(name)
+					o.MayFold = len(name)
 					if foldsLDAP(r) {
-						o.folded = o.mayFold
+						o.Folded = o.MayFold
 					}
 				}
 				return o
@@ -95,7 +97,7 @@ func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Pr
 				}
 				policies = strings.Join(texts, ",")
 			}
-			b.add(authChild(path, kind, "map/"+group, name, map[string]any{"value": policies}), at, problems)
+			b.add(object.AuthChild(path, kind, "map/"+group, name, map[string]any{"value": policies}), at, problems)
 		}
 	}
 }
@@ -119,9 +121,9 @@ func (b *builder) secrets(r lang.Record, problems *value.Problems) {
 		problems.Add(r.At, "the type %s is a kv engine of version %s, and options.version is %s: write one of them", kind, given, version)
 		return
 	}
-	mount := SecretsMount(path, kind, fields)
+	mount := object.SecretsMount(path, kind, fields)
 	b.add(mount, r.At, problems)
-	b.children(r, path, mount.Type, path, secretsChild, problems)
+	b.children(r, path, mount.Type, path, object.SecretsChild, problems)
 }
 
 // mountType returns the type of a mount, which for a plugin is the plugin's name.
@@ -134,7 +136,7 @@ func mountType(r lang.Record) string {
 
 // children adds what is declared under 'configuration'.
 func (b *builder) children(
-	r lang.Record, path, kind, root string, object func(path, kind, segment, name string, fields map[string]any) Object, problems *value.Problems,
+	r lang.Record, path, kind, root string, made func(path, kind, segment, name string, fields map[string]any) object.Object, problems *value.Problems,
 ) {
 	declared, _ := r.Values["configuration"].([]lang.Child)
 	for _, c := range declared {
@@ -146,10 +148,10 @@ func (b *builder) children(
 					continue
 				}
 			}
-			o := object(path, kind, c.Path, name, each.Rest)
-			o.how.once = o.how.once || each.Yes("create_only") || each.Yes("rotate")
+			o := made(path, kind, c.Path, name, each.Rest)
+			o.Traits.Once = o.Traits.Once || each.Yes("create_only") || each.Yes("rotate")
 			if each.Yes("rotate") {
-				if o.how.rotate = rotation(root, kind, c.Path, name); o.how.rotate == "" {
+				if o.Traits.Rotate = object.RotationPath(root, kind, c.Path, name); o.Traits.Rotate == "" {
 					problems.Add(each.At, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
 				}
 			}
@@ -159,7 +161,7 @@ func (b *builder) children(
 }
 
 // saved gives o the place that its answer is kept at.
-func (b *builder) saved(o Object, r lang.Record, ns string, problems *value.Problems) Object {
+func (b *builder) saved(o object.Object, r lang.Record, ns string, problems *value.Problems) object.Object {
 	path := value.TrimPath(r.Text("save_to"))
 	if _, given := r.Values["save_to"]; !given {
 		return o
@@ -168,33 +170,27 @@ func (b *builder) saved(o Object, r lang.Record, ns string, problems *value.Prob
 		problems.Add(r.Places["save_to"], "save_to: the path %q cannot be used: %s", r.Text("save_to"), err)
 		return o
 	}
-	saving := &saving{path: ns + path, wrapped: true}
-	o.how.saveTo = saving
+	saving := &object.Saving{Path: ns + path, Wrapped: true}
+	o.Traits.SaveTo = saving
 	// Whether the engine takes values under "data" is known when all were read.
 	b.values = append(b.values, func(*value.Problems) {
-		if mount, ok := b.engine(saving.path); ok {
-			saving.wrapped = isVersion2(mount)
+		if mount, ok := b.engine(saving.Path); ok {
+			saving.Wrapped = object.IsVersion2(mount)
 		}
 	})
 	return o
 }
 
 // engine returns the declared secrets engine that holds path.
-func (b *builder) engine(path string) (Object, bool) {
-	var found Object
+func (b *builder) engine(path string) (object.Object, bool) {
+	var found object.Object
 	for _, o := range b.objects {
-		mount, ok := strings.CutPrefix(string(o.ID), o.ns+"sys/mounts/")
-		if ok && o.isMount() && strings.HasPrefix(path, o.ns+mount+"/") && len(o.ID) > len(found.ID) {
+		mount, ok := strings.CutPrefix(string(o.ID), o.Namespace+"sys/mounts/")
+		if ok && o.IsMount() && strings.HasPrefix(path, o.Namespace+mount+"/") && len(o.ID) > len(found.ID) {
 			found = o
 		}
 	}
 	return found, found.ID != ""
-}
-
-// isVersion2 reports whether a KV engine is of version 2.
-func isVersion2(mount Object) bool {
-	options, _ := mount.Data["options"].(map[string]any)
-	return value.ToText(options["version"]) == "2"
 }
 
 // kv adds the values that are written to KV engines.
@@ -217,11 +213,11 @@ func (b *builder) kv(r lang.Record, ns string, problems *value.Problems) {
 		}
 		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
 		name := strings.TrimPrefix(path, root+"/")
-		if isVersion2(mount) && strings.HasPrefix(name, "data/") {
+		if object.IsVersion2(mount) && strings.HasPrefix(name, "data/") {
 			b.warnings = append(b.warnings, value.Problem{Position: each.At, Text: fmt.Sprintf("%q is written to %s/data/%s: paths of secretsOnce are those of the vault CLI, without data/", path, root, name)})
 		}
 		values := value.WithGenerators(each.Mapping("data"), each.At, problems)
-		b.add(onceValue(root, isVersion2(mount), name, values), each.At, problems)
+		b.add(object.OnceValue(root, object.IsVersion2(mount), name, values), each.At, problems)
 	}
 }
 
@@ -241,13 +237,13 @@ func (b *builder) startup(r lang.Record, problems *value.Problems) {
 		values = value.Merged(values, map[string]any{each.Text("key"): value.Reference(value.CallSecret, each.At, each.Text("name"), each.Text("key"))})
 	}
 	mount, declared := b.engine(b.ns + path)
-	id := ID(strings.TrimPrefix(string(mount.ID), b.ns))
+	id := object.ID(strings.TrimPrefix(string(mount.ID), b.ns))
 	if r.Text("type") == "pki" {
-		b.add(caBundle(id, path, values, r.At), r.At, problems)
+		b.add(object.CABundle(id, path, values, r.At), r.At, problems)
 		return
 	}
-	wrapped := !declared || isVersion2(mount)
-	b.add(startupValue(id, path, wrapped, values, data.Mapping("options")), r.At, problems)
+	wrapped := !declared || object.IsVersion2(mount)
+	b.add(object.StartupValue(id, path, wrapped, values, data.Mapping("options")), r.At, problems)
 }
 
 // wholeNames are the auth methods that take whole names, and the keys of the seed under
@@ -257,4 +253,17 @@ var wholeNames = map[string][]string{
 	"ldap":     {"groups", "users"},
 	"okta":     {"groups", "users"},
 	"radius":   {"users"},
+}
+
+// foldsLDAP reports whether an ldap method certainly takes names in any case: its config
+// decides, which is known only where it is declared as such.
+func foldsLDAP(r lang.Record) bool {
+	config := r.Mapping("config")
+	if config == nil {
+		return false
+	}
+	sensitive, declared := config["case_sensitive_names"]
+	text, isScalar := value.ScalarText(sensitive)
+	truth, err := strconv.ParseBool(text)
+	return !declared || isScalar && err == nil && !truth
 }

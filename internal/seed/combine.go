@@ -7,24 +7,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Objects returns the desired objects with all references resolved. Every
 // reference that has no value is told, in one fault of kind fault.Seed.
-func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error) {
+func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object, error) {
 	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
 	objects := slices.Clone(s.objects)
 	for i := range objects {
 		o := &objects[i]
 		o.Data = r.resolve(o.Data)
-		if o.how.extra != nil {
-			o.how.extra = r.resolve(o.how.extra)
+		if o.Traits.Extra != nil {
+			o.Traits.Extra = r.resolve(o.Traits.Extra)
 		}
-		if unless := o.how.unless; unless != nil && unless.value != nil {
+		if unless := o.Traits.Unless; unless != nil && unless.Value != nil {
 			resolved := *unless
-			resolved.value = r.value(unless.value)
-			o.how.unless = &resolved
+			resolved.Value = r.value(unless.Value)
+			o.Traits.Unless = &resolved
 		}
 	}
 	if r.trouble != nil {
@@ -42,19 +43,19 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error)
 // the same: an existing setup stays as its owner wrote it. The program's own
 // policies and roles are its way in, so a seed that names one is refused, and so is a
 // request that writes to one or to the mount, by whatever path.
-func Combine(own, declared []Object) ([]Object, error) {
+func Combine(own, declared []object.Object) ([]object.Object, error) {
 	problems := &value.Problems{}
-	places := make(map[ID]Object, len(declared))
+	places := make(map[object.ID]object.Object, len(declared))
 	for _, o := range declared {
-		places[o.place()] = o
+		places[o.Place()] = o
 	}
 	combined := slices.Clone(declared)
 	for _, o := range own {
-		other, taken := places[o.place()]
+		other, taken := places[o.Place()]
 		switch {
 		case !taken:
 			combined = append(combined, o)
-		case o.Stage == StageRoles || o.Stage == StagePolicies:
+		case o.Stage == object.StageRoles || o.Stage == object.StagePolicies:
 			problems.Add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
 		case other.Type != o.Type:
 			problems.Add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
@@ -62,7 +63,7 @@ func Combine(own, declared []Object) ([]Object, error) {
 	}
 	paths := ownPathsOf(own)
 	for _, o := range declared {
-		if own := paths.reaches(o); o.isRequest() && own != "" {
+		if own := paths.reaches(o); o.IsRequest() && own != "" {
 			problems.Add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
 		}
 	}
@@ -76,17 +77,17 @@ func Combine(own, declared []Object) ([]Object, error) {
 }
 
 // clash is a mount or audit device whose path lies below another's.
-type clash struct{ outer, inner Object }
+type clash struct{ outer, inner object.Object }
 
 // clashes returns the mounts that Vault would refuse for their place alone.
-func clashes(objects []Object) []clash {
-	var mounts []Object
+func clashes(objects []object.Object) []clash {
+	var mounts []object.Object
 	for _, o := range objects {
-		if o.isMount() || o.isAudit() {
+		if o.IsMount() || o.IsAudit() {
 			mounts = append(mounts, o)
 		}
 	}
-	slices.SortFunc(mounts, func(a, b Object) int { return cmp.Compare(a.ID+"/", b.ID+"/") })
+	slices.SortFunc(mounts, func(a, b object.Object) int { return cmp.Compare(a.ID+"/", b.ID+"/") })
 	var found []clash
 	for i := 0; i < len(mounts); {
 		outer := mounts[i]
@@ -102,7 +103,7 @@ func clashes(objects []Object) []clash {
 func (l *live) withoutClash() error {
 	problems := &value.Problems{}
 	for _, o := range l.objects {
-		listing, path := o.table()
+		listing, path := o.Table()
 		table := l.tables[listing]
 		if _, there := table[path]; listing == "" || there {
 			continue
@@ -121,8 +122,8 @@ func (l *live) withoutClash() error {
 
 // missingMounts returns an error that names the objects whose mount is neither
 // declared nor there.
-func missingMounts(objects []Object, there func(ID) bool) error {
-	declared := map[ID]bool{}
+func missingMounts(objects []object.Object, there func(object.ID) bool) error {
+	declared := map[object.ID]bool{}
 	for _, o := range objects {
 		declared[o.ID] = true
 	}
@@ -132,8 +133,8 @@ func missingMounts(objects []Object, there func(ID) bool) error {
 			problems.Add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
 		}
 		// What Vault makes up is shown once: where it goes is looked at before.
-		if to := o.how.saveTo; to != nil && !slices.ContainsFunc(to.mounts(o.ns), func(id ID) bool { return declared[id] || there(id) }) {
-			problems.Add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.path)
+		if to := o.Traits.SaveTo; to != nil && !slices.ContainsFunc(to.Mounts(o.Namespace), func(id object.ID) bool { return declared[id] || there(id) }) {
+			problems.Add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.Path)
 		}
 	}
 	return problems.Err("Declare the mount in the seed.")

@@ -1,7 +1,11 @@
 package seed
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+)
 
 // Declared returns the declared objects with references as they are written: for
 // what needs the objects' places only, such as the policy.
-func (s *Seed) Declared() []Object { return slices.Clone(s.objects) }
+func (s *Seed) Declared() []object.Object { return slices.Clone(s.objects) }

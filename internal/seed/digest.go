@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -18,7 +19,7 @@ import (
 // keyed hash instead.
 func (s *Seed) Digest() string {
 	objects := slices.Clone(s.objects)
-	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(objects, func(a, b object.Object) int { return cmp.Compare(a.ID, b.ID) })
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
 	// Encoding cannot fail: there are texts, numbers, truths, lists and mappings only.
@@ -26,7 +27,7 @@ func (s *Seed) Digest() string {
 	for _, o := range objects {
 		add(string(o.ID), canonicalOf(o))
 	}
-	if s.prune.Owned || len(s.prune.tombstones) > 0 {
+	if s.prune.Owned || len(s.prune.Tombstones) > 0 {
 		add("prune", pruneDigest(s.prune))
 	}
 	if s.harden.Declared() {
@@ -48,22 +49,22 @@ func (h Harden) digest() any {
 }
 
 // canonicalOf returns what counts of o: its fields, and how it is brought about.
-func canonicalOf(o Object) any {
-	parts := map[string]any{"type": o.Type, "data": canonical(o.Data, o.how.hushed)}
+func canonicalOf(o object.Object) any {
+	parts := map[string]any{"type": o.Type, "data": canonical(o.Data, o.Traits.Redacted)}
 	set := func(name string, value any, there bool) {
 		if there {
 			parts[name] = value
 		}
 	}
-	set("extra", canonical(o.how.extra, o.how.hushed), len(o.how.extra) > 0)
-	set("write", o.how.write, o.how.write != "")
-	set("once", true, o.how.once)
-	set("rotate", o.how.rotate, o.how.rotate != "")
-	if o.how.saveTo != nil {
-		parts["save_to"] = []any{o.how.saveTo.path, o.how.saveTo.wrapped}
+	set("extra", canonical(o.Traits.Extra, o.Traits.Redacted), len(o.Traits.Extra) > 0)
+	set("write", o.Traits.Write, o.Traits.Write != "")
+	set("once", true, o.Traits.Once)
+	set("rotate", o.Traits.Rotate, o.Traits.Rotate != "")
+	if o.Traits.SaveTo != nil {
+		parts["save_to"] = []any{o.Traits.SaveTo.Path, o.Traits.SaveTo.Wrapped}
 	}
-	if o.isRequest() {
-		parts["request"] = []any{o.order, o.how.deletes, o.how.unless.path, o.how.unless.field, canonical(o.how.unless.value, false)}
+	if o.IsRequest() {
+		parts["request"] = []any{o.Order, o.Traits.Deletes, o.Traits.Unless.Path, o.Traits.Unless.Field, canonical(o.Traits.Unless.Value, false)}
 	}
 	return parts
 }

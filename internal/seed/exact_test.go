@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // TestValuesAreComparedToTheLetter changes values in ways that mean nothing in Vault's
@@ -70,7 +71,7 @@ func startup(t *testing.T, version, path, value string, shown map[string]any) (c
 	objects := desired(t, write(t, "s.yaml", fmt.Sprintf(
 		"secrets: [{type: kv, options: {version: %s}}]\nstartupSecrets: [{type: kv, path: %s, data: {data: {%s}}}]\n", version, path, value)), seed.Resolver{})
 	for _, c := range plan(t, w, objects, seed.Memory{HashKey: key}).Changes {
-		if c.Action == seed.Update && c.Stage == seed.StageValues {
+		if c.Action == seed.Update && c.Stage == object.StageValues {
 			changes++
 			for _, f := range c.Fields {
 				if !f.Sensitive {

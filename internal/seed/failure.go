@@ -6,12 +6,13 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Failure is an object that could not be applied.
 type Failure struct {
-	ID       ID
+	ID       object.ID
 	Position value.Position
 	Err      error
 	// Skipped objects were not tried, because their mount or namespace failed.

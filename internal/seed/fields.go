@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -28,8 +29,8 @@ type vocabulary struct {
 }
 
 // unknown returns those of o's fields that Vault does not know, with what may be meant.
-func (v *vocabulary) unknown(ctx context.Context, o Object) ([]string, error) {
-	if !o.checked() {
+func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, error) {
+	if !o.Checked() {
 		return nil, nil
 	}
 	known, err := v.fields(ctx, o)
@@ -50,31 +51,20 @@ func (v *vocabulary) unknown(ctx context.Context, o Object) ([]string, error) {
 	return unknown, nil
 }
 
-// checked reports whether Vault can be asked about o's fields. Those of mounts, and of
-// what has a table of its own here, were checked when the seed was read. A database's
-// connection takes what its plugin takes.
-func (o Object) checked() bool {
-	switch o.Stage {
-	case StageConfig, StageRoles, StageQuotas, StageNamespaces:
-		return o.endpoint != "database/config"
-	}
-	return o.isRequest() && !o.how.deletes
-}
-
-func (v *vocabulary) fields(ctx context.Context, o Object) ([]string, error) {
-	key := o.ns + o.endpoint
-	if o.isRequest() {
-		key = o.writePath()
+func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, error) {
+	key := o.Namespace + o.Endpoint
+	if o.IsRequest() {
+		key = o.WritePath()
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if known, asked := v.known[key]; asked {
 		return known, nil
 	}
-	known, err := v.api.Fields(ctx, o.writePath())
-	if err == nil && o.how.split != nil && len(known) > 0 {
+	known, err := v.api.Fields(ctx, o.WritePath())
+	if err == nil && o.Traits.Split != nil && len(known) > 0 {
 		var more []string
-		if more, err = v.api.Fields(ctx, o.how.split.update); err == nil {
+		if more, err = v.api.Fields(ctx, o.Traits.Split.Update); err == nil {
 			known = append(known, more...)
 		}
 	}
@@ -104,7 +94,7 @@ func (c Change) doubtful() bool {
 
 // findUnknown marks the changes that name fields which Vault does not know, and refuses
 // those that the server cannot hold at all.
-func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(ID) bool) error {
+func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object.ID) bool) error {
 	problems := &value.Problems{}
 	for i := range p.Changes {
 		c := &p.Changes[i]
@@ -115,7 +105,7 @@ func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(ID) bo
 		c.Unknown, err = v.unknown(ctx, c.Object)
 		switch {
 		case enterpriseOnly(err):
-			problems.Add(c.Object.Position, "%s: this server lacks %s, which Vault Enterprise has", c.Object.ID, lacking(c.Object))
+			problems.Add(c.Object.Position, "%s: this server lacks %s, which Vault Enterprise has", c.Object.ID, object.Lacking(c.Object))
 		case err != nil:
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -17,36 +18,18 @@ import (
 // them: it says at once which are not there.
 const leastListed = 8
 
-// listed returns the path of the listing in which the name of o stands if o is there; ""
-// if o is of a kind without one that our policy lets us read.
-func (o Object) listed() string {
-	parent, name := path.Split(o.readPath())
-	parent = strings.TrimSuffix(parent, "/")
-	if name == "" || strings.Contains(name, "?") || o.isRequest() {
-		return ""
-	}
-	switch at := strings.TrimPrefix(parent, o.ns); {
-	case at == "sys/policies/acl", at == "sys/policies/password":
-		return parent
-	case strings.HasPrefix(at, "auth/") && path.Base(at) == "role":
-		return parent
-	default:
-		return ""
-	}
-}
-
 // withoutAbsent returns those of the objects in left that may be there, as far as listings
 // show. A listing that cannot be read shows nothing. What is owned is taken to be there: we
 // have made it.
-func (l *live) withoutAbsent(ctx context.Context, left []int, owned []ID) ([]int, error) {
-	made := make(map[ID]bool, len(owned))
+func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID) ([]int, error) {
+	made := make(map[object.ID]bool, len(owned))
 	for _, id := range owned {
 		made[id] = true
 	}
 	count := map[string]int{}
 	for _, i := range left {
 		if o := &l.objects[i]; !made[o.ID] {
-			count[o.listed()]++
+			count[o.Listed()]++
 		}
 	}
 	delete(count, "")
@@ -80,7 +63,7 @@ func (l *live) withoutAbsent(ctx context.Context, left []int, owned []ID) ([]int
 	}
 	return slices.DeleteFunc(left, func(i int) bool {
 		o := &l.objects[i]
-		there, read := names[o.listed()]
-		return read && !value.Pending(o.Data) && !there[strings.ToLower(path.Base(o.readPath()))]
+		there, read := names[o.Listed()]
+		return read && !value.Pending(o.Data) && !there[strings.ToLower(path.Base(o.ReadPath()))]
 	}), nil
 }

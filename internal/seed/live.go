@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -31,7 +32,7 @@ type live struct {
 	// listing → path without slashes at its ends → entry.
 	tables map[string]map[string]map[string]any
 	// objects are the desired ones, with the references answered that can be by now.
-	objects []Object
+	objects []object.Object
 	seen    []sight
 	reads   *shared
 }
@@ -55,13 +56,13 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	if err := l.withoutClash(); err != nil {
 		return nil, err
 	}
-	unknown := unknowns{declared: make(map[ID]*Object, len(objects))}
+	unknown := unknowns{declared: make(map[object.ID]*object.Object, len(objects))}
 	for i := range objects {
-		unknown.declared[objects[i].place()] = &objects[i]
+		unknown.declared[objects[i].Place()] = &objects[i]
 	}
 	var left []int
 	for i, o := range objects {
-		if listing, path := o.table(); listing != "" && !value.Pending(o.Data) {
+		if listing, path := o.Table(); listing != "" && !value.Pending(o.Data) {
 			data, there := l.tables[listing][path]
 			l.seen[i] = sight{there: there, data: data}
 			continue
@@ -69,7 +70,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
 			continue
 		}
-		if goal.Seen[o.place()] && !value.Pending(o.Data) {
+		if goal.Seen[o.Place()] && !value.Pending(o.Data) {
 			l.seen[i] = sight{there: true, matches: true}
 			continue
 		}
@@ -90,12 +91,12 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 	o := &l.objects[i]
 	find := finder{reader: l.reads}
-	data, err := find.settle(ctx, o.ns, o.Data, unknown.missing(*o))
+	data, err := find.settle(ctx, o.Namespace, o.Data, unknown.missing(*o))
 	if err != nil {
 		return err
 	}
 	o.Data, _ = data.(map[string]any)
-	if listing, path := o.table(); listing != "" {
+	if listing, path := o.Table(); listing != "" {
 		data, there := l.tables[listing][path]
 		l.seen[i] = sight{there: there, data: data}
 		return nil
@@ -112,36 +113,36 @@ func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 }
 
 // shownAs reports whether every field of o is shown as o has it.
-func shownAs(o Object, shown map[string]any) bool {
+func shownAs(o object.Object, shown map[string]any) bool {
 	for field, want := range o.Data {
-		if value, there := shown[field]; !there || !o.same(field, want, value) {
+		if value, there := shown[field]; !there || !o.Same(field, want, value) {
 			return false
 		}
 	}
-	return len(o.surplus(shown)) == 0
+	return len(o.Surplus(shown)) == 0
 }
 
 // unknowns collects references to what is neither there nor declared.
 type unknowns struct {
-	declared map[ID]*Object
+	declared map[object.ID]*object.Object
 	mu       sync.Mutex
 	problems value.Problems
 }
 
 // missing returns the judge of a reference of o that has no answer yet: what the seed
 // has made before o will be there when it is needed.
-func (u *unknowns) missing(o Object) func(p value.Part, at value.Position) error {
+func (u *unknowns) missing(o object.Object) func(p value.Part, at value.Position) error {
 	return func(p value.Part, at value.Position) error {
 		if p.Call == value.CallAnswer {
 			return nil
 		}
 		what := p.Call + " " + strings.Join(quoteAll(p.Args), " ")
 		problem := what + " is neither declared nor there"
-		for _, id := range targets(p, o.ns) {
+		for _, id := range object.Targets(p, o.Namespace) {
 			target := u.declared[id]
 			switch {
 			case target == nil:
-			case target.before(&o):
+			case target.Before(&o):
 				return nil
 			default:
 				problem = fmt.Sprintf("%s is not there, and %s (stage %s) is not made before %s (stage %s), which refers to it", what, id, target.Stage, o.ID, o.Stage)
@@ -154,11 +155,6 @@ func (u *unknowns) missing(o Object) func(p value.Part, at value.Position) error
 	}
 }
 
-// before reports whether o is made before other.
-func (o *Object) before(other *Object) bool {
-	return o.Stage < other.Stage || o.Stage == other.Stage && o.order < other.order
-}
-
 func quoteAll(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, text := range texts {
@@ -167,8 +163,8 @@ func quoteAll(texts []string) []string {
 	return out
 }
 
-func declaredIDs(objects []Object) map[ID]bool {
-	ids := make(map[ID]bool, len(objects))
+func declaredIDs(objects []object.Object) map[object.ID]bool {
+	ids := make(map[object.ID]bool, len(objects))
 	for _, o := range objects {
 		ids[o.ID] = true
 	}
@@ -176,7 +172,7 @@ func declaredIDs(objects []Object) map[ID]bool {
 }
 
 // listings reads the listings that objects need, at the same time.
-func (l *live) listings(ctx context.Context, objects []Object) error {
+func (l *live) listings(ctx context.Context, objects []object.Object) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	for _, listing := range slices.Sorted(maps.Keys(neededListings(objects))) {
@@ -201,15 +197,15 @@ func (l *live) listings(ctx context.Context, objects []Object) error {
 }
 
 // neededListings returns the listings that tell about objects or their mounts.
-func neededListings(objects []Object) map[string]bool {
+func neededListings(objects []object.Object) map[string]bool {
 	needed := map[string]bool{}
 	for _, o := range objects {
-		if o.how.saveTo != nil {
-			needed[o.ns+"sys/mounts"] = true
+		if o.Traits.SaveTo != nil {
+			needed[o.Namespace+"sys/mounts"] = true
 		}
 		for _, listing := range []string{"sys/audit", "sys/auth", "sys/mounts"} {
-			if strings.HasPrefix(string(o.ID), o.ns+listing+"/") || strings.HasPrefix(string(o.Mount), o.ns+listing+"/") {
-				needed[o.ns+listing] = true
+			if strings.HasPrefix(string(o.ID), o.Namespace+listing+"/") || strings.HasPrefix(string(o.Mount), o.Namespace+listing+"/") {
+				needed[o.Namespace+listing] = true
 			}
 		}
 	}
@@ -217,7 +213,7 @@ func neededListings(objects []Object) map[string]bool {
 }
 
 // mounted reports whether the mount id is there.
-func (l *live) mounted(id ID) bool {
+func (l *live) mounted(id object.ID) bool {
 	for listing, table := range l.tables {
 		if path, ok := strings.CutPrefix(string(id), listing+"/"); ok {
 			_, there := table[path]
@@ -228,33 +224,33 @@ func (l *live) mounted(id ID) bool {
 }
 
 // look reads o by its own path, or what says whether a request is needed.
-func look(ctx context.Context, api reader, o Object) (sight, error) {
-	if o.isRequest() {
-		if o.how.unless.path == "" {
+func look(ctx context.Context, api reader, o object.Object) (sight, error) {
+	if o.IsRequest() {
+		if o.Traits.Unless.Path == "" {
 			return sight{}, nil
 		}
-		there, err := holds(ctx, api, o.ns, *o.how.unless)
+		there, err := holds(ctx, api, o.Namespace, *o.Traits.Unless)
 		return sight{there: there}, err
 	}
-	data, found, err := api.Read(ctx, o.readPath())
+	data, found, err := api.Read(ctx, o.ReadPath())
 	switch code := status(err); {
 	case code == http.StatusMethodNotAllowed:
 		return sight{blind: true}, nil
-	case code != 0 && code == o.how.absent:
+	case code != 0 && code == o.Traits.AbsentStatus:
 		return sight{}, nil
 	case err != nil:
 		return sight{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
 	}
-	if found && o.how.see != nil {
-		data, found = o.how.see(o, data)
+	if found && o.Traits.Extract != nil {
+		data, found = o.Traits.Extract(o, data)
 	}
 	return sight{there: found, data: ours(o, data)}, nil
 }
 
 // ours returns those of the shown fields that o names; the rest is not compared, and
 // ten thousand of them need not be kept.
-func ours(o Object, shown map[string]any) map[string]any {
-	if o.how.whole {
+func ours(o object.Object, shown map[string]any) map[string]any {
+	if o.Traits.Whole {
 		return shown
 	}
 	kept := make(map[string]any, len(o.Data))
@@ -263,8 +259,31 @@ func ours(o Object, shown map[string]any) map[string]any {
 			kept[name] = value
 		}
 	}
-	if key := o.how.key; key != "" {
+	if key := o.Traits.Key; key != "" {
 		kept[key] = shown[key]
 	}
 	return kept
+}
+
+// enterpriseOnly reports whether err says that the server lacks what only Vault
+// Enterprise has: Vault 1.21 has the paths, and answers this to whatever is asked there.
+func enterpriseOnly(err error) bool {
+	return status(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
+}
+
+// holds reports whether the condition of a request is found to hold in a namespace.
+func holds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
+	answer, found, err := r.Read(ctx, ns+c.Path)
+	switch status(err) {
+	case http.StatusBadRequest, http.StatusMethodNotAllowed: // Vault's way of saying 'not configured'
+		return false, nil
+	}
+	if err != nil || !found || c.Field == "" {
+		return found, err
+	}
+	v := value.Dig(answer, c.Field)
+	if c.Value == nil {
+		return !value.IsEmpty(v), nil
+	}
+	return v != nil && value.Same(value.Leaf(c.Field), c.Value, v), nil
 }

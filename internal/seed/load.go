@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -18,8 +19,8 @@ const sizeLimit = 10 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
-	objects  []Object
-	prune    Prune
+	objects  []object.Object
+	prune    object.Prune
 	warnings []value.Problem
 	harden   Harden
 	login    declaredLogin

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -41,7 +42,7 @@ func env(values map[string]string) seed.Resolver {
 }
 
 // desired returns the objects of the seed at path.
-func desired(t *testing.T, path string, resolver seed.Resolver) []seed.Object {
+func desired(t *testing.T, path string, resolver seed.Resolver) []object.Object {
 	t.Helper()
 	s, err := seed.Load([]string{path})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -53,12 +54,12 @@ func (s *shared) Read(ctx context.Context, path string) (map[string]any, bool, e
 
 // readOnce returns the paths at which exactly one of the objects is read, and which no
 // reference leads to.
-func readOnce(objects []Object) map[string]bool {
+func readOnce(objects []object.Object) map[string]bool {
 	once := make(map[string]bool, len(objects))
 	for _, o := range objects {
-		path := o.readPath()
+		path := o.ReadPath()
 		_, before := once[path]
-		once[path] = !before && (o.Stage == StageRoles || o.Stage == StagePolicies)
+		once[path] = !before && (o.Stage == object.StageRoles || o.Stage == object.StagePolicies)
 	}
 	return once
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -27,7 +28,7 @@ type Memory struct {
 }
 
 // hash returns the keyed hash of value as field of the object id.
-func (m Memory) hash(id ID, field string, v any) string {
+func (m Memory) hash(id object.ID, field string, v any) string {
 	mac := hmac.New(sha256.New, []byte(m.HashKey.Reveal()))
 	// Encoding cannot fail: values are texts, numbers, lists and mappings. Lengths
 	// in front keep two fields from making one text.
@@ -40,18 +41,18 @@ func (m Memory) hash(id ID, field string, v any) string {
 }
 
 // unseen returns what to remember of a field that Vault does not show.
-func (m Memory) unseen(id ID, field string, want any) string {
+func (m Memory) unseen(id object.ID, field string, want any) string {
 	return m.hash(id, field, want)
 }
 
 // otherwise returns what to remember of a field that Vault shows in another form
 // than it was given, such as a mask: both forms, so that a change of either is found.
-func (m Memory) otherwise(id ID, field string, want, shown any) string {
+func (m Memory) otherwise(id object.ID, field string, want, shown any) string {
 	return m.hash(id, field, want) + "." + m.hash(id, field, shown)
 }
 
 // remembered returns the hash of a field, "" when there is none.
-func (m Memory) remembered(id ID, field string) string {
+func (m Memory) remembered(id object.ID, field string) string {
 	if m.HashKey.Empty() {
 		return ""
 	}
@@ -59,7 +60,7 @@ func (m Memory) remembered(id ID, field string) string {
 }
 
 // of returns what to remember of o, given what Vault shows of it.
-func (m Memory) of(o Object, shown map[string]any) map[string]string {
+func (m Memory) of(o object.Object, shown map[string]any) map[string]string {
 	if m.HashKey.Empty() {
 		return nil
 	}
@@ -68,7 +69,7 @@ func (m Memory) of(o Object, shown map[string]any) map[string]string {
 		v, there := shown[field]
 		switch {
 		case value.Pending(want):
-		case there && o.same(field, want, v):
+		case there && o.Same(field, want, v):
 		case there:
 			hashes[field] = m.otherwise(o.ID, field, want, v)
 		case !value.IsEmpty(value.Reveal(want)):
@@ -86,32 +87,32 @@ type echoes struct {
 }
 
 // learn takes in what Vault shows of o.
-func (e *echoes) learn(o Object, shown map[string]any) {
+func (e *echoes) learn(o object.Object, shown map[string]any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for field, want := range o.Data {
-		if value, there := shown[field]; there && o.same(field, want, value) {
-			e.known[o.endpoint+"/"+field] = true
+		if value, there := shown[field]; there && o.Same(field, want, value) {
+			e.known[o.Endpoint+"/"+field] = true
 		}
 	}
 }
 
 // learnAll takes in that Vault shows every field of o as it was written.
-func (e *echoes) learnAll(o Object) {
+func (e *echoes) learnAll(o object.Object) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for field := range o.Data {
-		e.known[o.endpoint+"/"+field] = true
+		e.known[o.Endpoint+"/"+field] = true
 	}
 }
 
 // covers reports whether all fields of o need no reading back: they are known to
 // be shown, or known never to be.
-func (e *echoes) covers(o Object) bool {
+func (e *echoes) covers(o object.Object) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for field, want := range o.Data {
-		if !value.IsSensitive(field) && !value.IsEmpty(value.Reveal(want)) && !e.known[o.endpoint+"/"+field] {
+		if !value.IsSensitive(field) && !value.IsEmpty(value.Reveal(want)) && !e.known[o.Endpoint+"/"+field] {
 			return false
 		}
 	}
@@ -126,3 +127,12 @@ func clone(hashes map[string]map[string]string) map[string]map[string]string {
 	}
 	return out
 }
+
+// sentField is the name under which it is remembered that a request was sent,
+// rotatedField that a credential was rotated, and madeField that an object was made that
+// cannot be read. No field of Vault is called so.
+const (
+	sentField    = "(sent)"
+	rotatedField = "(rotated)"
+	madeField    = "(made)"
+)

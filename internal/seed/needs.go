@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -26,15 +27,15 @@ var capabilityOrder = []string{"create", "read", "update", "patch", "delete", "l
 // Endpoints of sys tell no create from update: they take update alone.
 //
 // prune adds what deleting the same objects needs.
-func Needs(objects []Object, prune bool) []Grant {
+func Needs(objects []object.Object, prune bool) []Grant {
 	set := grantSet{}
 	set.add("auth/token/lookup-self", "read")
 	set.add("auth/token/revoke-self", "update")
 	set.add("sys/capabilities-self", "update")
 	for _, o := range objects {
 		id := string(o.ID)
-		listing, _ := o.table()
-		switch strings.TrimPrefix(listing, o.ns) {
+		listing, _ := o.Table()
+		switch strings.TrimPrefix(listing, o.Namespace) {
 		case "sys/audit":
 			set.add(listing, "read", "sudo")
 			set.add(id, "update", "sudo")
@@ -49,7 +50,7 @@ func Needs(objects []Object, prune bool) []Grant {
 		default:
 			set.document(o)
 		}
-		if prune && o.owned() {
+		if prune && o.Owned() {
 			set.deletion(o)
 		}
 		set.references(o)
@@ -64,15 +65,15 @@ func Needs(objects []Object, prune bool) []Grant {
 //
 // prune adds the deletion of mounts and audit devices. That of smaller things is granted
 // in any case, so that a seed can begin to prune.
-func PolicyGrants(objects []Object, prune bool) []Grant {
+func PolicyGrants(objects []object.Object, prune bool) []Grant {
 	set := grantSet{}
 	for _, g := range standing(prune) {
 		set.add(g.Path, g.Capabilities...)
 	}
 	endpoints := make(map[string]string)
 	for _, o := range objects {
-		if o.Stage == StageRoles {
-			endpoints[string(o.ID)] = o.endpoint
+		if o.Stage == object.StageRoles {
+			endpoints[string(o.ID)] = o.Endpoint
 		}
 	}
 	seen := map[string]bool{} // thousands of roles widen to the same few grants
@@ -163,42 +164,42 @@ func (s grantSet) add(path string, capabilities ...string) {
 }
 
 // document adds what an object with a path of its own needs.
-func (s grantSet) document(o Object) {
+func (s grantSet) document(o object.Object) {
 	if o.Mount != "" {
-		listing, _, _ := strings.Cut(strings.TrimPrefix(string(o.Mount), o.ns+"sys/"), "/")
-		s.add(o.ns+"sys/"+listing, "read")
+		listing, _, _ := strings.Cut(strings.TrimPrefix(string(o.Mount), o.Namespace+"sys/"), "/")
+		s.add(o.Namespace+"sys/"+listing, "read")
 	}
-	read, _, _ := strings.Cut(o.readPath(), "?")
-	path := strings.TrimPrefix(o.writePath(), o.ns)
+	read, _, _ := strings.Cut(o.ReadPath(), "?")
+	path := strings.TrimPrefix(o.WritePath(), o.Namespace)
 	switch {
-	case o.isRequest():
+	case o.IsRequest():
 		s.request(o)
 		return
 	case strings.HasPrefix(path, "sys/"), strings.HasPrefix(path, "identity/"):
 		s.add(read, "read")
-		s.add(o.writePath(), "update")
+		s.add(o.WritePath(), "update")
 		if rooted(path) {
 			s.add(read, "sudo")
-			s.add(o.writePath(), "sudo")
+			s.add(o.WritePath(), "sudo")
 		}
 		return
 	}
 	s.add(read, "read")
-	s.add(o.writePath(), "create", "update")
-	if o.how.split != nil {
-		s.add(o.how.split.update, "create", "update")
+	s.add(o.WritePath(), "create", "update")
+	if o.Traits.Split != nil {
+		s.add(o.Traits.Split.Update, "create", "update")
 	}
-	if o.how.rotate != "" {
-		s.add(o.how.rotate, "create", "update")
+	if o.Traits.Rotate != "" {
+		s.add(o.Traits.Rotate, "create", "update")
 	}
 	s.keeping(o)
 }
 
 // keeping adds what it takes to keep Vault's answer.
-func (s grantSet) keeping(o Object) {
-	if to := o.how.saveTo; to != nil {
-		s.add(o.ns+"sys/mounts", "read")
-		s.add(to.path, "create", "update")
+func (s grantSet) keeping(o object.Object) {
+	if to := o.Traits.SaveTo; to != nil {
+		s.add(o.Namespace+"sys/mounts", "read")
+		s.add(to.Path, "create", "update")
 	}
 }
 
@@ -209,53 +210,53 @@ func rooted(path string) bool {
 }
 
 // request adds what sending a request needs, which may be anything.
-func (s grantSet) request(o Object) {
-	if unless := o.how.unless.path; unless != "" {
-		s.add(o.ns+unless, "read")
+func (s grantSet) request(o object.Object) {
+	if unless := o.Traits.Unless.Path; unless != "" {
+		s.add(o.Namespace+unless, "read")
 	}
-	if o.how.deletes {
-		s.add(o.ns+o.how.write, "delete")
+	if o.Traits.Deletes {
+		s.add(o.Namespace+o.Traits.Write, "delete")
 		return
 	}
-	s.add(o.writePath(), "create", "update")
-	if rooted(strings.TrimPrefix(o.how.write, o.ns)) {
-		s.add(o.writePath(), "sudo")
+	s.add(o.WritePath(), "create", "update")
+	if rooted(strings.TrimPrefix(o.Traits.Write, o.Namespace)) {
+		s.add(o.WritePath(), "sudo")
 	}
 	s.keeping(o)
 }
 
 // deletion adds what deleting o needs.
-func (s grantSet) deletion(o Object) {
-	if _, isAlias := aliasOf(o.ID); isAlias {
-		s.add(o.writePath()+"/id/+", "delete")
+func (s grantSet) deletion(o object.Object) {
+	if _, isAlias := object.ParseAlias(o.ID); isAlias {
+		s.add(o.WritePath()+"/id/+", "delete")
 		return
 	}
-	s.add(o.writePath(), "delete")
-	listing, _ := o.table()
-	if path := strings.TrimPrefix(o.writePath(), o.ns); rooted(path) || listing == o.ns+"sys/audit" || listing == o.ns+"sys/auth" {
-		s.add(o.writePath(), "sudo")
+	s.add(o.WritePath(), "delete")
+	listing, _ := o.Table()
+	if path := strings.TrimPrefix(o.WritePath(), o.Namespace); rooted(path) || listing == o.Namespace+"sys/audit" || listing == o.Namespace+"sys/auth" {
+		s.add(o.WritePath(), "sudo")
 	}
 }
 
 // references adds what answering the references in o needs.
-func (s grantSet) references(o Object) {
+func (s grantSet) references(o object.Object) {
 	visit := func(p value.Part, _ value.Position) {
 		switch p.Call {
 		case value.CallAccessor:
-			s.add(o.ns+"sys/auth", "read")
-			s.add(o.ns+"sys/mounts", "read")
+			s.add(o.Namespace+"sys/auth", "read")
+			s.add(o.Namespace+"sys/mounts", "read")
 		case value.CallEntity, value.CallGroup:
-			s.add(o.ns+"identity/"+p.Call+"/name/"+p.Args[0], "read")
+			s.add(o.Namespace+"identity/"+p.Call+"/name/"+p.Args[0], "read")
 		case value.CallVault:
-			s.add(o.ns+p.Args[0], "read")
+			s.add(o.Namespace+p.Args[0], "read")
 		}
 	}
 	value.EachPart(o.Data, visit)
-	value.EachPart(o.how.extra, visit)
+	value.EachPart(o.Traits.Extra, visit)
 	value.EachGenerator(o.Data, func(g value.Generator) {
 		if g.Policy != "" {
-			s.add(o.ns+"sys/policies/password/"+g.Policy, "read")
-			s.add(o.ns+"sys/policies/password/"+g.Policy+"/generate", "read")
+			s.add(o.Namespace+"sys/policies/password/"+g.Policy, "read")
+			s.add(o.Namespace+"sys/policies/password/"+g.Policy+"/generate", "read")
 		}
 	})
 }
@@ -274,4 +275,26 @@ func (s grantSet) sorted() []Grant {
 	}
 	slices.SortFunc(grants, func(a, b Grant) int { return cmp.Compare(a.Path, b.Path) })
 	return grants
+}
+
+// TombstoneGrants returns what the tombstones of namespaces, and of mounts in them, need: the
+// seed does not declare these any more. Mounts of the root need no grants of their own
+// beside those of PolicyGrants, and an exact path would stand in the place of these.
+func TombstoneGrants(p object.Prune) []Grant {
+	set := grantSet{}
+	for _, t := range p.Tombstones {
+		path := strings.TrimPrefix(string(t.ID), t.Namespace)
+		switch {
+		case t.IsNamespace():
+			set.add(string(t.ID), "read", "delete")
+			set.add(string(t.ID)+"/*", "read", "delete") // those in it, which go before it
+		case t.Namespace != "" && strings.HasPrefix(path, "sys/auth/"):
+			set.add(t.Namespace+"sys/auth", "read")
+			set.add(string(t.ID), "delete", "sudo")
+		case t.Namespace != "":
+			set.add(t.Namespace+"sys/mounts", "read")
+			set.add(string(t.ID), "delete")
+		}
+	}
+	return set.sorted()
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 func TestNeedsOfTheExample(t *testing.T) {
@@ -25,18 +26,18 @@ func TestPolicyOfTheExample(t *testing.T) {
 	}
 	// A seed that grows in the usual ways needs no wider policy.
 	more := append(example(t),
-		seed.Policy("new", "x"), seed.AuthMount("new", "jwt", nil), seed.AuthConfig("new", "jwt", nil),
-		seed.Role("new", "jwt", "r", nil), seed.User("people", "bob", nil), seed.SecretsMount("a/b", "kv", nil),
-		seed.AuditDevice("two", "file", nil), seed.AuthConfig("aws", "aws", nil), seed.Role("token", "token", "r", nil))
+		object.Policy("new", "x"), object.AuthMount("new", "jwt", nil), object.AuthConfig("new", "jwt", nil),
+		object.Role("new", "jwt", "r", nil), object.User("people", "bob", nil), object.SecretsMount("a/b", "kv", nil),
+		object.AuditDevice("two", "file", nil), object.AuthConfig("aws", "aws", nil), object.Role("token", "token", "r", nil))
 	if seed.PolicyHCL(seed.PolicyGrants(more, false), protected) != text {
 		t.Error("the policy grew with the seed")
 	}
 }
 
 func TestPolicyOfNestedMounts(t *testing.T) {
-	text := seed.PolicyHCL(seed.PolicyGrants([]seed.Object{
-		seed.Role("team/k8s", "kubernetes", "r", nil),
-		seed.AuthConfig("team/k8s", "kubernetes", nil),
+	text := seed.PolicyHCL(seed.PolicyGrants([]object.Object{
+		object.Role("team/k8s", "kubernetes", "r", nil),
+		object.AuthConfig("team/k8s", "kubernetes", nil),
 	}, false), nil)
 	for _, want := range []string{
 		"path \"auth/team/k8s/role/+\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
@@ -71,9 +72,9 @@ path "auth/approle/role/me/secret-id" {
 // makes it anew each time it reads the seed. Its time per role must not grow with them.
 func BenchmarkPolicyOfManyObjects(b *testing.B) {
 	for _, n := range []int{1000, 16000} {
-		objects := []seed.Object{seed.AuthMount("kubernetes", "kubernetes", nil)}
+		objects := []object.Object{object.AuthMount("kubernetes", "kubernetes", nil)}
 		for i := range n {
-			objects = append(objects, seed.Role("kubernetes", "kubernetes", fmt.Sprint("r", i), map[string]any{"audience": "vault"}))
+			objects = append(objects, object.Role("kubernetes", "kubernetes", fmt.Sprint("r", i), map[string]any{"audience": "vault"}))
 		}
 		b.Run(fmt.Sprint(n, " roles"), func(b *testing.B) {
 			for b.Loop() {

@@ -4,30 +4,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
-
-// targets returns the places of the objects that could hold what p stands for in a
-// namespace.
-func targets(p value.Part, ns string) []ID {
-	switch p.Call {
-	case value.CallAccessor:
-		return []ID{ID(ns + "sys/auth/" + value.TrimPath(p.Args[0])), ID(ns + "sys/mounts/" + value.TrimPath(p.Args[0]))}
-	case value.CallEntity, value.CallGroup:
-		return []ID{ID(ns + "identity/" + p.Call + "/name/" + strings.ToLower(p.Args[0]))}
-	case value.CallVault:
-		return []ID{ID(ns + p.Args[0])}
-	}
-	return nil
-}
 
 // orderReferences has an object made after those of its stage that it refers to, such as
 // a group after its member groups, and tells references that lead in a circle. Requests
 // have an order of their own.
-func orderReferences(objects []Object, problems *value.Problems) {
-	places := make(map[ID]int, len(objects))
+func orderReferences(objects []object.Object, problems *value.Problems) {
+	places := make(map[object.ID]int, len(objects))
 	for i, o := range objects {
-		places[o.place()] = i
+		places[o.Place()] = i
 	}
 	depths := map[int]int{}
 	var visiting []int
@@ -50,18 +37,18 @@ func orderReferences(objects []Object, problems *value.Problems) {
 		return deepest
 	}
 	for i, o := range objects {
-		if !o.isRequest() && value.Pending(o.Data) {
-			objects[i].order = depth(i)
+		if !o.IsRequest() && value.Pending(o.Data) {
+			objects[i].Order = depth(i)
 		}
 	}
 }
 
 // targetsOf returns the places of the objects that i refers to and that are made in the same
 // stage.
-func targetsOf(objects []Object, places map[ID]int, i int) []int {
+func targetsOf(objects []object.Object, places map[object.ID]int, i int) []int {
 	var found []int
 	value.EachPart(objects[i].Data, func(p value.Part, _ value.Position) {
-		for _, id := range targets(p, objects[i].ns) {
+		for _, id := range object.Targets(p, objects[i].Namespace) {
 			if at, declared := places[id]; declared && objects[at].Stage == objects[i].Stage {
 				found = append(found, at)
 			}
@@ -72,16 +59,37 @@ func targetsOf(objects []Object, places map[ID]int, i int) []int {
 }
 
 // tellCircle names the objects of a circle, the first one again at its end.
-func tellCircle(objects []Object, around []int, problems *value.Problems) {
+func tellCircle(objects []object.Object, around []int, problems *value.Problems) {
 	first := objects[around[0]]
 	names := make([]string, 0, len(around)+1)
 	for _, i := range append(slices.Clone(around), around[0]) {
 		names = append(names, string(objects[i].ID))
 	}
 	way := strings.Join(names, " → ")
-	if first.Stage == StageGroups {
+	if first.Stage == object.StageGroups {
 		problems.Add(first.Position, "%s is a member of itself, by way of its member groups: %s", first.ID, way)
 		return
 	}
 	problems.Add(first.Position, "references lead in a circle: %s", way)
+}
+
+// soleAliases tells aliases that Vault has no room for beside another one.
+func soleAliases(objects []object.Object, problems *value.Problems) {
+	first := map[string]value.Position{}
+	for _, o := range objects {
+		if o.Stage != object.StageAliases {
+			continue
+		}
+		alias, _ := object.ParseAlias(o.ID)
+		owner := strings.ToLower(alias.OwnerPath())
+		place, has := owner, "a group has one alias"
+		if o.Endpoint == "entity-alias" {
+			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
+		}
+		if at, taken := first[place]; taken {
+			problems.Add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
+			continue
+		}
+		first[place] = o.Position
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -130,7 +131,7 @@ func whole(value any) (int, bool) {
 }
 
 // checkPassword checks a password policy, unless it holds a reference.
-func checkPassword(o Object, problems *value.Problems) (warnings []value.Problem) {
+func checkPassword(o object.Object, problems *value.Problems) (warnings []value.Problem) {
 	text, isText := o.Data["policy"].(string)
 	if !isText {
 		return nil
@@ -147,7 +148,7 @@ func checkPassword(o Object, problems *value.Problems) (warnings []value.Problem
 
 // withPasswordPolicies returns an error that names what is to be generated with a
 // password policy that is neither declared nor there.
-func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []Object) error {
+func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []object.Object) error {
 	declared := declaredIDs(objects)
 	problems := &value.Problems{}
 	var trouble error
@@ -156,8 +157,8 @@ func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []O
 			continue
 		}
 		value.EachGenerator(c.Object.Data, func(g value.Generator) {
-			path := c.Object.ns + "sys/policies/password/" + g.Policy
-			if g.Policy == "" || declared[ID(path)] || trouble != nil {
+			path := c.Object.Namespace + "sys/policies/password/" + g.Policy
+			if g.Policy == "" || declared[object.ID(path)] || trouble != nil {
 				return
 			}
 			_, found, err := api.Read(ctx, path)

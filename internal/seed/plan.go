@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -28,13 +29,13 @@ func (a Action) String() string { return [...]string{"none", "create", "update",
 
 // Goal is what a plan is made for.
 type Goal struct {
-	Objects []Object
+	Objects []object.Object
 	Memory  Memory
 	// Prune says what may be deleted of Owned: what the ledger says we created. What
 	// is in Keep never is.
-	Prune Prune
-	Owned []ID
-	Keep  []ID
+	Prune object.Prune
+	Owned []object.ID
+	Keep  []object.ID
 	// Seen are objects that need not be read.
 	Seen Seen
 	// Parallelism is how many requests run at a time; less than 1 means one.
@@ -42,7 +43,7 @@ type Goal struct {
 }
 
 // Seen are objects that were seen to be as they are declared, a short while ago.
-type Seen map[ID]bool
+type Seen map[object.ID]bool
 
 // FieldChange is one difference between the seed and what is live.
 type FieldChange struct {
@@ -56,10 +57,10 @@ type FieldChange struct {
 
 // Change is what a plan does with one object.
 type Change struct {
-	Object Object
+	Object object.Object
 	Action Action
 	// Stage is when it is done.
-	Stage Stage
+	Stage object.Stage
 	// Fields holds what differs, sorted by name; all fields of what is created.
 	Fields []FieldChange
 	// Unseen names the fields that were compared by keyed hash, because Vault does
@@ -71,7 +72,7 @@ type Change struct {
 	// object is not written.
 	Unknown []string
 	// Holds is what we have made in a mount or namespace that is deleted, and goes with it.
-	Holds []ID
+	Holds []object.ID
 	// key is what tells Vault which object to update, where the path does not.
 	key any
 	// hashes is what to remember when nothing is written.
@@ -84,7 +85,7 @@ type Change struct {
 
 // Refusal is a difference that Vault cannot put right in place.
 type Refusal struct {
-	Object Object
+	Object object.Object
 	// Reason says what differs and why it stays so, WayOut what a person can do.
 	Reason, WayOut string
 }
@@ -106,7 +107,7 @@ type Plan struct {
 	// Left holds what the seed no longer names and stays all the same.
 	Left []Left
 	// Forget holds what the ledger names and is gone.
-	Forget []ID
+	Forget []object.ID
 	// Fixes holds what is done about controls, for who shows the plan: applying a seed
 	// does nothing about them.
 	Fixes []Fix
@@ -145,7 +146,7 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 		return nil, err
 	}
 	slices.SortFunc(plan.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.order, b.Object.order), cmp.Compare(a.Object.ID, b.Object.ID))
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.Order, b.Object.Order), cmp.Compare(a.Object.ID, b.Object.ID))
 	})
 	return plan, plan.refused()
 }
@@ -159,28 +160,28 @@ func (p *Plan) Remember(key secret.Value) {
 }
 
 // add plans what to do with o.
-func (p *Plan) add(o Object, s sight) {
+func (p *Plan) add(o object.Object, s sight) {
 	change := Change{Object: o, Stage: o.Stage}
 	hashes := p.memory.Hashes[string(o.ID)]
 	switch {
-	case o.isRequest():
+	case o.IsRequest():
 		p.request(&change, s)
 	case !s.there && (!s.blind || len(hashes) == 0):
 		change.Action = Create
 		change.unreadable = s.blind
 		change.Fields = allFields(o)
-	case o.how.once:
+	case o.Traits.Once:
 		change.hashes = hashes
 		p.rotation(&change)
-	case o.isAudit() || o.isMount():
+	case o.IsAudit() || o.IsMount():
 		change.Fields, p.Refusals = tableDiff(o, s.data, p.Refusals)
-		change.Stage = StageTune
+		change.Stage = object.StageTune
 	case s.matches:
 		change.matches = true
 		p.known.learnAll(o)
 	default:
 		p.known.learn(o, s.data)
-		change.key = s.data[o.how.key]
+		change.key = s.data[o.Traits.Key]
 		change.hashes = p.memory.of(o, s.data)
 		change.Fields, change.Unseen, change.Blind = documentDiff(o, s.data, p.memory, change.hashes)
 		p.Refusals = fixedFields(o, change.Fields, p.Refusals)
@@ -200,7 +201,7 @@ func (p *Plan) add(o Object, s sight) {
 func (p *Plan) request(change *Change, s sight) {
 	o := change.Object
 	change.hashes = p.memory.Hashes[string(o.ID)]
-	if o.how.unless.path == "" {
+	if o.Traits.Unless.Path == "" {
 		before := p.memory.Hashes[string(o.ID)][sentField]
 		s.there = before != "" && (p.memory.HashKey.Empty() || before == p.memory.sent(o))
 	}
@@ -211,13 +212,13 @@ func (p *Plan) request(change *Change, s sight) {
 }
 
 // sent returns what to remember of a request that was sent.
-func (m Memory) sent(o Object) string {
-	return m.hash(o.ID, sentField, []any{o.how.write, o.how.deletes, o.Data})
+func (m Memory) sent(o object.Object) string {
+	return m.hash(o.ID, sentField, []any{o.Traits.Write, o.Traits.Deletes, o.Data})
 }
 
 // rotation plans to rotate the credential of an object that there is, once.
 func (p *Plan) rotation(change *Change) {
-	if change.Object.how.rotate != "" && change.hashes[rotatedField] == "" && !p.memory.HashKey.Empty() {
+	if change.Object.Traits.Rotate != "" && change.hashes[rotatedField] == "" && !p.memory.HashKey.Empty() {
 		change.Fields = []FieldChange{{Field: rotatedField, Old: false, New: true}}
 	}
 }
@@ -227,17 +228,17 @@ func (p *Plan) rotation(change *Change) {
 func (p *Plan) checkAnswers() error {
 	sent := map[string]bool{}
 	for _, c := range p.Changes {
-		if c.Object.isRequest() && c.Action == Create {
-			sent[c.Object.ns+strings.TrimPrefix(string(c.Object.ID), c.Object.ns+"request:")] = true
+		if c.Object.IsRequest() && c.Action == Create {
+			sent[c.Object.Namespace+strings.TrimPrefix(string(c.Object.ID), c.Object.Namespace+"request:")] = true
 		}
 	}
 	problems := &value.Problems{}
 	for _, c := range p.Changes {
-		if c.Action != Create || !c.Object.isRequest() {
+		if c.Action != Create || !c.Object.IsRequest() {
 			continue
 		}
 		value.EachPart(c.Object.Data, func(called value.Part, at value.Position) {
-			if called.Call == value.CallAnswer && !sent[c.Object.ns+called.Args[0]] {
+			if called.Call == value.CallAnswer && !sent[c.Object.Namespace+called.Args[0]] {
 				problems.Add(at, "the request %q is not needed any more, so that its answer cannot be had", called.Args[0])
 			}
 		})
@@ -284,10 +285,10 @@ func (p *Plan) Seen() Seen {
 	seen := Seen{}
 	for _, c := range p.Changes {
 		switch {
-		case c.Object.isRequest() && c.Action != None:
+		case c.Object.IsRequest() && c.Action != None:
 			return nil
 		case c.matches:
-			seen[c.Object.place()] = true
+			seen[c.Object.Place()] = true
 		}
 	}
 	return seen

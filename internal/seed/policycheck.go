@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/hcl/parser"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -32,20 +33,20 @@ func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }
 // checkPolicies parses the policies that hold no reference, with Vault's own grammar. The
 // warnings name what Vault would take and is probably not meant; the error names what it
 // would refuse.
-func checkPolicies(objects []Object) (warnings []value.Problem, err error) {
+func checkPolicies(objects []object.Object) (warnings []value.Problem, err error) {
 	problems := &value.Problems{}
 	engines := map[string]bool{}
 	for _, o := range objects {
-		if o.isMount() && o.Type == "kv" && isVersion2(o) {
-			engines[o.ns+strings.TrimPrefix(string(o.ID), o.ns+"sys/mounts/")+"/"] = true
+		if o.IsMount() && o.Type == "kv" && object.IsVersion2(o) {
+			engines[o.Namespace+strings.TrimPrefix(string(o.ID), o.Namespace+"sys/mounts/")+"/"] = true
 		}
 	}
 	var checks []*policyCheck
 	for _, o := range objects {
 		switch o.Stage {
-		case StagePasswords:
+		case object.StagePasswords:
 			warnings = append(warnings, checkPassword(o, problems)...)
-		case StagePolicies:
+		case object.StagePolicies:
 			checks = append(checks, &policyCheck{policy: o, engines: engines, problems: &value.Problems{}})
 		}
 	}
@@ -65,7 +66,7 @@ func checkPolicies(objects []Object) (warnings []value.Problem, err error) {
 }
 
 // checkResolved parses the policies that held references.
-func checkResolved(objects []Object) error {
+func checkResolved(objects []object.Object) error {
 	problems := &value.Problems{}
 	for _, o := range objects {
 		if value.Pending(o.Data) || !value.Hidden(o.Data) {
@@ -73,14 +74,14 @@ func checkResolved(objects []Object) error {
 		}
 		rules, _ := value.Reveal(o.Data["policy"]).(string)
 		// What is told of it may quote what a reference has brought.
-		if o.Stage == StagePolicies && refusedPolicy(o, rules) || o.Stage == StagePasswords && new(passwordCheck).run(rules) != nil {
+		if o.Stage == object.StagePolicies && refusedPolicy(o, rules) || o.Stage == object.StagePasswords && new(passwordCheck).run(rules) != nil {
 			problems.Add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
 		}
 	}
 	return problems.Err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
 }
 
-func refusedPolicy(o Object, rules string) bool {
+func refusedPolicy(o object.Object, rules string) bool {
 	c := policyCheck{policy: o, problems: &value.Problems{}}
 	c.run(rules)
 	return len(c.problems.List) > 0
@@ -105,7 +106,7 @@ func placed(what string, err error) error {
 
 // policyCheck looks for what Vault refuses in a policy, and for what it says in vain.
 type policyCheck struct {
-	policy Object
+	policy object.Object
 	// engines holds where the KV engines of version 2 are, by their namespace and path,
 	// with a slash at the end.
 	engines  map[string]bool
@@ -128,7 +129,7 @@ func onLine(line int) string {
 
 // name tells a policy that nobody can write.
 func (c *policyCheck) name() {
-	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.ns+"sys/policies/acl/"); slices.Contains(keptPolicies, name) {
+	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); slices.Contains(keptPolicies, name) {
 		c.problems.Add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
 	}
 }
@@ -185,7 +186,7 @@ func (c *policyCheck) path(path string, line int) {
 	}
 	for i, char := range bare {
 		// A policy's paths begin in its own namespace, and lead into those below.
-		if char != '/' || !c.engines[c.policy.ns+bare[:i+1]] {
+		if char != '/' || !c.engines[c.policy.Namespace+bare[:i+1]] {
 			continue
 		}
 		root, rest := bare[:i+1], bare[i+1:]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -29,7 +30,7 @@ type fixJSON struct {
 }
 
 type changeJSON struct {
-	ID       ID          `json:"id"`
+	ID       object.ID   `json:"id"`
 	Action   string      `json:"action"`
 	Stage    string      `json:"stage"`
 	Position string      `json:"position,omitempty"`
@@ -50,15 +51,15 @@ type fieldJSON struct {
 }
 
 type refusalJSON struct {
-	ID       ID     `json:"id"`
-	Position string `json:"position,omitempty"`
-	Reason   string `json:"reason"`
-	WayOut   string `json:"way_out"`
+	ID       object.ID `json:"id"`
+	Position string    `json:"position,omitempty"`
+	Reason   string    `json:"reason"`
+	WayOut   string    `json:"way_out"`
 }
 
 type leftJSON struct {
-	ID     ID     `json:"id"`
-	Reason string `json:"reason"`
+	ID     object.ID `json:"id"`
+	Reason string    `json:"reason"`
 }
 
 // PrintJSON writes the plan for machines, with what is unchanged only where a part

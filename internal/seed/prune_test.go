@@ -8,13 +8,14 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // m is what Vault answers.
 type m = map[string]any
 
 // pruned returns the plan for a seed when the ledger holds owned.
-func pruned(t *testing.T, w *world, text string, owned ...seed.ID) *seed.Plan {
+func pruned(t *testing.T, w *world, text string, owned ...object.ID) *seed.Plan {
 	t.Helper()
 	path := write(t, "s.yaml", text)
 	s, err := seed.Load([]string{path})
@@ -29,8 +30,8 @@ func pruned(t *testing.T, w *world, text string, owned ...seed.ID) *seed.Plan {
 }
 
 // deletions returns what a plan deletes, in the order of the plan.
-func deletions(p *seed.Plan) []seed.ID {
-	ids := []seed.ID{}
+func deletions(p *seed.Plan) []object.ID {
+	ids := []object.ID{}
 	for _, c := range p.Changes {
 		if c.Action == seed.Delete {
 			ids = append(ids, c.Object.ID)
@@ -41,7 +42,7 @@ func deletions(p *seed.Plan) []seed.ID {
 
 // forgotten returns what leaves the ledger without being deleted, sorted: what is gone, and
 // what goes with something else.
-func forgotten(p *seed.Plan) []seed.ID {
+func forgotten(p *seed.Plan) []object.ID {
 	ids := slices.Clone(p.Forget)
 	for _, c := range p.Changes {
 		ids = append(ids, c.Holds...)
@@ -51,8 +52,8 @@ func forgotten(p *seed.Plan) []seed.ID {
 }
 
 // left returns what stays of what the seed no longer names.
-func left(p *seed.Plan) []seed.ID {
-	ids := []seed.ID{}
+func left(p *seed.Plan) []object.ID {
+	ids := []object.ID{}
 	for _, l := range p.Left {
 		ids = append(ids, l.ID)
 	}
@@ -72,11 +73,11 @@ func team() *world {
 // namespace, and no other kind with it.
 func TestExcludeInNamespaces(t *testing.T) {
 	// In the order of a plan.
-	owned := []seed.ID{
+	owned := []object.ID{
 		"kv/auth/x", "sys/policies/acl/a", "team/auth/approle/role/r", "team/identity/group-alias/g/n/approle", "team/identity/group/name/g",
 		"team/kv/config", "team/sys/audit/file", "team/sys/policies/acl/a",
 	}
-	stay := map[string][]seed.ID{
+	stay := map[string][]object.ID{
 		"secrets":       {"kv/auth/x", "team/kv/config"},
 		"auth":          {"team/auth/approle/role/r"},
 		"policies":      {"sys/policies/acl/a", "team/sys/policies/acl/a"},
@@ -89,7 +90,7 @@ func TestExcludeInNamespaces(t *testing.T) {
 	for kind, stays := range stay {
 		for name, namespaces := range map[string]string{"declared": "namespaces: [{path: team}]\n", "unknown": ""} {
 			text := "secrets: [{type: kv}]\npurgeUnmanagedConfig: {enabled: true, exclude: {" + kind + ": true}}\n" + namespaces
-			want := slices.DeleteFunc(slices.Clone(owned), func(id seed.ID) bool { return slices.Contains(stays, id) })
+			want := slices.DeleteFunc(slices.Clone(owned), func(id object.ID) bool { return slices.Contains(stays, id) })
 			if got := deletions(pruned(t, team(), text, owned...)); !slices.Equal(got, want) {
 				t.Errorf("%s, namespace %s: deletes %q, want %q", kind, name, got, want)
 			}
@@ -130,7 +131,7 @@ func TestPruneAliasInNamespaces(t *testing.T) {
 			ns + "identity/entity/name/e": {"aliases": []any{m{"id": "1", "name": "CN=x/OU=y", "mount_accessor": "acc"}}},
 			ns + "sys/auth":               {"oidc/": m{"accessor": "acc"}},
 		}}
-		p := pruned(t, w, "prune: owned\n", seed.ID(ns+"identity/entity-alias/e/CN=x%2FOU=y/oidc"))
+		p := pruned(t, w, "prune: owned\n", object.ID(ns+"identity/entity-alias/e/CN=x%2FOU=y/oidc"))
 		if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +145,7 @@ func TestPruneAliasInNamespaces(t *testing.T) {
 // with it and not deleted at the same time, wherever its ID is in the order of IDs, and
 // that aliases, which are found by the mount, go before it.
 func TestTombstoneTakesWhatItHolds(t *testing.T) {
-	owned := []seed.ID{
+	owned := []object.ID{
 		"auth/approle/role/r", "identity/group-alias/g/n/approle", "kv/x", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz", "zz/x",
 	}
 	tombstones := "tombstones: [{auth: approle, destroy: true}, {secrets: kv, destroy: true}, {secrets: zz, destroy: true}]\n"
@@ -154,10 +155,10 @@ func TestTombstoneTakesWhatItHolds(t *testing.T) {
 			"identity/group/name/g": {"alias": m{"id": "1", "name": "n", "mount_accessor": "acc"}},
 		}}
 		p := pruned(t, w, "prune: owned\n"+exclude+tombstones, owned...)
-		if want := []seed.ID{"identity/group-alias/g/n/approle", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(deletions(p), want) {
+		if want := []object.ID{"identity/group-alias/g/n/approle", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(deletions(p), want) {
 			t.Errorf("%s: deletes %q, want %q", name, deletions(p), want)
 		}
-		if want := []seed.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(forgotten(p), want) {
+		if want := []object.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(forgotten(p), want) {
 			t.Errorf("%s: forgets %q, want %q", name, forgotten(p), want)
 		}
 		if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 8}); err != nil {
@@ -174,16 +175,16 @@ func TestTombstoneTakesWhatItHolds(t *testing.T) {
 // the seed no longer names it.
 func TestMountInNamespaceStays(t *testing.T) {
 	p := pruned(t, team(), "prune: owned\nnamespaces: [{path: team}]\n", "team/kv/config", "team/sys/auth/approle", "team/sys/mounts/kv")
-	if want := []seed.ID{"team/kv/config"}; !slices.Equal(deletions(p), want) {
+	if want := []object.ID{"team/kv/config"}; !slices.Equal(deletions(p), want) {
 		t.Errorf("deletes %q, want %q", deletions(p), want)
 	}
-	if want := []seed.ID{"team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
+	if want := []object.ID{"team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
 		t.Errorf("left are %q, want %q", left(p), want)
 	}
 }
 
 // inTeam is a ledger of what team holds.
-var inTeam = []seed.ID{
+var inTeam = []object.ID{
 	"sys/namespaces/team", "team/auth/approle/role/r", "team/kv/config", "team/sys/auth/approle", "team/sys/mounts/kv", "team/sys/policies/acl/a",
 }
 
@@ -191,10 +192,10 @@ var inTeam = []seed.ID{
 // the seed says that it may.
 func TestNamespaceStays(t *testing.T) {
 	p := pruned(t, team(), "prune: owned\n", inTeam...)
-	if want := []seed.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}; !slices.Equal(deletions(p), want) {
+	if want := []object.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}; !slices.Equal(deletions(p), want) {
 		t.Errorf("deletes %q, want %q", deletions(p), want)
 	}
-	if want := []seed.ID{"sys/namespaces/team", "team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
+	if want := []object.ID{"sys/namespaces/team", "team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
 		t.Errorf("left are %q, want %q", left(p), want)
 	}
 }
@@ -203,7 +204,7 @@ func TestNamespaceStays(t *testing.T) {
 func TestTombstoneInNamespaces(t *testing.T) {
 	for _, test := range []struct {
 		name, text           string
-		delete, forget, left []seed.ID
+		delete, forget, left []object.ID
 	}{
 		{
 			"namespace", "tombstones: [{namespace: /team/, destroy: true}]\n",
@@ -215,11 +216,11 @@ func TestTombstoneInNamespaces(t *testing.T) {
 		},
 		{
 			"engine", "namespaces: [{path: team}]\ntombstones: [{namespace: team, secrets: kv, destroy: true}]\n",
-			[]seed.ID{"team/auth/approle/role/r", "team/sys/policies/acl/a", "team/sys/mounts/kv"}, []seed.ID{"team/kv/config"}, []seed.ID{"team/sys/auth/approle"},
+			[]object.ID{"team/auth/approle/role/r", "team/sys/policies/acl/a", "team/sys/mounts/kv"}, []object.ID{"team/kv/config"}, []object.ID{"team/sys/auth/approle"},
 		},
 		{
 			"auth method", "tombstones: [{namespace: team, auth: approle, destroy: true}]\n",
-			[]seed.ID{"team/kv/config", "team/sys/policies/acl/a", "team/sys/auth/approle"}, []seed.ID{"team/auth/approle/role/r"}, []seed.ID{"sys/namespaces/team", "team/sys/mounts/kv"},
+			[]object.ID{"team/kv/config", "team/sys/policies/acl/a", "team/sys/auth/approle"}, []object.ID{"team/auth/approle/role/r"}, []object.ID{"sys/namespaces/team", "team/sys/mounts/kv"},
 		},
 		{
 			"namespace, policies aside", "purgeUnmanagedConfig: {exclude: {policies: true}}\ntombstones: [{namespace: team, destroy: true}]\n",
@@ -227,7 +228,7 @@ func TestTombstoneInNamespaces(t *testing.T) {
 		},
 		{
 			"engine of the root", "secrets: [{type: kv}]\nnamespaces: [{path: team}]\ntombstones: [{secrets: team/kv, destroy: true}]\n",
-			[]seed.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}, nil, []seed.ID{"team/sys/auth/approle", "team/sys/mounts/kv"},
+			[]object.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}, nil, []object.ID{"team/sys/auth/approle", "team/sys/mounts/kv"},
 		},
 	} {
 		p := pruned(t, team(), "prune: owned\n"+test.text, inTeam...)
@@ -242,12 +243,12 @@ func TestTombstoneInNamespaces(t *testing.T) {
 func TestTombstoneOfOthers(t *testing.T) {
 	text := "prune: owned\ntombstones:\n  - {namespace: team, secrets: kv, destroy: true}\n  - {namespace: team, auth: none, destroy: true}\n" +
 		"  - {namespace: other, destroy: true}\n  - {secrets: kv, destroy: true}\n  - {secrets: none, destroy: true}\n"
-	if want := []seed.ID{"team/sys/mounts/kv", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, team(), text)), want) {
+	if want := []object.ID{"team/sys/mounts/kv", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, team(), text)), want) {
 		t.Errorf("left are %q, want %q", left(pruned(t, team(), text)), want)
 	}
 	w := team()
 	w.fail = map[string]error{"read sys/namespaces/other": refusal{403, "permission denied"}}
-	if want := []seed.ID{"team/sys/mounts/kv", "sys/namespaces/other", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, w, text)), want) {
+	if want := []object.ID{"team/sys/mounts/kv", "sys/namespaces/other", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, w, text)), want) {
 		t.Errorf("left are %q, want %q", left(pruned(t, w, text)), want)
 	}
 }
@@ -310,7 +311,7 @@ func TestPruneLeavesWhatMayBeOne(t *testing.T) {
 func TestPruneForgetsMountsThatAreGone(t *testing.T) {
 	w := team()
 	p := pruned(t, w, "prune: owned\nnamespaces: [{path: team}]\n", "sys/mounts/team", "team/sys/mounts/kv")
-	if !slices.Equal(forgotten(p), []seed.ID{"sys/mounts/team"}) || !slices.Equal(left(p), []seed.ID{"team/sys/mounts/kv"}) || len(deletions(p)) != 0 {
+	if !slices.Equal(forgotten(p), []object.ID{"sys/mounts/team"}) || !slices.Equal(left(p), []object.ID{"team/sys/mounts/kv"}) || len(deletions(p)) != 0 {
 		t.Errorf("deletes %q, forgets %q, left are %q", deletions(p), forgotten(p), left(p))
 	}
 }
@@ -340,7 +341,7 @@ func TestPrunePlugins(t *testing.T) {
 	}}
 	p := pruned(t, w, "prune: owned\n", "n@1/sys/plugins/catalog/auth/x@1.0.0+fix", "sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@1.0.0",
 		"sys/plugins/catalog/secret/x@2.0.0", "sys/plugins/catalog/secret/y")
-	if want := []seed.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(forgotten(p), want) {
+	if want := []object.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(forgotten(p), want) {
 		t.Errorf("forgets %q, want %q", p.Forget, want)
 	}
 	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -17,13 +18,13 @@ const scrubLength = 4
 
 // scrub returns err without the secrets of o: Vault's messages quote what they
 // were sent. A changed error keeps its status, but not its chain.
-func scrub(err error, o Object) error {
+func scrub(err error, o object.Object) error {
 	if err == nil {
 		return nil
 	}
 	var spellings []string
 	texts := value.SecretTexts(o.Data)
-	if o.how.hushed {
+	if o.Traits.Redacted {
 		texts = value.AllTexts(o.Data)
 	}
 	for _, text := range texts {

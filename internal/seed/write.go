@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -21,38 +22,38 @@ type put struct {
 // writes returns the writes that carry c out, in their order.
 func (c Change) writes() []put {
 	o := c.Object
-	extra, _ := value.Reveal(o.how.extra).(map[string]any)
+	extra, _ := value.Reveal(o.Traits.Extra).(map[string]any)
 	data, _ := value.Reveal(o.Data).(map[string]any)
 	switch {
-	case o.isMount() && c.Action == Update:
+	case o.IsMount() && c.Action == Update:
 		return []put{{string(o.ID) + "/tune", c.tuning()}}
-	case o.isMount():
+	case o.IsMount():
 		return mounting(string(o.ID), data)
-	case o.how.once && c.Action == Update: // what is left is to rotate
+	case o.Traits.Once && c.Action == Update: // what is left is to rotate
 		return nil
-	case o.how.split != nil:
+	case o.Traits.Split != nil:
 		return c.splitWrites(data)
 	case c.Action == Update && c.key != nil:
-		data[o.how.key] = c.key
+		data[o.Traits.Key] = c.key
 	case c.Action == Update:
 		// Vault refuses even an unchanged one, so it stays out.
-		for _, name := range fixedAtCreation(o) {
+		for _, name := range object.FixedAtCreation(o) {
 			delete(data, name)
 		}
 	}
-	return []put{{o.writePath(), value.Merged(data, extra)}}
+	return []put{{o.WritePath(), value.Merged(data, extra)}}
 }
 
 // mounting returns the writes that make a mount: one, and another for what Vault takes
 // by tuning only.
 func mounting(id string, data map[string]any) []put {
 	config, _ := data["config"].(map[string]any)
-	lockout, ok := config[lockoutConfig].(map[string]any)
+	lockout, ok := config[object.LockoutConfig].(map[string]any)
 	if !ok {
 		return []put{{id, data}}
 	}
-	delete(config, lockoutConfig)
-	return []put{{id, data}, {id + "/tune", map[string]any{lockoutConfig: lockoutTexts(lockout)}}}
+	delete(config, object.LockoutConfig)
+	return []put{{id, data}, {id + "/tune", map[string]any{object.LockoutConfig: lockoutTexts(lockout)}}}
 }
 
 // lockoutTexts returns the settings as Vault takes them: as texts.
@@ -69,12 +70,12 @@ func lockoutTexts(settings map[string]any) map[string]any {
 
 // splitWrites divides the fields between the two paths that take them.
 func (c Change) splitWrites(data map[string]any) []put {
-	how, first, second := c.Object.how.split, map[string]any{}, map[string]any{}
+	how, first, second := c.Object.Traits.Split, map[string]any{}, map[string]any{}
 	for name, value := range data {
 		switch {
-		case c.Action == Create && slices.Contains(how.create, name):
+		case c.Action == Create && slices.Contains(how.Create, name):
 			first[name] = value
-		case !slices.Contains(how.fixed, name):
+		case !slices.Contains(how.Fixed, name):
 			second[name] = value
 		}
 	}
@@ -83,7 +84,7 @@ func (c Change) splitWrites(data map[string]any) []put {
 		writes = append(writes, put{string(c.Object.ID), first})
 	}
 	if len(second) > 0 {
-		writes = append(writes, put{how.update, second})
+		writes = append(writes, put{how.Update, second})
 	}
 	return writes
 }
@@ -92,7 +93,7 @@ func (c Change) splitWrites(data map[string]any) []put {
 // at the top level.
 func (c Change) tuning() map[string]any {
 	data, options, lockout := map[string]any{}, map[string]any{}, map[string]any{}
-	want := flatten(c.Object)
+	want := object.Flatten(c.Object)
 	for _, f := range c.Fields {
 		value := value.Reveal(want[f.Field])
 		if name, ok := strings.CutPrefix(f.Field, "options."); ok {
@@ -100,7 +101,7 @@ func (c Change) tuning() map[string]any {
 			continue
 		}
 		name := strings.TrimPrefix(f.Field, "config.")
-		if field, ok := strings.CutPrefix(name, lockoutConfig+"."); ok {
+		if field, ok := strings.CutPrefix(name, object.LockoutConfig+"."); ok {
 			lockout[field] = value
 			continue
 		}
@@ -113,7 +114,7 @@ func (c Change) tuning() map[string]any {
 		data["options"] = options
 	}
 	if len(lockout) > 0 {
-		data[lockoutConfig] = lockoutTexts(lockout)
+		data[object.LockoutConfig] = lockoutTexts(lockout)
 	}
 	return data
 }
@@ -135,8 +136,8 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 	if err := a.checkFields(ctx, c); err != nil {
 		return nil, explain(c, err)
 	}
-	if o.how.deletes {
-		if err := a.api.Delete(ctx, o.ns+o.how.write); err != nil {
+	if o.Traits.Deletes {
+		if err := a.api.Delete(ctx, o.Namespace+o.Traits.Write); err != nil {
 			return nil, explain(c, err)
 		}
 		return map[string]string{sentField: a.plan.memory.sent(o)}, nil
@@ -157,7 +158,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 	if len(ignored) > 0 {
 		return nil, explain(c, fmt.Errorf("%w %s", errDropped, strings.Join(quoteAll(ignored), ", ")))
 	}
-	if o.how.once && c.unreadable && o.how.rotate == "" && !a.plan.memory.HashKey.Empty() {
+	if o.Traits.Once && c.unreadable && o.Traits.Rotate == "" && !a.plan.memory.HashKey.Empty() {
 		return map[string]string{madeField: a.plan.memory.hash(o.ID, madeField, true)}, nil
 	}
 	return a.remember(ctx, o), nil
@@ -178,16 +179,16 @@ func (a *applying) checkFields(ctx context.Context, c Change) error {
 // follow does what comes after the write itself: keep its answer, rotate a credential.
 func (a *applying) follow(ctx context.Context, c Change, answer map[string]any) error {
 	o := c.Object
-	if o.isRequest() {
+	if o.IsRequest() {
 		a.answered(o, answer)
 	}
-	if to := o.how.saveTo; to != nil && len(answer) > 0 && c.Action == Create {
-		if _, _, err := a.send(ctx, put{to.path, to.body(answer)}); err != nil {
-			return fmt.Errorf("keeping Vault's answer at %s: %w", to.path, err)
+	if to := o.Traits.SaveTo; to != nil && len(answer) > 0 && c.Action == Create {
+		if _, _, err := a.send(ctx, put{to.Path, to.Body(answer)}); err != nil {
+			return fmt.Errorf("keeping Vault's answer at %s: %w", to.Path, err)
 		}
 	}
-	if o.how.rotate != "" {
-		if _, _, err := a.send(ctx, put{o.how.rotate, map[string]any{}}); err != nil {
+	if o.Traits.Rotate != "" {
+		if _, _, err := a.send(ctx, put{o.Traits.Rotate, map[string]any{}}); err != nil {
 			return fmt.Errorf("rotating its credential: %w", err)
 		}
 	}
@@ -195,23 +196,23 @@ func (a *applying) follow(ctx context.Context, c Change, answer map[string]any) 
 }
 
 // complete returns o with every reference answered and every value generated.
-func (a *applying) complete(ctx context.Context, o Object) (Object, error) {
+func (a *applying) complete(ctx context.Context, o object.Object) (object.Object, error) {
 	answers := func(name string) map[string]any {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.answers[o.ns+name]
+		return a.answers[o.Namespace+name]
 	}
 	find := finder{reader: a.api, answers: answers}
 	missing := func(p value.Part, at value.Position) error {
 		return fmt.Errorf("%s %s (%s) is not there", p.Call, strings.Join(quoteAll(p.Args), " "), at)
 	}
-	for _, fields := range []*map[string]any{&o.Data, &o.how.extra} {
+	for _, fields := range []*map[string]any{&o.Data, &o.Traits.Extra} {
 		if !value.Pending(*fields) {
 			continue
 		}
-		settled, err := find.settle(ctx, o.ns, *fields, missing)
+		settled, err := find.settle(ctx, o.Namespace, *fields, missing)
 		if err == nil {
-			settled, err = generate(ctx, a.api, o.ns, settled)
+			settled, err = generate(ctx, a.api, o.Namespace, settled)
 		}
 		if err != nil {
 			return o, err
@@ -224,15 +225,15 @@ func (a *applying) complete(ctx context.Context, o Object) (Object, error) {
 // remember returns what to remember of o, which was just written. Where it is not
 // known yet how Vault shows such an object, it is read back: a value that Vault
 // shows in another form than it was given would count as changed for ever.
-func (a *applying) remember(ctx context.Context, o Object) map[string]string {
+func (a *applying) remember(ctx context.Context, o object.Object) map[string]string {
 	switch {
-	case o.isMount() || o.isAudit() || a.plan.memory.HashKey.Empty():
+	case o.IsMount() || o.IsAudit() || a.plan.memory.HashKey.Empty():
 		return nil
-	case o.isRequest():
+	case o.IsRequest():
 		return map[string]string{sentField: a.plan.memory.sent(o)}
-	case o.how.rotate != "":
+	case o.Traits.Rotate != "":
 		return map[string]string{rotatedField: a.plan.memory.hash(o.ID, rotatedField, true)}
-	case o.how.once:
+	case o.Traits.Once:
 		return nil
 	}
 	if !a.plan.known.covers(o) {
@@ -256,17 +257,17 @@ func explain(c Change, err error) error {
 	verb := "updating"
 	o := c.Object
 	switch {
-	case o.isRequest():
+	case o.IsRequest():
 		verb = "sending"
 	case c.Action == Create:
 		verb = "creating"
 	}
-	if o.isAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
+	if o.IsAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
 			"This is OpenBao, which since 2.3.2 takes audit devices from its configuration only: declare the device there and leave it out of the seed, "+
 				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
 	}
-	if o.isAudit() && strings.Contains(err.Error(), "backend already registered") {
+	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
 		// Vault 1.21 registers a device before it records it, and leaves it registered when
 		// the request ends in between (enableAudit in audit.go).
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
@@ -277,7 +278,7 @@ func explain(c Change, err error) error {
 	if file == "" || status(err) == 0 || status(err) == http.StatusForbidden {
 		return fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err)
 	}
-	_, name := o.table()
+	_, name := o.Table()
 	return fault.Wait(
 		fmt.Errorf("enabling the audit device %q (%s), which writes to %q: %w", name, o.Position, file, err),
 		fmt.Sprintf("Vault writes this file itself: make the directory %q exist on every replica and writable for the user that Vault runs as "+
@@ -286,10 +287,10 @@ func explain(c Change, err error) error {
 }
 
 // auditFile returns the file that an audit device writes to, "" if it writes to none.
-func auditFile(o Object) string {
+func auditFile(o object.Object) string {
 	options, _ := o.Data["options"].(map[string]any)
 	file, _ := value.Reveal(options["file_path"]).(string)
-	if !o.isAudit() || o.Type != "file" || !strings.HasPrefix(file, "/") || value.Hidden(options["file_path"]) {
+	if !o.IsAudit() || o.Type != "file" || !strings.HasPrefix(file, "/") || value.Hidden(options["file_path"]) {
 		return ""
 	}
 	return file

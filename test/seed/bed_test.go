@@ -19,6 +19,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
@@ -191,7 +192,7 @@ var variables = map[string]string{
 
 // load returns the objects of a seed in testdata, or of the example that the
 // package ships, with edits (old, new, …) made to its YAML text.
-func (b *bed) load(t *testing.T, dir string, edits ...string) []seed.Object {
+func (b *bed) load(t *testing.T, dir string, edits ...string) []object.Object {
 	t.Helper()
 	return b.resolve(t, b.read(t, dir, edits...))
 }
@@ -233,7 +234,7 @@ func (b *bed) read(t *testing.T, dir string, edits ...string) *seed.Seed {
 }
 
 // inline returns the objects of a seed in a text.
-func (b *bed) inline(t *testing.T, text string) []seed.Object {
+func (b *bed) inline(t *testing.T, text string) []object.Object {
 	t.Helper()
 	return b.resolve(t, parse(t, text))
 }
@@ -253,7 +254,7 @@ func parse(t *testing.T, text string) *seed.Seed {
 }
 
 // resolve returns the objects of a seed with the suite's references.
-func (b *bed) resolve(t *testing.T, s *seed.Seed) []seed.Object {
+func (b *bed) resolve(t *testing.T, s *seed.Seed) []object.Object {
 	t.Helper()
 	objects, err := s.Objects(t.Context(), seed.Resolver{
 		Env: func(name string) (string, bool) {
@@ -275,7 +276,7 @@ const (
 )
 
 // plan plans as root.
-func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
+func (b *bed) plan(t *testing.T, objects []object.Object) *seed.Plan {
 	t.Helper()
 	p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
@@ -285,7 +286,7 @@ func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
 }
 
 // apply plans and applies as root and remembers what came of it.
-func (b *bed) apply(t *testing.T, objects []seed.Object) seed.Result {
+func (b *bed) apply(t *testing.T, objects []object.Object) seed.Result {
 	t.Helper()
 	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // TestOwnPolicyCoversEveryKind gives a token nothing but the program's own policy for a
@@ -36,14 +37,14 @@ func TestOwnPolicyCoversEveryKind(t *testing.T) {
 
 	// What is taken out goes, of every kind that can be deleted.
 	pruning := parse(t, "prune: owned\n")
-	gone := func(id seed.ID) bool {
+	gone := func(id object.ID) bool {
 		return slices.ContainsFunc([]string{
 			"sys/policies/acl/from_file", "sys/policies/password/", "sys/plugins/", "sys/quotas/rate-limit/", "sys/config/", "sys/audit/file",
 			"identity/", "auth/github/map/", "auth/ldap/groups/", "auth/ldap/users/", "auth/aws/role/", "auth/aws/config/sts/", "auth/cert/certs/", "auth/token/roles/",
 			"database/roles/", "pki/roles/", "ssh/roles/", "transit/keys/", "aws/roles/", "rabbitmq/roles/",
 		}, func(prefix string) bool { return strings.HasPrefix(string(id), prefix) })
 	}
-	rest := slices.DeleteFunc(slices.Clone(objects), func(o seed.Object) bool { return gone(o.ID) || strings.HasPrefix(string(o.ID), "request:") })
+	rest := slices.DeleteFunc(slices.Clone(objects), func(o object.Object) bool { return gone(o.ID) || strings.HasPrefix(string(o.ID), "request:") })
 	goal := seed.Goal{Objects: rest, Memory: b.memory, Prune: pruning.Prune(), Owned: result.Created, Parallelism: 16}
 	p, err = seed.NewPlan(t.Context(), as, goal)
 	if err != nil {
@@ -53,7 +54,7 @@ func TestOwnPolicyCoversEveryKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []seed.ID
+	var want []object.ID
 	for _, id := range result.Created {
 		if gone(id) {
 			want = append(want, id)

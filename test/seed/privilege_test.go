@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // token returns a token with one policy, rules, and without the default policy.
@@ -28,7 +29,7 @@ func (b *bed) token(t *testing.T, name, rules string) string {
 }
 
 // applyAs plans and applies objects with a token, then plans again.
-func (b *bed) applyAs(t *testing.T, token string, objects []seed.Object) error {
+func (b *bed) applyAs(t *testing.T, token string, objects []object.Object) error {
 	t.Helper()
 	as := b.as(t, token)
 	p, err := seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
@@ -111,14 +112,14 @@ func TestOwnPolicyIsEnough(t *testing.T) {
 func TestNeedsAreExact(t *testing.T) {
 	b := start(t)
 	// Objects differ by round, so that each round creates something.
-	objects := func(round int) []seed.Object {
+	objects := func(round int) []object.Object {
 		n := fmt.Sprintf("r%d", round)
-		return []seed.Object{
-			seed.AuditDevice("a"+n, "file", m{"options": m{"file_path": b.dir + "/" + n}}),
-			seed.AuthMount(n, "userpass", m{"description": "x"}),
-			seed.User(n, "u", m{"password": "p", "token_ttl": "1h"}),
-			seed.SecretsMount(n, "kv", m{"description": "x"}),
-			seed.Policy(n, `path "x" { capabilities = ["read"] }`),
+		return []object.Object{
+			object.AuditDevice("a"+n, "file", m{"options": m{"file_path": b.dir + "/" + n}}),
+			object.AuthMount(n, "userpass", m{"description": "x"}),
+			object.User(n, "u", m{"password": "p", "token_ttl": "1h"}),
+			object.SecretsMount(n, "kv", m{"description": "x"}),
+			object.Policy(n, `path "x" { capabilities = ["read"] }`),
 		}
 	}
 	// exercise creates the objects and changes each that can be changed.

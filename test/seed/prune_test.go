@@ -9,11 +9,12 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // ledger is what the records remember of the runs of one test.
 type ledger struct {
-	owned []seed.ID
+	owned []object.ID
 }
 
 // run applies a seed as the program does, with the ledger, and returns the writes.
@@ -25,7 +26,7 @@ func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (seed.Result, []string)
 		var err error
 		result, err = seed.Apply(t.Context(), b.as(t, b.root), p, seed.Options{
 			Parallelism: 16,
-			BeforeCreate: func(_ context.Context, ids []seed.ID) error {
+			BeforeCreate: func(_ context.Context, ids []object.ID) error {
 				l.owned = append(l.owned, ids...)
 				return nil
 			},
@@ -34,7 +35,7 @@ func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (seed.Result, []string)
 			t.Fatal(err)
 		}
 		b.memory.Hashes = result.Hashes
-		l.owned = slices.DeleteFunc(l.owned, func(id seed.ID) bool {
+		l.owned = slices.DeleteFunc(l.owned, func(id object.ID) bool {
 			return slices.Contains(slices.Concat(result.Deleted, result.Kept, p.Forget), id)
 		})
 		slices.Sort(l.owned)

@@ -1,4 +1,4 @@
-package seed
+package object
 
 import (
 	"net/url"
@@ -7,13 +7,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// entity returns the identity entity name.
-func entity(name string, fields map[string]any) Object {
-	return Object{ID: ID("identity/entity/name/" + name), Stage: StageIdentity, Data: fields, endpoint: "entity", folded: len(name)}
+// Entity returns the identity entity name.
+func Entity(name string, fields map[string]any) Object {
+	return Object{ID: ID("identity/entity/name/" + name), Stage: StageIdentity, Data: fields, Endpoint: "entity", Folded: len(name)}
 }
 
-// group returns the identity group name. members and groups are names.
-func group(name string, fields map[string]any, members, groups []any, at value.Position) Object {
+// Group returns the identity group name. members and groups are names.
+func Group(name string, fields map[string]any, members, groups []any, at value.Position) Object {
 	data := map[string]any{"type": "internal"}
 	for field, value := range fields {
 		data[field] = value
@@ -30,12 +30,12 @@ func group(name string, fields map[string]any, members, groups []any, at value.P
 		}
 		data[field] = ids
 	}
-	return Object{ID: ID("identity/group/name/" + name), Stage: StageGroups, Data: data, endpoint: "group", folded: len(name)}
+	return Object{ID: ID("identity/group/name/" + name), Stage: StageGroups, Data: data, Endpoint: "group", Folded: len(name)}
 }
 
-// alias returns an alias of the entity or group (of) that owner names. It is shown
+// NewAlias returns an alias of the entity or group (of) that owner names. It is shown
 // with its owner only, which Vault knows by its name: an alias has no name but its ID.
-func alias(of, owner, mount string, name any, custom map[string]any, at value.Position) Object {
+func NewAlias(of, owner, mount string, name any, custom map[string]any, at value.Position) Object {
 	text, _ := name.(string)
 	if t, ok := name.(value.Template); ok {
 		text = t.Source
@@ -49,13 +49,13 @@ func alias(of, owner, mount string, name any, custom map[string]any, at value.Po
 	}
 	call := map[string]string{"entity": value.CallEntity, "group": value.CallGroup}[of]
 	return Object{
-		ID: ID(id), Stage: StageAliases, Mount: ID("sys/auth/" + value.TrimPath(mount)), Data: data, endpoint: of + "-alias", Position: at,
-		folded: len(names), tail: len(tail),
-		how: traits{
-			read: "identity/" + of + "/name/" + owner, write: "identity/" + of + "-alias",
-			extra: map[string]any{"canonical_id": value.Reference(call, at, owner)},
-			see:   inPlaceOf,
-			key:   "id",
+		ID: ID(id), Stage: StageAliases, Mount: ID("sys/auth/" + value.TrimPath(mount)), Data: data, Endpoint: of + "-alias", Position: at,
+		Folded: len(names), tail: len(tail),
+		Traits: Traits{
+			Read: "identity/" + of + "/name/" + owner, Write: "identity/" + of + "-alias",
+			Extra:   map[string]any{"canonical_id": value.Reference(call, at, owner)},
+			Extract: inPlaceOf,
+			Key:     "id",
 		},
 	}
 }
@@ -67,37 +67,16 @@ func escapeName(name string) string { return strings.ReplaceAll(url.PathEscape(n
 // be there beside it. An entity has one alias a mount, and Vault 1.21 refuses a second
 // one; a group has one at all. So what is there under another name has to be renamed.
 func inPlaceOf(o Object, owner map[string]any) (map[string]any, bool) {
-	if shown, there := seeAlias(o, owner); there {
+	if shown, there := FindAlias(o, owner); there {
 		return shown, true
 	}
 	return findAlias(owner, func(shown map[string]any) bool {
-		return o.endpoint == "group-alias" || value.Same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
+		return o.Endpoint == "group-alias" || value.Same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
 	})
 }
 
-// soleAliases tells aliases that Vault has no room for beside another one.
-func soleAliases(objects []Object, problems *value.Problems) {
-	first := map[string]value.Position{}
-	for _, o := range objects {
-		if o.Stage != StageAliases {
-			continue
-		}
-		alias, _ := aliasOf(o.ID)
-		owner := strings.ToLower(alias.ownerPath())
-		place, has := owner, "a group has one alias"
-		if o.endpoint == "entity-alias" {
-			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
-		}
-		if at, taken := first[place]; taken {
-			problems.Add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
-			continue
-		}
-		first[place] = o.Position
-	}
-}
-
-// seeAlias finds o among what its owner shows.
-func seeAlias(o Object, owner map[string]any) (map[string]any, bool) {
+// FindAlias finds o among what its owner shows.
+func FindAlias(o Object, owner map[string]any) (map[string]any, bool) {
 	return findAlias(owner, func(shown map[string]any) bool {
 		return value.Same("name", o.Data["name"], shown["name"]) && value.Same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])
 	})

@@ -1,4 +1,4 @@
-package seed
+package object
 
 import (
 	"strings"
@@ -8,6 +8,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
+
+// Policy returns the ACL policy name with rules in HCL or JSON, or a reference to them.
+func Policy(name string, rules any) Object {
+	// Vault lower-cases policy names, so two spellings are one policy.
+	id := ID("sys/policies/acl/" + strings.ToLower(name))
+	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
+}
 
 // seePolicy takes a policy that Vault shows in another format for the one that is
 // declared: bank-vaults formats the policies that it writes, so that hardly one is in
@@ -38,4 +45,9 @@ func format(rules string) (string, bool) {
 	}
 	formatted, err := printer.Format([]byte(rules))
 	return strings.TrimSpace(string(formatted)), err == nil
+}
+
+// PasswordPolicy returns the password policy name.
+func PasswordPolicy(name string, rules any) Object {
+	return Object{ID: ID("sys/policies/password/" + name), Stage: StagePasswords, Data: map[string]any{"policy": rules}, Endpoint: "password-policy"}
 }

@@ -1,24 +1,24 @@
-package seed
+package object
 
 import (
 	"slices"
 	"strings"
 )
 
-// site is an ID taken apart: the namespace with a slash at its end, or empty, and the
+// Site is an ID taken apart: the namespace with a slash at its end, or empty, and the
 // API path in it.
-type site struct{ ns, path string }
+type Site struct{ Namespace, Path string }
 
-// sites takes IDs apart of which nothing else is known, such as those in the ledger.
+// Sites takes IDs apart of which nothing else is known, such as those in the ledger.
 // An ID alone does not say where its namespace ends: team/kv/config may be that of the
 // engine kv in the namespace team, or of the engine team/kv. So it holds the beginnings
 // of IDs that are known, each with the namespace that it stands for.
-type sites map[string]string
+type Sites map[string]string
 
-// sitesOf returns the sites of what we created and of what the seed declares and buries:
+// SitesOf returns the sites of what we created and of what the seed declares and buries:
 // their namespaces and root mounts are known.
-func sitesOf(owned []ID, objects []Object, tombstones []tombstone) sites {
-	known := sites{}
+func SitesOf(owned []ID, objects []Object, tombstones []Tombstone) Sites {
+	known := Sites{}
 	ids := slices.Clone(owned)
 	for _, o := range objects {
 		ids = append(ids, o.ID)
@@ -31,27 +31,27 @@ func sitesOf(owned []ID, objects []Object, tombstones []tombstone) sites {
 		}
 	}
 	for _, t := range tombstones {
-		if t.ns != "" {
-			known[t.ns] = t.ns
+		if t.Namespace != "" {
+			known[t.Namespace] = t.Namespace
 		}
 	}
 	return known
 }
 
-func (s sites) learnNamespace(id ID) {
+func (s Sites) learnNamespace(id ID) {
 	if path, ok := strings.CutPrefix(string(id), "sys/namespaces/"); ok {
 		s[path+"/"] = path + "/"
 	}
 }
 
-func (s sites) learnMount(id ID) {
+func (s Sites) learnMount(id ID) {
 	if path, ok := strings.CutPrefix(string(id), "sys/mounts/"); ok {
 		s[path+"/"] = ""
 	}
 }
 
-// of takes id apart. A namespace that is not known ends where Vault's own paths begin.
-func (s sites) of(id ID) site {
+// Of takes id apart. A namespace that is not known ends where Vault's own paths begin.
+func (s Sites) Of(id ID) Site {
 	text, ns, known := string(id), "", false
 	for i, char := range text {
 		if char != '/' {
@@ -64,7 +64,7 @@ func (s sites) of(id ID) site {
 			ns, known = text[:i+1], true
 		}
 	}
-	return site{ns, strings.TrimPrefix(text, ns)}
+	return Site{ns, strings.TrimPrefix(text, ns)}
 }
 
 // systemPath reports whether a path in a namespace is that of no secrets engine.
@@ -72,9 +72,9 @@ func systemPath(path string) bool {
 	return strings.HasPrefix(path, "sys/") || strings.HasPrefix(path, "auth/") || strings.HasPrefix(path, "identity/")
 }
 
-// is reports whether what is there is of a kind that purging can be told to leave alone.
-func (s site) is(kind string) bool {
-	if kind == "secrets" && !systemPath(s.path) {
+// Is reports whether what is there is of a kind that purging can be told to leave alone.
+func (s Site) Is(kind string) bool {
+	if kind == "secrets" && !systemPath(s.Path) {
 		return true
 	}
 	prefixes := map[string][]string{
@@ -82,47 +82,47 @@ func (s site) is(kind string) bool {
 		"plugins": {"sys/plugins/"}, "policies": {"sys/policies/acl/"}, "secrets": {"sys/mounts/"},
 	}
 	for _, prefix := range prefixes[kind] {
-		if strings.HasPrefix(s.path, prefix) {
+		if strings.HasPrefix(s.Path, prefix) {
 			return true
 		}
 	}
 	return false
 }
 
-// listing returns the listing that shows a mount or audit device.
-func (s site) listing() (listing string, isMount bool) {
+// Listing returns the listing that shows a mount or audit device.
+func (s Site) Listing() (listing string, isMount bool) {
 	for _, listing := range []string{"sys/auth", "sys/mounts", "sys/audit"} {
-		if strings.HasPrefix(s.path, listing+"/") {
-			return s.ns + listing, listing != "sys/audit"
+		if strings.HasPrefix(s.Path, listing+"/") {
+			return s.Namespace + listing, listing != "sys/audit"
 		}
 	}
 	return "", false
 }
 
-// holdsData reports whether more than we know of may go with what is there.
-func (s site) holdsData() bool {
-	_, isMount := s.listing()
+// HoldsData reports whether more than we know of may go with what is there.
+func (s Site) HoldsData() bool {
+	_, isMount := s.Listing()
 	return isMount || s.isNamespace()
 }
 
-func (s site) isNamespace() bool { return strings.HasPrefix(s.path, "sys/namespaces/") }
+func (s Site) isNamespace() bool { return strings.HasPrefix(s.Path, "sys/namespaces/") }
 
-// content returns the beginning of the IDs of what lies in a mount or namespace.
-func (s site) content() string {
-	if path, isAuth := strings.CutPrefix(s.path, "sys/auth/"); isAuth {
-		return s.ns + "auth/" + path + "/"
+// Content returns the beginning of the IDs of what lies in a mount or namespace.
+func (s Site) Content() string {
+	if path, isAuth := strings.CutPrefix(s.Path, "sys/auth/"); isAuth {
+		return s.Namespace + "auth/" + path + "/"
 	}
-	return s.ns + strings.TrimPrefix(strings.TrimPrefix(s.path, "sys/namespaces/"), "sys/mounts/") + "/"
+	return s.Namespace + strings.TrimPrefix(strings.TrimPrefix(s.Path, "sys/namespaces/"), "sys/mounts/") + "/"
 }
 
-// deletionOrder returns when what is there is deleted: namespaces first, inner ones
+// DeletionOrder returns when what is there is deleted: namespaces first, inner ones
 // before those that they are in; mounts last, since aliases, which outlive their auth
 // method, are found by it.
-func (s site) deletionOrder() int {
-	_, isMount := s.listing()
+func (s Site) DeletionOrder() int {
+	_, isMount := s.Listing()
 	switch {
 	case s.isNamespace():
-		return -strings.Count(s.path, "/")
+		return -strings.Count(s.Path, "/")
 	case isMount:
 		return 1
 	}

@@ -1,4 +1,4 @@
-package seed
+package object
 
 import "testing"
 
@@ -13,7 +13,7 @@ func TestPluginVersions(t *testing.T) {
 		{"1.2.3", "v1.2.3", true}, {"v1.2", "v1.2.0", true}, {"v1.2.0+fix", "v1.2.0+fix", true},
 		{"1.2.3", "v1.2.4", false}, {"1.2.3", nil, false}, {"1.2.3", "", false}, {"", nil, true}, {"", "v1.0.0", false},
 	} {
-		if got := sameSetting("config.plugin_version", test.want, test.shown); got != test.same {
+		if got := SameSetting("config.plugin_version", test.want, test.shown); got != test.same {
 			t.Errorf("%q beside %v: %v", test.want, test.shown, got)
 		}
 	}

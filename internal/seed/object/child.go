@@ -1,4 +1,4 @@
-package seed
+package object
 
 import (
 	"maps"
@@ -12,18 +12,18 @@ import (
 // AuthConfig returns the configuration of the auth method kind mounted at path.
 func AuthConfig(path, kind string, fields map[string]any) Object {
 	if kind == "aws" { // whose configuration is several paths
-		return authChild(path, kind, "config/client", "", fields)
+		return AuthChild(path, kind, "config/client", "", fields)
 	}
-	return authChild(path, kind, "config", "", fields)
+	return AuthChild(path, kind, "config", "", fields)
 }
 
 // Role returns the role name of the auth method kind mounted at path.
 func Role(path, kind, name string, fields map[string]any) Object {
-	return authChild(path, kind, rolesOf(kind), name, fields)
+	return AuthChild(path, kind, RolesOf(kind), name, fields)
 }
 
-// rolesOf returns what an auth method calls its roles in paths.
-func rolesOf(kind string) string {
+// RolesOf returns what an auth method calls its roles in paths.
+func RolesOf(kind string) string {
 	switch kind {
 	case "token", "cf":
 		return "roles"
@@ -35,17 +35,17 @@ func rolesOf(kind string) string {
 
 // User returns the user name of the userpass method mounted at path.
 func User(path, name string, fields map[string]any) Object {
-	return authChild(path, "userpass", "users", strings.ToLower(name), fields)
+	return AuthChild(path, "userpass", "users", strings.ToLower(name), fields)
 }
 
-// authChild returns what lives below the auth method kind mounted at path: at
+// AuthChild returns what lives below the auth method kind mounted at path: at
 // segment, or at name below it.
-func authChild(path, kind, segment, name string, fields map[string]any) Object {
+func AuthChild(path, kind, segment, name string, fields map[string]any) Object {
 	return below("auth/"+value.TrimPath(path), ID("sys/auth/"+value.TrimPath(path)), "auth/"+kind, segment, name, fields)
 }
 
-// secretsChild returns what lives below the secrets engine kind mounted at path.
-func secretsChild(path, kind, segment, name string, fields map[string]any) Object {
+// SecretsChild returns what lives below the secrets engine kind mounted at path.
+func SecretsChild(path, kind, segment, name string, fields map[string]any) Object {
 	return below(value.TrimPath(path), ID("sys/mounts/"+value.TrimPath(path)), kind, segment, name, fields)
 }
 
@@ -56,41 +56,41 @@ func below(root string, mount ID, kind, segment, name string, fields map[string]
 	}
 	o := Object{
 		ID: ID(id), Stage: StageRoles, Mount: mount, Type: strings.TrimPrefix(kind, "auth/"),
-		Data: value.Protect(fields), endpoint: strings.TrimPrefix(kind, "auth/") + "/" + segment,
+		Data: value.Protect(fields), Endpoint: strings.TrimPrefix(kind, "auth/") + "/" + segment,
 	}
 	if folds(kind, segment) {
-		o.folded = len(name)
+		o.Folded = len(name)
 	}
 	if segment == "config" || strings.HasPrefix(segment, "config/") {
 		o.Stage = StageConfig
 	}
-	odd(&o, root, kind, segment)
+	quirks(&o, root, kind, segment)
 	return o
 }
 
-// odd gives o the traits of an API that is not 'write to a path, read it there'. All
+// quirks gives o the traits of an API that is not 'write to a path, read it there'. All
 // were seen on Vault 1.21.
-func odd(o *Object, root, kind, segment string) {
+func quirks(o *Object, root, kind, segment string) {
 	id := string(o.ID)
 	switch {
 	case kind == "pki" && (slices.Contains([]string{"root/generate", "intermediate/generate", "issuers/generate/root", "issuers/generate/intermediate", "config/ca", "intermediate/set-signed", "issuers/import"}, segment)):
 		// They make an issuer each time. One that there is makes them superfluous.
-		o.Stage, o.how.once, o.how.read = StageConfig, true, root+"/config/issuers"
-		o.how.see = func(_ Object, answer map[string]any) (map[string]any, bool) {
+		o.Stage, o.Traits.Once, o.Traits.Read = StageConfig, true, root+"/config/issuers"
+		o.Traits.Extract = func(_ Object, answer map[string]any) (map[string]any, bool) {
 			return nil, !value.IsEmpty(answer["default"])
 		}
 	case kind == "ssh" && segment == "config/ca":
 		// Vault refuses to replace the key, and answers 400 while there is none.
-		o.how.once, o.how.absent = true, http.StatusBadRequest
+		o.Traits.Once, o.Traits.AbsentStatus = true, http.StatusBadRequest
 	case kind == "transit" && segment == "keys":
-		o.how.split = &split{
-			update: id + "/config",
-			create: []string{"type", "derived", "convergent_encryption", "exportable", "allow_plaintext_backup", "key_size", "auto_rotate_period", "managed_key_name", "managed_key_id", "parameter_set", "hybrid_key_type_pqc", "hybrid_key_type_ec"},
-			fixed:  []string{"type", "derived", "convergent_encryption", "key_size", "managed_key_name", "managed_key_id", "parameter_set", "hybrid_key_type_pqc", "hybrid_key_type_ec"},
+		o.Traits.Split = &Split{
+			Update: id + "/config",
+			Create: []string{"type", "derived", "convergent_encryption", "exportable", "allow_plaintext_backup", "key_size", "auto_rotate_period", "managed_key_name", "managed_key_id", "parameter_set", "hybrid_key_type_pqc", "hybrid_key_type_ec"},
+			Fixed:  []string{"type", "derived", "convergent_encryption", "key_size", "managed_key_name", "managed_key_id", "parameter_set", "hybrid_key_type_pqc", "hybrid_key_type_ec"},
 		}
 	case kind == "database" && segment == "config":
 		// What was given side by side is shown in two layers.
-		o.how.see = func(_ Object, answer map[string]any) (map[string]any, bool) {
+		o.Traits.Extract = func(_ Object, answer map[string]any) (map[string]any, bool) {
 			shown := maps.Clone(answer)
 			details, _ := answer["connection_details"].(map[string]any)
 			maps.Copy(shown, details)
@@ -99,9 +99,9 @@ func odd(o *Object, root, kind, segment string) {
 	}
 }
 
-// rotation returns the path that rotates the credential of o, "" if it has none that
+// RotationPath returns the path that rotates the credential of o, "" if it has none that
 // Vault can rotate.
-func rotation(root, kind, segment, name string) string {
+func RotationPath(root, kind, segment, name string) string {
 	switch {
 	case kind == "database" && segment == "config" && name != "":
 		return root + "/rotate-root/" + name
