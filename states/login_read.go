@@ -3,8 +3,8 @@ package states
 import (
 	"slices"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 // readSuffix ends the names of the role and of the policy that only read.
@@ -52,8 +52,8 @@ func (o *Observer) readObjects(declared []object.Object) []object.Object {
 	if len(objects) == 0 {
 		return nil
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(o.access.method().Objects(o.Name), declared), o.Prune.Owned), seed.TombstoneGrants(o.Prune), o.controlGrants())
-	return append(objects, object.Policy(o.Name+readSuffix, seed.PolicyHCL(readGrants(grants), nil)))
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(o.access.method().Objects(o.Name), declared), o.Prune.Owned), policy.TombstoneGrants(o.Prune), o.controlGrants())
+	return append(objects, object.Policy(o.Name+readSuffix, policy.HCL(readGrants(grants), nil)))
 }
 
 // ReadPolicyText returns the policy of the role that only reads; "" where there is none.
@@ -69,9 +69,9 @@ func (o *Observer) ReadPolicyText() string {
 
 // readGrants keeps of grants what changes nothing: reading, listing, and questions that
 // Vault takes as writes.
-func readGrants(grants []seed.Grant) []seed.Grant {
+func readGrants(grants []policy.Grant) []policy.Grant {
 	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
-	var kept []seed.Grant
+	var kept []policy.Grant
 	for _, grant := range append(slices.Clone(grants), cleanup()...) {
 		if slices.Contains(questions, grant.Path) {
 			kept = append(kept, grant)
@@ -89,7 +89,7 @@ func readGrants(grants []seed.Grant) []seed.Grant {
 		if slices.Contains(grant.Capabilities, "sudo") {
 			read = append(read, "sudo")
 		}
-		kept = append(kept, seed.Grant{Path: grant.Path, Capabilities: read})
+		kept = append(kept, policy.Grant{Path: grant.Path, Capabilities: read})
 	}
 	return kept
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
@@ -46,7 +46,7 @@ type Observer struct {
 
 	objects  []object.Object // all that Vault is to hold
 	declared []object.Object // the part of it that our own login may change
-	needs    []seed.Grant
+	needs    []policy.Grant
 
 	recall     *recall              // of the walk that is under way; nil outside one
 	emptySince time.Time            // since when all replicas have answered 'uninitialized'

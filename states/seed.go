@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -28,7 +29,7 @@ func (o *Observer) Declare(declared []object.Object) error {
 		return err
 	}
 	o.objects, o.declared = all, declared
-	o.needs = append(seed.Needs(declared, o.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	o.needs = append(policy.Needs(declared, o.Prune.Owned), policy.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
 	o.needs = slices.Concat(o.needs, cleanup(), o.controlNeeds())
 	return nil
 }
@@ -46,8 +47,8 @@ func (o *Observer) policyText(own, declared []object.Object) string {
 			protected = append(protected, string(each.ID))
 		}
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, declared), o.Prune.Owned), seed.TombstoneGrants(o.Prune), cleanup(), o.controlGrants())
-	return seed.PolicyHCL(grants, protected)
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, declared), o.Prune.Owned), policy.TombstoneGrants(o.Prune), cleanup(), o.controlGrants())
+	return policy.HCL(grants, protected)
 }
 
 // lookAtSeed compares what is live with what is declared.

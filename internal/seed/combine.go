@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -34,7 +35,7 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object,
 	if err := r.problems.Err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
 		return nil, err
 	}
-	return objects, checkResolved(objects)
+	return objects, policy.CheckResolved(objects)
 }
 
 // Combine joins the program's own objects with those that the seed declares.

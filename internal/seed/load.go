@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -43,7 +44,7 @@ func Load(paths []string) (*Seed, error) {
 		return nil, err
 	}
 	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
-	warnings, err := checkPolicies(s.objects)
+	warnings, err := policy.Check(s.objects)
 	s.warnings = append(s.warnings, warnings...)
 	return s, err
 }
@@ -114,3 +115,7 @@ func (l *loader) file(path string) {
 		l.builder.build(lang.Read(root, l.problems), l.problems)
 	}
 }
+
+// Warnings returns what Vault would take and is probably not meant, in the order of
+// the seed.
+func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }

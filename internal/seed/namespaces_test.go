@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 // TestNamespaces holds that what a namespace holds is addressed within it.
@@ -39,7 +40,7 @@ namespaces:
 	if !slices.Equal(ids, want) {
 		t.Errorf("got  %q\nwant %q", ids, want)
 	}
-	for _, g := range seed.Needs(objects, true) {
+	for _, g := range policy.Needs(objects, true) {
 		if strings.Contains(g.Path, "teamsys") || strings.Contains(g.Path, "//") {
 			t.Errorf("the path %q", g.Path)
 		}

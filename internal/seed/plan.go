@@ -320,3 +320,33 @@ func (p *Plan) Summary() string {
 	}
 	return text
 }
+
+// withPasswordPolicies returns an error that names what is to be generated with a
+// password policy that is neither declared nor there.
+func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []object.Object) error {
+	declared := declaredIDs(objects)
+	problems := &value.Problems{}
+	var trouble error
+	for _, c := range p.Changes {
+		if c.Action == None {
+			continue
+		}
+		value.EachGenerator(c.Object.Data, func(g value.Generator) {
+			path := c.Object.Namespace + "sys/policies/password/" + g.Policy
+			if g.Policy == "" || declared[object.ID(path)] || trouble != nil {
+				return
+			}
+			_, found, err := api.Read(ctx, path)
+			switch {
+			case err != nil:
+				trouble = fmt.Errorf("reading %s: %w", path, err)
+			case !found:
+				problems.Add(c.Object.Position, "%s is generated with the password policy %q, which is neither declared nor there", c.Object.ID, g.Policy)
+			}
+		})
+	}
+	if trouble != nil {
+		return trouble
+	}
+	return problems.Err("Declare the password policy in the seed, or correct its name.")
+}

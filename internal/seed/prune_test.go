@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 // m is what Vault answers.
@@ -325,7 +326,7 @@ func TestTombstoneGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} {sys/namespaces/o [read delete]} {sys/namespaces/o/* [read delete]}]"
-	if got := fmt.Sprint(seed.TombstoneGrants(s.Prune())); got != want {
+	if got := fmt.Sprint(policy.TombstoneGrants(s.Prune())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

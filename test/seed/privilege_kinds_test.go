@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 // TestOwnPolicyCoversEveryKind gives a token nothing but the program's own policy for a
@@ -16,7 +17,7 @@ func TestOwnPolicyCoversEveryKind(t *testing.T) {
 	b, digest := startWith(t)
 	s := b.read(t, externalConfig, "PLUGIN_SHA256", digest)
 	objects := b.resolve(t, s)
-	rules := seed.PolicyHCL(seed.PolicyGrants(objects, true), []string{ownPolicy, ownRole})
+	rules := policy.HCL(policy.OwnGrants(objects, true), []string{ownPolicy, ownRole})
 	token := b.token(t, "vault-bootstrap", rules)
 	as := b.as(t, token)
 
@@ -77,8 +78,8 @@ func TestPlanNeedsReadOnly(t *testing.T) {
 	b, digest := startWith(t)
 	objects := b.resolve(t, b.read(t, externalConfig, "PLUGIN_SHA256", digest))
 	b.apply(t, objects)
-	var reads []seed.Grant
-	for _, g := range seed.Needs(objects, false) {
+	var reads []policy.Grant
+	for _, g := range policy.Needs(objects, false) {
 		g.Capabilities = slices.DeleteFunc(slices.Clone(g.Capabilities), func(c string) bool { return c != "read" && c != "list" && c != "sudo" })
 		if slices.Contains(g.Capabilities, "read") {
 			reads = append(reads, g)
@@ -86,7 +87,7 @@ func TestPlanNeedsReadOnly(t *testing.T) {
 	}
 	b.call(t, "PUT", "auth/ldap/users/ann", m{"policies": "admin"})
 	b.call(t, "DELETE", "pki/roles/default", nil)
-	token := b.token(t, "reader", seed.PolicyHCL(reads, nil))
+	token := b.token(t, "reader", policy.HCL(reads, nil))
 	p, err := seed.NewPlan(t.Context(), b.as(t, token), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 // token returns a token with one policy, rules, and without the default policy.
@@ -61,7 +62,7 @@ const (
 func TestOwnPolicyIsEnough(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
-	rules := seed.PolicyHCL(seed.PolicyGrants(objects, false), []string{ownPolicy, ownRole})
+	rules := policy.HCL(policy.OwnGrants(objects, false), []string{ownPolicy, ownRole})
 	token := b.token(t, "vault-bootstrap", rules)
 	b.call(t, "PUT", "sys/auth/approle", m{"type": "approle"})
 	b.call(t, "PUT", ownRole, m{"token_policies": "vault-bootstrap"})
@@ -132,8 +133,8 @@ func TestNeedsAreExact(t *testing.T) {
 		changed[2].Data["token_ttl"], changed[4].Data["policy"] = "2h", `path "y" { capabilities = ["read"] }`
 		return b.applyAs(t, token, changed)
 	}
-	grants := seed.Needs(objects(0), false)
-	if err := exercise(b.token(t, "exact", seed.PolicyHCL(grants, nil)), 0); err != nil {
+	grants := policy.Needs(objects(0), false)
+	if err := exercise(b.token(t, "exact", policy.HCL(grants, nil)), 0); err != nil {
 		t.Fatalf("exactly what is needed: %v", err)
 	}
 	round := 0
@@ -143,12 +144,12 @@ func TestNeedsAreExact(t *testing.T) {
 		}
 		for _, capability := range g.Capabilities {
 			round++
-			less := slices.Clone(seed.Needs(objects(round), false))
+			less := slices.Clone(policy.Needs(objects(round), false))
 			less[i].Capabilities = slices.DeleteFunc(slices.Clone(less[i].Capabilities), func(c string) bool { return c == capability })
 			if len(less[i].Capabilities) == 0 {
 				less = slices.Delete(less, i, i+1)
 			}
-			err := exercise(b.token(t, fmt.Sprintf("less%d", round), seed.PolicyHCL(less, nil)), round)
+			err := exercise(b.token(t, fmt.Sprintf("less%d", round), policy.HCL(less, nil)), round)
 			if !denied(err) {
 				t.Errorf("without %s at %s: got %v, want 403", capability, g.Path, err)
 			}
@@ -162,16 +163,16 @@ func TestNeedsAreExact(t *testing.T) {
 func TestCapabilitiesSelf(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
-	token := b.token(t, "vault-bootstrap", seed.PolicyHCL(seed.PolicyGrants(objects, false), []string{ownPolicy, ownRole}))
+	token := b.token(t, "vault-bootstrap", policy.HCL(policy.OwnGrants(objects, false), []string{ownPolicy, ownRole}))
 	var paths []string
-	for _, g := range seed.Needs(objects, false) {
+	for _, g := range policy.Needs(objects, false) {
 		paths = append(paths, g.Path)
 	}
 	var answer struct{ Data map[string][]string }
 	if err := b.Call(t.Context(), "POST", "sys/capabilities-self", token, m{"paths": paths}, &answer); err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range seed.Needs(objects, false) {
+	for _, g := range policy.Needs(objects, false) {
 		for _, c := range g.Capabilities {
 			if !slices.Contains(answer.Data[g.Path], c) {
 				t.Errorf("%s: Vault gives %v, needed is %v", g.Path, answer.Data[g.Path], g.Capabilities)

@@ -1,16 +1,17 @@
-package seed
+package policy
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
+	"github.com/hashicorp/hcl/hcl/token"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
@@ -26,14 +27,10 @@ var (
 	}
 )
 
-// Warnings returns what Vault would take and is probably not meant, in the order of
-// the seed.
-func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }
-
-// checkPolicies parses the policies that hold no reference, with Vault's own grammar. The
+// Check parses the policies that hold no reference, with Vault's own grammar. The
 // warnings name what Vault would take and is probably not meant; the error names what it
 // would refuse.
-func checkPolicies(objects []object.Object) (warnings []value.Problem, err error) {
+func Check(objects []object.Object) (warnings []value.Problem, err error) {
 	problems := &value.Problems{}
 	engines := map[string]bool{}
 	for _, o := range objects {
@@ -51,13 +48,18 @@ func checkPolicies(objects []object.Object) (warnings []value.Problem, err error
 		}
 	}
 	// Parsing is most of the work of reading a seed with many policies.
-	_ = each(context.Background(), len(checks), runtime.GOMAXPROCS(0), func(_ context.Context, i int) error {
-		checks[i].name()
-		if rules, isText := checks[i].policy.Data["policy"].(string); isText {
-			checks[i].run(rules)
-		}
-		return nil
-	})
+	var group sync.WaitGroup
+	for some := range slices.Chunk(checks, 1+len(checks)/runtime.GOMAXPROCS(0)) {
+		group.Go(func() {
+			for _, c := range some {
+				c.name()
+				if rules, isText := c.policy.Data["policy"].(string); isText {
+					c.run(rules)
+				}
+			}
+		})
+	}
+	group.Wait()
 	for _, c := range checks {
 		problems.Join(c.problems)
 		warnings = append(warnings, c.warnings...)
@@ -65,8 +67,8 @@ func checkPolicies(objects []object.Object) (warnings []value.Problem, err error
 	return warnings, problems.Err("Correct the policy. Nothing was sent to Vault.")
 }
 
-// checkResolved parses the policies that held references.
-func checkResolved(objects []object.Object) error {
+// CheckResolved parses the policies that held references.
+func CheckResolved(objects []object.Object) error {
 	problems := &value.Problems{}
 	for _, o := range objects {
 		if value.Pending(o.Data) || !value.Hidden(o.Data) {
@@ -161,7 +163,9 @@ func (c *policyCheck) run(rules string) {
 		c.path(path, line)
 		c.templates(path, line)
 		c.block(path, item)
-		c.rules(path, item)
+		if !plain(item) {
+			c.rules(path, item)
+		}
 	}
 }
 
@@ -234,4 +238,45 @@ func (c *policyCheck) capabilities(path string, list *ast.ListType) {
 	if seen["deny"] && len(seen) > 1 {
 		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q takes all others away", path)
 	}
+}
+
+// keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
+var keptPolicies = []string{"root", "response-wrapping", "control-group"}
+
+// templates tells what stands in braces and is not what Vault reads there.
+func (c *policyCheck) templates(path string, line int) {
+	for i, piece := range strings.Split(path, "{{") {
+		inner, after, closed := strings.Cut(piece, "}}")
+		if closed != (i > 0) || strings.Contains(after, "}}") {
+			c.refuse(line, "the path %q has {{ without }}, or }} without {{", path)
+			return
+		}
+		if word := strings.TrimSpace(inner); closed && !replaced.MatchString(word) {
+			c.warn(line, "the path %q can never match: Vault puts nothing in the place of {{%s}}%s", path, word,
+				value.Suggestion(word, []string{"identity.entity.id", "identity.entity.name"}))
+		}
+	}
+}
+
+// replaced is what Vault 1.21 puts a value in the place of, between {{ and }}.
+var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
+	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
+
+// plain reports whether a path block holds nothing but capabilities, as texts: most do, and
+// nothing in them can be of the wrong form.
+func plain(item *ast.ObjectItem) bool {
+	body, ok := item.Val.(*ast.ObjectType)
+	if !ok {
+		return false
+	}
+	for _, field := range body.List.Items {
+		list, isList := field.Val.(*ast.ListType)
+		if !isList || acl.Text(field.Keys[0]) != "capabilities" || slices.ContainsFunc(list.List, func(node ast.Node) bool {
+			literal, isLiteral := node.(*ast.LiteralType)
+			return !isLiteral || literal.Token.Type != token.STRING
+		}) {
+			return false
+		}
+	}
+	return true
 }

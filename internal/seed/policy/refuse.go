@@ -1,23 +1,17 @@
-package seed
+package policy
 
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/hcl/ast"
-	"github.com/hashicorp/hcl/hcl/token"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
-
-// keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
-var keptPolicies = []string{"root", "response-wrapping", "control-group"}
 
 // oldWords are what the key policy of a path took before there were capabilities.
 var oldWords = []string{"deny", "read", "write", "sudo"}
@@ -36,16 +30,8 @@ type pathRules struct {
 	EventTypes   []string         `hcl:"subscribe_event_types"`
 }
 
-// refuse adds what Vault would refuse the policy for.
-func (c *policyCheck) refuse(line int, format string, args ...any) {
-	c.problems.Add(c.policy.Position, "%s: not a valid policy%s: %s", c.policy.ID, onLine(line), fmt.Sprintf(format, args...))
-}
-
 // rules tells values in a path block that Vault cannot read.
 func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
-	if plain(item) {
-		return
-	}
 	line, rules := item.Pos().Line, pathRules{}
 	if err := hcl.DecodeObject(&rules, item.Val); err != nil {
 		c.refuse(line, "what the path %q holds cannot be read: %s", path, err)
@@ -62,25 +48,6 @@ func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
 	if okLeast && okMost && least != 0 && most != 0 && most < least {
 		c.refuse(line, `"max_wrapping_ttl" of the path %q is less than "min_wrapping_ttl"`, path)
 	}
-}
-
-// plain reports whether a path block holds nothing but capabilities, as texts: most do, and
-// nothing in them can be of the wrong form.
-func plain(item *ast.ObjectItem) bool {
-	body, ok := item.Val.(*ast.ObjectType)
-	if !ok {
-		return false
-	}
-	for _, field := range body.List.Items {
-		list, isList := field.Val.(*ast.ListType)
-		if !isList || acl.Text(field.Keys[0]) != "capabilities" || slices.ContainsFunc(list.List, func(node ast.Node) bool {
-			literal, isLiteral := node.(*ast.LiteralType)
-			return !isLiteral || literal.Token.Type != token.STRING
-		}) {
-			return false
-		}
-	}
-	return true
 }
 
 // length returns the seconds of a length of time.
@@ -100,21 +67,7 @@ func (c *policyCheck) length(path string, line int, key string, v any) (float64,
 	return length, true
 }
 
-// replaced is what Vault 1.21 puts a value in the place of, between {{ and }}.
-var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
-	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
-
-// templates tells what stands in braces and is not what Vault reads there.
-func (c *policyCheck) templates(path string, line int) {
-	for i, piece := range strings.Split(path, "{{") {
-		inner, after, closed := strings.Cut(piece, "}}")
-		if closed != (i > 0) || strings.Contains(after, "}}") {
-			c.refuse(line, "the path %q has {{ without }}, or }} without {{", path)
-			return
-		}
-		if word := strings.TrimSpace(inner); closed && !replaced.MatchString(word) {
-			c.warn(line, "the path %q can never match: Vault puts nothing in the place of {{%s}}%s", path, word,
-				value.Suggestion(word, []string{"identity.entity.id", "identity.entity.name"}))
-		}
-	}
+// refuse adds what Vault would refuse the policy for.
+func (c *policyCheck) refuse(line int, format string, args ...any) {
+	c.problems.Add(c.policy.Position, "%s: not a valid policy%s: %s", c.policy.ID, onLine(line), fmt.Sprintf(format, args...))
 }
