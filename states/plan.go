@@ -8,7 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -24,7 +24,7 @@ type Memory struct {
 // through, with its root token.
 //
 // With an error that says what cannot be put right, the plan is returned as well.
-func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*seed.Plan, error) {
+func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*reconcile.Plan, error) {
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	defer o.access.Close(context.WithoutCancel(ctx))
 	goal := o.goal(o.declared, memory.Checkpoint, memory.Keys)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
-	plan, err := seed.NewPlan(ctx, view, goal)
+	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}

@@ -3,7 +3,7 @@ package states
 import (
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // recallTime is how long what a look has seen of an object is taken to be so.
@@ -15,7 +15,7 @@ const recallTime = 30 * time.Second
 // A nil recall remembers nothing: those who look without holding the Lease do not know what
 // others have done since.
 type recall struct {
-	seen seed.Seen
+	seen reconcile.Seen
 	// since is when the oldest of it was read.
 	since time.Time
 	// server is where it was read: an election or another cluster makes it void.
@@ -23,7 +23,7 @@ type recall struct {
 }
 
 // still returns what need not be read at now.
-func (r *recall) still(look *Look, now time.Time) seed.Seen {
+func (r *recall) still(look *Look, now time.Time) reconcile.Seen {
 	if r == nil || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
 		r.forget()
 		return nil
@@ -32,7 +32,7 @@ func (r *recall) still(look *Look, now time.Time) seed.Seen {
 }
 
 // keep takes in what a plan has seen.
-func (r *recall) keep(look *Look, plan *seed.Plan, now time.Time) {
+func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	if r == nil {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -65,7 +66,7 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 	goal := o.goal(objects, look.Checkpoint, look.StoredKeys)
 	now := o.Now()
 	goal.Seen = o.recall.still(look, now)
-	plan, err := seed.NewPlan(ctx, view, goal)
+	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if unproven := <-proven; unproven != nil {
 		return unproven // what else went wrong may be for that reason
 	}
@@ -82,9 +83,9 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 }
 
 // goal returns what a plan for objects is made for.
-func (o *Observer) goal(objects []object.Object, checkpoint store.Checkpoint, keys store.Keys) seed.Goal {
-	goal := seed.Goal{
-		Objects: objects, Memory: seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
+func (o *Observer) goal(objects []object.Object, checkpoint store.Checkpoint, keys store.Keys) reconcile.Goal {
+	goal := reconcile.Goal{
+		Objects: objects, Memory: reconcile.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
 		Prune: o.Prune, Parallelism: o.Parallelism,
 	}
 	for id, how := range checkpoint.Ledger {
@@ -124,10 +125,10 @@ func (b *Bootstrap) seed(ctx context.Context, look *Look) error {
 		return errors.New("nothing is planned yet")
 	}
 	look.Plan.Remember(hashKey)
-	result, err := seed.Apply(ctx, session, look.Plan, seed.Options{
+	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
 		Parallelism:  b.Parallelism,
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return b.announce(ctx, look.Checkpoint.Ledger, ids) },
-		Done: func(change seed.Change, err error) {
+		Done: func(change reconcile.Change, err error) {
 			if err == nil {
 				b.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
 			}
@@ -179,7 +180,7 @@ func (b *Bootstrap) announce(ctx context.Context, ledger map[string]store.Owners
 	})
 }
 
-func (b *Bootstrap) saveLedger(ctx context.Context, look *Look, result seed.Result) error {
+func (b *Bootstrap) saveLedger(ctx context.Context, look *Look, result reconcile.Result) error {
 	done := len(result.Created) + len(result.Updated) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
 	if done == 0 && reflect.DeepEqual(result.Hashes, look.Checkpoint.Hashes) {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
@@ -92,7 +93,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 
 // makePlan prepares as a run does, without its Lease, and plans. A plan comes together
 // with an error when something in it cannot be put right.
-func (p *program) makePlan(ctx context.Context, options *planOptions) (*seed.Plan, error) {
+func (p *program) makePlan(ctx context.Context, options *planOptions) (*reconcile.Plan, error) {
 	declared, err := loadSeed(options.seed)
 	if err != nil {
 		return nil, err

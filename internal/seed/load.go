@@ -119,3 +119,7 @@ func (l *loader) file(path string) {
 // Warnings returns what Vault would take and is probably not meant, in the order of
 // the seed.
 func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }
+
+// Declared returns the declared objects with references as they are written: for
+// what needs the objects' places only, such as the policy.
+func (s *Seed) Declared() []object.Object { return slices.Clone(s.objects) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestOnePolicy takes a single policy from its text to Vault.
@@ -21,11 +22,11 @@ func TestOnePolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := seed.NewPlan(ctx, w, seed.Goal{Objects: objects, Memory: seed.Memory{HashKey: secret.New("k")}})
+	p, err := reconcile.NewPlan(ctx, w, reconcile.Goal{Objects: objects, Memory: reconcile.Memory{HashKey: secret.New("k")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := seed.Apply(ctx, w, p, seed.Options{})
+	result, err := reconcile.Apply(ctx, w, p, reconcile.Options{})
 	if err != nil || len(result.Created) != 1 || len(w.writes) != 1 {
 		t.Errorf("created %v with %v: %v", result.Created, w.writes, err)
 	}

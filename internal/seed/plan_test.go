@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -25,9 +26,9 @@ func example(t *testing.T) []object.Object {
 	return desired(t, "testdata/example.yaml", env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
 }
 
-func plan(t *testing.T, api seed.API, objects []object.Object, memory seed.Memory) *seed.Plan {
+func plan(t *testing.T, api reconcile.API, objects []object.Object, memory reconcile.Memory) *reconcile.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), api, seed.Goal{Objects: objects, Memory: memory, Parallelism: 4})
+	p, err := reconcile.NewPlan(t.Context(), api, reconcile.Goal{Objects: objects, Memory: memory, Parallelism: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func golden(t *testing.T, name, text string) {
 
 func TestPrintNewVault(t *testing.T) {
 	var b strings.Builder
-	if err := plan(t, &world{}, example(t), seed.Memory{HashKey: key}).Print(&b); err != nil {
+	if err := plan(t, &world{}, example(t), reconcile.Memory{HashKey: key}).Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "plan-new.txt", b.String())
@@ -84,7 +85,7 @@ func drifted() *world {
 
 func TestPrintDrift(t *testing.T) {
 	var b strings.Builder
-	if err := plan(t, drifted(), example(t), seed.Memory{HashKey: key}).Print(&b); err != nil {
+	if err := plan(t, drifted(), example(t), reconcile.Memory{HashKey: key}).Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "plan-drift.txt", b.String())
@@ -92,7 +93,7 @@ func TestPrintDrift(t *testing.T) {
 
 func TestPlanReadsLittle(t *testing.T) {
 	w := &world{}
-	plan(t, w, example(t), seed.Memory{})
+	plan(t, w, example(t), reconcile.Memory{})
 	// Three listings and two policies: nothing below mounts that are not there.
 	if len(w.reads) != 5 {
 		t.Errorf("%d reads: %v", len(w.reads), w.reads)
@@ -119,14 +120,14 @@ func TestPlanRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := mounts(test.entry)
-			p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: []object.Object{test.object}, Memory: seed.Memory{}, Parallelism: 1})
+			p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: []object.Object{test.object}, Memory: reconcile.Memory{}, Parallelism: 1})
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(fault.RemedyOf(err), test.wayOut) || fault.KindOf(err) != fault.Terminal {
 				t.Fatalf("got %v\n%s", err, fault.RemedyOf(err))
 			}
 			if p.Empty() {
 				t.Error("a plan with a refusal is not empty")
 			}
-			if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err == nil || len(w.writes) > 0 {
+			if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err == nil || len(w.writes) > 0 {
 				t.Errorf("applied all the same: %v, %v", err, w.writes)
 			}
 		})
@@ -135,8 +136,8 @@ func TestPlanRefuses(t *testing.T) {
 
 func TestPlanUpgradesKV(t *testing.T) {
 	w := &world{data: map[string]map[string]any{"sys/mounts": {"x/": map[string]any{"type": "kv", "options": map[string]any{"version": "1"}}}}}
-	p := plan(t, w, []object.Object{object.SecretsMount("x", "kv-v2", nil)}, seed.Memory{})
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+	p := plan(t, w, []object.Object{object.SecretsMount("x", "kv-v2", nil)}, reconcile.Memory{})
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := json.Marshal(w.bodies["sys/mounts/x/tune"]); string(got) != `{"options":{"version":"2"}}` {
@@ -163,13 +164,13 @@ entity-aliases: [{name: n, mountpath: jwt, entity: e}, {name: n, mountpath: appr
 		"identity/entity/name/E": {"id": "1"},
 	}}
 	owned := []object.ID{"auth/approle/role/R", "auth/approle/role/S", "auth/jwt/role/R", "identity/entity/name/E", "identity/entity-alias/E/N/jwt", "identity/entity-alias/E/N/other"}
-	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: objects, Prune: object.Prune{Owned: true}, Owned: owned, Parallelism: 1})
+	p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: objects, Prune: object.Prune{Owned: true}, Owned: owned, Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var gone []string
 	for _, c := range p.Changes {
-		if c.Action == seed.Delete {
+		if c.Action == reconcile.Delete {
 			gone = append(gone, string(c.Object.ID))
 		}
 	}
@@ -190,11 +191,11 @@ func TestPlanPrunesNamesLikePaths(t *testing.T) {
 		w.data[string(id)] = map[string]any{"a": "b"}
 	}
 	w.data["ns/sys/auth"] = map[string]any{"x/": map[string]any{}}
-	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Prune: object.Prune{Owned: true}, Owned: owned, Parallelism: 1})
+	p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Prune: object.Prune{Owned: true}, Owned: owned, Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Count(seed.Delete) != 3 || len(p.Left) != 1 || p.Left[0].ID != "ns/sys/auth/x" {
+	if p.Count(reconcile.Delete) != 3 || len(p.Left) != 1 || p.Left[0].ID != "ns/sys/auth/x" {
 		t.Errorf("%s, leaves %v", p.Summary(), p.Left)
 	}
 }
@@ -216,7 +217,7 @@ func TestPlanNeedsThePasswordPolicy(t *testing.T) {
 		{"not needed", value, "kv/a", false},
 	} {
 		w := &world{data: map[string]map[string]any{"sys/mounts": mounts, test.there: {"a": "b"}}}
-		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: desired(t, write(t, "s.yaml", test.text), seed.Resolver{}), Parallelism: 1})
+		_, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: desired(t, write(t, "s.yaml", test.text), seed.Resolver{}), Parallelism: 1})
 		if (err != nil) != test.refused {
 			t.Errorf("%s: got %v", test.name, err)
 		}
@@ -247,14 +248,14 @@ func TestPlanTakesPoliciesFormatted(t *testing.T) {
 		{"brackets without an end there", declared, strings.Repeat("[", 100_000), false},
 	} {
 		w := &world{data: map[string]map[string]any{"sys/policies/acl/app": {"name": "app", "policy": test.shown}}}
-		if p := plan(t, w, []object.Object{object.Policy("app", test.declared)}, seed.Memory{}); p.Empty() != test.same {
+		if p := plan(t, w, []object.Object{object.Policy("app", test.declared)}, reconcile.Memory{}); p.Empty() != test.same {
 			t.Errorf("%s: %s", test.name, p.Summary())
 		}
 	}
 }
 
 func TestPlanNeedsTheMount(t *testing.T) {
-	_, err := seed.NewPlan(t.Context(), &world{}, seed.Goal{Objects: []object.Object{object.Role("nowhere", "approle", "r", nil)}, Memory: seed.Memory{}, Parallelism: 1})
+	_, err := reconcile.NewPlan(t.Context(), &world{}, reconcile.Goal{Objects: []object.Object{object.Role("nowhere", "approle", "r", nil)}, Memory: reconcile.Memory{}, Parallelism: 1})
 	if err == nil || fault.KindOf(err) != fault.Seed || !strings.Contains(err.Error(), "auth/nowhere/role/r needs sys/auth/nowhere, which is neither declared nor there") {
 		t.Errorf("got %v", err)
 	}
@@ -266,8 +267,8 @@ func TestPlanReportsReadErrors(t *testing.T) {
 		"sys/policies/acl/app": "reading sys/policies/acl/app (testdata/example.yaml:11:5): permission denied",
 	} {
 		w := &world{fail: map[string]error{"read " + path: refusal{403, "permission denied"}}}
-		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: example(t), Memory: seed.Memory{}, Parallelism: 4})
-		var answered seed.HTTPError
+		_, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: example(t), Memory: reconcile.Memory{}, Parallelism: 4})
+		var answered reconcile.HTTPError
 		if err == nil || err.Error() != want || !errors.As(err, &answered) || answered.HTTPStatus() != 403 {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -10,20 +10,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // m is what Vault answers.
 type m = map[string]any
 
 // pruned returns the plan for a seed when the ledger holds owned.
-func pruned(t *testing.T, w *world, text string, owned ...object.ID) *seed.Plan {
+func pruned(t *testing.T, w *world, text string, owned ...object.ID) *reconcile.Plan {
 	t.Helper()
 	path := write(t, "s.yaml", text)
 	s, err := seed.Load([]string{path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: desired(t, path, seed.Resolver{}), Prune: s.Prune(), Owned: owned, Parallelism: 4})
+	p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: desired(t, path, seed.Resolver{}), Prune: s.Prune(), Owned: owned, Parallelism: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,10 +32,10 @@ func pruned(t *testing.T, w *world, text string, owned ...object.ID) *seed.Plan 
 }
 
 // deletions returns what a plan deletes, in the order of the plan.
-func deletions(p *seed.Plan) []object.ID {
+func deletions(p *reconcile.Plan) []object.ID {
 	ids := []object.ID{}
 	for _, c := range p.Changes {
-		if c.Action == seed.Delete {
+		if c.Action == reconcile.Delete {
 			ids = append(ids, c.Object.ID)
 		}
 	}
@@ -43,7 +44,7 @@ func deletions(p *seed.Plan) []object.ID {
 
 // forgotten returns what leaves the ledger without being deleted, sorted: what is gone, and
 // what goes with something else.
-func forgotten(p *seed.Plan) []object.ID {
+func forgotten(p *reconcile.Plan) []object.ID {
 	ids := slices.Clone(p.Forget)
 	for _, c := range p.Changes {
 		ids = append(ids, c.Holds...)
@@ -53,7 +54,7 @@ func forgotten(p *seed.Plan) []object.ID {
 }
 
 // left returns what stays of what the seed no longer names.
-func left(p *seed.Plan) []object.ID {
+func left(p *reconcile.Plan) []object.ID {
 	ids := []object.ID{}
 	for _, l := range p.Left {
 		ids = append(ids, l.ID)
@@ -133,7 +134,7 @@ func TestPruneAliasInNamespaces(t *testing.T) {
 			ns + "sys/auth":               {"oidc/": m{"accessor": "acc"}},
 		}}
 		p := pruned(t, w, "prune: owned\n", object.ID(ns+"identity/entity-alias/e/CN=x%2FOU=y/oidc"))
-		if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+		if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(w.deletes); got != "["+ns+"identity/entity-alias/id/1]" {
@@ -162,7 +163,7 @@ func TestTombstoneTakesWhatItHolds(t *testing.T) {
 		if want := []object.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(forgotten(p), want) {
 			t.Errorf("%s: forgets %q, want %q", name, forgotten(p), want)
 		}
-		if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 8}); err != nil {
+		if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{Parallelism: 8}); err != nil {
 			t.Fatal(err)
 		}
 		mounts := slices.Sorted(slices.Values(w.deletes[2:]))
@@ -263,7 +264,7 @@ func TestContentsStayOwnedUntilTheyAreGone(t *testing.T) {
 		if refused {
 			w.fail = map[string]error{"delete sys/mounts/kv": refusal{403, "permission denied"}}
 		}
-		result, err := seed.Apply(t.Context(), w, pruned(t, w, text, "kv/config", "sys/mounts/kv"), seed.Options{})
+		result, err := reconcile.Apply(t.Context(), w, pruned(t, w, text, "kv/config", "sys/mounts/kv"), reconcile.Options{})
 		if (err != nil) != refused || len(result.Taken) != taken || len(result.Deleted) != taken {
 			t.Errorf("refused: %v: deleted %v, and with it %v: %v", refused, result.Deleted, result.Taken, err)
 		}
@@ -293,7 +294,7 @@ func TestPruneLeavesWhatMayBeOne(t *testing.T) {
 			"sys/auth": {"ldap/": m{"type": "ldap"}}, "auth/ldap/config": {"url": "ldap://x", "case_sensitive_names": true},
 			"auth/ldap/groups/admins": {"policies": []any{"a"}}, "auth/ldap/groups/Admins": {"policies": []any{"a"}},
 		}}
-		if p := pruned(t, w, "prune: owned\nauth: [{type: ldap"+config+", groups: {admins: {policies: a}}}]\n", "auth/ldap/groups/Admins"); p.Count(seed.Delete) != 0 {
+		if p := pruned(t, w, "prune: owned\nauth: [{type: ldap"+config+", groups: {admins: {policies: a}}}]\n", "auth/ldap/groups/Admins"); p.Count(reconcile.Delete) != 0 {
 			t.Errorf("%q: deletes %q", config, deletions(p))
 		}
 	}
@@ -302,7 +303,7 @@ func TestPruneLeavesWhatMayBeOne(t *testing.T) {
 		"sys/auth":        {"App/": m{"type": "approle"}, "app/": m{"type": "approle"}},
 		"auth/App/role/r": {"token_ttl": 1}, "auth/app/role/r": {"token_ttl": 1}, "auth/App/role/R": {"token_ttl": 1},
 	}}
-	if p := pruned(t, w, "prune: owned\nauth: [{type: approle, path: App, roles: [{name: r}]}, {type: approle, path: app, roles: [{name: r}]}]\n", "auth/App/role/R"); p.Count(seed.Delete) != 0 {
+	if p := pruned(t, w, "prune: owned\nauth: [{type: approle, path: App, roles: [{name: r}]}, {type: approle, path: app, roles: [{name: r}]}]\n", "auth/App/role/R"); p.Count(reconcile.Delete) != 0 {
 		t.Errorf("deletes %q", deletions(p))
 	}
 }
@@ -345,7 +346,7 @@ func TestPrunePlugins(t *testing.T) {
 	if want := []object.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(forgotten(p), want) {
 		t.Errorf("forgets %q, want %q", p.Forget, want)
 	}
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"n@1/sys/plugins/catalog/auth/x?version=1.0.0%2Bfix", "sys/plugins/catalog/secret/x?version=1.0.0", "sys/plugins/catalog/secret/y"}

@@ -8,10 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -248,4 +251,30 @@ func reason(err error) error {
 		return path.Err
 	}
 	return err
+}
+
+// Objects returns the desired objects with all references resolved. Every
+// reference that has no value is told, in one fault of kind fault.Seed.
+func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object, error) {
+	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
+	objects := slices.Clone(s.objects)
+	for i := range objects {
+		o := &objects[i]
+		o.Data = r.resolve(o.Data)
+		if o.Traits.Extra != nil {
+			o.Traits.Extra = r.resolve(o.Traits.Extra)
+		}
+		if unless := o.Traits.Unless; unless != nil && unless.Value != nil {
+			resolved := *unless
+			resolved.Value = r.value(unless.Value)
+			o.Traits.Unless = &resolved
+		}
+	}
+	if r.trouble != nil {
+		return nil, r.trouble
+	}
+	if err := r.problems.Err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
+		return nil, err
+	}
+	return objects, policy.CheckResolved(objects)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // world is an API that answers from a map and does nothing else. It exists for what
@@ -77,4 +77,4 @@ type refusal struct {
 func (r refusal) Error() string   { return r.text }
 func (r refusal) HTTPStatus() int { return r.code }
 
-var _ seed.HTTPError = refusal{}
+var _ reconcile.HTTPError = refusal{}

@@ -20,6 +20,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
@@ -31,7 +32,7 @@ type bed struct {
 	// dir is where audit devices may write.
 	dir string
 	// memory is what the runs so far remembered.
-	memory seed.Memory
+	memory reconcile.Memory
 	// What recipes of the cookbook have started.
 	issuer   *issuer
 	sts      string
@@ -56,7 +57,7 @@ func startVault(t *testing.T, options testbed.VaultOptions) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{VaultNode: cluster.Nodes[0], root: keys.RootToken, dir: t.TempDir(), memory: seed.Memory{HashKey: secret.New("key of this suite")}}
+	b := &bed{VaultNode: cluster.Nodes[0], root: keys.RootToken, dir: t.TempDir(), memory: reconcile.Memory{HashKey: secret.New("key of this suite")}}
 	b.call(t, "PUT", "sys/audit/"+probe, map[string]any{"type": "file", "options": map[string]string{"file_path": b.log()}})
 	return b
 }
@@ -276,9 +277,9 @@ const (
 )
 
 // plan plans as root.
-func (b *bed) plan(t *testing.T, objects []object.Object) *seed.Plan {
+func (b *bed) plan(t *testing.T, objects []object.Object) *reconcile.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,9 +287,9 @@ func (b *bed) plan(t *testing.T, objects []object.Object) *seed.Plan {
 }
 
 // apply plans and applies as root and remembers what came of it.
-func (b *bed) apply(t *testing.T, objects []object.Object) seed.Result {
+func (b *bed) apply(t *testing.T, objects []object.Object) reconcile.Result {
 	t.Helper()
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,14 +298,14 @@ func (b *bed) apply(t *testing.T, objects []object.Object) seed.Result {
 }
 
 // wantEmpty fails the test with the plan's text if it is not empty.
-func wantEmpty(t *testing.T, p *seed.Plan) {
+func wantEmpty(t *testing.T, p *reconcile.Plan) {
 	t.Helper()
 	if !p.Empty() {
 		t.Errorf("the plan is not empty:\n%s", text(t, p))
 	}
 }
 
-func text(t *testing.T, p *seed.Plan) string {
+func text(t *testing.T, p *reconcile.Plan) string {
 	t.Helper()
 	var b strings.Builder
 	if err := p.Print(&b); err != nil {

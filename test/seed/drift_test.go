@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -80,7 +80,7 @@ func (b *bed) drifts(t *testing.T, objects []object.Object, all []drift) {
 	for _, d := range all {
 		b.call(t, d.method, d.path, d.in)
 		p := b.plan(t, objects)
-		if got := text(t, p); !strings.Contains(got, d.named) || p.Count(seed.Create)+p.Count(seed.Update) != 1 || p.Count(seed.Delete) != 0 {
+		if got := text(t, p); !strings.Contains(got, d.named) || p.Count(reconcile.Create)+p.Count(reconcile.Update) != 1 || p.Count(reconcile.Delete) != 0 {
 			t.Errorf("%s: the plan says\n%s", d.name, got)
 		}
 		if writes := b.writes(t, func() { b.apply(t, objects) }); fmt.Sprint(writes) != "["+d.restored+"]" {
@@ -119,7 +119,7 @@ func TestManyWithOneBad(t *testing.T) {
 	objects[bad] = object.Policy("p77", "path {")
 	objects[bad].Position = value.Position{File: "many.yaml", Line: 77, Column: 3}
 
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{Parallelism: 16})
 	if err == nil || !strings.Contains(err.Error(), "creating sys/policies/acl/p77 (many.yaml:77:3): ") || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("got %v", err)
 	}

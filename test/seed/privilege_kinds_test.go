@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestOwnPolicyCoversEveryKind gives a token nothing but the program's own policy for a
@@ -21,16 +21,16 @@ func TestOwnPolicyCoversEveryKind(t *testing.T) {
 	token := b.token(t, "vault-bootstrap", rules)
 	as := b.as(t, token)
 
-	p, err := seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), as, reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := seed.Apply(t.Context(), as, p, seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), as, p, reconcile.Options{Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.memory.Hashes = result.Hashes
-	p, err = seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err = reconcile.NewPlan(t.Context(), as, reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,12 +46,12 @@ func TestOwnPolicyCoversEveryKind(t *testing.T) {
 		}, func(prefix string) bool { return strings.HasPrefix(string(id), prefix) })
 	}
 	rest := slices.DeleteFunc(slices.Clone(objects), func(o object.Object) bool { return gone(o.ID) || strings.HasPrefix(string(o.ID), "request:") })
-	goal := seed.Goal{Objects: rest, Memory: b.memory, Prune: pruning.Prune(), Owned: result.Created, Parallelism: 16}
-	p, err = seed.NewPlan(t.Context(), as, goal)
+	goal := reconcile.Goal{Objects: rest, Memory: b.memory, Prune: pruning.Prune(), Owned: result.Created, Parallelism: 16}
+	p, err = reconcile.NewPlan(t.Context(), as, goal)
 	if err != nil {
 		t.Fatal(err)
 	}
-	deleted, err := seed.Apply(t.Context(), as, p, seed.Options{Parallelism: 16})
+	deleted, err := reconcile.Apply(t.Context(), as, p, reconcile.Options{Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +88,11 @@ func TestPlanNeedsReadOnly(t *testing.T) {
 	b.call(t, "PUT", "auth/ldap/users/ann", m{"policies": "admin"})
 	b.call(t, "DELETE", "pki/roles/default", nil)
 	token := b.token(t, "reader", policy.HCL(reads, nil))
-	p, err := seed.NewPlan(t.Context(), b.as(t, token), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), b.as(t, token), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Count(seed.Create) != 1 || p.Count(seed.Update) != 1 {
+	if p.Count(reconcile.Create) != 1 || p.Count(reconcile.Update) != 1 {
 		t.Errorf("the plan says\n%s", text(t, p))
 	}
 }

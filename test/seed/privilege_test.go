@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // token returns a token with one policy, rules, and without the default policy.
@@ -33,15 +33,15 @@ func (b *bed) token(t *testing.T, name, rules string) string {
 func (b *bed) applyAs(t *testing.T, token string, objects []object.Object) error {
 	t.Helper()
 	as := b.as(t, token)
-	p, err := seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), as, reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		return err
 	}
-	result, err := seed.Apply(t.Context(), as, p, seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), as, p, reconcile.Options{Parallelism: 16})
 	if err != nil {
 		return err
 	}
-	p, err = seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: seed.Memory{Hashes: result.Hashes, HashKey: b.memory.HashKey}, Parallelism: 16})
+	p, err = reconcile.NewPlan(t.Context(), as, reconcile.Goal{Objects: objects, Memory: reconcile.Memory{Hashes: result.Hashes, HashKey: b.memory.HashKey}, Parallelism: 16})
 	if err == nil {
 		wantEmpty(t, p)
 	}
@@ -49,7 +49,7 @@ func (b *bed) applyAs(t *testing.T, token string, objects []object.Object) error
 }
 
 func denied(err error) bool {
-	var refused seed.HTTPError
+	var refused reconcile.HTTPError
 	return errors.As(err, &refused) && refused.HTTPStatus() == http.StatusForbidden
 }
 

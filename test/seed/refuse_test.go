@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestImmutable asks a real Vault for what it cannot do in place.
@@ -29,11 +29,11 @@ func TestImmutable(t *testing.T) {
 	} {
 		writes := b.writes(t, func() {
 			objects := []object.Object{test.object, object.Policy("other", `path "x" {}`)}
-			p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+			p, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 			if err == nil || !strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Terminal || fault.RemedyOf(err) == "" {
 				t.Fatalf("%s: got %v", name, err)
 			}
-			if _, err := seed.Apply(t.Context(), b.as(t, b.root), p, seed.Options{}); err == nil {
+			if _, err := reconcile.Apply(t.Context(), b.as(t, b.root), p, reconcile.Options{}); err == nil {
 				t.Errorf("%s: applied all the same", name)
 			}
 		})
@@ -68,7 +68,7 @@ func TestUnwritableAuditPath(t *testing.T) {
 	}
 	// Nobody, not even root, can make a directory below a file.
 	objects := b.load(t, shipped, "/vault/audit/audit.log", file+"/audit.log")
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{Parallelism: 16})
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -1,4 +1,4 @@
-package seed
+package reconcile
 
 import (
 	"context"
@@ -54,3 +54,8 @@ func (a *answer) Error() string { return a.text }
 
 // HTTPStatus returns the status.
 func (a *answer) HTTPStatus() int { return a.code }
+
+// reader is the part of API that reads.
+type reader interface {
+	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
+}

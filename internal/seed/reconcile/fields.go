@@ -1,10 +1,11 @@
-package seed
+package reconcile
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -87,11 +88,6 @@ func unknownFields(unknown []string) error {
 	return fault.Part(fmt.Errorf("%w %s", errIgnored, strings.Join(unknown, ", ")), "Vault would drop them without a word, so the object was not written. Correct their names in the seed, or remove them.")
 }
 
-// doubtful reports whether c writes a field that Vault has not shown.
-func (c Change) doubtful() bool {
-	return c.Action == Create || c.Action == Update && slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return f.Old == nil })
-}
-
 // findUnknown marks the changes that name fields which Vault does not know, and refuses
 // those that the server cannot hold at all.
 func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object.ID) bool) error {
@@ -111,4 +107,40 @@ func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object
 		}
 	}
 	return problems.Err("Take it out of the seed, or use a server that has it.")
+}
+
+// enterpriseOnly reports whether err says that the server lacks what only Vault
+// Enterprise has: Vault 1.21 has the paths, and answers this to whatever is asked there.
+func enterpriseOnly(err error) bool {
+	return status(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
+}
+
+// withPasswordPolicies returns an error that names what is to be generated with a
+// password policy that is neither declared nor there.
+func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []object.Object) error {
+	declared := declaredIDs(objects)
+	problems := &value.Problems{}
+	var trouble error
+	for _, c := range p.Changes {
+		if c.Action == None {
+			continue
+		}
+		value.EachGenerator(c.Object.Data, func(g value.Generator) {
+			path := c.Object.Namespace + "sys/policies/password/" + g.Policy
+			if g.Policy == "" || declared[object.ID(path)] || trouble != nil {
+				return
+			}
+			_, found, err := api.Read(ctx, path)
+			switch {
+			case err != nil:
+				trouble = fmt.Errorf("reading %s: %w", path, err)
+			case !found:
+				problems.Add(c.Object.Position, "%s is generated with the password policy %q, which is neither declared nor there", c.Object.ID, g.Policy)
+			}
+		})
+	}
+	if trouble != nil {
+		return trouble
+	}
+	return problems.Err("Declare the password policy in the seed, or correct its name.")
 }

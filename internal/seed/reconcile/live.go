@@ -1,22 +1,19 @@
-package seed
+package reconcile
 
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// sight is what is seen of one object.
-type sight struct {
+// observation is what is seen of one object.
+type observation struct {
 	there bool
 	// blind means that the API at this path cannot be read at all.
 	blind bool
@@ -33,7 +30,7 @@ type live struct {
 	tables map[string]map[string]map[string]any
 	// objects are the desired ones, with the references answered that can be by now.
 	objects []object.Object
-	seen    []sight
+	seen    []observation
 	reads   *shared
 }
 
@@ -44,7 +41,7 @@ type live struct {
 func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	objects := goal.Objects
 	l := &live{
-		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]sight, len(objects)),
+		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]observation, len(objects)),
 		reads: &shared{api: api, once: readOnce(objects)},
 	}
 	if err := l.listings(ctx, objects); err != nil {
@@ -64,14 +61,14 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	for i, o := range objects {
 		if listing, path := o.Table(); listing != "" && !value.Pending(o.Data) {
 			data, there := l.tables[listing][path]
-			l.seen[i] = sight{there: there, data: data}
+			l.seen[i] = observation{there: there, data: data}
 			continue
 		}
 		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
 			continue
 		}
 		if goal.Seen[o.Place()] && !value.Pending(o.Data) {
-			l.seen[i] = sight{there: true, matches: true}
+			l.seen[i] = observation{there: true, matches: true}
 			continue
 		}
 		left = append(left, i)
@@ -98,7 +95,7 @@ func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 	o.Data, _ = data.(map[string]any)
 	if listing, path := o.Table(); listing != "" {
 		data, there := l.tables[listing][path]
-		l.seen[i] = sight{there: there, data: data}
+		l.seen[i] = observation{there: there, data: data}
 		return nil
 	}
 	if o.Mount != "" && !l.mounted(o.Mount) {
@@ -163,39 +160,6 @@ func quoteAll(texts []string) []string {
 	return out
 }
 
-func declaredIDs(objects []object.Object) map[object.ID]bool {
-	ids := make(map[object.ID]bool, len(objects))
-	for _, o := range objects {
-		ids[o.ID] = true
-	}
-	return ids
-}
-
-// listings reads the listings that objects need, at the same time.
-func (l *live) listings(ctx context.Context, objects []object.Object) error {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	for _, listing := range slices.Sorted(maps.Keys(neededListings(objects))) {
-		group.Go(func() error {
-			data, _, err := l.reads.Read(ctx, listing)
-			if err != nil {
-				return fmt.Errorf("reading %s: %w", listing, err)
-			}
-			table := map[string]map[string]any{}
-			for path, entry := range data {
-				if fields, ok := entry.(map[string]any); ok {
-					table[value.TrimPath(path)] = fields
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			l.tables[listing] = table
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
 // neededListings returns the listings that tell about objects or their mounts.
 func neededListings(objects []object.Object) map[string]bool {
 	needed := map[string]bool{}
@@ -223,28 +187,77 @@ func (l *live) mounted(id object.ID) bool {
 	return false
 }
 
+// shared reads each path once, however many ask for it. What only one asks for is not
+// kept: ten thousand answers are tens of megabytes.
+type shared struct {
+	api reader
+	// once holds the paths that one object is read at.
+	once map[string]bool
+	mu   sync.Mutex
+	got  map[string]func() (map[string]any, bool, error)
+}
+
+// Read returns what the first read of path has returned.
+func (s *shared) Read(ctx context.Context, path string) (map[string]any, bool, error) {
+	if s.once[path] {
+		return s.api.Read(ctx, path)
+	}
+	s.mu.Lock()
+	ask, known := s.got[path]
+	if !known {
+		type result struct {
+			data  map[string]any
+			found bool
+			err   error
+		}
+		once := sync.OnceValue(func() result {
+			data, found, err := s.api.Read(ctx, path)
+			return result{data, found, err}
+		})
+		ask = func() (map[string]any, bool, error) { seen := once(); return seen.data, seen.found, seen.err }
+		if s.got == nil {
+			s.got = map[string]func() (map[string]any, bool, error){}
+		}
+		s.got[path] = ask
+	}
+	s.mu.Unlock()
+	return ask()
+}
+
+// readOnce returns the paths at which exactly one of the objects is read, and which no
+// reference leads to.
+func readOnce(objects []object.Object) map[string]bool {
+	once := make(map[string]bool, len(objects))
+	for _, o := range objects {
+		path := o.ReadPath()
+		_, before := once[path]
+		once[path] = !before && (o.Stage == object.StageRoles || o.Stage == object.StagePolicies)
+	}
+	return once
+}
+
 // look reads o by its own path, or what says whether a request is needed.
-func look(ctx context.Context, api reader, o object.Object) (sight, error) {
+func look(ctx context.Context, api reader, o object.Object) (observation, error) {
 	if o.IsRequest() {
 		if o.Traits.Unless.Path == "" {
-			return sight{}, nil
+			return observation{}, nil
 		}
 		there, err := holds(ctx, api, o.Namespace, *o.Traits.Unless)
-		return sight{there: there}, err
+		return observation{there: there}, err
 	}
 	data, found, err := api.Read(ctx, o.ReadPath())
 	switch code := status(err); {
 	case code == http.StatusMethodNotAllowed:
-		return sight{blind: true}, nil
+		return observation{blind: true}, nil
 	case code != 0 && code == o.Traits.AbsentStatus:
-		return sight{}, nil
+		return observation{}, nil
 	case err != nil:
-		return sight{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
+		return observation{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
 	}
 	if found && o.Traits.Extract != nil {
 		data, found = o.Traits.Extract(o, data)
 	}
-	return sight{there: found, data: ours(o, data)}, nil
+	return observation{there: found, data: ours(o, data)}, nil
 }
 
 // ours returns those of the shown fields that o names; the rest is not compared, and
@@ -263,12 +276,6 @@ func ours(o object.Object, shown map[string]any) map[string]any {
 		kept[key] = shown[key]
 	}
 	return kept
-}
-
-// enterpriseOnly reports whether err says that the server lacks what only Vault
-// Enterprise has: Vault 1.21 has the paths, and answers this to whatever is asked there.
-func enterpriseOnly(err error) bool {
-	return status(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
 }
 
 // holds reports whether the condition of a request is found to hold in a namespace.

@@ -1,68 +1,12 @@
-package seed
+package reconcile
 
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
-
-// reader is the part of API that reads.
-type reader interface {
-	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
-}
-
-// shared reads each path once, however many ask for it. What only one asks for is not
-// kept: ten thousand answers are tens of megabytes.
-type shared struct {
-	api reader
-	// once holds the paths that one object is read at.
-	once map[string]bool
-	mu   sync.Mutex
-	got  map[string]func() (map[string]any, bool, error)
-}
-
-// Read returns what the first read of path has returned.
-func (s *shared) Read(ctx context.Context, path string) (map[string]any, bool, error) {
-	if s.once[path] {
-		return s.api.Read(ctx, path)
-	}
-	s.mu.Lock()
-	ask, known := s.got[path]
-	if !known {
-		type sight struct {
-			data  map[string]any
-			found bool
-			err   error
-		}
-		once := sync.OnceValue(func() sight {
-			data, found, err := s.api.Read(ctx, path)
-			return sight{data, found, err}
-		})
-		ask = func() (map[string]any, bool, error) { seen := once(); return seen.data, seen.found, seen.err }
-		if s.got == nil {
-			s.got = map[string]func() (map[string]any, bool, error){}
-		}
-		s.got[path] = ask
-	}
-	s.mu.Unlock()
-	return ask()
-}
-
-// readOnce returns the paths at which exactly one of the objects is read, and which no
-// reference leads to.
-func readOnce(objects []object.Object) map[string]bool {
-	once := make(map[string]bool, len(objects))
-	for _, o := range objects {
-		path := o.ReadPath()
-		_, before := once[path]
-		once[path] = !before && (o.Stage == object.StageRoles || o.Stage == object.StagePolicies)
-	}
-	return once
-}
 
 // finder answers references that only Vault can answer.
 type finder struct {

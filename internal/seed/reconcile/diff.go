@@ -1,4 +1,4 @@
-package seed
+package reconcile
 
 import (
 	"fmt"
@@ -9,23 +9,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
-
-// allFields returns the fields of an object that is to be created.
-func allFields(o object.Object) []FieldChange {
-	var fields []FieldChange
-	flat := object.Flatten(o)
-	for _, name := range slices.Sorted(maps.Keys(flat)) {
-		fields = append(fields, fieldChange(o, name, nil, flat[name]))
-	}
-	return fields
-}
-
-func fieldChange(o object.Object, name string, shown, want any) FieldChange {
-	if o.Traits.Redacted || value.Hidden(want) || value.Hidden(value.ProtectValue(shown, value.IsSensitive(value.Leaf(name)))) {
-		return FieldChange{Field: name, Sensitive: true}
-	}
-	return FieldChange{Field: name, Old: shown, New: value.Reveal(want)}
-}
 
 // documentDiff compares an object that has a path of its own. A field that Vault
 // does not show, or shows in another form, counts as unchanged when its hash says so.

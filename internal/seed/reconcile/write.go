@@ -1,14 +1,15 @@
-package seed
+package reconcile
 
 import (
 	"context"
 	"fmt"
 	"net/http"
-	"path"
-	"slices"
+	"regexp"
 	"strings"
+	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/sethvargo/go-retry"
+
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -42,81 +43,6 @@ func (c Change) writes() []put {
 		}
 	}
 	return []put{{o.WritePath(), value.Merged(data, extra)}}
-}
-
-// mounting returns the writes that make a mount: one, and another for what Vault takes
-// by tuning only.
-func mounting(id string, data map[string]any) []put {
-	config, _ := data["config"].(map[string]any)
-	lockout, ok := config[object.LockoutConfig].(map[string]any)
-	if !ok {
-		return []put{{id, data}}
-	}
-	delete(config, object.LockoutConfig)
-	return []put{{id, data}, {id + "/tune", map[string]any{object.LockoutConfig: lockoutTexts(lockout)}}}
-}
-
-// lockoutTexts returns the settings as Vault takes them: as texts.
-func lockoutTexts(settings map[string]any) map[string]any {
-	texts := make(map[string]any, len(settings))
-	for name, v := range settings {
-		texts[name] = value.ToText(v)
-		if truth, ok := v.(bool); ok {
-			texts[name] = truth
-		}
-	}
-	return texts
-}
-
-// splitWrites divides the fields between the two paths that take them.
-func (c Change) splitWrites(data map[string]any) []put {
-	how, first, second := c.Object.Traits.Split, map[string]any{}, map[string]any{}
-	for name, value := range data {
-		switch {
-		case c.Action == Create && slices.Contains(how.Create, name):
-			first[name] = value
-		case !slices.Contains(how.Fixed, name):
-			second[name] = value
-		}
-	}
-	var writes []put
-	if c.Action == Create {
-		writes = append(writes, put{string(c.Object.ID), first})
-	}
-	if len(second) > 0 {
-		writes = append(writes, put{how.Update, second})
-	}
-	return writes
-}
-
-// tuning returns the settings of a mount that change. Tuning takes those of config
-// at the top level.
-func (c Change) tuning() map[string]any {
-	data, options, lockout := map[string]any{}, map[string]any{}, map[string]any{}
-	want := object.Flatten(c.Object)
-	for _, f := range c.Fields {
-		value := value.Reveal(want[f.Field])
-		if name, ok := strings.CutPrefix(f.Field, "options."); ok {
-			options[name] = value
-			continue
-		}
-		name := strings.TrimPrefix(f.Field, "config.")
-		if field, ok := strings.CutPrefix(name, object.LockoutConfig+"."); ok {
-			lockout[field] = value
-			continue
-		}
-		if text, ok := value.(string); ok && text == "" && strings.HasSuffix(name, "_ttl") {
-			value = "system" // tuning takes an empty text for 'leave it'
-		}
-		data[name] = value
-	}
-	if len(options) > 0 {
-		data["options"] = options
-	}
-	if len(lockout) > 0 {
-		data[object.LockoutConfig] = lockoutTexts(lockout)
-	}
-	return data
 }
 
 // write carries c out and returns what to remember of it.
@@ -252,46 +178,52 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 	return a.plan.memory.of(o, shown)
 }
 
-// explain says which object err is about and where the seed names it.
-func explain(c Change, err error) error {
-	verb := "updating"
-	o := c.Object
-	switch {
-	case o.IsRequest():
-		verb = "sending"
-	case c.Action == Create:
-		verb = "creating"
+// send writes, and waits for what passes by itself.
+func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warnings []string, err error) {
+	backoff := retry.WithMaxRetries(mostTries, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
+	tries := 0
+	var last error
+	err = retry.Do(ctx, backoff, func(ctx context.Context) error {
+		tries++
+		answer, warnings, last = a.api.Put(ctx, p.path, p.data)
+		if passes(last) || status(last) == http.StatusInternalServerError && tries <= failedTries {
+			return retry.RetryableError(last)
+		}
+		return last
+	})
+	if err != nil && last != nil {
+		err = last
 	}
-	if o.IsAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
-		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
-			"This is OpenBao, which since 2.3.2 takes audit devices from its configuration only: declare the device there and leave it out of the seed, "+
-				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
-	}
-	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
-		// Vault 1.21 registers a device before it records it, and leaves it registered when
-		// the request ends in between (enableAudit in audit.go).
-		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
-			"Restart Vault's active node, have it unsealed, and run again. A request to enable this device was cut off in the middle: "+
-				"the active node has it registered and not recorded, and neither enables nor disables it until it is restarted.")
-	}
-	file := auditFile(o)
-	if file == "" || status(err) == 0 || status(err) == http.StatusForbidden {
-		return fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err)
-	}
-	_, name := o.Table()
-	return fault.Wait(
-		fmt.Errorf("enabling the audit device %q (%s), which writes to %q: %w", name, o.Position, file, err),
-		fmt.Sprintf("Vault writes this file itself: make the directory %q exist on every replica and writable for the user that Vault runs as "+
-			"(with the official chart: server.auditStorage.enabled), or choose another file_path. "+
-			"Declare a second device as well: Vault stops answering when no device can write.", path.Dir(file)))
+	return answer, warnings, err
 }
 
-// auditFile returns the file that an audit device writes to, "" if it writes to none.
-func auditFile(o object.Object) string {
-	options, _ := o.Data["options"].(map[string]any)
-	file, _ := value.Reveal(options["file_path"]).(string)
-	if !o.IsAudit() || o.Type != "file" || !strings.HasPrefix(file, "/") || value.Hidden(options["file_path"]) {
-		return ""
-	}
-	return file
+// passes reports whether err is the answer of a KV engine that was just made, or
+// raised to version 2.
+func passes(err error) bool {
+	return status(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
 }
+
+// ignoredForm is how Vault 1.10 and later tell about fields that they do not know.
+var ignoredForm = regexp.MustCompile(`ignored these unrecognized parameters: \[(.*)\]`)
+
+// ignoredFields returns the fields that Vault did not take.
+func ignoredFields(warnings []string) []string {
+	var fields []string
+	for _, warning := range warnings {
+		if match := ignoredForm.FindStringSubmatch(warning); match != nil {
+			fields = append(fields, strings.Fields(match[1])...)
+		}
+	}
+	return fields
+}
+
+// The waits for a Vault that needs a moment. The network, elections and overload are
+// the API's own to sit out.
+const (
+	firstWait = 50 * time.Millisecond
+	longWait  = 2 * time.Second
+	// mostTries is about 10 s, for an engine that is being set up; failedTries is for
+	// an error within Vault, which may be one for good.
+	mostTries   = 9
+	failedTries = 3
+)

@@ -1,4 +1,4 @@
-package seed
+package reconcile
 
 import (
 	"encoding/json"
