@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -160,92 +159,6 @@ func (b *builder) children(
 	}
 }
 
-// saved gives o the place that its answer is kept at.
-func (b *builder) saved(o object.Object, r lang.Record, ns string, problems *value.Problems) object.Object {
-	path := value.TrimPath(r.Text("save_to"))
-	if _, given := r.Values["save_to"]; !given {
-		return o
-	}
-	if err := value.CheckPath(path); err != nil {
-		problems.Add(r.Places["save_to"], "save_to: the path %q cannot be used: %s", r.Text("save_to"), err)
-		return o
-	}
-	saving := &object.Saving{Path: ns + path, Wrapped: true}
-	o.Traits.SaveTo = saving
-	// Whether the engine takes values under "data" is known when all were read.
-	b.values = append(b.values, func(*value.Problems) {
-		if mount, ok := b.engine(saving.Path); ok {
-			saving.Wrapped = object.IsVersion2(mount)
-		}
-	})
-	return o
-}
-
-// engine returns the declared secrets engine that holds path.
-func (b *builder) engine(path string) (object.Object, bool) {
-	var found object.Object
-	for _, o := range b.objects {
-		mount, ok := strings.CutPrefix(string(o.ID), o.Namespace+"sys/mounts/")
-		if ok && o.IsMount() && strings.HasPrefix(path, o.Namespace+mount+"/") && len(o.ID) > len(found.ID) {
-			found = o
-		}
-	}
-	return found, found.ID != ""
-}
-
-// kv adds the values that are written to KV engines.
-func (b *builder) kv(r lang.Record, ns string, problems *value.Problems) {
-	b.ns = ns
-	defer func() { b.ns = "" }()
-	for _, each := range r.Records("startupSecrets") {
-		b.startup(each, problems)
-	}
-	for _, each := range r.Records("secretsOnce") {
-		path := value.TrimPath(each.Text("path"))
-		if err := value.CheckPath(path); err != nil {
-			problems.Add(each.At, "the path %q cannot be used: %s", each.Text("path"), err)
-			continue
-		}
-		mount, ok := b.engine(ns + path)
-		if !ok || mount.Type != "kv" {
-			problems.Add(each.At, "%q lies in no kv engine that the seed declares: declare the engine, also if it is there already", path)
-			continue
-		}
-		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
-		name := strings.TrimPrefix(path, root+"/")
-		if object.IsVersion2(mount) && strings.HasPrefix(name, "data/") {
-			b.warnings = append(b.warnings, value.Problem{Position: each.At, Text: fmt.Sprintf("%q is written to %s/data/%s: paths of secretsOnce are those of the vault CLI, without data/", path, root, name)})
-		}
-		values := value.WithGenerators(each.Mapping("data"), each.At, problems)
-		b.add(object.OnceValue(root, object.IsVersion2(mount), name, values), each.At, problems)
-	}
-}
-
-// startup adds one of bank-vaults' startup secrets.
-func (b *builder) startup(r lang.Record, problems *value.Problems) {
-	path, data := value.TrimPath(r.Text("path")), r.Inner("data")
-	if err := value.CheckPath(path); err != nil {
-		problems.Add(r.At, "the path %q cannot be used: %s", r.Text("path"), err)
-		return
-	}
-	values, references := data.Mapping("data"), data.Records("secretKeyRef")
-	if (values == nil) == (references == nil) {
-		problems.Add(r.At, "data needs one of data and secretKeyRef")
-		return
-	}
-	for _, each := range references {
-		values = value.Merged(values, map[string]any{each.Text("key"): value.Reference(value.CallSecret, each.At, each.Text("name"), each.Text("key"))})
-	}
-	mount, declared := b.engine(b.ns + path)
-	id := object.ID(strings.TrimPrefix(string(mount.ID), b.ns))
-	if r.Text("type") == "pki" {
-		b.add(object.CABundle(id, path, values, r.At), r.At, problems)
-		return
-	}
-	wrapped := !declared || object.IsVersion2(mount)
-	b.add(object.StartupValue(id, path, wrapped, values, data.Mapping("options")), r.At, problems)
-}
-
 // wholeNames are the auth methods that take whole names, and the keys of the seed under
 // which they stand. Seen on Vault 1.21.
 var wholeNames = map[string][]string{
@@ -266,4 +179,43 @@ func foldsLDAP(r lang.Record) bool {
 	text, isScalar := value.ScalarText(sensitive)
 	truth, err := strconv.ParseBool(text)
 	return !declared || isScalar && err == nil && !truth
+}
+
+func (b *builder) authMethods(r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("auth") {
+		b.auth(each, problems)
+	}
+}
+
+func (b *builder) secretsEngines(r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("secrets") {
+		b.secrets(each, problems)
+	}
+}
+
+// withSettings puts the settings of a mount, which stand under key, into its fields.
+func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
+	values := r.Inner(key).Values
+	if lockout, ok := values[object.LockoutConfig].(lang.Record); ok {
+		values = value.Merged(values, map[string]any{object.LockoutConfig: lockout.Values})
+	}
+	if version := r.Text("plugin_version"); version != "" {
+		values = value.Merged(values, map[string]any{"plugin_version": version})
+	}
+	if values != nil {
+		fields["config"] = values
+	}
+	return fields
+}
+
+// child adds an object whose name is under key in r.
+func (b *builder) child(r lang.Record, key string, problems *value.Problems, made func(name string) object.Object) {
+	b.childNamed(r, key, value.CheckName, problems, made)
+}
+
+// childNamed is child for a name that check judges.
+func (b *builder) childNamed(r lang.Record, key string, check func(string) error, problems *value.Problems, made func(name string) object.Object) {
+	if name, ok := b.name(r, key, check, problems); ok {
+		b.add(made(name), r.At, problems)
+	}
 }

@@ -69,3 +69,11 @@ func clashes(objects []object.Object) []clash {
 	}
 	return found
 }
+
+// apart reports mounts whose path lies below that of another.
+func (b *builder) apart(problems *value.Problems) {
+	for _, clash := range clashes(b.objects) {
+		problems.Add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",
+			clash.inner.ID, clash.outer.ID, clash.outer.Position)
+	}
+}

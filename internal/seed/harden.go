@@ -27,9 +27,6 @@ type HardenException struct{ Control, Object, Reason, Expires string }
 // Declared reports whether the seed says anything of the controls.
 func (h Harden) Declared() bool { return h.Position.File != "" }
 
-// Harden returns what the seed says of the controls.
-func (s *Seed) Harden() Harden { return s.harden }
-
 // readHarden reads the section harden, which one file of a seed may hold.
 func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
 	section, ok := r.Values["harden"].(lang.Record)

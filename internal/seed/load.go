@@ -1,8 +1,11 @@
 package seed
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +42,6 @@ func Load(paths []string) (*Seed, error) {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
-	l.builder.prune.check(l.builder.objects, l.problems)
 	if err := l.problems.Err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
@@ -69,30 +71,6 @@ func (l *loader) path(path string) {
 	}
 }
 
-func (l *loader) directory(dir string) {
-	var files []string
-	for _, place := range []struct{ dir, endings string }{{dir, ".yaml .yml"}, {filepath.Join(dir, "policies"), ".hcl"}} {
-		entries, err := os.ReadDir(place.dir)
-		if err != nil && (place.dir == dir || !errors.Is(err, os.ErrNotExist)) {
-			l.problems.Add(value.Position{File: place.dir}, "reading the seed: %s", reason(err))
-			return
-		}
-		for _, e := range entries {
-			ending := filepath.Ext(e.Name())
-			// Names with a dot in front are what a mounted ConfigMap links to.
-			if ending != "" && !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && slices.Contains(strings.Fields(place.endings), ending) {
-				files = append(files, filepath.Join(place.dir, e.Name()))
-			}
-		}
-	}
-	if len(files) == 0 {
-		l.problems.Add(value.Position{File: dir}, "there is no *.yaml, *.yml or policies/*.hcl in this directory")
-	}
-	for _, file := range files {
-		l.file(file)
-	}
-}
-
 func (l *loader) file(path string) {
 	content, err := readFile(path, l.left)
 	if err != nil {
@@ -116,10 +94,184 @@ func (l *loader) file(path string) {
 	}
 }
 
-// Warnings returns what Vault would take and is probably not meant, in the order of
-// the seed.
-func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }
+// Objects returns the desired objects with all references resolved. Every
+// reference that has no value is told, in one fault of kind fault.Seed.
+func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object, error) {
+	objects := slices.Clone(s.objects)
+	if !slices.ContainsFunc(objects, refers) {
+		return objects, nil
+	}
+	if err := resolve(ctx, resolver, objects); err != nil {
+		return nil, err
+	}
+	return objects, policy.CheckResolved(objects)
+}
 
-// Declared returns the declared objects with references as they are written: for
-// what needs the objects' places only, such as the policy.
-func (s *Seed) Declared() []object.Object { return slices.Clone(s.objects) }
+// refers reports whether o holds a reference, or something yet to be made.
+func refers(o object.Object) bool {
+	return value.Pending(o.Data) || value.Pending(o.Traits.Extra) || o.Traits.Unless != nil && value.Pending(o.Traits.Unless.Value)
+}
+
+// readFile returns the content of a regular file of at most limit bytes. A pipe
+// or device is refused: reading one could wait for ever.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
+	}
+	return content, nil
+}
+
+// reason strips the path from a file error: our messages name it already.
+func reason(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// builder turns records into objects.
+type builder struct {
+	objects []object.Object
+	places  map[object.ID]value.Position
+	prune   pruneReader
+	// ns is the namespace that is being read, with a slash at its end, or empty.
+	ns string
+	// requests counts them over all files, since their order matters.
+	requests int
+	// values are read last, since they need to know all engines.
+	values []func(problems *value.Problems)
+	// warnings tell what is probably not meant.
+	warnings []value.Problem
+	harden   Harden
+	login    declaredLogin
+}
+
+// section makes objects of what stands under some keys.
+type section struct {
+	keys  string
+	build func(r lang.Record, problems *value.Problems)
+}
+
+// build adds the objects of one file.
+func (b *builder) build(r lang.Record, problems *value.Problems) {
+	b.contents(r, problems)
+	inOrder(r, problems, []section{
+		{"namespaces", b.namespaces},
+		{"prune purgeUnmanagedConfig tombstones", b.prune.read},
+		{"harden", b.readHarden},
+		{"login", b.readLogin},
+	})
+}
+
+// contents adds what one namespace holds.
+func (b *builder) contents(r lang.Record, problems *value.Problems) {
+	inOrder(r, problems, []section{
+		{"policies", b.policies},
+		{"password-policies", b.passwordPolicies},
+		{"audit", b.audit},
+		{"auth", b.authMethods},
+		{"secrets", b.secretsEngines},
+		{"tokens", b.tokens},
+		{"plugins quotas ui-headers cors", b.system},
+		{"entities groups entity-aliases group-aliases", b.identity},
+		{"startupSecrets secretsOnce", b.later},
+		{"requests", b.requestsInOrder},
+	})
+}
+
+// inOrder has the sections built that r holds any key of.
+func inOrder(r lang.Record, problems *value.Problems, sections []section) {
+	for _, each := range sections {
+		for key := range strings.FieldsSeq(each.keys) {
+			if _, there := r.Values[key]; there {
+				each.build(r, problems)
+				break
+			}
+		}
+	}
+}
+
+// policies adds ACL policies.
+func (b *builder) policies(r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("policies") {
+		if name, ok := b.name(each, "name", value.CheckWholeName, problems); ok {
+			b.add(object.Policy(name, each.Values["rules"]), each.At, problems)
+		}
+	}
+}
+
+// name returns the name of r, if check finds nothing wrong with it.
+func (b *builder) name(r lang.Record, key string, check func(string) error, problems *value.Problems) (string, bool) {
+	name, ok := r.Values[key].(string)
+	if !ok { // reported already
+		return "", false
+	}
+	if err := check(name); err != nil {
+		problems.Add(r.At, "the name %q cannot be used: %s", name, err)
+		return "", false
+	}
+	return name, true
+}
+
+// add keeps o, unless its place is taken.
+func (b *builder) add(o object.Object, at value.Position, problems *value.Problems) {
+	o = o.Within(b.ns)
+	o.Position = at
+	if first, ok := b.places[o.Place()]; ok {
+		problems.Add(at, "%s is declared twice, first at %s", o.ID, first)
+		return
+	}
+	if b.places == nil {
+		b.places = map[object.ID]value.Position{}
+	}
+	b.places[o.Place()] = at
+	if len(b.objects) == cap(b.objects) { // append would copy thousands of them again and again
+		b.objects = slices.Grow(b.objects, max(64, len(b.objects)))
+	}
+	b.objects = append(b.objects, o)
+}
+
+// finish adds what needs the whole seed, and checks what only that shows.
+func (b *builder) finish(problems *value.Problems) {
+	for _, add := range b.values {
+		add(problems)
+	}
+	pending := b.has(func(o object.Object) bool { return value.Pending(o.Data) })
+	if pending {
+		orderReferences(b.objects, problems)
+	}
+	if b.has(func(o object.Object) bool { return o.Stage == object.StageAliases }) {
+		soleAliases(b.objects, problems)
+	}
+	if pending {
+		b.answers(problems)
+	}
+	if b.has(func(o object.Object) bool { return o.IsMount() || o.IsAudit() }) {
+		b.apart(problems)
+	}
+	if len(b.prune.Tombstones) > 0 {
+		b.prune.check(b.objects, problems)
+	}
+}
+
+// has reports whether an object is declared that is of a kind.
+func (b *builder) has(of func(o object.Object) bool) bool { return slices.ContainsFunc(b.objects, of) }

@@ -73,23 +73,28 @@ func tellCircle(objects []object.Object, around []int, problems *value.Problems)
 	problems.Add(first.Position, "references lead in a circle: %s", way)
 }
 
-// soleAliases tells aliases that Vault has no room for beside another one.
-func soleAliases(objects []object.Object, problems *value.Problems) {
-	first := map[string]value.Position{}
-	for _, o := range objects {
-		if o.Stage != object.StageAliases {
-			continue
+// answers checks that references to answers lead to earlier requests.
+func (b *builder) answers(problems *value.Problems) {
+	places := map[string]object.Object{}
+	for _, o := range b.objects {
+		if o.IsRequest() {
+			places[strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = o
 		}
-		alias, _ := object.ParseAlias(o.ID)
-		owner := strings.ToLower(alias.OwnerPath())
-		place, has := owner, "a group has one alias"
-		if o.Endpoint == "entity-alias" {
-			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
-		}
-		if at, taken := first[place]; taken {
-			problems.Add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
-			continue
-		}
-		first[place] = o.Position
+	}
+	for _, o := range b.objects {
+		value.EachPart(o.Data, func(p value.Part, at value.Position) {
+			if p.Call != value.CallAnswer {
+				return
+			}
+			asked, there := places[p.Args[0]]
+			switch {
+			case !o.IsRequest():
+				problems.Add(at, "only requests can refer to the answer of a request")
+			case !there:
+				problems.Add(at, "there is no request %q", p.Args[0])
+			case asked.Order >= o.Order:
+				problems.Add(at, "the request %q comes later (%s): only answers of earlier requests can be had", p.Args[0], asked.Position)
+			}
+		})
 	}
 }

@@ -23,9 +23,6 @@ type pruneSaying struct {
 	at    value.Position
 }
 
-// Prune returns what the seed says about deletion.
-func (s *Seed) Prune() object.Prune { return s.prune }
-
 // read takes in what one file says.
 func (p *pruneReader) read(r lang.Record, problems *value.Problems) {
 	if which := r.Text("prune"); which != "" {

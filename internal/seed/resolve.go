@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -217,47 +212,9 @@ func readReference(path string) (string, error) {
 	return string(content), nil
 }
 
-// readFile returns the content of a regular file of at most limit bytes. A pipe
-// or device is refused: reading one could wait for ever.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("larger than %d bytes", limit)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, reason(err)
-	}
-	if int64(len(content)) > limit {
-		return nil, fmt.Errorf("larger than %d bytes", limit)
-	}
-	return content, nil
-}
-
-// reason strips the path from a file error: our messages name it already.
-func reason(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
-}
-
-// Objects returns the desired objects with all references resolved. Every
-// reference that has no value is told, in one fault of kind fault.Seed.
-func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object, error) {
+// resolve resolves the references in objects.
+func resolve(ctx context.Context, resolver Resolver, objects []object.Object) error {
 	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
-	objects := slices.Clone(s.objects)
 	for i := range objects {
 		o := &objects[i]
 		o.Data = r.resolve(o.Data)
@@ -271,10 +228,7 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object,
 		}
 	}
 	if r.trouble != nil {
-		return nil, r.trouble
+		return r.trouble
 	}
-	if err := r.problems.Err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
-		return nil, err
-	}
-	return objects, policy.CheckResolved(objects)
+	return r.problems.Err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference."))
 }

@@ -114,3 +114,14 @@ func RotationPath(root, kind, segment, name string) string {
 	}
 	return ""
 }
+
+// FixedAtCreation lists the fields of o that Vault takes only when it is made.
+func FixedAtCreation(o Object) []string {
+	if o.Traits.Split != nil {
+		return o.Traits.Split.Fixed
+	}
+	if o.Endpoint == "approle/role" {
+		return []string{"local_secret_ids"}
+	}
+	return nil
+}

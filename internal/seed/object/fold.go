@@ -26,16 +26,6 @@ func folds(kind, segment string) bool {
 	return isAuth && slices.Contains(foldedNames[method], segment)
 }
 
-// Place returns what is the same for all spellings of o's ID.
-func (o Object) Place() ID {
-	if o.Folded == 0 {
-		return o.ID.canonical()
-	}
-	end := len(o.ID) - o.tail
-	start := end - o.Folded
-	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
-}
-
 // Spellings finds objects by IDs that may be spelt otherwise: by what is the same for all.
 type Spellings map[string][]Object
 

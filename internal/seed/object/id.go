@@ -2,11 +2,11 @@ package object
 
 import (
 	"net/url"
+	"path"
 	"strings"
-)
 
-// ID names an object: its API path, such as "auth/kubernetes/role/app".
-type ID string
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
 
 // parts returns the namespace that an object of Vault's own paths lives in, with a slash
 // at its end, and the rest. Names further on may look like such paths, too; a namespace
@@ -33,16 +33,6 @@ func (id ID) CatalogPath() string {
 	return path
 }
 
-// canonical returns the ID of a plugin with its version as Vault writes it, and other IDs
-// as they are.
-func (id ID) canonical() ID {
-	text := string(id)
-	if at := strings.LastIndexByte(text, '@'); id.IsPlugin() && at > strings.LastIndexByte(text, '/') {
-		return ID(text[:at+1] + canonicalVersion(text[at+1:]))
-	}
-	return id
-}
-
 // canonicalVersion returns a version as Vault writes it: with a v and three numbers.
 func canonicalVersion(version string) string {
 	core, suffix := strings.TrimPrefix(version, "v"), ""
@@ -54,9 +44,6 @@ func canonicalVersion(version string) string {
 	}
 	return "v" + core + suffix
 }
-
-// IsPlugin reports whether id is that of an entry of the plugin catalog.
-func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
 
 // Alias is the ID of an alias taken apart: its namespace, whether it is one of an
 // entity or a group, the name of that, its own name and the path of the auth method.
@@ -80,3 +67,35 @@ func ParseAlias(id ID) (place Alias, isAlias bool) {
 
 // OwnerPath returns the path of the entity or group.
 func (p Alias) OwnerPath() string { return p.Namespace + "identity/" + p.Of + "/name/" + p.Owner }
+
+// Targets returns the places of the objects that could hold what p stands for in a
+// namespace.
+func Targets(p value.Part, ns string) []ID {
+	switch p.Call {
+	case value.CallAccessor:
+		return []ID{ID(ns + "sys/auth/" + value.TrimPath(p.Args[0])), ID(ns + "sys/mounts/" + value.TrimPath(p.Args[0]))}
+	case value.CallEntity, value.CallGroup:
+		return []ID{ID(ns + "identity/" + p.Call + "/name/" + strings.ToLower(p.Args[0]))}
+	case value.CallVault:
+		return []ID{ID(ns + p.Args[0])}
+	}
+	return nil
+}
+
+// Listed returns the path of the listing in which the name of o stands if o is there; ""
+// if o is of a kind without one that our policy lets us read.
+func (o Object) Listed() string {
+	parent, name := path.Split(o.ReadPath())
+	parent = strings.TrimSuffix(parent, "/")
+	if name == "" || strings.Contains(name, "?") || o.IsRequest() {
+		return ""
+	}
+	switch at := strings.TrimPrefix(parent, o.Namespace); {
+	case at == "sys/policies/acl", at == "sys/policies/password":
+		return parent
+	case strings.HasPrefix(at, "auth/") && path.Base(at) == "role":
+		return parent
+	default:
+		return ""
+	}
+}

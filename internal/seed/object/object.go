@@ -2,7 +2,6 @@ package object
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 
@@ -146,24 +145,6 @@ func (o Object) ReadPath() string { return cmp.Or(o.Traits.Read, string(o.ID)) }
 // WritePath returns where o is written.
 func (o Object) WritePath() string { return cmp.Or(o.Traits.Write, string(o.ID)) }
 
-// Listed returns the path of the listing in which the name of o stands if o is there; ""
-// if o is of a kind without one that our policy lets us read.
-func (o Object) Listed() string {
-	parent, name := path.Split(o.ReadPath())
-	parent = strings.TrimSuffix(parent, "/")
-	if name == "" || strings.Contains(name, "?") || o.IsRequest() {
-		return ""
-	}
-	switch at := strings.TrimPrefix(parent, o.Namespace); {
-	case at == "sys/policies/acl", at == "sys/policies/password":
-		return parent
-	case strings.HasPrefix(at, "auth/") && path.Base(at) == "role":
-		return parent
-	default:
-		return ""
-	}
-}
-
 // Within returns o in a namespace.
 func (o Object) Within(ns string) Object {
 	if ns == "" {
@@ -228,6 +209,9 @@ func (o Object) Same(field string, want, shown any) bool {
 	if o.Traits.Exact {
 		return value.Identical(value.Reveal(want), shown)
 	}
+	if text, isText := shown.(string); isText && want == text { // most are spelt as they were given
+		return true
+	}
 	return value.Same(field, want, shown)
 }
 
@@ -245,38 +229,35 @@ func (o Object) Surplus(shown map[string]any) (names []string) {
 	return names
 }
 
-// FixedAtCreation lists the fields of o that Vault takes only when it is made.
-func FixedAtCreation(o Object) []string {
-	if o.Traits.Split != nil {
-		return o.Traits.Split.Fixed
+// ID names an object: its API path, such as "auth/kubernetes/role/app".
+type ID string
+
+// Place returns what is the same for all spellings of o's ID.
+func (o Object) Place() ID {
+	if o.Folded == 0 {
+		return o.ID.canonical()
 	}
-	if o.Endpoint == "approle/role" {
-		return []string{"local_secret_ids"}
-	}
-	return nil
+	end := len(o.ID) - o.tail
+	start := end - o.Folded
+	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
 }
 
-// Targets returns the places of the objects that could hold what p stands for in a
-// namespace.
-func Targets(p value.Part, ns string) []ID {
-	switch p.Call {
-	case value.CallAccessor:
-		return []ID{ID(ns + "sys/auth/" + value.TrimPath(p.Args[0])), ID(ns + "sys/mounts/" + value.TrimPath(p.Args[0]))}
-	case value.CallEntity, value.CallGroup:
-		return []ID{ID(ns + "identity/" + p.Call + "/name/" + strings.ToLower(p.Args[0]))}
-	case value.CallVault:
-		return []ID{ID(ns + p.Args[0])}
+// canonical returns the ID of a plugin with its version as Vault writes it, and other IDs
+// as they are.
+func (id ID) canonical() ID {
+	text := string(id)
+	if at := strings.LastIndexByte(text, '@'); id.IsPlugin() && at > strings.LastIndexByte(text, '/') {
+		return ID(text[:at+1] + canonicalVersion(text[at+1:]))
 	}
-	return nil
+	return id
 }
 
-// Lacking names what a server lacks that cannot hold o.
-func Lacking(o Object) string {
-	switch {
-	case o.Stage == StageNamespaces:
-		return "namespaces"
-	case o.Endpoint == "quota/lease-count":
-		return "quotas of leases"
-	}
-	return o.WritePath()
+// IsPlugin reports whether id is that of an entry of the plugin catalog.
+func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
+
+// Policy returns the ACL policy name with rules in HCL or JSON, or a reference to them.
+func Policy(name string, rules any) Object {
+	// Vault lower-cases policy names, so two spellings are one policy.
+	id := ID("sys/policies/acl/" + strings.ToLower(name))
+	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
 }

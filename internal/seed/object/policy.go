@@ -9,13 +9,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Policy returns the ACL policy name with rules in HCL or JSON, or a reference to them.
-func Policy(name string, rules any) Object {
-	// Vault lower-cases policy names, so two spellings are one policy.
-	id := ID("sys/policies/acl/" + strings.ToLower(name))
-	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
-}
-
 // seePolicy takes a policy that Vault shows in another format for the one that is
 // declared: bank-vaults formats the policies that it writes, so that hardly one is in
 // Vault as its file has it. Comments count.

@@ -84,3 +84,14 @@ func Namespace(path string) Object {
 		Order: strings.Count(path, "/"),
 	}
 }
+
+// Lacking names what a server lacks that cannot hold o.
+func Lacking(o Object) string {
+	switch {
+	case o.Stage == StageNamespaces:
+		return "namespaces"
+	case o.Endpoint == "quota/lease-count":
+		return "quotas of leases"
+	}
+	return o.WritePath()
+}

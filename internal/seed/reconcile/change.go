@@ -78,11 +78,6 @@ type Change struct {
 	matches bool
 }
 
-// doubtful reports whether c writes a field that Vault has not shown.
-func (c Change) doubtful() bool {
-	return c.Action == Create || c.Action == Update && slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return f.Old == nil })
-}
-
 // Refusal is a difference that Vault cannot put right in place.
 type Refusal struct {
 	Object object.Object

@@ -29,11 +29,9 @@ type vocabulary struct {
 	known map[string][]string
 }
 
-// unknown returns those of o's fields that Vault does not know, with what may be meant.
+// unknown returns those of o's fields that Vault does not know, with what may be meant. o is
+// one that Vault can be asked about.
 func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, error) {
-	if !o.Checked() {
-		return nil, nil
-	}
 	known, err := v.fields(ctx, o)
 	if err != nil || len(known) == 0 {
 		return nil, err

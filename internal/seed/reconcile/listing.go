@@ -111,11 +111,11 @@ func missingMounts(objects []object.Object, there func(object.ID) bool) error {
 	return problems.Err("Declare the mount in the seed.")
 }
 
-// listings reads the listings that objects need, at the same time.
-func (l *live) listings(ctx context.Context, objects []object.Object) error {
+// listings reads the listings that are needed, at the same time.
+func (l *live) listings(ctx context.Context, needed map[string]bool) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	for _, listing := range slices.Sorted(maps.Keys(neededListings(objects))) {
+	for _, listing := range slices.Sorted(maps.Keys(needed)) {
 		group.Go(func() error {
 			data, _, err := l.reads.Read(ctx, listing)
 			if err != nil {
@@ -134,4 +134,56 @@ func (l *live) listings(ctx context.Context, objects []object.Object) error {
 		})
 	}
 	return group.Wait()
+}
+
+// mounted reports whether the mount id is there.
+func (l *live) mounted(id object.ID) bool {
+	for listing, table := range l.tables {
+		if path, ok := strings.CutPrefix(string(id), listing+"/"); ok {
+			_, there := table[path]
+			return there
+		}
+	}
+	return false
+}
+
+// unknowns collects references to what is neither there nor declared.
+type unknowns struct {
+	declared map[object.ID]*object.Object
+	mu       sync.Mutex
+	problems value.Problems
+}
+
+// missing returns the judge of a reference of o that has no answer yet: what the seed
+// has made before o will be there when it is needed.
+func (u *unknowns) missing(o object.Object) func(p value.Part, at value.Position) error {
+	return func(p value.Part, at value.Position) error {
+		if p.Call == value.CallAnswer {
+			return nil
+		}
+		what := p.Call + " " + strings.Join(quoteAll(p.Args), " ")
+		problem := what + " is neither declared nor there"
+		for _, id := range object.Targets(p, o.Namespace) {
+			target := u.declared[id]
+			switch {
+			case target == nil:
+			case target.Before(&o):
+				return nil
+			default:
+				problem = fmt.Sprintf("%s is not there, and %s (stage %s) is not made before %s (stage %s), which refers to it", what, id, target.Stage, o.ID, o.Stage)
+			}
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.problems.Add(at, "%s", problem)
+		return nil
+	}
+}
+
+func quoteAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = fmt.Sprintf("%q", text)
+	}
+	return out
 }

@@ -44,14 +44,16 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]observation, len(objects)),
 		reads: &shared{api: api, once: readOnce(objects)},
 	}
-	if err := l.listings(ctx, objects); err != nil {
-		return nil, err
-	}
-	if err := missingMounts(objects, l.mounted); err != nil {
-		return nil, err
-	}
-	if err := l.withoutClash(); err != nil {
-		return nil, err
+	if needed := neededListings(objects); len(needed) > 0 {
+		if err := l.listings(ctx, needed); err != nil {
+			return nil, err
+		}
+		if err := missingMounts(objects, l.mounted); err != nil {
+			return nil, err
+		}
+		if err := l.withoutClash(); err != nil {
+			return nil, err
+		}
 	}
 	unknown := unknowns{declared: make(map[object.ID]*object.Object, len(objects))}
 	for i := range objects {
@@ -73,11 +75,13 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		}
 		left = append(left, i)
 	}
-	left, err := l.withoutAbsent(ctx, left, goal.Owned)
-	if err != nil {
-		return nil, fmt.Errorf("reading what is there: %w", err)
+	if len(left) >= leastListed {
+		var err error
+		if left, err = l.withoutAbsent(ctx, left, goal.Owned); err != nil {
+			return nil, fmt.Errorf("reading what is there: %w", err)
+		}
 	}
-	err = each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error { return l.one(ctx, left[i], &unknown) })
+	err := each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error { return l.one(ctx, left[i], &unknown) })
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +91,13 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 // one settles the references of an object and looks at it.
 func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 	o := &l.objects[i]
-	find := finder{reader: l.reads}
-	data, err := find.settle(ctx, o.Namespace, o.Data, unknown.missing(*o))
-	if err != nil {
-		return err
+	if value.Pending(o.Data) {
+		data, err := finder{reader: l.reads}.settle(ctx, o.Namespace, o.Data, unknown.missing(*o))
+		if err != nil {
+			return err
+		}
+		o.Data, _ = data.(map[string]any)
 	}
-	o.Data, _ = data.(map[string]any)
 	if listing, path := o.Table(); listing != "" {
 		data, there := l.tables[listing][path]
 		l.seen[i] = observation{there: there, data: data}
@@ -119,47 +124,6 @@ func shownAs(o object.Object, shown map[string]any) bool {
 	return len(o.Surplus(shown)) == 0
 }
 
-// unknowns collects references to what is neither there nor declared.
-type unknowns struct {
-	declared map[object.ID]*object.Object
-	mu       sync.Mutex
-	problems value.Problems
-}
-
-// missing returns the judge of a reference of o that has no answer yet: what the seed
-// has made before o will be there when it is needed.
-func (u *unknowns) missing(o object.Object) func(p value.Part, at value.Position) error {
-	return func(p value.Part, at value.Position) error {
-		if p.Call == value.CallAnswer {
-			return nil
-		}
-		what := p.Call + " " + strings.Join(quoteAll(p.Args), " ")
-		problem := what + " is neither declared nor there"
-		for _, id := range object.Targets(p, o.Namespace) {
-			target := u.declared[id]
-			switch {
-			case target == nil:
-			case target.Before(&o):
-				return nil
-			default:
-				problem = fmt.Sprintf("%s is not there, and %s (stage %s) is not made before %s (stage %s), which refers to it", what, id, target.Stage, o.ID, o.Stage)
-			}
-		}
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		u.problems.Add(at, "%s", problem)
-		return nil
-	}
-}
-
-func quoteAll(texts []string) []string {
-	out := make([]string, len(texts))
-	for i, text := range texts {
-		out[i] = fmt.Sprintf("%q", text)
-	}
-	return out
-}
-
 // neededListings returns the listings that tell about objects or their mounts.
 func neededListings(objects []object.Object) map[string]bool {
 	needed := map[string]bool{}
@@ -174,17 +138,6 @@ func neededListings(objects []object.Object) map[string]bool {
 		}
 	}
 	return needed
-}
-
-// mounted reports whether the mount id is there.
-func (l *live) mounted(id object.ID) bool {
-	for listing, table := range l.tables {
-		if path, ok := strings.CutPrefix(string(id), listing+"/"); ok {
-			_, there := table[path]
-			return there
-		}
-	}
-	return false
 }
 
 // shared reads each path once, however many ask for it. What only one asks for is not
@@ -246,18 +199,24 @@ func look(ctx context.Context, api reader, o object.Object) (observation, error)
 		return observation{there: there}, err
 	}
 	data, found, err := api.Read(ctx, o.ReadPath())
-	switch code := status(err); {
-	case code == http.StatusMethodNotAllowed:
-		return observation{blind: true}, nil
-	case code != 0 && code == o.Traits.AbsentStatus:
-		return observation{}, nil
-	case err != nil:
-		return observation{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
+	if err != nil {
+		return unread(o, err)
 	}
 	if found && o.Traits.Extract != nil {
 		data, found = o.Traits.Extract(o, data)
 	}
 	return observation{there: found, data: ours(o, data)}, nil
+}
+
+// unread returns what an error in reading o says of it, or the error.
+func unread(o object.Object, err error) (observation, error) {
+	switch code := status(err); {
+	case code == http.StatusMethodNotAllowed:
+		return observation{blind: true}, nil
+	case code != 0 && code == o.Traits.AbsentStatus:
+		return observation{}, nil
+	}
+	return observation{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
 }
 
 // ours returns those of the shown fields that o names; the rest is not compared, and
@@ -276,21 +235,4 @@ func ours(o object.Object, shown map[string]any) map[string]any {
 		kept[key] = shown[key]
 	}
 	return kept
-}
-
-// holds reports whether the condition of a request is found to hold in a namespace.
-func holds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
-	answer, found, err := r.Read(ctx, ns+c.Path)
-	switch status(err) {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed: // Vault's way of saying 'not configured'
-		return false, nil
-	}
-	if err != nil || !found || c.Field == "" {
-		return found, err
-	}
-	v := value.Dig(answer, c.Field)
-	if c.Value == nil {
-		return !value.IsEmpty(v), nil
-	}
-	return v != nil && value.Same(value.Leaf(c.Field), c.Value, v), nil
 }

@@ -3,12 +3,18 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -29,17 +35,25 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	for i, o := range seen.objects {
 		plan.add(o, seen.seen[i])
 	}
-	if err := plan.checkAnswers(); err != nil {
-		return nil, err
+	if slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Object.IsRequest() }) {
+		if err := plan.checkAnswers(); err != nil {
+			return nil, err
+		}
 	}
-	if err := plan.withPasswordPolicies(ctx, seen.reads, seen.objects); err != nil {
-		return nil, err
+	if slices.ContainsFunc(plan.Changes, Change.generates) {
+		if err := plan.withPasswordPolicies(ctx, seen.reads, seen.objects); err != nil {
+			return nil, err
+		}
 	}
-	if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
-		return nil, err
+	if slices.ContainsFunc(plan.Changes, Change.doubtful) {
+		if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
+			return nil, err
+		}
 	}
-	if err := plan.prune(ctx, seen.reads, goal); err != nil {
-		return nil, err
+	if goal.Prune.Owned {
+		if err := plan.prune(ctx, seen.reads, goal); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortFunc(plan.Changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.Order, b.Object.Order), cmp.Compare(a.Object.ID, b.Object.ID))
@@ -84,56 +98,6 @@ func (p *Plan) add(o object.Object, s observation) {
 	p.Changes = append(p.Changes, change)
 }
 
-// request plans a request: it is sent when its condition does not hold, or, if it has
-// none, when it was not sent as it is now.
-func (p *Plan) request(change *Change, s observation) {
-	o := change.Object
-	change.hashes = p.memory.Hashes[string(o.ID)]
-	if o.Traits.Unless.Path == "" {
-		before := p.memory.Hashes[string(o.ID)][sentField]
-		s.there = before != "" && (p.memory.HashKey.Empty() || before == p.memory.sent(o))
-	}
-	if !s.there {
-		change.Action = Create
-		change.Fields = allFields(o)
-	}
-}
-
-// sent returns what to remember of a request that was sent.
-func (m Memory) sent(o object.Object) string {
-	return m.hash(o.ID, sentField, []any{o.Traits.Write, o.Traits.Deletes, o.Data})
-}
-
-// rotation plans to rotate the credential of an object that there is, once.
-func (p *Plan) rotation(change *Change) {
-	if change.Object.Traits.Rotate != "" && change.hashes[rotatedField] == "" && !p.memory.HashKey.Empty() {
-		change.Fields = []FieldChange{{Field: rotatedField, Old: false, New: true}}
-	}
-}
-
-// checkAnswers tells requests whose fields come from the answer of one that is not
-// sent in this run.
-func (p *Plan) checkAnswers() error {
-	sent := map[string]bool{}
-	for _, c := range p.Changes {
-		if c.Object.IsRequest() && c.Action == Create {
-			sent[c.Object.Namespace+strings.TrimPrefix(string(c.Object.ID), c.Object.Namespace+"request:")] = true
-		}
-	}
-	problems := &value.Problems{}
-	for _, c := range p.Changes {
-		if c.Action != Create || !c.Object.IsRequest() {
-			continue
-		}
-		value.EachPart(c.Object.Data, func(called value.Part, at value.Position) {
-			if called.Call == value.CallAnswer && !sent[c.Object.Namespace+called.Args[0]] {
-				problems.Add(at, "the request %q is not needed any more, so that its answer cannot be had", called.Args[0])
-			}
-		})
-	}
-	return problems.Err("Give both requests the same condition ('unless').")
-}
-
 // refused returns an error that names what cannot be put right.
 func (p *Plan) refused() error {
 	if len(p.Refusals) == 0 {
@@ -153,7 +117,10 @@ func (p *Plan) refused() error {
 // allFields returns the fields of an object that is to be created.
 func allFields(o object.Object) []FieldChange {
 	var fields []FieldChange
-	flat := object.Flatten(o)
+	flat := o.Data
+	if o.IsMount() || o.IsAudit() {
+		flat = object.Flatten(o)
+	}
 	for _, name := range slices.Sorted(maps.Keys(flat)) {
 		fields = append(fields, fieldChange(o, name, nil, flat[name]))
 	}
@@ -165,4 +132,87 @@ func fieldChange(o object.Object, name string, shown, want any) FieldChange {
 		return FieldChange{Field: name, Sensitive: true}
 	}
 	return FieldChange{Field: name, Old: shown, New: value.Reveal(want)}
+}
+
+// doubtful reports whether c writes a field that Vault has not shown, and that it can be
+// asked about.
+func (c Change) doubtful() bool {
+	return c.Object.Checked() && (c.Action == Create || c.Action == Update && slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return f.Old == nil }))
+}
+
+// generates reports whether c may write a value that is made up then.
+func (c Change) generates() bool { return c.Action != None && value.Pending(c.Object.Data) }
+
+// Memory is what is remembered of what was applied last, for the fields whose value
+// Vault does not show.
+type Memory struct {
+	// Hashes holds keyed hashes: object ID → field → hash.
+	Hashes map[string]map[string]string
+	// HashKey keys the hashes: without it nobody can try passwords against them.
+	// An empty key remembers nothing, so that such fields count as changed.
+	HashKey secret.Value
+	// Lost is set by who has no access to what earlier runs remembered: then a field
+	// that Vault does not show counts as not compared, not as changed.
+	Lost bool
+}
+
+// hash returns the keyed hash of value as field of the object id.
+func (m Memory) hash(id object.ID, field string, v any) string {
+	mac := hmac.New(sha256.New, []byte(m.HashKey.Reveal()))
+	// Encoding cannot fail: values are texts, numbers, lists and mappings. Lengths
+	// in front keep two fields from making one text.
+	encoded, _ := json.Marshal(value.Reveal(v))
+	for _, piece := range [][]byte{[]byte(id), []byte(field), encoded} {
+		_ = binary.Write(mac, binary.BigEndian, uint64(len(piece)))
+		mac.Write(piece)
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// unseen returns what to remember of a field that Vault does not show.
+func (m Memory) unseen(id object.ID, field string, want any) string {
+	return m.hash(id, field, want)
+}
+
+// otherwise returns what to remember of a field that Vault shows in another form
+// than it was given, such as a mask: both forms, so that a change of either is found.
+func (m Memory) otherwise(id object.ID, field string, want, shown any) string {
+	return m.hash(id, field, want) + "." + m.hash(id, field, shown)
+}
+
+// remembered returns the hash of a field, "" when there is none.
+func (m Memory) remembered(id object.ID, field string) string {
+	if m.HashKey.Empty() {
+		return ""
+	}
+	return m.Hashes[string(id)][field]
+}
+
+// of returns what to remember of o, given what Vault shows of it.
+func (m Memory) of(o object.Object, shown map[string]any) map[string]string {
+	if m.HashKey.Empty() {
+		return nil
+	}
+	hashes := map[string]string{}
+	for field, want := range o.Data {
+		v, there := shown[field]
+		switch {
+		case value.Pending(want):
+		case there && o.Same(field, want, v):
+		case there:
+			hashes[field] = m.otherwise(o.ID, field, want, v)
+		case !value.IsEmpty(value.Reveal(want)):
+			hashes[field] = m.unseen(o.ID, field, want)
+		}
+	}
+	return hashes
+}
+
+// clone returns a copy of hashes that can be changed.
+func clone(hashes map[string]map[string]string) map[string]map[string]string {
+	out := maps.Clone(hashes)
+	if out == nil {
+		out = map[string]map[string]string{}
+	}
+	return out
 }

@@ -58,9 +58,6 @@ type Left struct {
 
 // prune adds the deletions to the plan.
 func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
-	if !goal.Prune.Owned {
-		return nil
-	}
 	known, gone := object.SitesOf(goal.Owned, goal.Objects, goal.Prune.Tombstones), goal.undeclared()
 	removed := removalsOf(goal.Prune, gone, known)
 	held := map[object.ID][]object.ID{} // what lies in each of those

@@ -119,3 +119,27 @@ func (g Generator) Make() (secret.Value, error) {
 	}
 	return secret.New(b.String()), nil
 }
+
+// Generator is a value that is made up when it is first written.
+type Generator struct {
+	Length   int
+	Alphabet string
+	// Policy is the name of a password policy of Vault, in the place of the others.
+	Policy string
+}
+
+// EachGenerator calls visit for every value that is to be made up.
+func EachGenerator(value any, visit func(Generator)) {
+	switch value := value.(type) {
+	case Generator:
+		visit(value)
+	case map[string]any:
+		for _, inner := range value {
+			EachGenerator(inner, visit)
+		}
+	case []any:
+		for _, inner := range value {
+			EachGenerator(inner, visit)
+		}
+	}
+}

@@ -162,9 +162,6 @@ func Seconds(text string) (float64, bool) {
 	return d.Seconds(), err == nil
 }
 
-// Leaf returns the last part of a field's dotted name.
-func Leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
-
 // timeLike reports whether a text under this name is a length of time.
 func timeLike(field string) bool {
 	return containsAny(Leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew")

@@ -9,36 +9,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Template is a scalar that refers to something outside of the seed. It stays as
-// written until Objects resolves what this machine knows, and a plan what Vault knows.
-type Template struct {
-	At     Position
-	Source string
-	Parts  []Part
-	// Secret is set once a part that must not be shown has become text.
-	Secret bool
-}
-
-// Part is a piece of text, or a call when call is not empty.
-type Part struct {
-	Text string
-	Call string
-	Args []string
-}
-
-// The functions of the language, and those that only this package writes.
-const (
-	CallEnv       = "env"
-	CallFile      = "file"
-	CallAccessor  = "accessor"
-	CallSecret    = "secretKeyRef"
-	CallConfigMap = "configMapKeyRef"
-	CallVault     = "vault"
-	CallAnswer    = "answer"
-	CallEntity    = "entity" // the ID of an entity by its name
-	CallGroup     = "group"  // the ID of a group by its name
-)
-
 // ParseText returns text as it stands when it calls nothing, and a template
 // otherwise. "$${" stands for a literal "${".
 func ParseText(text string, at Position) (any, error) {
@@ -46,96 +16,6 @@ func ParseText(text string, at Position) (any, error) {
 		return text, nil
 	}
 	return parseTemplate(text, at)
-}
-
-// Reference returns a value that is nothing but one call.
-func Reference(call string, at Position, args ...string) Template {
-	return Template{At: at, Source: call + " " + strings.Join(args, " "), Parts: []Part{{Call: call, Args: args}}}
-}
-
-// Local reports whether a call can be answered without Vault.
-func (p Part) Local() bool {
-	switch p.Call {
-	case "", CallEnv, CallFile, CallSecret, CallConfigMap:
-		return true
-	}
-	return false
-}
-
-// Shows reports whether what a call brings may be shown: IDs that Vault makes up.
-func (p Part) Shows() bool {
-	return p.Call == "" || p.Call == CallAccessor || p.Call == CallEntity || p.Call == CallGroup
-}
-
-// Joined returns the text of a template of texts.
-func (t Template) Joined() any {
-	var b strings.Builder
-	for _, p := range t.Parts {
-		b.WriteString(p.Text)
-	}
-	if t.Secret {
-		return secret.New(b.String())
-	}
-	return b.String()
-}
-
-// Calls returns what t refers to; with hide without the text around it, which may be the
-// beginning of a password.
-func (t Template) Calls(hide bool) any {
-	if !hide {
-		return t.Source
-	}
-	var calls []string
-	for _, p := range t.Parts {
-		if p.Call != "" {
-			calls = append(calls, p.Call+" "+strings.Join(p.Args, " "))
-		}
-	}
-	return calls
-}
-
-// Generator is a value that is made up when it is first written.
-type Generator struct {
-	Length   int
-	Alphabet string
-	// Policy is the name of a password policy of Vault, in the place of the others.
-	Policy string
-}
-
-// EachPart calls visit for every call in value.
-func EachPart(value any, visit func(p Part, at Position)) {
-	switch value := value.(type) {
-	case Template:
-		for _, p := range value.Parts {
-			if p.Call != "" {
-				visit(p, value.At)
-			}
-		}
-	case map[string]any:
-		for _, inner := range value {
-			EachPart(inner, visit)
-		}
-	case []any:
-		for _, inner := range value {
-			EachPart(inner, visit)
-		}
-	}
-}
-
-// EachGenerator calls visit for every value that is to be made up.
-func EachGenerator(value any, visit func(Generator)) {
-	switch value := value.(type) {
-	case Generator:
-		visit(value)
-	case map[string]any:
-		for _, inner := range value {
-			EachGenerator(inner, visit)
-		}
-	case []any:
-		for _, inner := range value {
-			EachGenerator(inner, visit)
-		}
-	}
 }
 
 // Pending reports whether value holds a reference or something yet to be made.
@@ -247,3 +127,65 @@ func Merged(fields, others map[string]any) map[string]any {
 	}
 	return out
 }
+
+// sensitiveNames are fields that open something, in Vault 1.21's auth methods, secrets
+// engines and MFA methods. Vault returns hardly any of them.
+var sensitiveNames = []string{
+	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret",
+	"token", "api_token", "org_token", "access_token", "refresh_token", "bearer_token", "jwt", "token_reviewer_jwt", "service_account_jwt",
+	"credentials", "service_account_json",
+	"private_key", "client_tls_key", "client_key", "tls_private_key", "tls_certificate_key", "ssh_key", "pem_bundle", "pem_json",
+	"backup",                                  // of a transit key, in clear
+	"settings_file_base64", "integration_key", // PingID's, Duo's
+}
+
+// IsSensitive reports whether a field of this name holds a secret.
+func IsSensitive(name string) bool {
+	name = strings.ToLower(name)
+	return slices.Contains(sensitiveNames, name) || strings.HasSuffix(name, "_password") || strings.HasSuffix(name, "_secret")
+}
+
+// Protect returns data with the texts of sensitive fields wrapped, at any depth.
+func Protect(data map[string]any) map[string]any {
+	out := make(map[string]any, len(data))
+	for name, value := range data {
+		out[name] = ProtectValue(value, IsSensitive(name))
+	}
+	return out
+}
+
+// ProtectValue is Protect for one value; with hide every text in it is wrapped.
+func ProtectValue(value any, hide bool) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, inner := range value {
+			out[name] = ProtectValue(inner, hide || IsSensitive(name))
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, inner := range value {
+			out[i] = ProtectValue(inner, hide)
+		}
+		return out
+	case Template, Generator, secret.Value, bool:
+		return value
+	case string:
+		if hide || len(credentialsIn(value)) > 0 {
+			return secret.New(value)
+		}
+		return value
+	default:
+		if hide {
+			return secret.New(fmt.Sprint(value))
+		}
+		return value
+	}
+}
+
+// Leaf returns the last part of a field's dotted name.
+func Leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
+
+// TrimPath returns a path without slashes at its ends.
+func TrimPath(path string) string { return strings.Trim(path, "/") }

@@ -1,69 +1,11 @@
 package value
 
 import (
-	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
-
-// sensitiveNames are fields that open something, in Vault 1.21's auth methods, secrets
-// engines and MFA methods. Vault returns hardly any of them.
-var sensitiveNames = []string{
-	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret",
-	"token", "api_token", "org_token", "access_token", "refresh_token", "bearer_token", "jwt", "token_reviewer_jwt", "service_account_jwt",
-	"credentials", "service_account_json",
-	"private_key", "client_tls_key", "client_key", "tls_private_key", "tls_certificate_key", "ssh_key", "pem_bundle", "pem_json",
-	"backup",                                  // of a transit key, in clear
-	"settings_file_base64", "integration_key", // PingID's, Duo's
-}
-
-// IsSensitive reports whether a field of this name holds a secret.
-func IsSensitive(name string) bool {
-	name = strings.ToLower(name)
-	return slices.Contains(sensitiveNames, name) || strings.HasSuffix(name, "_password") || strings.HasSuffix(name, "_secret")
-}
-
-// Protect returns data with the texts of sensitive fields wrapped, at any depth.
-func Protect(data map[string]any) map[string]any {
-	out := make(map[string]any, len(data))
-	for name, value := range data {
-		out[name] = ProtectValue(value, IsSensitive(name))
-	}
-	return out
-}
-
-// ProtectValue is Protect for one value; with hide every text in it is wrapped.
-func ProtectValue(value any, hide bool) any {
-	switch value := value.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(value))
-		for name, inner := range value {
-			out[name] = ProtectValue(inner, hide || IsSensitive(name))
-		}
-		return out
-	case []any:
-		out := make([]any, len(value))
-		for i, inner := range value {
-			out[i] = ProtectValue(inner, hide)
-		}
-		return out
-	case Template, Generator, secret.Value, bool:
-		return value
-	case string:
-		if hide || len(credentialsIn(value)) > 0 {
-			return secret.New(value)
-		}
-		return value
-	default:
-		if hide {
-			return secret.New(fmt.Sprint(value))
-		}
-		return value
-	}
-}
 
 // SecretTexts returns every secret text in value.
 func SecretTexts(value any) []string {
