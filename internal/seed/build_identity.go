@@ -8,8 +8,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// identity adds entities, groups and their aliases.
-func (b *builder) identity(r lang.Record, problems *value.Problems) {
+// addIdentity adds entities, groups and their aliases.
+func addIdentity(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("entities") {
 		b.childNamed(each, "name", value.CheckWholeName, problems, func(name string) object.Object {
 			return object.Entity(name, pick(each, "policies", "metadata", "disabled"))

@@ -13,7 +13,7 @@ import (
 
 // auth adds an auth method and what lives below it.
 func (b *builder) auth(r lang.Record, problems *value.Problems) {
-	path, ok := b.path(r, problems)
+	path, ok := mountPath(r, problems)
 	if !ok {
 		return
 	}
@@ -106,7 +106,7 @@ var reserved = []string{"audit", "auth", "cubbyhole", "identity", "sys"}
 
 // secrets adds a secrets engine and what lives below it.
 func (b *builder) secrets(r lang.Record, problems *value.Problems) {
-	path, ok := b.path(r, problems)
+	path, ok := mountPath(r, problems)
 	if !ok {
 		return
 	}
@@ -181,13 +181,13 @@ func foldsLDAP(r lang.Record) bool {
 	return !declared || isScalar && err == nil && !truth
 }
 
-func (b *builder) authMethods(r lang.Record, problems *value.Problems) {
+func addAuthMethods(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("auth") {
 		b.auth(each, problems)
 	}
 }
 
-func (b *builder) secretsEngines(r lang.Record, problems *value.Problems) {
+func addSecretsEngines(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("secrets") {
 		b.secrets(each, problems)
 	}
@@ -215,7 +215,7 @@ func (b *builder) child(r lang.Record, key string, problems *value.Problems, mad
 
 // childNamed is child for a name that check judges.
 func (b *builder) childNamed(r lang.Record, key string, check func(string) error, problems *value.Problems, made func(name string) object.Object) {
-	if name, ok := b.name(r, key, check, problems); ok {
+	if name, ok := nameOf(r, key, check, problems); ok {
 		b.add(made(name), r.At, problems)
 	}
 }

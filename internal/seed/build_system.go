@@ -10,10 +10,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// namespaces adds namespaces with what each of them holds.
-func (b *builder) namespaces(r lang.Record, problems *value.Problems) {
+// addNamespaces adds namespaces with what each of them holds.
+func addNamespaces(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("namespaces") {
-		path, ok := b.path(each, problems)
+		path, ok := mountPath(each, problems)
 		if !ok {
 			continue
 		}
@@ -28,30 +28,30 @@ func (b *builder) namespaces(r lang.Record, problems *value.Problems) {
 	}
 }
 
-func (b *builder) audit(r lang.Record, problems *value.Problems) {
+func addAudit(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("audit") {
-		if path, ok := b.path(each, problems); ok {
+		if path, ok := mountPath(each, problems); ok {
 			b.add(object.AuditDevice(path, each.Text("type"), pick(each, "description", "local", "options")), each.At, problems)
 		}
 	}
 }
 
-func (b *builder) passwordPolicies(r lang.Record, problems *value.Problems) {
+func addPasswordPolicies(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("password-policies") {
-		if name, ok := b.name(each, "name", value.CheckPasswordPolicy, problems); ok {
+		if name, ok := nameOf(each, "name", value.CheckPasswordPolicy, problems); ok {
 			b.add(object.PasswordPolicy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
 }
 
-func (b *builder) tokens(r lang.Record, problems *value.Problems) {
+func addTokens(b *builder, r lang.Record, problems *value.Problems) {
 	for _, role := range r.Inner("tokens").Records("roles") {
 		b.child(role, "name", problems, func(name string) object.Object { return object.Role("token", "token", name, role.Rest) })
 	}
 }
 
-// system adds what is set below sys.
-func (b *builder) system(r lang.Record, problems *value.Problems) {
+// addSystem adds what is set below sys.
+func addSystem(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("plugins") {
 		b.child(each, "plugin_name", problems, func(name string) object.Object {
 			return object.Plugin(each.Text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
@@ -79,7 +79,7 @@ func (b *builder) system(r lang.Record, problems *value.Problems) {
 	}
 }
 
-func (b *builder) requestsInOrder(r lang.Record, problems *value.Problems) {
+func addRequests(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("requests") {
 		b.request(each, problems)
 	}
@@ -87,7 +87,7 @@ func (b *builder) requestsInOrder(r lang.Record, problems *value.Problems) {
 
 // request adds a request.
 func (b *builder) request(r lang.Record, problems *value.Problems) {
-	name, ok := b.name(r, "name", value.CheckName, problems)
+	name, ok := nameOf(r, "name", value.CheckName, problems)
 	path := value.TrimPath(r.Text("path"))
 	if err := value.CheckPath(path); ok && err != nil {
 		problems.Add(r.At, "the path %q cannot be used: %s", r.Text("path"), err)
@@ -122,8 +122,8 @@ func pick(r lang.Record, names ...string) map[string]any {
 	return fields
 }
 
-// path returns where r is enabled: its path, or its type.
-func (b *builder) path(r lang.Record, problems *value.Problems) (string, bool) {
+// mountPath returns where r is enabled: its path, or its type.
+func mountPath(r lang.Record, problems *value.Problems) (string, bool) {
 	path := r.Text("path")
 	if path == "" {
 		path = r.Text("type")

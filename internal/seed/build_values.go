@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// later adds the values of KV engines when all files were read.
-func (b *builder) later(r lang.Record, _ *value.Problems) {
+// addValuesLater adds the values of KV engines when all files were read.
+func addValuesLater(b *builder, r lang.Record, _ *value.Problems) {
 	ns := b.ns
 	b.values = append(b.values, func(problems *value.Problems) { b.kv(r, ns, problems) })
 }

@@ -13,7 +13,7 @@ import (
 //
 // A mount or configuration that both name is the seed's, provided that the type is
 // the same: an existing setup stays as its owner wrote it. The program's own
-// policies and roles are its way in, so a seed that names one is refused, and so is a
+// addPolicies and roles are its way in, so a seed that names one is refused, and so is a
 // request that writes to one or to the mount, by whatever path.
 func Combine(own, declared []object.Object) ([]object.Object, error) {
 	problems := &value.Problems{}

@@ -168,59 +168,59 @@ type builder struct {
 // section makes objects of what stands under some keys.
 type section struct {
 	keys  string
-	build func(r lang.Record, problems *value.Problems)
+	build func(b *builder, r lang.Record, problems *value.Problems)
 }
 
 // build adds the objects of one file.
 func (b *builder) build(r lang.Record, problems *value.Problems) {
 	b.contents(r, problems)
-	inOrder(r, problems, []section{
-		{"namespaces", b.namespaces},
-		{"prune purgeUnmanagedConfig tombstones", b.prune.read},
-		{"harden", b.readHarden},
-		{"login", b.readLogin},
+	b.sections(r, problems, []section{
+		{"namespaces", addNamespaces},
+		{"prune purgeUnmanagedConfig tombstones", addPrune},
+		{"harden", (*builder).readHarden},
+		{"login", (*builder).readLogin},
 	})
 }
 
 // contents adds what one namespace holds.
 func (b *builder) contents(r lang.Record, problems *value.Problems) {
-	inOrder(r, problems, []section{
-		{"policies", b.policies},
-		{"password-policies", b.passwordPolicies},
-		{"audit", b.audit},
-		{"auth", b.authMethods},
-		{"secrets", b.secretsEngines},
-		{"tokens", b.tokens},
-		{"plugins quotas ui-headers cors", b.system},
-		{"entities groups entity-aliases group-aliases", b.identity},
-		{"startupSecrets secretsOnce", b.later},
-		{"requests", b.requestsInOrder},
+	b.sections(r, problems, []section{
+		{"policies", addPolicies},
+		{"password-policies", addPasswordPolicies},
+		{"audit", addAudit},
+		{"auth", addAuthMethods},
+		{"secrets", addSecretsEngines},
+		{"tokens", addTokens},
+		{"plugins quotas ui-headers cors", addSystem},
+		{"entities groups entity-aliases group-aliases", addIdentity},
+		{"startupSecrets secretsOnce", addValuesLater},
+		{"requests", addRequests},
 	})
 }
 
-// inOrder has the sections built that r holds any key of.
-func inOrder(r lang.Record, problems *value.Problems, sections []section) {
+// sections has the sections built that r holds any key of.
+func (b *builder) sections(r lang.Record, problems *value.Problems, sections []section) {
 	for _, each := range sections {
 		for key := range strings.FieldsSeq(each.keys) {
 			if _, there := r.Values[key]; there {
-				each.build(r, problems)
+				each.build(b, r, problems)
 				break
 			}
 		}
 	}
 }
 
-// policies adds ACL policies.
-func (b *builder) policies(r lang.Record, problems *value.Problems) {
+// addPolicies adds ACL policies.
+func addPolicies(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("policies") {
-		if name, ok := b.name(each, "name", value.CheckWholeName, problems); ok {
+		if name, ok := nameOf(each, "name", value.CheckWholeName, problems); ok {
 			b.add(object.Policy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
 }
 
-// name returns the name of r, if check finds nothing wrong with it.
-func (b *builder) name(r lang.Record, key string, check func(string) error, problems *value.Problems) (string, bool) {
+// nameOf returns the name of r, if check finds nothing wrong with it.
+func nameOf(r lang.Record, key string, check func(string) error, problems *value.Problems) (string, bool) {
 	name, ok := r.Values[key].(string)
 	if !ok { // reported already
 		return "", false

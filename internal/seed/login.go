@@ -60,12 +60,12 @@ func (b *builder) readLogin(r lang.Record, problems *value.Problems) {
 			problems.Add(each.At, "two login methods are at the path %q", path)
 		}
 		paths = append(paths, path)
-		b.checkLogin(each, method, problems)
+		checkLogin(each, method, problems)
 	}
 }
 
 // checkLogin holds an entry against what its method takes.
-func (b *builder) checkLogin(each lang.Record, method string, problems *value.Problems) {
+func checkLogin(each lang.Record, method string, problems *value.Problems) {
 	row := lang.LoginTable()[slices.Index(lang.LoginMethods(), method)]
 	for _, name := range lang.LoginKeys() {
 		value, given := each.Values[name]

@@ -9,7 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
-// TestOnePolicy takes a single policy from its text to Vault.
+// TestOnePolicy takes a single policy from its text to Vault. With -coverpkg it shows the files
+// on that way.
 func TestOnePolicy(t *testing.T) {
 	path := write(t, "s.yaml", "policies:\n- name: app\n  rules: |\n    path \"kv/data/app\" { capabilities = [\"read\"] }\n")
 	w := &world{store: true}

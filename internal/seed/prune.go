@@ -122,3 +122,6 @@ func readTombstone(r lang.Record, problems *value.Problems) (t object.Tombstone,
 	}
 	return t, true
 }
+
+// addPrune takes in what one file says of deletion.
+func addPrune(b *builder, r lang.Record, problems *value.Problems) { b.prune.read(r, problems) }
