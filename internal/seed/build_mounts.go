@@ -11,6 +11,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
+func addAuthMethods(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("auth") {
+		b.auth(each, problems)
+	}
+}
+
 // auth adds an auth method and what lives below it.
 func (b *builder) auth(r lang.Record, problems *value.Problems) {
 	path, ok := mountPath(r, problems)
@@ -101,6 +107,34 @@ func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Pr
 	}
 }
 
+// wholeNames are the auth methods that take whole names, and the keys of the seed under
+// which they stand. Seen on Vault 1.21.
+var wholeNames = map[string][]string{
+	"kerberos": {"groups"},
+	"ldap":     {"groups", "users"},
+	"okta":     {"groups", "users"},
+	"radius":   {"users"},
+}
+
+// foldsLDAP reports whether an ldap method certainly takes names in any case: its config
+// decides, which is known only where it is declared as such.
+func foldsLDAP(r lang.Record) bool {
+	config := r.Mapping("config")
+	if config == nil {
+		return false
+	}
+	sensitive, declared := config["case_sensitive_names"]
+	text, isScalar := value.ScalarText(sensitive)
+	truth, err := strconv.ParseBool(text)
+	return !declared || isScalar && err == nil && !truth
+}
+
+func addSecretsEngines(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("secrets") {
+		b.secrets(each, problems)
+	}
+}
+
 // reserved are the beginnings of paths at which Vault 1.21 mounts no secrets engine.
 var reserved = []string{"audit", "auth", "cubbyhole", "identity", "sys"}
 
@@ -133,6 +167,21 @@ func mountType(r lang.Record) string {
 	return r.Text("type")
 }
 
+// withSettings puts the settings of a mount, which stand under key, into its fields.
+func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
+	values := r.Inner(key).Values
+	if lockout, ok := values[object.LockoutConfig].(lang.Record); ok {
+		values = value.Merged(values, map[string]any{object.LockoutConfig: lockout.Values})
+	}
+	if version := r.Text("plugin_version"); version != "" {
+		values = value.Merged(values, map[string]any{"plugin_version": version})
+	}
+	if values != nil {
+		fields["config"] = values
+	}
+	return fields
+}
+
 // children adds what is declared under 'configuration'.
 func (b *builder) children(
 	r lang.Record, path, kind, root string, made func(path, kind, segment, name string, fields map[string]any) object.Object, problems *value.Problems,
@@ -157,55 +206,6 @@ func (b *builder) children(
 			b.add(b.saved(o, each, b.ns, problems), each.At, problems)
 		}
 	}
-}
-
-// wholeNames are the auth methods that take whole names, and the keys of the seed under
-// which they stand. Seen on Vault 1.21.
-var wholeNames = map[string][]string{
-	"kerberos": {"groups"},
-	"ldap":     {"groups", "users"},
-	"okta":     {"groups", "users"},
-	"radius":   {"users"},
-}
-
-// foldsLDAP reports whether an ldap method certainly takes names in any case: its config
-// decides, which is known only where it is declared as such.
-func foldsLDAP(r lang.Record) bool {
-	config := r.Mapping("config")
-	if config == nil {
-		return false
-	}
-	sensitive, declared := config["case_sensitive_names"]
-	text, isScalar := value.ScalarText(sensitive)
-	truth, err := strconv.ParseBool(text)
-	return !declared || isScalar && err == nil && !truth
-}
-
-func addAuthMethods(b *builder, r lang.Record, problems *value.Problems) {
-	for _, each := range r.Records("auth") {
-		b.auth(each, problems)
-	}
-}
-
-func addSecretsEngines(b *builder, r lang.Record, problems *value.Problems) {
-	for _, each := range r.Records("secrets") {
-		b.secrets(each, problems)
-	}
-}
-
-// withSettings puts the settings of a mount, which stand under key, into its fields.
-func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
-	values := r.Inner(key).Values
-	if lockout, ok := values[object.LockoutConfig].(lang.Record); ok {
-		values = value.Merged(values, map[string]any{object.LockoutConfig: lockout.Values})
-	}
-	if version := r.Text("plugin_version"); version != "" {
-		values = value.Merged(values, map[string]any{"plugin_version": version})
-	}
-	if values != nil {
-		fields["config"] = values
-	}
-	return fields
 }
 
 // child adds an object whose name is under key in r.

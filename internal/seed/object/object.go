@@ -8,6 +8,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
+// ID names an object: its API path, such as "auth/kubernetes/role/app".
+type ID string
+
+// IsPlugin reports whether id is that of an entry of the plugin catalog.
+func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
+
+// canonical returns the ID of a plugin with its version as Vault writes it, and other IDs
+// as they are.
+func (id ID) canonical() ID {
+	text := string(id)
+	if at := strings.LastIndexByte(text, '@'); id.IsPlugin() && at > strings.LastIndexByte(text, '/') {
+		return ID(text[:at+1] + canonicalVersion(text[at+1:]))
+	}
+	return id
+}
+
 // Stage is when an object is applied. A stage begins when the one before is done.
 type Stage int
 
@@ -116,6 +132,13 @@ type Split struct {
 	Create, Fixed []string
 }
 
+// Policy returns the ACL policy name with rules in HCL or JSON, or a reference to them.
+func Policy(name string, rules any) Object {
+	// Vault lower-cases policy names, so two spellings are one policy.
+	id := ID("sys/policies/acl/" + strings.ToLower(name))
+	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
+}
+
 // IsMount reports whether o is an auth method or secrets engine itself.
 func (o Object) IsMount() bool { return o.Stage == StageMounts }
 
@@ -164,6 +187,16 @@ func (o Object) Within(ns string) Object {
 		inner.Update, o.Traits.Split = ns+inner.Update, &inner
 	}
 	return o
+}
+
+// Place returns what is the same for all spellings of o's ID.
+func (o Object) Place() ID {
+	if o.Folded == 0 {
+		return o.ID.canonical()
+	}
+	end := len(o.ID) - o.tail
+	start := end - o.Folded
+	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
 }
 
 // Namespaces returns the namespaces that o lives in; none for the one that is there
@@ -227,37 +260,4 @@ func (o Object) Surplus(shown map[string]any) (names []string) {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// ID names an object: its API path, such as "auth/kubernetes/role/app".
-type ID string
-
-// Place returns what is the same for all spellings of o's ID.
-func (o Object) Place() ID {
-	if o.Folded == 0 {
-		return o.ID.canonical()
-	}
-	end := len(o.ID) - o.tail
-	start := end - o.Folded
-	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
-}
-
-// canonical returns the ID of a plugin with its version as Vault writes it, and other IDs
-// as they are.
-func (id ID) canonical() ID {
-	text := string(id)
-	if at := strings.LastIndexByte(text, '@'); id.IsPlugin() && at > strings.LastIndexByte(text, '/') {
-		return ID(text[:at+1] + canonicalVersion(text[at+1:]))
-	}
-	return id
-}
-
-// IsPlugin reports whether id is that of an entry of the plugin catalog.
-func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
-
-// Policy returns the ACL policy name with rules in HCL or JSON, or a reference to them.
-func Policy(name string, rules any) Object {
-	// Vault lower-cases policy names, so two spellings are one policy.
-	id := ID("sys/policies/acl/" + strings.ToLower(name))
-	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
 }

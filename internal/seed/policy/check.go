@@ -27,6 +27,9 @@ var (
 	}
 )
 
+// keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
+var keptPolicies = []string{"root", "response-wrapping", "control-group"}
+
 // Check parses the policies that hold no reference, with Vault's own grammar. The
 // warnings name what Vault would take and is probably not meant; the error names what it
 // would refuse.
@@ -240,8 +243,9 @@ func (c *policyCheck) capabilities(path string, list *ast.ListType) {
 	}
 }
 
-// keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
-var keptPolicies = []string{"root", "response-wrapping", "control-group"}
+// replaced is what Vault 1.21 puts a value in the place of, between {{ and }}.
+var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
+	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
 
 // templates tells what stands in braces and is not what Vault reads there.
 func (c *policyCheck) templates(path string, line int) {
@@ -257,10 +261,6 @@ func (c *policyCheck) templates(path string, line int) {
 		}
 	}
 }
-
-// replaced is what Vault 1.21 puts a value in the place of, between {{ and }}.
-var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
-	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
 
 // plain reports whether a path block holds nothing but capabilities, as texts: most do, and
 // nothing in them can be of the wrong form.

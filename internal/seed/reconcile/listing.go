@@ -19,6 +19,42 @@ import (
 // them: it says at once which are not there.
 const leastListed = 8
 
+// listings reads the listings that are needed, at the same time.
+func (l *live) listings(ctx context.Context, needed map[string]bool) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	for _, listing := range slices.Sorted(maps.Keys(needed)) {
+		group.Go(func() error {
+			data, _, err := l.reads.Read(ctx, listing)
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", listing, err)
+			}
+			table := map[string]map[string]any{}
+			for path, entry := range data {
+				if fields, ok := entry.(map[string]any); ok {
+					table[value.TrimPath(path)] = fields
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			l.tables[listing] = table
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// mounted reports whether the mount id is there.
+func (l *live) mounted(id object.ID) bool {
+	for listing, table := range l.tables {
+		if path, ok := strings.CutPrefix(string(id), listing+"/"); ok {
+			_, there := table[path]
+			return there
+		}
+	}
+	return false
+}
+
 // withoutAbsent returns those of the objects in left that may be there, as far as listings
 // show. A listing that cannot be read shows nothing. What is owned is taken to be there: we
 // have made it.
@@ -109,42 +145,6 @@ func missingMounts(objects []object.Object, there func(object.ID) bool) error {
 		}
 	}
 	return problems.Err("Declare the mount in the seed.")
-}
-
-// listings reads the listings that are needed, at the same time.
-func (l *live) listings(ctx context.Context, needed map[string]bool) error {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	for _, listing := range slices.Sorted(maps.Keys(needed)) {
-		group.Go(func() error {
-			data, _, err := l.reads.Read(ctx, listing)
-			if err != nil {
-				return fmt.Errorf("reading %s: %w", listing, err)
-			}
-			table := map[string]map[string]any{}
-			for path, entry := range data {
-				if fields, ok := entry.(map[string]any); ok {
-					table[value.TrimPath(path)] = fields
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			l.tables[listing] = table
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-// mounted reports whether the mount id is there.
-func (l *live) mounted(id object.ID) bool {
-	for listing, table := range l.tables {
-		if path, ok := strings.CutPrefix(string(id), listing+"/"); ok {
-			_, there := table[path]
-			return there
-		}
-	}
-	return false
 }
 
 // unknowns collects references to what is neither there nor declared.

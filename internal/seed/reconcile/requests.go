@@ -9,6 +9,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
+// sentField is the name under which it is remembered that a request was sent,
+// rotatedField that a credential was rotated, and madeField that an object was made that
+// cannot be read. No field of Vault is called so.
+const (
+	sentField    = "(sent)"
+	rotatedField = "(rotated)"
+	madeField    = "(made)"
+)
+
 // request plans a request: it is sent when its condition does not hold, or, if it has
 // none, when it was not sent as it is now.
 func (p *Plan) request(change *Change, s observation) {
@@ -35,15 +44,6 @@ func (p *Plan) rotation(change *Change) {
 		change.Fields = []FieldChange{{Field: rotatedField, Old: false, New: true}}
 	}
 }
-
-// sentField is the name under which it is remembered that a request was sent,
-// rotatedField that a credential was rotated, and madeField that an object was made that
-// cannot be read. No field of Vault is called so.
-const (
-	sentField    = "(sent)"
-	rotatedField = "(rotated)"
-	madeField    = "(made)"
-)
 
 // checkAnswers tells requests whose fields come from the answer of one that is not
 // sent in this run.

@@ -179,6 +179,17 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 	return a.plan.memory.of(o, shown)
 }
 
+// The waits for a Vault that needs a moment. The network, elections and overload are
+// the API's own to sit out.
+const (
+	firstWait = 50 * time.Millisecond
+	longWait  = 2 * time.Second
+	// mostTries is about 10 s, for an engine that is being set up; failedTries is for
+	// an error within Vault, which may be one for good.
+	mostTries   = 9
+	failedTries = 3
+)
+
 // send writes, and waits for what passes by itself.
 func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warnings []string, err error) {
 	backoff := retry.WithMaxRetries(mostTries, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
@@ -220,17 +231,6 @@ func ignoredFields(warnings []string) []string {
 	}
 	return fields
 }
-
-// The waits for a Vault that needs a moment. The network, elections and overload are
-// the API's own to sit out.
-const (
-	firstWait = 50 * time.Millisecond
-	longWait  = 2 * time.Second
-	// mostTries is about 10 s, for an engine that is being set up; failedTries is for
-	// an error within Vault, which may be one for good.
-	mostTries   = 9
-	failedTries = 3
-)
 
 // echoes knows which fields of an endpoint Vault shows as they were written. It
 // saves reading back every object of 500 to learn the same thing.

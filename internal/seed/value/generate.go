@@ -11,6 +11,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
+// Generator is a value that is made up when it is first written.
+type Generator struct {
+	Length   int
+	Alphabet string
+	// Policy is the name of a password policy of Vault, in the place of the others.
+	Policy string
+}
+
 // The alphabets that have a name.
 var alphabets = map[string]string{
 	"alphanumeric": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
@@ -118,14 +126,6 @@ func (g Generator) Make() (secret.Value, error) {
 		b.WriteRune(letters[i.Int64()])
 	}
 	return secret.New(b.String()), nil
-}
-
-// Generator is a value that is made up when it is first written.
-type Generator struct {
-	Length   int
-	Alphabet string
-	// Policy is the name of a password policy of Vault, in the place of the others.
-	Policy string
 }
 
 // EachGenerator calls visit for every value that is to be made up.

@@ -10,6 +10,102 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
+// Template is a scalar that refers to something outside of the seed. It stays as
+// written until Objects resolves what this machine knows, and a plan what Vault knows.
+type Template struct {
+	At     Position
+	Source string
+	Parts  []Part
+	// Secret is set once a part that must not be shown has become text.
+	Secret bool
+}
+
+// Part is a piece of text, or a call when call is not empty.
+type Part struct {
+	Text string
+	Call string
+	Args []string
+}
+
+// The functions of the language, and those that only this package writes.
+const (
+	CallEnv       = "env"
+	CallFile      = "file"
+	CallAccessor  = "accessor"
+	CallSecret    = "secretKeyRef"
+	CallConfigMap = "configMapKeyRef"
+	CallVault     = "vault"
+	CallAnswer    = "answer"
+	CallEntity    = "entity" // the ID of an entity by its name
+	CallGroup     = "group"  // the ID of a group by its name
+)
+
+// Reference returns a value that is nothing but one call.
+func Reference(call string, at Position, args ...string) Template {
+	return Template{At: at, Source: call + " " + strings.Join(args, " "), Parts: []Part{{Call: call, Args: args}}}
+}
+
+// Local reports whether a call can be answered without Vault.
+func (p Part) Local() bool {
+	switch p.Call {
+	case "", CallEnv, CallFile, CallSecret, CallConfigMap:
+		return true
+	}
+	return false
+}
+
+// Shows reports whether what a call brings may be shown: IDs that Vault makes up.
+func (p Part) Shows() bool {
+	return p.Call == "" || p.Call == CallAccessor || p.Call == CallEntity || p.Call == CallGroup
+}
+
+// Joined returns the text of a template of texts.
+func (t Template) Joined() any {
+	var b strings.Builder
+	for _, p := range t.Parts {
+		b.WriteString(p.Text)
+	}
+	if t.Secret {
+		return secret.New(b.String())
+	}
+	return b.String()
+}
+
+// Calls returns what t refers to; with hide without the text around it, which may be the
+// beginning of a password.
+func (t Template) Calls(hide bool) any {
+	if !hide {
+		return t.Source
+	}
+	var calls []string
+	for _, p := range t.Parts {
+		if p.Call != "" {
+			calls = append(calls, p.Call+" "+strings.Join(p.Args, " "))
+		}
+	}
+	return calls
+}
+
+// EachPart calls visit for every call in value.
+func EachPart(value any, visit func(p Part, at Position)) {
+	switch value := value.(type) {
+	case Template:
+		for _, p := range value.Parts {
+			if p.Call != "" {
+				visit(p, value.At)
+			}
+		}
+	case map[string]any:
+		for _, inner := range value {
+			EachPart(inner, visit)
+		}
+	case []any:
+		for _, inner := range value {
+			EachPart(inner, visit)
+		}
+	}
+}
+
 // callForms says how each function is written.
 var callForms = []struct{ name, form string }{
 	{CallEnv, `${ env "NAME" }`},
@@ -107,100 +203,4 @@ func newCall(name string, args []string) (Part, error) {
 		return Part{}, fmt.Errorf("this reference is not understood: write %s", callForms[i].form)
 	}
 	return Part{Call: name, Args: args}, nil
-}
-
-// Template is a scalar that refers to something outside of the seed. It stays as
-// written until Objects resolves what this machine knows, and a plan what Vault knows.
-type Template struct {
-	At     Position
-	Source string
-	Parts  []Part
-	// Secret is set once a part that must not be shown has become text.
-	Secret bool
-}
-
-// Part is a piece of text, or a call when call is not empty.
-type Part struct {
-	Text string
-	Call string
-	Args []string
-}
-
-// The functions of the language, and those that only this package writes.
-const (
-	CallEnv       = "env"
-	CallFile      = "file"
-	CallAccessor  = "accessor"
-	CallSecret    = "secretKeyRef"
-	CallConfigMap = "configMapKeyRef"
-	CallVault     = "vault"
-	CallAnswer    = "answer"
-	CallEntity    = "entity" // the ID of an entity by its name
-	CallGroup     = "group"  // the ID of a group by its name
-)
-
-// Reference returns a value that is nothing but one call.
-func Reference(call string, at Position, args ...string) Template {
-	return Template{At: at, Source: call + " " + strings.Join(args, " "), Parts: []Part{{Call: call, Args: args}}}
-}
-
-// Local reports whether a call can be answered without Vault.
-func (p Part) Local() bool {
-	switch p.Call {
-	case "", CallEnv, CallFile, CallSecret, CallConfigMap:
-		return true
-	}
-	return false
-}
-
-// Shows reports whether what a call brings may be shown: IDs that Vault makes up.
-func (p Part) Shows() bool {
-	return p.Call == "" || p.Call == CallAccessor || p.Call == CallEntity || p.Call == CallGroup
-}
-
-// Joined returns the text of a template of texts.
-func (t Template) Joined() any {
-	var b strings.Builder
-	for _, p := range t.Parts {
-		b.WriteString(p.Text)
-	}
-	if t.Secret {
-		return secret.New(b.String())
-	}
-	return b.String()
-}
-
-// Calls returns what t refers to; with hide without the text around it, which may be the
-// beginning of a password.
-func (t Template) Calls(hide bool) any {
-	if !hide {
-		return t.Source
-	}
-	var calls []string
-	for _, p := range t.Parts {
-		if p.Call != "" {
-			calls = append(calls, p.Call+" "+strings.Join(p.Args, " "))
-		}
-	}
-	return calls
-}
-
-// EachPart calls visit for every call in value.
-func EachPart(value any, visit func(p Part, at Position)) {
-	switch value := value.(type) {
-	case Template:
-		for _, p := range value.Parts {
-			if p.Call != "" {
-				visit(p, value.At)
-			}
-		}
-	case map[string]any:
-		for _, inner := range value {
-			EachPart(inner, visit)
-		}
-	case []any:
-		for _, inner := range value {
-			EachPart(inner, visit)
-		}
-	}
 }
