@@ -5,6 +5,9 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
@@ -12,9 +15,9 @@ import (
 
 // Declaration is what a seed says, with its references resolved.
 type Declaration struct {
-	Objects []seed.Object
+	Objects []object.Object
 	// Prune says what the seed lets us delete.
-	Prune seed.Prune
+	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed.
@@ -28,8 +31,8 @@ type Desired struct {
 	name    string // of our records, of our policy and of our role
 	methods login.Chain
 	said    Declaration
-	objects []seed.Object // all that Vault is to hold
-	needs   []seed.Grant  // of our own login
+	objects []object.Object // all that Vault is to hold
+	needs   []policy.Grant  // of our own login
 }
 
 // NewDesired returns what a declaration makes desired: the seed's objects and, beside them, the
@@ -37,12 +40,12 @@ type Desired struct {
 func NewDesired(name string, methods login.Chain, said Declaration) (*Desired, error) {
 	d := &Desired{name: name, methods: methods, said: said}
 	own := append(methods.Objects(name), d.readObjects()...)
-	own = append(own, seed.Policy(name, d.policyText(own)))
+	own = append(own, object.Policy(name, d.policyText(own)))
 	var err error
 	if d.objects, err = seed.Combine(own, said.Objects); err != nil {
 		return nil, err
 	}
-	d.needs = append(seed.Needs(said.Objects, said.Prune.Owned), seed.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	d.needs = append(policy.Needs(said.Objects, said.Prune.Owned), policy.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
 	d.needs = slices.Concat(d.needs, ceremony.Grants(), d.controlNeeds())
 	return d, nil
 }
@@ -53,15 +56,15 @@ func (d *Desired) PolicyText() string {
 	return d.policyText(append(d.methods.Objects(d.name), d.readObjects()...))
 }
 
-func (d *Desired) policyText(own []seed.Object) string {
+func (d *Desired) policyText(own []object.Object) string {
 	protected := []string{"sys/policies/acl/" + d.name}
-	for _, object := range own {
-		if object.Stage == seed.StageRoles || object.Stage == seed.StagePolicies {
-			protected = append(protected, string(object.ID))
+	for _, o := range own {
+		if o.Stage == object.StageRoles || o.Stage == object.StagePolicies {
+			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(own, d.said.Objects), d.said.Prune.Owned), d.said.Prune.Grants(), ceremony.Grants(), d.controlGrants())
-	return seed.PolicyHCL(grants, protected)
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.said.Objects), d.said.Prune.Owned), policy.TombstoneGrants(d.said.Prune), ceremony.Grants(), d.controlGrants())
+	return policy.HCL(grants, protected)
 }
 
 // digest returns the digest of the seed; "" if there is none.
@@ -73,43 +76,43 @@ func (d *Desired) digest() string {
 }
 
 // goal returns what a plan for objects is made for.
-func (d *Desired) goal(objects []seed.Object, checkpoint store.Checkpoint, keys store.Keys, parallelism int) seed.Goal {
-	goal := seed.Goal{
-		Objects: objects, Memory: seed.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
+func (d *Desired) goal(objects []object.Object, checkpoint store.Checkpoint, keys store.Keys, parallelism int) reconcile.Goal {
+	goal := reconcile.Goal{
+		Objects: objects, Memory: reconcile.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
 		Prune: d.said.Prune, Parallelism: parallelism,
 	}
 	for id, how := range checkpoint.Ledger {
 		if how != store.TakenOver { // what others made is theirs to delete
-			goal.Owned = append(goal.Owned, seed.ID(id))
+			goal.Owned = append(goal.Owned, object.ID(id))
 		}
 	}
-	for _, object := range d.objects {
-		goal.Keep = append(goal.Keep, object.ID)
+	for _, o := range d.objects {
+		goal.Keep = append(goal.Keep, o.ID)
 	}
 	return goal
 }
 
 // readObjects returns the role and the policy that plan and verify log in with, for each
 // method that can have one.
-func (d *Desired) readObjects() []seed.Object {
-	var objects []seed.Object
-	for _, object := range d.methods.Readers().Objects(d.name + login.ReadSuffix) {
-		if object.Stage == seed.StageRoles {
-			objects = append(objects, object)
+func (d *Desired) readObjects() []object.Object {
+	var objects []object.Object
+	for _, o := range d.methods.Readers().Objects(d.name + login.ReadSuffix) {
+		if o.Stage == object.StageRoles {
+			objects = append(objects, o)
 		}
 	}
 	if len(objects) == 0 {
 		return nil
 	}
-	grants := slices.Concat(seed.PolicyGrants(slices.Concat(d.methods.Objects(d.name), d.said.Objects), d.said.Prune.Owned), d.said.Prune.Grants(), d.controlGrants())
-	return append(objects, seed.Policy(d.name+login.ReadSuffix, seed.PolicyHCL(readGrants(grants), nil)))
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(d.methods.Objects(d.name), d.said.Objects), d.said.Prune.Owned), policy.TombstoneGrants(d.said.Prune), d.controlGrants())
+	return append(objects, object.Policy(d.name+login.ReadSuffix, policy.HCL(readGrants(grants), nil)))
 }
 
 // ReadPolicyText returns the policy of the role that only reads; "" where there is none.
 func (d *Desired) ReadPolicyText() string {
-	for _, object := range d.readObjects() {
-		if object.Stage == seed.StagePolicies {
-			text, _ := object.Data["policy"].(string)
+	for _, o := range d.readObjects() {
+		if o.Stage == object.StagePolicies {
+			text, _ := o.Data["policy"].(string)
 			return text
 		}
 	}
@@ -118,9 +121,9 @@ func (d *Desired) ReadPolicyText() string {
 
 // readGrants keeps of grants what changes nothing: reading, listing, and questions that
 // Vault takes as writes.
-func readGrants(grants []seed.Grant) []seed.Grant {
+func readGrants(grants []policy.Grant) []policy.Grant {
 	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
-	var kept []seed.Grant
+	var kept []policy.Grant
 	for _, grant := range append(slices.Clone(grants), ceremony.Grants()...) {
 		if slices.Contains(questions, grant.Path) {
 			kept = append(kept, grant)
@@ -138,7 +141,7 @@ func readGrants(grants []seed.Grant) []seed.Grant {
 		if slices.Contains(grant.Capabilities, "sudo") {
 			read = append(read, "sudo")
 		}
-		kept = append(kept, seed.Grant{Path: grant.Path, Capabilities: read})
+		kept = append(kept, policy.Grant{Path: grant.Path, Capabilities: read})
 	}
 	return kept
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -12,7 +12,7 @@ import (
 // that only reads.
 func TestReadOnlyChangesNothing(t *testing.T) {
 	desired := desiredOf(t, login.Kubernetes{Mount: "kubernetes", RoleName: "vb"}, Declaration{
-		Objects: []seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`), seed.SecretsMount("kv", "kv", nil)},
+		Objects: []object.Object{object.Policy("app", `path "kv/*" { capabilities = ["read"] }`), object.SecretsMount("kv", "kv", nil)},
 	})
 	text := desired.ReadPolicyText()
 	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}

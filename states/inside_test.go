@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
@@ -144,7 +144,7 @@ func TestLookAtLogin(t *testing.T) {
 
 // TestSeed applies a policy that is missing, with a login that may write it.
 func TestSeed(t *testing.T) {
-	objects := []seed.Object{seed.Policy("app", `path "kv/*" { capabilities = ["read"] }`)}
+	objects := []object.Object{object.Policy("app", `path "kv/*" { capabilities = ["read"] }`)}
 	s := opened(t)
 	desired := desiredOf(t, s.Access().Methods[0], Declaration{Objects: objects})
 	s.Desire(desired)
@@ -183,7 +183,7 @@ func TestSeed(t *testing.T) {
 // TestSeedExceedsPolicy writes nothing that the login may not do as a whole.
 func TestSeedExceedsPolicy(t *testing.T) {
 	s := opened(t)
-	s.Desire(desiredOf(t, s.Access().Methods[0], Declaration{Objects: []seed.Object{seed.Policy("app", "")}}))
+	s.Desire(desiredOf(t, s.Access().Methods[0], Declaration{Objects: []object.Object{object.Policy("app", "")}}))
 	s.server.Data["sys/policies/acl/app"] = nil
 	s.server.Capabilities = []string{"read"}
 	s.childToken(true, "service")

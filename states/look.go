@@ -8,7 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -27,7 +27,7 @@ type Look struct {
 	// Unsettled is what has to be ended under the Lease first.
 	Unsettled Unsettled
 	// Plan is the difference between Vault and the seed; nil if it could not be made.
-	Plan *seed.Plan
+	Plan *reconcile.Plan
 	// Facts and Controls are what the controls were judged by, and have come to.
 	Facts    harden.Facts
 	Controls []harden.Result
@@ -70,7 +70,7 @@ func (l *Look) Planned() int {
 	if l == nil || l.Plan == nil {
 		return 0
 	}
-	return len(l.Plan.Changes) - l.Plan.Count(seed.None)
+	return len(l.Plan.Changes) - l.Plan.Count(reconcile.None)
 }
 
 // Look looks at the replicas, the records and, where it can log in, inside Vault.

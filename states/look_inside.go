@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -27,7 +27,7 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Parallelism)
 	now := o.setting.Now()
 	goal.Seen = o.recall.still(look, now)
-	plan, err := seed.NewPlan(ctx, view, goal)
+	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if unproven := <-proven; unproven != nil {
 		return unproven // what else went wrong may be for that reason
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
@@ -20,7 +22,7 @@ import (
 func lookable(t *testing.T) *site {
 	t.Helper()
 	s := opened(t, func(c *Config) {
-		c.Desired = desiredOf(t, c.Access.Methods[0], Declaration{Objects: []seed.Object{seed.Policy("app", "x")}, Rules: harden.DefaultRules(harden.Base)})
+		c.Desired = desiredOf(t, c.Access.Methods[0], Declaration{Objects: []object.Object{object.Policy("app", "x")}, Rules: harden.DefaultRules(harden.Base)})
 	})
 	delete(s.server.Tokens, "root")
 	s.store.keys.Root = nil
@@ -97,7 +99,7 @@ func TestRightAnswer(t *testing.T) {
 }
 
 func TestRulesOf(t *testing.T) {
-	at := seed.Position{File: "seed.yaml"}
+	at := value.Position{File: "seed.yaml"}
 	if rules, err := RulesOf(seed.Harden{}); err != nil || rules.Profile != harden.Base {
 		t.Errorf("of nothing: %v, %v", rules.Profile, err)
 	}

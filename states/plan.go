@@ -10,7 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
@@ -27,7 +27,7 @@ type Memory struct {
 // through, with its root token.
 //
 // With an error that says what cannot be put right, the plan is returned as well.
-func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*seed.Plan, error) {
+func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*reconcile.Plan, error) {
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	defer o.access.Close(context.WithoutCancel(ctx))
 	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
-	plan, err := seed.NewPlan(ctx, view, goal)
+	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if err != nil && vault.StatusOf(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
@@ -71,7 +71,7 @@ func (o *Observer) planView(ctx context.Context, address string, token secret.Va
 
 // planFixes returns the calls that a run would make because the seed has it fix
 // controls, by what Vault shows now. What the run writes before may change that.
-func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]seed.Fix, error) {
+func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]reconcile.Fix, error) {
 	if len(o.desired.said.Rules.Fix) == 0 {
 		return nil, nil
 	}
@@ -83,15 +83,15 @@ func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]seed.Fix, 
 		return nil, fmt.Errorf("looking at the controls to fix: %w", err)
 	}
 	o.surroundings.look(ctx, groups, &facts)
-	var fixes []seed.Fix
+	var fixes []reconcile.Fix
 	for _, result := range harden.Judge(facts, rules, false) {
 		switch {
 		case !slices.Contains(rules.Fix, result.ID):
 		case result.Status == harden.Unknown:
-			fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen})
+			fixes = append(fixes, reconcile.Fix{Control: result.ID, Seen: result.Seen})
 		case result.Fixable():
 			for _, call := range result.Fix(facts, rules.Limits) {
-				fixes = append(fixes, seed.Fix{Control: result.ID, Seen: result.Seen, Call: call.String()})
+				fixes = append(fixes, reconcile.Fix{Control: result.ID, Seen: result.Seen, Call: call.String()})
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -26,7 +27,7 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	}
 	for _, path := range append(seeds, "../test/seed/testdata/everything", "../test/seed/testdata/externalconfig", "../internal/seed/testdata/example.yaml") {
 		for _, prune := range []bool{false, true} {
-			desired := desiredOf(t, login.Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"}, Declaration{Objects: objectsOf(t, path), Prune: seed.Prune{Owned: prune}})
+			desired := desiredOf(t, login.Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"}, Declaration{Objects: objectsOf(t, path), Prune: object.Prune{Owned: prune}})
 			granted := map[string][]string{}
 			for _, match := range grantForm.FindAllStringSubmatch(desired.PolicyText(), -1) {
 				granted[match[1]] = strings.Split(strings.ReplaceAll(match[2], `"`, ""), ", ")
@@ -43,7 +44,7 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	}
 }
 
-func objectsOf(t *testing.T, path string) []seed.Object {
+func objectsOf(t *testing.T, path string) []object.Object {
 	t.Helper()
 	loaded, err := seed.Load([]string{path})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -19,7 +19,7 @@ import (
 //
 // Vault needs about a millisecond for each path that it is asked about. So it is asked about
 // one path of all those that the same rules match, which have the same capabilities.
-func missingPrivileges(ctx context.Context, view vault.View, needs []seed.Grant) ([]string, error) {
+func missingPrivileges(ctx context.Context, view vault.View, needs []policy.Grant) ([]string, error) {
 	rules, err := rulesOf(ctx, view)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // recallTime is how long what a look has seen of an object is taken to be so.
@@ -17,7 +17,7 @@ const recallTime = 30 * time.Second
 // what others have done since.
 type recall struct {
 	walking bool
-	seen    seed.Seen
+	seen    reconcile.Seen
 	// since is when the oldest of it was read.
 	since time.Time
 	// server is where it was read: an election or another cluster makes it void.
@@ -29,7 +29,7 @@ func (r *recall) begin() { *r = recall{walking: true} }
 func (r *recall) end()   { *r = recall{} }
 
 // still returns what need not be read at now.
-func (r *recall) still(look *Look, now time.Time) seed.Seen {
+func (r *recall) still(look *Look, now time.Time) reconcile.Seen {
 	if !r.walking || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
 		r.forget()
 		return nil
@@ -38,7 +38,7 @@ func (r *recall) still(look *Look, now time.Time) seed.Seen {
 }
 
 // keep takes in what a plan has seen.
-func (r *recall) keep(look *Look, plan *seed.Plan, now time.Time) {
+func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	if !r.walking {
 		return
 	}
@@ -50,7 +50,7 @@ func (r *recall) keep(look *Look, plan *seed.Plan, now time.Time) {
 
 // wrote takes in what an act has written, and Vault has as it was written. It is as old as
 // the rest: what was read before does not become younger.
-func (r *recall) wrote(literal seed.Seen) {
+func (r *recall) wrote(literal reconcile.Seen) {
 	if r.seen != nil {
 		maps.Copy(r.seen, literal)
 	}

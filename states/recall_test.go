@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestRecall holds what makes a walk read everything again: time, another active node,
@@ -30,7 +30,7 @@ func TestRecall(t *testing.T) {
 		"nobody active":       {&Look{}, now, nil, false},
 		"an act in between":   {here, now, (*recall).forget, false},
 	} {
-		r := &recall{walking: true, seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
+		r := &recall{walking: true, seen: reconcile.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
 		if c.do != nil {
 			c.do(r)
 		}
@@ -38,12 +38,12 @@ func TestRecall(t *testing.T) {
 			t.Errorf("%s: known is %t, want %t", name, got, c.want)
 		}
 	}
-	r := &recall{walking: true, seen: seed.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
-	r.keep(here, &seed.Plan{}, now.Add(recallTime/2))
+	r := &recall{walking: true, seen: reconcile.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
+	r.keep(here, &reconcile.Plan{}, now.Add(recallTime/2))
 	if !r.since.Equal(now) {
 		t.Error("a look that has read only the rest makes what was read before it younger")
 	}
-	r.wrote(seed.Seen{"sys/policies/acl/written": true})
+	r.wrote(reconcile.Seen{"sys/policies/acl/written": true})
 	if !r.still(here, now.Add(recallTime))["sys/policies/acl/written"] {
 		t.Error("what was written to the letter is not known")
 	}
@@ -51,13 +51,13 @@ func TestRecall(t *testing.T) {
 		t.Error("what was written is known for longer than what was read before it")
 	}
 	r.forget()
-	r.wrote(seed.Seen{"sys/policies/acl/written": true})
+	r.wrote(reconcile.Seen{"sys/policies/acl/written": true})
 	if r.still(here, now)["sys/policies/acl/written"] {
 		t.Error("a write is known although everything is to be read again")
 	}
 	none := &recall{}
-	none.wrote(seed.Seen{"sys/policies/acl/written": true})
-	none.keep(here, &seed.Plan{}, now)
+	none.wrote(reconcile.Seen{"sys/policies/acl/written": true})
+	none.keep(here, &reconcile.Plan{}, now)
 	none.forget()
 	if none.still(here, now) != nil {
 		t.Error("who looks without the Lease remembers something")

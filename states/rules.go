@@ -6,6 +6,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 // RulesOf returns the rules of a seed. One that says nothing of the controls has a run
@@ -31,20 +32,20 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 func (d *Desired) runGroups() []harden.Group { return append(d.said.Rules.Groups(), harden.GroupAudit) }
 
 // controlNeeds returns what our login needs for the controls of a run.
-func (d *Desired) controlNeeds() []seed.Grant {
+func (d *Desired) controlNeeds() []policy.Grant {
 	return grants(append(harden.Reads(d.runGroups()...), d.said.Rules.FixGrants()...))
 }
 
 // controlGrants returns what our policy grants for the controls: what 'verify' reads of
 // them, whatever the seed requires, and what the fixes write that the seed asks for.
-func (d *Desired) controlGrants() []seed.Grant {
+func (d *Desired) controlGrants() []policy.Grant {
 	return grants(append(harden.Reads(harden.AllGroups()...), d.said.Rules.FixGrants()...))
 }
 
-func grants(list []harden.Grant) []seed.Grant {
-	converted := make([]seed.Grant, len(list))
+func grants(list []harden.Grant) []policy.Grant {
+	converted := make([]policy.Grant, len(list))
 	for i, grant := range list {
-		converted[i] = seed.Grant(grant)
+		converted[i] = policy.Grant(grant)
 	}
 	return converted
 }

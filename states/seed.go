@@ -8,7 +8,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -32,10 +33,10 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		return errors.New("nothing is planned yet")
 	}
 	look.Plan.Remember(hashKey)
-	result, err := seed.Apply(ctx, session, look.Plan, seed.Options{
+	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
 		Parallelism:  s.setting.Parallelism,
-		BeforeCreate: func(ctx context.Context, ids []seed.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
-		Done: func(change seed.Change, err error) {
+		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
+		Done: func(change reconcile.Change, err error) {
 			if err == nil {
 				s.setting.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
 			}
@@ -78,8 +79,8 @@ func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error
 }
 
 // announce writes the ledger ahead of a stage that creates something.
-func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownership, ids []seed.ID) error {
-	if !slices.ContainsFunc(ids, func(id seed.ID) bool { return ledger[string(id)] != store.Intended }) {
+func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownership, ids []object.ID) error {
+	if !slices.ContainsFunc(ids, func(id object.ID) bool { return ledger[string(id)] != store.Intended }) {
 		return nil // a try before has announced them
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
@@ -88,7 +89,7 @@ func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownershi
 	})
 }
 
-func (s *seeding) saveLedger(ctx context.Context, look *Look, result seed.Result) error {
+func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.Result) error {
 	done := len(result.Created) + len(result.Updated) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
 	if done == 0 && reflect.DeepEqual(result.Hashes, look.Checkpoint.Hashes) {
 		return nil
@@ -97,7 +98,7 @@ func (s *seeding) saveLedger(ctx context.Context, look *Look, result seed.Result
 		own(c, result.Created, store.Created)
 		for _, id := range result.Updated {
 			if _, known := c.Ledger[string(id)]; !known {
-				own(c, []seed.ID{id}, store.TakenOver)
+				own(c, []object.ID{id}, store.TakenOver)
 			}
 		}
 		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
@@ -108,7 +109,7 @@ func (s *seeding) saveLedger(ctx context.Context, look *Look, result seed.Result
 	})
 }
 
-func own(c *store.Checkpoint, ids []seed.ID, how store.Ownership) {
+func own(c *store.Checkpoint, ids []object.ID, how store.Ownership) {
 	if c.Ledger == nil && len(ids) > 0 {
 		c.Ledger = map[string]store.Ownership{}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 )
 
 // registerRun registers the flags of a run.
@@ -77,7 +77,7 @@ func registerDiscovery(flags *pflag.FlagSet, o *job.DiscoveryOptions) {
 
 func registerLogin(flags *pflag.FlagSet, o *job.LoginOptions) {
 	o.Given = flags.Changed
-	flags.StringSliceVar(&o.Methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(seed.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
+	flags.StringSliceVar(&o.Methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(lang.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
 	flags.StringVar(&o.Mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	flags.StringVar(&o.TokenFile, "login-token-file", job.DefaultTokenFile, "file with the projected service account token (kubernetes), another JSON Web Token (jwt) or a Vault token (token-file)")
 	flags.StringVar(&o.Audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method asks for one")

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -68,7 +69,7 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 			"  # yaml-language-server: $schema=seed.schema.json",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			schema, err := seed.JSONSchema()
+			schema, err := lang.JSONSchema()
 			if err != nil {
 				return err
 			}

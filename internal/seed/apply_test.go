@@ -11,7 +11,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 func TestApplyOrderAndLedger(t *testing.T) {
@@ -21,15 +22,15 @@ func TestApplyOrderAndLedger(t *testing.T) {
 		return shown
 	}}
 	var log []string
-	options := seed.Options{
+	options := reconcile.Options{
 		Parallelism: 4,
-		BeforeCreate: func(_ context.Context, ids []seed.ID) error {
+		BeforeCreate: func(_ context.Context, ids []object.ID) error {
 			log = append(log, fmt.Sprint("intend ", ids))
 			return nil
 		},
-		Done: func(c seed.Change, err error) { log = append(log, fmt.Sprintf("%v%v", c.Stage, err)) },
+		Done: func(c reconcile.Change, err error) { log = append(log, fmt.Sprintf("%v%v", c.Stage, err)) },
 	}
-	result, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{HashKey: key}), options)
+	result, err := reconcile.Apply(t.Context(), w, plan(t, w, example(t), reconcile.Memory{HashKey: key}), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func TestApplyOrderAndLedger(t *testing.T) {
 func TestApplyStopsWhenTheLedgerFails(t *testing.T) {
 	w := &world{}
 	lost := errors.New("lost the lease")
-	_, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{}), seed.Options{BeforeCreate: func(context.Context, []seed.ID) error { return lost }})
+	_, err := reconcile.Apply(t.Context(), w, plan(t, w, example(t), reconcile.Memory{}), reconcile.Options{BeforeCreate: func(context.Context, []object.ID) error { return lost }})
 	if !errors.Is(err, lost) || len(w.writes) > 0 {
 		t.Errorf("got %v after %v", err, w.writes)
 	}
@@ -67,12 +68,12 @@ func TestApplyGoesOnAroundFailures(t *testing.T) {
 		"sys/policies/acl/app": refusal{400, "failed to parse policy"},
 	}}
 	var skipped int
-	result, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{HashKey: key}), seed.Options{Parallelism: 8, Done: func(_ seed.Change, err error) {
+	result, err := reconcile.Apply(t.Context(), w, plan(t, w, example(t), reconcile.Memory{HashKey: key}), reconcile.Options{Parallelism: 8, Done: func(_ reconcile.Change, err error) {
 		if err != nil && strings.Contains(err.Error(), "not tried") {
 			skipped++
 		}
 	}})
-	var partly *seed.ApplyError
+	var partly *reconcile.ApplyError
 	if !errors.As(err, &partly) {
 		t.Fatalf("got %v, want *ApplyError", err)
 	}
@@ -94,8 +95,8 @@ creating auth/kubernetes/role/app (testdata/example.yaml:36:9): not tried, becau
 
 func TestApplyTransientFailure(t *testing.T) {
 	w := &world{fail: map[string]error{"sys/policies/acl/app": refusal{503, "sealed"}}}
-	_, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{}), seed.Options{})
-	var partly *seed.ApplyError
+	_, err := reconcile.Apply(t.Context(), w, plan(t, w, example(t), reconcile.Memory{}), reconcile.Options{})
+	var partly *reconcile.ApplyError
 	if !errors.As(err, &partly) || partly.Permanent() || fault.KindOf(err) != fault.Transient {
 		t.Errorf("got %v", err)
 	}
@@ -103,9 +104,9 @@ func TestApplyTransientFailure(t *testing.T) {
 
 func TestApplyHonoursTheContext(t *testing.T) {
 	w := &world{}
-	p := plan(t, w, example(t), seed.Memory{})
+	p := plan(t, w, example(t), reconcile.Memory{})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := seed.Apply(ctx, w, p, seed.Options{Done: func(seed.Change, error) { cancel() }})
+	_, err := reconcile.Apply(ctx, w, p, reconcile.Options{Done: func(reconcile.Change, error) { cancel() }})
 	if !errors.Is(err, context.Canceled) || len(w.writes) != 1 {
 		t.Errorf("got %v after %v", err, w.writes)
 	}
@@ -113,7 +114,7 @@ func TestApplyHonoursTheContext(t *testing.T) {
 
 func TestAuditFailureIsExplained(t *testing.T) {
 	w := &world{fail: map[string]error{"sys/audit/file": refusal{400, "sanity check failed; unable to open"}}}
-	_, err := seed.Apply(t.Context(), w, plan(t, w, example(t), seed.Memory{}), seed.Options{})
+	_, err := reconcile.Apply(t.Context(), w, plan(t, w, example(t), reconcile.Memory{}), reconcile.Options{})
 	if err == nil || !strings.Contains(err.Error(), `enabling the audit device "file" (testdata/example.yaml:4:5), which writes to "/vault/audit/audit.log": sanity check failed`) {
 		t.Errorf("got %v", err)
 	}
@@ -126,12 +127,12 @@ func TestAuditFailureIsExplained(t *testing.T) {
 
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	const value = "line one\n\"line two\""
-	object := seed.User("userpass", "bob", map[string]any{"password": value, "note": secret.New("reference")})
+	o := object.User("userpass", "bob", map[string]any{"password": value, "note": secret.New("reference")})
 	w := &world{
 		data: map[string]map[string]any{"sys/auth": {"userpass/": map[string]any{"type": "userpass"}}},
 		fail: map[string]error{"auth/userpass/users/bob": refusal{400, fmt.Sprintf("bad: %s %q reference", value, value)}},
 	}
-	_, err := seed.Apply(t.Context(), w, plan(t, w, []seed.Object{object}, seed.Memory{}), seed.Options{})
+	_, err := reconcile.Apply(t.Context(), w, plan(t, w, []object.Object{o}, reconcile.Memory{}), reconcile.Options{})
 	if err == nil || strings.Contains(err.Error(), "line two") || strings.Contains(err.Error(), "reference") || !strings.Contains(err.Error(), "REDACTED") {
 		t.Errorf("got %v", err)
 	}
@@ -140,7 +141,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 			t.Errorf("the chain shows it: %v", cause)
 		}
 	}
-	var partly *seed.ApplyError
+	var partly *reconcile.ApplyError
 	if !errors.As(err, &partly) || !partly.Permanent() {
 		t.Error("the status is lost")
 	}
@@ -149,8 +150,8 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 // TestMaskedValues holds that a value that Vault shows in another form is written
 // once, and that a change on either side is found.
 func TestMaskedValues(t *testing.T) {
-	object := func(value string) []seed.Object {
-		return []seed.Object{seed.AuthConfig("x", "custom", map[string]any{"pin": value, "url": "HTTP://A"})}
+	object := func(value string) []object.Object {
+		return []object.Object{object.AuthConfig("x", "custom", map[string]any{"pin": value, "url": "HTTP://A"})}
 	}
 	w := &world{
 		store: true,
@@ -159,29 +160,29 @@ func TestMaskedValues(t *testing.T) {
 			return map[string]any{"pin": "****", "url": strings.ToLower(fmt.Sprint(data["url"]))}
 		},
 	}
-	memory := seed.Memory{HashKey: key}
-	apply := func(value string, want seed.Action) {
+	memory := reconcile.Memory{HashKey: key}
+	apply := func(value string, want reconcile.Action) {
 		t.Helper()
 		p := plan(t, w, object(value), memory)
 		if got := p.Changes[0].Action; got != want {
 			t.Errorf("pin %s: action %v, want %v", value, got, want)
 		}
-		result, err := seed.Apply(t.Context(), w, p, seed.Options{})
+		result, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		memory.Hashes = result.Hashes
 	}
-	apply("1", seed.Create)
-	apply("1", seed.None)
-	apply("2", seed.Update)
-	apply("2", seed.None)
+	apply("1", reconcile.Create)
+	apply("1", reconcile.None)
+	apply("2", reconcile.Update)
+	apply("2", reconcile.None)
 	w.data["auth/x/config"]["url"] = "http://elsewhere"
-	apply("2", seed.Update)
-	apply("2", seed.None)
+	apply("2", reconcile.Update)
+	apply("2", reconcile.None)
 	memory.Hashes = nil // forgotten: written once more
-	apply("2", seed.Update)
-	apply("2", seed.None)
+	apply("2", reconcile.Update)
+	apply("2", reconcile.None)
 	for _, hashes := range memory.Hashes {
 		for field, hash := range hashes {
 			if strings.Contains(hash, "2") && len(hash) < 20 {
@@ -193,31 +194,31 @@ func TestMaskedValues(t *testing.T) {
 
 // TestUnreadable holds that a path that cannot be read at all is written once.
 func TestUnreadable(t *testing.T) {
-	object := []seed.Object{seed.AuthConfig("x", "custom", map[string]any{"pin": "1"})}
+	object := []object.Object{object.AuthConfig("x", "custom", map[string]any{"pin": "1"})}
 	w := &world{
 		data: map[string]map[string]any{"sys/auth": {"x/": map[string]any{"type": "custom"}}},
 		fail: map[string]error{"read auth/x/config": refusal{405, "unsupported operation"}},
 	}
-	first, err := seed.Apply(t.Context(), w, plan(t, w, object, seed.Memory{HashKey: key}), seed.Options{})
+	first, err := reconcile.Apply(t.Context(), w, plan(t, w, object, reconcile.Memory{HashKey: key}), reconcile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := plan(t, w, object, seed.Memory{HashKey: key, Hashes: first.Hashes}); !p.Empty() || len(p.Changes[0].Unseen) != 1 {
+	if p := plan(t, w, object, reconcile.Memory{HashKey: key, Hashes: first.Hashes}); !p.Empty() || len(p.Changes[0].Unseen) != 1 {
 		t.Errorf("the second plan is %s", p.Summary())
 	}
 }
 
 func TestReadBackOncePerEndpoint(t *testing.T) {
-	var objects []seed.Object
+	var objects []object.Object
 	for i := range 100 {
 		objects = append(objects,
-			seed.Role("k", "kubernetes", fmt.Sprintf("r%d", i), map[string]any{"audience": "a", "alias_metadata": map[string]any{}}),
-			seed.Policy(fmt.Sprintf("p%d", i), "path {}"))
+			object.Role("k", "kubernetes", fmt.Sprintf("r%d", i), map[string]any{"audience": "a", "alias_metadata": map[string]any{}}),
+			object.Policy(fmt.Sprintf("p%d", i), "path {}"))
 	}
 	w := &world{store: true, data: map[string]map[string]any{"sys/auth": {"k/": map[string]any{"type": "kubernetes"}}}}
-	p := plan(t, w, objects, seed.Memory{HashKey: key})
+	p := plan(t, w, objects, reconcile.Memory{HashKey: key})
 	before := len(w.reads)
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 1}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if got := len(w.reads) - before; got != 1 {
@@ -230,17 +231,17 @@ func TestFixedFieldsStayOutOfUpdates(t *testing.T) {
 		"sys/auth":            {"a/": map[string]any{"type": "approle"}},
 		"auth/a/role/builder": {"local_secret_ids": true, "token_policies": []any{"x"}},
 	}}
-	role := func(local bool) []seed.Object {
-		return []seed.Object{seed.Role("a", "approle", "builder", map[string]any{"local_secret_ids": local, "token_policies": "y"})}
+	role := func(local bool) []object.Object {
+		return []object.Object{object.Role("a", "approle", "builder", map[string]any{"local_secret_ids": local, "token_policies": "y"})}
 	}
-	if _, err := seed.Apply(t.Context(), w, plan(t, w, role(true), seed.Memory{}), seed.Options{}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, plan(t, w, role(true), reconcile.Memory{}), reconcile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, there := w.bodies["auth/a/role/builder"]["local_secret_ids"]; there {
 		t.Error("an unchanged fixed field was sent")
 	}
 	w.data["auth/a/role/builder"]["local_secret_ids"] = true
-	if _, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: role(false), Memory: seed.Memory{}, Parallelism: 1}); fault.KindOf(err) != fault.Terminal {
+	if _, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: role(false), Memory: reconcile.Memory{}, Parallelism: 1}); fault.KindOf(err) != fault.Terminal {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,68 +1,78 @@
 package seed
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
+func addAuthMethods(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("auth") {
+		b.auth(each, problems)
+	}
+}
+
 // auth adds an auth method and what lives below it.
-func (b *builder) auth(r record, problems *Problems) {
-	path, ok := b.path(r, problems)
+func (b *builder) auth(r lang.Record, problems *value.Problems) {
+	path, ok := mountPath(r, problems)
 	if !ok {
 		return
 	}
 	kind := mountType(r)
 	// What bank-vaults calls options of an auth method are the mount's settings.
 	fields := withSettings(pick(r, "description", "local", "seal_wrap"), r, "options")
-	b.add(AuthMount(path, kind, fields), r.at, problems)
-	if config := r.mapping("config"); config != nil {
-		b.add(AuthConfig(path, kind, config), r.places["config"], problems)
+	b.add(object.AuthMount(path, kind, fields), r.At, problems)
+	if config := r.Mapping("config"); config != nil {
+		b.add(object.AuthConfig(path, kind, config), r.Places["config"], problems)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.values)) {
+	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
 		if !strings.HasPrefix(name, "config/") {
 			continue
 		}
-		if err := checkPath(name); err != nil {
-			problems.add(r.places[name], "the path %q cannot be used: %s", name, err)
+		if err := value.CheckPath(name); err != nil {
+			problems.Add(r.Places[name], "the path %q cannot be used: %s", name, err)
 			continue
 		}
-		b.add(authChild(path, kind, name, "", r.mapping(name)), r.places[name], problems)
+		b.add(object.AuthChild(path, kind, name, "", r.Mapping(name)), r.Places[name], problems)
 	}
 	b.authRoles(r, path, kind, problems)
 	b.githubMap(r, path, kind, problems)
-	b.children(r, path, kind, "auth/"+path, authChild, problems)
+	b.children(r, path, kind, "auth/"+path, object.AuthChild, problems)
 }
 
 // authRoles adds what has a name below an auth method.
-func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
+func (b *builder) authRoles(r lang.Record, path, kind string, problems *value.Problems) {
 	certificates := "config/certificate"
 	if kind == "cert" {
 		certificates = "certs"
 	}
 	for _, each := range []struct{ key, label, segment string }{
-		{"roles", "name", rolesOf(kind)},
+		{"roles", "name", object.RolesOf(kind)},
 		{"users", "username", "users"},
 		{"groups", "name", "groups"},
 		{"crls", "name", "crls"},
 		{"certificates", "name", certificates},
 		{"crossaccountrole", "sts_account", "config/sts"},
 	} {
-		check := checkName
+		check := value.CheckName
 		if slices.Contains(wholeNames[kind], each.key) {
-			check = checkWholeName
+			check = value.CheckWholeName
 		}
-		for _, role := range r.records(each.key) {
-			b.childNamed(role, each.label, check, problems, func(name string) Object {
+		for _, role := range r.Records(each.key) {
+			b.childNamed(role, each.label, check, problems, func(name string) object.Object {
 				if kind == "userpass" && each.key == "users" {
-					return User(path, name, role.rest)
+					return object.User(path, name, role.Rest)
 				}
-				o := authChild(path, kind, each.segment, name, role.rest)
+				o := object.AuthChild(path, kind, each.segment, name, role.Rest)
 				if kind == "ldap" && (each.key == "users" || each.key == "groups") {
-					o.mayFold = len(name)
+					o.MayFold = len(name)
 					if foldsLDAP(r) {
-						o.folded = o.mayFold
+						o.Folded = o.MayFold
 					}
 				}
 				return o
@@ -72,28 +82,56 @@ func (b *builder) authRoles(r record, path, kind string, problems *Problems) {
 }
 
 // githubMap adds the policies of teams and users.
-func (b *builder) githubMap(r record, path, kind string, problems *Problems) {
-	at := r.places["map"]
-	for group, members := range r.mapping("map") {
+func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Problems) {
+	at := r.Places["map"]
+	for group, members := range r.Mapping("map") {
 		names, ok := members.(map[string]any)
-		if !ok || checkName(group) != nil {
-			problems.add(at, "%q in map must be a mapping from names to policies", group)
+		if !ok || value.CheckName(group) != nil {
+			problems.Add(at, "%q in map must be a mapping from names to policies", group)
 			continue
 		}
 		for name, policies := range names {
-			if err := checkName(name); err != nil {
-				problems.add(at, "the name %q cannot be used: %s", name, err)
+			if err := value.CheckName(name); err != nil {
+				problems.Add(at, "the name %q cannot be used: %s", name, err)
 				continue
 			}
 			if list, ok := policies.([]any); ok {
 				texts := make([]string, len(list))
 				for i, item := range list {
-					texts[i] = toText(item)
+					texts[i] = value.ToText(item)
 				}
 				policies = strings.Join(texts, ",")
 			}
-			b.add(authChild(path, kind, "map/"+group, name, map[string]any{"value": policies}), at, problems)
+			b.add(object.AuthChild(path, kind, "map/"+group, name, map[string]any{"value": policies}), at, problems)
 		}
+	}
+}
+
+// wholeNames are the auth methods that take whole names, and the keys of the seed under
+// which they stand. Seen on Vault 1.21.
+var wholeNames = map[string][]string{
+	"kerberos": {"groups"},
+	"ldap":     {"groups", "users"},
+	"okta":     {"groups", "users"},
+	"radius":   {"users"},
+}
+
+// foldsLDAP reports whether an ldap method certainly takes names in any case: its config
+// decides, which is known only where it is declared as such.
+func foldsLDAP(r lang.Record) bool {
+	config := r.Mapping("config")
+	if config == nil {
+		return false
+	}
+	sensitive, declared := config["case_sensitive_names"]
+	text, isScalar := value.ScalarText(sensitive)
+	truth, err := strconv.ParseBool(text)
+	return !declared || isScalar && err == nil && !truth
+}
+
+func addSecretsEngines(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("secrets") {
+		b.secrets(each, problems)
 	}
 }
 
@@ -101,169 +139,83 @@ func (b *builder) githubMap(r record, path, kind string, problems *Problems) {
 var reserved = []string{"audit", "auth", "cubbyhole", "identity", "sys"}
 
 // secrets adds a secrets engine and what lives below it.
-func (b *builder) secrets(r record, problems *Problems) {
-	path, ok := b.path(r, problems)
+func (b *builder) secrets(r lang.Record, problems *value.Problems) {
+	path, ok := mountPath(r, problems)
 	if !ok {
 		return
 	}
 	if first, _, _ := strings.Cut(path, "/"); slices.Contains(reserved, first) {
-		problems.add(r.at, "the path %q cannot be used: what begins with %s/ is Vault's own", path, first)
+		problems.Add(r.At, "the path %q cannot be used: what begins with %s/ is Vault's own", path, first)
 		return
 	}
 	kind := mountType(r)
 	fields := withSettings(pick(r, "description", "local", "seal_wrap", "external_entropy_access", "options"), r, "config")
-	if version, given := toText(r.mapping("options")["version"]), strings.TrimPrefix(kind, "kv-v"); given != kind && version != "" && version != given {
-		problems.add(r.at, "the type %s is a kv engine of version %s, and options.version is %s: write one of them", kind, given, version)
+	if version, given := value.ToText(r.Mapping("options")["version"]), strings.TrimPrefix(kind, "kv-v"); given != kind && version != "" && version != given {
+		problems.Add(r.At, "the type %s is a kv engine of version %s, and options.version is %s: write one of them", kind, given, version)
 		return
 	}
-	mount := SecretsMount(path, kind, fields)
-	b.add(mount, r.at, problems)
-	b.children(r, path, mount.Type, path, secretsChild, problems)
+	mount := object.SecretsMount(path, kind, fields)
+	b.add(mount, r.At, problems)
+	b.children(r, path, mount.Type, path, object.SecretsChild, problems)
 }
 
 // mountType returns the type of a mount, which for a plugin is the plugin's name.
-func mountType(r record) string {
-	if name := r.text("plugin_name"); name != "" && r.text("type") == "plugin" {
+func mountType(r lang.Record) string {
+	if name := r.Text("plugin_name"); name != "" && r.Text("type") == "plugin" {
 		return name
 	}
-	return r.text("type")
+	return r.Text("type")
+}
+
+// withSettings puts the settings of a mount, which stand under key, into its fields.
+func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
+	values := r.Inner(key).Values
+	if lockout, ok := values[object.LockoutConfig].(lang.Record); ok {
+		values = value.Merged(values, map[string]any{object.LockoutConfig: lockout.Values})
+	}
+	if version := r.Text("plugin_version"); version != "" {
+		values = value.Merged(values, map[string]any{"plugin_version": version})
+	}
+	if values != nil {
+		fields["config"] = values
+	}
+	return fields
 }
 
 // children adds what is declared under 'configuration'.
 func (b *builder) children(
-	r record, path, kind, root string, object func(path, kind, segment, name string, fields map[string]any) Object, problems *Problems,
+	r lang.Record, path, kind, root string, made func(path, kind, segment, name string, fields map[string]any) object.Object, problems *value.Problems,
 ) {
-	declared, _ := r.values["configuration"].([]child)
+	declared, _ := r.Values["configuration"].([]lang.Child)
 	for _, c := range declared {
-		for _, each := range c.each {
-			name := each.text("name")
+		for _, each := range c.Items {
+			name := each.Text("name")
 			if name != "" {
-				if err := checkPath(name); err != nil {
-					problems.add(each.at, "the name %q cannot be used: %s", name, err)
+				if err := value.CheckPath(name); err != nil {
+					problems.Add(each.At, "the name %q cannot be used: %s", name, err)
 					continue
 				}
 			}
-			o := object(path, kind, c.path, name, each.rest)
-			o.how.once = o.how.once || each.yes("create_only") || each.yes("rotate")
-			if each.yes("rotate") {
-				if o.how.rotate = rotation(root, kind, c.path, name); o.how.rotate == "" {
-					problems.add(each.at, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
+			o := made(path, kind, c.Path, name, each.Rest)
+			o.Traits.Once = o.Traits.Once || each.Yes("create_only") || each.Yes("rotate")
+			if each.Yes("rotate") {
+				if o.Traits.Rotate = object.RotationPath(root, kind, c.Path, name); o.Traits.Rotate == "" {
+					problems.Add(each.At, "the credential of %s cannot be rotated: that is known for the config of aws, azure, database, gcp and ldap", o.ID)
 				}
 			}
-			b.add(b.saved(o, each, b.ns, problems), each.at, problems)
+			b.add(b.saved(o, each, b.ns, problems), each.At, problems)
 		}
 	}
 }
 
-// saved gives o the place that its answer is kept at.
-func (b *builder) saved(o Object, r record, ns string, problems *Problems) Object {
-	path := trim(r.text("save_to"))
-	if _, given := r.values["save_to"]; !given {
-		return o
-	}
-	if err := checkPath(path); err != nil {
-		problems.add(r.places["save_to"], "save_to: the path %q cannot be used: %s", r.text("save_to"), err)
-		return o
-	}
-	saving := &saving{path: ns + path, wrapped: true}
-	o.how.saveTo = saving
-	// Whether the engine takes values under "data" is known when all were read.
-	b.values = append(b.values, func(*Problems) {
-		if mount, ok := b.engine(saving.path); ok {
-			saving.wrapped = isVersion2(mount)
-		}
-	})
-	return o
+// child adds an object whose name is under key in r.
+func (b *builder) child(r lang.Record, key string, problems *value.Problems, made func(name string) object.Object) {
+	b.childNamed(r, key, value.CheckName, problems, made)
 }
 
-// engine returns the declared secrets engine that holds path.
-func (b *builder) engine(path string) (Object, bool) {
-	var found Object
-	for _, o := range b.objects {
-		mount, ok := strings.CutPrefix(string(o.ID), o.ns+"sys/mounts/")
-		if ok && o.isMount() && strings.HasPrefix(path, o.ns+mount+"/") && len(o.ID) > len(found.ID) {
-			found = o
-		}
+// childNamed is child for a name that check judges.
+func (b *builder) childNamed(r lang.Record, key string, check func(string) error, problems *value.Problems, made func(name string) object.Object) {
+	if name, ok := nameOf(r, key, check, problems); ok {
+		b.add(made(name), r.At, problems)
 	}
-	return found, found.ID != ""
-}
-
-// isVersion2 reports whether a KV engine is of version 2.
-func isVersion2(mount Object) bool {
-	options, _ := mount.Data["options"].(map[string]any)
-	return toText(options["version"]) == "2"
-}
-
-// kv adds the values that are written to KV engines.
-func (b *builder) kv(r record, ns string, problems *Problems) {
-	b.ns = ns
-	defer func() { b.ns = "" }()
-	for _, each := range r.records("startupSecrets") {
-		b.startup(each, problems)
-	}
-	for _, each := range r.records("secretsOnce") {
-		path := trim(each.text("path"))
-		if err := checkPath(path); err != nil {
-			problems.add(each.at, "the path %q cannot be used: %s", each.text("path"), err)
-			continue
-		}
-		mount, ok := b.engine(ns + path)
-		if !ok || mount.Type != "kv" {
-			problems.add(each.at, "%q lies in no kv engine that the seed declares: declare the engine, also if it is there already", path)
-			continue
-		}
-		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
-		name := strings.TrimPrefix(path, root+"/")
-		if isVersion2(mount) && strings.HasPrefix(name, "data/") {
-			b.warnings = append(b.warnings, Problem{each.at, fmt.Sprintf("%q is written to %s/data/%s: paths of secretsOnce are those of the vault CLI, without data/", path, root, name)})
-		}
-		values := withGenerators(each.mapping("data"), each.at, problems)
-		b.add(onceValue(root, isVersion2(mount), name, values), each.at, problems)
-	}
-}
-
-// startup adds one of bank-vaults' startup secrets.
-func (b *builder) startup(r record, problems *Problems) {
-	path, data := trim(r.text("path")), r.inner("data")
-	if err := checkPath(path); err != nil {
-		problems.add(r.at, "the path %q cannot be used: %s", r.text("path"), err)
-		return
-	}
-	values, references := data.mapping("data"), data.records("secretKeyRef")
-	if (values == nil) == (references == nil) {
-		problems.add(r.at, "data needs one of data and secretKeyRef")
-		return
-	}
-	for _, each := range references {
-		values = merged(values, map[string]any{each.text("key"): reference(callSecret, each.at, each.text("name"), each.text("key"))})
-	}
-	mount, declared := b.engine(b.ns + path)
-	id := ID(strings.TrimPrefix(string(mount.ID), b.ns))
-	if r.text("type") == "pki" {
-		b.add(caBundle(id, path, values, r.at), r.at, problems)
-		return
-	}
-	wrapped := !declared || isVersion2(mount)
-	b.add(startupValue(id, path, wrapped, values, data.mapping("options")), r.at, problems)
-}
-
-// caBundle imports a CA where there is none: key and certificates in one text.
-func caBundle(mount ID, path string, values map[string]any, at Position) Object {
-	bundle := template{at: at, source: "bundle", secret: true}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch value := values[name].(type) {
-		case template:
-			bundle.parts = append(bundle.parts, value.parts...)
-		default:
-			bundle.parts = append(bundle.parts, part{text: toText(value)})
-		}
-		bundle.parts = append(bundle.parts, part{text: "\n"})
-	}
-	root, segment := strings.CutSuffix(path, "/config/ca")
-	o := Object{ID: ID(path), Stage: StageConfig, Mount: mount, Type: "pki", Data: map[string]any{"pem_bundle": bundle}, endpoint: "pki/ca"}
-	if segment {
-		odd(&o, root, "pki", "config/ca")
-	}
-	o.how.once = true
-	return o
 }

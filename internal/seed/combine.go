@@ -2,89 +2,64 @@ package seed
 
 import (
 	"cmp"
-	"context"
-	"maps"
 	"slices"
 	"strings"
-)
 
-// Objects returns the desired objects with all references resolved. Every
-// reference that has no value is told, in one fault of kind fault.Seed.
-func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]Object, error) {
-	r := &resolving{Resolver: resolver, ctx: ctx, problems: &Problems{}}
-	objects := slices.Clone(s.objects)
-	for i := range objects {
-		o := &objects[i]
-		o.Data = r.resolve(o.Data)
-		if o.how.extra != nil {
-			o.how.extra = r.resolve(o.how.extra)
-		}
-		if unless := o.how.unless; unless != nil && unless.value != nil {
-			resolved := *unless
-			resolved.value = r.value(unless.value)
-			o.how.unless = &resolved
-		}
-	}
-	if r.trouble != nil {
-		return nil, r.trouble
-	}
-	if err := r.problems.err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference.")); err != nil {
-		return nil, err
-	}
-	return objects, checkResolved(objects)
-}
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
 
 // Combine joins the program's own objects with those that the seed declares.
 //
 // A mount or configuration that both name is the seed's, provided that the type is
 // the same: an existing setup stays as its owner wrote it. The program's own
-// policies and roles are its way in, so a seed that names one is refused, and so is a
+// addPolicies and roles are its way in, so a seed that names one is refused, and so is a
 // request that writes to one or to the mount, by whatever path.
-func Combine(own, declared []Object) ([]Object, error) {
-	problems := &Problems{}
-	places := make(map[ID]Object, len(declared))
+func Combine(own, declared []object.Object) ([]object.Object, error) {
+	problems := &value.Problems{}
+	places := make(map[object.ID]object.Object, len(declared))
 	for _, o := range declared {
-		places[o.place()] = o
+		places[o.Place()] = o
 	}
 	combined := slices.Clone(declared)
 	for _, o := range own {
-		other, taken := places[o.place()]
+		other, taken := places[o.Place()]
 		switch {
 		case !taken:
 			combined = append(combined, o)
-		case o.Stage == StageRoles || o.Stage == StagePolicies:
-			problems.add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
+		case o.Stage == object.StageRoles || o.Stage == object.StagePolicies:
+			problems.Add(other.Position, "%s is what this program itself logs in with; use another name", other.ID)
 		case other.Type != o.Type:
-			problems.add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
+			problems.Add(other.Position, "%s is of type %q here, but this program's own login needs %q there; use another path", o.ID, other.Type, o.Type)
 		}
 	}
 	paths := ownPathsOf(own)
 	for _, o := range declared {
-		if own := paths.reaches(o); o.isRequest() && own != "" {
-			problems.add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
+		if own := paths.reaches(o); o.IsRequest() && own != "" {
+			problems.Add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
 		}
 	}
 	for _, clash := range clashes(combined) {
-		problems.add(clash.inner.Position, "%s lies below %s (%s): Vault has no mount within a mount", clash.inner.ID, clash.outer.ID, clash.outer.Position)
+		problems.Add(clash.inner.Position, "%s lies below %s (%s): Vault has no mount within a mount", clash.inner.ID, clash.outer.ID, clash.outer.Position)
 	}
-	if err := problems.err("Correct the seed, or choose another mount for this program's own login."); err != nil {
+	if err := problems.Err("Correct the seed, or choose another mount for this program's own login."); err != nil {
 		return nil, err
 	}
 	return combined, nil
 }
 
 // clash is a mount or audit device whose path lies below another's.
-type clash struct{ outer, inner Object }
+type clash struct{ outer, inner object.Object }
 
 // clashes returns the mounts that Vault would refuse for their place alone.
-func clashes(objects []Object) []clash {
-	var mounts []Object
+func clashes(objects []object.Object) []clash {
+	var mounts []object.Object
 	for _, o := range objects {
-		if o.isMount() || o.isAudit() {
+		if o.IsMount() || o.IsAudit() {
 			mounts = append(mounts, o)
 		}
 	}
-	slices.SortFunc(mounts, func(a, b Object) int { return cmp.Compare(a.ID+"/", b.ID+"/") })
+	slices.SortFunc(mounts, func(a, b object.Object) int { return cmp.Compare(a.ID+"/", b.ID+"/") })
 	var found []clash
 	for i := 0; i < len(mounts); {
 		outer := mounts[i]
@@ -95,44 +70,10 @@ func clashes(objects []Object) []clash {
 	return found
 }
 
-// withoutClash returns an error that names the mounts and audit devices for which
-// there is no room beside one that is there and that the seed does not name.
-func (l *live) withoutClash() error {
-	problems := &Problems{}
-	for _, o := range l.objects {
-		listing, path := o.table()
-		table := l.tables[listing]
-		if _, there := table[path]; listing == "" || there {
-			continue
-		}
-		for _, other := range slices.Sorted(maps.Keys(table)) {
-			switch {
-			case strings.HasPrefix(path+"/", other+"/"):
-				problems.add(o.Position, "%s lies below %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
-			case strings.HasPrefix(other+"/", path+"/"):
-				problems.add(o.Position, "%s lies above %s/%s, which is there: Vault has no mount within a mount", o.ID, listing, other)
-			}
-		}
+// apart reports mounts whose path lies below that of another.
+func (b *builder) apart(problems *value.Problems) {
+	for _, clash := range clashes(b.objects) {
+		problems.Add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",
+			clash.inner.ID, clash.outer.ID, clash.outer.Position)
 	}
-	return problems.err("Choose another path in the seed, or disable what is in its place by hand, with all that it holds.")
-}
-
-// missingMounts returns an error that names the objects whose mount is neither
-// declared nor there.
-func missingMounts(objects []Object, there func(ID) bool) error {
-	declared := map[ID]bool{}
-	for _, o := range objects {
-		declared[o.ID] = true
-	}
-	problems := &Problems{}
-	for _, o := range objects {
-		if o.Mount != "" && !declared[o.Mount] && !there(o.Mount) {
-			problems.add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
-		}
-		// What Vault makes up is shown once: where it goes is looked at before.
-		if to := o.how.saveTo; to != nil && !slices.ContainsFunc(to.mounts(o.ns), func(id ID) bool { return declared[id] || there(id) }) {
-			problems.add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.path)
-		}
-	}
-	return problems.err("Declare the mount in the seed.")
 }

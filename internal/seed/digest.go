@@ -6,9 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Digest returns "sha256:" and the digest of what the seed declares, whatever the
@@ -18,7 +19,7 @@ import (
 // keyed hash instead.
 func (s *Seed) Digest() string {
 	objects := slices.Clone(s.objects)
-	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(objects, func(a, b object.Object) int { return cmp.Compare(a.ID, b.ID) })
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
 	// Encoding cannot fail: there are texts, numbers, truths, lists and mappings only.
@@ -26,14 +27,14 @@ func (s *Seed) Digest() string {
 	for _, o := range objects {
 		add(string(o.ID), canonicalOf(o))
 	}
-	if s.prune.Owned || len(s.prune.tombstones) > 0 {
-		add("prune", s.prune.digest())
+	if s.prune.Owned || len(s.prune.Tombstones) > 0 {
+		add("prune", pruneDigest(s.prune))
 	}
 	if s.harden.Declared() {
 		add("harden", s.harden.digest())
 	}
 	for i, each := range s.login.methods { // tried in their order
-		add("login", []any{i, canonical(each.values, false)})
+		add("login", []any{i, canonical(each.Values, false)})
 	}
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
@@ -48,45 +49,45 @@ func (h Harden) digest() any {
 }
 
 // canonicalOf returns what counts of o: its fields, and how it is brought about.
-func canonicalOf(o Object) any {
-	parts := map[string]any{"type": o.Type, "data": canonical(o.Data, o.how.hushed)}
+func canonicalOf(o object.Object) any {
+	parts := map[string]any{"type": o.Type, "data": canonical(o.Data, o.Traits.Redacted)}
 	set := func(name string, value any, there bool) {
 		if there {
 			parts[name] = value
 		}
 	}
-	set("extra", canonical(o.how.extra, o.how.hushed), len(o.how.extra) > 0)
-	set("write", o.how.write, o.how.write != "")
-	set("once", true, o.how.once)
-	set("rotate", o.how.rotate, o.how.rotate != "")
-	if o.how.saveTo != nil {
-		parts["save_to"] = []any{o.how.saveTo.path, o.how.saveTo.wrapped}
+	set("extra", canonical(o.Traits.Extra, o.Traits.Redacted), len(o.Traits.Extra) > 0)
+	set("write", o.Traits.Write, o.Traits.Write != "")
+	set("once", true, o.Traits.Once)
+	set("rotate", o.Traits.Rotate, o.Traits.Rotate != "")
+	if o.Traits.SaveTo != nil {
+		parts["save_to"] = []any{o.Traits.SaveTo.Path, o.Traits.SaveTo.Wrapped}
 	}
-	if o.isRequest() {
-		parts["request"] = []any{o.order, o.how.deletes, o.how.unless.path, o.how.unless.field, canonical(o.how.unless.value, false)}
+	if o.IsRequest() {
+		parts["request"] = []any{o.Order, o.Traits.Deletes, o.Traits.Unless.Path, o.Traits.Unless.Field, canonical(o.Traits.Unless.Value, false)}
 	}
 	return parts
 }
 
 // canonical returns value with references as they are written. With hide no text in it
 // counts, but names and references do.
-func canonical(value any, hide bool) any {
-	switch value := value.(type) {
-	case template:
-		return map[string]any{"reference": value.calls(hide)}
-	case generator: // how it is made is no secret
-		return map[string]any{"generate": []any{value.length, value.alphabet, value.policy}}
+func canonical(v any, hide bool) any {
+	switch v := v.(type) {
+	case value.Template:
+		return map[string]any{"reference": v.Calls(hide)}
+	case value.Generator: // how it is made is no secret
+		return map[string]any{"generate": []any{v.Length, v.Alphabet, v.Policy}}
 	case secret.Value:
 		return map[string]string{"sensitive": ""}
 	case map[string]any:
-		out := make(map[string]any, len(value))
-		for name, inner := range value {
-			out[name] = canonical(inner, hide || sensitive(name))
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
+			out[name] = canonical(inner, hide || value.IsSensitive(name))
 		}
 		return out
 	case []any:
-		out := make([]any, len(value))
-		for i, inner := range value {
+		out := make([]any, len(v))
+		for i, inner := range v {
 			out[i] = canonical(inner, hide)
 		}
 		return out
@@ -94,21 +95,6 @@ func canonical(value any, hide bool) any {
 		if hide { // a number may be a PIN
 			return map[string]string{"sensitive": ""}
 		}
-		return value
+		return v
 	}
-}
-
-// calls returns what t refers to; with hide without the text around it, which may be the
-// beginning of a password.
-func (t template) calls(hide bool) any {
-	if !hide {
-		return t.source
-	}
-	var calls []string
-	for _, p := range t.parts {
-		if p.call != "" {
-			calls = append(calls, p.call+" "+strings.Join(p.args, " "))
-		}
-	}
-	return calls
 }

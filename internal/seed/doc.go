@@ -1,15 +1,15 @@
-// Package seed turns a declaration of what a Vault should hold into that Vault.
+// Package seed turns a declaration of what a Vault should hold into desired objects.
 //
-// The pipeline is a row of small steps, each a value for the next:
+// The way from text to Vault is a row of small steps, each a value for the next:
 //
-//	Load      text → Seed: strict, positions kept, nothing resolved
-//	Objects   references resolved in parsed scalars → desired objects
-//	Combine   the tool's own objects joined with the seed's
-//	NewPlan   what is live is read → a plan, the pure difference
-//	Apply     the plan is carried out, stage by stage
+//	Load                text → Seed: strict, positions kept, nothing resolved
+//	Seed.Objects        references resolved in parsed scalars → desired objects
+//	Combine             the tool's own objects joined with the seed's
+//	reconcile.NewPlan   what is live is read → a plan, the pure difference
+//	reconcile.Apply     the plan is carried out, stage by stage
 //
-// The package must not know the Vault client, Kubernetes, the environment or where
-// the ledger lives: it takes an API of four calls, a lookup function for
-// environment variables and hooks for the ledger. No secret value reaches an
-// error, a plan or a digest.
+// What it is made of lies below: the language (lang), what fields hold (value), the objects
+// (object) and the policies (policy). The package must not know the Vault client,
+// Kubernetes, the environment, or how objects get into Vault (reconcile): it takes a lookup
+// function for environment variables. No secret value reaches an error or a digest.
 package seed

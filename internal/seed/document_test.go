@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 )
 
 const (
@@ -27,7 +28,7 @@ func TestReference(t *testing.T) {
 	if !found || !closed {
 		t.Fatal("the marks of the reference are not there")
 	}
-	want := before + begin + seed.Reference() + end + after
+	want := before + begin + lang.Reference() + end + after
 	if *update {
 		put(t, path, want)
 	} else if want != string(content) {
@@ -37,7 +38,7 @@ func TestReference(t *testing.T) {
 
 // TestJSONSchema holds the schema in docs to the table, and to be JSON.
 func TestJSONSchema(t *testing.T) {
-	schema, err := seed.JSONSchema()
+	schema, err := lang.JSONSchema()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestValuesAreComparedToTheLetter changes values in ways that mean nothing in Vault's
@@ -69,8 +71,8 @@ func startup(t *testing.T, version, path, value string, shown map[string]any) (c
 	}}
 	objects := desired(t, write(t, "s.yaml", fmt.Sprintf(
 		"secrets: [{type: kv, options: {version: %s}}]\nstartupSecrets: [{type: kv, path: %s, data: {data: {%s}}}]\n", version, path, value)), seed.Resolver{})
-	for _, c := range plan(t, w, objects, seed.Memory{HashKey: key}).Changes {
-		if c.Action == seed.Update && c.Stage == seed.StageValues {
+	for _, c := range plan(t, w, objects, reconcile.Memory{HashKey: key}).Changes {
+		if c.Action == reconcile.Update && c.Stage == object.StageValues {
 			changes++
 			for _, f := range c.Fields {
 				if !f.Sensitive {
@@ -112,7 +114,7 @@ func TestMetadataIsComparedToTheLetter(t *testing.T) {
 		w := &world{data: map[string]map[string]any{"identity/entity/name/e": {"name": "e", "metadata": test.shown}}}
 		objects := desired(t, write(t, "s.yaml", "entities: [{name: e, metadata: "+test.want+"}]\n"), seed.Resolver{})
 		var b strings.Builder
-		p := plan(t, w, objects, seed.Memory{HashKey: key})
+		p := plan(t, w, objects, reconcile.Memory{HashKey: key})
 		if err := p.Print(&b); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,11 @@
 package seed
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
 
 // Harden is what a seed says of the controls, as it is written: what a control is, and
 // whether there is one of that name, is not known here.
@@ -13,7 +18,7 @@ type Harden struct {
 	Limits     map[string]string
 	Exceptions []HardenException
 	// Position is where the seed says so; zero if it does not.
-	Position Position
+	Position value.Position
 }
 
 // HardenException accepts that a control does not hold.
@@ -22,52 +27,33 @@ type HardenException struct{ Control, Object, Reason, Expires string }
 // Declared reports whether the seed says anything of the controls.
 func (h Harden) Declared() bool { return h.Position.File != "" }
 
-// Harden returns what the seed says of the controls.
-func (s *Seed) Harden() Harden { return s.harden }
-
-func hardenKeys() []key {
-	return []key{
-		{name: "profile", kind: text, about: "baseline, production or strict; production by default"},
-		{name: "require", kind: words, about: "controls that are required besides those of the profile"},
-		{name: "advise", kind: words, about: "controls of the profile that are advice only"},
-		{name: "fix", kind: words, about: "controls that run puts right by itself; all for those that can be"},
-		{name: "limits", kind: free, about: "values that controls compare with"},
-		{name: "exceptions", kind: many, fields: []key{
-			{name: "control", kind: text, required: true, about: "the control's ID"},
-			{name: "object", kind: text, about: "what it is for, as verify names it; all if absent"},
-			{name: "reason", kind: text, required: true, about: "why it is accepted"},
-			{name: "expires", kind: text, required: true, about: "its last day, such as 2027-01-31"},
-		}, about: "failures that are accepted until a day"},
-	}
-}
-
 // readHarden reads the section harden, which one file of a seed may hold.
-func (b *builder) readHarden(r record, problems *Problems) {
-	section, ok := r.values["harden"].(record)
+func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
+	section, ok := r.Values["harden"].(lang.Record)
 	if !ok {
 		return
 	}
-	at := r.places["harden"]
+	at := r.Places["harden"]
 	if b.harden.Declared() {
-		problems.add(at, "the section harden is there twice, first at %s", b.harden.Position)
+		problems.Add(at, "the section harden is there twice, first at %s", b.harden.Position)
 		return
 	}
 	b.harden = Harden{
-		Profile: section.text("profile"), Require: plainTexts(section.values["require"]), Advise: plainTexts(section.values["advise"]),
-		Fix: plainTexts(section.values["fix"]), Limits: map[string]string{}, Position: at,
+		Profile: section.Text("profile"), Require: plainTexts(section.Values["require"]), Advise: plainTexts(section.Values["advise"]),
+		Fix: plainTexts(section.Values["fix"]), Limits: map[string]string{}, Position: at,
 	}
-	limits, _ := section.values["limits"].(map[string]any)
-	for name, value := range limits {
-		limit, ok := scalarText(value)
+	limits, _ := section.Values["limits"].(map[string]any)
+	for name, v := range limits {
+		limit, ok := value.ScalarText(v)
 		if !ok {
-			problems.add(section.places["limits"], "the limit %q must be a text or a number", name)
+			problems.Add(section.Places["limits"], "the limit %q must be a text or a number", name)
 			continue
 		}
 		b.harden.Limits[name] = limit
 	}
-	for _, each := range section.records("exceptions") {
+	for _, each := range section.Records("exceptions") {
 		b.harden.Exceptions = append(b.harden.Exceptions, HardenException{
-			Control: each.text("control"), Object: strings.Trim(each.text("object"), "/"), Reason: each.text("reason"), Expires: each.text("expires"),
+			Control: each.Text("control"), Object: strings.Trim(each.Text("object"), "/"), Reason: each.Text("reason"), Expires: each.Text("expires"),
 		})
 	}
 }

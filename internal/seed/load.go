@@ -1,21 +1,21 @@
 package seed
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
-
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // sizeLimit bounds all files of a seed together, in bytes.
@@ -23,9 +23,9 @@ const sizeLimit = 10 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
-	objects  []Object
-	prune    Prune
-	warnings []Problem
+	objects  []object.Object
+	prune    object.Prune
+	warnings []value.Problem
 	harden   Harden
 	login    declaredLogin
 }
@@ -37,24 +37,23 @@ type Seed struct {
 // All that is wrong is told at once, in one fault of kind fault.Seed whose cause is
 // *Problems.
 func Load(paths []string) (*Seed, error) {
-	l := &loader{problems: &Problems{}, left: sizeLimit}
+	l := &loader{problems: &value.Problems{}, left: sizeLimit}
 	for _, path := range paths {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
-	l.builder.prune.check(l.builder.objects, l.problems)
-	if err := l.problems.err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
+	if err := l.problems.Err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
-	s := &Seed{objects: l.builder.objects, prune: l.builder.prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
-	return s, s.checkPolicies()
+	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
+	warnings, err := policy.Check(s.objects)
+	s.warnings = append(s.warnings, warnings...)
+	return s, err
 }
-
-func badSeed(err error, remedy string) error { return fault.BadSeed(err, remedy) }
 
 // loader reads files one after another.
 type loader struct {
-	problems *Problems
+	problems *value.Problems
 	builder  builder
 	left     int64
 }
@@ -64,35 +63,11 @@ func (l *loader) path(path string) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		l.problems.add(Position{File: path}, "reading the seed: %s", reason(err))
+		l.problems.Add(value.Position{File: path}, "reading the seed: %s", reason(err))
 	case info.IsDir():
 		l.directory(path)
 	default:
 		l.file(path)
-	}
-}
-
-func (l *loader) directory(dir string) {
-	var files []string
-	for _, place := range []struct{ dir, endings string }{{dir, ".yaml .yml"}, {filepath.Join(dir, "policies"), ".hcl"}} {
-		entries, err := os.ReadDir(place.dir)
-		if err != nil && (place.dir == dir || !errors.Is(err, os.ErrNotExist)) {
-			l.problems.add(Position{File: place.dir}, "reading the seed: %s", reason(err))
-			return
-		}
-		for _, e := range entries {
-			ending := filepath.Ext(e.Name())
-			// Names with a dot in front are what a mounted ConfigMap links to.
-			if ending != "" && !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && slices.Contains(strings.Fields(place.endings), ending) {
-				files = append(files, filepath.Join(place.dir, e.Name()))
-			}
-		}
-	}
-	if len(files) == 0 {
-		l.problems.add(Position{File: dir}, "there is no *.yaml, *.yml or policies/*.hcl in this directory")
-	}
-	for _, file := range files {
-		l.file(file)
 	}
 }
 
@@ -102,109 +77,201 @@ func (l *loader) file(path string) {
 		if l.left < sizeLimit || strings.Contains(err.Error(), "larger") {
 			err = fmt.Errorf("%w (a seed has at most %d MiB)", err, sizeLimit>>20)
 		}
-		l.problems.add(Position{File: path}, "reading the seed: %s", err)
+		l.problems.Add(value.Position{File: path}, "reading the seed: %s", err)
 		return
 	}
 	l.left -= int64(len(content))
 	if !utf8.Valid(content) {
-		l.problems.add(Position{File: path}, "the file is not UTF-8 text")
+		l.problems.Add(value.Position{File: path}, "the file is not UTF-8 text")
 		return
 	}
 	if name, isPolicy := strings.CutSuffix(filepath.Base(path), ".hcl"); isPolicy {
-		l.builder.policyFile(name, string(content), Position{path, 1, 1}, l.problems)
+		l.builder.policyFile(name, string(content), value.Position{File: path, Line: 1, Column: 1}, l.problems)
 		return
 	}
-	if root, ok := l.document(path, content); ok {
-		l.builder.build(clerk{l.problems}.record(root, language(), false), l.problems)
+	if root, ok := lang.Parse(path, content, l.problems); ok {
+		l.builder.build(lang.Read(root, l.problems), l.problems)
 	}
 }
 
-// document parses the one YAML document in content.
-func (l *loader) document(path string, content []byte) (tree, bool) {
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	var node, second yaml.Node
-	err := decoder.Decode(&node)
-	if errors.Is(err, io.EOF) || err == nil && emptyDocument(&node) {
-		l.problems.add(Position{path, 1, 1}, "the document is empty")
-		return tree{}, false
+// Objects returns the desired objects with all references resolved. Every
+// reference that has no value is told, in one fault of kind fault.Seed.
+func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object, error) {
+	objects := slices.Clone(s.objects)
+	if !slices.ContainsFunc(objects, refers) {
+		return objects, nil
 	}
+	if err := resolve(ctx, resolver, objects); err != nil {
+		return nil, err
+	}
+	return objects, policy.CheckResolved(objects)
+}
+
+// refers reports whether o holds a reference, or something yet to be made.
+func refers(o object.Object) bool {
+	return value.Pending(o.Data) || value.Pending(o.Traits.Extra) || o.Traits.Unless != nil && value.Pending(o.Traits.Unless.Value)
+}
+
+// readFile returns the content of a regular file of at most limit bytes. A pipe
+// or device is refused: reading one could wait for ever.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
 	if err != nil {
-		if other := backquoted(content); !bytes.Equal(other, content) {
-			return l.document(path, other)
+		return nil, reason(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
+	}
+	return content, nil
+}
+
+// reason strips the path from a file error: our messages name it already.
+func reason(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// builder turns records into objects.
+type builder struct {
+	objects []object.Object
+	places  map[object.ID]value.Position
+	prune   pruneReader
+	// ns is the namespace that is being read, with a slash at its end, or empty.
+	ns string
+	// requests counts them over all files, since their order matters.
+	requests int
+	// values are read last, since they need to know all engines.
+	values []func(problems *value.Problems)
+	// warnings tell what is probably not meant.
+	warnings []value.Problem
+	harden   Harden
+	login    declaredLogin
+}
+
+// section makes objects of what stands under some keys.
+type section struct {
+	keys  string
+	build func(b *builder, r lang.Record, problems *value.Problems)
+}
+
+// build adds the objects of one file.
+func (b *builder) build(r lang.Record, problems *value.Problems) {
+	b.contents(r, problems)
+	b.sections(r, problems, []section{
+		{"namespaces", addNamespaces},
+		{"prune purgeUnmanagedConfig tombstones", addPrune},
+		{"harden", (*builder).readHarden},
+		{"login", (*builder).readLogin},
+	})
+}
+
+// contents adds what one namespace holds.
+func (b *builder) contents(r lang.Record, problems *value.Problems) {
+	b.sections(r, problems, []section{
+		{"policies", addPolicies},
+		{"password-policies", addPasswordPolicies},
+		{"audit", addAudit},
+		{"auth", addAuthMethods},
+		{"secrets", addSecretsEngines},
+		{"tokens", addTokens},
+		{"plugins quotas ui-headers cors", addSystem},
+		{"entities groups entity-aliases group-aliases", addIdentity},
+		{"startupSecrets secretsOnce", addValuesLater},
+		{"requests", addRequests},
+	})
+}
+
+// sections has the sections built that r holds any key of.
+func (b *builder) sections(r lang.Record, problems *value.Problems, sections []section) {
+	for _, each := range sections {
+		for key := range strings.FieldsSeq(each.keys) {
+			if _, there := r.Values[key]; there {
+				each.build(b, r, problems)
+				break
+			}
 		}
-		l.syntax(path, content, err)
-		return tree{}, false
 	}
-	if kind := kubernetesKind(&node); kind != "" {
-		l.problems.add(Position{path, node.Content[0].Line, node.Content[0].Column}, "%s", notASeed(kind))
-		return tree{}, false
-	}
-	switch err := decoder.Decode(&second); {
-	case err == nil:
-		l.problems.add(Position{path, second.Line, second.Column}, "a second YAML document begins here; a seed file has one")
-		return tree{}, false
-	case !errors.Is(err, io.EOF):
-		l.syntax(path, content, err)
-		return tree{}, false
-	}
-	p := &planter{file: path, problems: l.problems, keep: anchored(&node)}
-	root := p.plant(node.Content[0], 0, false)
-	return root, !p.over
 }
 
-// emptyDocument reports whether a document holds nothing but comments.
-func emptyDocument(n *yaml.Node) bool {
-	return len(n.Content) == 0 || n.Content[0].Kind == yaml.ScalarNode && n.Content[0].ShortTag() == "!!null"
-}
-
-// kubernetesKind returns the kind of the Kubernetes object that a document is, or "".
-func kubernetesKind(n *yaml.Node) string {
-	root, version, kind := n.Content[0], "", ""
-	for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
-		switch root.Content[i].Value {
-		case "apiVersion":
-			version = root.Content[i+1].Value
-		case "kind":
-			kind = root.Content[i+1].Value
+// addPolicies adds ACL policies.
+func addPolicies(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("policies") {
+		if name, ok := nameOf(each, "name", value.CheckWholeName, problems); ok {
+			b.add(object.Policy(name, each.Values["rules"]), each.At, problems)
 		}
 	}
-	if version == "" {
-		return ""
-	}
-	return kind
 }
 
-// notASeed says what to do with a Kubernetes object instead.
-func notASeed(kind string) string {
-	const what = "this is a Kubernetes object of kind %q, not a seed; "
-	switch kind {
-	case "Vault":
-		return fmt.Sprintf(what+"a seed is what it has below spec.externalConfig: kubectl get vault NAME -o jsonpath='{.spec.externalConfig}' > seed.yaml", kind)
-	case "ConfigMap", "Secret":
-		return fmt.Sprintf(what+"a seed is what stands below one key of its data", kind)
+// nameOf returns the name of r, if check finds nothing wrong with it.
+func nameOf(r lang.Record, key string, check func(string) error, problems *value.Problems) (string, bool) {
+	name, ok := r.Values[key].(string)
+	if !ok { // reported already
+		return "", false
 	}
-	return fmt.Sprintf(what+"a seed has none of apiVersion, kind and metadata", kind)
+	if err := check(name); err != nil {
+		problems.Add(r.At, "the name %q cannot be used: %s", name, err)
+		return "", false
+	}
+	return name, true
 }
 
-// lineInError finds the line in yaml.v3's messages: its errors carry no position.
-var lineInError = regexp.MustCompile(`^yaml: line (\d+): `)
-
-// tabIndent finds an indentation with a tab, which YAML forbids and whose error
-// message helps nobody.
-var tabIndent = regexp.MustCompile(`(?m)^ *\t+ *[^\s#]`)
-
-// syntax reports text that is not YAML.
-func (l *loader) syntax(path string, content []byte, err error) {
-	at, message := Position{File: path, Line: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
-	if match := lineInError.FindStringSubmatch(err.Error()); match != nil {
-		at.Line, _ = strconv.Atoi(match[1])
-		message = strings.TrimPrefix(err.Error(), match[0])
-	}
-	if tab := tabIndent.FindIndex(content); tab != nil && strings.Contains(message, "cannot start any token") {
-		line := 1 + bytes.Count(content[:tab[0]], []byte("\n"))
-		column := 1 + bytes.IndexByte(content[tab[0]:], '\t')
-		l.problems.add(Position{path, line, column}, "indented with a tab; YAML allows spaces only")
+// add keeps o, unless its place is taken.
+func (b *builder) add(o object.Object, at value.Position, problems *value.Problems) {
+	o = o.Within(b.ns)
+	o.Position = at
+	if first, ok := b.places[o.Place()]; ok {
+		problems.Add(at, "%s is declared twice, first at %s", o.ID, first)
 		return
 	}
-	l.problems.add(at, "not valid YAML: %s", message)
+	if b.places == nil {
+		b.places = map[object.ID]value.Position{}
+	}
+	b.places[o.Place()] = at
+	if len(b.objects) == cap(b.objects) { // append would copy thousands of them again and again
+		b.objects = slices.Grow(b.objects, max(64, len(b.objects)))
+	}
+	b.objects = append(b.objects, o)
 }
+
+// finish adds what needs the whole seed, and checks what only that shows.
+func (b *builder) finish(problems *value.Problems) {
+	for _, add := range b.values {
+		add(problems)
+	}
+	pending := b.has(func(o object.Object) bool { return value.Pending(o.Data) })
+	if pending {
+		orderReferences(b.objects, problems)
+	}
+	if b.has(func(o object.Object) bool { return o.Stage == object.StageAliases }) {
+		soleAliases(b.objects, problems)
+	}
+	if pending {
+		b.answers(problems)
+	}
+	if b.has(func(o object.Object) bool { return o.IsMount() || o.IsAudit() }) {
+		b.apart(problems)
+	}
+	if len(b.prune.Tombstones) > 0 {
+		b.prune.check(b.objects, problems)
+	}
+}
+
+// has reports whether an object is declared that is of a kind.
+func (b *builder) has(of func(o object.Object) bool) bool { return slices.ContainsFunc(b.objects, of) }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // write puts text into a file of a new directory and returns its path.
@@ -40,7 +42,7 @@ func env(values map[string]string) seed.Resolver {
 }
 
 // desired returns the objects of the seed at path.
-func desired(t *testing.T, path string, resolver seed.Resolver) []seed.Object {
+func desired(t *testing.T, path string, resolver seed.Resolver) []object.Object {
 	t.Helper()
 	s, err := seed.Load([]string{path})
 	if err != nil {
@@ -244,7 +246,7 @@ func TestLoadTellsAllProblems(t *testing.T) {
 		b.WriteString("  - {nam: x}\n")
 	}
 	_, err := seed.Load([]string{write(t, "s.yaml", "polices: 1\npolicies:\n"+b.String()), "/does/not/exist.yaml"})
-	var problems *seed.Problems
+	var problems *value.Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("got %v, want *Problems", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 func loadText(t *testing.T, files ...string) (*seed.Seed, string, error) {
@@ -51,7 +52,7 @@ login:
 		t.Fatalf("got %d methods, want %d", len(got), len(want))
 	}
 	for i := range want {
-		got[i].Position = seed.Position{}
+		got[i].Position = value.Position{}
 		if got[i] != want[i] {
 			t.Errorf("method %d is %+v, want %+v", i, got[i], want[i])
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestNamespaces holds that what a namespace holds is addressed within it.
@@ -39,14 +41,14 @@ namespaces:
 	if !slices.Equal(ids, want) {
 		t.Errorf("got  %q\nwant %q", ids, want)
 	}
-	for _, g := range seed.Needs(objects, true) {
+	for _, g := range policy.Needs(objects, true) {
 		if strings.Contains(g.Path, "teamsys") || strings.Contains(g.Path, "//") {
 			t.Errorf("the path %q", g.Path)
 		}
 	}
 	w := &world{data: map[string]map[string]any{"sys/mounts": {}, "team/sys/mounts": {}, "team/sys/auth": {}}}
-	p := plan(t, w, objects, seed.Memory{HashKey: key})
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err == nil || !strings.Contains(err.Error(), "accessor") {
+	p := plan(t, w, objects, reconcile.Memory{HashKey: key})
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err == nil || !strings.Contains(err.Error(), "accessor") {
 		t.Errorf("got %v", err) // the world has no accessors
 	}
 	for _, path := range []string{"sys/namespaces/team", "team/sys/mounts/kv", "team/kv/data/x", "team/auth/approle/role/r"} {
@@ -57,7 +59,7 @@ namespaces:
 
 	// Where the namespace cannot be made, what it holds is not tried.
 	refusing := &world{data: w.data, fail: map[string]error{"sys/namespaces/team": refusal{400, "no"}}}
-	_, err := seed.Apply(t.Context(), refusing, plan(t, refusing, objects, seed.Memory{HashKey: key}), seed.Options{})
+	_, err := reconcile.Apply(t.Context(), refusing, plan(t, refusing, objects, reconcile.Memory{HashKey: key}), reconcile.Options{})
 	if err == nil || !strings.Contains(err.Error(), "creating team/sys/mounts/kv ") || !strings.Contains(err.Error(), "not tried, because its namespace could not be made") {
 		t.Errorf("got %v", err)
 	}
@@ -75,14 +77,14 @@ namespaces:
 func TestLeaseCountQuota(t *testing.T) {
 	objects := desired(t, write(t, "s.yaml", "quotas: {lease-counts: [{name: q, max_leases: 10, path: auth/approle, role: ci}]}\n"), seed.Resolver{})
 	w := &world{store: true}
-	if _, err := seed.Apply(t.Context(), w, plan(t, w, objects, seed.Memory{HashKey: key}), seed.Options{}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, plan(t, w, objects, reconcile.Memory{HashKey: key}), reconcile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"max_leases": json.Number("10"), "path": "auth/approle", "role": "ci"}
 	if got := w.bodies["sys/quotas/lease-count/q"]; !maps.Equal(got, want) || len(w.writes) != 1 {
 		t.Errorf("wrote %v to %q, want %v", got, w.writes, want)
 	}
-	if p := plan(t, w, objects, seed.Memory{HashKey: key}); !p.Empty() {
+	if p := plan(t, w, objects, reconcile.Memory{HashKey: key}); !p.Empty() {
 		t.Errorf("the plan is not empty: %s", p.Summary())
 	}
 }
@@ -92,9 +94,9 @@ func TestLeaseCountQuota(t *testing.T) {
 func TestNestedNamespaces(t *testing.T) {
 	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a/b/c}, {path: z}, {path: a/b, policies: [{name: p, rules: 'path \"x\" {}'}]}, {path: a}]\n"), seed.Resolver{})
 	w := &world{}
-	p := plan(t, w, objects, seed.Memory{})
+	p := plan(t, w, objects, reconcile.Memory{})
 	// One after another, they are in the order of the plan.
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 1}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
 	made := []string{"sys/namespaces/a", "sys/namespaces/z", "sys/namespaces/a/b", "sys/namespaces/a/b/c"}
@@ -104,7 +106,7 @@ func TestNestedNamespaces(t *testing.T) {
 
 	// At once, each waits for the one that it is in.
 	refusing := &world{fail: map[string]error{"sys/namespaces/a": refusal{400, "no"}}}
-	_, err := seed.Apply(t.Context(), refusing, plan(t, refusing, objects, seed.Memory{}), seed.Options{Parallelism: 8})
+	_, err := reconcile.Apply(t.Context(), refusing, plan(t, refusing, objects, reconcile.Memory{}), reconcile.Options{Parallelism: 8})
 	if want := []string{"sys/namespaces/a", "sys/namespaces/z"}; err == nil || !slices.Equal(slices.Sorted(slices.Values(refusing.writes)), want) {
 		t.Errorf("wrote %q, want %q: %v", refusing.writes, want, err)
 	}
@@ -117,7 +119,7 @@ func TestNestedNamespaces(t *testing.T) {
 	there := &world{data: map[string]map[string]any{"sys/namespaces/a": {}, "sys/namespaces/a/b": {}, "sys/namespaces/a/b/c": {}, "sys/namespaces/z": {}, "sys/policies/acl/p": {}}}
 	gone := pruned(t, there, "prune: owned\ntombstones: [{namespace: a, destroy: true}, {namespace: z, destroy: true}]\n",
 		"a/b/sys/policies/acl/p", "sys/namespaces/a", "sys/namespaces/a/b", "sys/namespaces/a/b/c", "sys/namespaces/z", "sys/policies/acl/p")
-	if _, err := seed.Apply(t.Context(), there, gone, seed.Options{Parallelism: 1}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), there, gone, reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
 	deleted := []string{"sys/namespaces/a/b/c", "sys/namespaces/a/b", "sys/namespaces/a", "sys/namespaces/z", "sys/policies/acl/p"}

@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
 func TestNeedsOfTheExample(t *testing.T) {
 	var b strings.Builder
-	for _, g := range seed.Needs(example(t), false) {
+	for _, g := range policy.Needs(example(t), false) {
 		fmt.Fprintf(&b, "%s: %s\n", g.Path, strings.Join(g.Capabilities, " "))
 	}
 	golden(t, "needs.txt", b.String())
@@ -18,25 +19,25 @@ func TestNeedsOfTheExample(t *testing.T) {
 
 func TestPolicyOfTheExample(t *testing.T) {
 	protected := []string{"sys/policies/acl/vault-bootstrap", "auth/approle/role/vault-bootstrap"}
-	text := seed.PolicyHCL(seed.PolicyGrants(example(t), false), protected)
+	text := policy.HCL(policy.OwnGrants(example(t), false), protected)
 	golden(t, "policy.hcl", text)
 	if strings.Contains(text, `path "*"`) {
 		t.Error("the policy allows everything")
 	}
 	// A seed that grows in the usual ways needs no wider policy.
 	more := append(example(t),
-		seed.Policy("new", "x"), seed.AuthMount("new", "jwt", nil), seed.AuthConfig("new", "jwt", nil),
-		seed.Role("new", "jwt", "r", nil), seed.User("people", "bob", nil), seed.SecretsMount("a/b", "kv", nil),
-		seed.AuditDevice("two", "file", nil), seed.AuthConfig("aws", "aws", nil), seed.Role("token", "token", "r", nil))
-	if seed.PolicyHCL(seed.PolicyGrants(more, false), protected) != text {
+		object.Policy("new", "x"), object.AuthMount("new", "jwt", nil), object.AuthConfig("new", "jwt", nil),
+		object.Role("new", "jwt", "r", nil), object.User("people", "bob", nil), object.SecretsMount("a/b", "kv", nil),
+		object.AuditDevice("two", "file", nil), object.AuthConfig("aws", "aws", nil), object.Role("token", "token", "r", nil))
+	if policy.HCL(policy.OwnGrants(more, false), protected) != text {
 		t.Error("the policy grew with the seed")
 	}
 }
 
 func TestPolicyOfNestedMounts(t *testing.T) {
-	text := seed.PolicyHCL(seed.PolicyGrants([]seed.Object{
-		seed.Role("team/k8s", "kubernetes", "r", nil),
-		seed.AuthConfig("team/k8s", "kubernetes", nil),
+	text := policy.HCL(policy.OwnGrants([]object.Object{
+		object.Role("team/k8s", "kubernetes", "r", nil),
+		object.AuthConfig("team/k8s", "kubernetes", nil),
 	}, false), nil)
 	for _, want := range []string{
 		"path \"auth/team/k8s/role/+\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
@@ -49,7 +50,7 @@ func TestPolicyOfNestedMounts(t *testing.T) {
 }
 
 func TestExplicitGrantBelowProtectedPath(t *testing.T) {
-	text := seed.PolicyHCL([]seed.Grant{{Path: "auth/approle/role/me/secret-id", Capabilities: []string{"update"}}}, []string{"auth/approle/role/me"})
+	text := policy.HCL([]policy.Grant{{Path: "auth/approle/role/me/secret-id", Capabilities: []string{"update"}}}, []string{"auth/approle/role/me"})
 	want := `path "auth/approle/role/me" {
   capabilities = ["read"]
 }
@@ -71,13 +72,13 @@ path "auth/approle/role/me/secret-id" {
 // makes it anew each time it reads the seed. Its time per role must not grow with them.
 func BenchmarkPolicyOfManyObjects(b *testing.B) {
 	for _, n := range []int{1000, 16000} {
-		objects := []seed.Object{seed.AuthMount("kubernetes", "kubernetes", nil)}
+		objects := []object.Object{object.AuthMount("kubernetes", "kubernetes", nil)}
 		for i := range n {
-			objects = append(objects, seed.Role("kubernetes", "kubernetes", fmt.Sprint("r", i), map[string]any{"audience": "vault"}))
+			objects = append(objects, object.Role("kubernetes", "kubernetes", fmt.Sprint("r", i), map[string]any{"audience": "vault"}))
 		}
 		b.Run(fmt.Sprint(n, " roles"), func(b *testing.B) {
 			for b.Loop() {
-				if grants := seed.PolicyGrants(objects, false); len(grants) > 40 {
+				if grants := policy.OwnGrants(objects, false); len(grants) > 40 {
 					b.Fatalf("%d grants", len(grants))
 				}
 			}

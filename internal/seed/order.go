@@ -3,28 +3,18 @@ package seed
 import (
 	"slices"
 	"strings"
-)
 
-// targets returns the places of the objects that could hold what p stands for.
-func (p part) targets(ns string) []ID {
-	switch p.call {
-	case callAccessor:
-		return []ID{ID(ns + "sys/auth/" + trim(p.args[0])), ID(ns + "sys/mounts/" + trim(p.args[0]))}
-	case callEntity, callGroup:
-		return []ID{ID(ns + "identity/" + p.call + "/name/" + strings.ToLower(p.args[0]))}
-	case callVault:
-		return []ID{ID(ns + p.args[0])}
-	}
-	return nil
-}
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
 
 // orderReferences has an object made after those of its stage that it refers to, such as
 // a group after its member groups, and tells references that lead in a circle. Requests
 // have an order of their own.
-func orderReferences(objects []Object, problems *Problems) {
-	places := make(map[ID]int, len(objects))
+func orderReferences(objects []object.Object, problems *value.Problems) {
+	places := make(map[object.ID]int, len(objects))
 	for i, o := range objects {
-		places[o.place()] = i
+		places[o.Place()] = i
 	}
 	depths := map[int]int{}
 	var visiting []int
@@ -47,18 +37,18 @@ func orderReferences(objects []Object, problems *Problems) {
 		return deepest
 	}
 	for i, o := range objects {
-		if !o.isRequest() && pending(o.Data) {
-			objects[i].order = depth(i)
+		if !o.IsRequest() && value.Pending(o.Data) {
+			objects[i].Order = depth(i)
 		}
 	}
 }
 
 // targetsOf returns the places of the objects that i refers to and that are made in the same
 // stage.
-func targetsOf(objects []Object, places map[ID]int, i int) []int {
+func targetsOf(objects []object.Object, places map[object.ID]int, i int) []int {
 	var found []int
-	eachPart(objects[i].Data, func(p part, _ Position) {
-		for _, id := range p.targets(objects[i].ns) {
+	value.EachPart(objects[i].Data, func(p value.Part, _ value.Position) {
+		for _, id := range object.Targets(p, objects[i].Namespace) {
 			if at, declared := places[id]; declared && objects[at].Stage == objects[i].Stage {
 				found = append(found, at)
 			}
@@ -69,16 +59,42 @@ func targetsOf(objects []Object, places map[ID]int, i int) []int {
 }
 
 // tellCircle names the objects of a circle, the first one again at its end.
-func tellCircle(objects []Object, around []int, problems *Problems) {
+func tellCircle(objects []object.Object, around []int, problems *value.Problems) {
 	first := objects[around[0]]
 	names := make([]string, 0, len(around)+1)
 	for _, i := range append(slices.Clone(around), around[0]) {
 		names = append(names, string(objects[i].ID))
 	}
 	way := strings.Join(names, " → ")
-	if first.Stage == StageGroups {
-		problems.add(first.Position, "%s is a member of itself, by way of its member groups: %s", first.ID, way)
+	if first.Stage == object.StageGroups {
+		problems.Add(first.Position, "%s is a member of itself, by way of its member groups: %s", first.ID, way)
 		return
 	}
-	problems.add(first.Position, "references lead in a circle: %s", way)
+	problems.Add(first.Position, "references lead in a circle: %s", way)
+}
+
+// answers checks that references to answers lead to earlier requests.
+func (b *builder) answers(problems *value.Problems) {
+	places := map[string]object.Object{}
+	for _, o := range b.objects {
+		if o.IsRequest() {
+			places[strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = o
+		}
+	}
+	for _, o := range b.objects {
+		value.EachPart(o.Data, func(p value.Part, at value.Position) {
+			if p.Call != value.CallAnswer {
+				return
+			}
+			asked, there := places[p.Args[0]]
+			switch {
+			case !o.IsRequest():
+				problems.Add(at, "only requests can refer to the answer of a request")
+			case !there:
+				problems.Add(at, "there is no request %q", p.Args[0])
+			case asked.Order >= o.Order:
+				problems.Add(at, "the request %q comes later (%s): only answers of earlier requests can be had", p.Args[0], asked.Position)
+			}
+		})
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // ownPaths are the API paths of the policies, roles and mounts that this program itself
@@ -17,16 +19,16 @@ type ownPaths struct {
 	mounts []string
 }
 
-func ownPathsOf(own []Object) ownPaths {
+func ownPathsOf(own []object.Object) ownPaths {
 	var paths ownPaths
 	for _, o := range own {
 		id := normalPath(string(o.ID))
 		switch {
-		case o.Stage == StagePolicies:
+		case o.Stage == object.StagePolicies:
 			paths.whole = append(paths.whole, id, "sys/policy/"+strings.TrimPrefix(id, "sys/policies/acl/"))
-		case o.Stage == StageRoles:
+		case o.Stage == object.StageRoles:
 			paths.whole = append(paths.whole, id)
-		case o.isMount():
+		case o.IsMount():
 			paths.mounts = append(paths.mounts, strings.TrimPrefix(id, "sys/"))
 		}
 	}
@@ -56,11 +58,11 @@ func (p ownPaths) holds(written string) string {
 }
 
 // reaches says which of our own things a request touches; "" for none.
-func (p ownPaths) reaches(o Object) string {
-	if own := p.holds(o.how.write); own != "" {
+func (p ownPaths) reaches(o object.Object) string {
+	if own := p.holds(o.Traits.Write); own != "" {
 		return own
 	}
-	target := normalPath(o.how.write)
+	target := normalPath(o.Traits.Write)
 	for _, mount := range p.mounts {
 		// An auth method is mounted and tuned below sys/auth, and as one mount of many
 		// below sys/mounts; sys/remount takes it elsewhere.
@@ -84,7 +86,7 @@ func movesFrom(from any, mount string) bool {
 		return normalPath(from) == mount
 	case secret.Value:
 		return normalPath(from.Reveal()) == mount
-	case template, generator:
+	case value.Template, value.Generator:
 		return true
 	}
 	return false

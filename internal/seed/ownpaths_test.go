@@ -6,16 +6,17 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // TestRequestsToOurOwn has requests to what this program logs in with, by all the paths
 // that Vault has for it.
 func TestRequestsToOurOwn(t *testing.T) {
-	own := []seed.Object{
-		seed.Policy("vault-bootstrap", "x"),
-		seed.Policy("vault-bootstrap-read", "x"),
-		seed.AuthMount("team/kubernetes", "kubernetes", nil),
-		seed.Role("team/kubernetes", "kubernetes", "vault-bootstrap", nil),
+	own := []object.Object{
+		object.Policy("vault-bootstrap", "x"),
+		object.Policy("vault-bootstrap-read", "x"),
+		object.AuthMount("team/kubernetes", "kubernetes", nil),
+		object.Role("team/kubernetes", "kubernetes", "vault-bootstrap", nil),
 	}
 	const login = "this program itself logs in with"
 	for request, refused := range map[string]bool{

@@ -13,6 +13,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -20,14 +22,14 @@ var update = flag.Bool("update", false, "write the golden files")
 var key = secret.New("key of the hashes")
 
 // example returns the objects of the example seed.
-func example(t *testing.T) []seed.Object {
+func example(t *testing.T) []object.Object {
 	t.Helper()
 	return desired(t, "testdata/example.yaml", env(map[string]string{"ALICE_PASSWORD": "correct horse"}))
 }
 
-func plan(t *testing.T, api seed.API, objects []seed.Object, memory seed.Memory) *seed.Plan {
+func plan(t *testing.T, api reconcile.API, objects []object.Object, memory reconcile.Memory) *reconcile.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), api, seed.Goal{Objects: objects, Memory: memory, Parallelism: 4})
+	p, err := reconcile.NewPlan(t.Context(), api, reconcile.Goal{Objects: objects, Memory: memory, Parallelism: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func golden(t *testing.T, name, text string) {
 
 func TestPrintNewVault(t *testing.T) {
 	var b strings.Builder
-	if err := plan(t, &world{}, example(t), seed.Memory{HashKey: key}).Print(&b); err != nil {
+	if err := plan(t, &world{}, example(t), reconcile.Memory{HashKey: key}).Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "plan-new.txt", b.String())
@@ -84,7 +86,7 @@ func drifted() *world {
 
 func TestPrintDrift(t *testing.T) {
 	var b strings.Builder
-	if err := plan(t, drifted(), example(t), seed.Memory{HashKey: key}).Print(&b); err != nil {
+	if err := plan(t, drifted(), example(t), reconcile.Memory{HashKey: key}).Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "plan-drift.txt", b.String())
@@ -92,7 +94,7 @@ func TestPrintDrift(t *testing.T) {
 
 func TestPlanReadsLittle(t *testing.T) {
 	w := &world{}
-	plan(t, w, example(t), seed.Memory{})
+	plan(t, w, example(t), reconcile.Memory{})
 	// Three listings and two policies: nothing below mounts that are not there.
 	if len(w.reads) != 5 {
 		t.Errorf("%d reads: %v", len(w.reads), w.reads)
@@ -106,27 +108,27 @@ func TestPlanRefuses(t *testing.T) {
 	v2 := map[string]any{"type": "kv", "options": map[string]any{"version": "2"}}
 	for _, test := range []struct {
 		name   string
-		object seed.Object
+		object object.Object
 		entry  map[string]any
 		want   string
 		wayOut string
 	}{
-		{"type of an engine", seed.SecretsMount("x", "transit", nil), v2, `type is "kv", the seed wants "transit"; Vault cannot change the type of a mount`, "vault secrets disable x"},
-		{"type of a method", seed.AuthMount("x", "approle", nil), map[string]any{"type": "userpass"}, `type is "userpass", the seed wants "approle"`, "vault auth disable x"},
-		{"kv 2 to 1", seed.SecretsMount("x", "kv-v1", nil), v2, `options.version is "2", the seed wants "1"; Vault cannot take versions away`, "copy what it should hold"},
-		{"local", seed.SecretsMount("x", "kv", map[string]any{"local": true}), map[string]any{"type": "kv", "local": false}, "local is false, the seed wants true; Vault takes it only when the mount is made", "vault secrets disable x"},
-		{"audit option", seed.AuditDevice("x", "file", map[string]any{"options": map[string]any{"file_path": "/b"}}), map[string]any{"type": "file", "options": map[string]any{"file_path": "/a"}}, `options.file_path is "/a", the seed wants "/b"; Vault cannot change an audit device in place`, "vault audit disable x"},
+		{"type of an engine", object.SecretsMount("x", "transit", nil), v2, `type is "kv", the seed wants "transit"; Vault cannot change the type of a mount`, "vault secrets disable x"},
+		{"type of a method", object.AuthMount("x", "approle", nil), map[string]any{"type": "userpass"}, `type is "userpass", the seed wants "approle"`, "vault auth disable x"},
+		{"kv 2 to 1", object.SecretsMount("x", "kv-v1", nil), v2, `options.version is "2", the seed wants "1"; Vault cannot take versions away`, "copy what it should hold"},
+		{"local", object.SecretsMount("x", "kv", map[string]any{"local": true}), map[string]any{"type": "kv", "local": false}, "local is false, the seed wants true; Vault takes it only when the mount is made", "vault secrets disable x"},
+		{"audit option", object.AuditDevice("x", "file", map[string]any{"options": map[string]any{"file_path": "/b"}}), map[string]any{"type": "file", "options": map[string]any{"file_path": "/a"}}, `options.file_path is "/a", the seed wants "/b"; Vault cannot change an audit device in place`, "vault audit disable x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := mounts(test.entry)
-			p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: []seed.Object{test.object}, Memory: seed.Memory{}, Parallelism: 1})
+			p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: []object.Object{test.object}, Memory: reconcile.Memory{}, Parallelism: 1})
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(fault.RemedyOf(err), test.wayOut) || fault.KindOf(err) != fault.Terminal {
 				t.Fatalf("got %v\n%s", err, fault.RemedyOf(err))
 			}
 			if p.Empty() {
 				t.Error("a plan with a refusal is not empty")
 			}
-			if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err == nil || len(w.writes) > 0 {
+			if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err == nil || len(w.writes) > 0 {
 				t.Errorf("applied all the same: %v, %v", err, w.writes)
 			}
 		})
@@ -135,8 +137,8 @@ func TestPlanRefuses(t *testing.T) {
 
 func TestPlanUpgradesKV(t *testing.T) {
 	w := &world{data: map[string]map[string]any{"sys/mounts": {"x/": map[string]any{"type": "kv", "options": map[string]any{"version": "1"}}}}}
-	p := plan(t, w, []seed.Object{seed.SecretsMount("x", "kv-v2", nil)}, seed.Memory{})
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+	p := plan(t, w, []object.Object{object.SecretsMount("x", "kv-v2", nil)}, reconcile.Memory{})
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := json.Marshal(w.bodies["sys/mounts/x/tune"]); string(got) != `{"options":{"version":"2"}}` {
@@ -162,21 +164,21 @@ entity-aliases: [{name: n, mountpath: jwt, entity: e}, {name: n, mountpath: appr
 		"auth/jwt/role/R":        {"a": "b"},
 		"identity/entity/name/E": {"id": "1"},
 	}}
-	owned := []seed.ID{"auth/approle/role/R", "auth/approle/role/S", "auth/jwt/role/R", "identity/entity/name/E", "identity/entity-alias/E/N/jwt", "identity/entity-alias/E/N/other"}
-	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: objects, Prune: seed.Prune{Owned: true}, Owned: owned, Parallelism: 1})
+	owned := []object.ID{"auth/approle/role/R", "auth/approle/role/S", "auth/jwt/role/R", "identity/entity/name/E", "identity/entity-alias/E/N/jwt", "identity/entity-alias/E/N/other"}
+	p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: objects, Prune: object.Prune{Owned: true}, Owned: owned, Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var gone []string
 	for _, c := range p.Changes {
-		if c.Action == seed.Delete {
+		if c.Action == reconcile.Delete {
 			gone = append(gone, string(c.Object.ID))
 		}
 	}
 	if got := strings.Join(gone, " "); got != "auth/approle/role/S auth/jwt/role/R" {
 		t.Errorf("deletes %s", got)
 	}
-	if !slices.Equal(p.Forget, []seed.ID{"identity/entity-alias/E/N/other"}) {
+	if !slices.Equal(p.Forget, []object.ID{"identity/entity-alias/E/N/other"}) {
 		t.Errorf("forgets %s", p.Forget)
 	}
 }
@@ -184,17 +186,17 @@ entity-aliases: [{name: n, mountpath: jwt, entity: e}, {name: n, mountpath: appr
 // TestPlanPrunesNamesLikePaths prunes policies and groups whose names look like what
 // Vault has elsewhere.
 func TestPlanPrunesNamesLikePaths(t *testing.T) {
-	owned := []seed.ID{"auth/ldap/groups/sys/auth/x", "ns/sys/auth/x", "sys/policies/acl/identity/entity-alias/a/b/c", "sys/policies/acl/sys/mounts/x"}
+	owned := []object.ID{"auth/ldap/groups/sys/auth/x", "ns/sys/auth/x", "sys/policies/acl/identity/entity-alias/a/b/c", "sys/policies/acl/sys/mounts/x"}
 	w := &world{data: map[string]map[string]any{}}
 	for _, id := range owned {
 		w.data[string(id)] = map[string]any{"a": "b"}
 	}
 	w.data["ns/sys/auth"] = map[string]any{"x/": map[string]any{}}
-	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Prune: seed.Prune{Owned: true}, Owned: owned, Parallelism: 1})
+	p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Prune: object.Prune{Owned: true}, Owned: owned, Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Count(seed.Delete) != 3 || len(p.Left) != 1 || p.Left[0].ID != "ns/sys/auth/x" {
+	if p.Count(reconcile.Delete) != 3 || len(p.Left) != 1 || p.Left[0].ID != "ns/sys/auth/x" {
 		t.Errorf("%s, leaves %v", p.Summary(), p.Left)
 	}
 }
@@ -216,7 +218,7 @@ func TestPlanNeedsThePasswordPolicy(t *testing.T) {
 		{"not needed", value, "kv/a", false},
 	} {
 		w := &world{data: map[string]map[string]any{"sys/mounts": mounts, test.there: {"a": "b"}}}
-		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: desired(t, write(t, "s.yaml", test.text), seed.Resolver{}), Parallelism: 1})
+		_, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: desired(t, write(t, "s.yaml", test.text), seed.Resolver{}), Parallelism: 1})
 		if (err != nil) != test.refused {
 			t.Errorf("%s: got %v", test.name, err)
 		}
@@ -247,14 +249,14 @@ func TestPlanTakesPoliciesFormatted(t *testing.T) {
 		{"brackets without an end there", declared, strings.Repeat("[", 100_000), false},
 	} {
 		w := &world{data: map[string]map[string]any{"sys/policies/acl/app": {"name": "app", "policy": test.shown}}}
-		if p := plan(t, w, []seed.Object{seed.Policy("app", test.declared)}, seed.Memory{}); p.Empty() != test.same {
+		if p := plan(t, w, []object.Object{object.Policy("app", test.declared)}, reconcile.Memory{}); p.Empty() != test.same {
 			t.Errorf("%s: %s", test.name, p.Summary())
 		}
 	}
 }
 
 func TestPlanNeedsTheMount(t *testing.T) {
-	_, err := seed.NewPlan(t.Context(), &world{}, seed.Goal{Objects: []seed.Object{seed.Role("nowhere", "approle", "r", nil)}, Memory: seed.Memory{}, Parallelism: 1})
+	_, err := reconcile.NewPlan(t.Context(), &world{}, reconcile.Goal{Objects: []object.Object{object.Role("nowhere", "approle", "r", nil)}, Memory: reconcile.Memory{}, Parallelism: 1})
 	if err == nil || fault.KindOf(err) != fault.Seed || !strings.Contains(err.Error(), "auth/nowhere/role/r needs sys/auth/nowhere, which is neither declared nor there") {
 		t.Errorf("got %v", err)
 	}
@@ -266,7 +268,7 @@ func TestPlanReportsReadErrors(t *testing.T) {
 		"sys/policies/acl/app": "reading sys/policies/acl/app (testdata/example.yaml:11:5): permission denied",
 	} {
 		w := &world{fail: map[string]error{"read " + path: refusal{403, "permission denied"}}}
-		_, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: example(t), Memory: seed.Memory{}, Parallelism: 4})
+		_, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: example(t), Memory: reconcile.Memory{}, Parallelism: 4})
 		var answered httpstatus.Error
 		if err == nil || err.Error() != want || !errors.As(err, &answered) || answered.HTTPStatus() != 403 {
 			t.Errorf("got %v, want %s", err, want)
@@ -275,10 +277,10 @@ func TestPlanReportsReadErrors(t *testing.T) {
 }
 
 func TestCombine(t *testing.T) {
-	own := []seed.Object{
-		seed.Policy("vault-bootstrap", "x"),
-		seed.AuthMount("kubernetes", "kubernetes", nil),
-		seed.Role("kubernetes", "kubernetes", "vault-bootstrap", nil),
+	own := []object.Object{
+		object.Policy("vault-bootstrap", "x"),
+		object.AuthMount("kubernetes", "kubernetes", nil),
+		object.Role("kubernetes", "kubernetes", "vault-bootstrap", nil),
 	}
 	declared := example(t)
 	got, err := seed.Combine(own, declared)
@@ -288,13 +290,13 @@ func TestCombine(t *testing.T) {
 	if len(got) != len(declared)+2 {
 		t.Errorf("%d objects of %d and %d: the seed's own mount must win", len(got), len(declared), len(own))
 	}
-	for name, bad := range map[string]seed.Object{
-		"sys/policies/acl/vault-bootstrap is what this program itself logs in with":     seed.Policy("Vault-Bootstrap", "mine"),
-		"auth/kubernetes/role/Vault-Bootstrap is what this program itself logs in with": seed.Role("kubernetes", "kubernetes", "Vault-Bootstrap", nil),
-		`is of type "jwt" here, but this program's own login needs "kubernetes"`:        seed.AuthMount("kubernetes", "jwt", nil),
-		"sys/auth/kubernetes/b lies below sys/auth/kubernetes":                          seed.AuthMount("kubernetes/b", "jwt", nil),
+	for name, bad := range map[string]object.Object{
+		"sys/policies/acl/vault-bootstrap is what this program itself logs in with":     object.Policy("Vault-Bootstrap", "mine"),
+		"auth/kubernetes/role/Vault-Bootstrap is what this program itself logs in with": object.Role("kubernetes", "kubernetes", "Vault-Bootstrap", nil),
+		`is of type "jwt" here, but this program's own login needs "kubernetes"`:        object.AuthMount("kubernetes", "jwt", nil),
+		"sys/auth/kubernetes/b lies below sys/auth/kubernetes":                          object.AuthMount("kubernetes/b", "jwt", nil),
 	} {
-		if _, err := seed.Combine(own, []seed.Object{bad}); err == nil || !strings.Contains(err.Error(), name) || fault.KindOf(err) != fault.Seed {
+		if _, err := seed.Combine(own, []object.Object{bad}); err == nil || !strings.Contains(err.Error(), name) || fault.KindOf(err) != fault.Seed {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -8,20 +8,23 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // m is what Vault answers.
 type m = map[string]any
 
 // pruned returns the plan for a seed when the ledger holds owned.
-func pruned(t *testing.T, w *world, text string, owned ...seed.ID) *seed.Plan {
+func pruned(t *testing.T, w *world, text string, owned ...object.ID) *reconcile.Plan {
 	t.Helper()
 	path := write(t, "s.yaml", text)
 	s, err := seed.Load([]string{path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := seed.NewPlan(t.Context(), w, seed.Goal{Objects: desired(t, path, seed.Resolver{}), Prune: s.Prune(), Owned: owned, Parallelism: 4})
+	p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: desired(t, path, seed.Resolver{}), Prune: s.Prune(), Owned: owned, Parallelism: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +32,10 @@ func pruned(t *testing.T, w *world, text string, owned ...seed.ID) *seed.Plan {
 }
 
 // deletions returns what a plan deletes, in the order of the plan.
-func deletions(p *seed.Plan) []seed.ID {
-	ids := []seed.ID{}
+func deletions(p *reconcile.Plan) []object.ID {
+	ids := []object.ID{}
 	for _, c := range p.Changes {
-		if c.Action == seed.Delete {
+		if c.Action == reconcile.Delete {
 			ids = append(ids, c.Object.ID)
 		}
 	}
@@ -41,7 +44,7 @@ func deletions(p *seed.Plan) []seed.ID {
 
 // forgotten returns what leaves the ledger without being deleted, sorted: what is gone, and
 // what goes with something else.
-func forgotten(p *seed.Plan) []seed.ID {
+func forgotten(p *reconcile.Plan) []object.ID {
 	ids := slices.Clone(p.Forget)
 	for _, c := range p.Changes {
 		ids = append(ids, c.Holds...)
@@ -51,8 +54,8 @@ func forgotten(p *seed.Plan) []seed.ID {
 }
 
 // left returns what stays of what the seed no longer names.
-func left(p *seed.Plan) []seed.ID {
-	ids := []seed.ID{}
+func left(p *reconcile.Plan) []object.ID {
+	ids := []object.ID{}
 	for _, l := range p.Left {
 		ids = append(ids, l.ID)
 	}
@@ -72,11 +75,11 @@ func team() *world {
 // namespace, and no other kind with it.
 func TestExcludeInNamespaces(t *testing.T) {
 	// In the order of a plan.
-	owned := []seed.ID{
+	owned := []object.ID{
 		"kv/auth/x", "sys/policies/acl/a", "team/auth/approle/role/r", "team/identity/group-alias/g/n/approle", "team/identity/group/name/g",
 		"team/kv/config", "team/sys/audit/file", "team/sys/policies/acl/a",
 	}
-	stay := map[string][]seed.ID{
+	stay := map[string][]object.ID{
 		"secrets":       {"kv/auth/x", "team/kv/config"},
 		"auth":          {"team/auth/approle/role/r"},
 		"policies":      {"sys/policies/acl/a", "team/sys/policies/acl/a"},
@@ -89,7 +92,7 @@ func TestExcludeInNamespaces(t *testing.T) {
 	for kind, stays := range stay {
 		for name, namespaces := range map[string]string{"declared": "namespaces: [{path: team}]\n", "unknown": ""} {
 			text := "secrets: [{type: kv}]\npurgeUnmanagedConfig: {enabled: true, exclude: {" + kind + ": true}}\n" + namespaces
-			want := slices.DeleteFunc(slices.Clone(owned), func(id seed.ID) bool { return slices.Contains(stays, id) })
+			want := slices.DeleteFunc(slices.Clone(owned), func(id object.ID) bool { return slices.Contains(stays, id) })
 			if got := deletions(pruned(t, team(), text, owned...)); !slices.Equal(got, want) {
 				t.Errorf("%s, namespace %s: deletes %q, want %q", kind, name, got, want)
 			}
@@ -130,8 +133,8 @@ func TestPruneAliasInNamespaces(t *testing.T) {
 			ns + "identity/entity/name/e": {"aliases": []any{m{"id": "1", "name": "CN=x/OU=y", "mount_accessor": "acc"}}},
 			ns + "sys/auth":               {"oidc/": m{"accessor": "acc"}},
 		}}
-		p := pruned(t, w, "prune: owned\n", seed.ID(ns+"identity/entity-alias/e/CN=x%2FOU=y/oidc"))
-		if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+		p := pruned(t, w, "prune: owned\n", object.ID(ns+"identity/entity-alias/e/CN=x%2FOU=y/oidc"))
+		if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(w.deletes); got != "["+ns+"identity/entity-alias/id/1]" {
@@ -144,7 +147,7 @@ func TestPruneAliasInNamespaces(t *testing.T) {
 // with it and not deleted at the same time, wherever its ID is in the order of IDs, and
 // that aliases, which are found by the mount, go before it.
 func TestTombstoneTakesWhatItHolds(t *testing.T) {
-	owned := []seed.ID{
+	owned := []object.ID{
 		"auth/approle/role/r", "identity/group-alias/g/n/approle", "kv/x", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz", "zz/x",
 	}
 	tombstones := "tombstones: [{auth: approle, destroy: true}, {secrets: kv, destroy: true}, {secrets: zz, destroy: true}]\n"
@@ -154,13 +157,13 @@ func TestTombstoneTakesWhatItHolds(t *testing.T) {
 			"identity/group/name/g": {"alias": m{"id": "1", "name": "n", "mount_accessor": "acc"}},
 		}}
 		p := pruned(t, w, "prune: owned\n"+exclude+tombstones, owned...)
-		if want := []seed.ID{"identity/group-alias/g/n/approle", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(deletions(p), want) {
+		if want := []object.ID{"identity/group-alias/g/n/approle", "kvv/x", "sys/auth/approle", "sys/mounts/kv", "sys/mounts/zz"}; !slices.Equal(deletions(p), want) {
 			t.Errorf("%s: deletes %q, want %q", name, deletions(p), want)
 		}
-		if want := []seed.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(forgotten(p), want) {
+		if want := []object.ID{"auth/approle/role/r", "kv/x", "zz/x"}; !slices.Equal(forgotten(p), want) {
 			t.Errorf("%s: forgets %q, want %q", name, forgotten(p), want)
 		}
-		if _, err := seed.Apply(t.Context(), w, p, seed.Options{Parallelism: 8}); err != nil {
+		if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{Parallelism: 8}); err != nil {
 			t.Fatal(err)
 		}
 		mounts := slices.Sorted(slices.Values(w.deletes[2:]))
@@ -174,16 +177,16 @@ func TestTombstoneTakesWhatItHolds(t *testing.T) {
 // the seed no longer names it.
 func TestMountInNamespaceStays(t *testing.T) {
 	p := pruned(t, team(), "prune: owned\nnamespaces: [{path: team}]\n", "team/kv/config", "team/sys/auth/approle", "team/sys/mounts/kv")
-	if want := []seed.ID{"team/kv/config"}; !slices.Equal(deletions(p), want) {
+	if want := []object.ID{"team/kv/config"}; !slices.Equal(deletions(p), want) {
 		t.Errorf("deletes %q, want %q", deletions(p), want)
 	}
-	if want := []seed.ID{"team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
+	if want := []object.ID{"team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
 		t.Errorf("left are %q, want %q", left(p), want)
 	}
 }
 
 // inTeam is a ledger of what team holds.
-var inTeam = []seed.ID{
+var inTeam = []object.ID{
 	"sys/namespaces/team", "team/auth/approle/role/r", "team/kv/config", "team/sys/auth/approle", "team/sys/mounts/kv", "team/sys/policies/acl/a",
 }
 
@@ -191,10 +194,10 @@ var inTeam = []seed.ID{
 // the seed says that it may.
 func TestNamespaceStays(t *testing.T) {
 	p := pruned(t, team(), "prune: owned\n", inTeam...)
-	if want := []seed.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}; !slices.Equal(deletions(p), want) {
+	if want := []object.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}; !slices.Equal(deletions(p), want) {
 		t.Errorf("deletes %q, want %q", deletions(p), want)
 	}
-	if want := []seed.ID{"sys/namespaces/team", "team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
+	if want := []object.ID{"sys/namespaces/team", "team/sys/auth/approle", "team/sys/mounts/kv"}; !slices.Equal(left(p), want) {
 		t.Errorf("left are %q, want %q", left(p), want)
 	}
 }
@@ -203,7 +206,7 @@ func TestNamespaceStays(t *testing.T) {
 func TestTombstoneInNamespaces(t *testing.T) {
 	for _, test := range []struct {
 		name, text           string
-		delete, forget, left []seed.ID
+		delete, forget, left []object.ID
 	}{
 		{
 			"namespace", "tombstones: [{namespace: /team/, destroy: true}]\n",
@@ -215,11 +218,11 @@ func TestTombstoneInNamespaces(t *testing.T) {
 		},
 		{
 			"engine", "namespaces: [{path: team}]\ntombstones: [{namespace: team, secrets: kv, destroy: true}]\n",
-			[]seed.ID{"team/auth/approle/role/r", "team/sys/policies/acl/a", "team/sys/mounts/kv"}, []seed.ID{"team/kv/config"}, []seed.ID{"team/sys/auth/approle"},
+			[]object.ID{"team/auth/approle/role/r", "team/sys/policies/acl/a", "team/sys/mounts/kv"}, []object.ID{"team/kv/config"}, []object.ID{"team/sys/auth/approle"},
 		},
 		{
 			"auth method", "tombstones: [{namespace: team, auth: approle, destroy: true}]\n",
-			[]seed.ID{"team/kv/config", "team/sys/policies/acl/a", "team/sys/auth/approle"}, []seed.ID{"team/auth/approle/role/r"}, []seed.ID{"sys/namespaces/team", "team/sys/mounts/kv"},
+			[]object.ID{"team/kv/config", "team/sys/policies/acl/a", "team/sys/auth/approle"}, []object.ID{"team/auth/approle/role/r"}, []object.ID{"sys/namespaces/team", "team/sys/mounts/kv"},
 		},
 		{
 			"namespace, policies aside", "purgeUnmanagedConfig: {exclude: {policies: true}}\ntombstones: [{namespace: team, destroy: true}]\n",
@@ -227,7 +230,7 @@ func TestTombstoneInNamespaces(t *testing.T) {
 		},
 		{
 			"engine of the root", "secrets: [{type: kv}]\nnamespaces: [{path: team}]\ntombstones: [{secrets: team/kv, destroy: true}]\n",
-			[]seed.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}, nil, []seed.ID{"team/sys/auth/approle", "team/sys/mounts/kv"},
+			[]object.ID{"team/auth/approle/role/r", "team/kv/config", "team/sys/policies/acl/a"}, nil, []object.ID{"team/sys/auth/approle", "team/sys/mounts/kv"},
 		},
 	} {
 		p := pruned(t, team(), "prune: owned\n"+test.text, inTeam...)
@@ -242,12 +245,12 @@ func TestTombstoneInNamespaces(t *testing.T) {
 func TestTombstoneOfOthers(t *testing.T) {
 	text := "prune: owned\ntombstones:\n  - {namespace: team, secrets: kv, destroy: true}\n  - {namespace: team, auth: none, destroy: true}\n" +
 		"  - {namespace: other, destroy: true}\n  - {secrets: kv, destroy: true}\n  - {secrets: none, destroy: true}\n"
-	if want := []seed.ID{"team/sys/mounts/kv", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, team(), text)), want) {
+	if want := []object.ID{"team/sys/mounts/kv", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, team(), text)), want) {
 		t.Errorf("left are %q, want %q", left(pruned(t, team(), text)), want)
 	}
 	w := team()
 	w.fail = map[string]error{"read sys/namespaces/other": refusal{403, "permission denied"}}
-	if want := []seed.ID{"team/sys/mounts/kv", "sys/namespaces/other", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, w, text)), want) {
+	if want := []object.ID{"team/sys/mounts/kv", "sys/namespaces/other", "sys/mounts/kv"}; !slices.Equal(left(pruned(t, w, text)), want) {
 		t.Errorf("left are %q, want %q", left(pruned(t, w, text)), want)
 	}
 }
@@ -261,7 +264,7 @@ func TestContentsStayOwnedUntilTheyAreGone(t *testing.T) {
 		if refused {
 			w.fail = map[string]error{"delete sys/mounts/kv": refusal{403, "permission denied"}}
 		}
-		result, err := seed.Apply(t.Context(), w, pruned(t, w, text, "kv/config", "sys/mounts/kv"), seed.Options{})
+		result, err := reconcile.Apply(t.Context(), w, pruned(t, w, text, "kv/config", "sys/mounts/kv"), reconcile.Options{})
 		if (err != nil) != refused || len(result.Taken) != taken || len(result.Deleted) != taken {
 			t.Errorf("refused: %v: deleted %v, and with it %v: %v", refused, result.Deleted, result.Taken, err)
 		}
@@ -291,7 +294,7 @@ func TestPruneLeavesWhatMayBeOne(t *testing.T) {
 			"sys/auth": {"ldap/": m{"type": "ldap"}}, "auth/ldap/config": {"url": "ldap://x", "case_sensitive_names": true},
 			"auth/ldap/groups/admins": {"policies": []any{"a"}}, "auth/ldap/groups/Admins": {"policies": []any{"a"}},
 		}}
-		if p := pruned(t, w, "prune: owned\nauth: [{type: ldap"+config+", groups: {admins: {policies: a}}}]\n", "auth/ldap/groups/Admins"); p.Count(seed.Delete) != 0 {
+		if p := pruned(t, w, "prune: owned\nauth: [{type: ldap"+config+", groups: {admins: {policies: a}}}]\n", "auth/ldap/groups/Admins"); p.Count(reconcile.Delete) != 0 {
 			t.Errorf("%q: deletes %q", config, deletions(p))
 		}
 	}
@@ -300,7 +303,7 @@ func TestPruneLeavesWhatMayBeOne(t *testing.T) {
 		"sys/auth":        {"App/": m{"type": "approle"}, "app/": m{"type": "approle"}},
 		"auth/App/role/r": {"token_ttl": 1}, "auth/app/role/r": {"token_ttl": 1}, "auth/App/role/R": {"token_ttl": 1},
 	}}
-	if p := pruned(t, w, "prune: owned\nauth: [{type: approle, path: App, roles: [{name: r}]}, {type: approle, path: app, roles: [{name: r}]}]\n", "auth/App/role/R"); p.Count(seed.Delete) != 0 {
+	if p := pruned(t, w, "prune: owned\nauth: [{type: approle, path: App, roles: [{name: r}]}, {type: approle, path: app, roles: [{name: r}]}]\n", "auth/App/role/R"); p.Count(reconcile.Delete) != 0 {
 		t.Errorf("deletes %q", deletions(p))
 	}
 }
@@ -310,7 +313,7 @@ func TestPruneLeavesWhatMayBeOne(t *testing.T) {
 func TestPruneForgetsMountsThatAreGone(t *testing.T) {
 	w := team()
 	p := pruned(t, w, "prune: owned\nnamespaces: [{path: team}]\n", "sys/mounts/team", "team/sys/mounts/kv")
-	if !slices.Equal(forgotten(p), []seed.ID{"sys/mounts/team"}) || !slices.Equal(left(p), []seed.ID{"team/sys/mounts/kv"}) || len(deletions(p)) != 0 {
+	if !slices.Equal(forgotten(p), []object.ID{"sys/mounts/team"}) || !slices.Equal(left(p), []object.ID{"team/sys/mounts/kv"}) || len(deletions(p)) != 0 {
 		t.Errorf("deletes %q, forgets %q, left are %q", deletions(p), forgotten(p), left(p))
 	}
 }
@@ -324,7 +327,7 @@ func TestTombstoneGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} {sys/namespaces/o [read delete]} {sys/namespaces/o/* [read delete]}]"
-	if got := fmt.Sprint(s.Prune().Grants()); got != want {
+	if got := fmt.Sprint(policy.TombstoneGrants(s.Prune())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -340,10 +343,10 @@ func TestPrunePlugins(t *testing.T) {
 	}}
 	p := pruned(t, w, "prune: owned\n", "n@1/sys/plugins/catalog/auth/x@1.0.0+fix", "sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@1.0.0",
 		"sys/plugins/catalog/secret/x@2.0.0", "sys/plugins/catalog/secret/y")
-	if want := []seed.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(forgotten(p), want) {
+	if want := []object.ID{"sys/plugins/catalog/secret/kv", "sys/plugins/catalog/secret/x@2.0.0"}; !slices.Equal(forgotten(p), want) {
 		t.Errorf("forgets %q, want %q", p.Forget, want)
 	}
-	if _, err := seed.Apply(t.Context(), w, p, seed.Options{}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"n@1/sys/plugins/catalog/auth/x?version=1.0.0%2Bfix", "sys/plugins/catalog/secret/x?version=1.0.0", "sys/plugins/catalog/secret/y"}

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Resolver gives references their values, as far as they can be had without Vault.
@@ -66,7 +64,7 @@ const referenceLimit = 1 << 20
 type resolving struct {
 	Resolver
 	ctx      context.Context
-	problems *Problems
+	problems *value.Problems
 	fetched  map[string]fetched
 	// trouble is an error that may pass, such as of the network.
 	trouble error
@@ -84,7 +82,7 @@ type fetched struct {
 // left for Vault to answer. What came from outside counts as sensitive: the seed's
 // author put it there, not here.
 func (r *resolving) resolve(data map[string]any) map[string]any {
-	if !pending(data) { // most need no copy
+	if !value.Pending(data) { // most need no copy
 		return data
 	}
 	out := make(map[string]any, len(data))
@@ -94,88 +92,76 @@ func (r *resolving) resolve(data map[string]any) map[string]any {
 	return out
 }
 
-func (r *resolving) value(value any) any {
-	switch value := value.(type) {
-	case template:
-		return r.template(value)
+func (r *resolving) value(v any) any {
+	switch v := v.(type) {
+	case value.Template:
+		return r.template(v)
 	case map[string]any:
-		return r.resolve(value)
+		return r.resolve(v)
 	case []any:
-		out := make([]any, len(value))
-		for i, item := range value {
+		out := make([]any, len(v))
+		for i, item := range v {
 			out[i] = r.value(item)
 		}
 		return out
 	default:
-		return value
+		return v
 	}
 }
 
 // template returns what t stands for.
-func (r *resolving) template(t template) any {
-	out := template{at: t.at, source: t.source, secret: t.secret}
+func (r *resolving) template(t value.Template) any {
+	out := value.Template{At: t.At, Source: t.Source, Secret: t.Secret}
 	left := false
-	for _, p := range t.parts {
-		if !p.local() {
-			out.parts, left = append(out.parts, p), true
+	for _, p := range t.Parts {
+		if !p.Local() {
+			out.Parts, left = append(out.Parts, p), true
 			continue
 		}
-		text, err := r.part(p, t.at)
+		text, err := r.part(p, t.At)
 		if err != nil {
-			r.problems.add(t.at, "%s", err)
+			r.problems.Add(t.At, "%s", err)
 			return secret.Value{}
 		}
-		out.secret = out.secret || !p.shows()
-		out.parts = append(out.parts, part{text: text})
+		out.Secret = out.Secret || !p.Shows()
+		out.Parts = append(out.Parts, value.Part{Text: text})
 	}
 	if left {
 		return out
 	}
-	return out.joined()
-}
-
-// joined returns the text of a template of texts.
-func (t template) joined() any {
-	var b strings.Builder
-	for _, p := range t.parts {
-		b.WriteString(p.text)
-	}
-	if t.secret {
-		return secret.New(b.String())
-	}
-	return b.String()
+	return out.Joined()
 }
 
 // part returns the text of a call that needs no Vault.
-func (r *resolving) part(p part, at Position) (string, error) {
-	switch p.call {
-	case callEnv:
-		if err := r.refuse(ReferenceEnv, "environment variable", p.args[0]); err != nil {
+func (r *resolving) part(p value.Part, at value.Position) (string, error) {
+	switch p.Call {
+	case value.CallEnv:
+		if err := r.refuse(ReferenceEnv, "environment variable", p.Args[0]); err != nil {
 			return "", err
 		}
 		value, found := "", false
 		if r.Env != nil {
-			value, found = r.Env(p.args[0])
+			value, found = r.Env(p.Args[0])
 		}
 		if !found {
-			return "", fmt.Errorf("the environment variable %q is not set", p.args[0])
+			return "", fmt.Errorf("the environment variable %q is not set", p.Args[0])
 		}
 		return value, nil
-	case callFile:
-		path := referencePath(p.args[0], at.File)
+	case value.CallFile:
+		path := referencePath(p.Args[0], at.File)
 		if err := r.refuse(ReferenceFile, "referenced file", path); err != nil {
 			return "", err
 		}
 		return readReference(path)
-	case callSecret:
-		if err := r.refuse(ReferenceSecret, "Secret", p.args[0]); err != nil {
+	case value.CallSecret:
+		if err := r.refuse(ReferenceSecret, "Secret", p.Args[0]); err != nil {
 			return "", err
 		}
-		return r.fromKubernetes("Secret", r.Secret, p.args[0], p.args[1])
-	case callConfigMap:
-		return r.fromKubernetes("ConfigMap", r.ConfigMap, p.args[0], p.args[1])
+		return r.fromKubernetes("Secret", r.Secret, p.Args[0], p.Args[1])
+	case value.CallConfigMap:
+		return r.fromKubernetes("ConfigMap", r.ConfigMap, p.Args[0], p.Args[1])
 	}
-	return p.text, nil
+	return p.Text, nil
 }
 
 func (r *resolving) fromKubernetes(kind string, fetch func(context.Context, string) (map[string][]byte, error), name, key string) (string, error) {
@@ -226,38 +212,23 @@ func readReference(path string) (string, error) {
 	return string(content), nil
 }
 
-// readFile returns the content of a regular file of at most limit bytes. A pipe
-// or device is refused: reading one could wait for ever.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, reason(err)
+// resolve resolves the references in objects.
+func resolve(ctx context.Context, resolver Resolver, objects []object.Object) error {
+	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
+	for i := range objects {
+		o := &objects[i]
+		o.Data = r.resolve(o.Data)
+		if o.Traits.Extra != nil {
+			o.Traits.Extra = r.resolve(o.Traits.Extra)
+		}
+		if unless := o.Traits.Unless; unless != nil && unless.Value != nil {
+			resolved := *unless
+			resolved.Value = r.value(unless.Value)
+			o.Traits.Unless = &resolved
+		}
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+	if r.trouble != nil {
+		return r.trouble
 	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("larger than %d bytes", limit)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, reason(err)
-	}
-	if int64(len(content)) > limit {
-		return nil, fmt.Errorf("larger than %d bytes", limit)
-	}
-	return content, nil
-}
-
-// reason strips the path from a file error: our messages name it already.
-func reason(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
+	return r.problems.Err(r.remedy("Set the variable or provide the file or object where this program runs, or correct the reference."))
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestNoSecretIsShown plans fields that hold a secret, by name or within a URL.
@@ -38,7 +39,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		"address: 'https://TOP-SECRET:8200'":                                                false,
 	} {
 		path := write(t, "s.yaml", "secrets:\n- type: database\n  configuration:\n    config:\n    - {name: a, "+strings.ReplaceAll(field, "\n", " ")+"}\n")
-		p := plan(t, &world{}, desired(t, path, seed.Resolver{}), seed.Memory{})
+		p := plan(t, &world{}, desired(t, path, seed.Resolver{}), reconcile.Memory{})
 		var text, json strings.Builder
 		if err := p.Print(&text); err != nil {
 			t.Fatal(err)

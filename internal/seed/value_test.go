@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestGenerateWithinLists holds that a value is made up wherever 'generate' stands.
@@ -16,7 +17,7 @@ func TestGenerateWithinLists(t *testing.T) {
 	w := &world{}
 	objects := desired(t, write(t, "s.yaml",
 		"secrets: [{type: kv, options: {version: 1}}]\nsecretsOnce: [{path: kv/a, data: {list: [{generate: {length: 10}}, {in: {generate: {length: 12, alphabet: digits}}}]}}]\n"), seed.Resolver{})
-	if _, err := seed.Apply(t.Context(), w, plan(t, w, objects, seed.Memory{HashKey: key}), seed.Options{Parallelism: 1}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, plan(t, w, objects, reconcile.Memory{HashKey: key}), reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
 	list, _ := w.bodies["kv/a"]["list"].([]any)
@@ -44,7 +45,7 @@ func TestSaveToIsLookedAtBefore(t *testing.T) {
 		"pki/x":          "",
 	} {
 		objects := desired(t, write(t, "s.yaml", strings.ReplaceAll(ca, "%", place)), seed.Resolver{})
-		_, err := seed.NewPlan(t.Context(), &world{data: there}, seed.Goal{Objects: objects, Memory: seed.Memory{HashKey: key}, Parallelism: 1})
+		_, err := reconcile.NewPlan(t.Context(), &world{data: there}, reconcile.Goal{Objects: objects, Memory: reconcile.Memory{HashKey: key}, Parallelism: 1})
 		switch {
 		case want == "" && err != nil:
 			t.Errorf("%s: %v", place, err)
@@ -62,9 +63,9 @@ func TestCreateOnlyUnseen(t *testing.T) {
 		fail: map[string]error{"read " + path: refusal{http.StatusMethodNotAllowed, "unsupported operation"}},
 	}
 	objects := desired(t, write(t, "s.yaml", "secrets: [{type: rabbitmq, configuration: {config: [{name: connection, create_only: true, connection_uri: 'http://x'}]}}]\n"), seed.Resolver{})
-	memory := seed.Memory{HashKey: secret.New("k")}
+	memory := reconcile.Memory{HashKey: secret.New("k")}
 	for range 3 {
-		result, err := seed.Apply(t.Context(), w, plan(t, w, objects, memory), seed.Options{Parallelism: 1})
+		result, err := reconcile.Apply(t.Context(), w, plan(t, w, objects, memory), reconcile.Options{Parallelism: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +81,7 @@ func TestGenerateAsAName(t *testing.T) {
 	w := &world{}
 	objects := desired(t, write(t, "s.yaml",
 		"secrets: [{type: kv, options: {version: 1}}]\nsecretsOnce: [{path: kv/a, data: {generate: yes please, tls: {generate: true, cn: x}}}]\n"), seed.Resolver{})
-	if _, err := seed.Apply(t.Context(), w, plan(t, w, objects, seed.Memory{HashKey: key}), seed.Options{Parallelism: 1}); err != nil {
+	if _, err := reconcile.Apply(t.Context(), w, plan(t, w, objects, reconcile.Memory{HashKey: key}), reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(w.bodies["kv/a"]); got != "map[generate:yes please tls:map[cn:x generate:true]]" {
@@ -93,7 +94,7 @@ func TestConditionOfAnyKind(t *testing.T) {
 	for value, needed := range map[string]bool{"true": false, "'true'": false, "True": false, "false": true, "3": true} {
 		w := &world{data: map[string]map[string]any{"c": {"d": true}}}
 		objects := desired(t, write(t, "s.yaml", "requests: [{name: a, path: b, unless: {path: c, field: d, value: "+value+"}}]\n"), seed.Resolver{})
-		if got := !plan(t, w, objects, seed.Memory{HashKey: key}).Empty(); got != needed {
+		if got := !plan(t, w, objects, reconcile.Memory{HashKey: key}).Empty(); got != needed {
 			t.Errorf("%s: needed is %v", value, got)
 		}
 	}

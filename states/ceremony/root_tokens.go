@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -15,8 +15,8 @@ import (
 const rootPath = "auth/token/root"
 
 // Grants are what ending root tokens needs. The listing needs sudo.
-func Grants() []seed.Grant {
-	return []seed.Grant{
+func Grants() []policy.Grant {
+	return []policy.Grant{
 		{Path: "auth/token/accessors/", Capabilities: []string{"list", "sudo"}},
 		{Path: "auth/token/lookup-accessor", Capabilities: []string{"update"}},
 		{Path: "auth/token/revoke-accessor", Capabilities: []string{"update"}},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -22,10 +22,10 @@ type AppRole struct {
 }
 
 // Objects returns the AppRole mount and role.
-func (a AppRole) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(a.Mount, "approle", nil),
-		seed.Role(a.Mount, "approle", a.RoleName, tokenFields(policy, nil)),
+func (a AppRole) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(a.Mount, "approle", nil),
+		object.Role(a.Mount, "approle", a.RoleName, tokenFields(policy, nil)),
 	}
 }
 

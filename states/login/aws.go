@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -27,10 +27,10 @@ func (a AWS) Name() string { return "aws" }
 // Objects returns the mount and the role. The principal's unique ID is not resolved,
 // which would need IAM permissions in Vault: an ARN that is deleted and made again may
 // log in again.
-func (a AWS) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(a.Mount, "aws", nil),
-		seed.Role(a.Mount, "aws", a.RoleName, tokenFields(policy, map[string]any{
+func (a AWS) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(a.Mount, "aws", nil),
+		object.Role(a.Mount, "aws", a.RoleName, tokenFields(policy, map[string]any{
 			"auth_type": "iam", "bound_iam_principal_arn": []any{a.Principal}, "resolve_aws_unique_ids": false,
 		})),
 	}

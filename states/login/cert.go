@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -23,14 +23,14 @@ type Cert struct {
 func (c Cert) Name() string { return "cert" }
 
 // Objects returns the mount and the role.
-func (c Cert) Objects(policy string) []seed.Object {
+func (c Cert) Objects(policy string) []object.Object {
 	fields := map[string]any{"certificate": c.Trusted}
 	if c.CommonName != "" {
 		fields["allowed_common_names"] = []any{c.CommonName}
 	}
-	return []seed.Object{
-		seed.AuthMount(c.Mount, "cert", nil),
-		seed.Role(c.Mount, "cert", c.RoleName, tokenFields(policy, fields)),
+	return []object.Object{
+		object.AuthMount(c.Mount, "cert", nil),
+		object.Role(c.Mount, "cert", c.RoleName, tokenFields(policy, fields)),
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
 // Chain is the ways to log in, tried in order: the next one only when Vault, or the place
@@ -17,8 +17,8 @@ func (c Chain) Name() string {
 }
 
 // Objects returns what all the methods need.
-func (c Chain) Objects(policy string) []seed.Object {
-	var all []seed.Object
+func (c Chain) Objects(policy string) []object.Object {
+	var all []object.Object
 	for _, each := range c {
 		all = append(all, each.Objects(policy)...)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -35,10 +35,10 @@ type Identity struct {
 func (i Identity) Name() string { return i.Method }
 
 // Objects returns the mount and the role.
-func (i Identity) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(i.Mount, i.Method, nil),
-		seed.Role(i.Mount, i.Method, i.RoleName, tokenFields(policy, i.Bound)),
+func (i Identity) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(i.Mount, i.Method, nil),
+		object.Role(i.Mount, i.Method, i.RoleName, tokenFields(policy, i.Bound)),
 	}
 }
 

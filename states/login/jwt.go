@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -26,10 +26,10 @@ type JWT struct {
 func (j JWT) Name() string { return "jwt" }
 
 // Objects returns the mount and the role, which takes tokens of our subject only.
-func (j JWT) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(j.Mount, "jwt", nil),
-		seed.Role(j.Mount, "jwt", j.RoleName, tokenFields(policy, map[string]any{
+func (j JWT) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(j.Mount, "jwt", nil),
+		object.Role(j.Mount, "jwt", j.RoleName, tokenFields(policy, map[string]any{
 			"role_type": "jwt", "user_claim": "sub", "bound_subject": j.Subject, "bound_audiences": []any{j.Audience},
 		})),
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -27,11 +27,11 @@ type Kubernetes struct {
 
 // Objects returns the mount, its configuration and the role. Vault reviews tokens
 // with its own service account, so that no reviewer's token is stored in it.
-func (k Kubernetes) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(k.Mount, "kubernetes", nil),
-		seed.AuthConfig(k.Mount, "kubernetes", map[string]any{"kubernetes_host": k.Host}),
-		seed.Role(k.Mount, "kubernetes", k.RoleName, tokenFields(policy, map[string]any{
+func (k Kubernetes) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(k.Mount, "kubernetes", nil),
+		object.AuthConfig(k.Mount, "kubernetes", map[string]any{"kubernetes_host": k.Host}),
+		object.Role(k.Mount, "kubernetes", k.RoleName, tokenFields(policy, map[string]any{
 			"bound_service_account_names":      []any{k.ServiceAccount},
 			"bound_service_account_namespaces": []any{k.Namespace},
 			"audience":                         k.Audience,

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -24,7 +24,7 @@ type Method interface {
 	Name() string
 	// Objects returns the mount, its configuration and the role that make the login
 	// possible. Tokens of the role carry policy.
-	Objects(policy string) []seed.Object
+	Objects(policy string) []object.Object
 	// Open logs in at address. Without what to log in with, it fails with ErrNoCredential.
 	Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error)
 	// Settles is how long a refusal must last before it counts.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
@@ -70,10 +70,10 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s logs in at %q with %v: %v", test.name, dialer.path, sent, err)
 		}
 		var ids []string
-		for _, object := range test.method.Objects("p") {
-			ids = append(ids, string(object.ID))
-			if object.Stage == seed.StageRoles && fmt.Sprint(object.Data["token_policies"]) != "[p]" {
-				t.Errorf("%s: tokens of its role carry %v", test.name, object.Data["token_policies"])
+		for _, o := range test.method.Objects("p") {
+			ids = append(ids, string(o.ID))
+			if o.Stage == object.StageRoles && fmt.Sprint(o.Data["token_policies"]) != "[p]" {
+				t.Errorf("%s: tokens of its role carry %v", test.name, o.Data["token_policies"])
 			}
 		}
 		slices.Sort(ids)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -24,7 +24,7 @@ type TokenFile struct {
 func (t TokenFile) Name() string { return "token-file" }
 
 // Objects returns nothing: whoever makes the token decides how.
-func (t TokenFile) Objects(string) []seed.Object { return nil }
+func (t TokenFile) Objects(string) []object.Object { return nil }
 
 // Open takes the token as it is now. There is no login.
 func (t TokenFile) Open(ctx context.Context, dialer Dialer, address string, _ store.Keys) (*vault.Session, error) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -25,10 +25,10 @@ type Userpass struct {
 func (u Userpass) Name() string { return "userpass" }
 
 // Objects returns the mount and the user.
-func (u Userpass) Objects(policy string) []seed.Object {
-	return []seed.Object{
-		seed.AuthMount(u.Mount, "userpass", nil),
-		seed.User(u.Mount, u.User, tokenFields(policy, map[string]any{"password": u.Known})),
+func (u Userpass) Objects(policy string) []object.Object {
+	return []object.Object{
+		object.AuthMount(u.Mount, "userpass", nil),
+		object.User(u.Mount, u.User, tokenFields(policy, map[string]any{"password": u.Known})),
 	}
 }
 

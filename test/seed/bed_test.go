@@ -19,6 +19,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
@@ -30,7 +32,7 @@ type bed struct {
 	// dir is where audit devices may write.
 	dir string
 	// memory is what the runs so far remembered.
-	memory seed.Memory
+	memory reconcile.Memory
 	// What recipes of the cookbook have started.
 	issuer   *issuer
 	sts      string
@@ -55,7 +57,7 @@ func startVault(t *testing.T, options testbed.VaultOptions) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{VaultNode: cluster.Nodes[0], root: keys.RootToken, dir: t.TempDir(), memory: seed.Memory{HashKey: secret.New("key of this suite")}}
+	b := &bed{VaultNode: cluster.Nodes[0], root: keys.RootToken, dir: t.TempDir(), memory: reconcile.Memory{HashKey: secret.New("key of this suite")}}
 	b.call(t, "PUT", "sys/audit/"+probe, map[string]any{"type": "file", "options": map[string]string{"file_path": b.log()}})
 	return b
 }
@@ -191,7 +193,7 @@ var variables = map[string]string{
 
 // load returns the objects of a seed in testdata, or of the example that the
 // package ships, with edits (old, new, …) made to its YAML text.
-func (b *bed) load(t *testing.T, dir string, edits ...string) []seed.Object {
+func (b *bed) load(t *testing.T, dir string, edits ...string) []object.Object {
 	t.Helper()
 	return b.resolve(t, b.read(t, dir, edits...))
 }
@@ -233,7 +235,7 @@ func (b *bed) read(t *testing.T, dir string, edits ...string) *seed.Seed {
 }
 
 // inline returns the objects of a seed in a text.
-func (b *bed) inline(t *testing.T, text string) []seed.Object {
+func (b *bed) inline(t *testing.T, text string) []object.Object {
 	t.Helper()
 	return b.resolve(t, parse(t, text))
 }
@@ -253,7 +255,7 @@ func parse(t *testing.T, text string) *seed.Seed {
 }
 
 // resolve returns the objects of a seed with the suite's references.
-func (b *bed) resolve(t *testing.T, s *seed.Seed) []seed.Object {
+func (b *bed) resolve(t *testing.T, s *seed.Seed) []object.Object {
 	t.Helper()
 	objects, err := s.Objects(t.Context(), seed.Resolver{
 		Env: func(name string) (string, bool) {
@@ -275,9 +277,9 @@ const (
 )
 
 // plan plans as root.
-func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
+func (b *bed) plan(t *testing.T, objects []object.Object) *reconcile.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,9 +287,9 @@ func (b *bed) plan(t *testing.T, objects []seed.Object) *seed.Plan {
 }
 
 // apply plans and applies as root and remembers what came of it.
-func (b *bed) apply(t *testing.T, objects []seed.Object) seed.Result {
+func (b *bed) apply(t *testing.T, objects []object.Object) reconcile.Result {
 	t.Helper()
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,14 +298,14 @@ func (b *bed) apply(t *testing.T, objects []seed.Object) seed.Result {
 }
 
 // wantEmpty fails the test with the plan's text if it is not empty.
-func wantEmpty(t *testing.T, p *seed.Plan) {
+func wantEmpty(t *testing.T, p *reconcile.Plan) {
 	t.Helper()
 	if !p.Empty() {
 		t.Errorf("the plan is not empty:\n%s", text(t, p))
 	}
 }
 
-func text(t *testing.T, p *seed.Plan) string {
+func text(t *testing.T, p *reconcile.Plan) string {
 	t.Helper()
 	var b strings.Builder
 	if err := p.Print(&b); err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // recipe is a seed of the cookbook and what the suite does with it.
@@ -115,7 +115,7 @@ func (r recipe) run(t *testing.T, b *bed) {
 	if changed == base {
 		t.Fatalf("it does not hold %q", r.old)
 	}
-	if p := l.plan(t, b, parse(t, changed)); p.Count(seed.Update) != 1 || p.Count(seed.Create)+p.Count(seed.Delete) != 0 {
+	if p := l.plan(t, b, parse(t, changed)); p.Count(reconcile.Update) != 1 || p.Count(reconcile.Create)+p.Count(reconcile.Delete) != 0 {
 		t.Errorf("one field changed, and the plan says\n%s", text(t, p))
 	}
 	if _, writes := l.run(t, b, parse(t, changed)); len(writes) != 1 || !sameWrite(writes[0], r.write) {

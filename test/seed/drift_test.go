@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // TestOneFieldOneWrite changes one field of the seed at a time.
@@ -73,12 +75,12 @@ type drift struct {
 
 // drifts makes each change and holds that the plan names it and nothing else, that
 // one write puts it right, and that nothing is left to do then.
-func (b *bed) drifts(t *testing.T, objects []seed.Object, all []drift) {
+func (b *bed) drifts(t *testing.T, objects []object.Object, all []drift) {
 	t.Helper()
 	for _, d := range all {
 		b.call(t, d.method, d.path, d.in)
 		p := b.plan(t, objects)
-		if got := text(t, p); !strings.Contains(got, d.named) || p.Count(seed.Create)+p.Count(seed.Update) != 1 || p.Count(seed.Delete) != 0 {
+		if got := text(t, p); !strings.Contains(got, d.named) || p.Count(reconcile.Create)+p.Count(reconcile.Update) != 1 || p.Count(reconcile.Delete) != 0 {
 			t.Errorf("%s: the plan says\n%s", d.name, got)
 		}
 		if writes := b.writes(t, func() { b.apply(t, objects) }); fmt.Sprint(writes) != "["+d.restored+"]" {
@@ -105,19 +107,19 @@ func TestNotOursStays(t *testing.T) {
 // TestManyWithOneBad applies a large seed of which Vault refuses one object.
 func TestManyWithOneBad(t *testing.T) {
 	b := start(t)
-	objects := []seed.Object{seed.AuthMount("kubernetes", "kubernetes", nil)}
+	objects := []object.Object{object.AuthMount("kubernetes", "kubernetes", nil)}
 	for i := range 500 {
-		objects = append(objects, seed.Policy(fmt.Sprintf("p%d", i), fmt.Sprintf("path \"secret/%d\" { capabilities = [\"read\"] }", i)))
-		objects = append(objects, seed.Role("kubernetes", "kubernetes", fmt.Sprintf("r%d", i), m{
+		objects = append(objects, object.Policy(fmt.Sprintf("p%d", i), fmt.Sprintf("path \"secret/%d\" { capabilities = [\"read\"] }", i)))
+		objects = append(objects, object.Role("kubernetes", "kubernetes", fmt.Sprintf("r%d", i), m{
 			"bound_service_account_names": "app", "bound_service_account_namespaces": []any{"default"}, "token_policies": fmt.Sprintf("p%d", i), "token_ttl": "1h",
 		}))
 	}
-	bad := slices.IndexFunc(objects, func(o seed.Object) bool { return o.ID == "sys/policies/acl/p77" })
+	bad := slices.IndexFunc(objects, func(o object.Object) bool { return o.ID == "sys/policies/acl/p77" })
 	good := objects[bad]
-	objects[bad] = seed.Policy("p77", "path {")
-	objects[bad].Position = seed.Position{File: "many.yaml", Line: 77, Column: 3}
+	objects[bad] = object.Policy("p77", "path {")
+	objects[bad].Position = value.Position{File: "many.yaml", Line: 77, Column: 3}
 
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{Parallelism: 16})
 	if err == nil || !strings.Contains(err.Error(), "creating sys/policies/acl/p77 (many.yaml:77:3): ") || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("got %v", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestEnterpriseOnly declares what the server of the suite does not have: the plan says
@@ -20,7 +20,7 @@ func TestEnterpriseOnly(t *testing.T) {
 	} {
 		writes := b.writes(t, func() {
 			objects := b.inline(t, test.text+"policies: [{name: faultless, rules: 'path \"x\" {}'}]\n")
-			_, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+			_, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "404") || fault.KindOf(err) != fault.Seed || fault.RemedyOf(err) == "" {
 				t.Errorf("%s: got %v", name, err)
 			}

@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -157,7 +157,7 @@ func TestMissingReference(t *testing.T) {
 	} {
 		writes := b.writes(t, func() {
 			objects := b.inline(t, "entities:\n  - {name: a, metadata: {x: '"+test.text+"'}}\nsecrets: [{type: kv}]\n")
-			_, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects})
+			_, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects})
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "seed.yaml:2:") {
 				t.Errorf("got %v", err)
 			}

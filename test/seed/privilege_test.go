@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // token returns a token with one policy, rules, and without the default policy.
@@ -29,18 +31,18 @@ func (b *bed) token(t *testing.T, name, rules string) string {
 }
 
 // applyAs plans and applies objects with a token, then plans again.
-func (b *bed) applyAs(t *testing.T, token string, objects []seed.Object) error {
+func (b *bed) applyAs(t *testing.T, token string, objects []object.Object) error {
 	t.Helper()
 	as := b.as(t, token)
-	p, err := seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), as, reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		return err
 	}
-	result, err := seed.Apply(t.Context(), as, p, seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), as, p, reconcile.Options{Parallelism: 16})
 	if err != nil {
 		return err
 	}
-	p, err = seed.NewPlan(t.Context(), as, seed.Goal{Objects: objects, Memory: seed.Memory{Hashes: result.Hashes, HashKey: b.memory.HashKey}, Parallelism: 16})
+	p, err = reconcile.NewPlan(t.Context(), as, reconcile.Goal{Objects: objects, Memory: reconcile.Memory{Hashes: result.Hashes, HashKey: b.memory.HashKey}, Parallelism: 16})
 	if err == nil {
 		wantEmpty(t, p)
 	}
@@ -61,7 +63,7 @@ const (
 func TestOwnPolicyIsEnough(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
-	rules := seed.PolicyHCL(seed.PolicyGrants(objects, false), []string{ownPolicy, ownRole})
+	rules := policy.HCL(policy.OwnGrants(objects, false), []string{ownPolicy, ownRole})
 	token := b.token(t, "vault-bootstrap", rules)
 	b.call(t, "PUT", "sys/auth/approle", m{"type": "approle"})
 	b.call(t, "PUT", ownRole, m{"token_policies": "vault-bootstrap"})
@@ -112,14 +114,14 @@ func TestOwnPolicyIsEnough(t *testing.T) {
 func TestNeedsAreExact(t *testing.T) {
 	b := start(t)
 	// Objects differ by round, so that each round creates something.
-	objects := func(round int) []seed.Object {
+	objects := func(round int) []object.Object {
 		n := fmt.Sprintf("r%d", round)
-		return []seed.Object{
-			seed.AuditDevice("a"+n, "file", m{"options": m{"file_path": b.dir + "/" + n}}),
-			seed.AuthMount(n, "userpass", m{"description": "x"}),
-			seed.User(n, "u", m{"password": "p", "token_ttl": "1h"}),
-			seed.SecretsMount(n, "kv", m{"description": "x"}),
-			seed.Policy(n, `path "x" { capabilities = ["read"] }`),
+		return []object.Object{
+			object.AuditDevice("a"+n, "file", m{"options": m{"file_path": b.dir + "/" + n}}),
+			object.AuthMount(n, "userpass", m{"description": "x"}),
+			object.User(n, "u", m{"password": "p", "token_ttl": "1h"}),
+			object.SecretsMount(n, "kv", m{"description": "x"}),
+			object.Policy(n, `path "x" { capabilities = ["read"] }`),
 		}
 	}
 	// exercise creates the objects and changes each that can be changed.
@@ -132,8 +134,8 @@ func TestNeedsAreExact(t *testing.T) {
 		changed[2].Data["token_ttl"], changed[4].Data["policy"] = "2h", `path "y" { capabilities = ["read"] }`
 		return b.applyAs(t, token, changed)
 	}
-	grants := seed.Needs(objects(0), false)
-	if err := exercise(b.token(t, "exact", seed.PolicyHCL(grants, nil)), 0); err != nil {
+	grants := policy.Needs(objects(0), false)
+	if err := exercise(b.token(t, "exact", policy.HCL(grants, nil)), 0); err != nil {
 		t.Fatalf("exactly what is needed: %v", err)
 	}
 	round := 0
@@ -143,12 +145,12 @@ func TestNeedsAreExact(t *testing.T) {
 		}
 		for _, capability := range g.Capabilities {
 			round++
-			less := slices.Clone(seed.Needs(objects(round), false))
+			less := slices.Clone(policy.Needs(objects(round), false))
 			less[i].Capabilities = slices.DeleteFunc(slices.Clone(less[i].Capabilities), func(c string) bool { return c == capability })
 			if len(less[i].Capabilities) == 0 {
 				less = slices.Delete(less, i, i+1)
 			}
-			err := exercise(b.token(t, fmt.Sprintf("less%d", round), seed.PolicyHCL(less, nil)), round)
+			err := exercise(b.token(t, fmt.Sprintf("less%d", round), policy.HCL(less, nil)), round)
 			if !denied(err) {
 				t.Errorf("without %s at %s: got %v, want 403", capability, g.Path, err)
 			}
@@ -162,16 +164,16 @@ func TestNeedsAreExact(t *testing.T) {
 func TestCapabilitiesSelf(t *testing.T) {
 	b := start(t)
 	objects := b.load(t, everything)
-	token := b.token(t, "vault-bootstrap", seed.PolicyHCL(seed.PolicyGrants(objects, false), []string{ownPolicy, ownRole}))
+	token := b.token(t, "vault-bootstrap", policy.HCL(policy.OwnGrants(objects, false), []string{ownPolicy, ownRole}))
 	var paths []string
-	for _, g := range seed.Needs(objects, false) {
+	for _, g := range policy.Needs(objects, false) {
 		paths = append(paths, g.Path)
 	}
 	var answer struct{ Data map[string][]string }
 	if err := b.Call(t.Context(), "POST", "sys/capabilities-self", token, m{"paths": paths}, &answer); err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range seed.Needs(objects, false) {
+	for _, g := range policy.Needs(objects, false) {
 		for _, c := range g.Capabilities {
 			if !slices.Contains(answer.Data[g.Path], c) {
 				t.Errorf("%s: Vault gives %v, needed is %v", g.Path, answer.Data[g.Path], g.Capabilities)

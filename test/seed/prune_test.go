@@ -9,23 +9,25 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // ledger is what the records remember of the runs of one test.
 type ledger struct {
-	owned []seed.ID
+	owned []object.ID
 }
 
 // run applies a seed as the program does, with the ledger, and returns the writes.
-func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (seed.Result, []string) {
+func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (reconcile.Result, []string) {
 	t.Helper()
-	var result seed.Result
+	var result reconcile.Result
 	writes := b.writes(t, func() {
 		p := l.plan(t, b, s)
 		var err error
-		result, err = seed.Apply(t.Context(), b.as(t, b.root), p, seed.Options{
+		result, err = reconcile.Apply(t.Context(), b.as(t, b.root), p, reconcile.Options{
 			Parallelism: 16,
-			BeforeCreate: func(_ context.Context, ids []seed.ID) error {
+			BeforeCreate: func(_ context.Context, ids []object.ID) error {
 				l.owned = append(l.owned, ids...)
 				return nil
 			},
@@ -34,7 +36,7 @@ func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (seed.Result, []string)
 			t.Fatal(err)
 		}
 		b.memory.Hashes = result.Hashes
-		l.owned = slices.DeleteFunc(l.owned, func(id seed.ID) bool {
+		l.owned = slices.DeleteFunc(l.owned, func(id object.ID) bool {
 			return slices.Contains(slices.Concat(result.Deleted, result.Kept, p.Forget), id)
 		})
 		slices.Sort(l.owned)
@@ -43,9 +45,9 @@ func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (seed.Result, []string)
 	return result, writes
 }
 
-func (l *ledger) plan(t *testing.T, b *bed, s *seed.Seed) *seed.Plan {
+func (l *ledger) plan(t *testing.T, b *bed, s *seed.Seed) *reconcile.Plan {
 	t.Helper()
-	p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{
+	p, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{
 		Objects: b.resolve(t, s), Memory: b.memory, Prune: s.Prune(), Owned: l.owned, Parallelism: 16,
 	})
 	if err != nil {
@@ -86,7 +88,7 @@ func TestPrune(t *testing.T) {
 		}
 		pruning := parse(t, "prune: owned\n"+rest)
 		p := l.plan(t, b, pruning)
-		if got := text(t, p); p.Count(seed.Delete) != 1 || !strings.Contains(got, "- "+strings.TrimPrefix(part.deleted, "delete ")) {
+		if got := text(t, p); p.Count(reconcile.Delete) != 1 || !strings.Contains(got, "- "+strings.TrimPrefix(part.deleted, "delete ")) {
 			t.Errorf("%s: the plan says\n%s", part.name, got)
 		}
 		if _, writes := l.run(t, b, pruning); fmt.Sprint(writes) != "["+part.deleted+"]" {
@@ -162,7 +164,7 @@ func TestMisspelt(t *testing.T) {
 	want := `unknown to Vault are the fields "token_bound_cidr" (did you mean "token_bound_cidrs"?)`
 	for range 2 { // it stays an error until it is mended
 		writes := b.writes(t, func() {
-			_, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{})
+			_, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{})
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "seed.yaml:4:") || fault.KindOf(err) != fault.Partial {
 				t.Errorf("got %v", err)
 			}
@@ -192,7 +194,7 @@ func TestRequestsStop(t *testing.T) {
 		"  - {name: two, path: PATH}\n" +
 		"  - {name: three, path: transit/keys/k/rotate}\n"
 	bad := b.inline(t, strings.Replace(text, "PATH", "transit/nothing/here", 1))
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, bad), seed.Options{})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, bad), reconcile.Options{})
 	if err == nil || !strings.Contains(err.Error(), "sending request:two") || !strings.Contains(err.Error(), "not sent, because a request before it failed") {
 		t.Errorf("got %v", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestReferencesWithinAStage applies, on a Vault that has nothing yet, what refers to
@@ -54,7 +54,7 @@ func TestRefusedBeforeTheFirstWrite(t *testing.T) {
 	} {
 		writes := b.writes(t, func() {
 			objects := b.inline(t, test.text+"policies: [{name: faultless, rules: 'path \"x\" {}'}]\n")
-			_, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+			_, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 			if err == nil || !strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Seed || fault.RemedyOf(err) == "" {
 				t.Errorf("%s: got %v", name, err)
 			}

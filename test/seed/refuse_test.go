@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
 // TestImmutable asks a real Vault for what it cannot do in place.
@@ -17,22 +18,22 @@ func TestImmutable(t *testing.T) {
 	b.call(t, "PUT", "sys/mounts/cached", m{"type": "transit"})
 	b.call(t, "PUT", "sys/auth/people", m{"type": "userpass"})
 	for name, test := range map[string]struct {
-		object seed.Object
+		object object.Object
 		want   string
 	}{
-		"kv 2 to 1":     {seed.SecretsMount("two", "kv", m{"options": m{"version": "1"}}), `options.version is "2", the seed wants "1"`},
-		"engine's type": {seed.SecretsMount("two", "pki", nil), `type is "kv", the seed wants "pki"`},
-		"method's type": {seed.AuthMount("people", "approle", nil), `type is "userpass", the seed wants "approle"`},
-		"caching":       {seed.SecretsMount("cached", "transit", m{"config": m{"force_no_cache": true}}), "config.force_no_cache is false, the seed wants true"},
-		"audit device":  {seed.AuditDevice(probe, "file", m{"options": m{"file_path": "/elsewhere"}}), `the seed wants "/elsewhere"; Vault cannot change an audit device in place`},
+		"kv 2 to 1":     {object.SecretsMount("two", "kv", m{"options": m{"version": "1"}}), `options.version is "2", the seed wants "1"`},
+		"engine's type": {object.SecretsMount("two", "pki", nil), `type is "kv", the seed wants "pki"`},
+		"method's type": {object.AuthMount("people", "approle", nil), `type is "userpass", the seed wants "approle"`},
+		"caching":       {object.SecretsMount("cached", "transit", m{"config": m{"force_no_cache": true}}), "config.force_no_cache is false, the seed wants true"},
+		"audit device":  {object.AuditDevice(probe, "file", m{"options": m{"file_path": "/elsewhere"}}), `the seed wants "/elsewhere"; Vault cannot change an audit device in place`},
 	} {
 		writes := b.writes(t, func() {
-			objects := []seed.Object{test.object, seed.Policy("other", `path "x" {}`)}
-			p, err := seed.NewPlan(t.Context(), b.as(t, b.root), seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+			objects := []object.Object{test.object, object.Policy("other", `path "x" {}`)}
+			p, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 			if err == nil || !strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Terminal || fault.RemedyOf(err) == "" {
 				t.Fatalf("%s: got %v", name, err)
 			}
-			if _, err := seed.Apply(t.Context(), b.as(t, b.root), p, seed.Options{}); err == nil {
+			if _, err := reconcile.Apply(t.Context(), b.as(t, b.root), p, reconcile.Options{}); err == nil {
 				t.Errorf("%s: applied all the same", name)
 			}
 		})
@@ -45,8 +46,8 @@ func TestImmutable(t *testing.T) {
 // TestUpgradeKV turns a kv mount with data from version 1 into 2.
 func TestUpgradeKV(t *testing.T) {
 	b := start(t)
-	objects := func(version string) []seed.Object {
-		return []seed.Object{seed.SecretsMount("kv", "kv", m{"options": m{"version": version}})}
+	objects := func(version string) []object.Object {
+		return []object.Object{object.SecretsMount("kv", "kv", m{"options": m{"version": version}})}
 	}
 	b.call(t, "PUT", "sys/mounts/kv", m{"type": "kv"}) // Vault takes this for version 1
 	wantEmpty(t, b.plan(t, objects("1")))
@@ -67,7 +68,7 @@ func TestUnwritableAuditPath(t *testing.T) {
 	}
 	// Nobody, not even root, can make a directory below a file.
 	objects := b.load(t, shipped, "/vault/audit/audit.log", file+"/audit.log")
-	result, err := seed.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{Parallelism: 16})
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
@@ -43,11 +43,11 @@ func TestRetries(t *testing.T) {
 	}
 	objects := b.inline(t, "policies:\n  - {name: a, rules: 'path \"x\" {}'}\n  - {name: b, rules: 'path \"y\" {}'}\nsecrets: [{type: kv}]\n"+
 		"auth: [{type: approle, roles: [{name: r, token_ttl: 1h}, {name: lost, token_ttl: 1h}]}]\nentities: [{name: e}]\ngroups: [{name: g}]\n")
-	p, err := seed.NewPlan(t.Context(), session, seed.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+	p, err := reconcile.NewPlan(t.Context(), session, reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := seed.Apply(t.Context(), session, p, seed.Options{Parallelism: 16})
+	result, err := reconcile.Apply(t.Context(), session, p, reconcile.Options{Parallelism: 16})
 	if err != nil || len(result.Created) != len(objects) {
 		t.Errorf("created %d of %d: %v", len(result.Created), len(objects), err)
 	}

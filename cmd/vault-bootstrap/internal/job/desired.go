@@ -7,6 +7,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
@@ -14,7 +16,7 @@ import (
 // wish is what a seed says, with its references resolved.
 type wish struct {
 	declared *seed.Seed
-	objects  []seed.Object
+	objects  []object.Object
 	rules    harden.Rules
 	login    []seed.LoginMethod
 }
@@ -86,7 +88,7 @@ func (j *Job) reassign(ctx context.Context, w wish) error {
 // sameLogin compares what two seeds say, wherever in the files they do.
 func sameLogin(a, b []seed.LoginMethod) bool {
 	return slices.EqualFunc(a, b, func(x, y seed.LoginMethod) bool {
-		x.Position, y.Position = seed.Position{}, seed.Position{}
+		x.Position, y.Position = value.Position{}, value.Position{}
 		return x == y
 	})
 }

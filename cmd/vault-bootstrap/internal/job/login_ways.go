@@ -8,6 +8,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -16,7 +18,7 @@ type loginWay struct {
 	*LoginOptions
 	method string
 	// at is where the seed names it; zero if a flag or nobody does.
-	at seed.Position
+	at value.Position
 }
 
 // ways returns the ways to log in: those of --login, else those that the seed declares,
@@ -77,8 +79,8 @@ func chain(ways []loginWay, make func(loginWay) (login.Method, error)) (login.Ch
 	mounts := map[string]bool{}
 	for i, way := range ways {
 		same := func(other loginWay) bool { return other.method == way.method }
-		if !slices.Contains(seed.LoginMethods(), way.method) || slices.ContainsFunc(ways[:i], same) {
-			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.method), "They are "+strings.Join(seed.LoginMethods(), ", ")+".")
+		if !slices.Contains(lang.LoginMethods(), way.method) || slices.ContainsFunc(ways[:i], same) {
+			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.method), "They are "+strings.Join(lang.LoginMethods(), ", ")+".")
 		}
 		if mounts[way.mountPath()] {
 			return nil, fault.Misuse(fmt.Errorf("several login methods would share the path %q", way.mountPath()), "Leave --login-path, or the paths in the seed, away: each is at the path of its type.")

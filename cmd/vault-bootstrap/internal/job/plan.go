@@ -11,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
@@ -28,7 +29,7 @@ type PlanOptions struct {
 
 // Plan prepares as a run does, without its Lease, and plans. A plan comes together
 // with an error when something in it cannot be put right.
-func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*seed.Plan, error) {
+func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*reconcile.Plan, error) {
 	declared, err := loadSeed(o.Seed)
 	if err != nil {
 		return nil, err

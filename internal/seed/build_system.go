@@ -1,0 +1,139 @@
+package seed
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// addNamespaces adds namespaces with what each of them holds.
+func addNamespaces(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("namespaces") {
+		path, ok := mountPath(each, problems)
+		if !ok {
+			continue
+		}
+		if word := value.ReservedNamespace(path); word != "" {
+			problems.Add(each.At, "the namespace %q cannot be used: %s is Vault's own", path, word)
+			continue
+		}
+		b.add(object.Namespace(path), each.At, problems)
+		b.ns = path + "/"
+		b.contents(each, problems)
+		b.ns = ""
+	}
+}
+
+func addAudit(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("audit") {
+		if path, ok := mountPath(each, problems); ok {
+			b.add(object.AuditDevice(path, each.Text("type"), pick(each, "description", "local", "options")), each.At, problems)
+		}
+	}
+}
+
+func addPasswordPolicies(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("password-policies") {
+		if name, ok := nameOf(each, "name", value.CheckPasswordPolicy, problems); ok {
+			b.add(object.PasswordPolicy(name, each.Values["rules"]), each.At, problems)
+		}
+	}
+}
+
+func addTokens(b *builder, r lang.Record, problems *value.Problems) {
+	for _, role := range r.Inner("tokens").Records("roles") {
+		b.child(role, "name", problems, func(name string) object.Object { return object.Role("token", "token", name, role.Rest) })
+	}
+}
+
+// addSystem adds what is set below sys.
+func addSystem(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("plugins") {
+		b.child(each, "plugin_name", problems, func(name string) object.Object {
+			return object.Plugin(each.Text("type"), name, pick(each, "version", "command", "sha256", "args", "env"))
+		})
+	}
+	quotas := r.Inner("quotas")
+	for _, kind := range []string{"rate-limit", "lease-count"} {
+		for _, each := range quotas.Records(kind + "s") {
+			b.child(each, "name", problems, func(name string) object.Object { return object.Quota(kind, name, each.Rest) })
+		}
+	}
+	if config := quotas.Mapping("config"); config != nil {
+		b.add(object.QuotaConfig(config), quotas.Places["config"], problems)
+	}
+	headers := r.Mapping("ui-headers")
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if err := value.CheckName(name); err != nil {
+			problems.Add(r.Places["ui-headers"], "the name %q cannot be used: %s", name, err)
+			continue
+		}
+		b.add(object.UIHeader(name, headers[name]), r.Places["ui-headers"], problems)
+	}
+	if settings, ok := r.Values["cors"].(lang.Record); ok {
+		b.add(object.CORS(pick(settings, "allowed_origins", "allowed_headers")), r.Places["cors"], problems)
+	}
+}
+
+func addRequests(b *builder, r lang.Record, problems *value.Problems) {
+	for _, each := range r.Records("requests") {
+		b.request(each, problems)
+	}
+}
+
+// request adds a request.
+func (b *builder) request(r lang.Record, problems *value.Problems) {
+	name, ok := nameOf(r, "name", value.CheckName, problems)
+	path := value.TrimPath(r.Text("path"))
+	if err := value.CheckPath(path); ok && err != nil {
+		problems.Add(r.At, "the path %q cannot be used: %s", r.Text("path"), err)
+		ok = false
+	}
+	if !ok {
+		return
+	}
+	if strings.HasPrefix(path, "v1/") {
+		problems.Add(r.Places["path"], "the path %q cannot be used: write it without v1/", r.Text("path"))
+		return
+	}
+	unless := r.Inner("unless")
+	if unless.Text("path") != "" && value.CheckPath(value.TrimPath(unless.Text("path"))) != nil {
+		problems.Add(unless.At, "the path %q cannot be used", unless.Text("path"))
+		return
+	}
+	b.requests++
+	o := object.Request(name, path, r.Text("operation") == "delete", r.Mapping("data"),
+		object.Condition{Path: value.TrimPath(unless.Text("path")), Field: unless.Text("field"), Value: unless.Values["value"]}, b.requests)
+	b.add(b.saved(o, r, b.ns, problems), r.At, problems)
+}
+
+// pick returns those of r's values that are there.
+func pick(r lang.Record, names ...string) map[string]any {
+	fields := map[string]any{}
+	for _, name := range names {
+		if value, ok := r.Values[name]; ok {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+// mountPath returns where r is enabled: its path, or its type.
+func mountPath(r lang.Record, problems *value.Problems) (string, bool) {
+	path := r.Text("path")
+	if path == "" {
+		path = r.Text("type")
+	}
+	if path == "" { // the missing type was reported
+		return "", false
+	}
+	if err := value.CheckPath(value.TrimPath(path)); err != nil {
+		problems.Add(r.At, "the path %q cannot be used: %s", path, err)
+		return "", false
+	}
+	return value.TrimPath(path), true
+}

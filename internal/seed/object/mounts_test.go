@@ -1,0 +1,20 @@
+package object
+
+import "testing"
+
+// TestPluginVersions compares the version of a mount's plugin, which Vault shows with a v
+// and three numbers.
+func TestPluginVersions(t *testing.T) {
+	for _, test := range []struct {
+		want  string
+		shown any
+		same  bool
+	}{
+		{"1.2.3", "v1.2.3", true}, {"v1.2", "v1.2.0", true}, {"v1.2.0+fix", "v1.2.0+fix", true},
+		{"1.2.3", "v1.2.4", false}, {"1.2.3", nil, false}, {"1.2.3", "", false}, {"", nil, true}, {"", "v1.0.0", false},
+	} {
+		if got := SameSetting("config.plugin_version", test.want, test.shown); got != test.same {
+			t.Errorf("%q beside %v: %v", test.want, test.shown, got)
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package object
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// ID names an object: its API path, such as "auth/kubernetes/role/app".
+type ID string
+
+// IsPlugin reports whether id is that of an entry of the plugin catalog.
+func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
+
+// canonical returns the ID of a plugin with its version as Vault writes it, and other IDs
+// as they are.
+func (id ID) canonical() ID {
+	text := string(id)
+	if at := strings.LastIndexByte(text, '@'); id.IsPlugin() && at > strings.LastIndexByte(text, '/') {
+		return ID(text[:at+1] + canonicalVersion(text[at+1:]))
+	}
+	return id
+}
+
+// Stage is when an object is applied. A stage begins when the one before is done.
+type Stage int
+
+// The stages, in the order in which they are applied. Audit comes first, so that
+// what follows is on record; policies follow the roles that name them, since Vault
+// looks a policy up only when a token is used. Values come before the configuration
+// that may refer to them.
+const (
+	StageAudit Stage = iota
+	StageNamespaces
+	StagePlugins
+	StagePasswords
+	StageMounts
+	StageTune
+	StageValues
+	StageConfig
+	StageRoles
+	StagePolicies
+	StageIdentity
+	StageGroups
+	StageAliases
+	StageQuotas
+	StageSettings
+	StageRequests
+	StageDeletions
+)
+
+var stageNames = [...]string{
+	"audit", "namespaces", "plugins", "password policies", "mounts", "tune", "values", "config", "roles", "policies",
+	"identity", "groups", "aliases", "quotas", "settings", "requests", "deletions",
+}
+
+// String returns the stage's name.
+func (s Stage) String() string { return stageNames[s] }
+
+// Object is one thing that Vault should hold.
+type Object struct {
+	ID ID
+	// Stage is when it is created. A mount that exists is changed in StageTune.
+	Stage Stage
+	// Position is where the seed says so; zero for the program's own objects.
+	Position value.Position
+	// Mount is the mount that it lives below, empty for what needs none.
+	Mount ID
+	// Type is the type of the mount that it is or lives below, such as "kv".
+	Type string
+	// Data holds the fields as they are written to Vault: string, bool,
+	// json.Number, []any and map[string]any, secret.Value for what must not be
+	// shown, and templates that only Vault can answer. Fields that it does not name
+	// are not ours.
+	Data map[string]any
+	// Endpoint is what all objects of one API share ("kubernetes/role"): what Vault
+	// shows of one, it shows of all.
+	Endpoint string
+	// Namespace is the namespace that it lives in with a slash at its end, or empty.
+	Namespace string
+	// Order comes before the ID when the objects of a stage depend on each other.
+	Order int
+	// Folded is how many bytes of the ID are a name that Vault takes in any letter case,
+	// and tail how many come after it. MayFold is Folded where Vault may take it so.
+	Folded, tail, MayFold int
+	Traits                Traits
+}
+
+// Traits are how an object differs from one that is written to its ID and read there.
+type Traits struct {
+	// Read is the path that it is read at, and Write the one that it is written to,
+	// where that is not the ID.
+	Read, Write string
+	// AbsentStatus is a status with which Vault says that there is nothing, besides 404.
+	AbsentStatus int
+	// Once objects are made where they are missing, and never changed.
+	Once bool
+	// Redacted objects have values that must not be shown, whatever they are called.
+	Redacted bool
+	// Exact objects hold values that Vault keeps to the letter, and Whole ones nothing
+	// but the fields that they have.
+	Exact, Whole bool
+	// Extra is written with Data and not compared.
+	Extra map[string]any
+	// Extract turns what Vault answers into fields as Data has them; there is false when
+	// the answer does not hold the object. nil takes the answer as it is.
+	Extract func(o Object, answer map[string]any) (shown map[string]any, there bool)
+	// Key is a field of what Vault shows that tells an update which object is meant,
+	// where the path does not.
+	Key string
+	// Rotate is written to once, after the object was made.
+	Rotate string
+	// SaveTo is where Vault's answer is kept: the object that does it.
+	SaveTo *Saving
+	// Unless says when a request is not needed; nil for what is no request.
+	Unless *Condition
+	// Deletes is set for a request that deletes.
+	Deletes bool
+	// Split says which fields go where, if not all of them to one path.
+	Split *Split
+}
+
+// Split is for objects whose fields are set at two paths: some when it is made, the
+// others at update, a path below it.
+type Split struct {
+	// Update is the path that the others are written to.
+	Update string
+	// Create holds the fields that are taken when it is made; Fixed those of them that
+	// cannot be changed later.
+	Create, Fixed []string
+}
+
+// Policy returns the ACL policy name with rules in HCL or JSON, or a reference to them.
+func Policy(name string, rules any) Object {
+	// Vault lower-cases policy names, so two spellings are one policy.
+	id := ID("sys/policies/acl/" + strings.ToLower(name))
+	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
+}
+
+// Literal reports whether Vault keeps an object exactly as it was written, and refuses it
+// otherwise. Of a policy it parses the text and stores the text itself (Vault 1.21's
+// handlePoliciesSet); other objects get defaults and normal forms.
+func (o Object) Literal() bool { return o.Endpoint == "policy" }
+
+// IsMount reports whether o is an auth method or secrets engine itself.
+func (o Object) IsMount() bool { return o.Stage == StageMounts }
+
+// IsAudit reports whether o is an audit device.
+func (o Object) IsAudit() bool { return o.Stage == StageAudit }
+
+// IsRequest reports whether o is a request, not a thing.
+func (o Object) IsRequest() bool { return o.Traits.Unless != nil }
+
+// Table returns the listing that shows o, and o's path in it; "" when o is read by
+// its own path.
+func (o Object) Table() (listing, path string) {
+	if !o.IsMount() && !o.IsAudit() {
+		return "", ""
+	}
+	for _, prefix := range []string{"sys/audit", "sys/auth", "sys/mounts"} {
+		if rest, ok := strings.CutPrefix(string(o.ID), o.Namespace+prefix+"/"); ok {
+			return o.Namespace + prefix, rest
+		}
+	}
+	return "", ""
+}
+
+// ReadPath returns where o is read.
+func (o Object) ReadPath() string { return cmp.Or(o.Traits.Read, string(o.ID)) }
+
+// WritePath returns where o is written.
+func (o Object) WritePath() string { return cmp.Or(o.Traits.Write, string(o.ID)) }
+
+// Within returns o in a namespace.
+func (o Object) Within(ns string) Object {
+	if ns == "" {
+		return o
+	}
+	o.Namespace, o.ID = ns, ID(ns)+o.ID
+	if o.Mount != "" {
+		o.Mount = ID(ns) + o.Mount
+	}
+	for _, path := range []*string{&o.Traits.Read, &o.Traits.Write, &o.Traits.Rotate} {
+		if *path != "" {
+			*path = ns + *path
+		}
+	}
+	if o.Traits.Split != nil {
+		inner := *o.Traits.Split
+		inner.Update, o.Traits.Split = ns+inner.Update, &inner
+	}
+	return o
+}
+
+// Place returns what is the same for all spellings of o's ID.
+func (o Object) Place() ID {
+	if o.Folded == 0 {
+		return o.ID.canonical()
+	}
+	end := len(o.ID) - o.tail
+	start := end - o.Folded
+	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
+}
+
+// Namespaces returns the namespaces that o lives in; none for the one that is there
+// anyway.
+func (o Object) Namespaces() []ID {
+	path := o.Namespace
+	if o.Stage == StageNamespaces {
+		path = strings.TrimPrefix(string(o.ID), "sys/namespaces/")
+	}
+	var found []ID
+	for i, char := range path {
+		if char == '/' {
+			found = append(found, ID("sys/namespaces/"+path[:i]))
+		}
+	}
+	return found
+}
+
+// Owned reports whether o goes into the ledger, so that it can be deleted later:
+// values, requests and what is made once stay.
+func (o Object) Owned() bool {
+	return !o.IsRequest() && o.Stage != StageValues && !o.Traits.Once
+}
+
+// Checked reports whether Vault can be asked about o's fields. Those of mounts, and of
+// what has a table of its own here, were checked when the seed was read. A database's
+// connection takes what its plugin takes.
+func (o Object) Checked() bool {
+	switch o.Stage {
+	case StageConfig, StageRoles, StageQuotas, StageNamespaces:
+		return o.Endpoint != "database/config"
+	}
+	return o.IsRequest() && !o.Traits.Deletes
+}
+
+// Before reports whether o is made before other.
+func (o *Object) Before(other *Object) bool {
+	return o.Stage < other.Stage || o.Stage == other.Stage && o.Order < other.Order
+}
+
+// Same reports whether shown, as Vault returns it, is what o has in field.
+func (o Object) Same(field string, want, shown any) bool {
+	if o.Traits.Exact {
+		return value.Identical(value.Reveal(want), shown)
+	}
+	if text, isText := shown.(string); isText && want == text { // most are spelt as they were given
+		return true
+	}
+	return value.Same(field, want, shown)
+}
+
+// Surplus returns the names of what Vault shows and o, which is written whole, has not.
+func (o Object) Surplus(shown map[string]any) (names []string) {
+	if !o.Traits.Whole {
+		return nil
+	}
+	for name := range shown {
+		if _, ours := o.Data[name]; !ours {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,60 @@
+package object
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// Tombstone is a mount or namespace that is to go with all that it holds.
+type Tombstone struct {
+	ID ID
+	// Namespace is the namespace that goes, or that the mount is in, with a slash at its end;
+	// empty for a mount of the root.
+	Namespace string
+	Position  value.Position
+}
+
+// Takes reports whether id is what the tombstone is for, or a namespace in that: Vault
+// may refuse to delete one that holds others.
+func (t Tombstone) Takes(id ID) bool {
+	return id == t.ID || t.IsNamespace() && strings.HasPrefix(string(id), string(t.ID)+"/")
+}
+
+// Holds reports whether o is written into what goes, without being declared to live there:
+// a value, a request or an answer that is kept. Mounts within others are not there.
+func (t Tombstone) Holds(o Object, objects []Object) bool {
+	content := Site{t.Namespace, strings.TrimPrefix(string(t.ID), t.Namespace)}.Content()
+	paths := []string{string(o.ID), o.Traits.Write}
+	if o.Traits.SaveTo != nil {
+		paths = append(paths, o.Traits.SaveTo.Path)
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		return o.Mount == "" && strings.HasPrefix(path, content) && !slices.ContainsFunc(objects, func(m Object) bool {
+			root := m.Namespace + strings.TrimPrefix(string(m.ID), m.Namespace+"sys/mounts/") + "/"
+			return m.IsMount() && len(root) > len(content) && strings.HasPrefix(path, root)
+		})
+	})
+}
+
+// IsNamespace reports whether t is for a namespace.
+func (t Tombstone) IsNamespace() bool { return strings.HasPrefix(string(t.ID), "sys/namespaces/") }
+
+// Prune says what may be deleted.
+type Prune struct {
+	// Owned is whether objects that we created, and that the seed no longer names, are
+	// deleted.
+	Owned bool
+	// Exclude holds the kinds that are left alone all the same.
+	Exclude    []string
+	Tombstones []Tombstone
+}
+
+// Excludes reports whether what is at a site is left alone.
+func (p Prune) Excludes(at Site) bool { return slices.ContainsFunc(p.Exclude, at.Is) }
+
+// Buries reports whether id has a tombstone.
+func (p Prune) Buries(id ID) bool {
+	return slices.ContainsFunc(p.Tombstones, func(t Tombstone) bool { return t.Takes(id) })
+}

@@ -1,0 +1,282 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/hcl/hcl/ast"
+	"github.com/hashicorp/hcl/hcl/parser"
+	"github.com/hashicorp/hcl/hcl/token"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// The words that Vault 1.21 knows in a policy.
+var (
+	policyCapabilities = []string{"create", "read", "update", "patch", "delete", "list", "sudo", "deny", "subscribe", "recover"}
+	policyKeysOfPath   = []string{
+		"comment", "policy", "capabilities", "allowed_parameters", "denied_parameters", "required_parameters",
+		"min_wrapping_ttl", "max_wrapping_ttl", "mfa_methods", "control_group", "subscribe_event_types",
+	}
+)
+
+// keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
+var keptPolicies = []string{"root", "response-wrapping", "control-group"}
+
+// Check parses the policies that hold no reference, with Vault's own grammar. The
+// warnings name what Vault would take and is probably not meant; the error names what it
+// would refuse.
+func Check(objects []object.Object) (warnings []value.Problem, err error) {
+	problems := &value.Problems{}
+	engines := map[string]bool{}
+	for _, o := range objects {
+		if o.IsMount() && o.Type == "kv" && object.IsVersion2(o) {
+			engines[o.Namespace+strings.TrimPrefix(string(o.ID), o.Namespace+"sys/mounts/")+"/"] = true
+		}
+	}
+	var checks []*policyCheck
+	for _, o := range objects {
+		switch o.Stage {
+		case object.StagePasswords:
+			warnings = append(warnings, checkPassword(o, problems)...)
+		case object.StagePolicies:
+			checks = append(checks, &policyCheck{policy: o, engines: engines, problems: &value.Problems{}})
+		}
+	}
+	// Parsing is most of the work of reading a seed with many policies.
+	var group sync.WaitGroup
+	for some := range slices.Chunk(checks, 1+len(checks)/runtime.GOMAXPROCS(0)) {
+		group.Go(func() {
+			for _, c := range some {
+				c.name()
+				if rules, isText := c.policy.Data["policy"].(string); isText {
+					c.run(rules)
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, c := range checks {
+		problems.Join(c.problems)
+		warnings = append(warnings, c.warnings...)
+	}
+	return warnings, problems.Err("Correct the policy. Nothing was sent to Vault.")
+}
+
+// CheckResolved parses the policies that held references.
+func CheckResolved(objects []object.Object) error {
+	problems := &value.Problems{}
+	for _, o := range objects {
+		if value.Pending(o.Data) || !value.Hidden(o.Data) {
+			continue
+		}
+		rules, _ := value.Reveal(o.Data["policy"]).(string)
+		// What is told of it may quote what a reference has brought.
+		if o.Stage == object.StagePolicies && refusedPolicy(o, rules) || o.Stage == object.StagePasswords && new(passwordCheck).run(rules) != nil {
+			problems.Add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
+		}
+	}
+	return problems.Err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
+}
+
+func refusedPolicy(o object.Object, rules string) bool {
+	c := policyCheck{policy: o, problems: &value.Problems{}}
+	c.run(rules)
+	return len(c.problems.List) > 0
+}
+
+// parseRules parses a policy.
+func parseRules(rules string) (*ast.ObjectList, error) {
+	list, err := acl.Parse(rules)
+	if err != nil {
+		return nil, placed("policy", err)
+	}
+	return list, nil
+}
+
+// placed words the parser's errors as ours: the line counts within the policy.
+func placed(what string, err error) error {
+	if e, ok := errors.AsType[*parser.PosError](err); ok {
+		return fmt.Errorf("not a valid %s%s: %w", what, onLine(e.Pos.Line), e.Err)
+	}
+	return fmt.Errorf("not a valid %s: %w", what, err)
+}
+
+// policyCheck looks for what Vault refuses in a policy, and for what it says in vain.
+type policyCheck struct {
+	policy object.Object
+	// engines holds where the KV engines of version 2 are, by their namespace and path,
+	// with a slash at the end.
+	engines  map[string]bool
+	warnings []value.Problem
+	problems *value.Problems
+}
+
+func (c *policyCheck) warn(line int, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.warnings = append(c.warnings, value.Problem{Position: c.policy.Position, Text: fmt.Sprintf("%s%s: %s", c.policy.ID, onLine(line), text)})
+}
+
+// onLine says on which line of a policy something is; that of JSON is not known.
+func onLine(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", line %d of it", line)
+}
+
+// name tells a policy that nobody can write.
+func (c *policyCheck) name() {
+	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); slices.Contains(keptPolicies, name) {
+		c.problems.Add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
+	}
+}
+
+func (c *policyCheck) run(rules string) {
+	list, err := parseRules(rules)
+	if err != nil {
+		c.problems.Add(c.policy.Position, "%s: %s", c.policy.ID, err)
+		return
+	}
+	seen := map[string]bool{}
+	for _, item := range list.Items {
+		line, name := item.Pos().Line, acl.Text(item.Keys[0])
+		switch {
+		case name == "name":
+			continue
+		case name != "path":
+			c.refuse(line, "%q is no block that Vault knows: it is path", name)
+			continue
+		case len(item.Keys) < 2:
+			c.refuse(line, "a path block needs a path")
+			continue
+		}
+		path := acl.Text(item.Keys[1])
+		if seen[path] {
+			c.warn(line, "the path %q is there twice; Vault joins both", path)
+		}
+		seen[path] = true
+		c.path(path, line)
+		c.templates(path, line)
+		c.block(path, item)
+		if !plain(item) {
+			c.rules(path, item)
+		}
+	}
+}
+
+// address is how a URL begins.
+var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+
+// path warns about paths that no request has.
+func (c *policyCheck) path(path string, line int) {
+	bare := strings.TrimPrefix(path, "/")
+	first, _, _ := strings.Cut(bare, "/")
+	switch {
+	case strings.Contains(path, "+*"):
+		c.refuse(line, "the path %q has +*, which Vault forbids: + stands for one name, and * at the end for anything", path)
+	case address.MatchString(path):
+		c.warn(line, "the path %q can never match: a policy has of a URL what follows v1/", path)
+	case first == "v1":
+		c.warn(line, "the path %q can never match: paths in policies have no v1/", path)
+	case strings.Contains(strings.TrimSuffix(path, "*"), "*"):
+		c.warn(line, "the path %q can never match: * means anything at the end only; + stands for one name", path)
+	case slices.ContainsFunc(strings.Split(strings.TrimSuffix(path, "*"), "/"), func(s string) bool { return s != "+" && strings.Contains(s, "+") && !strings.Contains(s, "{{") }):
+		c.warn(line, "the path %q can never match: + stands for a whole name", path)
+	}
+	for i, char := range bare {
+		// A policy's paths begin in its own namespace, and lead into those below.
+		if char != '/' || !c.engines[c.policy.Namespace+bare[:i+1]] {
+			continue
+		}
+		root, rest := bare[:i+1], bare[i+1:]
+		next, _, deeper := strings.Cut(rest, "/")
+		known := []string{"data", "metadata", "delete", "undelete", "destroy", "subkeys", "config", "+"}
+		if rest != "" && rest != "*" && !slices.Contains(known, strings.TrimSuffix(next, "*")) && !strings.HasSuffix(next, "*") && (deeper || next != "config") {
+			c.warn(line, "the path %q can never match: %s is a kv engine of version 2, whose values are at %sdata/…", path, strings.TrimSuffix(root, "/"), root)
+		}
+	}
+}
+
+// block warns about words that Vault does not know.
+func (c *policyCheck) block(path string, item *ast.ObjectItem) {
+	body, ok := item.Val.(*ast.ObjectType)
+	if !ok {
+		return
+	}
+	for _, field := range body.List.Items {
+		name := acl.Text(field.Keys[0])
+		if !slices.Contains(policyKeysOfPath, name) {
+			c.warn(field.Pos().Line, "Vault does not know the key %q of the path %q%s", name, path, value.Suggestion(name, policyKeysOfPath))
+		}
+		if list, isList := field.Val.(*ast.ListType); isList && name == "capabilities" {
+			c.capabilities(path, list)
+		}
+	}
+}
+
+func (c *policyCheck) capabilities(path string, list *ast.ListType) {
+	seen := map[string]bool{}
+	for _, node := range list.List {
+		literal, ok := node.(*ast.LiteralType)
+		if !ok {
+			continue
+		}
+		word, _ := literal.Token.Value().(string)
+		if !slices.Contains(policyCapabilities, word) {
+			c.warn(node.Pos().Line, "Vault does not know the capability %q of the path %q%s", word, path, value.Suggestion(word, policyCapabilities))
+		}
+		if seen[word] {
+			c.warn(node.Pos().Line, "the capability %q of the path %q is there twice", word, path)
+		}
+		seen[word] = true
+	}
+	if seen["deny"] && len(seen) > 1 {
+		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q takes all others away", path)
+	}
+}
+
+// replaced is what Vault 1.21 puts a value in the place of, between {{ and }}.
+var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
+	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
+
+// templates tells what stands in braces and is not what Vault reads there.
+func (c *policyCheck) templates(path string, line int) {
+	for i, piece := range strings.Split(path, "{{") {
+		inner, after, closed := strings.Cut(piece, "}}")
+		if closed != (i > 0) || strings.Contains(after, "}}") {
+			c.refuse(line, "the path %q has {{ without }}, or }} without {{", path)
+			return
+		}
+		if word := strings.TrimSpace(inner); closed && !replaced.MatchString(word) {
+			c.warn(line, "the path %q can never match: Vault puts nothing in the place of {{%s}}%s", path, word,
+				value.Suggestion(word, []string{"identity.entity.id", "identity.entity.name"}))
+		}
+	}
+}
+
+// plain reports whether a path block holds nothing but capabilities, as texts: most do, and
+// nothing in them can be of the wrong form.
+func plain(item *ast.ObjectItem) bool {
+	body, ok := item.Val.(*ast.ObjectType)
+	if !ok {
+		return false
+	}
+	for _, field := range body.List.Items {
+		list, isList := field.Val.(*ast.ListType)
+		if !isList || acl.Text(field.Keys[0]) != "capabilities" || slices.ContainsFunc(list.List, func(node ast.Node) bool {
+			literal, isLiteral := node.(*ast.LiteralType)
+			return !isLiteral || literal.Token.Type != token.STRING
+		}) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+)
+
+// OwnGrants returns what the program's own policy should allow: what objects
+// need, and every other object of the kinds that a seed declares, so that a seed can
+// grow without a wider policy. Mounts at paths of several names are named one by one,
+// since Vault's policies have no wildcard for 'any number of names, then this one'.
+//
+// prune adds the deletion of mounts and audit devices. That of smaller things is granted
+// in any case, so that a seed can begin to prune.
+func OwnGrants(objects []object.Object, prune bool) []Grant {
+	set := grantSet{}
+	for _, g := range standing(prune) {
+		set.add(g.Path, g.Capabilities...)
+	}
+	endpoints := make(map[string]string)
+	for _, o := range objects {
+		if o.Stage == object.StageRoles {
+			endpoints[string(o.ID)] = o.Endpoint
+		}
+	}
+	seen := map[string]bool{} // thousands of roles widen to the same few grants
+	for _, g := range Needs(objects, prune) {
+		path := widen(g.Path, endpoints)
+		grant := path + " " + strings.Join(g.Capabilities, " ")
+		if seen[grant] || covered(path, g, set) {
+			continue
+		}
+		seen[grant] = true
+		set.add(path, g.Capabilities...)
+	}
+	return set.sorted()
+}
+
+// standing returns what every seed needs sooner or later.
+func standing(prune bool) []Grant {
+	document := []string{"create", "read", "update", "delete"}
+	system := []string{"read", "update", "delete"}
+	mounts := []string{"update"}
+	if prune {
+		mounts = append(mounts, "delete")
+	}
+	return []Grant{
+		{"sys/audit", []string{"read", "sudo"}},
+		{"sys/audit/*", append([]string{"sudo"}, mounts...)},
+		{"sys/auth", []string{"read"}},
+		{"sys/auth/*", append([]string{"sudo"}, mounts...)},
+		{"sys/mounts", []string{"read"}},
+		{"sys/mounts/*", mounts},
+		{"sys/policies/acl/*", system},
+		{"sys/policies/password/*", system},
+		{"sys/plugins/catalog/*", append([]string{"sudo"}, system...)},
+		{"sys/quotas/config", []string{"read", "update"}},
+		{"sys/quotas/rate-limit/+", system},
+		{"sys/config/cors", append([]string{"sudo"}, system...)},
+		{"sys/config/ui/headers/+", append([]string{"sudo"}, system...)},
+		{"identity/entity/name/+", system},
+		{"identity/group/name/+", system},
+		{"identity/entity-alias", []string{"update"}},
+		{"identity/entity-alias/id/+", []string{"delete"}},
+		{"identity/group-alias", []string{"update"}},
+		{"identity/group-alias/id/+", []string{"delete"}},
+		{"auth/+/config", document},
+		{"auth/+/config/+", document},
+		// One name only: below a role lie its credentials, which are not ours.
+		{"auth/+/role/+", document},
+		{"auth/+/users/+", document},
+		{"auth/+/groups/+", document},
+		{"auth/token/roles/+", document},
+	}
+}
+
+// widen replaces the name of a role or user by a wildcard. endpoints holds those of all
+// that is applied as a role.
+func widen(path string, endpoints map[string]string) string {
+	endpoint, isRole := endpoints[path]
+	// What has no name of its own is one of a kind.
+	if !isRole || strings.HasSuffix(endpoint, path[strings.LastIndexByte(path, '/'):]) {
+		return path
+	}
+	return path[:strings.LastIndexByte(path, '/')] + "/+"
+}
+
+// covered reports whether a grant of the set, which is a wildcard, allows g already.
+func covered(path string, g Grant, set grantSet) bool {
+	for pattern, capabilities := range set {
+		if !acl.Matches(pattern, path) {
+			continue
+		}
+		if !slices.ContainsFunc(g.Capabilities, func(c string) bool { return !capabilities[c] }) {
+			return true
+		}
+	}
+	return false
+}
+
+// TombstoneGrants returns what the tombstones of namespaces, and of mounts in them, need: the
+// seed does not declare these any more. Mounts of the root need no grants of their own
+// beside those of OwnGrants, and an exact path would stand in the place of these.
+func TombstoneGrants(p object.Prune) []Grant {
+	set := grantSet{}
+	for _, t := range p.Tombstones {
+		path := strings.TrimPrefix(string(t.ID), t.Namespace)
+		switch {
+		case t.IsNamespace():
+			set.add(string(t.ID), "read", "delete")
+			set.add(string(t.ID)+"/*", "read", "delete") // those in it, which go before it
+		case t.Namespace != "" && strings.HasPrefix(path, "sys/auth/"):
+			set.add(t.Namespace+"sys/auth", "read")
+			set.add(string(t.ID), "delete", "sudo")
+		case t.Namespace != "":
+			set.add(t.Namespace+"sys/mounts", "read")
+			set.add(string(t.ID), "delete")
+		}
+	}
+	return set.sorted()
+}
+
+// HCL returns grants as a policy, always the same text for the same input.
+//
+// The paths in protected can be read and not written, whatever grants says, and
+// nothing below them can be reached: Vault lets the exact path win over a wildcard.
+// It is a guard against accidents, not a wall: who may write policies can write one
+// that allows more. An explicit grant below a protected path is kept.
+func HCL(grants []Grant, protected []string) string {
+	set := grantSet{}
+	for _, g := range grants {
+		set.add(g.Path, g.Capabilities...)
+	}
+	for _, path := range protected {
+		set[path] = map[string]bool{"read": true}
+		// Below a policy lies nothing, below a role its credentials.
+		if strings.HasPrefix(path, "auth/") {
+			set[path+"/*"] = map[string]bool{"deny": true}
+		}
+	}
+	var b strings.Builder
+	for i, g := range set.sorted() {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "path %q {\n  capabilities = [\"%s\"]\n}\n", g.Path, strings.Join(g.Capabilities, `", "`))
+	}
+	return b.String()
+}

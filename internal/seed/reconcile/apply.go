@@ -1,0 +1,300 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+)
+
+// Options says how a plan is carried out.
+type Options struct {
+	// Parallelism is how many requests run at a time within a stage; less than 1
+	// means one.
+	Parallelism int
+	// BeforeCreate is called once per stage that creates something, before its first
+	// write, with the IDs in order: the ledger is written ahead, so that a crash
+	// orphans nothing. An error stops the run. May be nil.
+	BeforeCreate func(ctx context.Context, ids []object.ID) error
+	// Done is called after each write with its outcome, one call at a time. May be nil.
+	Done func(change Change, err error)
+}
+
+// Result is what came of a plan.
+type Result struct {
+	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not
+	// among them: nothing is there afterwards that could be owned.
+	Created, Updated, Deleted []object.ID
+	// Taken holds what has gone with what was deleted.
+	Taken []object.ID
+	// Kept holds what the seed no longer names, and Vault cannot delete.
+	Kept []object.ID
+	// Literal holds what was written and is as it was written, because Vault keeps such
+	// objects to the letter: looking at them shows nothing that its answer has not said.
+	Literal Seen
+	// Hashes is what to remember in the place of the Memory given to NewPlan.
+	Hashes map[string]map[string]string
+}
+
+// applying is one run of Apply.
+type applying struct {
+	api     API
+	plan    *Plan
+	options Options
+
+	mu       sync.Mutex
+	result   Result
+	failures []Failure
+	// failed holds the objects that could not be created.
+	failed map[object.ID]bool
+	// answers holds what Vault answered to requests, by namespace and name.
+	answers map[string]map[string]any
+	// stopped is set when a request failed: those after it are not sent.
+	stopped bool
+	written int
+}
+
+// Apply carries the plan out, stage by stage. What is unchanged is not written.
+//
+// An object that Vault refuses does not stop the others; those below a mount that
+// failed are skipped. The error then holds an *ApplyError, and is of kind
+// fault.Partial if it is permanent. The Result is true in any case:
+// the caller saves it also when there is an error.
+func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
+	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
+	a.result.Hashes, a.result.Literal = clone(plan.memory.Hashes), Seen{}
+	if err := plan.refused(); err != nil {
+		return a.result, err
+	}
+	var pending []Change
+	for _, c := range plan.Changes {
+		if c.Action == None {
+			a.keep(c.Object.ID, c.hashes)
+		} else {
+			pending = append(pending, c)
+		}
+	}
+	for len(pending) > 0 {
+		end := slices.IndexFunc(pending, func(c Change) bool { return c.Stage != pending[0].Stage })
+		if end < 0 {
+			end = len(pending)
+		}
+		if err := a.stage(ctx, pending[:end]); err != nil {
+			return a.finish(), err
+		}
+		pending = pending[end:]
+	}
+	return a.finish(), a.summary()
+}
+
+// stage carries out the changes of one stage. It fails only when the run must stop.
+func (a *applying) stage(ctx context.Context, changes []Change) error {
+	if err := a.announce(ctx, changes); err != nil {
+		return err
+	}
+	stage := changes[0].Stage
+	for len(changes) > 0 && ctx.Err() == nil {
+		// What depends on each other within a stage has an order.
+		end := slices.IndexFunc(changes, func(c Change) bool { return c.Object.Order != changes[0].Object.Order })
+		if end < 0 {
+			end = len(changes)
+		}
+		a.batch(ctx, changes[:end])
+		changes = changes[end:]
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("applying the seed, stage %s: %w", stage, err)
+	}
+	return nil
+}
+
+// batch carries out changes that do not depend on each other.
+func (a *applying) batch(ctx context.Context, changes []Change) {
+	// No failure ends it: each is noted, and the others go on.
+	_ = each(ctx, len(changes), a.parallelism(changes[0].Stage), func(ctx context.Context, i int) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		c := changes[i]
+		if reason := a.hindered(c); reason != nil {
+			a.done(c, nil, reason)
+			return nil
+		}
+		hashes, err := a.write(ctx, c)
+		a.done(c, hashes, err)
+		return nil
+	})
+}
+
+// parallelism returns how many requests of a stage run at a time. Audit devices are
+// enabled one by one: Vault 1.21 registers a device before it may write its salt, so
+// that a request which ends at that moment cannot be logged there ("cannot write to
+// storage during setup").
+func (a *applying) parallelism(stage object.Stage) int {
+	if stage == object.StageAudit {
+		return 1
+	}
+	return max(a.options.Parallelism, 1)
+}
+
+// hindered says why c cannot be carried out, because of another that failed.
+func (a *applying) hindered(c Change) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.failed[c.Object.Mount]:
+		return errSkipped
+	case slices.ContainsFunc(c.Object.Namespaces(), func(id object.ID) bool { return a.failed[id] }):
+		return errNoNamespace
+	case c.Object.IsRequest() && a.stopped:
+		return errStopped
+	}
+	return nil
+}
+
+// answered keeps what Vault answered to a request.
+func (a *applying) answered(o object.Object, answer map[string]any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers[o.Namespace+strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = answer
+}
+
+// kept notes what Vault cannot delete.
+func (a *applying) kept(id object.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result.Kept = append(a.result.Kept, id)
+}
+
+// announce tells the ledger what a stage is about to create.
+func (a *applying) announce(ctx context.Context, changes []Change) error {
+	var ids []object.ID
+	for _, c := range changes {
+		if c.Action == Create && c.Object.Owned() {
+			ids = append(ids, c.Object.ID)
+		}
+	}
+	if len(ids) == 0 || a.options.BeforeCreate == nil {
+		return nil
+	}
+	if err := a.options.BeforeCreate(ctx, ids); err != nil {
+		return fmt.Errorf("recording what stage %s is about to create: %w", changes[0].Stage, err)
+	}
+	return nil
+}
+
+// done records the outcome of one change.
+func (a *applying) done(c Change, hashes map[string]string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := c.Object.ID
+	skipped := errors.Is(err, errSkipped) || errors.Is(err, errNoNamespace) || errors.Is(err, errStopped)
+	if skipped {
+		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
+	}
+	// What Vault took although it ignored a part of it is there, and ours.
+	written := err == nil || errors.Is(err, errDropped)
+	switch {
+	case !written:
+		a.failed[id] = c.Action == Create && !skipped
+		a.stopped = a.stopped || c.Object.IsRequest()
+	case c.Action == Delete:
+		a.result.Deleted = append(a.result.Deleted, id)
+		a.result.Taken = append(a.result.Taken, c.Holds...)
+		hashes = nil
+	case c.Action == Create && c.Object.Owned():
+		a.result.Created = append(a.result.Created, id)
+	case c.Action == Update && c.Object.Owned():
+		a.result.Updated = append(a.result.Updated, id)
+	}
+	if err != nil {
+		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
+	} else {
+		a.keep(id, hashes)
+		if c.Action != Delete && c.Object.Literal() {
+			a.result.Literal[c.Object.Place()] = true
+		}
+	}
+	if written {
+		a.written++
+	}
+	if a.options.Done != nil {
+		a.options.Done(c, err)
+	}
+}
+
+// keep puts hashes in the place of what was remembered of id.
+func (a *applying) keep(id object.ID, hashes map[string]string) {
+	if a.plan.memory.HashKey.Empty() { // nothing was compared, so nothing is known better
+		return
+	}
+	if len(hashes) == 0 {
+		delete(a.result.Hashes, string(id))
+		return
+	}
+	a.result.Hashes[string(id)] = hashes
+}
+
+func (a *applying) finish() Result {
+	slices.Sort(a.result.Created)
+	slices.Sort(a.result.Updated)
+	slices.Sort(a.result.Deleted)
+	return a.result
+}
+
+// summary returns the failures as one error, in the order of the seed, with the
+// first remedy there is. When Vault refused the objects for what they are, it is
+// partial: another try in this run gives the same answer.
+func (a *applying) summary() error {
+	if len(a.failures) == 0 {
+		return nil
+	}
+	slices.SortFunc(a.failures, func(x, y Failure) int {
+		return cmp.Or(cmp.Compare(x.Position.File, y.Position.File), cmp.Compare(x.Position.Line, y.Position.Line), cmp.Compare(x.ID, y.ID))
+	})
+	err := &ApplyError{a.failures, a.written}
+	remedy := "Correct what Vault names, at the place given, and run again: only what is left is written."
+	for _, f := range slices.Backward(a.failures) {
+		if its := fault.RemedyOf(f.Err); its != "" {
+			remedy = its
+		}
+	}
+	if err.Permanent() {
+		return fault.Part(err, remedy)
+	}
+	return fault.Wait(err, remedy)
+}
+
+// each calls do for every index below n, at most parallelism of them at a time and in
+// their order, until one fails.
+//
+// A few goroutines take one index after another. One for each index would have its
+// stack grow, by copying, to the depth of an HTTP request: that was a tenth of the CPU
+// time of a run.
+func each(ctx context.Context, n, parallelism int, do func(ctx context.Context, i int) error) error {
+	var next atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for range min(max(parallelism, 1), n) {
+		group.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				if err := do(ctx, i); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,144 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// A role whose 'bound_cidrs' is misspelt is open to all, and Vault drops what it does
+// not know without a word: most of its endpoints answer a write with nothing at all.
+// So the fields are held against what Vault itself says that an endpoint takes, before
+// they are written. This is asked once for each endpoint that is written to, and never
+// when there is nothing to write.
+
+// vocabulary knows which fields endpoints take.
+type vocabulary struct {
+	api Reader
+	mu  sync.Mutex
+	// known holds the fields by endpoint; an empty list means that any will do.
+	known map[string][]string
+}
+
+// unknown returns those of o's fields that Vault does not know, with what may be meant. o is
+// one that Vault can be asked about.
+func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, error) {
+	known, err := v.fields(ctx, o)
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	var unknown []string
+	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		text := fmt.Sprintf("%q", name)
+		if meant := value.Nearest(name, known); meant != "" {
+			text += fmt.Sprintf(" (did you mean %q?)", meant)
+		}
+		unknown = append(unknown, text)
+	}
+	return unknown, nil
+}
+
+func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, error) {
+	key := o.Namespace + o.Endpoint
+	if o.IsRequest() {
+		key = o.WritePath()
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if known, asked := v.known[key]; asked {
+		return known, nil
+	}
+	known, err := v.api.Fields(ctx, o.WritePath())
+	if err == nil && o.Traits.Split != nil && len(known) > 0 {
+		var more []string
+		if more, err = v.api.Fields(ctx, o.Traits.Split.Update); err == nil {
+			known = append(known, more...)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.known == nil {
+		v.known = map[string][]string{}
+	}
+	if len(known) > 0 { // else the mount may come later
+		v.known[key] = known
+	}
+	return known, nil
+}
+
+// errIgnored marks an object that names fields which Vault does not know.
+var errIgnored = errors.New("unknown to Vault are the fields")
+
+func unknownFields(unknown []string) error {
+	return fault.Part(fmt.Errorf("%w %s", errIgnored, strings.Join(unknown, ", ")), "Vault would drop them without a word, so the object was not written. Correct their names in the seed, or remove them.")
+}
+
+// findUnknown marks the changes that name fields which Vault does not know, and refuses
+// those that the server cannot hold at all.
+func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object.ID) bool) error {
+	problems := &value.Problems{}
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if !c.doubtful() || c.Object.Mount != "" && !there(c.Object.Mount) {
+			continue
+		}
+		var err error
+		c.Unknown, err = v.unknown(ctx, c.Object)
+		switch {
+		case enterpriseOnly(err):
+			problems.Add(c.Object.Position, "%s: this server lacks %s, which Vault Enterprise has", c.Object.ID, object.Lacking(c.Object))
+		case err != nil:
+			return err
+		}
+	}
+	return problems.Err("Take it out of the seed, or use a server that has it.")
+}
+
+// enterpriseOnly reports whether err says that the server lacks what only Vault
+// Enterprise has: Vault 1.21 has the paths, and answers this to whatever is asked there.
+func enterpriseOnly(err error) bool {
+	return status(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
+}
+
+// withPasswordPolicies returns an error that names what is to be generated with a
+// password policy that is neither declared nor there.
+func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []object.Object) error {
+	declared := declaredIDs(objects)
+	problems := &value.Problems{}
+	var trouble error
+	for _, c := range p.Changes {
+		if c.Action == None {
+			continue
+		}
+		value.EachGenerator(c.Object.Data, func(g value.Generator) {
+			path := c.Object.Namespace + "sys/policies/password/" + g.Policy
+			if g.Policy == "" || declared[object.ID(path)] || trouble != nil {
+				return
+			}
+			_, found, err := api.Read(ctx, path)
+			switch {
+			case err != nil:
+				trouble = fmt.Errorf("reading %s: %w", path, err)
+			case !found:
+				problems.Add(c.Object.Position, "%s is generated with the password policy %q, which is neither declared nor there", c.Object.ID, g.Policy)
+			}
+		})
+	}
+	if trouble != nil {
+		return trouble
+	}
+	return problems.Err("Declare the password policy in the seed, or correct its name.")
+}

@@ -1,0 +1,218 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// NewPlan reads what is live and returns the difference to the goal. It writes nothing.
+//
+// When a difference cannot be put right, it returns the plan and a terminal fault.
+// A mount or a reference that is neither declared nor there is a fault of kind
+// fault.Seed; an error of Vault is returned as it is.
+func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
+	seen, err := observe(ctx, api, goal)
+	if err != nil {
+		return nil, err
+	}
+	// A policy's text is always shown as it was written.
+	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}, words: &vocabulary{api: api}}
+	plan.Changes = make([]Change, 0, len(seen.objects))
+	for i, o := range seen.objects {
+		plan.add(o, seen.seen[i])
+	}
+	if slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Object.IsRequest() }) {
+		if err := plan.checkAnswers(); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(plan.Changes, Change.generates) {
+		if err := plan.withPasswordPolicies(ctx, seen.reads, seen.objects); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(plan.Changes, Change.doubtful) {
+		if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
+			return nil, err
+		}
+	}
+	if goal.Prune.Owned {
+		if err := plan.prune(ctx, seen.reads, goal); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(plan.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.Order, b.Object.Order), cmp.Compare(a.Object.ID, b.Object.ID))
+	})
+	return plan, plan.refused()
+}
+
+// add plans what to do with o.
+func (p *Plan) add(o object.Object, s observation) {
+	change := Change{Object: o, Stage: o.Stage}
+	hashes := p.memory.Hashes[string(o.ID)]
+	switch {
+	case o.IsRequest():
+		p.request(&change, s)
+	case !s.there && (!s.blind || len(hashes) == 0):
+		change.Action = Create
+		change.unreadable = s.blind
+		change.Fields = allFields(o)
+	case o.Traits.Once:
+		change.hashes = hashes
+		p.rotation(&change)
+	case o.IsAudit() || o.IsMount():
+		change.Fields, p.Refusals = tableDiff(o, s.data, p.Refusals)
+		change.Stage = object.StageTune
+	case s.matches:
+		change.matches = true
+		p.known.learnAll(o)
+	default:
+		p.known.learn(o, s.data)
+		change.key = s.data[o.Traits.Key]
+		change.hashes = p.memory.of(o, s.data)
+		change.Fields, change.Unseen, change.Blind = documentDiff(o, s.data, p.memory, change.hashes)
+		p.Refusals = fixedFields(o, change.Fields, p.Refusals)
+	}
+	if change.Action == None {
+		if len(change.Fields) > 0 {
+			change.Action = Update
+		} else {
+			change.Stage = o.Stage
+		}
+	}
+	p.Changes = append(p.Changes, change)
+}
+
+// refused returns an error that names what cannot be put right.
+func (p *Plan) refused() error {
+	if len(p.Refusals) == 0 {
+		return nil
+	}
+	lines := make([]string, len(p.Refusals))
+	ways := make([]string, 0, len(p.Refusals))
+	for i, r := range p.Refusals {
+		lines[i] = fmt.Sprintf("%s (%s): %s", r.Object.ID, r.Object.Position, r.Reason)
+		if !slices.Contains(ways, r.WayOut) {
+			ways = append(ways, r.WayOut)
+		}
+	}
+	return fault.Stop("cannot be changed in place", fmt.Errorf("%s", strings.Join(lines, "\n")), strings.Join(ways, " "))
+}
+
+// allFields returns the fields of an object that is to be created.
+func allFields(o object.Object) []FieldChange {
+	var fields []FieldChange
+	flat := o.Data
+	if o.IsMount() || o.IsAudit() {
+		flat = object.Flatten(o)
+	}
+	for _, name := range slices.Sorted(maps.Keys(flat)) {
+		fields = append(fields, fieldChange(o, name, nil, flat[name]))
+	}
+	return fields
+}
+
+func fieldChange(o object.Object, name string, shown, want any) FieldChange {
+	if o.Traits.Redacted || value.Hidden(want) || value.Hidden(value.ProtectValue(shown, value.IsSensitive(value.Leaf(name)))) {
+		return FieldChange{Field: name, Sensitive: true}
+	}
+	return FieldChange{Field: name, Old: shown, New: value.Reveal(want)}
+}
+
+// doubtful reports whether c writes a field that Vault has not shown, and that it can be
+// asked about.
+func (c Change) doubtful() bool {
+	return c.Object.Checked() && (c.Action == Create || c.Action == Update && slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return f.Old == nil }))
+}
+
+// generates reports whether c may write a value that is made up then.
+func (c Change) generates() bool { return c.Action != None && value.Pending(c.Object.Data) }
+
+// Memory is what is remembered of what was applied last, for the fields whose value
+// Vault does not show.
+type Memory struct {
+	// Hashes holds keyed hashes: object ID → field → hash.
+	Hashes map[string]map[string]string
+	// HashKey keys the hashes: without it nobody can try passwords against them.
+	// An empty key remembers nothing, so that such fields count as changed.
+	HashKey secret.Value
+	// Lost is set by who has no access to what earlier runs remembered: then a field
+	// that Vault does not show counts as not compared, not as changed.
+	Lost bool
+}
+
+// hash returns the keyed hash of value as field of the object id.
+func (m Memory) hash(id object.ID, field string, v any) string {
+	mac := hmac.New(sha256.New, []byte(m.HashKey.Reveal()))
+	// Encoding cannot fail: values are texts, numbers, lists and mappings. Lengths
+	// in front keep two fields from making one text.
+	encoded, _ := json.Marshal(value.Reveal(v))
+	for _, piece := range [][]byte{[]byte(id), []byte(field), encoded} {
+		_ = binary.Write(mac, binary.BigEndian, uint64(len(piece)))
+		mac.Write(piece)
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// unseen returns what to remember of a field that Vault does not show.
+func (m Memory) unseen(id object.ID, field string, want any) string {
+	return m.hash(id, field, want)
+}
+
+// otherwise returns what to remember of a field that Vault shows in another form
+// than it was given, such as a mask: both forms, so that a change of either is found.
+func (m Memory) otherwise(id object.ID, field string, want, shown any) string {
+	return m.hash(id, field, want) + "." + m.hash(id, field, shown)
+}
+
+// remembered returns the hash of a field, "" when there is none.
+func (m Memory) remembered(id object.ID, field string) string {
+	if m.HashKey.Empty() {
+		return ""
+	}
+	return m.Hashes[string(id)][field]
+}
+
+// of returns what to remember of o, given what Vault shows of it.
+func (m Memory) of(o object.Object, shown map[string]any) map[string]string {
+	if m.HashKey.Empty() {
+		return nil
+	}
+	hashes := map[string]string{}
+	for field, want := range o.Data {
+		v, there := shown[field]
+		switch {
+		case value.Pending(want):
+		case there && o.Same(field, want, v):
+		case there:
+			hashes[field] = m.otherwise(o.ID, field, want, v)
+		case !value.IsEmpty(value.Reveal(want)):
+			hashes[field] = m.unseen(o.ID, field, want)
+		}
+	}
+	return hashes
+}
+
+// clone returns a copy of hashes that can be changed.
+func clone(hashes map[string]map[string]string) map[string]map[string]string {
+	out := maps.Clone(hashes)
+	if out == nil {
+		out = map[string]map[string]string{}
+	}
+	return out
+}

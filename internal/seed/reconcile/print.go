@@ -1,0 +1,133 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Print writes the plan for people: what is created (+), updated (~), deleted (-) and refused
+// (!), field by field, old → new. Sensitive values are told as such only, and
+// control characters are escaped.
+func (p *Plan) Print(w io.Writer) error {
+	var b strings.Builder
+	unseen, blind := 0, 0
+	for _, c := range p.Changes {
+		unseen, blind = unseen+len(c.Unseen), blind+len(c.Blind)
+		if c.Action != None {
+			c.print(&b)
+		}
+	}
+	for _, r := range p.Refusals {
+		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.WayOut)
+	}
+	for _, f := range p.Fixes {
+		if f.Call == "" {
+			fmt.Fprintf(&b, "? control %s: not known whether it is to be fixed\n    %s\n", f.Control, escape(f.Seen))
+			continue
+		}
+		fmt.Fprintf(&b, "~ control %s: %s\n    %s\n", f.Control, escape(f.Seen), escape(f.Call))
+	}
+	for _, l := range p.Left {
+		fmt.Fprintf(&b, "  %s stays\n    %s\n", l.ID, l.Reason)
+	}
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "Plan: %s.\n", p.Summary())
+	if unseen > 0 {
+		fmt.Fprintf(&b, "Vault does not show %d of the values; they were compared by the keyed hash of what was applied last.\n", unseen)
+	}
+	if blind > 0 {
+		fmt.Fprintf(&b, "Vault does not show %d of the values, and the key to compare them is not at hand: whether they changed is not known.\n", blind)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (c Change) print(b *strings.Builder) {
+	if c.Action == Delete {
+		fmt.Fprintf(b, "- %s  (no longer in the seed)\n", c.Object.ID)
+		return
+	}
+	sign := "~"
+	if c.Action == Create {
+		sign = "+"
+	}
+	fmt.Fprintf(b, "%s %s  (%s)\n", sign, c.Object.ID, c.Object.Position)
+	for _, name := range c.Unknown {
+		fmt.Fprintf(b, "    ! Vault does not know the field %s: the object will not be written\n", name)
+	}
+	for _, f := range c.Fields {
+		switch {
+		case f.Sensitive && c.Action == Create:
+			fmt.Fprintf(b, "    %s = (sensitive)\n", f.Field)
+		case f.Sensitive:
+			fmt.Fprintf(b, "    %s: (sensitive, changed)\n", f.Field)
+		case multiline(f.Old) || multiline(f.New):
+			fmt.Fprintf(b, "    %s:\n", f.Field)
+			lineDiff(b, f.Old, f.New)
+		case c.Action == Create:
+			fmt.Fprintf(b, "    %s = %s\n", f.Field, show(f.New))
+		default:
+			fmt.Fprintf(b, "    %s: %s → %s\n", f.Field, show(f.Old), show(f.New))
+		}
+	}
+}
+
+// show returns value as JSON: quoted, escaped and with mappings in a fixed order.
+func show(value any) string {
+	if value == nil {
+		return "(none)"
+	}
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return "(not shown)"
+	}
+	return escape(strings.TrimSpace(b.String()))
+}
+
+func multiline(value any) bool {
+	text, _ := value.(string)
+	return strings.Contains(strings.TrimSpace(text), "\n")
+}
+
+// lineDiff writes the lines that differ: all between those that both texts begin
+// and end with.
+func lineDiff(b *strings.Builder, before, after any) {
+	older, newer := lines(before), lines(after)
+	for len(older) > 0 && len(newer) > 0 && older[0] == newer[0] {
+		older, newer = older[1:], newer[1:]
+	}
+	for len(older) > 0 && len(newer) > 0 && older[len(older)-1] == newer[len(newer)-1] {
+		older, newer = older[:len(older)-1], newer[:len(newer)-1]
+	}
+	for _, line := range older {
+		fmt.Fprintf(b, "      - %s\n", escape(line))
+	}
+	for _, line := range newer {
+		fmt.Fprintf(b, "      + %s\n", escape(line))
+	}
+}
+
+// lines returns the lines of a text without the space around it.
+func lines(value any) []string {
+	text, _ := value.(string)
+	if text = strings.TrimSpace(text); text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// escape keeps a text from steering the terminal.
+func escape(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {
+			return '\uFFFD'
+		}
+		return r
+	}, line)
+}

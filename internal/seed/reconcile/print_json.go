@@ -1,0 +1,103 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// planJSON is what PrintJSON writes.
+type planJSON struct {
+	// Empty is whether there is nothing to do.
+	Empty    bool          `json:"empty"`
+	Create   int           `json:"create"`
+	Update   int           `json:"update"`
+	Delete   int           `json:"delete"`
+	None     int           `json:"unchanged"`
+	Changes  []changeJSON  `json:"changes"`
+	Refusals []refusalJSON `json:"refusals"`
+	Left     []leftJSON    `json:"left"`
+	Fixes    []fixJSON     `json:"fixes"`
+}
+
+// fixJSON has no call where it is not known whether one is needed.
+type fixJSON struct {
+	Control string `json:"control"`
+	Seen    string `json:"seen"`
+	Call    string `json:"call,omitempty"`
+}
+
+type changeJSON struct {
+	ID       object.ID   `json:"id"`
+	Action   string      `json:"action"`
+	Stage    string      `json:"stage"`
+	Position string      `json:"position,omitempty"`
+	Fields   []fieldJSON `json:"fields,omitempty"`
+	// ByHash names fields that Vault does not show, NotCompared those for which the
+	// key of the hashes was not to be had.
+	ByHash      []string `json:"compared_by_hash,omitempty"`
+	NotCompared []string `json:"not_compared,omitempty"`
+	// Unknown names fields that Vault does not know.
+	Unknown []string `json:"unknown_fields,omitempty"`
+}
+
+type fieldJSON struct {
+	Field     string `json:"field"`
+	Old       any    `json:"old"`
+	New       any    `json:"new"`
+	Sensitive bool   `json:"sensitive,omitempty"`
+}
+
+type refusalJSON struct {
+	ID       object.ID `json:"id"`
+	Position string    `json:"position,omitempty"`
+	Reason   string    `json:"reason"`
+	WayOut   string    `json:"way_out"`
+}
+
+type leftJSON struct {
+	ID     object.ID `json:"id"`
+	Reason string    `json:"reason"`
+}
+
+// PrintJSON writes the plan for machines, with what is unchanged only where a part
+// of it could not be seen. Sensitive values are left out.
+func (p *Plan) PrintJSON(w io.Writer) error {
+	out := planJSON{
+		Empty: p.Empty(), Create: p.Count(Create), Update: p.Count(Update), Delete: p.Count(Delete), None: p.Count(None),
+		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Left: []leftJSON{}, Fixes: []fixJSON{},
+	}
+	for _, c := range p.Changes {
+		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
+			continue
+		}
+		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: place(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown}
+		for _, f := range c.Fields {
+			change.Fields = append(change.Fields, fieldJSON(f))
+		}
+		out.Changes = append(out.Changes, change)
+	}
+	for _, r := range p.Refusals {
+		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, place(r.Object.Position), r.Reason, r.WayOut})
+	}
+	for _, l := range p.Left {
+		out.Left = append(out.Left, leftJSON(l))
+	}
+	for _, f := range p.Fixes {
+		out.Fixes = append(out.Fixes, fixJSON(f))
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+// place returns a position for machines: empty for the program's own objects.
+func place(p value.Position) string {
+	if p.File == "" {
+		return ""
+	}
+	return p.String()
+}

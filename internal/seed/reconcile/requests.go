@@ -1,0 +1,86 @@
+package reconcile
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+)
+
+// sentField is the name under which it is remembered that a request was sent,
+// rotatedField that a credential was rotated, and madeField that an object was made that
+// cannot be read. No field of Vault is called so.
+const (
+	sentField    = "(sent)"
+	rotatedField = "(rotated)"
+	madeField    = "(made)"
+)
+
+// request plans a request: it is sent when its condition does not hold, or, if it has
+// none, when it was not sent as it is now.
+func (p *Plan) request(change *Change, s observation) {
+	o := change.Object
+	change.hashes = p.memory.Hashes[string(o.ID)]
+	if o.Traits.Unless.Path == "" {
+		before := p.memory.Hashes[string(o.ID)][sentField]
+		s.there = before != "" && (p.memory.HashKey.Empty() || before == p.memory.sent(o))
+	}
+	if !s.there {
+		change.Action = Create
+		change.Fields = allFields(o)
+	}
+}
+
+// sent returns what to remember of a request that was sent.
+func (m Memory) sent(o object.Object) string {
+	return m.hash(o.ID, sentField, []any{o.Traits.Write, o.Traits.Deletes, o.Data})
+}
+
+// rotation plans to rotate the credential of an object that there is, once.
+func (p *Plan) rotation(change *Change) {
+	if change.Object.Traits.Rotate != "" && change.hashes[rotatedField] == "" && !p.memory.HashKey.Empty() {
+		change.Fields = []FieldChange{{Field: rotatedField, Old: false, New: true}}
+	}
+}
+
+// checkAnswers tells requests whose fields come from the answer of one that is not
+// sent in this run.
+func (p *Plan) checkAnswers() error {
+	sent := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.Object.IsRequest() && c.Action == Create {
+			sent[c.Object.Namespace+strings.TrimPrefix(string(c.Object.ID), c.Object.Namespace+"request:")] = true
+		}
+	}
+	problems := &value.Problems{}
+	for _, c := range p.Changes {
+		if c.Action != Create || !c.Object.IsRequest() {
+			continue
+		}
+		value.EachPart(c.Object.Data, func(called value.Part, at value.Position) {
+			if called.Call == value.CallAnswer && !sent[c.Object.Namespace+called.Args[0]] {
+				problems.Add(at, "the request %q is not needed any more, so that its answer cannot be had", called.Args[0])
+			}
+		})
+	}
+	return problems.Err("Give both requests the same condition ('unless').")
+}
+
+// holds reports whether the condition of a request is found to hold in a namespace.
+func holds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
+	answer, found, err := r.Read(ctx, ns+c.Path)
+	switch status(err) {
+	case http.StatusBadRequest, http.StatusMethodNotAllowed: // Vault's way of saying 'not configured'
+		return false, nil
+	}
+	if err != nil || !found || c.Field == "" {
+		return found, err
+	}
+	v := value.Dig(answer, c.Field)
+	if c.Value == nil {
+		return !value.IsEmpty(v), nil
+	}
+	return v != nil && value.Same(value.Leaf(c.Field), c.Value, v), nil
+}

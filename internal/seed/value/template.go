@@ -1,0 +1,206 @@
+package value
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// Template is a scalar that refers to something outside of the seed. It stays as
+// written until Objects resolves what this machine knows, and a plan what Vault knows.
+type Template struct {
+	At     Position
+	Source string
+	Parts  []Part
+	// Secret is set once a part that must not be shown has become text.
+	Secret bool
+}
+
+// Part is a piece of text, or a call when call is not empty.
+type Part struct {
+	Text string
+	Call string
+	Args []string
+}
+
+// The functions of the language, and those that only this package writes.
+const (
+	CallEnv       = "env"
+	CallFile      = "file"
+	CallAccessor  = "accessor"
+	CallSecret    = "secretKeyRef"
+	CallConfigMap = "configMapKeyRef"
+	CallVault     = "vault"
+	CallAnswer    = "answer"
+	CallEntity    = "entity" // the ID of an entity by its name
+	CallGroup     = "group"  // the ID of a group by its name
+)
+
+// Reference returns a value that is nothing but one call.
+func Reference(call string, at Position, args ...string) Template {
+	return Template{At: at, Source: call + " " + strings.Join(args, " "), Parts: []Part{{Call: call, Args: args}}}
+}
+
+// Local reports whether a call can be answered without Vault.
+func (p Part) Local() bool {
+	switch p.Call {
+	case "", CallEnv, CallFile, CallSecret, CallConfigMap:
+		return true
+	}
+	return false
+}
+
+// Shows reports whether what a call brings may be shown: IDs that Vault makes up.
+func (p Part) Shows() bool {
+	return p.Call == "" || p.Call == CallAccessor || p.Call == CallEntity || p.Call == CallGroup
+}
+
+// Joined returns the text of a template of texts.
+func (t Template) Joined() any {
+	var b strings.Builder
+	for _, p := range t.Parts {
+		b.WriteString(p.Text)
+	}
+	if t.Secret {
+		return secret.New(b.String())
+	}
+	return b.String()
+}
+
+// Calls returns what t refers to; with hide without the text around it, which may be the
+// beginning of a password.
+func (t Template) Calls(hide bool) any {
+	if !hide {
+		return t.Source
+	}
+	var calls []string
+	for _, p := range t.Parts {
+		if p.Call != "" {
+			calls = append(calls, p.Call+" "+strings.Join(p.Args, " "))
+		}
+	}
+	return calls
+}
+
+// EachPart calls visit for every call in value.
+func EachPart(value any, visit func(p Part, at Position)) {
+	switch value := value.(type) {
+	case Template:
+		for _, p := range value.Parts {
+			if p.Call != "" {
+				visit(p, value.At)
+			}
+		}
+	case map[string]any:
+		for _, inner := range value {
+			EachPart(inner, visit)
+		}
+	case []any:
+		for _, inner := range value {
+			EachPart(inner, visit)
+		}
+	}
+}
+
+// callForms says how each function is written.
+var callForms = []struct{ name, form string }{
+	{CallEnv, `${ env "NAME" }`},
+	{CallFile, `${ file "PATH" }`},
+	{CallAccessor, `${ accessor "MOUNT" }`},
+	{CallSecret, `${ secretKeyRef "NAME" "KEY" }`},
+	{CallConfigMap, `${ configMapKeyRef "NAME" "KEY" }`},
+	{CallVault, `${ vault "PATH" "FIELD" }`},
+	{CallAnswer, `${ answer "REQUEST" "FIELD" }`},
+}
+
+// callForm is a call as bank-vaults writes it: a function and quoted arguments.
+var callForm = regexp.MustCompile("^\\$\\{-?\\s*([A-Za-z]\\w*)((?:\\s+(?:\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`))+)\\s*-?\\}")
+
+// variableForm is an environment variable as the data of a Go template has it, which
+// bank-vaults allows, too.
+var variableForm = regexp.MustCompile(`^\$\{-?\s*\.Env\.([A-Za-z_]\w*)\s*-?\}`)
+
+// expressionForm is what else a Go template could be: nested calls, pipes, other data.
+var expressionForm = regexp.MustCompile(`^\$\{-?\s*([.A-Za-z][.\w]*)\s[^}]*[(|.][^}]*\}`)
+
+// argumentForm is one argument of a call.
+var argumentForm = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
+
+// parseTemplate reads text that holds "${". "$${" stands for a literal "${", so that it may
+// call nothing all the same.
+func parseTemplate(text string, at Position) (any, error) {
+	t := Template{At: at, Source: text}
+	var literal strings.Builder
+	calls := false
+	for rest := text; rest != ""; {
+		if strings.HasPrefix(rest, "$${") {
+			literal.WriteString("${")
+			rest = rest[3:]
+			continue
+		}
+		if !strings.HasPrefix(rest, "${") {
+			literal.WriteByte(rest[0])
+			rest = rest[1:]
+			continue
+		}
+		call, length, err := parseCall(rest)
+		if err != nil {
+			return nil, err
+		}
+		t.Parts = append(t.Parts, Part{Text: literal.String()}, call)
+		literal.Reset()
+		rest, calls = rest[length:], true
+	}
+	if !calls {
+		return literal.String(), nil
+	}
+	t.Parts = append(t.Parts, Part{Text: literal.String()})
+	return t, nil
+}
+
+// parseCall reads the call that text begins with, and says how long it is.
+func parseCall(text string) (Part, int, error) {
+	if match := variableForm.FindStringSubmatch(text); match != nil {
+		return Part{Call: CallEnv, Args: match[1:]}, len(match[0]), nil
+	}
+	match := callForm.FindStringSubmatch(text)
+	if expression := expressionForm.FindStringSubmatch(text); match == nil && expression != nil {
+		return Part{}, 0, fmt.Errorf("the reference that begins with %q is more than one call: nested calls, pipes and the other functions of Go templates are not supported; have the text made where the seed is put together, and write ${ env \"NAME\" } or ${ file \"PATH\" }", expression[1])
+	}
+	if match == nil {
+		return Part{}, 0, fmt.Errorf(`this reference is not understood: write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`)
+	}
+	var args []string
+	for _, quoted := range argumentForm.FindAllString(match[2], -1) {
+		argument, err := strconv.Unquote(quoted)
+		if err != nil {
+			return Part{}, 0, fmt.Errorf("an argument of %s is not a quoted text", match[1])
+		}
+		args = append(args, argument)
+	}
+	p, err := newCall(match[1], args)
+	return p, len(match[0]), err
+}
+
+// newCall checks a call of the language.
+func newCall(name string, args []string) (Part, error) {
+	if name == "blob" {
+		return Part{}, fmt.Errorf("the reference function \"blob\" is not supported: have the object's content put into a file and write ${ file \"PATH\" }")
+	}
+	i := slices.IndexFunc(callForms, func(f struct{ name, form string }) bool { return f.name == name })
+	if i < 0 {
+		names := make([]string, len(callForms))
+		for j, f := range callForms {
+			names[j] = f.name
+		}
+		return Part{}, fmt.Errorf("the reference function %q is unknown: there are %s", name, strings.Join(names, ", "))
+	}
+	if strings.Count(callForms[i].form, `"`) != 2*len(args) || slices.Contains(args, "") {
+		return Part{}, fmt.Errorf("this reference is not understood: write %s", callForms[i].form)
+	}
+	return Part{Call: name, Args: args}, nil
+}

@@ -1,0 +1,191 @@
+package value
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// ParseText returns text as it stands when it calls nothing, and a template
+// otherwise. "$${" stands for a literal "${".
+func ParseText(text string, at Position) (any, error) {
+	if !strings.Contains(text, "${") {
+		return text, nil
+	}
+	return parseTemplate(text, at)
+}
+
+// Pending reports whether value holds a reference or something yet to be made.
+func Pending(value any) bool {
+	switch value := value.(type) {
+	case Template, Generator:
+		return true
+	case map[string]any:
+		for _, inner := range value {
+			if Pending(inner) {
+				return true
+			}
+		}
+	case []any:
+		for _, inner := range value {
+			if Pending(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Hidden reports whether value holds anything that must not be shown.
+func Hidden(value any) bool {
+	switch value := value.(type) {
+	case secret.Value, Generator:
+		return true
+	case Template:
+		return value.Secret || slices.ContainsFunc(value.Parts, func(p Part) bool { return !p.Shows() })
+	case map[string]any:
+		for _, inner := range value {
+			if Hidden(inner) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(value, Hidden)
+	}
+	return false
+}
+
+// Reveal returns value with every secret as its text. The result goes to Vault or
+// into a comparison, never into an output.
+func Reveal(value any) any {
+	switch value := value.(type) {
+	case secret.Value:
+		return value.Reveal()
+	case Template, Generator:
+		return unknownYet
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, inner := range value {
+			out[name] = Reveal(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, inner := range value {
+			out[i] = Reveal(inner)
+		}
+		return out
+	default:
+		return value
+	}
+}
+
+// unknownYet stands for what is known only when it is written.
+const unknownYet = "(known after the run)"
+
+// ScalarText returns value's text; ok is false for lists and mappings.
+func ScalarText(value any) (text string, ok bool) {
+	switch value := value.(type) {
+	case string:
+		return value, true
+	case bool, json.Number, int, int64, float64:
+		return fmt.Sprint(value), true
+	default:
+		return "", false
+	}
+}
+
+// ToText returns value's text, "" for lists and mappings.
+func ToText(value any) string {
+	text, _ := ScalarText(value)
+	return text
+}
+
+// Dig returns what is under a dotted name; a name with dots in it comes first.
+func Dig(fields map[string]any, name string) any {
+	if value, there := fields[name]; there {
+		return value
+	}
+	outer, inner, nested := strings.Cut(name, ".")
+	deeper, isMap := fields[outer].(map[string]any)
+	if !nested || !isMap {
+		return nil
+	}
+	return Dig(deeper, inner)
+}
+
+// Merged returns a copy of fields with others put over it.
+func Merged(fields, others map[string]any) map[string]any {
+	out := make(map[string]any, len(fields)+len(others))
+	for _, from := range []map[string]any{fields, others} {
+		for name, value := range from {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// sensitiveNames are fields that open something, in Vault 1.21's auth methods, secrets
+// engines and MFA methods. Vault returns hardly any of them.
+var sensitiveNames = []string{
+	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret",
+	"token", "api_token", "org_token", "access_token", "refresh_token", "bearer_token", "jwt", "token_reviewer_jwt", "service_account_jwt",
+	"credentials", "service_account_json",
+	"private_key", "client_tls_key", "client_key", "tls_private_key", "tls_certificate_key", "ssh_key", "pem_bundle", "pem_json",
+	"backup",                                  // of a transit key, in clear
+	"settings_file_base64", "integration_key", // PingID's, Duo's
+}
+
+// IsSensitive reports whether a field of this name holds a secret.
+func IsSensitive(name string) bool {
+	name = strings.ToLower(name)
+	return slices.Contains(sensitiveNames, name) || strings.HasSuffix(name, "_password") || strings.HasSuffix(name, "_secret")
+}
+
+// Protect returns data with the texts of sensitive fields wrapped, at any depth.
+func Protect(data map[string]any) map[string]any {
+	out := make(map[string]any, len(data))
+	for name, value := range data {
+		out[name] = ProtectValue(value, IsSensitive(name))
+	}
+	return out
+}
+
+// ProtectValue is Protect for one value; with hide every text in it is wrapped.
+func ProtectValue(value any, hide bool) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, inner := range value {
+			out[name] = ProtectValue(inner, hide || IsSensitive(name))
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, inner := range value {
+			out[i] = ProtectValue(inner, hide)
+		}
+		return out
+	case Template, Generator, secret.Value, bool:
+		return value
+	case string:
+		if hide || len(credentialsIn(value)) > 0 {
+			return secret.New(value)
+		}
+		return value
+	default:
+		if hide {
+			return secret.New(fmt.Sprint(value))
+		}
+		return value
+	}
+}
+
+// Leaf returns the last part of a field's dotted name.
+func Leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
+
+// TrimPath returns a path without slashes at its ends.
+func TrimPath(path string) string { return strings.Trim(path, "/") }
