@@ -48,11 +48,11 @@ func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	r.seen, r.server = plan.Seen(), activeServer(look)
 }
 
-// wrote takes in what an act has written, and Vault has as it was written. It is as old as
-// the rest: what was read before does not become younger.
-func (r *recall) wrote(literal reconcile.Seen) {
+// wrote takes in what an act has written, and is known to be as it was written. It is as old
+// as the rest: what was read before does not become younger.
+func (r *recall) wrote(seen reconcile.Seen) {
 	if r.seen != nil {
-		maps.Copy(r.seen, literal)
+		maps.Copy(r.seen, seen)
 	}
 }
 

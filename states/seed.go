@@ -42,7 +42,7 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 			}
 		},
 	})
-	s.recall.wrote(result.Literal)
+	s.recall.wrote(result.Seen)
 	for _, id := range result.Kept {
 		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
 	}

@@ -58,7 +58,7 @@ func TestCausesOfAnEnd(t *testing.T) {
 	if err := Pause(ctx, time.Hour); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
-	if err := WithLast(cause, nil); err != cause {
+	if err := WithLast(cause, nil); !errors.Is(err, cause) || err.Error() != cause.Error() {
 		t.Errorf("got %v", err)
 	}
 	if err := WithLast(cause, failure); !errors.Is(err, cause) || !errors.Is(err, failure) {

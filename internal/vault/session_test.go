@@ -29,6 +29,7 @@ func TestSessionReadsAndWrites(t *testing.T) {
 	}.session(t, "hvs.token")
 	found, there, err := session.Read(t.Context(), "kv/a?version=2")
 	check(t, err)
+	same(t, "is there", there, true)
 	same(t, "read", found, object{"a": "b"})
 	if _, there, err = session.Read(t.Context(), "kv/none"); err != nil || there {
 		t.Errorf("nothing is there: %v, %v", there, err)

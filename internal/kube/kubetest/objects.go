@@ -212,7 +212,7 @@ func Denied(r Request) *metav1.Status {
 	if verb == "apply" || verb == "merge" {
 		verb = "patch"
 	}
-	why := fmt.Errorf("User %q cannot %s resource %q in API group %q in the namespace %q", "us", verb, r.Resource, groupResource(r.Resource).Group, Namespace)
+	why := fmt.Errorf("User %q cannot %s resource %q in API group %q in the namespace %q", "us", verb, r.Resource, groupResource(r.Resource).Group, Namespace) //nolint:staticcheck // the words of the API server
 	status := apierrors.NewForbidden(groupResource(r.Resource), r.Name, why).Status()
 	return &status
 }

@@ -38,9 +38,9 @@ type Result struct {
 	Taken []object.ID
 	// Kept holds what the seed no longer names, and Vault cannot delete.
 	Kept []object.ID
-	// Literal holds what was written and is as it was written, because Vault keeps such
-	// objects to the letter: looking at them shows nothing that its answer has not said.
-	Literal Seen
+	// Seen holds what was written and is known to be as it was written: Vault keeps such
+	// objects to the letter, or this one was read back at once.
+	Seen Seen
 	// Hashes is what to remember in the place of the Memory given to NewPlan.
 	Hashes map[string]map[string]string
 }
@@ -71,7 +71,7 @@ type applying struct {
 // the caller saves it also when there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
-	a.result.Hashes, a.result.Literal = clone(plan.memory.Hashes), Seen{}
+	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}
 	if err := plan.refused(); err != nil {
 		return a.result, err
 	}
@@ -221,7 +221,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	} else {
 		a.keep(id, hashes)
 		if c.Action != Delete && c.Object.Literal() {
-			a.result.Literal[c.Object.Place()] = true
+			a.result.Seen[c.Object.Place()] = true
 		}
 	}
 	if written {

@@ -167,6 +167,9 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 		// A failed read costs no more than one needless write in the next run.
 		if s, err := look(ctx, a.api, o); err == nil {
 			a.plan.known.learn(o, s.data)
+			if s.there && shownAs(o, s.data) {
+				a.readBack(o)
+			}
 			return a.plan.memory.of(o, s.data)
 		}
 	}
@@ -177,6 +180,13 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 		}
 	}
 	return a.plan.memory.of(o, shown)
+}
+
+// readBack notes an object that Vault shows as it was written.
+func (a *applying) readBack(o object.Object) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result.Seen[o.Place()] = true
 }
 
 // The waits for a Vault that needs a moment. The network, elections and overload are
