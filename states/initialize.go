@@ -10,6 +10,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -181,7 +182,7 @@ func sortInitAnswer(address string, err error) error {
 	switch {
 	case vault.Says(err, "already has state"):
 		return &fsm.Finding{Kind: fsm.StorageHasState, Replica: address, Err: err}
-	case vault.StatusOf(err) == http.StatusBadRequest && !vault.Foreign(err) && !vault.Says(err, "already initialized"):
+	case httpstatus.Of(err) == http.StatusBadRequest && !vault.Foreign(err) && !vault.Says(err, "already initialized"):
 		return &fsm.Finding{Kind: fsm.InitRefused, Replica: address, Err: err}
 	default:
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -152,7 +153,7 @@ func (o *Observer) lookInside(ctx context.Context, address string, look *Look) e
 		return err
 	}
 	err = o.lookWith(ctx, own, look)
-	if fresh || vault.StatusOf(err) != http.StatusForbidden {
+	if fresh || httpstatus.Of(err) != http.StatusForbidden {
 		return err
 	}
 	// The token of a login that we kept has ended, or lost its rights: log in anew.

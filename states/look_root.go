@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -100,7 +101,7 @@ func (o *Observer) works(ctx context.Context, address string, token secret.Value
 // whose looks a token up, and reports whether it lives.
 func whose(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
 	identity, err := view.Identity(ctx)
-	if vault.StatusOf(err) == http.StatusForbidden {
+	if httpstatus.Of(err) == http.StatusForbidden {
 		return identity, false, nil
 	}
 	return identity, err == nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -45,7 +46,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := reconcile.NewPlan(ctx, view, goal)
-	if err != nil && vault.StatusOf(err) == 403 {
+	if err != nil && httpstatus.Of(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
 	if plan != nil {

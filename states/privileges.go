@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -71,7 +72,7 @@ func rulesOf(ctx context.Context, view vault.View) (*acl.Rules, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			switch text, _ := data["policy"].(string); {
-			case vault.StatusOf(err) == http.StatusForbidden, err == nil && !found, strings.Contains(name, "?"):
+			case httpstatus.Of(err) == http.StatusForbidden, err == nil && !found, strings.Contains(name, "?"):
 				// It was removed just now, or its name leads elsewhere in a path.
 				rules.AddUnknown()
 			case err != nil:

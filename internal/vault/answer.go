@@ -49,17 +49,13 @@ func (a *Answer) Says(words string) bool {
 	return false
 }
 
-// StatusOf returns the HTTP status of the Answer in err's chain, or of another
-// error that carries one; 0 when Vault did not answer.
-func StatusOf(err error) int { return httpstatus.Of(err) }
-
 // Refused reports whether Vault refused the request for what it was: sending it
 // again gets the same answer.
 func Refused(err error) bool {
 	if answer, ok := errors.AsType[*Answer](err); ok && answer.Refusal {
 		return true
 	}
-	status := StatusOf(err)
+	status := httpstatus.Of(err)
 	return status >= http.StatusBadRequest && status < http.StatusInternalServerError &&
 		status != http.StatusPreconditionFailed && status != http.StatusTooManyRequests
 }

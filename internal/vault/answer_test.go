@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 )
 
 func TestMayPass(t *testing.T) {
@@ -53,7 +55,7 @@ func TestSimplify(t *testing.T) {
 	if got, want := err.Error(), "PUT sys/mounts/kv: 400: 1 error occurred: * path is already in use at kv/"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if StatusOf(err) != 400 || !Says(err, "already in use") || Says(err, "sealed") {
+	if httpstatus.Of(err) != 400 || !Says(err, "already in use") || Says(err, "sealed") {
 		t.Error("status or words are lost")
 	}
 	long := &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{strings.Repeat("<html> ", 1000)}}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -94,7 +95,7 @@ func TestGenerateRoot(t *testing.T) {
 	attempt, err = replica.GiveRoot(t.Context(), token, "n", secret.New("share"))
 	check(t, err)
 	same(t, "done", attempt, RootAttempt{Started: true, Progress: 3, Required: 3, Complete: true, Token: "T"})
-	if _, err := replica.GiveRoot(t.Context(), token, "no", secret.New("share")); StatusOf(err) != http.StatusBadRequest || !Says(err, "does not match") || !Refused(err) {
+	if _, err := replica.GiveRoot(t.Context(), token, "no", secret.New("share")); httpstatus.Of(err) != http.StatusBadRequest || !Says(err, "does not match") || !Refused(err) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := replica.GiveRoot(t.Context(), token, "?", secret.New("share")); err == nil || strings.Contains(err.Error(), "hvs.secret") {
@@ -131,7 +132,7 @@ func TestRekey(t *testing.T) {
 	status, err = replica.VerifyRekey(t.Context(), false, token, "v", secret.New("s"))
 	check(t, err)
 	same(t, "verified", status, RekeyStatus{Complete: true})
-	if err := replica.CancelRekey(t.Context(), false, token, "n"); StatusOf(err) != http.StatusBadRequest {
+	if err := replica.CancelRekey(t.Context(), false, token, "n"); httpstatus.Of(err) != http.StatusBadRequest {
 		t.Errorf("got %v", err)
 	}
 }
@@ -199,7 +200,7 @@ func TestGlimpse(t *testing.T) {
 	glimpse, err := replica.Glimpse(t.Context(), "sys/metrics")
 	check(t, err)
 	same(t, "glimpse", glimpse, Glimpse{Code: http.StatusForbidden})
-	if _, err := replica.Leader(t.Context()); StatusOf(err) != http.StatusInternalServerError {
+	if _, err := replica.Leader(t.Context()); httpstatus.Of(err) != http.StatusInternalServerError {
 		t.Errorf("got %v", err)
 	}
 	server := httptest.NewTLSServer(http.NotFoundHandler())

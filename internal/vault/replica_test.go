@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -72,7 +73,7 @@ func TestInitializeIsSentOnce(t *testing.T) {
 			_, _ = w.Write([]byte(`{"errors":["no"]}`))
 		})
 		_, err := replica.Initialize(t.Context(), InitRequest{Shares: 1, Threshold: 1})
-		if StatusOf(err) != code {
+		if httpstatus.Of(err) != code {
 			t.Errorf("%d: got %v", code, err)
 		}
 		if calls != 1 {

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 	"github.com/sethvargo/go-retry"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -212,7 +213,7 @@ func (s *Session) Dead(ctx context.Context) (bool, error) {
 	switch {
 	case err == nil:
 		return false, nil
-	case StatusOf(err) == http.StatusForbidden:
+	case httpstatus.Of(err) == http.StatusForbidden:
 		return true, nil
 	default:
 		return false, err

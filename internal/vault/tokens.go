@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -37,7 +38,7 @@ func (s *Session) Accessors(ctx context.Context) ([]string, error) {
 func (s *Session) Lookup(ctx context.Context, accessor string) (Token, bool, error) {
 	data, err := s.Write(ctx, "auth/token/lookup-accessor", map[string]any{"accessor": accessor})
 	switch {
-	case Says(err, "invalid accessor"), StatusOf(err) == http.StatusNotFound:
+	case Says(err, "invalid accessor"), httpstatus.Of(err) == http.StatusNotFound:
 		return Token{}, false, nil
 	case err != nil:
 		return Token{}, false, err

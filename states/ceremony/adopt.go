@@ -13,11 +13,11 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
@@ -176,7 +176,7 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 	}
 	identity, err := session.Identity(ctx)
 	switch {
-	case vault.StatusOf(err) == http.StatusForbidden:
+	case httpstatus.Of(err) == http.StatusForbidden:
 		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+makeOne)
 	case err != nil:
 		return nil, fmt.Errorf("looking the root token up: %w", err)

@@ -5,13 +5,14 @@ import (
 	"net/http"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // EndpointClosed reports whether the server does not let us use an endpoint for key
 // shares at all.
 func EndpointClosed(err error) bool {
-	switch vault.StatusOf(err) {
+	switch httpstatus.Of(err) {
 	case http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return true
 	case http.StatusBadRequest:
@@ -32,7 +33,7 @@ func rootRefused(address string, err error) error {
 // openEndpoint says how a server is brought to let key shares be given to it. OpenBao
 // 2.5 answers 405; Vault 2.0 and later ask for a token.
 func openEndpoint(err error, family string, paths ...string) string {
-	if vault.StatusOf(err) == http.StatusMethodNotAllowed {
+	if httpstatus.Of(err) == http.StatusMethodNotAllowed {
 		return fmt.Sprintf("OpenBao: set disable_unauthed_%s_endpoints = false in the server's listener stanza and send it SIGHUP; take it back afterwards.", underscored(family))
 	}
 	policy := ""

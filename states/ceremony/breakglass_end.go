@@ -10,6 +10,7 @@ import (
 	"github.com/sethvargo/go-retry"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -137,7 +138,7 @@ func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys st
 		return nil
 	}
 	tokens, err := rootTokens(ctx, session, g.parallelism)
-	if vault.StatusOf(err) == http.StatusForbidden {
+	if httpstatus.Of(err) == http.StatusForbidden {
 		g.admin.Log.Warn("a root token may be left of a break-glass that was killed, and our policy does not let us look for it", "remedy", "Run 'vault-bootstrap break-glass run' to widen the policy, or look for it with 'vault list auth/token/accessors'.")
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -52,7 +53,7 @@ func (g *BreakGlass) RevokeForeign(ctx context.Context, logIn LogIn) ([]vault.To
 }
 
 func foreignRefused(err error) error {
-	if vault.StatusOf(err) != 403 {
+	if httpstatus.Of(err) != 403 {
 		return err
 	}
 	return fault.Stop("login too weak", err, "Our own policy does not let us end other tokens: 'vault-bootstrap break-glass run --reason=…' makes it anew.")

@@ -11,6 +11,7 @@ import (
 	"github.com/sethvargo/go-retry"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -93,7 +94,7 @@ func rekeyInProgress(address, nonce string) error {
 
 // rekeyRefused is about a server that lets nobody begin a rekey, or not us.
 func rekeyRefused(address string, err error) error {
-	switch vault.StatusOf(err) {
+	switch httpstatus.Of(err) {
 	case http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusNotFound:
 		return fault.Misuse(fmt.Errorf("%s does not let the shares be proven by a rekey: %w", address, err),
 			"Nothing was changed. Seal or restart one of the replicas and run again: the shares are then proven by unsealing it. "+

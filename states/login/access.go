@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -179,7 +180,7 @@ func (a *Access) end(ctx context.Context, session *vault.Session, lent bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, logoutTime)
 	defer cancel()
-	if err := session.RevokeSelf(ctx); err != nil && vault.StatusOf(err) != 403 {
+	if err := session.RevokeSelf(ctx); err != nil && httpstatus.Of(err) != 403 {
 		a.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
 	}
 }

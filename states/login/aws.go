@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -43,7 +44,7 @@ func (a AWS) Open(ctx context.Context, dialer Dialer, address string, _ store.Ke
 		return nil, err
 	}
 	session, err := dialer.LoginBy(ctx, address, official)
-	if vault.StatusOf(err) == 0 && vault.Mentions(err, "credential") {
+	if httpstatus.Of(err) == 0 && vault.Mentions(err, "credential") {
 		err = fmt.Errorf("%w: %w", ErrNoCredential, err)
 	}
 	return session, err

@@ -1,13 +1,10 @@
 package reconcile
 
-import (
-	"context"
-
-	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
-)
+import "context"
 
 // Reader is what planning needs of Vault. Paths have no leading slash and no "v1/", and
-// are not percent-encoded. Numbers arrive as json.Number.
+// are not percent-encoded. Numbers arrive as json.Number. Errors that are answers of Vault
+// are httpstatus.Error.
 type Reader interface {
 	// Read returns the data at path, which may end in a query ("?version=1"); found is
 	// false when Vault answers 404.
@@ -27,10 +24,6 @@ type API interface {
 	// Delete deletes what is at path, which may end in a query.
 	Delete(ctx context.Context, path string) error
 }
-
-// status returns the HTTP status in err's chain, and 0 when Vault did not answer: an
-// API's errors are httpstatus.Error where it did.
-func status(err error) int { return httpstatus.Of(err) }
 
 // answer is an error of Vault whose text was changed: it keeps the status only,
 // since the chain below would show the text as it was.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -55,7 +56,7 @@ func (e *ApplyError) Unwrap() []error {
 // trying again with the same seed gives the same answer.
 func (e *ApplyError) Permanent() bool {
 	for _, f := range e.Failures {
-		code := status(f.Err)
+		code := httpstatus.Of(f.Err)
 		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) {
 			continue
 		}
@@ -101,7 +102,7 @@ func explain(c Change, err error) error {
 				"the active node has it registered and not recorded, and neither enables nor disables it until it is restarted.")
 	}
 	file := auditFile(o)
-	if file == "" || status(err) == 0 || status(err) == http.StatusForbidden {
+	if file == "" || httpstatus.Of(err) == 0 || httpstatus.Of(err) == http.StatusForbidden {
 		return fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err)
 	}
 	_, name := o.Table()

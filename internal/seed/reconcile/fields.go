@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -110,7 +111,7 @@ func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object
 // enterpriseOnly reports whether err says that the server lacks what only Vault
 // Enterprise has: Vault 1.21 has the paths, and answers this to whatever is asked there.
 func enterpriseOnly(err error) bool {
-	return status(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
+	return httpstatus.Of(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
 }
 
 // withPasswordPolicies returns an error that names what is to be generated with a

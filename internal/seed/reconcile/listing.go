@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -78,7 +79,7 @@ func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID)
 		group.Go(func() error {
 			data, found, err := l.reads.Read(ctx, listing+"?list=true")
 			switch {
-			case err != nil && status(err) == 0:
+			case err != nil && httpstatus.Of(err) == 0:
 				return err
 			case err != nil || !found: // as of what has no listing
 				return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -210,7 +211,7 @@ func look(ctx context.Context, api reader, o object.Object) (observation, error)
 
 // unread returns what an error in reading o says of it, or the error.
 func unread(o object.Object, err error) (observation, error) {
-	switch code := status(err); {
+	switch code := httpstatus.Of(err); {
 	case code == http.StatusMethodNotAllowed:
 		return observation{blind: true}, nil
 	case code != 0 && code == o.Traits.AbsentStatus:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -35,7 +36,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 		there, err := stillThere(ctx, api, id, at)
 		_, buried := removed[id]
 		switch {
-		case at.HoldsData() && !buried && (there || status(err) == http.StatusForbidden):
+		case at.HoldsData() && !buried && (there || httpstatus.Of(err) == http.StatusForbidden):
 			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
 			continue
 		case err != nil:
@@ -56,7 +57,7 @@ func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known object.
 			continue
 		}
 		there, err := stillThere(ctx, api, t.ID, known.Of(t.ID))
-		if err != nil && status(err) != http.StatusForbidden {
+		if err != nil && httpstatus.Of(err) != http.StatusForbidden {
 			return fmt.Errorf("looking for %s, which has a tombstone: %w", t.ID, err)
 		}
 		if there || err != nil {
@@ -122,7 +123,7 @@ func stillThere(ctx context.Context, api reader, id object.ID, at object.Site) (
 	if id.IsPlugin() && shown["builtin"] == true { // Vault shows its own where there is no other
 		return false, err
 	}
-	if code := status(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest {
+	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest {
 		return true, nil
 	}
 	return there, err
@@ -148,7 +149,7 @@ func (a *applying) remove(ctx context.Context, id object.ID) (kept bool, err err
 		path = alias.Namespace + "identity/" + alias.Of + "-alias/id/" + found
 	}
 	err = a.api.Delete(ctx, path)
-	if code := status(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest && strings.Contains(err.Error(), "unsupported operation") {
+	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest && strings.Contains(err.Error(), "unsupported operation") {
 		return true, nil
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
@@ -42,5 +43,5 @@ func scrub(err error, o object.Object) error {
 	if clean == err.Error() {
 		return err
 	}
-	return &answer{code: status(err), text: clean}
+	return &answer{code: httpstatus.Of(err), text: clean}
 }

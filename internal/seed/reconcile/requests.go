@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -71,7 +72,7 @@ func (p *Plan) checkAnswers() error {
 // holds reports whether the condition of a request is found to hold in a namespace.
 func holds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
 	answer, found, err := r.Read(ctx, ns+c.Path)
-	switch status(err) {
+	switch httpstatus.Of(err) {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed: // Vault's way of saying 'not configured'
 		return false, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sethvargo/go-retry"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -211,7 +212,7 @@ func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warn
 		if last == nil {
 			return nil
 		}
-		if passes(last) || status(last) == http.StatusInternalServerError && tries <= failedTries {
+		if passes(last) || httpstatus.Of(last) == http.StatusInternalServerError && tries <= failedTries {
 			return retry.RetryableError(last)
 		}
 		return last
@@ -225,7 +226,7 @@ func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warn
 // passes reports whether err is the answer of a KV engine that was just made, or
 // raised to version 2.
 func passes(err error) bool {
-	return status(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
+	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
 }
 
 // ignoredForm is how Vault 1.10 and later tell about fields that they do not know.
