@@ -8,9 +8,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
-// How far the heap may grow, in percent, before the collector runs: while a large seed is
-// read, and from then on.
+// How far the heap may grow, in percent, before the collector runs: in a process that ends by
+// itself, while a large seed is read, and from then on. What somebody has set with GOGC stays.
 const (
+	BriefGC   = 400
 	loadingGC = 50
 	largeGC   = 100 // as Go has it
 )
@@ -31,8 +32,8 @@ func loadSeed(paths []string) (*seed.Seed, error) {
 		debug.SetGCPercent(before)
 	}
 	defer func() {
-		if before >= 0 {
-			before = min(before, largeGC)
+		if before == BriefGC {
+			before = largeGC
 		}
 		debug.SetGCPercent(before)
 	}()

@@ -26,7 +26,7 @@ func TestLoadSeedSetsTheCollector(t *testing.T) {
 		before, want int
 	}{
 		{small, 400, 400}, {filepath.Dir(small), 400, 400}, {small, -1, -1},
-		{large, 400, 100}, {filepath.Dir(large), 400, 100}, {large, 30, 30}, {large, -1, -1},
+		{large, 400, 100}, {filepath.Dir(large), 400, 100}, {large, 30, 30}, {large, 200, 200}, {large, -1, -1},
 	} {
 		debug.SetGCPercent(test.before)
 		_, err := loadSeed([]string{test.path})
