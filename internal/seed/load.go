@@ -18,8 +18,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// sizeLimit bounds all files of a seed together, in bytes.
-const sizeLimit = 10 << 20
+// sizeLimit bounds all files of a seed together, in bytes. 100,000 policies and roles have some
+// 12 MiB.
+const sizeLimit = 16 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {

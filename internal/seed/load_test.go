@@ -280,13 +280,13 @@ func TestLoadTooLarge(t *testing.T) {
 	if err := os.Truncate(one, 50<<20); err != nil {
 		t.Fatal(err)
 	}
-	half := strings.Repeat("# filling\n", 600<<10)
+	half := strings.Repeat("# filling\n", 900<<10)
 	for name, paths := range map[string][]string{"one": {one}, "several": {write(t, "a.yaml", half+"policies: []\n"), write(t, "b.yaml", half)}} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err := seed.Load(paths)
 		runtime.ReadMemStats(&after)
-		if err == nil || !strings.Contains(err.Error(), "a seed has at most 10 MiB") || fault.KindOf(err) != fault.Seed {
+		if err == nil || !strings.Contains(err.Error(), "a seed has at most 16 MiB") || fault.KindOf(err) != fault.Seed {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if used := after.TotalAlloc - before.TotalAlloc; name == "one" && used > 1<<20 {

@@ -80,7 +80,7 @@ func TestRefusedBeforeVaultIsTouched(t *testing.T) {
 		"seed reference":        {[]string{addr, ca, seed("policies:\n  - name: a\n    rules: '${ env \"NOT_SET\" }'\n")}, 65, []string{"seed.yaml:", "NOT_SET"}},
 		"alias bomb":            {[]string{addr, ca, seed(aliasBomb())}, 65, []string{"seed.yaml:", "aliases expand to more than 100000 values"}},
 		"deep nesting":          {[]string{addr, ca, seed(strings.Repeat("[", 1<<20))}, 65, []string{"seed.yaml:1", "exceeded max depth"}},
-		"seed of 50 MB":         {[]string{addr, ca, seed("# " + strings.Repeat("filling ", 50<<20/8))}, 65, []string{"seed.yaml", "at most 10 MiB"}},
+		"seed of 50 MB":         {[]string{addr, ca, seed("# " + strings.Repeat("filling ", 50<<20/8))}, 65, []string{"seed.yaml", "at most 16 MiB"}},
 		"seed with a tab":       {[]string{addr, ca, seed("policies:\n\t- name: a\n")}, 65, []string{"seed.yaml:2:1", "tab"}},
 		"seed with a key twice": {[]string{addr, ca, seed("policies: []\npolicies: []\n")}, 65, []string{"seed.yaml:2:1", "twice", "seed.yaml:1:1"}},
 		"seed with wrong types": {[]string{addr, ca, seed("secrets: [{type: kv, local: maybe}]\n")}, 65, []string{"seed.yaml:1:29", "true or false"}},
