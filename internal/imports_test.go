@@ -330,7 +330,7 @@ func TestImportRule(t *testing.T) {
 		{"cmd/vault-bootstrap/internal/report", "cmd/vault-bootstrap", false}, {"cmd/vault-bootstrap/internal/unknown", "fsm", false},
 		{"states", "cmd/vault-bootstrap/internal/report", false},
 		{"states", "fsm", true}, {"states", "internal/vault", true}, {"states", "cmd/vault-bootstrap", false},
-		{"states", "states/cluster", true}, {"states/cluster", "fsm", true}, {"states/cluster", "states", false}, {"states", "states/login", true}, {"states/login", "fsm", false}, {"states/login", "states/cluster", false}, {"states/ceremony", "states/cluster", true}, {"states/ceremony", "states/login", false}, {"states/ceremony", "states", false}, {"states/unheard", "fsm", false},
+		{"states", "states/cluster", true}, {"states/cluster", "fsm", true}, {"states/cluster", "states", false}, {"states", "states/login", true}, {"states/login", "fsm", false}, {"states/login", "states/cluster", false}, {"states/ceremony", "states/cluster", true}, {"states/ceremony", "states/login", false}, {"states/ceremony", "states", false}, {"states/unknown", "fsm", false},
 		{"fsm", "internal/fault", true}, {"fsm", "states/cluster", false}, {"fsm", "states", false}, {"fsm", "internal/vault", false},
 		{"internal/seed", "internal/secret", true}, {"internal/seed", "internal/vault", false},
 		{"internal/seed", "internal/seed/lang", true}, {"internal/seed", "internal/seed/reconcile", false},

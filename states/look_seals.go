@@ -132,7 +132,7 @@ func (l *lives) answered(address string, from netip.Addr) {
 
 // sure reports whether the latest answer at address came from the server of life,
 // which was read after it: the life was the same before, and it was its pod that
-// answered. An error says why no look will ever tell.
+// answered. An error says why no look can ever find out.
 func (l *lives) sure(address string, life workload.Life) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

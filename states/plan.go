@@ -76,7 +76,7 @@ func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]reconcile.
 	if len(o.desired.said.Rules.Fix) == 0 {
 		return nil, nil
 	}
-	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' tells that
+	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' reports that
 	rules.Fix, rules.Limits, rules.Exceptions = o.desired.said.Rules.Fix, o.desired.said.Rules.Limits, o.desired.said.Rules.Exceptions
 	groups := rules.Groups()
 	facts := o.surroundings.newFacts()

@@ -40,7 +40,7 @@ func (s *surroundings) look(ctx context.Context, groups []harden.Group, facts *h
 	}
 }
 
-// lookAtSeal asks the replicas, one after another, until one tells its seal.
+// lookAtSeal asks the replicas, one after another, until one reports its seal.
 func (s *surroundings) lookAtSeal(ctx context.Context) harden.Fact[harden.Seal] {
 	var errs []error
 	for _, replica := range s.servers.Servers() {

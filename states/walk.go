@@ -19,7 +19,7 @@ func (b *Bootstrap) LogTo(log *slog.Logger) {
 	b.setting.Log, b.sessions.access.Log, b.admin.Log, b.opener.unsealer.Log, b.initializing.delivery.log = log, log, log, log, log
 }
 
-// NotifyBy has people be told of what is out of the ordinary.
+// NotifyBy has people notified of what is out of the ordinary.
 func (b *Bootstrap) NotifyBy(notify func(warning bool, reason, message string)) {
 	b.admin.Notify = notify
 }

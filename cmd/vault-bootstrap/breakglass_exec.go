@@ -122,7 +122,7 @@ func childEnvironment(env []string, address string, token secret.Value, tls map[
 	return env
 }
 
-// childGrace is how long a command may take to end when it is told to.
+// childGrace is how long a command may take to end after a signal.
 const childGrace = 10 * time.Second
 
 // runChild runs the command to its end.

@@ -73,7 +73,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 		return errors.Join(err, printErr)
 	}
 	if options.detailed && !plan.Empty() {
-		p.told = true
+		p.reported = true
 		return errChanges
 	}
 	return nil

@@ -38,8 +38,8 @@ type program struct {
 	// begun is set once a verb's own code runs: errors before that are the
 	// command line's.
 	begun bool
-	// told is set by a verb that has reported its error itself.
-	told bool
+	// reported is set by a verb that has reported its error itself.
+	reported bool
 }
 
 // input is where what people hand over comes from.
@@ -109,7 +109,7 @@ func (p *program) exit(err error) int {
 		// cobra's own errors, such as an unknown verb, carry no kind.
 		err = fault.Misuse(err, "See 'vault-bootstrap --help'.")
 	}
-	if !p.told {
+	if !p.reported {
 		_, _ = fmt.Fprintln(p.stderr, "vault-bootstrap: "+err.Error())
 		if remedy := fault.RemedyOf(err); remedy != "" {
 			_, _ = fmt.Fprintln(p.stderr, remedy)

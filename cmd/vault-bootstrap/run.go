@@ -51,7 +51,7 @@ func (p *program) run(ctx context.Context, options *job.RunOptions) error {
 // yet, but a machine that reads JSON should get nothing else.
 func (p *program) refuse(options *job.RunOptions, err error) error {
 	if p.format(options) == "json" {
-		p.told = report.LogFailure(report.NewLines(p.stderr, slog.LevelError), err)
+		p.reported = report.LogFailure(report.NewLines(p.stderr, slog.LevelError), err)
 	}
 	return err
 }
@@ -69,7 +69,7 @@ func (p *program) perform(ctx context.Context, w *walk.Walk) error {
 	}
 	all.Close(err != nil)
 	if err != nil {
-		p.told = report.LogFailure(progress, err)
+		p.reported = report.LogFailure(progress, err)
 		return err
 	}
 	return w.Summary().Write(p.stdout, progress)

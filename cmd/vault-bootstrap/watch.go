@@ -44,13 +44,13 @@ func registerWatch(flags *pflag.FlagSet, o *watch.Options) {
 	flags.Lookup("timeout").Usage = "how long one walk to the goal may take"
 }
 
-// watch runs until it is told to end, which is no error.
+// watch runs until a signal ends it, which is no error.
 func (p *program) watch(ctx context.Context, options *watch.Options) error {
 	w, err := watch.Prepare(ctx, p.env, version, p.stderr, options)
 	if err != nil {
 		return p.refuse(&options.Run, err)
 	}
 	err = w.Run(ctx)
-	p.told = err != nil
+	p.reported = err != nil
 	return err
 }

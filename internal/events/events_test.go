@@ -40,14 +40,14 @@ func sender(t *testing.T, server *kubetest.Server, subject events.Subject) (*eve
 // about returns what the events are about, with their reasons.
 func about(t *testing.T, server *kubetest.Server) []string {
 	t.Helper()
-	var told []string
+	var sent []string
 	for _, name := range server.Names("events") {
 		var event corev1.Event
 		server.Get("events", name, &event)
-		told = append(told, fmt.Sprintf("%s %s of %s/%s %s", event.Type, event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Name, event.InvolvedObject.UID))
+		sent = append(sent, fmt.Sprintf("%s %s of %s/%s %s", event.Type, event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Name, event.InvolvedObject.UID))
 	}
-	slices.Sort(told)
-	return told
+	slices.Sort(sent)
+	return sent
 }
 
 func TestEventsOfAPodAndItsJob(t *testing.T) {
@@ -62,7 +62,7 @@ func TestEventsOfAPodAndItsJob(t *testing.T) {
 	s.Close()
 	want := []string{"Normal Unsealed of Job/job j", "Normal Unsealed of Pod/pod p", "Warning Failed of Job/job j", "Warning Failed of Pod/pod p"}
 	if got := about(t, server); !slices.Equal(got, want) || len(trouble()) > 0 {
-		t.Errorf("told is %q, trouble %q", got, trouble())
+		t.Errorf("sent is %q, trouble %q", got, trouble())
 	}
 	for _, name := range server.Names("events") {
 		var event corev1.Event
@@ -80,7 +80,7 @@ func TestEventsOfTheSecret(t *testing.T) {
 		s.Tell(false, "Found", "x")
 		s.Close()
 		if got := about(t, server); !slices.Equal(got, []string{"Normal Found of Secret/state "}) {
-			t.Errorf("%q: told is %q", pod, got)
+			t.Errorf("%q: sent is %q", pod, got)
 		}
 	}
 	server := kubetest.Start(t)
@@ -89,7 +89,7 @@ func TestEventsOfTheSecret(t *testing.T) {
 	s.Tell(false, "Found", "x")
 	s.Close()
 	if got := about(t, server); !slices.Equal(got, []string{"Normal Found of Secret/state s"}) {
-		t.Errorf("told is %q", got)
+		t.Errorf("sent is %q", got)
 	}
 }
 

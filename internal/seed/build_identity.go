@@ -43,7 +43,7 @@ func addIdentity(b *builder, r lang.Record, problems *value.Problems) {
 	}
 }
 
-// soleAliases tells aliases that Vault has no room for beside another one.
+// soleAliases reports aliases that Vault has no room for beside another one.
 func soleAliases(objects []object.Object, problems *value.Problems) {
 	first := map[string]value.Position{}
 	for _, o := range objects {

@@ -96,7 +96,7 @@ func (l *loader) file(path string) {
 }
 
 // Objects returns the desired objects with all references resolved. Every
-// reference that has no value is told, in one fault of kind fault.Seed.
+// reference that has no value is reported, in one fault of kind fault.Seed.
 func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object, error) {
 	objects := slices.Clone(s.objects)
 	if !slices.ContainsFunc(objects, refers) {
@@ -160,7 +160,7 @@ type builder struct {
 	requests int
 	// values are read last, since they need to know all engines.
 	values []func(problems *value.Problems)
-	// warnings tell what is probably not meant.
+	// warnings name what is probably not meant.
 	warnings []value.Problem
 	harden   Harden
 	login    declaredLogin

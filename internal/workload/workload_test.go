@@ -77,7 +77,7 @@ func TestSelection(t *testing.T) {
 		t.Errorf("got %q of %d, %v", addresses, expected, err)
 	}
 	if life, err := selection.Pods.Life(t.Context(), "https://10.0.0.1:8200/"); err != nil || !strings.HasSuffix(life.Name, "/2") {
-		t.Errorf("got %+v, %v", life, err) // an address that tells nothing by itself
+		t.Errorf("got %+v, %v", life, err) // an address that says nothing by itself
 	}
 	selection.Replicas = 3
 	if _, expected, err := selection.Addresses(t.Context()); err != nil || expected != 3 {

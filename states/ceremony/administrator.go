@@ -2,7 +2,7 @@
 // exchange them, put them away, give them to a sealed replica, and make a root token from them
 // where nothing else helps.
 //
-// A ceremony that is cut off can be told from what is on record, and whoever comes next ends it.
+// A ceremony that is cut off is recognized by what is on record, and whoever comes next ends it.
 // The package must not know how later runs log in, nor what a run wants of Vault.
 package ceremony
 
@@ -42,7 +42,7 @@ type Administrator struct {
 	Holder string
 	Log    *slog.Logger
 	Now    func() time.Time
-	// Notify, if not nil, tells people what is out of the ordinary, beside the log: reason is
+	// Notify, if not nil, notifies people of what is out of the ordinary, beside the log: reason is
 	// one CamelCase word, as in a Kubernetes Event.
 	Notify func(warning bool, reason, message string)
 }

@@ -49,7 +49,7 @@ func NewBreakGlass(by *Administrator, parallelism int) *BreakGlass {
 // InUse reports whether the break-glass of that ID is this process's own.
 func (g *BreakGlass) InUse(id string) bool { return g.root != nil && g.root.id == id }
 
-// session returns a session with the root token in use, which tells Vault why.
+// session returns a session with the root token in use, which gives Vault the reason.
 func (g *BreakGlass) session(address string) (*vault.Session, error) {
 	session, err := g.admin.Dialer.Session(address, g.root.token)
 	if err != nil {

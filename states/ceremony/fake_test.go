@@ -61,7 +61,7 @@ type fakeRekey struct {
 	fingerprints     []string
 }
 
-// sharesOf makes shares that are told apart by seed.
+// sharesOf makes shares that differ by seed.
 func sharesOf(seed byte, count int) []secret.Value {
 	shares := make([]secret.Value, count)
 	for i := range shares {

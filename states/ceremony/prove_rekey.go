@@ -56,7 +56,7 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 	return nil
 }
 
-// callOffProof ends a rekey of ours, told from others by the key that it encrypts to, also
+// callOffProof ends a rekey of ours, distinguished from others by the key that it encrypts to, also
 // when the answer that names it was lost, and when the run is being ended.
 func (a *Administrator) callOffProof(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, fingerprint string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callOffTime)

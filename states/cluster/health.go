@@ -23,7 +23,7 @@ func Each[S Server](servers []S, f func(i int, server S)) {
 	group.Wait()
 }
 
-// Witness is told which servers are about to be asked how they are, and where each answer came
+// Witness learns which servers are about to be asked how they are, and where each answer came
 // from.
 type Witness interface {
 	Asking(ctx context.Context, servers []Server)

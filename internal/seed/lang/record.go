@@ -94,7 +94,7 @@ func (c decoder) record(t Tree, fields []key, open bool) Record {
 // found returns how many problems there are so far.
 func (c decoder) found() int { return len(c.problems.List) + c.problems.More }
 
-// longestName is how much of an unknown key is told, and how long one may be that is
+// longestName is how much of an unknown key is shown, and how long one may be that is
 // taken for a misspelt one.
 const longestName = 80
 

@@ -312,7 +312,7 @@ func purgeKeys() []key {
 	}
 }
 
-// PurgeKinds returns the kinds that purging can be told to leave alone.
+// PurgeKinds returns the kinds that can be excluded from purging.
 func PurgeKinds() []string {
 	return []string{"audit", "auth", "groups", "group-aliases", "plugins", "policies", "secrets", "startupSecrets"}
 }

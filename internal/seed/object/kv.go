@@ -42,7 +42,7 @@ func OnceValue(mount string, version2 bool, name string, values map[string]any) 
 		Endpoint: "kv/once", Traits: Traits{Once: true, Redacted: true},
 	}
 	if version2 {
-		// Metadata tells whether there is anything, and holds no secret. cas 0 has
+		// Metadata shows whether there is anything, and holds no secret. cas 0 has
 		// Vault refuse the write if somebody was quicker.
 		o.ID, o.Traits.Read = ID(mount+"/data/"+name), mount+"/metadata/"+name
 		o.Data = map[string]any{"data": values, "options": map[string]any{"cas": 0}}

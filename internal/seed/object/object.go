@@ -107,7 +107,7 @@ type Traits struct {
 	// Extract turns what Vault answers into fields as Data has them; there is false when
 	// the answer does not hold the object. nil takes the answer as it is.
 	Extract func(o Object, answer map[string]any) (shown map[string]any, there bool)
-	// Key is a field of what Vault shows that tells an update which object is meant,
+	// Key is a field of what Vault shows that says which object an update is for,
 	// where the path does not.
 	Key string
 	// Rotate is written to once, after the object was made.

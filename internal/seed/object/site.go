@@ -72,7 +72,7 @@ func systemPath(path string) bool {
 	return strings.HasPrefix(path, "sys/") || strings.HasPrefix(path, "auth/") || strings.HasPrefix(path, "identity/")
 }
 
-// Is reports whether what is there is of a kind that purging can be told to leave alone.
+// Is reports whether what is there is of a kind that can be excluded from purging.
 func (s Site) Is(kind string) bool {
 	if kind == "secrets" && !systemPath(s.Path) {
 		return true

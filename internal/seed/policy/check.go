@@ -247,7 +247,7 @@ func (c *policyCheck) capabilities(path string, list *ast.ListType) {
 var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
 	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
 
-// templates tells what stands in braces and is not what Vault reads there.
+// templates reports what stands in braces and is not what Vault reads there.
 func (c *policyCheck) templates(path string, line int) {
 	for i, piece := range strings.Split(path, "{{") {
 		inner, after, closed := strings.Cut(piece, "}}")

@@ -23,7 +23,7 @@ var capabilityOrder = []string{"create", "read", "update", "patch", "delete", "l
 //
 // On Vault 1.21 sudo is asked for at sys/audit, sys/audit/* and sys/auth/*, reading
 // included. The listings sys/auth and sys/mounts and all of sys/mounts/* need none.
-// Endpoints of sys tell no create from update: they take update alone.
+// Endpoints of sys do not distinguish create from update: they take update alone.
 //
 // prune adds what deleting the same objects needs.
 func Needs(objects []object.Object, prune bool) []Grant {

@@ -125,7 +125,7 @@ func shownAs(o object.Object, shown map[string]any) bool {
 	return len(o.Surplus(shown)) == 0
 }
 
-// neededListings returns the listings that tell about objects or their mounts.
+// neededListings returns the listings that show objects or their mounts.
 func neededListings(objects []object.Object) map[string]bool {
 	needed := map[string]bool{}
 	for _, o := range objects {

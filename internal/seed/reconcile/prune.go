@@ -50,7 +50,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	return p.foreign(ctx, api, goal, known, removed)
 }
 
-// foreign tells of what has a tombstone, is there and was not created by us.
+// foreign reports what has a tombstone, is there and was not created by us.
 func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known object.Sites, removed removals) error {
 	for _, t := range goal.Prune.Tombstones {
 		if _, goes := removed.holder(t.ID); goes || slices.Contains(goal.Owned, t.ID) {

@@ -46,7 +46,7 @@ func (p *Plan) rotation(change *Change) {
 	}
 }
 
-// checkAnswers tells requests whose fields come from the answer of one that is not
+// checkAnswers reports requests whose fields come from the answer of one that is not
 // sent in this run.
 func (p *Plan) checkAnswers() error {
 	sent := map[string]bool{}

@@ -229,7 +229,7 @@ func passes(err error) bool {
 	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
 }
 
-// ignoredForm is how Vault 1.10 and later tell about fields that they do not know.
+// ignoredForm is how Vault 1.10 and later report fields that they do not know.
 var ignoredForm = regexp.MustCompile(`ignored these unrecognized parameters: \[(.*)\]`)
 
 // ignoredFields returns the fields that Vault did not take.

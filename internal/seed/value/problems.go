@@ -40,7 +40,7 @@ type Problem struct {
 // String returns the position and the text, as compilers print them.
 func (p Problem) String() string { return p.Position.String() + ": " + p.Text }
 
-// ProblemLimit is how many problems are told at once: enough to repair a seed in
+// ProblemLimit is how many problems are reported at once: enough to repair a seed in
 // few rounds, few enough that the first one stays on the screen.
 const ProblemLimit = 20
 
@@ -80,7 +80,7 @@ func (p *Problems) Join(other *Problems) {
 	p.More += other.More + len(other.List) - room
 }
 
-// Full reports whether no further problem is told, only counted.
+// Full reports whether no further problem is reported, only counted.
 func (p *Problems) Full() bool { return len(p.List) == ProblemLimit }
 
 // Err returns p as a seed fault, and nil when there is no problem.

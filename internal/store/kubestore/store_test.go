@@ -114,17 +114,17 @@ func lease(t *testing.T, server *kubetest.Server, name string) *coordinationv1.L
 func TestLeaseIsTakenOverAndLost(t *testing.T) {
 	server := kubetest.Start(t)
 	first := acquire(t, open(t, server), "a")
-	told := make(chan string, 1)
+	reported := make(chan string, 1)
 	waiting := options("b")
-	waiting.Waiting = func(holder string) { told <- holder }
+	waiting.Waiting = func(holder string) { reported <- holder }
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
 	go func() {
 		_, err := open(t, server).Acquire(ctx, waiting)
 		result <- err
 	}()
-	if holder := storetest.Receive(t, told, "the holder"); holder != "a" {
-		t.Errorf("told was %q", holder)
+	if holder := storetest.Receive(t, reported, "the holder"); holder != "a" {
+		t.Errorf("the holder was reported as %q", holder)
 	}
 	cancel()
 	if err := storetest.Receive(t, result, "the end"); fault.KindOf(err) != fault.Busy || !strings.Contains(err.Error(), `held by "a"`) {

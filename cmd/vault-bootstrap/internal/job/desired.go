@@ -13,8 +13,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// wish is what a seed says, with its references resolved.
-type wish struct {
+// resolved is what a seed says, with its references resolved.
+type resolved struct {
 	declared *seed.Seed
 	objects  []object.Object
 	rules    harden.Rules
@@ -22,56 +22,56 @@ type wish struct {
 }
 
 // desired reads the seed and resolves its references, within the time of a run.
-func (j *Job) desired(ctx context.Context) (wish, error) {
+func (j *Job) desired(ctx context.Context) (resolved, error) {
 	options := j.Options
 	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
 	defer cancel()
 	declared, err := loadSeed(options.Seed)
 	if err != nil {
-		return wish{}, err
+		return resolved{}, err
 	}
 	rules, err := states.RulesOf(declared.Harden())
 	if err != nil {
-		return wish{}, err
+		return resolved{}, err
 	}
 	own := credentials{store: &options.Store, vault: &options.Vault, login: &options.Login, spool: &options.Spool, declared: declared.LoginPaths()}
 	login, err := declared.Login(ctx, resolver(j.env, j.Store, own))
 	if err != nil {
-		return wish{}, err
+		return resolved{}, err
 	}
 	own.declared = login // with the files that it names
 	objects, err := declared.Objects(ctx, resolver(j.env, j.Store, own))
-	return wish{declared, objects, rules, login}, err
+	return resolved{declared, objects, rules, login}, err
 }
 
 // desire returns what Vault is to hold then. name is that of our policy and role.
-func (w wish) desire(name string, methods login.Chain) (*states.Desired, error) {
+func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
 	return states.NewDesired(name, methods, states.Declaration{
-		Objects: w.objects, Prune: w.declared.Prune(), Rules: w.rules, Digest: sync.OnceValue(w.declared.Digest),
+		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 
 // Reload reads the seed anew. One that is wrong changes nothing.
 func (j *Job) Reload(ctx context.Context) error {
-	wish, err := j.desired(ctx)
+	resolved, err := j.desired(ctx)
 	if err != nil {
 		return err
 	}
-	return j.reassign(ctx, wish)
+	return j.reassign(ctx, resolved)
 }
 
-// reassign gives the bootstrap a wish that was read anew. If that fails, the one before it
+// reassign gives the bootstrap a seed that was read anew. If that fails, the one before it
 // stays, with its login. A session of a login that the seed no longer names ends.
-func (j *Job) reassign(ctx context.Context, w wish) error {
+func (j *Job) reassign(ctx context.Context, r resolved) error {
 	b := j.Bootstrap
-	methods, same := b.Access().Methods, sameLogin(w.login, j.declaredLogin)
+	methods, same := b.Access().Methods, sameLogin(r.login, j.declaredLogin)
 	if !same {
 		var err error
-		if methods, err = j.resolveLogin(w.login); err != nil {
+		if methods, err = j.resolveLogin(r.login); err != nil {
 			return err
 		}
 	}
-	desired, err := w.desire(b.Setting().Name, methods)
+	desired, err := r.desire(b.Setting().Name, methods)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func (j *Job) reassign(ctx context.Context, w wish) error {
 	if same {
 		return nil
 	}
-	j.declaredLogin = w.login
-	b.Access().Change(context.WithoutCancel(ctx), methods, j.Options.Login.declaredBy(w.login))
+	j.declaredLogin = r.login
+	b.Access().Change(context.WithoutCancel(ctx), methods, j.Options.Login.declaredBy(r.login))
 	b.Setting().Log.Info("the seed says anew how to log in", "method", methods.Name())
 	return nil
 }

@@ -62,7 +62,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	job.Store = records
-	wish, err := job.desired(ctx)
+	resolved, err := job.desired(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +74,11 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
 		return options.Login.resolve(env, kind, options.Store.Name, options.Vault.certificate(env), declared)
 	}
-	methods, err := job.resolveLogin(wish.login)
+	methods, err := job.resolveLogin(resolved.login)
 	if err != nil {
 		return nil, err
 	}
-	job.declaredLogin = wish.login
+	job.declaredLogin = resolved.login
 	job.Risks, job.Guard = servers.risks(), servers.Cluster.Guard
 	pod, _ := env("POD_NAME")
 	setting := &states.Setting{
@@ -99,13 +99,13 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	if err := options.Loss.assign(&config, pods); err != nil {
 		return nil, err
 	}
-	desired, err := wish.desire(setting.Name, methods)
+	desired, err := resolved.desire(setting.Name, methods)
 	if err != nil {
 		return nil, err
 	}
 	config.Sources = servers.Sources(setting, methods, records, desired)
-	config.Access.FromSeed = options.Login.declaredBy(wish.login)
-	if wish.rules.NamesKubernetes() {
+	config.Access.FromSeed = options.Login.declaredBy(resolved.login)
+	if resolved.rules.NamesKubernetes() {
 		config.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
 	}
 	job.Bootstrap = states.New(config)

@@ -37,7 +37,7 @@ func (o *SidecarOptions) Check() error {
 // quitTime bounds the request: the proxy is in our pod.
 const quitTime = 5 * time.Second
 
-// End tells the proxy to end. The run is over by then, so a signal that ended it
+// End asks the proxy to end. The run is over by then, so a signal that ended it
 // does not cut this off.
 func (o *SidecarOptions) End(ctx context.Context) error {
 	if o.Quit == "" {

@@ -85,7 +85,7 @@ func (w *waiter) findLease(env job.Lookup, options *Options) error {
 		if options.Via == viaLease || fsm.Unsealed.Before(w.goal) {
 			return err
 		}
-		return nil // health tells this state, too
+		return nil // health shows this state, too
 	}
 	w.lease = &leaseFeed{records: records, interval: options.Interval, log: w.log}
 	return nil

@@ -18,7 +18,7 @@ type ownReplica struct {
 	opener  *states.Opener
 	records store.Store
 	log     *slog.Logger
-	told    string
+	logged  string
 }
 
 // newOwnReplica prepares the way to the server at address, with the TLS settings of all.
@@ -37,11 +37,11 @@ func newOwnReplica(env job.Lookup, address string, options *job.VaultOptions, re
 func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
 	health, err := r.opener.OpenOwn(ctx, store.Reader{Store: r.records})
 	if err == nil {
-		r.told = ""
+		r.logged = ""
 		return health, nil
 	}
-	if text := err.Error(); text != r.told && ctx.Err() == nil {
-		r.told = text
+	if text := err.Error(); text != r.logged && ctx.Err() == nil {
+		r.logged = text
 		r.log.Info("our own replica is not open", "reason", text, "remedy", fault.RemedyOf(err))
 	}
 	return health, err

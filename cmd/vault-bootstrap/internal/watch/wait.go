@@ -59,7 +59,7 @@ func differ(before, now []fsm.Replica) bool {
 	return len(before) != len(now)
 }
 
-// count tells the metrics how the replicas are.
+// count reports to the metrics how the replicas are.
 func (w *Watcher) count(replicas []fsm.Replica) {
 	health := map[string]int{}
 	for _, replica := range replicas {
