@@ -16,7 +16,7 @@ func (d *Driver[L]) cycle(ctx context.Context) (*Outcome, error) {
 		return nil, err
 	}
 	o := look.Observed()
-	o.Findings, d.findings = d.findings, nil
+	o.Symptoms, d.symptoms = d.symptoms, nil
 	state, unknown := Locate(*o)
 	if unknown != nil {
 		unknown = d.rescue(ctx, look, unknown)
@@ -32,7 +32,7 @@ func (d *Driver[L]) cycle(ctx context.Context) (*Outcome, error) {
 		return nil, err
 	}
 	tendErr := d.tend(ctx, state, look)
-	if len(d.findings) > 0 {
+	if len(d.symptoms) > 0 {
 		return nil, tendErr
 	}
 	event, ahead := Next(state, d.Goal)
@@ -90,7 +90,7 @@ func (d *Driver[L]) rescue(ctx context.Context, look L, err error) error {
 // known part is reached.
 func (d *Driver[L]) atLeast(ctx context.Context, state State, look L, unknown error) (*Outcome, error) {
 	tendErr := d.tend(ctx, state, look)
-	if len(d.findings) > 0 {
+	if len(d.symptoms) > 0 {
 		return nil, tendErr
 	}
 	o := look.Observed()
@@ -153,10 +153,10 @@ func (d *Driver[L]) enter(ctx context.Context, look L, t Transition) error {
 	return nil
 }
 
-// learn keeps a finding for the next cycle.
+// learn keeps a symptom for the next cycle.
 func (d *Driver[L]) learn(err error) {
-	if finding, ok := errors.AsType[*Finding](err); ok {
-		d.findings = append(d.findings, *finding)
+	if symptom, ok := errors.AsType[*Symptom](err); ok {
+		d.symptoms = append(d.symptoms, *symptom)
 	}
 }
 

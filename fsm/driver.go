@@ -25,7 +25,7 @@ type Transition struct {
 // and hands the whole to the acts.
 type Look interface {
 	// Observed returns the observation, with the state on record. The driver adds the
-	// findings of the acts before.
+	// symptoms of the acts before.
 	Observed() *Observation
 	// Settled reports whether nothing was seen that has to be ended under the Lease first.
 	Settled() bool
@@ -81,7 +81,7 @@ type Driver[L Look] struct {
 	Now func() time.Time
 
 	remembered   State // on record, by the latest look or as it was entered since
-	findings     []Finding
+	symptoms     []Symptom
 	pendingSince time.Time
 	transitions  []Transition
 }

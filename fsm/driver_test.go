@@ -270,9 +270,9 @@ func TestTerminalActEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestFindingIsJudgedByTheNextCycle(t *testing.T) {
+func TestSymptomIsJudgedByTheNextCycle(t *testing.T) {
 	w := newWorld(t)
-	w.fail[Initialize] = []error{&Finding{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}
+	w.fail[Initialize] = []error{&Symptom{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}
 	_, err := w.driver().Run(t.Context())
 	if fault.NameOf(err) != NameHalfInitialized {
 		t.Errorf("ended with %v", err)
@@ -476,7 +476,7 @@ func TestWhatCannotBeSettledKeepsNoReplicaSealed(t *testing.T) {
 // TestRefusedInitializationIsJudgedByTheNextLook holds a refusal of sys/init to be what it
 // says only while Vault is still empty.
 func TestRefusedInitializationIsJudgedByTheNextLook(t *testing.T) {
-	refusal := &Finding{Kind: InitRefused, Replica: "a", Err: errors.New("no")}
+	refusal := &Symptom{Kind: InitRefused, Replica: "a", Err: errors.New("no")}
 	for _, empty := range []bool{true, false} {
 		w := newWorld(t)
 		d := w.driver()

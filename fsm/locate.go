@@ -59,19 +59,19 @@ func waitForMaker(o Observation) error {
 
 // judge turns what acts have found into terminal errors.
 func judge(o Observation) error {
-	for _, finding := range o.Findings {
-		switch finding.Kind {
+	for _, symptom := range o.Symptoms {
+		switch symptom.Kind {
 		case StorageHasState:
-			return HalfInitialized(finding)
+			return HalfInitialized(symptom)
 		case SharesRefused:
-			return ForeignShares(finding)
+			return ForeignShares(symptom)
 		case AuditBlocks:
-			return AuditBlocksUnseal(finding)
+			return AuditBlocksUnseal(symptom)
 		case InitRefused:
 			// Vault also answers 400 to failures after it has written its first key: the
 			// refusal counts only if there is still nothing.
 			if len(o.Replicas.with(is(NotInitialized))) == len(o.Replicas) {
-				return InitializationRefused(finding)
+				return InitializationRefused(symptom)
 			}
 		}
 	}

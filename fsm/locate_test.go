@@ -50,9 +50,9 @@ type located struct {
 }
 
 func locateRows() []located {
-	found := func(kind FindingKind, health Health) Observation {
+	found := func(kind SymptomKind, health Health) Observation {
 		return Observation{Replicas: replicas(health), Keys: StoredKeys,
-			Findings: []Finding{{Kind: kind, Replica: "a", Err: errors.New("as Vault said it")}}}
+			Symptoms: []Symptom{{Kind: kind, Replica: "a", Err: errors.New("as Vault said it")}}}
 	}
 	return []located{
 		// any | some replica does not answer, none says initialized
@@ -81,13 +81,13 @@ func locateRows() []located {
 		{"one sealed on purpose, another active", ours(Observation{Replicas: onPurpose(replicas(Sealed, Active)), Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		// any | init answers 'cluster already has state'
 		{"initialization refused, and still empty", Observation{Replicas: replicas(NotInitialized), Keys: OpenIntent,
-			Findings: []Finding{{Kind: InitRefused, Replica: "a", Err: errors.New("no")}}}, "", fault.Usage, ""},
+			Symptoms: []Symptom{{Kind: InitRefused, Replica: "a", Err: errors.New("no")}}}, "", fault.Usage, ""},
 		{"initialization refused, and initialized all the same", Observation{Replicas: replicas(Sealed), Keys: OpenIntent,
-			Findings: []Finding{{Kind: InitRefused, Replica: "a", Err: errors.New("no")}}}, "", fault.Terminal, NameKeysLost},
+			Symptoms: []Symptom{{Kind: InitRefused, Replica: "a", Err: errors.New("no")}}}, "", fault.Terminal, NameKeysLost},
 		{"half-initialized, no keys", Observation{Replicas: replicas(NotInitialized),
-			Findings: []Finding{{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}}, "", fault.Terminal, NameHalfInitialized},
+			Symptoms: []Symptom{{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}}, "", fault.Terminal, NameHalfInitialized},
 		{"half-initialized, intent", Observation{Replicas: replicas(NotInitialized), Keys: OpenIntent,
-			Findings: []Finding{{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}}, "", fault.Terminal, NameHalfInitialized},
+			Symptoms: []Symptom{{Kind: StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}}, "", fault.Terminal, NameHalfInitialized},
 		// keys | all uninitialized
 		{"keys without a Vault", Observation{Replicas: replicas(NotInitialized, NotInitialized), Keys: StoredKeys}, "", fault.Terminal, NameKeysWithoutVault},
 		// keys | some initialized: the empty ones join

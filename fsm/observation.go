@@ -36,8 +36,8 @@ type Observation struct {
 	Custodians error
 	// Remembered is the state on record; empty if there is none.
 	Remembered State
-	// Findings are what acts of the cycle before have learned.
-	Findings []Finding
+	// Symptoms are what acts of the cycle before have learned.
+	Symptoms []Symptom
 }
 
 // Maker is a process that has asked Vault to initialize.
@@ -116,38 +116,38 @@ const (
 	ControlsHold
 )
 
-// Finding is something that only an attempt to act could show. An act returns it
+// Symptom is something that only an attempt to act could show. An act returns it
 // as its error; the next cycle's Locate judges it together with a fresh look.
-type Finding struct {
-	Kind FindingKind
+type Symptom struct {
+	Kind SymptomKind
 	// Replica is the address of the replica that answered.
 	Replica string
 	// Err is the answer.
 	Err error
 }
 
-// FindingKind is the kind of a finding.
-type FindingKind string
+// SymptomKind is the kind of a symptom.
+type SymptomKind string
 
-// The kinds of finding.
+// The kinds of symptom.
 const (
 	// StorageHasState: sys/init was refused because the storage is not empty.
-	StorageHasState FindingKind = "storage has state"
+	StorageHasState SymptomKind = "storage has state"
 	// InitRefused: Vault itself has refused sys/init, for what was asked of it.
-	InitRefused FindingKind = "initialization refused"
+	InitRefused SymptomKind = "initialization refused"
 	// SharesRefused: the key shares do not open this Vault.
-	SharesRefused FindingKind = "shares refused"
+	SharesRefused SymptomKind = "shares refused"
 	// AuditBlocks: unsealing fails because an audit device cannot be set up.
-	AuditBlocks FindingKind = "audit blocks"
+	AuditBlocks SymptomKind = "audit blocks"
 )
 
 // Error says what was found.
-func (f *Finding) Error() string {
-	return string(f.Kind) + " at " + f.Replica + ": " + f.Err.Error()
+func (s *Symptom) Error() string {
+	return string(s.Kind) + " at " + s.Replica + ": " + s.Err.Error()
 }
 
 // Unwrap returns the answer.
-func (f *Finding) Unwrap() error { return f.Err }
+func (s *Symptom) Unwrap() error { return s.Err }
 
 // Tends reports whether replicas want to be joined or unsealed by a run to goal, in a
 // cluster that is in state.

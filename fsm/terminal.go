@@ -42,15 +42,15 @@ func KeysLost(replicas Replicas, maker string) error {
 
 // InitializationRefused is about a Vault that does not take what it was asked for, and
 // has written nothing.
-func InitializationRefused(f Finding) error {
-	return fault.Misuse(fmt.Errorf("%s refuses to initialize: %w", f.Replica, f.Err),
+func InitializationRefused(s Symptom) error {
+	return fault.Misuse(fmt.Errorf("%s refuses to initialize: %w", s.Replica, s.Err),
 		"Check --key-shares and --key-threshold (--recovery-shares and --recovery-threshold with auto-unseal), and the server's log.")
 }
 
 // HalfInitialized is about a Vault that died in the middle of its initialization.
-func HalfInitialized(f Finding) error {
+func HalfInitialized(s Symptom) error {
 	return fault.Stop(NameHalfInitialized,
-		fmt.Errorf("%s says that it is uninitialized, and refuses to initialize: %w", f.Replica, f.Err),
+		fmt.Errorf("%s says that it is uninitialized, and refuses to initialize: %w", s.Replica, s.Err),
 		"Vault was killed in the middle of an earlier initialization and can neither finish nor repeat it. Nobody has ever used it, so nothing of value is in it. "+
 			"Delete the data of this replica (with the Helm chart: its PersistentVolumeClaim, then its pod) and run again.")
 }
@@ -72,9 +72,9 @@ func NotOurs(replicas Replicas) error {
 }
 
 // ForeignShares is about a sealed Vault that the stored keys do not open.
-func ForeignShares(f Finding) error {
+func ForeignShares(s Symptom) error {
 	return fault.Stop(NameForeignCluster,
-		fmt.Errorf("the stored key shares do not open %s: %w", f.Replica, f.Err),
+		fmt.Errorf("the stored key shares do not open %s: %w", s.Replica, s.Err),
 		"The keys belong to another Vault, or this one was rekeyed by somebody else. Check the addresses, --store, --name and --namespace. "+
 			"If it was rekeyed, put its present shares into the keys record: docs/runbook.md, 'foreign cluster'.")
 }
@@ -88,9 +88,9 @@ func ForeignCluster(stored string, active Replica) error {
 
 // AuditBlocksUnseal is about a Vault that stays sealed because an audit device
 // cannot be set up.
-func AuditBlocksUnseal(f Finding) error {
+func AuditBlocksUnseal(s Symptom) error {
 	return fault.Stop(NameAuditBlocks,
-		fmt.Errorf("%s does not unseal: %w", f.Replica, f.Err),
+		fmt.Errorf("%s does not unseal: %w", s.Replica, s.Err),
 		"Vault stays sealed while it can set up none of its audit devices. Make the device's target work again on that server (a file: its directory exists, Vault's user may write there, the disk is not full), then run again. "+
 			"A second audit device of another kind keeps this from happening.")
 }

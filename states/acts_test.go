@@ -70,7 +70,7 @@ func TestRefusedInitialization(t *testing.T) {
 	s := newSite(t)
 	s.replica.refuses = answered(http.StatusBadRequest, "invalid seal configuration")
 	err := s.Acts()[fsm.Initialize](t.Context(), s.outside(t))
-	if finding, ok := errors.AsType[*fsm.Finding](err); !ok || finding.Kind != fsm.InitRefused {
+	if symptom, ok := errors.AsType[*fsm.Symptom](err); !ok || symptom.Kind != fsm.InitRefused {
 		t.Fatalf("found %v", err)
 	}
 	s.outside(t)

@@ -28,7 +28,7 @@ func TestInitAnswer(t *testing.T) {
 		{503, "no", fault.Transient, false},
 	} {
 		err := sortInitAnswer("a", answered(test.status, test.words))
-		_, finds := errors.AsType[*fsm.Finding](err)
+		_, finds := errors.AsType[*fsm.Symptom](err)
 		if finds != test.finds || err != nil && fault.KindOf(err) != test.kind {
 			t.Errorf("%d %q: %v (%v)", test.status, test.words, err, fault.KindOf(err))
 		}

@@ -166,24 +166,24 @@ func (i *initializing) rehearse(ctx context.Context, target string, pair pgp.Pai
 // Vault itself has said so, and the next look finds it empty: somebody in between may have
 // answered for it, and Vault answers 400 also to failures after it has begun to write.
 func (i *initializing) initAnswer(address, attempt string, pair pgp.Pair, err error) error {
-	finding, ok := errors.AsType[*fsm.Finding](sortInitAnswer(address, err))
+	symptom, ok := errors.AsType[*fsm.Symptom](sortInitAnswer(address, err))
 	if !ok {
 		return fmt.Errorf("initializing at %s: %w", address, err)
 	}
-	if finding.Kind == fsm.InitRefused {
+	if symptom.Kind == fsm.InitRefused {
 		i.refusal = &refusal{attempt, pair}
 		i.attempts.refused = attempt
 	}
-	return finding
+	return symptom
 }
 
-// sortInitAnswer returns a finding for what only the next look can judge; else nil.
+// sortInitAnswer returns a symptom for what only the next look can judge; else nil.
 func sortInitAnswer(address string, err error) error {
 	switch {
 	case vault.Says(err, "already has state"):
-		return &fsm.Finding{Kind: fsm.StorageHasState, Replica: address, Err: err}
+		return &fsm.Symptom{Kind: fsm.StorageHasState, Replica: address, Err: err}
 	case httpstatus.Of(err) == http.StatusBadRequest && !vault.Foreign(err) && !vault.Says(err, "already initialized"):
-		return &fsm.Finding{Kind: fsm.InitRefused, Replica: address, Err: err}
+		return &fsm.Symptom{Kind: fsm.InitRefused, Replica: address, Err: err}
 	default:
 		return nil
 	}

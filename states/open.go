@@ -41,7 +41,7 @@ func (o *Opener) tryAnswers(ctx context.Context, replica cluster.Replica, keys s
 		if tryErr == nil {
 			return attempt.ID, opened, nil
 		}
-		if finding, ok := errors.AsType[*fsm.Finding](tryErr); !ok || finding.Kind != fsm.SharesRefused {
+		if symptom, ok := errors.AsType[*fsm.Symptom](tryErr); !ok || symptom.Kind != fsm.SharesRefused {
 			return "", "", tryErr
 		}
 	}
@@ -52,8 +52,8 @@ func (o *Opener) tryAnswers(ctx context.Context, replica cluster.Replica, keys s
 // record.
 func (o *Opener) openOne(ctx context.Context, replica cluster.Replica, keys store.Keys) error {
 	_, err := o.unsealer.Open(ctx, replica, keys)
-	finding, ok := errors.AsType[*fsm.Finding](err)
-	if !ok || finding.Kind != fsm.SharesRefused {
+	symptom, ok := errors.AsType[*fsm.Symptom](err)
+	if !ok || symptom.Kind != fsm.SharesRefused {
 		return err
 	}
 	_, _, err = o.tryAnswers(ctx, replica, keys, err)

@@ -117,9 +117,9 @@ func (r *resetting) condemn(ctx context.Context, o fsm.Observation, attempt stor
 // holds anything, and nobody can have opened it.
 func condemned(o fsm.Observation, attempt store.Attempt, lost error) error {
 	var addresses []string
-	for _, finding := range o.Findings {
-		if finding.Kind == fsm.StorageHasState {
-			addresses = append(addresses, finding.Replica)
+	for _, symptom := range o.Symptoms {
+		if symptom.Kind == fsm.StorageHasState {
+			addresses = append(addresses, symptom.Replica)
 		}
 	}
 	for _, replica := range o.Replicas {

@@ -15,11 +15,11 @@ func TestCondemned(t *testing.T) {
 	replica := func(address string, health fsm.Health) fsm.Replica {
 		return fsm.Replica{Address: address, Health: health}
 	}
-	half := []fsm.Finding{{Kind: fsm.StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}
+	half := []fsm.Symptom{{Kind: fsm.StorageHasState, Replica: "a", Err: errors.New("cluster already has state")}}
 	for _, test := range []struct {
 		name     string
 		replicas []fsm.Replica
-		findings []fsm.Finding
+		symptoms []fsm.Symptom
 		may      bool
 		kind     fault.Kind // of the error, where nothing may be deleted
 	}{
@@ -34,7 +34,7 @@ func TestCondemned(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			lost := fault.Stop(fsm.NameKeysLost, errors.New("as Locate says it"), "start over")
-			err := condemned(fsm.Observation{Replicas: test.replicas, Findings: test.findings}, store.Attempt{Target: "a"}, lost)
+			err := condemned(fsm.Observation{Replicas: test.replicas, Symptoms: test.symptoms}, store.Attempt{Target: "a"}, lost)
 			if test.may {
 				if err != nil {
 					t.Errorf("it is kept: %v", err)

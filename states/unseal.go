@@ -65,8 +65,8 @@ func (u *unsealing) rememberCluster(ctx context.Context, set store.KeySet, opene
 // there, only Vault can say.
 func (u *unsealing) unsealAny(ctx context.Context, replica cluster.Replica, keys store.Keys) (string, error) {
 	opened, err := u.opener.unsealer.Open(ctx, replica, keys)
-	finding, ok := errors.AsType[*fsm.Finding](err)
-	if !ok || finding.Kind != fsm.SharesRefused {
+	symptom, ok := errors.AsType[*fsm.Symptom](err)
+	if !ok || symptom.Kind != fsm.SharesRefused {
 		return opened, err
 	}
 	id, opened, err := u.opener.tryAnswers(ctx, replica, keys, err)

@@ -105,12 +105,12 @@ func (a *adoption) proveByUnsealing(ctx context.Context, replica cluster.Replica
 }
 
 func provenAnswer(address string, err error) error {
-	finding, ok := errors.AsType[*fsm.Finding](unsealAnswer(address, err))
+	symptom, ok := errors.AsType[*fsm.Symptom](unsealAnswer(address, err))
 	switch {
-	case ok && finding.Kind == fsm.SharesRefused:
-		return wrongShares(address, finding.Err)
+	case ok && symptom.Kind == fsm.SharesRefused:
+		return wrongShares(address, symptom.Err)
 	case ok:
-		return fsm.AuditBlocksUnseal(*finding)
+		return fsm.AuditBlocksUnseal(*symptom)
 	default:
 		return fmt.Errorf("unsealing %s: %w", address, err)
 	}

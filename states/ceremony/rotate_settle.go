@@ -81,7 +81,7 @@ func (a *Administrator) settleByProof(ctx context.Context, replica cluster.Repli
 	case len(theirs) == 1:
 		return a.markInForce(ctx, keys, theirs[0], false)
 	case len(theirs) == 0 && slices.ContainsFunc(sets, func(set store.KeySet) bool { return len(set.Shares) > 0 }):
-		return keys, fsm.ForeignShares(fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("neither the present shares nor those of a rotation are in force")})
+		return keys, fsm.ForeignShares(fsm.Symptom{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("neither the present shares nor those of a rotation are in force")})
 	case len(keys.Rotation.Set.Shares) > 0: // not in force, and what it was to replace is in doubt
 		return a.forgetRotation(ctx, keys.Rotation.ID)
 	}

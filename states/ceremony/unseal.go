@@ -48,9 +48,9 @@ func (u *Unsealer) canUnseal(replica cluster.Replica, status vault.SealStatus, s
 	case len(set.Custody) > 0:
 		return WaitForCustodians(replica.Address(), set, u.WaitForUnseal)
 	case set.Kind == store.RecoveryKeys:
-		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
+		return &fsm.Symptom{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
 	case status.Threshold > len(set.Shares):
-		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
+		return &fsm.Symptom{Kind: fsm.SharesRefused, Replica: replica.Address(),
 			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
 	default:
 		return nil

@@ -16,10 +16,10 @@ func unsealAnswer(address string, err error) error {
 		// its own that it does not have yet, not about ours.
 		return err
 	case vault.Says(err, "failed to setup audit table"):
-		return &fsm.Finding{Kind: fsm.AuditBlocks, Replica: address, Err: err}
+		return &fsm.Symptom{Kind: fsm.AuditBlocks, Replica: address, Err: err}
 	case vault.Says(err, "message authentication failed"), vault.Says(err, "failed to decrypt keys"),
 		vault.Says(err, "invalid key"), vault.Says(err, "must be a valid hex or base64 string"):
-		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: address, Err: err}
+		return &fsm.Symptom{Kind: fsm.SharesRefused, Replica: address, Err: err}
 	default:
 		return err
 	}

@@ -14,7 +14,7 @@ func answered(status int, words string) error {
 }
 
 func TestUnsealAnswer(t *testing.T) {
-	for words, want := range map[string]fsm.FindingKind{
+	for words, want := range map[string]fsm.SymptomKind{
 		"failed to setup audit table":                             fsm.AuditBlocks,
 		"cipher: message authentication failed":                   fsm.SharesRefused,
 		"failed to decrypt keys from storage":                     fsm.SharesRefused,
@@ -24,8 +24,8 @@ func TestUnsealAnswer(t *testing.T) {
 		"failed to create cipher: crypto/aes: invalid key size 0": "",
 	} {
 		err := unsealAnswer("a", answered(500, words))
-		finding, ok := errors.AsType[*fsm.Finding](err)
-		if ok != (want != "") || ok && finding.Kind != want {
+		symptom, ok := errors.AsType[*fsm.Symptom](err)
+		if ok != (want != "") || ok && symptom.Kind != want {
 			t.Errorf("%q: %v", words, err)
 		}
 	}

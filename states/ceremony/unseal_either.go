@@ -35,8 +35,8 @@ func (u *Unsealer) Open(ctx context.Context, replica cluster.Replica, keys store
 			continue
 		}
 		id, err := u.OpenWith(ctx, replica, set)
-		finding, ok := errors.AsType[*fsm.Finding](err)
-		if !ok || finding.Kind != fsm.SharesRefused {
+		symptom, ok := errors.AsType[*fsm.Symptom](err)
+		if !ok || symptom.Kind != fsm.SharesRefused {
 			if err == nil && i > 0 {
 				u.Log.Warn("it was opened, or found open, with the shares of a rotation that was cut off", "replica", replica.Address())
 			}

@@ -16,7 +16,7 @@ func TestUnseal(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil   func(v *fakeVault, keys *store.Keys)
 		opened  bool
-		finding fsm.FindingKind
+		symptom fsm.SymptomKind
 		kind    fault.Kind
 	}{
 		"with the stored shares":      {func(*fakeVault, *store.Keys) {}, true, "", 0},
@@ -34,11 +34,11 @@ func TestUnseal(t *testing.T) {
 		b.vault.code = http.StatusServiceUnavailable
 		test.spoil(b.vault, &b.records.keys)
 		_, err := (&Unsealer{Log: slog.New(slog.DiscardHandler)}).Open(t.Context(), b.vault, b.records.keys)
-		finding, found := errors.AsType[*fsm.Finding](err)
+		symptom, found := errors.AsType[*fsm.Symptom](err)
 		switch {
 		case (b.vault.code == http.StatusOK) != test.opened, (err == nil) != test.opened:
 			t.Errorf("%s: opened %v, %v", name, b.vault.code == http.StatusOK, err)
-		case found != (test.finding != "") || found && finding.Kind != test.finding:
+		case found != (test.symptom != "") || found && symptom.Kind != test.symptom:
 			t.Errorf("%s: found %v", name, err)
 		case err != nil && !found && fault.KindOf(err) != test.kind:
 			t.Errorf("%s: %v (%v)", name, err, fault.KindOf(err))
