@@ -263,10 +263,10 @@ func TestVerifyWithoutLogin(t *testing.T) {
 func TestSettleKilledBreakGlass(t *testing.T) {
 	s := opened(t)
 	s.server.Tokens["left"] = &vaulttest.Token{Accessor: "of left", Policies: []string{"root"}}
-	s.store.keys.Glass = &store.Glass{ID: "g", Token: secret.New("left")}
+	s.store.keys.RootGrant = &store.RootGrant{ID: "g", Token: secret.New("left")}
 	look := s.outside(t)
 	look.Unsettled.BreakGlass = true
-	if changed, err := s.Settle(t.Context(), look); err != nil || !changed || s.server.Tokens["left"] != nil || s.store.keys.Glass != nil {
+	if changed, err := s.Settle(t.Context(), look); err != nil || !changed || s.server.Tokens["left"] != nil || s.store.keys.RootGrant != nil {
 		t.Errorf("settled %v, %v; alive are %v", changed, err, s.server.Tokens)
 	}
 }

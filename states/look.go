@@ -138,7 +138,7 @@ func (o *Observer) lookAtSet(look *Look) {
 // login works, and how far the seed is applied.
 func (o *Observer) lookInside(ctx context.Context, address string, look *Look) error {
 	keys := look.StoredKeys
-	look.Unsettled.BreakGlass = keys.Glass != nil && !o.grant.InUse(keys.Glass.ID)
+	look.Unsettled.BreakGlass = keys.RootGrant != nil && !o.grant.InUse(keys.RootGrant.ID)
 	if err := o.lookAtRotation(ctx, address, look); err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func (s *settling) settleGlass(ctx context.Context, look *Look) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("reading the keys: %w", err)
 	}
-	return keys.Glass == nil, nil
+	return keys.RootGrant == nil, nil
 }
 
 // settleShares finds out what an exchange of the key shares has come to that was cut off.

@@ -29,8 +29,8 @@ type Keys struct {
 	// Old holds sets of keys that are no longer in force, by the date (RFC 3339) on which
 	// they were put away: they open the backups of their time.
 	Old map[string]KeySet
-	// Glass is the root token that break-glass is making or using; nil if it is not.
-	Glass *Glass
+	// RootGrant is the root token that break-glass is making or using; nil if it is not.
+	RootGrant *RootGrant
 	// Rotation is the exchange of the key shares that is under way; nil if none is.
 	Rotation *Rotation
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Glass is a root token that break-glass makes from key shares for one purpose. It is
-// written before Vault is asked, so that whoever comes after a crash finds the token and
-// ends it.
-type Glass struct {
+// RootGrant is the root token that a break-glass generates from key shares for one purpose. It is
+// recorded before Vault is asked, so that the run after a crash finds the token and revokes
+// it.
+type RootGrant struct {
 	// ID is random and unique.
 	ID string
 	// Holder is the identity of the process that makes and uses it.

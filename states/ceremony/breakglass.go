@@ -138,24 +138,24 @@ func rootInProgress(attempt vault.RootAttempt) error {
 }
 
 // intend writes what is about to be done.
-func (g *BreakGlass) intend(ctx context.Context, replica cluster.Replica, why Emergency) (store.Glass, error) {
+func (g *BreakGlass) intend(ctx context.Context, replica cluster.Replica, why Emergency) (store.RootGrant, error) {
 	pair, err := pgp.Generate("vault-bootstrap break-glass", g.admin.Now())
 	if err != nil {
-		return store.Glass{}, err
+		return store.RootGrant{}, err
 	}
-	intent := store.Glass{
+	intent := store.RootGrant{
 		ID: newID(), Holder: g.admin.Holder, Reason: why.Reason, Started: g.admin.Now().UTC(),
 		PublicKey: pair.Public, PrivateKey: pair.Private, Fingerprint: pair.Fingerprint,
 	}
 	err = g.admin.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Glass != nil {
+		if keys.RootGrant != nil {
 			return errors.New("an earlier root token is still on record")
 		}
-		keys.Glass = &intent
+		keys.RootGrant = &intent
 		return nil
 	})
 	if err != nil {
-		return store.Glass{}, err
+		return store.RootGrant{}, err
 	}
 	g.root = &rootGrant{id: intent.ID, address: replica.Address(), reason: why.Reason}
 	point.Reach("breakglass.intent")

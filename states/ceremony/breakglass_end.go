@@ -46,11 +46,11 @@ func (g *BreakGlass) endOnce(ctx context.Context, used *rootGrant) error {
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
-	if keys.Glass == nil || keys.Glass.ID != used.id {
+	if keys.RootGrant == nil || keys.RootGrant.ID != used.id {
 		return nil
 	}
-	if keys.Glass.Token.Empty() {
-		keys.Glass.Token = used.token // known to us, and not stored
+	if keys.RootGrant.Token.Empty() {
+		keys.RootGrant.Token = used.token // known to us, and not stored
 	}
 	replica, err := g.admin.activeOfOurs(ctx, keys)
 	if err != nil {
@@ -63,7 +63,7 @@ func (g *BreakGlass) endOnce(ctx context.Context, used *rootGrant) error {
 // that is known, its attempt if Vault still has it. What remains is a token that Vault
 // made and nobody has seen; Search looks for it once somebody has logged in.
 func (g *BreakGlass) Sweep(ctx context.Context, address string, keys store.Keys) error {
-	left := keys.Glass
+	left := keys.RootGrant
 	if left == nil || g.root != nil && g.root.id == left.ID {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (g *BreakGlass) Sweep(ctx context.Context, address string, keys store.Keys)
 }
 
 // revoke revokes a root token of ours and makes sure that it is dead.
-func (g *BreakGlass) revoke(ctx context.Context, address string, left store.Glass) error {
+func (g *BreakGlass) revoke(ctx context.Context, address string, left store.RootGrant) error {
 	session, err := g.admin.Dialer.Session(address, left.Token)
 	if err != nil {
 		return err
@@ -118,8 +118,8 @@ func (g *BreakGlass) revoke(ctx context.Context, address string, left store.Glas
 
 func (g *BreakGlass) forget(ctx context.Context, id string) error {
 	return g.admin.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Glass != nil && keys.Glass.ID == id {
-			keys.Glass = nil
+		if keys.RootGrant != nil && keys.RootGrant.ID == id {
+			keys.RootGrant = nil
 		}
 		return nil
 	})
@@ -133,7 +133,7 @@ const unseenFor = 2 * time.Minute
 // While our attempt was in progress nobody else could make one; so the only one that
 // generate-root made since we gave the last share is ours.
 func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys store.Keys) error {
-	left := keys.Glass
+	left := keys.RootGrant
 	if left == nil || left.Finishing.IsZero() || !left.Token.Empty() || g.root != nil && g.root.id == left.ID {
 		return nil
 	}

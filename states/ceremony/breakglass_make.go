@@ -14,7 +14,7 @@ import (
 )
 
 // makeRoot begins our attempt, gives it the shares, and stores what comes of it.
-func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set store.KeySet, intent store.Glass, why Emergency) error {
+func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set store.KeySet, intent store.RootGrant, why Emergency) error {
 	beginning, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set 
 	}
 	g.root.token = token
 	point.Reach("breakglass.made")
-	if err := g.update(ctx, func(record *store.Glass) { record.Token = token }); err != nil {
+	if err := g.update(ctx, func(record *store.RootGrant) { record.Token = token }); err != nil {
 		return err
 	}
 	point.Reach("breakglass.stored")
@@ -55,7 +55,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set 
 		return fmt.Errorf("looking the root token up: %w", err)
 	}
 	g.root.accessor = identity.Accessor
-	return g.update(ctx, func(record *store.Glass) { record.Accessor = identity.Accessor })
+	return g.update(ctx, func(record *store.RootGrant) { record.Accessor = identity.Accessor })
 }
 
 // giveRoot gives the shares. Before the last one it is written down that from now on
@@ -68,7 +68,7 @@ func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begu
 			if err != nil {
 				return answer, fmt.Errorf("asking for Vault's time: %w", err)
 			}
-			if err := g.update(ctx, func(record *store.Glass) { record.Finishing = health.ServerTime }); err != nil {
+			if err := g.update(ctx, func(record *store.RootGrant) { record.Finishing = health.ServerTime }); err != nil {
 				return answer, err
 			}
 			point.Reach("breakglass.finishing")
@@ -91,12 +91,12 @@ func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begu
 	return answer, nil
 }
 
-func (g *BreakGlass) update(ctx context.Context, change func(*store.Glass)) error {
+func (g *BreakGlass) update(ctx context.Context, change func(*store.RootGrant)) error {
 	return g.admin.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Glass == nil || g.root == nil || keys.Glass.ID != g.root.id {
+		if keys.RootGrant == nil || g.root == nil || keys.RootGrant.ID != g.root.id {
 			return errors.New("the record of this root token is gone")
 		}
-		change(keys.Glass)
+		change(keys.RootGrant)
 		return nil
 	})
 }

@@ -83,7 +83,7 @@ func TestBreakGlass(t *testing.T) {
 	if err != nil || token.Reveal() != "made" || address != v.server.Address || !glass.Active() {
 		t.Fatalf("made %v at %q: %v", !token.Empty(), address, err)
 	}
-	record := b.records.keys.Glass
+	record := b.records.keys.RootGrant
 	if record == nil || !record.Token.Equal(token) || record.Accessor != "of made" || record.Reason != "INC-1" || record.Finishing.IsZero() || !glass.InUse(record.ID) {
 		t.Errorf("on record is %+v", record)
 	}
@@ -97,8 +97,8 @@ func TestBreakGlass(t *testing.T) {
 	if err := glass.End(t.Context()); err != nil {
 		t.Errorf("ending it twice: %v", err)
 	}
-	if len(v.server.Tokens) > 0 || b.records.keys.Glass != nil || glass.Active() || len(b.notes) != 2 {
-		t.Errorf("left are %v and %+v; notified %q", v.server.Tokens, b.records.keys.Glass, b.notes)
+	if len(v.server.Tokens) > 0 || b.records.keys.RootGrant != nil || glass.Active() || len(b.notes) != 2 {
+		t.Errorf("left are %v and %+v; notified %q", v.server.Tokens, b.records.keys.RootGrant, b.notes)
 	}
 }
 
@@ -127,19 +127,19 @@ func TestBreakGlassRefuses(t *testing.T) {
 // TestBreakGlassThatWasKilled ends what is left of one, as far as it had come.
 func TestBreakGlassThatWasKilled(t *testing.T) {
 	for name, test := range map[string]struct {
-		left store.Glass
+		left store.RootGrant
 		with func(v *rootVault)
 	}{
-		"before the attempt": {store.Glass{ID: "g"}, func(*rootVault) {}},
-		"during the attempt": {store.Glass{ID: "g", Fingerprint: "ours"}, func(v *rootVault) { v.attempt = &vault.RootAttempt{Started: true, Fingerprint: "ours"} }},
-		"with the token":     {store.Glass{ID: "g", Token: secret.New("made")}, func(v *rootVault) { v.server.Tokens["made"] = &vaulttest.Token{Accessor: "of made"} }},
-		"with a dead token":  {store.Glass{ID: "g", Token: secret.New("made")}, func(*rootVault) {}},
+		"before the attempt": {store.RootGrant{ID: "g"}, func(*rootVault) {}},
+		"during the attempt": {store.RootGrant{ID: "g", Fingerprint: "ours"}, func(v *rootVault) { v.attempt = &vault.RootAttempt{Started: true, Fingerprint: "ours"} }},
+		"with the token":     {store.RootGrant{ID: "g", Token: secret.New("made")}, func(v *rootVault) { v.server.Tokens["made"] = &vaulttest.Token{Accessor: "of made"} }},
+		"with a dead token":  {store.RootGrant{ID: "g", Token: secret.New("made")}, func(*rootVault) {}},
 	} {
 		b, v, glass := newGlass(t)
-		b.records.keys.Glass = &test.left
+		b.records.keys.RootGrant = &test.left
 		test.with(v)
-		if err := glass.Sweep(t.Context(), v.server.Address, b.records.keys); err != nil || b.records.keys.Glass != nil || v.attempt != nil || len(v.server.Tokens) > 0 {
-			t.Errorf("%s: %v, left are %+v, %v", name, err, b.records.keys.Glass, v.server.Tokens)
+		if err := glass.Sweep(t.Context(), v.server.Address, b.records.keys); err != nil || b.records.keys.RootGrant != nil || v.attempt != nil || len(v.server.Tokens) > 0 {
+			t.Errorf("%s: %v, left are %+v, %v", name, err, b.records.keys.RootGrant, v.server.Tokens)
 		}
 	}
 }
@@ -151,8 +151,8 @@ func TestLostRootToken(t *testing.T) {
 	if _, _, err := glass.Make(t.Context(), Emergency{Reason: "INC-1"}); err == nil {
 		t.Fatal("an answer that was lost is no failure")
 	}
-	if b.records.keys.Glass == nil || len(v.server.Tokens) != 1 {
-		t.Fatalf("on record is %+v, alive are %v", b.records.keys.Glass, v.server.Tokens)
+	if b.records.keys.RootGrant == nil || len(v.server.Tokens) != 1 {
+		t.Fatalf("on record is %+v, alive are %v", b.records.keys.RootGrant, v.server.Tokens)
 	}
 	v.server.Tokens["own"] = &vaulttest.Token{Accessor: "of own", Orphan: true}
 	v.server.Tokens["old"] = &vaulttest.Token{Accessor: "of old", Policies: []string{"root"}, Path: rootPath, Created: time.Unix(1e8, 0)}
@@ -163,7 +163,7 @@ func TestLostRootToken(t *testing.T) {
 	if err := glass.Search(t.Context(), session, b.records.keys); err != nil {
 		t.Fatal(err)
 	}
-	if v.server.Tokens["made"] != nil || v.server.Tokens["old"] == nil || b.records.keys.Glass != nil {
+	if v.server.Tokens["made"] != nil || v.server.Tokens["old"] == nil || b.records.keys.RootGrant != nil {
 		t.Errorf("alive are %v", v.server.Tokens)
 	}
 }

@@ -70,7 +70,7 @@ func retirable(keys store.Keys, forgetGlass bool) error {
 	if keys.Set == nil {
 		return fault.Misuse(errors.New("no keys are stored"), "There is nothing to put away: vault-bootstrap run.")
 	}
-	if glass := keys.Glass; glass != nil && !forgetGlass {
+	if glass := keys.RootGrant; glass != nil && !forgetGlass {
 		return fault.Misuse(fmt.Errorf("a break-glass of %s is on record: its root token (accessor %q) may be alive in a backup of this Vault", glass.Holder, glass.Accessor),
 			"Nothing was changed. If a backup is restored, 'vault-bootstrap run' ends the token. If no backup was made while it lived, or you will look for it yourself, give --forget-break-glass.")
 	}
@@ -86,7 +86,7 @@ func retire(keys *store.Keys, now time.Time) []string {
 		// and the keys that open them stay.
 		origin.PrivateKey, origin.Answer = secret.Value{}, nil
 	}
-	keys.Set, keys.Root, keys.AppRole, keys.Rotation, keys.Glass = nil, nil, nil, nil, nil
+	keys.Set, keys.Root, keys.AppRole, keys.Rotation, keys.RootGrant = nil, nil, nil, nil, nil
 	if keys.Attempt != nil {
 		keys.Past = append(keys.Past, *keys.Attempt)
 		keys.Attempt = nil

@@ -154,7 +154,7 @@ func sampleKeys() store.Keys {
 		AppRole: &store.AppRole{RoleID: "r", SecretID: secret.New("s")},
 		HashKey: secret.New("h"),
 		Old:     map[string]store.KeySet{"2025-12-31T00:00:00Z": {Kind: store.RecoveryKeys, Shares: secret.Values([]string{"old"}), Threshold: 1}},
-		Glass: &store.Glass{
+		RootGrant: &store.RootGrant{
 			ID: "g", Holder: "h", Reason: "because", Started: at, PublicKey: "gpub", PrivateKey: secret.New("gpriv"), Fingerprint: "f",
 			Finishing: at, Token: secret.New("hvs.glass"), Accessor: "gacc",
 		},

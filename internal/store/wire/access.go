@@ -7,7 +7,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-type wireGlass struct {
+type wireRootGrant struct {
 	ID          string    `json:"id"`
 	Holder      string    `json:"holder"`
 	Reason      string    `json:"reason"`
@@ -33,15 +33,15 @@ type wireRotation struct {
 	Rivals []wireKeySet `json:"rivals,omitempty"`
 }
 
-func (e *revealer) glass(g store.Glass) wireGlass {
-	return wireGlass{
+func (e *revealer) rootGrant(g store.RootGrant) wireRootGrant {
+	return wireRootGrant{
 		ID: g.ID, Holder: g.Holder, Reason: g.Reason, Started: UTC(g.Started), Public: g.PublicKey, Private: e.text(g.PrivateKey),
 		Fingerprint: g.Fingerprint, Finishing: UTC(g.Finishing), Token: e.text(g.Token), Accessor: g.Accessor,
 	}
 }
 
-func fromWireGlass(g wireGlass) store.Glass {
-	return store.Glass{
+func fromWireRootGrant(g wireRootGrant) store.RootGrant {
+	return store.RootGrant{
 		ID: g.ID, Holder: g.Holder, Reason: g.Reason, Started: UTC(g.Started), PublicKey: g.Public, PrivateKey: secret.New(g.Private),
 		Fingerprint: g.Fingerprint, Finishing: UTC(g.Finishing), Token: secret.New(g.Token), Accessor: g.Accessor,
 	}

@@ -122,13 +122,13 @@ func TestTimesAreStoredInUTC(t *testing.T) {
 func TestNotUTF8IsRefused(t *testing.T) {
 	bad := secret.New("\xff\xfe")
 	for name, keys := range map[string]store.Keys{
-		"share":     {Set: &store.KeySet{Shares: []secret.Value{secret.New("a"), bad}}},
-		"old share": {Old: map[string]store.KeySet{"2026": {Shares: []secret.Value{bad}}}},
-		"root":      {Root: &store.Root{Token: bad}},
-		"secret ID": {AppRole: &store.AppRole{SecretID: bad}},
-		"hash key":  {HashKey: bad},
-		"glass":     {Glass: &store.Glass{Token: bad}},
-		"rotation":  {Rotation: &store.Rotation{Set: &store.KeySet{Shares: []secret.Value{bad}}}},
+		"share":      {Set: &store.KeySet{Shares: []secret.Value{secret.New("a"), bad}}},
+		"old share":  {Old: map[string]store.KeySet{"2026": {Shares: []secret.Value{bad}}}},
+		"root":       {Root: &store.Root{Token: bad}},
+		"secret ID":  {AppRole: &store.AppRole{SecretID: bad}},
+		"hash key":   {HashKey: bad},
+		"root grant": {RootGrant: &store.RootGrant{Token: bad}},
+		"rotation":   {Rotation: &store.Rotation{Set: &store.KeySet{Shares: []secret.Value{bad}}}},
 	} {
 		if data, err := EncodeKeys(keys); err == nil {
 			t.Errorf("%s: stored as %s", name, data)

@@ -23,8 +23,8 @@ type wireKeys struct {
 	HashKey string                `json:"hash_key,omitempty"`
 	Old     map[string]wireKeySet `json:"old,omitempty"`
 
-	Glass    *wireGlass    `json:"break_glass,omitempty"`
-	Rotation *wireRotation `json:"rotation,omitempty"`
+	RootGrant *wireRootGrant `json:"break_glass,omitempty"`
+	Rotation  *wireRotation  `json:"rotation,omitempty"`
 }
 
 type wireAttempt struct {
@@ -109,7 +109,7 @@ func EncodeKeys(keys store.Keys) ([]byte, error) {
 		}),
 		HashKey: e.text(keys.HashKey),
 
-		Glass: maybe(keys.Glass, e.glass), Rotation: maybe(keys.Rotation, e.rotation),
+		RootGrant: maybe(keys.RootGrant, e.rootGrant), Rotation: maybe(keys.Rotation, e.rotation),
 	}
 	for date, set := range keys.Old {
 		if wire.Old == nil {
@@ -142,7 +142,7 @@ func DecodeKeys(data []byte, o Object) (store.Keys, error) {
 		}),
 		HashKey: secret.New(wire.HashKey),
 
-		Glass: maybe(wire.Glass, fromWireGlass), Rotation: maybe(wire.Rotation, fromWireRotation),
+		RootGrant: maybe(wire.RootGrant, fromWireRootGrant), Rotation: maybe(wire.Rotation, fromWireRotation),
 	}
 	for date, set := range wire.Old {
 		if keys.Old == nil {

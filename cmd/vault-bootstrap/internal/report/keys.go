@@ -78,7 +78,7 @@ func NewKeys(keys store.Keys, record string) Keys {
 		old.PutAway = date
 		report.Sets = append(report.Sets, old)
 	}
-	if glass := keys.Glass; glass != nil {
+	if glass := keys.RootGrant; glass != nil {
 		report.BreakGlass = &breakGlassReport{glass.Reason, glass.Holder, glass.Started, glass.Accessor}
 	}
 	attempts := slices.Clone(keys.Past)
