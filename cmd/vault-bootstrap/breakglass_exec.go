@@ -85,7 +85,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	pod, _ := p.env("POD_NAME")
 	if sender := report.StartEvents(records, options.store.Name, pod, administrator.Holder, log); sender != nil {
 		defer sender.Close()
-		administrator.Notify = sender.Tell
+		administrator.Notify = sender.Send
 	}
 	servers.Cluster.Guard(session.Alive)
 	// What is signalled to us ends the command, and so does the loss of the lease.

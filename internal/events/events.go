@@ -1,7 +1,7 @@
 // Package events tells what happens as Kubernetes Events, for 'kubectl describe' and
 // 'kubectl get events'.
 //
-// They are told best effort: in the background, each with a time-out, and never at
+// They are reported best effort: in the background, each with a time-out, and never at
 // the cost of the work. A missing rule is reported once. The package must not know the states: it
 // carries reasons and messages.
 package events
@@ -19,12 +19,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// The bounds of what is told.
+// The bounds of what is reported.
 const (
-	longestMessage = 1000 // events.k8s.io takes 1024
-	waiting        = 64   // events that wait to be sent; further ones are dropped
-	sendTime       = 5 * time.Second
-	closeTime      = 3 * time.Second
+	maxMessage  = 1000 // events.k8s.io takes 1024
+	queueLength = 64   // events that wait to be sent; further ones are dropped
+	sendTime    = 5 * time.Second
+	closeTime   = 3 * time.Second
 )
 
 // component is what 'kubectl describe' shows as the source.
@@ -56,22 +56,22 @@ type Sender struct {
 	once  sync.Once
 }
 
-// Start returns a sender for a namespace. instance names this process; trouble is told,
+// Start returns a sender for a namespace. instance names this process; trouble is reported,
 // once, why an event was not taken.
 func Start(in kube.Namespace, subject Subject, instance string, trouble func(error)) *Sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sender{
 		in: in, subject: subject, instance: instance, trouble: trouble,
-		queue: make(chan corev1.Event, waiting), done: make(chan struct{}), stop: stop,
+		queue: make(chan corev1.Event, queueLength), done: make(chan struct{}), stop: stop,
 	}
-	go s.send(ctx)
+	go s.run(ctx)
 	return s
 }
 
-// Tell queues an event. reason is one CamelCase word.
-func (s *Sender) Tell(warning bool, reason, message string) {
-	if len(message) > longestMessage {
-		message = strings.ToValidUTF8(message[:longestMessage], "") + " …"
+// Send queues an event. reason is one CamelCase word.
+func (s *Sender) Send(warning bool, reason, message string) {
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + " …"
 	}
 	kind := corev1.EventTypeNormal
 	if warning {
@@ -89,7 +89,7 @@ func (s *Sender) Tell(warning bool, reason, message string) {
 	}
 }
 
-// Close waits a few seconds for what is queued. Nothing may be told after it.
+// Close waits a few seconds for what is queued. Nothing may be reported after it.
 func (s *Sender) Close() {
 	s.once.Do(func() {
 		close(s.queue)
@@ -104,18 +104,18 @@ func (s *Sender) Close() {
 	})
 }
 
-func (s *Sender) send(ctx context.Context) {
+func (s *Sender) run(ctx context.Context) {
 	defer close(s.done)
 	var about []corev1.ObjectReference
-	told := false
+	reported := false
 	for event := range s.queue {
 		if len(about) == 0 {
 			about = s.about(ctx)
 		}
 		for _, object := range about {
 			event.InvolvedObject = object
-			if err := s.create(ctx, event); err != nil && !told && ctx.Err() == nil {
-				told = true
+			if err := s.create(ctx, event); err != nil && !reported && ctx.Err() == nil {
+				reported = true
 				s.trouble(err)
 			}
 		}
@@ -131,7 +131,7 @@ func (s *Sender) create(ctx context.Context, event corev1.Event) error {
 	return nil
 }
 
-// about returns the objects that the events are told of: our Pod and the Job that made
+// about returns the objects that the events are reported of: our Pod and the Job that made
 // it, or what there is instead.
 func (s *Sender) about(ctx context.Context) []corev1.ObjectReference {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)

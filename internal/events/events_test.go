@@ -57,8 +57,8 @@ func TestEventsOfAPodAndItsJob(t *testing.T) {
 		{APIVersion: "batch/v1", Kind: "Job", Name: "job", UID: "j", Controller: &yes},
 	}}})
 	s, trouble := sender(t, server, events.Subject{Pod: "pod", Secret: "state"})
-	s.Tell(false, "Unsealed", "Vault is unsealed.")
-	s.Tell(true, "Failed", strings.Repeat("ä", 2000))
+	s.Send(false, "Unsealed", "Vault is unsealed.")
+	s.Send(true, "Failed", strings.Repeat("ä", 2000))
 	s.Close()
 	want := []string{"Normal Unsealed of Job/job j", "Normal Unsealed of Pod/pod p", "Warning Failed of Job/job j", "Warning Failed of Pod/pod p"}
 	if got := about(t, server); !slices.Equal(got, want) || len(trouble()) > 0 {
@@ -77,7 +77,7 @@ func TestEventsOfTheSecret(t *testing.T) {
 	for _, pod := range []string{"", "gone"} {
 		server := kubetest.Start(t)
 		s, _ := sender(t, server, events.Subject{Pod: pod, Secret: "state"})
-		s.Tell(false, "Found", "x")
+		s.Send(false, "Found", "x")
 		s.Close()
 		if got := about(t, server); !slices.Equal(got, []string{"Normal Found of Secret/state "}) {
 			t.Errorf("%q: sent is %q", pod, got)
@@ -86,7 +86,7 @@ func TestEventsOfTheSecret(t *testing.T) {
 	server := kubetest.Start(t)
 	server.Put("secrets", &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "state", UID: "s"}})
 	s, _ := sender(t, server, events.Subject{Secret: "state"})
-	s.Tell(false, "Found", "x")
+	s.Send(false, "Found", "x")
 	s.Close()
 	if got := about(t, server); !slices.Equal(got, []string{"Normal Found of Secret/state s"}) {
 		t.Errorf("sent is %q", got)
@@ -99,7 +99,7 @@ func TestTroubleIsReportedOnce(t *testing.T) {
 	server.Refuse(kubetest.Denied)
 	s, trouble := sender(t, server, events.Subject{Secret: "state"})
 	for range 3 {
-		s.Tell(false, "Found", "x")
+		s.Send(false, "Found", "x")
 	}
 	s.Close()
 	if got := trouble(); len(got) != 1 || !strings.Contains(got[0], "create events") {

@@ -28,8 +28,8 @@ func acquire(t *testing.T, s store.Store, holder string) store.Held {
 
 // waiter is an Acquire that is under way.
 type waiter struct {
-	told   chan string
-	result chan acquired
+	reported chan string
+	result   chan acquired
 }
 
 type acquired struct {
@@ -38,9 +38,9 @@ type acquired struct {
 }
 
 func waitFor(ctx context.Context, s store.Store, holder string) waiter {
-	w := waiter{told: make(chan string, 100), result: make(chan acquired, 1)}
+	w := waiter{reported: make(chan string, 100), result: make(chan acquired, 1)}
 	options := LeaseOptions(holder)
-	options.Waiting = func(holder string) { w.told <- holder }
+	options.Waiting = func(holder string) { w.reported <- holder }
 	go func() {
 		held, err := s.Acquire(ctx, options)
 		w.result <- acquired{held, err}
@@ -48,11 +48,11 @@ func waitFor(ctx context.Context, s store.Store, holder string) waiter {
 	return w
 }
 
-// isTold waits until the waiter has been told who holds the Lease.
-func (w waiter) isTold(t *testing.T, want string) {
+// reportsHolder waits until the waiter has been told who holds the Lease.
+func (w waiter) reportsHolder(t *testing.T, want string) {
 	t.Helper()
 	select {
-	case got := <-w.told:
+	case got := <-w.reported:
 		if got != want {
 			t.Errorf("the waiter was told that %q holds the Lease, want %q", got, want)
 		}
@@ -87,7 +87,7 @@ func release(t *testing.T, held store.Held) {
 func leaseWaiting(t *testing.T, b Backend) {
 	a := acquire(t, b.Open(t), "holder-a")
 	w := waitFor(within(t), b.Open(t), "holder-b")
-	w.isTold(t, "holder-a")
+	w.reportsHolder(t, "holder-a")
 	if err := a.Alive(); err != nil {
 		t.Errorf("the holder is told that it is none: %v", err)
 	}
@@ -96,11 +96,11 @@ func leaseWaiting(t *testing.T, b Backend) {
 	if err := second.Context().Err(); err != nil {
 		t.Errorf("the second holder's context has ended: %v", err)
 	}
-	if len(w.told) != 0 {
-		t.Errorf("the waiter was told again: %q", <-w.told)
+	if len(w.reported) != 0 {
+		t.Errorf("the waiter was told again: %q", <-w.reported)
 	}
 	third := waitFor(within(t), b.Open(t), "holder-c")
-	third.isTold(t, "holder-b")
+	third.reportsHolder(t, "holder-b")
 	release(t, second)
 	third.acquires(t)
 }
@@ -109,7 +109,7 @@ func leaseWaitingInVain(t *testing.T, b Backend) {
 	acquire(t, b.Open(t), "holder-a")
 	ctx, cancel := context.WithCancelCause(within(t))
 	w := waitFor(ctx, b.Open(t), "holder-b")
-	w.isTold(t, "holder-a")
+	w.reportsHolder(t, "holder-a")
 	cause := errors.New("enough")
 	cancel(cause)
 	r := Receive(t, w.result, "the end of the wait")

@@ -56,7 +56,7 @@ func (r *eventReporter) Entered(t fsm.Transition) {
 	if t.Event != "" {
 		text += fmt.Sprintf(" (took %s)", t.Took.Round(time.Millisecond))
 	}
-	r.sender.Tell(t.To.Before(t.From), reasons[t.Event], text+".")
+	r.sender.Send(t.To.Before(t.From), reasons[t.Event], text+".")
 }
 
 // failed tells why a run has ended, or a watch cannot go on.
@@ -65,7 +65,7 @@ func (r *eventReporter) failed(err error) {
 	if name := FailureName(err); name != "" {
 		reason = camelCase(name)
 	}
-	r.sender.Tell(true, reason, strings.TrimSpace(err.Error()+"\n"+fault.RemedyOf(err)))
+	r.sender.Send(true, reason, strings.TrimSpace(err.Error()+"\n"+fault.RemedyOf(err)))
 }
 
 // Close sends what is queued.

@@ -8,6 +8,6 @@ func (w *Walk) WithEvents(reporter report.Reporter) report.Reporter {
 	if sender == nil {
 		return reporter
 	}
-	w.Job.Bootstrap.NotifyBy(sender.Tell)
+	w.Job.Bootstrap.NotifyBy(sender.Send)
 	return report.WithEvents(reporter, sender)
 }
