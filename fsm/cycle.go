@@ -46,13 +46,13 @@ func (d *Driver[L]) cycle(ctx context.Context) (*Outcome, error) {
 	}
 }
 
-// mostSettling bounds how often in a row something is settled and looked at anew.
-const mostSettling = 5
+// maxSettling bounds how often in a row something is settled and looked at anew.
+const maxSettling = 5
 
 // settled returns a look in which nothing is left to be settled, as far as that can be
 // brought about now.
 func (d *Driver[L]) settled(ctx context.Context) (look L, err error) {
-	for range mostSettling {
+	for range maxSettling {
 		if look, err = d.look(ctx); err != nil || look.Settled() {
 			return look, err
 		}

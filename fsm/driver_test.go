@@ -60,17 +60,17 @@ func (w *world) set(change func(r *Replica)) {
 	w.o.Replicas = replicas
 }
 
-// sight is a look at the world.
-type sight struct {
+// fakeLook is a look at the world.
+type fakeLook struct {
 	o       Observation
 	settled bool
 }
 
-func (s *sight) Observed() *Observation { return &s.o }
-func (s *sight) Settled() bool          { return s.settled }
+func (s *fakeLook) Observed() *Observation { return &s.o }
+func (s *fakeLook) Settled() bool          { return s.settled }
 
-func (w *world) act(event Event, change func()) Act[*sight] {
-	return func(context.Context, *sight) error {
+func (w *world) act(event Event, change func()) Act[*fakeLook] {
+	return func(context.Context, *fakeLook) error {
 		w.acted = append(w.acted, event)
 		if errs := w.fail[event]; len(errs) > 0 {
 			w.fail[event] = errs[1:]
@@ -81,17 +81,17 @@ func (w *world) act(event Event, change func()) Act[*sight] {
 	}
 }
 
-func (w *world) driver() *Driver[*sight] {
+func (w *world) driver() *Driver[*fakeLook] {
 	nothing := func() {}
-	return &Driver[*sight]{
+	return &Driver[*fakeLook]{
 		Goal: Hardened,
-		Look: func(ctx context.Context) (*sight, error) {
+		Look: func(ctx context.Context) (*fakeLook, error) {
 			w.clock = w.clock.Add(time.Second)
 			o := w.o
 			o.Remembered = w.remembered
-			return &sight{o, w.unsettled == 0}, nil
+			return &fakeLook{o, w.unsettled == 0}, nil
 		},
-		Settle: func(context.Context, *sight) (bool, error) {
+		Settle: func(context.Context, *fakeLook) (bool, error) {
 			w.settled++
 			if w.settleErr != nil {
 				return false, w.settleErr
@@ -99,7 +99,7 @@ func (w *world) driver() *Driver[*sight] {
 			w.unsettled--
 			return true, nil
 		},
-		Acts: map[Event]Act[*sight]{
+		Acts: map[Event]Act[*fakeLook]{
 			Initialize: w.act(Initialize, func() { w.all(Sealed); w.o.Keys, w.o.Root = StoredKeys, LiveRoot }),
 			Unseal:     w.act(Unseal, func() { w.all(Active) }),
 			Seed:       w.act(Seed, func() { w.o.Plan = PlanEmpty }),
@@ -107,7 +107,7 @@ func (w *world) driver() *Driver[*sight] {
 			Seal:       w.act(Seal, nothing), Drift: w.act(Drift, nothing), Weaken: w.act(Weaken, nothing),
 		},
 		Tend: w.act("tend", func() { w.all(Active) }),
-		Enter: func(_ context.Context, _ *sight, transition Transition) error {
+		Enter: func(_ context.Context, _ *fakeLook, transition Transition) error {
 			if len(w.saves) > 0 {
 				err := w.saves[0]
 				w.saves = w.saves[1:]
@@ -245,7 +245,7 @@ func TestTransientActIsRetriedFromTheProbe(t *testing.T) {
 	// The act fails, but its work was done: a timed-out request that succeeded.
 	d := w.driver()
 	unseal := d.Acts[Unseal]
-	d.Acts[Unseal] = func(ctx context.Context, look *sight) error {
+	d.Acts[Unseal] = func(ctx context.Context, look *fakeLook) error {
 		if err := unseal(ctx, look); err != nil {
 			return err
 		}
@@ -326,7 +326,7 @@ func TestLostLeaseIsTheCause(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	d := w.driver()
 	unseal := d.Acts[Unseal]
-	d.Acts[Unseal] = func(ctx context.Context, look *sight) error {
+	d.Acts[Unseal] = func(ctx context.Context, look *fakeLook) error {
 		_ = unseal(ctx, look)
 		cancel(lost)
 		return ctx.Err()
@@ -411,7 +411,7 @@ func TestSealedStandbyDoesNotHoldUpTheCluster(t *testing.T) {
 	w.o.Replicas = []Replica{{Address: "a", Health: Active}, {Address: "b", Health: Sealed}}
 	d := w.driver()
 	w.remembered = Hardened
-	d.Tend = func(context.Context, *sight) error { return errors.New("its KMS is out of reach") }
+	d.Tend = func(context.Context, *fakeLook) error { return errors.New("its KMS is out of reach") }
 	outcome, err := d.Run(t.Context())
 	if err != nil || len(outcome.Pending) != 1 {
 		t.Errorf("ended with %v, pending %v", err, outcome.Pending)
@@ -480,7 +480,7 @@ func TestRefusedInitializationIsJudgedByTheNextLook(t *testing.T) {
 	for _, empty := range []bool{true, false} {
 		w := newWorld(t)
 		d := w.driver()
-		d.Acts[Initialize] = func(context.Context, *sight) error {
+		d.Acts[Initialize] = func(context.Context, *fakeLook) error {
 			w.o.Keys = OpenIntent
 			if !empty {
 				w.all(Sealed)

@@ -127,7 +127,7 @@ func locateOurs(o Observation) (State, error) {
 
 func locateWithoutActive(o Observation) (State, error) {
 	if sealed := o.Replicas.SealedOnPurpose(); len(sealed) > 0 && !o.Replicas.open() {
-		return "", SealedByPeople(sealed)
+		return "", SealedOnPurpose(sealed)
 	}
 	if len(o.Replicas.ToUnseal()) > 0 {
 		return locateSealed(o)

@@ -106,10 +106,10 @@ func (all Replicas) Pending() Replicas {
 // Lost returns the replicas that a person has removed from the raft cluster.
 func (all Replicas) Lost() Replicas { return all.with(is(Removed)) }
 
-// Shown returns the least state that their health alone shows, without any token: that there
+// LeastState returns the least state that their health alone shows, without any token: that there
 // is a Vault, and whether it is open. What was seeded and hardened no server says of itself.
 // It is empty if no replica answers.
-func (all Replicas) Shown() State {
+func (all Replicas) LeastState() State {
 	shown := State("")
 	for _, replica := range all {
 		switch {

@@ -2,7 +2,7 @@ package fsm
 
 import "testing"
 
-func TestShown(t *testing.T) {
+func TestLeastState(t *testing.T) {
 	for _, test := range []struct {
 		health []Health
 		want   State
@@ -16,7 +16,7 @@ func TestShown(t *testing.T) {
 		{[]Health{Sealed, Standby}, Unsealed},
 		{[]Health{Active}, Unsealed},
 	} {
-		if got := Replicas(replicas(test.health...)).Shown(); got != test.want {
+		if got := Replicas(replicas(test.health...)).LeastState(); got != test.want {
 			t.Errorf("%v shows %q, want %q", test.health, got, test.want)
 		}
 	}

@@ -107,8 +107,8 @@ func LockedOut(answer string) error {
 			"An administrator can put them back. Or from the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run makes a root token, puts everything right, and revokes it.")
 }
 
-// SealedByPeople is about a cluster that was sealed while its servers went on running.
-func SealedByPeople(replicas Replicas) error {
+// SealedOnPurpose is about a cluster that was sealed while its servers went on running.
+func SealedOnPurpose(replicas Replicas) error {
 	return fault.Stop(NameSealedOnPurpose,
 		fmt.Errorf("somebody has sealed this cluster (%s): it was open before in the same life of these servers, and --respect-seal leaves it sealed", describe(replicas)),
 		"Ask who sealed it, and why. When it may be opened, run once without --respect-seal, or unseal by hand. A server that is restarted is unsealed as ever.")

@@ -14,10 +14,10 @@ import (
 // The bounds that keep a package, a file and a type small enough to be read at once. Tests,
 // and the module of the suites, are free of them.
 const (
-	mostFiles   = 32  // of a package
-	mostLines   = 300 // of a file
-	mostFields  = 15  // of a struct, those of embedded structs counted
-	mostMethods = 25  // of a type, those of embedded types counted
+	maxFiles   = 32  // of a package
+	maxLines   = 300 // of a file
+	maxFields  = 15  // of a struct, those of embedded structs counted
+	maxMethods = 25  // of a type, those of embedded types counted
 )
 
 // tables are files that are longer because they are one table.
@@ -48,25 +48,25 @@ func TestNothingGrowsTooLarge(t *testing.T) {
 	files, types := map[string]int{}, map[string]*declared{}
 	each(t, func(folder, path string, content []byte, file *ast.File) {
 		files[folder]++
-		if lines := strings.Count(string(content), "\n"); lines > mostLines && !tables[folder+"/"+filepath.Base(path)] {
-			t.Errorf("%s has %d lines, at most %d", path, lines, mostLines)
+		if lines := strings.Count(string(content), "\n"); lines > maxLines && !tables[folder+"/"+filepath.Base(path)] {
+			t.Errorf("%s has %d lines, at most %d", path, lines, maxLines)
 		}
 		read(types, folder, file)
 	})
 	for folder, n := range files {
-		if n > mostFiles {
-			t.Errorf("%s has %d files, at most %d", folder, n, mostFiles)
+		if n > maxFiles {
+			t.Errorf("%s has %d files, at most %d", folder, n, maxFiles)
 		}
 	}
 	seen := map[string]bool{}
 	for name := range types {
 		fields, methods := total(types, name)
-		if fields <= mostFields && methods <= mostMethods {
+		if fields <= maxFields && methods <= maxMethods {
 			continue
 		}
 		seen[name] = true
 		if !larger[name] {
-			t.Errorf("%s has %d fields and %d methods, at most %d and %d", name, fields, methods, mostFields, mostMethods)
+			t.Errorf("%s has %d fields and %d methods, at most %d and %d", name, fields, methods, maxFields, maxMethods)
 		}
 	}
 	for name := range larger {

@@ -55,7 +55,7 @@ func TestInitializeAsksForNothingThatCannotBeKept(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"the store refuses":   func(c *Config) { c.Preflight = func(context.Context) error { return errors.New("read-only") } },
 		"nowhere is a spool":  func(c *Config) { c.Places = nil },
-		"the spool is a file": func(c *Config) { c.Places = []spool.Place{spool.Dir("/dev/null")} },
+		"the spool is a file": func(c *Config) { c.Places = []spool.Location{spool.Dir("/dev/null")} },
 	} {
 		s := newSite(t, change)
 		if err := s.Acts()[fsm.Initialize](t.Context(), s.outside(t)); err == nil || len(s.replica.requests) > 0 || s.store.keys.Attempt != nil {
@@ -129,7 +129,7 @@ func TestRecover(t *testing.T) {
 	if err != nil || len(texts) != 1 {
 		t.Fatalf("spooled are %d, %v", len(texts), err)
 	}
-	delivery := NewDelivery(s.Setting(), s.store, []spool.Place{s.dir}, s.initializing.delivery.responses.split, s.initializing.delivery.responses.recovery)
+	delivery := NewDelivery(s.Setting(), s.store, []spool.Location{s.dir}, s.initializing.delivery.responses.split, s.initializing.delivery.responses.recovery)
 	if err := delivery.Recover(t.Context(), []byte("nothing")); fault.KindOf(err) != fault.Usage {
 		t.Errorf("nothing was recovered: %v", err)
 	}

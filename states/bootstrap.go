@@ -32,7 +32,7 @@ type held struct{ Records }
 type Config struct {
 	Sources
 	// Places keep Vault's answer to sys/init until it is stored, and are searched for it.
-	Places []spool.Place
+	Places []spool.Location
 	// Preflight checks that the store takes what initialization will write, and that nothing
 	// endangers it there.
 	Preflight func(ctx context.Context) error

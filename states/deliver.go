@@ -23,15 +23,15 @@ type Delivery struct {
 	records   *held
 	log       *slog.Logger
 	responses *responses
-	places    []spool.Place // that keep the answer until it is stored
+	places    []spool.Location // that keep the answer until it is stored
 
-	usable  []spool.Place  // those that can take the answer
-	attempt *store.Attempt // the one that this process began
+	usable  []spool.Location // those that can take the answer
+	attempt *store.Attempt   // the one that this process began
 }
 
 // NewDelivery returns a Delivery for who holds records and initializes nothing. The splits
 // are those that the answer was asked for.
-func NewDelivery(setting *Setting, records Records, places []spool.Place, split, recovery ceremony.KeySplit) *Delivery {
+func NewDelivery(setting *Setting, records Records, places []spool.Location, split, recovery ceremony.KeySplit) *Delivery {
 	return &Delivery{records: &held{records}, log: setting.Log, responses: &responses{setting.Now, split, recovery}, places: places}
 }
 

@@ -83,7 +83,7 @@ func (a *attempts) isGone(ctx context.Context, attempt store.Attempt) (bool, err
 	case a.pods == nil:
 		return false, nil
 	default:
-		return a.pods.Over(ctx, attempt.Pod)
+		return a.pods.Ended(ctx, attempt.Pod)
 	}
 }
 

@@ -50,8 +50,8 @@ type PodReader interface {
 	// Life returns the life that the server at address is in; workload.ErrNoPod if
 	// that cannot be known.
 	Life(ctx context.Context, address string) (workload.Life, error)
-	// Over reports whether the pod called name has ended, or is gone.
-	Over(ctx context.Context, name string) (bool, error)
+	// Ended reports whether the pod called name has ended, or is gone.
+	Ended(ctx context.Context, name string) (bool, error)
 }
 
 // opener is what an Observer needs of a login.Access.

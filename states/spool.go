@@ -20,7 +20,7 @@ func (d *Delivery) checkSpool(ctx context.Context, pair pgp.Pair, split ceremony
 	if err != nil {
 		return err
 	}
-	var usable []spool.Place
+	var usable []spool.Location
 	var problems []error
 	for _, place := range d.places {
 		if err := place.Check(ctx, size); err != nil {

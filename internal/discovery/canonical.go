@@ -24,19 +24,19 @@ func SearchDomains(config string) []string {
 	return domains
 }
 
-// plain returns a DNS name without what does not count in it: case and the final dot.
-func plain(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// normalName returns a DNS name without what does not count in it: case and the final dot.
+func normalName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // canonical returns the names that Host can stand for: itself, and what the search
 // domains make of it, provided that this is the name of a Service. They come from the
 // command line and from the machine, and never from an answer of the DNS.
 func (s Service) canonical() []string {
-	names := []string{plain(s.Host)}
+	names := []string{normalName(s.Host)}
 	if strings.HasSuffix(s.Host, ".") { // absolute: nothing is appended
 		return names
 	}
 	for _, domain := range s.Search {
-		name := plain(s.Host) + "." + plain(domain)
+		name := normalName(s.Host) + "." + normalName(domain)
 		// SERVICE.NAMESPACE.svc, and then the cluster's domain, whatever it is called.
 		if labels := strings.Split(name, "."); len(labels) > 3 && labels[2] == "svc" {
 			names = append(names, name)
@@ -58,7 +58,7 @@ func (s Service) checkTargets(pods []pod) error {
 	}
 	names := s.canonical()
 	for _, pod := range pods {
-		below := func(name string) bool { return strings.HasSuffix(plain(pod.target), "."+name) }
+		below := func(name string) bool { return strings.HasSuffix(normalName(pod.target), "."+name) }
 		if net.ParseIP(pod.target) != nil || !slices.ContainsFunc(names, below) {
 			return fault.Misuse(fmt.Errorf("looking up _%s._tcp.%s: %w", s.Scheme, s.Host, foreignTarget(pod.target, names)),
 				"Check who answers the DNS. If the target is right, give --vault-service by its full name (SERVICE.NAMESPACE.svc.CLUSTERDOMAIN), "+

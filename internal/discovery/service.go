@@ -104,9 +104,9 @@ func (s Service) addresses(pods []pod) []string {
 	return s.named(set, max(count, s.Replicas), pods[0].port)
 }
 
-// mostReplicas is far above what a Vault cluster has: an ordinal beyond it is a
+// maxReplicas is far above what a Vault cluster has: an ordinal beyond it is a
 // number in a name.
-const mostReplicas = 100
+const maxReplicas = 100
 
 // ordinal splits a StatefulSet pod's name: vault-0 is (vault, 0). A pod without a
 // name of its own is called by its address, 10-0-0-7.
@@ -116,7 +116,7 @@ func ordinal(label string) (set string, number int, ok bool) {
 		return "", 0, false
 	}
 	number, err := strconv.Atoi(label[cut+1:])
-	return label[:cut], number, err == nil && number >= 0 && number < mostReplicas && label[cut+1:] == strconv.Itoa(number)
+	return label[:cut], number, err == nil && number >= 0 && number < maxReplicas && label[cut+1:] == strconv.Itoa(number)
 }
 
 func (s Service) named(set string, count, port int) []string {

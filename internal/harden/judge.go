@@ -52,7 +52,7 @@ func judge(control Control, facts Facts, rules Rules) Result {
 		if exception.Control != control.ID || exception.Object != "" && !slices.Contains(result.Objects, exception.Object) {
 			continue
 		}
-		if exception.Over(facts.Now) {
+		if exception.IsExpired(facts.Now) {
 			result.Expired = append(result.Expired, exception)
 			continue
 		}

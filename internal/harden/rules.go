@@ -41,8 +41,8 @@ type Exception struct {
 	Until time.Time
 }
 
-// Over reports whether the exception is over.
-func (e Exception) Over(now time.Time) bool { return !now.Before(e.Until) }
+// IsExpired reports whether the exception is over.
+func (e Exception) IsExpired(now time.Time) bool { return !now.Before(e.Until) }
 
 // LastDay returns its last day, as it is written.
 func (e Exception) LastDay() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }

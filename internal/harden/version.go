@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// lastUnsupported is the newest 1.x of Vault that is known to get no more fixes: the
+// newestUnsupported is the newest 1.x of Vault that is known to get no more fixes: the
 // vendor mends the three newest minor versions, and 1.21 came out in October 2025.
-const lastUnsupported = 18
+const newestUnsupported = 18
 
 // version is major, minor, patch.
 type version [3]int
@@ -46,5 +46,5 @@ func outdated(text, least string) bool {
 	if wanted, ok := parseVersion(least); ok && v.compare(wanted) < 0 {
 		return true
 	}
-	return v[0] == 0 || v[0] == 1 && v[1] <= lastUnsupported
+	return v[0] == 0 || v[0] == 1 && v[1] <= newestUnsupported
 }

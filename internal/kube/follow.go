@@ -13,8 +13,8 @@ import (
 // The length of one watch: long enough to be cheap, and not the same for all, so that
 // a thousand followers do not all begin anew at once.
 const (
-	shortestFollow = 5 * time.Minute
-	longestFollow  = 10 * time.Minute
+	minFollow = 5 * time.Minute
+	maxFollow = 10 * time.Minute
 )
 
 // Follow tells seen how the object called name is, at first and after each change,
@@ -22,7 +22,7 @@ const (
 // ends. seen gets nil when the object is deleted. It is one request, and can be
 // permitted for a single name: the verb is watch, and a list is not needed.
 func (r Resource) Follow(ctx context.Context, name string, seen func(Object)) error {
-	length := shortestFollow + rand.N(longestFollow-shortestFollow) //nolint:gosec // no secret depends on it
+	length := minFollow + rand.N(maxFollow-minFollow) //nolint:gosec // no secret depends on it
 	changes, err := r.client.Get().Namespace(r.namespace).Resource(r.plural).
 		Param("watch", "true").Param("fieldSelector", "metadata.name="+name).
 		Param("timeoutSeconds", fmt.Sprint(int(length.Seconds()))).Watch(ctx)

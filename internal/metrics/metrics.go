@@ -22,7 +22,7 @@ type Metrics struct {
 	events   []string
 
 	leader, drift, plan, sealed prometheus.Gauge
-	success                     *once
+	success                     *timestamp
 	state, terminal, replicas   *prometheus.GaugeVec
 	transitions, failures       *prometheus.CounterVec
 	apiErrors, rounds           *prometheus.CounterVec
@@ -55,7 +55,7 @@ func New(version string, states, events []string) *Metrics {
 		apiErrors:   counters("api_errors_total", "Requests that failed.", "server", "class"),
 		rounds:      counters("rounds_total", "Looks at Vault, and what came of them.", "result"),
 		logins:      prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "login_errors_total", Help: "Logins to Vault that failed."}),
-		success:     &once{gauge: gauge("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do.")},
+		success:     &timestamp{gauge: gauge("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do.")},
 		acts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "act_duration_seconds", Help: "How long the acts that succeeded took.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},

@@ -7,22 +7,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// once is a gauge of a time that is absent until there is one: 0 would be the year 1970.
-type once struct {
+// timestamp is a gauge of a time that is absent until there is one: 0 would be the year 1970.
+type timestamp struct {
 	gauge prometheus.Gauge
 	known atomic.Bool
 }
 
-func (o *once) set(at time.Time) {
+func (o *timestamp) set(at time.Time) {
 	o.gauge.Set(float64(at.UnixMilli()) / 1000)
 	o.known.Store(true)
 }
 
 // Describe is a prometheus.Collector's.
-func (o *once) Describe(descriptions chan<- *prometheus.Desc) { o.gauge.Describe(descriptions) }
+func (o *timestamp) Describe(descriptions chan<- *prometheus.Desc) { o.gauge.Describe(descriptions) }
 
 // Collect is a prometheus.Collector's.
-func (o *once) Collect(metrics chan<- prometheus.Metric) {
+func (o *timestamp) Collect(metrics chan<- prometheus.Metric) {
 	if o.known.Load() {
 		o.gauge.Collect(metrics)
 	}

@@ -87,16 +87,16 @@ func Decrypt(private secret.Value, message string) (secret.Value, error) {
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("opening a PGP message: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(details.UnverifiedBody, mostText))
+	text, err := io.ReadAll(io.LimitReader(details.UnverifiedBody, maxText))
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("reading a PGP message: %w", err)
 	}
 	return secret.New(string(text)), nil
 }
 
-// mostText bounds a decrypted message: a share or a token is below 200 bytes, a
+// maxText bounds a decrypted message: a share or a token is below 200 bytes, a
 // wrapped one below 2 KB.
-const mostText = 64 << 10
+const maxText = 64 << 10
 
 // Encrypt encrypts text to a base64 public key and returns the message in base64.
 func Encrypt(public, text string) (string, error) {

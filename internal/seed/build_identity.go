@@ -43,8 +43,8 @@ func addIdentity(b *builder, r lang.Record, problems *value.Problems) {
 	}
 }
 
-// soleAliases reports aliases that Vault has no room for beside another one.
-func soleAliases(objects []object.Object, problems *value.Problems) {
+// checkAliases reports aliases that Vault has no room for beside another one.
+func checkAliases(objects []object.Object, problems *value.Problems) {
 	first := map[string]value.Position{}
 	for _, o := range objects {
 		if o.Stage != object.StageAliases {

@@ -28,17 +28,17 @@ func (b *builder) auth(r lang.Record, problems *value.Problems) {
 	fields := withSettings(pick(r, "description", "local", "seal_wrap"), r, "options")
 	b.add(object.AuthMount(path, kind, fields), r.At, problems)
 	if config := r.Mapping("config"); config != nil {
-		b.add(object.AuthConfig(path, kind, config), r.Places["config"], problems)
+		b.add(object.AuthConfig(path, kind, config), r.Positions["config"], problems)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
 		if !strings.HasPrefix(name, "config/") {
 			continue
 		}
 		if err := value.CheckPath(name); err != nil {
-			problems.Add(r.Places[name], "the path %q cannot be used: %s", name, err)
+			problems.Add(r.Positions[name], "the path %q cannot be used: %s", name, err)
 			continue
 		}
-		b.add(object.AuthChild(path, kind, name, "", r.Mapping(name)), r.Places[name], problems)
+		b.add(object.AuthChild(path, kind, name, "", r.Mapping(name)), r.Positions[name], problems)
 	}
 	b.authRoles(r, path, kind, problems)
 	b.githubMap(r, path, kind, problems)
@@ -83,7 +83,7 @@ func (b *builder) authRoles(r lang.Record, path, kind string, problems *value.Pr
 
 // githubMap adds the policies of teams and users.
 func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Problems) {
-	at := r.Places["map"]
+	at := r.Positions["map"]
 	for group, members := range r.Mapping("map") {
 		names, ok := members.(map[string]any)
 		if !ok || value.CheckName(group) != nil {

@@ -64,18 +64,18 @@ func addSystem(b *builder, r lang.Record, problems *value.Problems) {
 		}
 	}
 	if config := quotas.Mapping("config"); config != nil {
-		b.add(object.QuotaConfig(config), quotas.Places["config"], problems)
+		b.add(object.QuotaConfig(config), quotas.Positions["config"], problems)
 	}
 	headers := r.Mapping("ui-headers")
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if err := value.CheckName(name); err != nil {
-			problems.Add(r.Places["ui-headers"], "the name %q cannot be used: %s", name, err)
+			problems.Add(r.Positions["ui-headers"], "the name %q cannot be used: %s", name, err)
 			continue
 		}
-		b.add(object.UIHeader(name, headers[name]), r.Places["ui-headers"], problems)
+		b.add(object.UIHeader(name, headers[name]), r.Positions["ui-headers"], problems)
 	}
 	if settings, ok := r.Values["cors"].(lang.Record); ok {
-		b.add(object.CORS(pick(settings, "allowed_origins", "allowed_headers")), r.Places["cors"], problems)
+		b.add(object.CORS(pick(settings, "allowed_origins", "allowed_headers")), r.Positions["cors"], problems)
 	}
 }
 
@@ -97,7 +97,7 @@ func (b *builder) request(r lang.Record, problems *value.Problems) {
 		return
 	}
 	if strings.HasPrefix(path, "v1/") {
-		problems.Add(r.Places["path"], "the path %q cannot be used: write it without v1/", r.Text("path"))
+		problems.Add(r.Positions["path"], "the path %q cannot be used: write it without v1/", r.Text("path"))
 		return
 	}
 	unless := r.Inner("unless")

@@ -75,7 +75,7 @@ func (b *builder) saved(o object.Object, r lang.Record, ns string, problems *val
 		return o
 	}
 	if err := value.CheckPath(path); err != nil {
-		problems.Add(r.Places["save_to"], "save_to: the path %q cannot be used: %s", r.Text("save_to"), err)
+		problems.Add(r.Positions["save_to"], "save_to: the path %q cannot be used: %s", r.Text("save_to"), err)
 		return o
 	}
 	saving := &object.Saving{Path: ns + path, Wrapped: true}

@@ -17,13 +17,13 @@ import (
 // request that writes to one or to the mount, by whatever path.
 func Combine(own, declared []object.Object) ([]object.Object, error) {
 	problems := &value.Problems{}
-	places := make(map[object.ID]object.Object, len(declared))
+	byID := make(map[object.ID]object.Object, len(declared))
 	for _, o := range declared {
-		places[o.Place()] = o
+		byID[o.CanonicalID()] = o
 	}
 	combined := slices.Clone(declared)
 	for _, o := range own {
-		other, taken := places[o.Place()]
+		other, taken := byID[o.CanonicalID()]
 		switch {
 		case !taken:
 			combined = append(combined, o)
@@ -70,8 +70,8 @@ func clashes(objects []object.Object) []clash {
 	return found
 }
 
-// apart reports mounts whose path lies below that of another.
-func (b *builder) apart(problems *value.Problems) {
+// checkNesting reports mounts whose path lies below that of another.
+func (b *builder) checkNesting(problems *value.Problems) {
 	for _, clash := range clashes(b.objects) {
 		problems.Add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",
 			clash.inner.ID, clash.outer.ID, clash.outer.Position)

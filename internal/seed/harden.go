@@ -33,7 +33,7 @@ func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
 	if !ok {
 		return
 	}
-	at := r.Places["harden"]
+	at := r.Positions["harden"]
 	if b.harden.Declared() {
 		problems.Add(at, "the section harden is there twice, first at %s", b.harden.Position)
 		return
@@ -46,7 +46,7 @@ func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
 	for name, v := range limits {
 		limit, ok := value.ScalarText(v)
 		if !ok {
-			problems.Add(section.Places["limits"], "the limit %q must be a text or a number", name)
+			problems.Add(section.Positions["limits"], "the limit %q must be a text or a number", name)
 			continue
 		}
 		b.harden.Limits[name] = limit

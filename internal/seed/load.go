@@ -152,8 +152,9 @@ func reason(err error) error {
 // builder turns records into objects.
 type builder struct {
 	objects []object.Object
-	places  map[object.ID]value.Position
-	prune   pruneReader
+	// declaredAt holds where each object is declared, by its canonical ID.
+	declaredAt map[object.ID]value.Position
+	prune      pruneReader
 	// ns is the namespace that is being read, with a slash at its end, or empty.
 	ns string
 	// requests counts them over all files, since their order matters.
@@ -237,14 +238,14 @@ func nameOf(r lang.Record, key string, check func(string) error, problems *value
 func (b *builder) add(o object.Object, at value.Position, problems *value.Problems) {
 	o = o.Within(b.ns)
 	o.Position = at
-	if first, ok := b.places[o.Place()]; ok {
+	if first, ok := b.declaredAt[o.CanonicalID()]; ok {
 		problems.Add(at, "%s is declared twice, first at %s", o.ID, first)
 		return
 	}
-	if b.places == nil {
-		b.places = map[object.ID]value.Position{}
+	if b.declaredAt == nil {
+		b.declaredAt = map[object.ID]value.Position{}
 	}
-	b.places[o.Place()] = at
+	b.declaredAt[o.CanonicalID()] = at
 	if len(b.objects) == cap(b.objects) { // append would copy thousands of them again and again
 		b.objects = slices.Grow(b.objects, max(64, len(b.objects)))
 	}
@@ -258,16 +259,16 @@ func (b *builder) finish(problems *value.Problems) {
 	}
 	pending := b.has(func(o object.Object) bool { return value.Pending(o.Data) })
 	if pending {
-		orderReferences(b.objects, problems)
+		orderByReferences(b.objects, problems)
 	}
 	if b.has(func(o object.Object) bool { return o.Stage == object.StageAliases }) {
-		soleAliases(b.objects, problems)
+		checkAliases(b.objects, problems)
 	}
 	if pending {
-		b.answers(problems)
+		b.checkAnswers(problems)
 	}
 	if b.has(func(o object.Object) bool { return o.IsMount() || o.IsAudit() }) {
-		b.apart(problems)
+		b.checkNesting(problems)
 	}
 	if len(b.prune.Tombstones) > 0 {
 		b.prune.check(b.objects, problems)

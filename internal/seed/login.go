@@ -39,7 +39,7 @@ func (b *builder) readLogin(r lang.Record, problems *value.Problems) {
 	if len(methods) == 0 {
 		return
 	}
-	at := r.Places["login"]
+	at := r.Positions["login"]
 	if len(b.login.methods) > 0 {
 		problems.Add(at, "the section login is there twice, first at %s", b.login.at)
 		return
@@ -73,18 +73,18 @@ func checkLogin(each lang.Record, method string, problems *value.Problems) {
 		case !given && slices.Contains(row.Must, name):
 			problems.Add(each.At, "the login method %q needs the key %q", method, name)
 		case given && !slices.Contains(row.Takes, name):
-			problems.Add(each.Places[name], "the login method %q does not take the key %q; it takes %s", method, name, strings.Join(row.Takes, ", "))
+			problems.Add(each.Positions[name], "the login method %q does not take the key %q; it takes %s", method, name, strings.Join(row.Takes, ", "))
 		case given && value == "":
-			problems.Add(each.Places[name], "the key %q is empty: leave it out for its default", name)
+			problems.Add(each.Positions[name], "the key %q is empty: leave it out for its default", name)
 		case given && looksLikeToken(value):
-			problems.Add(each.Places[name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", name)
+			problems.Add(each.Positions[name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", name)
 		case given && !plainReference(value):
-			problems.Add(each.Places[name], "%q may refer to env and configMapKeyRef only: it is no secret", name)
+			problems.Add(each.Positions[name], "%q may refer to env and configMapKeyRef only: it is no secret", name)
 		}
 	}
 	if path := strings.Trim(each.Text("path"), "/"); path != "" {
 		if err := value.CheckPath(path); err != nil {
-			problems.Add(each.Places["path"], "the path %q cannot be used: %s", path, err)
+			problems.Add(each.Positions["path"], "the path %q cannot be used: %s", path, err)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func TestPlanRefuses(t *testing.T) {
 		object object.Object
 		entry  map[string]any
 		want   string
-		wayOut string
+		remedy string
 	}{
 		{"type of an engine", object.SecretsMount("x", "transit", nil), v2, `type is "kv", the seed wants "transit"; Vault cannot change the type of a mount`, "vault secrets disable x"},
 		{"type of a method", object.AuthMount("x", "approle", nil), map[string]any{"type": "userpass"}, `type is "userpass", the seed wants "approle"`, "vault auth disable x"},
@@ -122,7 +122,7 @@ func TestPlanRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := mounts(test.entry)
 			p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Objects: []object.Object{test.object}, Memory: reconcile.Memory{}, Parallelism: 1})
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(fault.RemedyOf(err), test.wayOut) || fault.KindOf(err) != fault.Terminal {
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(fault.RemedyOf(err), test.remedy) || fault.KindOf(err) != fault.Terminal {
 				t.Fatalf("got %v\n%s", err, fault.RemedyOf(err))
 			}
 			if p.Empty() {

@@ -14,11 +14,11 @@ import (
 type pruneReader struct {
 	object.Prune
 	// said is what the seed says of it first: nothing after it may contradict.
-	said pruneSaying
+	said pruneSetting
 }
 
-// pruneSaying is what one place of the seed says of pruning.
-type pruneSaying struct {
+// pruneSetting is what one place of the seed says of pruning.
+type pruneSetting struct {
 	words string
 	at    value.Position
 }
@@ -26,11 +26,11 @@ type pruneSaying struct {
 // read takes in what one file says.
 func (p *pruneReader) read(r lang.Record, problems *value.Problems) {
 	if which := r.Text("prune"); which != "" {
-		p.say(which == "owned", pruneSaying{"prune: " + which, r.Places["prune"]}, problems)
+		p.set(which == "owned", pruneSetting{"prune: " + which, r.Positions["prune"]}, problems)
 	}
 	purge := r.Inner("purgeUnmanagedConfig")
 	if enabled, said := purge.Values["enabled"].(bool); said {
-		p.say(enabled, pruneSaying{fmt.Sprintf("purgeUnmanagedConfig: {enabled: %t}", enabled), purge.Places["enabled"]}, problems)
+		p.set(enabled, pruneSetting{fmt.Sprintf("purgeUnmanagedConfig: {enabled: %t}", enabled), purge.Positions["enabled"]}, problems)
 	}
 	excluded := purge.Inner("exclude")
 	for _, kind := range lang.PurgeKinds() {
@@ -45,13 +45,13 @@ func (p *pruneReader) read(r lang.Record, problems *value.Problems) {
 	}
 }
 
-// say takes in whether what is ours is deleted, as one place of the seed says.
-func (p *pruneReader) say(owned bool, saying pruneSaying, problems *value.Problems) {
+// set takes in whether what is ours is deleted, as one place of the seed says.
+func (p *pruneReader) set(owned bool, setting pruneSetting, problems *value.Problems) {
 	switch {
 	case p.said.words == "":
-		p.Owned, p.said = owned, saying
+		p.Owned, p.said = owned, setting
 	case p.Owned != owned:
-		problems.Add(saying.at, "%s contradicts %s, at %s", saying.words, p.said.words, p.said.at)
+		problems.Add(setting.at, "%s contradicts %s, at %s", setting.words, p.said.words, p.said.at)
 	}
 }
 

@@ -20,7 +20,7 @@ func Read(content []byte) (Material, error) {
 	if len(lines) == 0 {
 		return Material{}, errors.New("it is empty")
 	}
-	plain, err := normal(lines)
+	plain, err := normalize(lines)
 	return Material{Plain: plain}, err
 }
 
@@ -68,10 +68,10 @@ func readJSON(content []byte) (Material, error) {
 func labelled(unseal, recovery []string, root string) (Material, error) {
 	var m Material
 	var err error
-	if m.Unseal, err = normal(unseal); err != nil {
+	if m.Unseal, err = normalize(unseal); err != nil {
 		return Material{}, err
 	}
-	if m.Recovery, err = normal(recovery); err != nil {
+	if m.Recovery, err = normalize(recovery); err != nil {
 		return Material{}, err
 	}
 	if m.Empty() {

@@ -24,7 +24,7 @@ func consistent(values []secret.Value, threshold int) error {
 	for i, value := range values {
 		raw, err := base64.StdEncoding.DecodeString(value.Reveal())
 		if err != nil {
-			return fmt.Errorf("share %d: %w", i+1, errForm)
+			return fmt.Errorf("share %d: %w", i+1, errMalformed)
 		}
 		all[i] = raw
 		if len(raw) != len(all[0]) {

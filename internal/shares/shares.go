@@ -69,34 +69,34 @@ func (m Material) For(recovery bool, threshold int) ([]secret.Value, error) {
 // The lengths in bytes that Vault takes: a key of 16 to 32 bytes, and one byte more
 // where it is split.
 const (
-	leastLength = 16
-	mostLength  = 33
+	minLength = 16
+	maxLength = 33
 )
 
-var errForm = fmt.Errorf("it is no key share: %d to %d bytes in base64 or in hex", leastLength, mostLength)
+var errMalformed = fmt.Errorf("it is no key share: %d to %d bytes in base64 or in hex", minLength, maxLength)
 
 // decode reads a share as Vault does: what is hex of the right length is hex, since
 // such a text could be base64 as well.
 func decode(text string) ([]byte, error) {
-	if raw, err := hex.DecodeString(text); err == nil && fits(raw) {
+	if raw, err := hex.DecodeString(text); err == nil && validLength(raw) {
 		return raw, nil
 	}
-	if raw, err := base64.StdEncoding.DecodeString(text); err == nil && fits(raw) {
+	if raw, err := base64.StdEncoding.DecodeString(text); err == nil && validLength(raw) {
 		return raw, nil
 	}
-	return nil, errForm
+	return nil, errMalformed
 }
 
-func fits(raw []byte) bool { return len(raw) >= leastLength && len(raw) <= mostLength }
+func validLength(raw []byte) bool { return len(raw) >= minLength && len(raw) <= maxLength }
 
-// normal returns shares in base64. The error of one that is malformed shows nothing
+// normalize returns shares in base64. The error of one that is malformed shows nothing
 // of it.
-func normal(texts []string) ([]secret.Value, error) {
+func normalize(texts []string) ([]secret.Value, error) {
 	var values []secret.Value
 	for i, text := range texts {
 		raw, err := decode(text)
 		if err != nil {
-			if len(text) > 4*mostLength {
+			if len(text) > 4*maxLength {
 				err = errors.Join(err, errors.New("it may be encrypted: decrypt it first, as its owner"))
 			}
 			return nil, fmt.Errorf("share %d of %d: %w", i+1, len(texts), err)

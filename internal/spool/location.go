@@ -19,8 +19,8 @@ type Origin struct {
 	Attempt, Pod string
 }
 
-// Place is somewhere an entry can be kept.
-type Place interface {
+// Location is somewhere an entry can be kept.
+type Location interface {
 	// Name says where it is, for people.
 	Name() string
 	// Check fails if an entry of size bytes could not be written. It leaves nothing.

@@ -67,34 +67,34 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-func places(t *testing.T) map[string]spool.Place {
+func locations(t *testing.T) map[string]spool.Location {
 	message := filepath.Join(t.TempDir(), "termination-log")
 	if err := os.WriteFile(message, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return map[string]spool.Place{
+	return map[string]spool.Location{
 		"directory":   spool.Dir(filepath.Join(t.TempDir(), "spool")),
 		"termination": spool.Termination{Path: message},
 	}
 }
 
-func TestPlaces(t *testing.T) {
-	for name, place := range places(t) {
+func TestLocations(t *testing.T) {
+	for name, location := range locations(t) {
 		t.Run(name, func(t *testing.T) {
-			if err := place.Check(t.Context(), 2000); err != nil {
+			if err := location.Check(t.Context(), 2000); err != nil {
 				t.Fatal(err)
 			}
-			if texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
+			if texts, err := location.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
 				t.Errorf("before the write there are %d texts, %v", len(texts), err)
 			}
 			encoded, err := entry().Encode()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := place.Write("ABC", encoded); err != nil {
+			if err := location.Write("ABC", encoded); err != nil {
 				t.Fatal(err)
 			}
-			texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
+			texts, err := location.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
 			if err != nil || len(texts) != 1 {
 				t.Fatalf("%d texts, %v", len(texts), err)
 			}
@@ -102,11 +102,11 @@ func TestPlaces(t *testing.T) {
 				t.Errorf("found %v, %v", found.Attempt, err)
 			}
 			for range 2 { // removing twice is no error
-				if err := place.Remove("ABC"); err != nil {
+				if err := location.Remove("ABC"); err != nil {
 					t.Error(err)
 				}
 			}
-			if texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
+			if texts, err := location.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"}); err != nil || len(texts) > 0 {
 				t.Errorf("after the removal there are %d texts, %v", len(texts), err)
 			}
 		})
@@ -119,25 +119,25 @@ func TestChecksFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		place spool.Place
-		size  int
+		location spool.Location
+		size     int
 	}{
 		"directory is a file":    {spool.Dir(file), 10},
 		"directory below a file": {spool.Dir(filepath.Join(file, "x")), 10},
 		"no message file":        {spool.Termination{Path: filepath.Join(file, "x")}, 10},
 		"message too long":       {spool.Termination{Path: file}, spool.TerminationLimit + 1},
 	} {
-		if err := test.place.Check(t.Context(), test.size); err == nil {
+		if err := test.location.Check(t.Context(), test.size); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 }
 
 func TestEarlierPods(t *testing.T) {
-	place := spool.Termination{Path: filepath.Join(t.TempDir(), "none"), Earlier: func(_ context.Context, pod string) ([][]byte, error) {
+	location := spool.Termination{Path: filepath.Join(t.TempDir(), "none"), Earlier: func(_ context.Context, pod string) ([][]byte, error) {
 		return [][]byte{[]byte("of " + pod)}, nil
 	}}
-	texts, err := place.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
+	texts, err := location.Read(t.Context(), spool.Origin{Attempt: "ABC", Pod: "pod-1"})
 	if err != nil || len(texts) != 1 || string(texts[0]) != "of pod-1" {
 		t.Errorf("got %q, %v", texts, err)
 	}
@@ -154,11 +154,11 @@ func TestTerminationShare(t *testing.T) {
 		if err := os.WriteFile(message, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		place := spool.Termination{Path: message, Containers: func(context.Context) (int, error) { return containers, nil }}
-		if err := place.Check(t.Context(), want); err != nil {
+		location := spool.Termination{Path: message, Containers: func(context.Context) (int, error) { return containers, nil }}
+		if err := location.Check(t.Context(), want); err != nil {
 			t.Error(err)
 		}
-		if err := place.Check(t.Context(), want+1); err == nil {
+		if err := location.Check(t.Context(), want+1); err == nil {
 			t.Errorf("of %d containers: %d bytes are taken", containers, want+1)
 		}
 	}

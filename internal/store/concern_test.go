@@ -9,17 +9,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// place is a store that can be looked at.
-type place struct {
+// stub is a store that can be looked at.
+type stub struct {
 	Store
 	concerns       []Concern
 	blocked, blind error
 }
 
-func (p place) Preflight(context.Context) error             { return p.blocked }
-func (p place) Concerns(context.Context) ([]Concern, error) { return p.concerns, p.blind }
-func (place) Keys(context.Context) (Keys, Revision, error)  { return Keys{Epoch: 3}, "r", nil }
-func (place) Checkpoint(context.Context) (Checkpoint, Revision, error) {
+func (p stub) Preflight(context.Context) error             { return p.blocked }
+func (p stub) Concerns(context.Context) ([]Concern, error) { return p.concerns, p.blind }
+func (stub) Keys(context.Context) (Keys, Revision, error)  { return Keys{Epoch: 3}, "r", nil }
+func (stub) Checkpoint(context.Context) (Checkpoint, Revision, error) {
 	return Checkpoint{State: "x"}, "r", nil
 }
 
@@ -28,16 +28,16 @@ func TestReady(t *testing.T) {
 	immutable := Concern{Name: RecordImmutable, Message: "it is immutable", Remedy: "Replace it."}
 	owned := Concern{Name: RecordOwned, Message: "it is owned", Remedy: "Take the owner off."}
 	also := Concern{Name: RecordOwned, Message: "so is the other", Remedy: "Replace it."}
-	if err := Ready(t.Context(), place{}); err != nil {
+	if err := Ready(t.Context(), stub{}); err != nil {
 		t.Error(err)
 	}
-	if err := Ready(t.Context(), place{blocked: trouble}); !errors.Is(err, trouble) {
+	if err := Ready(t.Context(), stub{blocked: trouble}); !errors.Is(err, trouble) {
 		t.Errorf("got %v", err)
 	}
-	if err := Ready(t.Context(), place{blind: trouble}); !errors.Is(err, trouble) {
+	if err := Ready(t.Context(), stub{blind: trouble}); !errors.Is(err, trouble) {
 		t.Errorf("got %v", err)
 	}
-	err := Ready(t.Context(), place{concerns: []Concern{immutable, owned, also}})
+	err := Ready(t.Context(), stub{concerns: []Concern{immutable, owned, also}})
 	if fault.NameOf(err) != RecordImmutable || !errors.Is(err, ErrImmutable) || fault.RemedyOf(err) != "Replace it. Take the owner off." {
 		t.Errorf("got %v, %q", err, fault.RemedyOf(err))
 	}
@@ -52,7 +52,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestReader(t *testing.T) {
-	reader := Reader{place{}}
+	reader := Reader{stub{}}
 	if keys, err := reader.Keys(t.Context()); err != nil || keys.Epoch != 3 {
 		t.Errorf("got %+v, %v", keys, err)
 	}

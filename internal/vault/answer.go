@@ -105,9 +105,9 @@ func oneLine(message string) string {
 	return line
 }
 
-// mayPass reports whether a call that failed with err may succeed when repeated:
+// retryable reports whether a call that failed with err may succeed when repeated:
 // the network failed, the server is overloaded, or an election is on.
-func mayPass(err error) bool {
+func retryable(err error) bool {
 	// A server that let a call run into its time-out would do so again: the next
 	// cycle looks which server is active now.
 	if Untrusted(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -122,16 +122,16 @@ func mayPass(err error) bool {
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	case http.StatusInternalServerError:
-		return Electing(err) || counting(err)
+		return Electing(err) || quotaChanging(err)
 	default:
 		return false
 	}
 }
 
-// counting reports whether err is Vault's answer to a request that met a rate limit
+// quotaChanging reports whether err is Vault's answer to a request that met a rate limit
 // quota in the moment when it was changed or deleted: the old counter has ended, and
 // the request was not looked at.
-func counting(err error) bool { return Says(err, "store is stopped") }
+func quotaChanging(err error) bool { return Says(err, "store is stopped") }
 
 // Electing reports whether err says that the cluster has no active node just now.
 // Vault answers 500 with these words while a standby looks for the active node.

@@ -41,8 +41,8 @@ func TestMayPass(t *testing.T) {
 		{"https to plain HTTP", http.ErrSchemeMismatch, false},
 		{"expired", x509.CertificateInvalidError{Reason: x509.Expired}, true},
 	} {
-		if got := mayPass(test.err); got != test.want {
-			t.Errorf("%s: mayPass = %v", test.name, got)
+		if got := retryable(test.err); got != test.want {
+			t.Errorf("%s: retryable = %v", test.name, got)
 		}
 	}
 }

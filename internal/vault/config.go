@@ -20,8 +20,8 @@ import (
 const (
 	// DefaultTimeout is for reads and writes, as in the vault CLI.
 	DefaultTimeout = 60 * time.Second
-	// lookTimeout is for sys/health and sys/seal-status, which answer at once.
-	lookTimeout = 5 * time.Second
+	// statusTimeout is for sys/health and sys/seal-status, which answer at once.
+	statusTimeout = 5 * time.Second
 	// InitTimeout is for sys/init, which takes Vault up to 9 s on raft storage
 	// and more on a slow disk; giving up early loses keys.
 	InitTimeout = 5 * time.Minute

@@ -13,7 +13,7 @@ var ErrNoLeader = errors.New("it knows no active node")
 
 // Leader returns the address that the active node gives to its peers, or ErrNoLeader.
 func (r *Replica) Leader(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var said struct {
 		Address string `json:"leader_address"`

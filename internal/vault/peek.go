@@ -49,7 +49,7 @@ func (r *Replica) Glimpse(ctx context.Context, path string) (Glimpse, error) {
 	if err := r.guard.check(); err != nil {
 		return Glimpse{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	request := r.client.NewRequest(http.MethodGet, "/v1/"+path)
 	request.Headers.Del(api.NamespaceHeaderName)

@@ -50,7 +50,7 @@ const maxBody = 1 << 20
 // Health asks the server how it is. It fails when there is no answer, or one that
 // is not Vault's: a load balancer's 503 must not pass for a sealed Vault.
 func (r *Replica) Health(ctx context.Context) (Health, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var from netip.Addr
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
@@ -100,7 +100,7 @@ type SealStatus struct {
 
 // SealStatus asks the server for its seal.
 func (r *Replica) SealStatus(ctx context.Context) (SealStatus, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var status SealStatus
 	err := r.call(ctx, http.MethodGet, "sys/seal-status", nil, &status)

@@ -112,16 +112,16 @@ func (s *Session) data(ctx context.Context, call func(context.Context) (*api.Sec
 // a quiet network; what takes longer is for the next cycle.
 const (
 	firstWait  = 100 * time.Millisecond
-	longWait   = 2 * time.Second
-	mostTries  = 6
+	maxWait    = 2 * time.Second
+	maxTries   = 6
 	waitJitter = 20 // percent
 )
 
 func (s *Session) repeat(ctx context.Context, call func(context.Context) (*api.Secret, error)) (*api.Secret, error) {
 	backoff := retry.NewExponential(firstWait)
-	backoff = retry.WithCappedDuration(longWait, backoff)
+	backoff = retry.WithCappedDuration(maxWait, backoff)
 	backoff = retry.WithJitterPercent(waitJitter, backoff)
-	backoff = retry.WithMaxRetries(mostTries, backoff)
+	backoff = retry.WithMaxRetries(maxTries, backoff)
 	var last error
 	answer, err := retry.DoValue(ctx, backoff, func(ctx context.Context) (*api.Secret, error) {
 		if err := s.guard.check(); err != nil {
@@ -131,7 +131,7 @@ func (s *Session) repeat(ctx context.Context, call func(context.Context) (*api.S
 		defer cancel()
 		answer, err := call(ctx)
 		last = simplify(err)
-		if last != nil && mayPass(last) {
+		if last != nil && retryable(last) {
 			return nil, retry.RetryableError(last)
 		}
 		return answer, last

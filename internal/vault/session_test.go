@@ -219,7 +219,7 @@ func TestBecause(t *testing.T) {
 	session, err := cluster.Session(replica.Address(), token)
 	check(t, err)
 	check(t, session.Delete(t.Context(), "a"))
-	session.Because("audit")
+	session.SetReason("audit")
 	check(t, session.Delete(t.Context(), "a"))
 	same(t, "reasons", reasons, []string{"", "audit"})
 }

@@ -73,8 +73,8 @@ func (s *Session) RevokeAccessor(ctx context.Context, accessor string) error {
 // sys/config/auditing/request-headers names it.
 const ReasonHeader = "X-Vault-Bootstrap-Reason"
 
-// Because sends reason along with every request of the session from now on.
-func (s *Session) Because(reason string) { s.client.AddHeader(ReasonHeader, reason) }
+// SetReason sends reason along with every request of the session from now on.
+func (s *Session) SetReason(reason string) { s.client.AddHeader(ReasonHeader, reason) }
 
 // Token returns the session's token, for a child process that works with it.
 func (s *Session) Token() secret.Value { return secret.New(s.client.Token()) }

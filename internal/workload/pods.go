@@ -69,8 +69,8 @@ func (p *Pods) Life(ctx context.Context, address string) (Life, error) {
 	return life, nil
 }
 
-// Over reports whether the pod called name has ended, or is gone.
-func (p *Pods) Over(ctx context.Context, name string) (bool, error) {
+// Ended reports whether the pod called name has ended, or is gone.
+func (p *Pods) Ended(ctx context.Context, name string) (bool, error) {
 	pod := &corev1.Pod{}
 	err := p.in.Pods().Get(ctx, name, pod)
 	if apierrors.IsNotFound(err) {

@@ -159,19 +159,19 @@ func TestLife(t *testing.T) {
 func TestOver(t *testing.T) {
 	server := kubetest.Start(t)
 	found := pods(t, server)
-	if over, err := found.Over(t.Context(), "vault-0"); err != nil || !over {
+	if over, err := found.Ended(t.Context(), "vault-0"); err != nil || !over {
 		t.Errorf("a pod that is gone: %v, %v", over, err)
 	}
 	for phase, want := range map[corev1.PodPhase]bool{corev1.PodRunning: false, corev1.PodSucceeded: true, corev1.PodFailed: true} {
 		pod := vaultPod(0)
 		pod.Status.Phase = phase
 		server.Put("pods", pod)
-		if over, err := found.Over(t.Context(), "vault-0"); err != nil || over != want {
+		if over, err := found.Ended(t.Context(), "vault-0"); err != nil || over != want {
 			t.Errorf("%s: %v, %v", phase, over, err)
 		}
 	}
 	server.Refuse(kubetest.Broken)
-	if _, err := found.Over(t.Context(), "vault-0"); err == nil {
+	if _, err := found.Ended(t.Context(), "vault-0"); err == nil {
 		t.Error("an outage is an answer")
 	}
 }

@@ -55,7 +55,7 @@ func (g *BreakGlass) session(address string) (*vault.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	session.Because(g.root.reason)
+	session.SetReason(g.root.reason)
 	return session, nil
 }
 

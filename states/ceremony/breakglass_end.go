@@ -98,7 +98,7 @@ func (g *BreakGlass) revoke(ctx context.Context, address string, left store.Root
 	if err != nil {
 		return err
 	}
-	session.Because(left.Reason)
+	session.SetReason(left.Reason)
 	dead, err := session.Dead(ctx)
 	if err == nil && !dead {
 		if err = session.RevokeSelf(ctx); err == nil {

@@ -14,8 +14,8 @@ import (
 type Record struct {
 	At     value.Position
 	Values map[string]any
-	// Places says where each of values begins.
-	Places map[string]value.Position
+	// Positions says where each of values begins.
+	Positions map[string]value.Position
 	// Rest holds the keys of an open mapping that the table does not name.
 	Rest map[string]any
 }
@@ -62,7 +62,7 @@ type decoder struct {
 
 // record reads t by the table fields.
 func (c decoder) record(t Tree, fields []key, open bool) Record {
-	r := Record{At: t.At, Values: map[string]any{}, Places: map[string]value.Position{}, Rest: map[string]any{}}
+	r := Record{At: t.At, Values: map[string]any{}, Positions: map[string]value.Position{}, Rest: map[string]any{}}
 	if t.Kind != yaml.MappingNode {
 		c.problems.Add(t.At, "expected a mapping, found %s", describe(t))
 		return r
@@ -73,7 +73,7 @@ func (c decoder) record(t Tree, fields []key, open bool) Record {
 		switch {
 		case i >= 0:
 			if value, ok := c.value(e, fields[i]); ok {
-				r.Values[e.Name], r.Places[e.Name] = value, e.At
+				r.Values[e.Name], r.Positions[e.Name] = value, e.At
 			}
 		case open:
 			if value, ok := c.plain(e.Value); ok {
@@ -94,9 +94,9 @@ func (c decoder) record(t Tree, fields []key, open bool) Record {
 // found returns how many problems there are so far.
 func (c decoder) found() int { return len(c.problems.List) + c.problems.More }
 
-// longestName is how much of an unknown key is shown, and how long one may be that is
-// taken for a misspelt one.
-const longestName = 80
+// maxNameShown is how much of an unknown key is shown. A longer one is not taken for a misspelt
+// key.
+const maxNameShown = 80
 
 func (c decoder) unknown(e Entry, fields []key) {
 	if c.problems.Full() { // finding out what is meant takes its time
@@ -110,8 +110,8 @@ func (c decoder) unknown(e Entry, fields []key) {
 			names[i] += "…"
 		}
 	}
-	if len(e.Name) > longestName {
-		c.problems.Add(e.At, "the key that begins with %.*q is unknown", longestName, e.Name)
+	if len(e.Name) > maxNameShown {
+		c.problems.Add(e.At, "the key that begins with %.*q is unknown", maxNameShown, e.Name)
 		return
 	}
 	if meant := value.Nearest(e.Name, names); meant != "" {

@@ -35,7 +35,7 @@ func SpellingsOf(objects []Object) Spellings {
 	for _, o := range objects {
 		// What may be one to Vault is left alone.
 		if o.Folded = max(o.Folded, o.MayFold); o.Folded > 0 || o.ID.IsPlugin() {
-			key := strings.ToLower(string(o.Place()))
+			key := strings.ToLower(string(o.CanonicalID()))
 			all[key] = append(all[key], o)
 		}
 	}
@@ -48,6 +48,6 @@ func (s Spellings) Hold(id ID) bool {
 		if o.Folded > 0 && len(id) != len(o.ID) {
 			return false
 		}
-		return Object{ID: id, Folded: o.Folded, tail: o.tail}.Place() == o.Place()
+		return Object{ID: id, Folded: o.Folded, tail: o.tail}.CanonicalID() == o.CanonicalID()
 	})
 }

@@ -136,7 +136,7 @@ type Split struct {
 func Policy(name string, rules any) Object {
 	// Vault lower-cases policy names, so two spellings are one policy.
 	id := ID("sys/policies/acl/" + strings.ToLower(name))
-	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: seePolicy}}
+	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: extractPolicy}}
 }
 
 // Literal reports whether Vault keeps an object exactly as it was written, and refuses it
@@ -194,8 +194,8 @@ func (o Object) Within(ns string) Object {
 	return o
 }
 
-// Place returns what is the same for all spellings of o's ID.
-func (o Object) Place() ID {
+// CanonicalID returns what is the same for all spellings of o's ID.
+func (o Object) CanonicalID() ID {
 	if o.Folded == 0 {
 		return o.ID.canonical()
 	}

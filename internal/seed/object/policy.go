@@ -9,10 +9,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// seePolicy takes a policy that Vault shows in another format for the one that is
+// extractPolicy takes a policy that Vault shows in another format for the one that is
 // declared: bank-vaults formats the policies that it writes, so that hardly one is in
 // Vault as its file has it. Comments count.
-func seePolicy(o Object, answer map[string]any) (map[string]any, bool) {
+func extractPolicy(o Object, answer map[string]any) (map[string]any, bool) {
 	want, _ := value.Reveal(o.Data["policy"]).(string)
 	shown, _ := answer["policy"].(string)
 	if value.SameText("policy", want, shown) || !sameFormatted(want, shown) {

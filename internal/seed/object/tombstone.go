@@ -54,7 +54,7 @@ type Prune struct {
 // Excludes reports whether what is at a site is left alone.
 func (p Prune) Excludes(at Site) bool { return slices.ContainsFunc(p.Exclude, at.Is) }
 
-// Buries reports whether id has a tombstone.
-func (p Prune) Buries(id ID) bool {
+// HasTombstone reports whether id has a tombstone.
+func (p Prune) HasTombstone(id ID) bool {
 	return slices.ContainsFunc(p.Tombstones, func(t Tombstone) bool { return t.Takes(id) })
 }

@@ -27,8 +27,8 @@ var (
 	}
 )
 
-// keptPolicies are the ACL policies that Vault 1.21 has and does not let be written.
-var keptPolicies = []string{"root", "response-wrapping", "control-group"}
+// builtinPolicies are the ACL policies that Vault 1.21 has and does not let be written.
+var builtinPolicies = []string{"root", "response-wrapping", "control-group"}
 
 // Check parses the policies that hold no reference, with Vault's own grammar. The
 // warnings name what Vault would take and is probably not meant; the error names what it
@@ -55,7 +55,7 @@ func Check(objects []object.Object) (warnings []value.Problem, err error) {
 	for some := range slices.Chunk(checks, 1+len(checks)/runtime.GOMAXPROCS(0)) {
 		group.Go(func() {
 			for _, c := range some {
-				c.name()
+				c.checkName()
 				if rules, isText := c.policy.Data["policy"].(string); isText {
 					c.run(rules)
 				}
@@ -96,13 +96,13 @@ func refusedPolicy(o object.Object, rules string) bool {
 func parseRules(rules string) (*ast.ObjectList, error) {
 	list, err := acl.Parse(rules)
 	if err != nil {
-		return nil, placed("policy", err)
+		return nil, parseError("policy", err)
 	}
 	return list, nil
 }
 
-// placed words the parser's errors as ours: the line counts within the policy.
-func placed(what string, err error) error {
+// parseError words the parser's errors as ours: the line counts within the policy.
+func parseError(what string, err error) error {
 	if e, ok := errors.AsType[*parser.PosError](err); ok {
 		return fmt.Errorf("not a valid %s%s: %w", what, onLine(e.Pos.Line), e.Err)
 	}
@@ -133,8 +133,8 @@ func onLine(line int) string {
 }
 
 // name tells a policy that nobody can write.
-func (c *policyCheck) name() {
-	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); slices.Contains(keptPolicies, name) {
+func (c *policyCheck) checkName() {
+	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); slices.Contains(builtinPolicies, name) {
 		c.problems.Add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
 	}
 }

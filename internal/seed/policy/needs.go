@@ -84,7 +84,7 @@ func (s grantSet) document(o object.Object) {
 	case strings.HasPrefix(path, "sys/"), strings.HasPrefix(path, "identity/"):
 		s.add(read, "read")
 		s.add(o.WritePath(), "update")
-		if rooted(path) {
+		if needsSudo(path) {
 			s.add(read, "sudo")
 			s.add(o.WritePath(), "sudo")
 		}
@@ -109,9 +109,9 @@ func (s grantSet) keeping(o object.Object) {
 	}
 }
 
-// rooted reports whether Vault 1.21 asks for sudo at a path of sys, those of audit
+// needsSudo reports whether Vault 1.21 asks for sudo at a path of sys, those of audit
 // devices and auth methods aside.
-func rooted(path string) bool {
+func needsSudo(path string) bool {
 	return path == "sys/config/cors" || strings.HasPrefix(path, "sys/config/ui/headers/") || strings.HasPrefix(path, "sys/plugins/catalog/")
 }
 
@@ -125,7 +125,7 @@ func (s grantSet) request(o object.Object) {
 		return
 	}
 	s.add(o.WritePath(), "create", "update")
-	if rooted(strings.TrimPrefix(o.Traits.Write, o.Namespace)) {
+	if needsSudo(strings.TrimPrefix(o.Traits.Write, o.Namespace)) {
 		s.add(o.WritePath(), "sudo")
 	}
 	s.keeping(o)
@@ -139,7 +139,7 @@ func (s grantSet) deletion(o object.Object) {
 	}
 	s.add(o.WritePath(), "delete")
 	listing, _ := o.Table()
-	if path := strings.TrimPrefix(o.WritePath(), o.Namespace); rooted(path) || listing == o.Namespace+"sys/audit" || listing == o.Namespace+"sys/auth" {
+	if path := strings.TrimPrefix(o.WritePath(), o.Namespace); needsSudo(path) || listing == o.Namespace+"sys/audit" || listing == o.Namespace+"sys/auth" {
 		s.add(o.WritePath(), "sudo")
 	}
 }

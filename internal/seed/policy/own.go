@@ -18,7 +18,7 @@ import (
 // in any case, so that a seed can begin to prune.
 func OwnGrants(objects []object.Object, prune bool) []Grant {
 	set := grantSet{}
-	for _, g := range standing(prune) {
+	for _, g := range standingGrants(prune) {
 		set.add(g.Path, g.Capabilities...)
 	}
 	endpoints := make(map[string]string)
@@ -40,8 +40,8 @@ func OwnGrants(objects []object.Object, prune bool) []Grant {
 	return set.sorted()
 }
 
-// standing returns what every seed needs sooner or later.
-func standing(prune bool) []Grant {
+// standingGrants returns what every seed needs sooner or later.
+func standingGrants(prune bool) []Grant {
 	document := []string{"create", "read", "update", "delete"}
 	system := []string{"read", "update", "delete"}
 	mounts := []string{"update"}

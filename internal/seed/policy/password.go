@@ -18,8 +18,8 @@ import (
 
 // The bounds of passwords in Vault 1.21.
 const (
-	shortestPassword = 4
-	longestPassword  = 100
+	minPassword = 4
+	maxPassword = 100
 )
 
 // passwordCheck looks for what Vault refuses in a password policy, and for what it drops.
@@ -42,7 +42,7 @@ func (c *passwordCheck) run(text string) error {
 	}
 	content := map[string]any{}
 	if err := hcl.Decode(&content, text); err != nil {
-		return placed("password policy", err)
+		return parseError("password policy", err)
 	}
 	if err := c.content(content); err != nil {
 		return fmt.Errorf("not a valid password policy: %w", err)
@@ -52,9 +52,9 @@ func (c *passwordCheck) run(text string) error {
 
 func (c *passwordCheck) content(content map[string]any) error {
 	c.drops(content, "", "length", "rule")
-	length, ok := whole(field(content, "length"))
-	if !ok || length < shortestPassword || length > longestPassword {
-		return fmt.Errorf("%q must be a number from %d to %d", "length", shortestPassword, longestPassword)
+	length, ok := wholeNumber(field(content, "length"))
+	if !ok || length < minPassword || length > maxPassword {
+		return fmt.Errorf("%q must be a number from %d to %d", "length", minPassword, maxPassword)
 	}
 	blocks, _ := content["rule"].([]map[string]any)
 	for _, block := range blocks {
@@ -90,7 +90,7 @@ func (c *passwordCheck) rule(kind string, v any) error {
 		return fmt.Errorf("a rule %q has a character that cannot be printed", kind)
 	}
 	given := field(bodies[0], "min-chars")
-	least, ok := whole(given)
+	least, ok := wholeNumber(given)
 	if given != nil && !ok {
 		return fmt.Errorf("%q must be a number", "min-chars")
 	}
@@ -118,8 +118,8 @@ func field(content map[string]any, name string) any {
 	return nil
 }
 
-// whole returns a number as HCL and JSON have it.
-func whole(value any) (int, bool) {
+// wholeNumber returns a number as HCL and JSON have it.
+func wholeNumber(value any) (int, bool) {
 	switch value := value.(type) {
 	case int:
 		return value, true

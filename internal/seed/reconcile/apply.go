@@ -125,7 +125,7 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 			return ctx.Err()
 		}
 		c := changes[i]
-		if reason := a.hindered(c); reason != nil {
+		if reason := a.blocked(c); reason != nil {
 			a.done(c, nil, reason)
 			return nil
 		}
@@ -146,8 +146,8 @@ func (a *applying) parallelism(stage object.Stage) int {
 	return max(a.options.Parallelism, 1)
 }
 
-// hindered says why c cannot be carried out, because of another that failed.
-func (a *applying) hindered(c Change) error {
+// blocked says why c cannot be carried out, because of another that failed.
+func (a *applying) blocked(c Change) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -221,7 +221,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	} else {
 		a.keep(id, hashes)
 		if c.Action != Delete && c.Object.Literal() {
-			a.result.Seen[c.Object.Place()] = true
+			a.result.Seen[c.Object.CanonicalID()] = true
 		}
 	}
 	if written {

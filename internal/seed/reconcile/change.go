@@ -81,8 +81,8 @@ type Change struct {
 // Refusal is a difference that Vault cannot put right in place.
 type Refusal struct {
 	Object object.Object
-	// Reason says what differs and why it stays so, WayOut what a person can do.
-	Reason, WayOut string
+	// Reason says what differs and why it stays so, Remedy what a person can do.
+	Reason, Remedy string
 }
 
 // Fix is a call that puts a control right, as the section harden of the seed asks for.
@@ -146,7 +146,7 @@ func (p *Plan) Seen() Seen {
 		case c.Object.IsRequest() && c.Action != None:
 			return nil
 		case c.matches:
-			seen[c.Object.Place()] = true
+			seen[c.Object.CanonicalID()] = true
 		}
 	}
 	return seen

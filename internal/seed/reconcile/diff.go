@@ -62,8 +62,8 @@ func tableDiff(o object.Object, entry map[string]any, refusals []Refusal) ([]Fie
 			continue
 		}
 		change := fieldChange(o, name, shown, want[name])
-		if reason, wayOut := immutable(o, change); reason != "" {
-			refusals = append(refusals, Refusal{o, reason, wayOut})
+		if reason, remedy := immutable(o, change); reason != "" {
+			refusals = append(refusals, Refusal{o, reason, remedy})
 			continue
 		}
 		fields = append(fields, change)
@@ -73,7 +73,7 @@ func tableDiff(o object.Object, entry map[string]any, refusals []Refusal) ([]Fie
 
 // immutable says why a setting cannot be changed in place, and what a person can
 // do; "" when it can.
-func immutable(o object.Object, change FieldChange) (reason, wayOut string) {
+func immutable(o object.Object, change FieldChange) (reason, remedy string) {
 	listing, path := o.Table()
 	listing = strings.TrimPrefix(listing, o.Namespace)
 	command := map[string]string{"sys/audit": "vault audit disable ", "sys/auth": "vault auth disable ", "sys/mounts": "vault secrets disable "}[listing] + path

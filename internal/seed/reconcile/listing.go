@@ -16,9 +16,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// leastListed is from how many declared objects of one kind on its listing is read before
+// minListed is from how many declared objects of one kind on its listing is read before
 // them: it says at once which are not there.
-const leastListed = 8
+const minListed = 8
 
 // listings reads the listings that are needed, at the same time.
 func (l *live) listings(ctx context.Context, needed map[string]bool) error {
@@ -71,7 +71,7 @@ func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID)
 		}
 	}
 	delete(count, "")
-	maps.DeleteFunc(count, func(_ string, declared int) bool { return declared < leastListed })
+	maps.DeleteFunc(count, func(_ string, declared int) bool { return declared < minListed })
 	var mu sync.Mutex
 	names := map[string]map[string]bool{}
 	group, ctx := errgroup.WithContext(ctx)

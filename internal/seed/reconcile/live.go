@@ -58,7 +58,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	}
 	unknown := unknowns{declared: make(map[object.ID]*object.Object, len(objects))}
 	for i := range objects {
-		unknown.declared[objects[i].Place()] = &objects[i]
+		unknown.declared[objects[i].CanonicalID()] = &objects[i]
 	}
 	var left []int
 	for i, o := range objects {
@@ -70,27 +70,27 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
 			continue
 		}
-		if goal.Seen[o.Place()] && !value.Pending(o.Data) {
+		if goal.Seen[o.CanonicalID()] && !value.Pending(o.Data) {
 			l.seen[i] = observation{there: true, matches: true}
 			continue
 		}
 		left = append(left, i)
 	}
-	if len(left) >= leastListed {
+	if len(left) >= minListed {
 		var err error
 		if left, err = l.withoutAbsent(ctx, left, goal.Owned); err != nil {
 			return nil, fmt.Errorf("reading what is there: %w", err)
 		}
 	}
-	err := each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error { return l.one(ctx, left[i], &unknown) })
+	err := each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error { return l.observeOne(ctx, left[i], &unknown) })
 	if err != nil {
 		return nil, err
 	}
 	return l, unknown.problems.Err("Vault does not hold what the seed refers to. Declare it in the seed, or correct the reference.")
 }
 
-// one settles the references of an object and looks at it.
-func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
+// observeOne settles the references of an object and looks at it.
+func (l *live) observeOne(ctx context.Context, i int, unknown *unknowns) error {
 	o := &l.objects[i]
 	if value.Pending(o.Data) {
 		data, err := finder{reader: l.reads}.settle(ctx, o.Namespace, o.Data, unknown.missing(*o))
@@ -107,7 +107,7 @@ func (l *live) one(ctx context.Context, i int, unknown *unknowns) error {
 	if o.Mount != "" && !l.mounted(o.Mount) {
 		return nil
 	}
-	seen, err := look(ctx, l.reads, *o)
+	seen, err := readObject(ctx, l.reads, *o)
 	if seen.there && shownAs(*o, seen.data) {
 		seen.matches, seen.data = true, nil
 	}
@@ -190,13 +190,13 @@ func readOnce(objects []object.Object) map[string]bool {
 	return once
 }
 
-// look reads o by its own path, or what says whether a request is needed.
-func look(ctx context.Context, api reader, o object.Object) (observation, error) {
+// readObject reads o by its own path, or what says whether a request is needed.
+func readObject(ctx context.Context, api reader, o object.Object) (observation, error) {
 	if o.IsRequest() {
 		if o.Traits.Unless.Path == "" {
 			return observation{}, nil
 		}
-		there, err := holds(ctx, api, o.Namespace, *o.Traits.Unless)
+		there, err := conditionHolds(ctx, api, o.Namespace, *o.Traits.Unless)
 		return observation{there: there}, err
 	}
 	data, found, err := api.Read(ctx, o.ReadPath())
@@ -206,7 +206,7 @@ func look(ctx context.Context, api reader, o object.Object) (observation, error)
 	if found && o.Traits.Extract != nil {
 		data, found = o.Traits.Extract(o, data)
 	}
-	return observation{there: found, data: ours(o, data)}, nil
+	return observation{there: found, data: namedFields(o, data)}, nil
 }
 
 // unread returns what an error in reading o says of it, or the error.
@@ -220,9 +220,9 @@ func unread(o object.Object, err error) (observation, error) {
 	return observation{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
 }
 
-// ours returns those of the shown fields that o names; the rest is not compared, and
+// namedFields returns those of the shown fields that o names; the rest is not compared, and
 // ten thousand of them need not be kept.
-func ours(o object.Object, shown map[string]any) map[string]any {
+func namedFields(o object.Object, shown map[string]any) map[string]any {
 	if o.Traits.Whole {
 		return shown
 	}

@@ -84,7 +84,7 @@ func (p *Plan) add(o object.Object, s observation) {
 	default:
 		p.known.learn(o, s.data)
 		change.key = s.data[o.Traits.Key]
-		change.hashes = p.memory.of(o, s.data)
+		change.hashes = p.memory.hashesOf(o, s.data)
 		change.Fields, change.Unseen, change.Blind = documentDiff(o, s.data, p.memory, change.hashes)
 		p.Refusals = fixedFields(o, change.Fields, p.Refusals)
 	}
@@ -107,8 +107,8 @@ func (p *Plan) refused() error {
 	ways := make([]string, 0, len(p.Refusals))
 	for i, r := range p.Refusals {
 		lines[i] = fmt.Sprintf("%s (%s): %s", r.Object.ID, r.Object.Position, r.Reason)
-		if !slices.Contains(ways, r.WayOut) {
-			ways = append(ways, r.WayOut)
+		if !slices.Contains(ways, r.Remedy) {
+			ways = append(ways, r.Remedy)
 		}
 	}
 	return fault.Stop("cannot be changed in place", fmt.Errorf("%s", strings.Join(lines, "\n")), strings.Join(ways, " "))
@@ -169,14 +169,14 @@ func (m Memory) hash(id object.ID, field string, v any) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// unseen returns what to remember of a field that Vault does not show.
-func (m Memory) unseen(id object.ID, field string, want any) string {
+// hashOfHidden returns what to remember of a field that Vault does not show.
+func (m Memory) hashOfHidden(id object.ID, field string, want any) string {
 	return m.hash(id, field, want)
 }
 
-// otherwise returns what to remember of a field that Vault shows in another form
+// hashOfMasked returns what to remember of a field that Vault shows in another form
 // than it was given, such as a mask: both forms, so that a change of either is found.
-func (m Memory) otherwise(id object.ID, field string, want, shown any) string {
+func (m Memory) hashOfMasked(id object.ID, field string, want, shown any) string {
 	return m.hash(id, field, want) + "." + m.hash(id, field, shown)
 }
 
@@ -188,8 +188,8 @@ func (m Memory) remembered(id object.ID, field string) string {
 	return m.Hashes[string(id)][field]
 }
 
-// of returns what to remember of o, given what Vault shows of it.
-func (m Memory) of(o object.Object, shown map[string]any) map[string]string {
+// hashesOf returns what to remember of o, given what Vault shows of it.
+func (m Memory) hashesOf(o object.Object, shown map[string]any) map[string]string {
 	if m.HashKey.Empty() {
 		return nil
 	}
@@ -200,9 +200,9 @@ func (m Memory) of(o object.Object, shown map[string]any) map[string]string {
 		case value.Pending(want):
 		case there && o.Same(field, want, v):
 		case there:
-			hashes[field] = m.otherwise(o.ID, field, want, v)
+			hashes[field] = m.hashOfMasked(o.ID, field, want, v)
 		case !value.IsEmpty(value.Reveal(want)):
-			hashes[field] = m.unseen(o.ID, field, want)
+			hashes[field] = m.hashOfHidden(o.ID, field, want)
 		}
 	}
 	return hashes

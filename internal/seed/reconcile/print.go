@@ -20,7 +20,7 @@ func (p *Plan) Print(w io.Writer) error {
 		}
 	}
 	for _, r := range p.Refusals {
-		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.WayOut)
+		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.Remedy)
 	}
 	for _, f := range p.Fixes {
 		if f.Call == "" {

@@ -54,7 +54,7 @@ type refusalJSON struct {
 	ID       object.ID `json:"id"`
 	Position string    `json:"position,omitempty"`
 	Reason   string    `json:"reason"`
-	WayOut   string    `json:"way_out"`
+	Remedy   string    `json:"way_out"`
 }
 
 type leftJSON struct {
@@ -73,14 +73,14 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
 			continue
 		}
-		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: place(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown}
+		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown}
 		for _, f := range c.Fields {
 			change.Fields = append(change.Fields, fieldJSON(f))
 		}
 		out.Changes = append(out.Changes, change)
 	}
 	for _, r := range p.Refusals {
-		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, place(r.Object.Position), r.Reason, r.WayOut})
+		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, positionText(r.Object.Position), r.Reason, r.Remedy})
 	}
 	for _, l := range p.Left {
 		out.Left = append(out.Left, leftJSON(l))
@@ -94,8 +94,8 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 	return encoder.Encode(out)
 }
 
-// place returns a position for machines: empty for the program's own objects.
-func place(p value.Position) string {
+// positionText returns a position for machines: empty for the program's own objects.
+func positionText(p value.Position) string {
 	if p.File == "" {
 		return ""
 	}

@@ -90,7 +90,7 @@ func removalsOf(p object.Prune, gone []object.ID, known object.Sites) removals {
 	found := removals{}
 	for _, id := range gone {
 		at := known.Of(id)
-		if p.Buries(id) && !p.Excludes(at) {
+		if p.HasTombstone(id) && !p.Excludes(at) {
 			found[id] = at.Content()
 		}
 	}

@@ -69,8 +69,8 @@ func (p *Plan) checkAnswers() error {
 	return problems.Err("Give both requests the same condition ('unless').")
 }
 
-// holds reports whether the condition of a request is found to hold in a namespace.
-func holds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
+// conditionHolds reports whether the condition of a request is found to hold in a namespace.
+func conditionHolds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
 	answer, found, err := r.Read(ctx, ns+c.Path)
 	switch httpstatus.Of(err) {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed: // Vault's way of saying 'not configured'

@@ -166,12 +166,12 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 	}
 	if !o.Literal() && !a.plan.known.covers(o) {
 		// A failed read costs no more than one needless write in the next run.
-		if s, err := look(ctx, a.api, o); err == nil {
+		if s, err := readObject(ctx, a.api, o); err == nil {
 			a.plan.known.learn(o, s.data)
 			if s.there && shownAs(o, s.data) {
 				a.readBack(o)
 			}
-			return a.plan.memory.of(o, s.data)
+			return a.plan.memory.hashesOf(o, s.data)
 		}
 	}
 	shown := map[string]any{}
@@ -180,30 +180,30 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 			shown[name] = value.Reveal(v)
 		}
 	}
-	return a.plan.memory.of(o, shown)
+	return a.plan.memory.hashesOf(o, shown)
 }
 
 // readBack notes an object that Vault shows as it was written.
 func (a *applying) readBack(o object.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.result.Seen[o.Place()] = true
+	a.result.Seen[o.CanonicalID()] = true
 }
 
 // The waits for a Vault that needs a moment. The network, elections and overload are
 // the API's own to sit out.
 const (
 	firstWait = 50 * time.Millisecond
-	longWait  = 2 * time.Second
-	// mostTries is about 10 s, for an engine that is being set up; failedTries is for
+	maxWait   = 2 * time.Second
+	// maxTries is about 10 s, for an engine that is being set up; failedTries is for
 	// an error within Vault, which may be one for good.
-	mostTries   = 9
+	maxTries    = 9
 	failedTries = 3
 )
 
 // send writes, and waits for what passes by itself.
 func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warnings []string, err error) {
-	backoff := retry.WithMaxRetries(mostTries, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
+	backoff := retry.WithMaxRetries(maxTries, retry.WithCappedDuration(maxWait, retry.NewExponential(firstWait)))
 	tries := 0
 	var last error
 	err = retry.Do(ctx, backoff, func(ctx context.Context) error {
@@ -212,7 +212,7 @@ func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warn
 		if last == nil {
 			return nil
 		}
-		if passes(last) || httpstatus.Of(last) == http.StatusInternalServerError && tries <= failedTries {
+		if isUpgrading(last) || httpstatus.Of(last) == http.StatusInternalServerError && tries <= failedTries {
 			return retry.RetryableError(last)
 		}
 		return last
@@ -223,9 +223,9 @@ func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warn
 	return answer, warnings, err
 }
 
-// passes reports whether err is the answer of a KV engine that was just made, or
+// isUpgrading reports whether err is the answer of a KV engine that was just made, or
 // raised to version 2.
-func passes(err error) bool {
+func isUpgrading(err error) bool {
 	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
 }
 

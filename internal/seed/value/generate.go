@@ -28,14 +28,14 @@ var alphabets = map[string]string{
 
 // The bounds of generated values. 32 letters and digits are 190 bits.
 const (
-	usualLength = 32
-	leastLength = 8
-	mostLength  = 4096
+	defaultLength = 32
+	minLength     = 8
+	maxLength     = 4096
 )
 
 // newGenerator reads what 'generate' holds.
 func newGenerator(fields map[string]any) (Generator, error) {
-	g := Generator{Length: usualLength, Alphabet: alphabets["alphanumeric"]}
+	g := Generator{Length: defaultLength, Alphabet: alphabets["alphanumeric"]}
 	for name, value := range fields {
 		text, ok := ScalarText(value)
 		switch {
@@ -43,8 +43,8 @@ func newGenerator(fields map[string]any) (Generator, error) {
 			return g, fmt.Errorf("%q of generate must be a text or number", name)
 		case name == "length":
 			n, err := strconv.Atoi(text)
-			if err != nil || n < leastLength || n > mostLength {
-				return g, fmt.Errorf("length must be from %d to %d", leastLength, mostLength)
+			if err != nil || n < minLength || n > maxLength {
+				return g, fmt.Errorf("length must be from %d to %d", minLength, maxLength)
 			}
 			g.Length = n
 		case name == "alphabet":

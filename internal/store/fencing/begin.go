@@ -39,7 +39,7 @@ func (s *Session) allocate(ctx context.Context) error {
 		}
 	}
 	tried := false
-	err = again(ctx, epochTries, func() error {
+	err = retryConflicts(ctx, epochTries, func() error {
 		keys, revision, known := s.latestKeys(tried)
 		tried = true
 		if !known {
@@ -57,7 +57,7 @@ func (s *Session) allocate(ctx context.Context) error {
 		return err
 	}
 	fresh := true
-	return again(ctx, epochTries, func() error {
+	return retryConflicts(ctx, epochTries, func() error {
 		if !fresh {
 			if checkpoint, revision, err = s.store.Checkpoint(ctx); err != nil {
 				return err

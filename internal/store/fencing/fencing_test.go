@@ -17,13 +17,13 @@ var _ recent = (*kubestore.Store)(nil)
 func TestConflictsEnd(t *testing.T) {
 	tries := 0
 	conflict := func() error { tries++; return fmt.Errorf("writing: %w", store.ErrConflict) }
-	if err := again(t.Context(), 3, conflict); !errors.Is(err, store.ErrConflict) || tries != 3 {
+	if err := retryConflicts(t.Context(), 3, conflict); !errors.Is(err, store.ErrConflict) || tries != 3 {
 		t.Errorf("%d tries, %v", tries, err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("enough")
 	cancel(cause)
-	if err := again(ctx, 3, conflict); !errors.Is(err, cause) || tries != 4 {
+	if err := retryConflicts(ctx, 3, conflict); !errors.Is(err, cause) || tries != 4 {
 		t.Errorf("%d tries, %v", tries, err)
 	}
 }
@@ -47,10 +47,10 @@ func TestRevisionsAreForgotten(t *testing.T) {
 	if made.last() != "" {
 		t.Error("there is a revision before the first")
 	}
-	for i := range mostRevisions + 2 {
+	for i := range maxRevisions + 2 {
 		made.add(store.Revision(fmt.Sprint("r/", i)))
 	}
-	if made.have("r/1") || !made.have("r/2") || made.last() != store.Revision(fmt.Sprint("r/", mostRevisions+1)) {
+	if made.contains("r/1") || !made.contains("r/2") || made.last() != store.Revision(fmt.Sprint("r/", maxRevisions+1)) {
 		t.Errorf("the last is %q", made.last())
 	}
 }

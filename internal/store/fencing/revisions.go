@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// mostRevisions is how many revisions are remembered: more than a session writes while
+// maxRevisions is how many revisions are remembered: more than a session writes while
 // the news of its writes is under way.
-const mostRevisions = 256
+const maxRevisions = 256
 
 // revisions are the latest of a record that one session has written.
 type revisions struct {
@@ -20,7 +20,7 @@ func (r *revisions) add(revision store.Revision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.made = append(r.made, revision)
-	if over := len(r.made) - mostRevisions; over > 0 {
+	if over := len(r.made) - maxRevisions; over > 0 {
 		r.made = slices.Delete(r.made, 0, over)
 	}
 }
@@ -35,7 +35,7 @@ func (r *revisions) last() store.Revision {
 	return r.made[len(r.made)-1]
 }
 
-func (r *revisions) have(revision store.Revision) bool {
+func (r *revisions) contains(revision store.Revision) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Contains(r.made, revision)

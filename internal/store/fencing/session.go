@@ -64,7 +64,7 @@ func (s *Session) CheckpointRevision() store.Revision { return s.written.last() 
 
 // WroteCheckpoint reports whether one of this session's latest writes has made this
 // revision of the checkpoint: who follows the checkpoint sees each of them, and late.
-func (s *Session) WroteCheckpoint(revision store.Revision) bool { return s.written.have(revision) }
+func (s *Session) WroteCheckpoint(revision store.Revision) bool { return s.written.contains(revision) }
 
 // Epoch returns the session's fencing number.
 func (s *Session) Epoch() int64 { return s.epoch }
@@ -118,7 +118,7 @@ func (s *Session) UpdateKeys(ctx context.Context, change func(*store.Keys) error
 // attempt, and refuse a record in which that attempt is no longer open. A record that
 // was deleted meanwhile is made anew, and is this session's.
 func (s *Session) Deliver(ctx context.Context, change func(*store.Keys) error) error {
-	err := again(ctx, updateTries, func() error {
+	err := retryConflicts(ctx, updateTries, func() error {
 		keys, revision, err := s.store.Keys(ctx)
 		if err != nil {
 			return err
@@ -183,7 +183,7 @@ func update[R any](
 	epoch func(*R) *int64,
 	change func(*R) error,
 ) error {
-	return again(ctx, updateTries, func() error {
+	return retryConflicts(ctx, updateTries, func() error {
 		record, revision, err := read(ctx)
 		if err != nil {
 			return err
@@ -209,8 +209,8 @@ func update[R any](
 	})
 }
 
-// again calls once until it does not fail with ErrConflict, tries times at most.
-func again(ctx context.Context, tries int, once func() error) error {
+// retryConflicts calls once until it does not fail with ErrConflict, tries times at most.
+func retryConflicts(ctx context.Context, tries int, once func() error) error {
 	var err error
 	for range tries {
 		if err = once(); !errors.Is(err, store.ErrConflict) {

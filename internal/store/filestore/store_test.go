@@ -135,9 +135,9 @@ func TestFileConformance(t *testing.T) {
 func TestFileLeaseAcrossProcesses(t *testing.T) {
 	dir := t.TempDir()
 	other := startHolder(t, dir)
-	told := make(chan string, 10)
+	holders := make(chan string, 10)
 	options := storetest.LeaseOptions("heir")
-	options.Waiting = func(holder string) { told <- holder }
+	options.Waiting = func(holder string) { holders <- holder }
 	result := make(chan error, 1)
 	go func() {
 		held, err := openFile(t, dir).Acquire(t.Context(), options)
@@ -146,8 +146,8 @@ func TestFileLeaseAcrossProcesses(t *testing.T) {
 		}
 		result <- err
 	}()
-	if holder := storetest.Receive(t, told, "the holder's name"); holder != "dead" {
-		t.Errorf("told that %q holds the Lease", holder)
+	if holder := storetest.Receive(t, holders, "the holder's name"); holder != "dead" {
+		t.Errorf("%q is reported as the holder of the Lease", holder)
 	}
 	select {
 	case err := <-result:

@@ -137,7 +137,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-func TestPlace(t *testing.T) {
+func TestLocation(t *testing.T) {
 	records := open(t, kubetest.Start(t))
 	want := store.Location{Keys: `Secret "ns/vb-keys"`, Checkpoint: `Secret "ns/vb-state"`, Lease: `Lease "ns/vb"`}
 	if got := records.Location(); got != want {

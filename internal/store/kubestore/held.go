@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// errTaken means that the Lease names another holder.
-var errTaken = errors.New("another holder has it")
+// errOtherHolder means that the Lease names another holder.
+var errOtherHolder = errors.New("another holder has it")
 
 // kubeLease is a Lease that we hold, renewed in the background until Release.
 //
@@ -85,7 +85,7 @@ func (l *kubeLease) keep(ctx context.Context) {
 		if err == nil {
 			continue
 		}
-		if failure != nil && !errors.Is(failure, errTaken) {
+		if failure != nil && !errors.Is(failure, errOtherHolder) {
 			err = fmt.Errorf("%w; the last try: %w", err, failure)
 		}
 		l.end(err)
@@ -134,12 +134,12 @@ func (l *kubeLease) Release(ctx context.Context) error {
 			})
 		}
 		if err == nil && holderOf(l.stored.Spec) == "" {
-			l.leases.recent.gaveBack(l.stored)
+			l.leases.recent.released(l.stored)
 		}
 		l.end(l.lost("it was released"))
 		l.cancel(nil)
 	})
-	if errors.Is(err, errTaken) {
+	if errors.Is(err, errOtherHolder) {
 		return nil
 	}
 	return err
@@ -177,7 +177,7 @@ func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1
 		claim(lease, l.options, l.leases.now())
 	default:
 		l.end(l.lost(fmt.Sprintf("%q has it now", holder)))
-		return fmt.Errorf("writing %s: %w", l.leases.in.Describe("Lease", l.leases.name), errTaken)
+		return fmt.Errorf("writing %s: %w", l.leases.in.Describe("Lease", l.leases.name), errOtherHolder)
 	}
 	l.stored = lease
 	return l.tryWrite(ctx, change)

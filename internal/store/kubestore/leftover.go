@@ -63,12 +63,12 @@ func (b *pieceBook) known() (map[string]store.Revision, bool) {
 	return maps.Clone(b.full), b.searched
 }
 
-// left returns the Secrets with pieces that neither the record at revision nor the
+// obsolete returns the Secrets with pieces that neither the record at revision nor the
 // one that is about to be written names, and, if the one to be written names none, all.
 // A write that changes the pieces leaves the other slot to the one after it, which may
 // just as well fill it again. They are looked up before the record is written: whoever
 // fills one of them for a record to come does so at a later revision.
-func (p *pieces) left(ctx context.Context, next *wire.Pieces, revision store.Revision) (map[string]store.Revision, error) {
+func (p *pieces) obsolete(ctx context.Context, next *wire.Pieces, revision store.Revision) (map[string]store.Revision, error) {
 	before, _ := p.book.at(revision)
 	full, searched := p.book.known()
 	switch {
@@ -85,7 +85,7 @@ func (p *pieces) left(ctx context.Context, next *wire.Pieces, revision store.Rev
 	}
 	if next != nil {
 		for i := range next.Count {
-			delete(full, p.place(next.Slot, i+1))
+			delete(full, p.pieceName(next.Slot, i+1))
 		}
 	}
 	return full, nil
@@ -95,8 +95,8 @@ func (p *pieces) left(ctx context.Context, next *wire.Pieces, revision store.Rev
 // we may not read is not ours to remove.
 func (p *pieces) search(ctx context.Context) error {
 	for _, slot := range []string{"a", "b"} {
-		for i := range mostPieces {
-			name := p.place(slot, i+1)
+		for i := range maxPieces {
+			name := p.pieceName(slot, i+1)
 			secret := &corev1.Secret{}
 			err := p.in.Secrets().Get(ctx, name, secret)
 			if apierrors.IsNotFound(err) || kube.DeniedByRBAC(err) {

@@ -21,7 +21,7 @@ import (
 // old pieces.
 const (
 	pieceLimit = 700 << 10
-	mostPieces = 8
+	maxPieces  = 8
 	pieceData  = "piece"
 )
 
@@ -31,15 +31,15 @@ type pieces struct {
 	book *pieceBook
 }
 
-func (p *pieces) place(slot string, i int) string {
+func (p *pieces) pieceName(slot string, i int) string {
 	return fmt.Sprintf("%s-state-%s%d", p.name, slot, i)
 }
 
 // save writes packed into the places that the record in force does not use.
 func (p *pieces) save(ctx context.Context, packed []byte, revision store.Revision) (*wire.Pieces, error) {
 	count := (len(packed) + pieceLimit - 1) / pieceLimit
-	if count > mostPieces {
-		return nil, fault.Misuse(fmt.Errorf("the ledger of the seed is %d KiB compressed, and at most %d are kept", len(packed)>>10, mostPieces*pieceLimit>>10),
+	if count > maxPieces {
+		return nil, fault.Misuse(fmt.Errorf("the ledger of the seed is %d KiB compressed, and at most %d are kept", len(packed)>>10, maxPieces*pieceLimit>>10),
 			"Divide the seed between installations with different --name.")
 	}
 	before, err := p.namedAt(ctx, revision)
@@ -55,7 +55,7 @@ func (p *pieces) save(ctx context.Context, packed []byte, revision store.Revisio
 	}
 	for i := range count {
 		piece := packed[i*pieceLimit : min((i+1)*pieceLimit, len(packed))]
-		if err := p.saveOne(ctx, p.place(pieces.Slot, i+1), piece); err != nil {
+		if err := p.saveOne(ctx, p.pieceName(pieces.Slot, i+1), piece); err != nil {
 			return nil, p.explainPiece(err, pieces)
 		}
 	}
@@ -92,35 +92,35 @@ func (p *pieces) load(ctx context.Context, pieces *wire.Pieces) ([]byte, error) 
 	var packed []byte
 	for i := range pieces.Count {
 		secret := &corev1.Secret{}
-		err := p.in.Secrets().Get(ctx, p.place(pieces.Slot, i+1), secret)
+		err := p.in.Secrets().Get(ctx, p.pieceName(pieces.Slot, i+1), secret)
 		if apierrors.IsNotFound(err) {
-			return nil, errPieces
+			return nil, errPieceMismatch
 		}
 		if err != nil {
 			return nil, p.explainPiece(err, pieces)
 		}
-		p.book.filled(p.place(pieces.Slot, i+1), store.Revision(secret.ResourceVersion))
+		p.book.filled(p.pieceName(pieces.Slot, i+1), store.Revision(secret.ResourceVersion))
 		packed = append(packed, secret.Data[pieceData]...)
 	}
 	if wire.Digest(packed) != pieces.Digest {
-		return nil, errPieces
+		return nil, errPieceMismatch
 	}
 	return packed, nil
 }
 
-// errPieces means that the pieces are not those that the record names.
-var errPieces = errors.New("a piece of the ledger is missing or another's")
+// errPieceMismatch means that the pieces are not those that the record names.
+var errPieceMismatch = errors.New("a piece of the ledger is missing or another's")
 
 // explainPiece says which rules are needed for pieces, if that is what is missing.
 func (p *pieces) explainPiece(err error, pieces *wire.Pieces) error {
-	name := p.place(pieces.Slot, 1)
+	name := p.pieceName(pieces.Slot, 1)
 	if !kube.DeniedByRBAC(err) {
 		return p.explain(kube.Access{Verb: "update", Resource: "secrets", Name: name}, err)
 	}
 	var rules strings.Builder
 	for _, slot := range []string{"a", "b"} {
 		for i := range pieces.Count {
-			rule := kube.Rule{Resource: "secrets", Name: p.place(slot, i+1), Verbs: []string{"get", "create", "patch", "update"}}
+			rule := kube.Rule{Resource: "secrets", Name: p.pieceName(slot, i+1), Verbs: []string{"get", "create", "patch", "update"}}
 			rules.WriteString(rule.YAML())
 		}
 	}

@@ -36,8 +36,8 @@ func (r *recentObjects) get(name string) recentRecord {
 	return r.records[name]
 }
 
-// gaveBack notes a Lease that is free by our own write.
-func (r *recentObjects) gaveBack(lease *coordinationv1.Lease) {
+// released notes a Lease that is free by our own write.
+func (r *recentObjects) released(lease *coordinationv1.Lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.leases == nil {

@@ -108,7 +108,7 @@ func (s site) Concerns(ctx context.Context) ([]store.Concern, error) {
 		concerns = append(concerns, s.namespaceConcern())
 	}
 	for _, object := range s.objects() {
-		seen, err := s.lookAt(ctx, object)
+		seen, err := s.lastSeen(ctx, object)
 		if err != nil {
 			return nil, err
 		}
@@ -117,8 +117,8 @@ func (s site) Concerns(ctx context.Context) ([]store.Concern, error) {
 	return concerns, nil
 }
 
-// lookAt returns what was last seen of an object.
-func (s site) lookAt(ctx context.Context, object recordObject) (seenObject, error) {
+// lastSeen returns what was last seen of an object.
+func (s site) lastSeen(ctx context.Context, object recordObject) (seenObject, error) {
 	if seen, ok := s.seen.get(object.kind, object.name); ok {
 		return seen, nil
 	}

@@ -106,7 +106,7 @@ func (k *Store) Checkpoint(ctx context.Context) (store.Checkpoint, store.Revisio
 		if record.Pieces != nil {
 			record.Packed, err = k.pieces.load(ctx, record.Pieces)
 		}
-		if errors.Is(err, errPieces) {
+		if errors.Is(err, errPieceMismatch) {
 			if _, now, readErr := k.readRecord(ctx); readErr == nil && now != revision {
 				continue // it was written meanwhile
 			}
@@ -140,7 +140,7 @@ func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	if err != nil {
 		return "", err
 	}
-	left, err := k.pieces.left(ctx, record.Pieces, revision)
+	left, err := k.pieces.obsolete(ctx, record.Pieces, revision)
 	if err != nil {
 		return "", err
 	}

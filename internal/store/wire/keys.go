@@ -193,7 +193,7 @@ func (e *revealer) attempt(a store.Attempt) wireAttempt {
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: UTC(a.Started), Status: string(a.Status), Target: a.Target,
 		Pod: a.Pod, Public: a.PublicKey, Private: e.text(a.PrivateKey),
 		Emptied: maybe(a.Emptied, func(e store.Emptied) wireEmptied { return wireEmptied(e) }), EmptiedAt: UTC(a.EmptiedAt),
-		Answer: maybe(a.Answer, func(a store.Answer) wireAnswer { return wireAnswer(a) }), Process: a.Process, Grace: inWords(a.Grace),
+		Answer: maybe(a.Answer, func(a store.Answer) wireAnswer { return wireAnswer(a) }), Process: a.Process, Grace: formatGrace(a.Grace),
 	}
 }
 
@@ -202,21 +202,21 @@ func fromWireAttempt(a wireAttempt) store.Attempt {
 		ID: a.ID, Holder: a.Holder, Epoch: a.Epoch, Started: UTC(a.Started), Status: store.AttemptStatus(a.Status), Target: a.Target,
 		Pod: a.Pod, PublicKey: a.Public, PrivateKey: secret.New(a.Private),
 		Emptied: maybe(a.Emptied, func(e wireEmptied) store.Emptied { return store.Emptied(e) }), EmptiedAt: UTC(a.EmptiedAt),
-		Answer: maybe(a.Answer, func(a wireAnswer) store.Answer { return store.Answer(a) }), Process: a.Process, Grace: ofWords(a.Grace),
+		Answer: maybe(a.Answer, func(a wireAnswer) store.Answer { return store.Answer(a) }), Process: a.Process, Grace: parseGrace(a.Grace),
 	}
 }
 
-// inWords returns a duration as people write it; empty for none.
-func inWords(d time.Duration) string {
+// formatGrace returns a duration as people write it; empty for none.
+func formatGrace(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
 	return d.String()
 }
 
-// ofWords is the inverse of inWords. What is not a duration, which a person may have
+// parseGrace is the inverse of formatGrace. What is not a duration, which a person may have
 // edited, counts as none: then the longest is assumed.
-func ofWords(text string) time.Duration {
+func parseGrace(text string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		return 0

@@ -36,8 +36,8 @@ type podReader interface {
 }
 
 // Places returns where the answer goes.
-func (o *SpoolOptions) Places(env Lookup, records store.Store, options *StoreOptions) []spool.Place {
-	var places []spool.Place
+func (o *SpoolOptions) Places(env Lookup, records store.Store, options *StoreOptions) []spool.Location {
+	var places []spool.Location
 	if dir := o.directory(env, options); dir != "" {
 		places = append(places, spool.Dir(dir))
 	}

@@ -102,6 +102,6 @@ func (w *waiter) findHealth(env job.Lookup, options *Options) error {
 		return err
 	}
 	members := servers.Members()
-	w.health = func(ctx context.Context) fsm.State { return members.Health(ctx).Shown() }
+	w.health = func(ctx context.Context) fsm.State { return members.Health(ctx).LeastState() }
 	return nil
 }
