@@ -46,11 +46,10 @@ func (d *Driver[L]) cycle(ctx context.Context) (*Outcome, error) {
 	}
 }
 
-// maxSettling bounds how often in a row something is settled and looked at anew.
+// maxSettling bounds how often in a row something is settled and the world is read again.
 const maxSettling = 5
 
-// settled returns a look in which nothing is left to be settled, as far as that can be
-// brought about now.
+// settled returns a look in which nothing is left to be settled, as far as that can be done now.
 func (d *Driver[L]) settled(ctx context.Context) (look L, err error) {
 	for range maxSettling {
 		if look, err = d.look(ctx); err != nil || look.Settled() {
@@ -71,7 +70,7 @@ func (d *Driver[L]) settled(ctx context.Context) (look L, err error) {
 func (d *Driver[L]) look(ctx context.Context) (L, error) {
 	look, err := d.Look(ctx)
 	if err != nil {
-		return look, fmt.Errorf("looking at Vault and the records: %w", err)
+		return look, fmt.Errorf("reading Vault and the records: %w", err)
 	}
 	d.remembered = look.Observed().Remembered
 	return look, nil
@@ -85,9 +84,8 @@ func (d *Driver[L]) rescue(ctx context.Context, look L, err error) error {
 	return d.Rescue(ctx, look, err)
 }
 
-// atLeast does what can be done about a world of which only a part is known: its
-// sealed replicas must not wait for a seed to be mended, and a goal that lies in the
-// known part is reached.
+// atLeast does what it can when only a part of the world is known: sealed replicas must not wait
+// until somebody repairs the seed, and a goal that lies in the known part is reached.
 func (d *Driver[L]) atLeast(ctx context.Context, state State, look L, unknown error) (*Outcome, error) {
 	tendErr := d.tend(ctx, state, look)
 	if len(d.symptoms) > 0 {
@@ -172,9 +170,8 @@ func (d *Driver[L]) tend(ctx context.Context, state State, look L) error {
 	return err
 }
 
-// finish ends the run at the goal, after waiting a while for replicas that are
-// not yet a part of the cluster. tendErr is why one of them could not be tended: it
-// does not hold up the cluster either.
+// finish ends the run at the goal, after waiting a while for replicas that are not yet part of the
+// cluster. tendErr is why one of them could not be tended: it does not hold up the cluster either.
 func (d *Driver[L]) finish(state State, o Observation, tendErr error) (*Outcome, error) {
 	outcome := &Outcome{State: state, Transitions: d.transitions, Pending: o.Replicas.Pending()}
 	if len(outcome.Pending) == 0 || state.Before(Unsealed) {

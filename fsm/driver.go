@@ -21,33 +21,32 @@ type Transition struct {
 	Took time.Duration
 }
 
-// Look is what one look at the world has shown. The driver judges the observation in it
-// and hands the whole to the acts.
+// Look is what one reading of the world has shown. The driver judges the observation in it and
+// passes the whole to the acts.
 type Look interface {
 	// Observed returns the observation, with the state on record. The driver adds the
 	// symptoms of the acts before.
 	Observed() *Observation
-	// Settled reports whether nothing was seen that has to be ended under the Lease first.
+	// Settled reports whether nothing was seen that must first be ended under the Lease.
 	Settled() bool
 }
 
-// Act does the work of one event, on what the look has shown. It must be safe to repeat
-// from any point at which it can be cut off, since the cycle after it starts from a
-// fresh look.
+// Act does the work of one event, given what the look has shown. It must be safe to repeat from any
+// point at which it can be cut off, since the next cycle starts from a fresh look.
 type Act[L Look] func(ctx context.Context, look L) error
 
-// Reporter is told what the driver does, for people and for logs.
+// Reporter reports what the driver does, to people and to logs.
 type Reporter interface {
-	// Waiting is told a transient error, with what is waited for as its remedy,
-	// and how many cycles in a row have failed.
+	// Waiting reports a transient error, whose remedy says what the driver waits for, and how many
+	// cycles in a row have failed.
 	Waiting(err error, attempt int)
-	// Located is told, once per cycle, which state the world was found in.
+	// Located reports, once per cycle, the state in which the world was found.
 	Located(state State)
-	// Began is told that an act starts.
+	// Began reports that an act starts.
 	Began(event Event, from State)
-	// Failed is told that an act did not succeed.
+	// Failed reports that an act failed.
 	Failed(event Event, err error)
-	// Entered is told that a state was entered, or found to be already there.
+	// Entered reports that a state was entered, or that it was found to be reached already.
 	Entered(t Transition)
 }
 
@@ -55,10 +54,10 @@ type Reporter interface {
 type Driver[L Look] struct {
 	// Goal is the state to reach.
 	Goal State
-	// Look looks at the world and changes nothing.
+	// Look reads the world and changes nothing.
 	Look func(ctx context.Context) (L, error)
-	// Settle ends what the look has found unsettled, and reports whether the world is to
-	// be looked at anew. Its failure is trouble that the look is judged with.
+	// Settle ends what the look has found unsettled, and reports whether the world has to be read
+	// again. If it fails, the look is judged with that error as its trouble.
 	Settle func(ctx context.Context, look L) (changed bool, err error)
 	// Acts holds an act for every event.
 	Acts map[Event]Act[L]
@@ -69,15 +68,15 @@ type Driver[L Look] struct {
 	Rescue func(ctx context.Context, look L, terminal error) error
 	// Enter saves the checkpoint.
 	Enter func(ctx context.Context, look L, t Transition) error
-	// Reporter is told what happens.
+	// Reporter reports what happens.
 	Reporter Reporter
-	// Backoff makes the waits between failed cycles; it is called anew after each
-	// cycle that made progress, since backoffs are stateful.
+	// Backoff returns the waits between failed cycles. It is called again after each cycle that
+	// made progress, since backoffs are stateful.
 	Backoff func() retry.Backoff
 	// Patience is how long to wait at the goal for replicas that are not yet a part
 	// of the cluster.
 	Patience time.Duration
-	// Now tells the time.
+	// Now returns the time.
 	Now func() time.Time
 
 	remembered   State // on record, by the latest look or as it was entered since
@@ -86,10 +85,10 @@ type Driver[L Look] struct {
 	transitions  []Transition
 }
 
-// Outcome is what a run has come to.
+// Outcome is the result of a run.
 type Outcome struct {
 	State State
-	// Transitions are the steps made, in order.
+	// Transitions are the steps taken, in order.
 	Transitions []Transition
 	// Pending are replicas that did not become a part of the cluster in time.
 	Pending Replicas

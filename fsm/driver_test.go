@@ -60,7 +60,7 @@ func (w *world) set(change func(r *Replica)) {
 	w.o.Replicas = replicas
 }
 
-// fakeLook is a look at the world.
+// fakeLook is what the driver has seen of the world.
 type fakeLook struct {
 	o       Observation
 	settled bool
@@ -417,7 +417,7 @@ func TestSealedStandbyDoesNotHoldUpTheCluster(t *testing.T) {
 		t.Errorf("ended with %v, pending %v", err, outcome.Pending)
 	}
 	if !slices.ContainsFunc(w.seen, func(s string) bool { return strings.Contains(s, "KMS") }) {
-		t.Errorf("the reason was not told: %v", w.seen)
+		t.Errorf("the reason was not reported: %v", w.seen)
 	}
 }
 
@@ -441,8 +441,8 @@ func TestReplicasThatComeUpOneByOneAreNotASeal(t *testing.T) {
 	}
 }
 
-// TestSettlesBeforeItActs has the look find something that only the holder of the Lease
-// may end: it is ended before anything else is done, and looked at anew.
+// TestSettlesBeforeItActs has the look find something that only the holder of the Lease may end: it
+// is ended before anything else is done, and the world is read again.
 func TestSettlesBeforeItActs(t *testing.T) {
 	w := newWorld(t)
 	w.unsettled = 2

@@ -9,15 +9,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// SettleTime is how long all replicas must have answered 'uninitialized' before
-// an open intent is taken to have come to nothing. A Vault that is still busy with
-// an earlier sys/init needs up to 9 s on raft storage.
+// SettleTime is how long all replicas must have answered 'uninitialized' before an open intent
+// counts as failed. A Vault that is still busy with an earlier sys/init needs up to 9 s on raft
+// storage.
 const SettleTime = 30 * time.Second
 
-// Locate returns the state that the observation amounts to. It fails with a
-// transient error when the world does not say yet, and with a terminal one when a
-// person is needed. Where it returns both a state and an error, the cluster has
-// come at least so far, and the error is why no more can be said.
+// Locate returns the state that the observation amounts to. It fails with a transient error when
+// that cannot be known yet, and with a terminal one when a person is needed. If it returns both a
+// state and an error, the cluster has reached at least that state, and the error is why no more is
+// known.
 func Locate(o Observation) (State, error) {
 	if err := judge(o); err != nil {
 		return "", err
@@ -40,8 +40,8 @@ func Locate(o Observation) (State, error) {
 	return locateOurs(o)
 }
 
-// answerNotStored is about an answer of Vault's that is spooled. What keeps it from being
-// stored is the trouble, if that is known.
+// answerNotStored is about an init response that is spooled. If it is known why it cannot be
+// stored, that is the trouble.
 func answerNotStored(o Observation) error {
 	if o.Trouble != nil {
 		return o.Trouble
@@ -50,14 +50,14 @@ func answerNotStored(o Observation) error {
 		"Waiting for the run that holds the lease to store it.")
 }
 
-// waitForMaker is about an initialized Vault whose keys another process may still bring:
-// one that was suspended or cut off holds them in memory.
+// waitForMaker is about an initialized Vault whose keys another process may still deliver: one that
+// was suspended or cut off holds them in memory.
 func waitForMaker(o Observation) error {
 	return fault.Wait(fmt.Errorf("initialized, and the process that asked for it (%s) may still store the keys", o.Maker.Name),
-		fmt.Sprintf("Waiting for it for up to %s. Look there first: as long as that process or its pod exists, the keys are not lost.", o.Maker.Grace.Round(time.Second)))
+		fmt.Sprintf("Waiting for it for up to %s. Check that process first: as long as it or its pod exists, the keys are not lost.", o.Maker.Grace.Round(time.Second)))
 }
 
-// judge turns what acts have found into terminal errors.
+// judge turns symptoms into terminal errors.
 func judge(o Observation) error {
 	for _, symptom := range o.Symptoms {
 		switch symptom.Kind {
@@ -78,7 +78,7 @@ func judge(o Observation) error {
 	return nil
 }
 
-// locateEmpty is about a Vault of which no replica says that it is initialized.
+// locateEmpty is about a Vault no replica of which reports that it is initialized.
 func locateEmpty(o Observation) (State, error) {
 	silent := o.Replicas.with(is(NoAnswer))
 	if len(silent) > 0 || len(o.Replicas) == 0 {
@@ -91,9 +91,9 @@ func locateEmpty(o Observation) (State, error) {
 		return "", answerNotStored(o)
 	case OpenIntent:
 		if o.UninitializedFor < SettleTime {
-			return "", fault.Wait(fmt.Errorf("an earlier attempt to initialize is on record, and the replicas have said 'uninitialized' for %s only",
+			return "", fault.Wait(fmt.Errorf("an earlier attempt to initialize is on record, and the replicas have been uninitialized for only %s",
 				o.UninitializedFor.Round(time.Second)),
-				fmt.Sprintf("Waiting until they have said so for %s: the earlier request may still be at work in Vault.", SettleTime))
+				fmt.Sprintf("Waiting until they have been uninitialized for %s: Vault may still be processing the earlier request.", SettleTime))
 		}
 	}
 	return Uninitialized, nil
@@ -117,8 +117,8 @@ func locateOurs(o Observation) (State, error) {
 	if o.Plan != PlanEmpty {
 		return Unsealed, nil
 	}
-	// A stored root token, live or dead, keeps the cluster from being hardened:
-	// the act of hardening is what removes it.
+	// A stored root token, live or dead, keeps the cluster from being hardened: the act harden
+	// removes it.
 	if o.Root == NoRoot && o.Login == LoginWorks && o.Controls == ControlsHold {
 		return Hardened, nil
 	}
@@ -146,8 +146,8 @@ func locateWithoutActive(o Observation) (State, error) {
 func locateSealed(o Observation) (State, error) {
 	switch {
 	case !o.Remembered.Before(Unsealed) && o.Replicas.open():
-		// Replicas come up one after another: a cluster of which a part is open has not
-		// been sealed, it has no active node yet.
+		// Replicas come up one after another: a cluster that is partly unsealed was not sealed; it
+		// has no active node yet.
 		return Unsealed, waitForActive(o)
 	case o.RecoveryKeys:
 		return Initialized, waitForSeal(o)
@@ -158,12 +158,12 @@ func locateSealed(o Observation) (State, error) {
 
 func waitForSeal(o Observation) error {
 	return fault.Wait(fmt.Errorf("waiting for auto-unseal (%s)", describe(o.Replicas.with(is(Sealed)))),
-		"The seal opens it, not our keys. If it does not open, look at the server's log: the KMS or the other Vault may be out of reach.")
+		"The seal opens it, not our keys. If it stays sealed, check the server's log: the KMS or the other Vault may be unreachable.")
 }
 
 func waitForActive(o Observation) error {
 	return fault.Wait(fmt.Errorf("no replica is active (%s)", describe(o.Replicas)),
-		"Waiting for Vault to elect an active node. If it does not come, look at the servers' logs: a raft cluster needs more than half of its members.")
+		"Waiting for Vault to elect an active node. If it elects none, check the servers' logs: a raft cluster needs more than half of its members.")
 }
 
 func waitForAnswers(silent Replicas, total int) error {
@@ -174,7 +174,7 @@ func waitForAnswers(silent Replicas, total int) error {
 		"Nothing is initialized while a replica is silent, since it may hold data. Check that the addresses are right, the servers are running and the network lets us through.")
 }
 
-// describe lists replicas with what they said, for messages.
+// describe lists replicas with what they answered, for messages.
 func describe(replicas Replicas) string {
 	parts := make([]string, 0, len(replicas))
 	for _, replica := range replicas {

@@ -6,21 +6,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// Verdict is what a look without the right to act amounts to.
+// Verdict is what a look says when the caller may not act.
 type Verdict struct {
-	// State is where Vault is, or at least is; empty if that cannot be said.
+	// State is the state of Vault, or the least that it can be; empty if that is not known.
 	State State
 	// Idle is whether a run would find nothing to do, and nothing to record.
 	Idle bool
 	// Ready is whether a run could do something about it now.
 	Ready bool
-	// Urgent is whether that is to bring keys to safety or to open a replica.
+	// Urgent is whether that would bring keys to safety or unseal a replica.
 	Urgent bool
 }
 
-// Judge looks and judges, and leaves everything as it is. The error is the one that a run
-// would end with, or wait for; the look and the verdict hold what is known all the same.
-// The look is the zero one if it failed itself.
+// Judge takes a look and judges it, and changes nothing. The error is the one that a run would end
+// with, or wait on; the look and the verdict hold what is known even then. The look is zero if
+// taking it failed.
 func (d *Driver[L]) Judge(ctx context.Context) (L, Verdict, error) {
 	look, err := d.look(ctx)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	looplab "github.com/looplab/fsm"
 )
 
-// machine fires one event. A new one is made for each, since looplab/fsm v1.0.3
-// refuses every further event after a context was cancelled at the commit.
+// machine fires one event. A new one is created for each event, since looplab/fsm v1.0.3 refuses
+// every further event once a context was cancelled at the commit.
 type machine struct {
 	inner *looplab.FSM
 }
@@ -18,8 +18,8 @@ type machine struct {
 // and can veto; entered runs after the new state was entered and cannot.
 func newMachine(from State, act func() error, entered func(Transition) error) *machine {
 	return &machine{inner: looplab.NewFSM(string(from), descriptions(), looplab.Callbacks{
-		// Only the two generic callbacks are used: keys that looplab/fsm does not
-		// know are dropped without a word, so a misspelled one would never run.
+		// Only the two generic callbacks are used: looplab/fsm silently drops keys that it does not
+		// know, so a misspelled one would never run.
 		"before_event": func(_ context.Context, e *looplab.Event) {
 			if err := act(); err != nil {
 				e.Cancel(err)
@@ -34,8 +34,8 @@ func newMachine(from State, act func() error, entered func(Transition) error) *m
 // fire runs event. It returns the act's error if the act failed, and the error of
 // entered if the state was reached but could not be recorded.
 func (m *machine) fire(event Event) error {
-	// The context serves nothing but the commit, which must not be cut off
-	// between the act and its record: the act watches a context of its own.
+	// This context is for the commit alone, which must not be cut off between the act and its
+	// record. The act has a context of its own.
 	err := m.inner.Event(context.Background(), string(event))
 	if canceled, ok := errors.AsType[looplab.CanceledError](err); ok && canceled.Err != nil {
 		return canceled.Err
@@ -70,6 +70,6 @@ func Graph(format string) (string, error) {
 	case Graphviz:
 		return looplab.Visualize(inner), nil
 	default:
-		return "", fmt.Errorf("no graph format is called %q: it is %s or %s", format, Mermaid, Graphviz)
+		return "", fmt.Errorf("unknown graph format %q: must be %s or %s", format, Mermaid, Graphviz)
 	}
 }

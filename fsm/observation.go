@@ -13,39 +13,39 @@ type Observation struct {
 	RecoveryKeys bool
 	// ClusterID is the cluster ID stored with the keys; empty if not known yet.
 	ClusterID string
-	// Root is what became of the stored root token.
+	// Root is the status of the stored root token.
 	Root RootStatus
-	// Login is what became of the login that later runs use.
+	// Login is the status of the login that later runs use.
 	Login LoginStatus
-	// LoginAnswer is what Vault said to a login that failed.
+	// LoginAnswer is what Vault answered to a login that failed.
 	LoginAnswer string
-	// Trouble is what kept the probe from looking inside an active node; nil if
-	// nothing did. The cluster is unsealed then, and no more is known of it.
+	// Trouble is why an active node could not be examined; nil if it was. The cluster is unsealed
+	// then, and no more is known.
 	Trouble error
 	// Plan is whether the seed is applied.
 	Plan PlanStatus
 	// Controls is whether the required controls hold.
 	Controls ControlStatus
-	// UninitializedFor is how long all replicas have answered 'uninitialized' without a
-	// gap, and no attempt to initialize was begun, as far as this process has seen.
+	// UninitializedFor is how long this process has seen all replicas answer 'uninitialized'
+	// without a gap, while no attempt to initialize began.
 	UninitializedFor time.Duration
 	// Maker is the process that made the open attempt.
 	Maker Maker
-	// Custodians says that people, and not we, hold the shares that open a sealed replica;
-	// nil if we hold them.
+	// Custodians is the error that operators, and not we, hold the shares that open a sealed
+	// replica; nil if we hold them.
 	Custodians error
 	// Remembered is the state on record; empty if there is none.
 	Remembered State
-	// Symptoms are what acts of the cycle before have learned.
+	// Symptoms are what the acts of the previous cycle have learned.
 	Symptoms []Symptom
 }
 
 // Maker is a process that has asked Vault to initialize.
 type Maker struct {
-	// Name names it to people.
+	// Name names it for people.
 	Name string
-	// Grace is how long it may still bring Vault's answer; 0 if it is known to be gone, or is
-	// this one.
+	// Grace is how long it may still deliver the init response; 0 if it is known to have ended, or
+	// is this process.
 	Grace time.Duration
 }
 
@@ -56,37 +56,37 @@ type KeyStatus int
 const (
 	// NoKeys: no attempt at initializing was ever recorded.
 	NoKeys KeyStatus = iota
-	// OpenIntent: an attempt was begun, its answer is stored nowhere.
+	// OpenIntent: an attempt was started, and its answer is stored nowhere.
 	OpenIntent
-	// SpooledAnswer: an attempt was begun, and its answer is spooled and not stored yet.
+	// SpooledAnswer: an attempt was started, and its answer is spooled but not stored yet.
 	SpooledAnswer
-	// StoredKeys: the keys are there.
+	// StoredKeys: the keys are stored.
 	StoredKeys
 )
 
-// RootStatus is what became of the stored root token.
+// RootStatus is the status of the stored root token.
 type RootStatus int
 
 // The kinds of root status.
 const (
 	// NoRoot: none is stored.
 	NoRoot RootStatus = iota
-	// LiveRoot: it is stored, and Vault takes it.
+	// LiveRoot: it is stored, and Vault accepts it.
 	LiveRoot
 	// DeadRoot: it is stored, and Vault refuses it.
 	DeadRoot
 )
 
-// LoginStatus is what became of the login that later runs use.
+// LoginStatus is the status of the login that later runs use.
 type LoginStatus int
 
 // The kinds of login status.
 const (
-	// LoginNotTried: nothing was open to log in to, or root made it needless.
+	// LoginNotTried: nothing was unsealed to log in to, or a root token made it unnecessary.
 	LoginNotTried LoginStatus = iota
 	// LoginWorks: Vault gave us a token.
 	LoginWorks
-	// LoginRefused: Vault refused for good.
+	// LoginRefused: Vault refused it, and would refuse it again.
 	LoginRefused
 )
 
@@ -99,7 +99,7 @@ const (
 	PlanUnknown PlanStatus = iota
 	// PlanChanges: there is something to apply.
 	PlanChanges
-	// PlanEmpty: Vault is as the seed says.
+	// PlanEmpty: Vault matches the seed.
 	PlanEmpty
 )
 
@@ -116,8 +116,8 @@ const (
 	ControlsHold
 )
 
-// Symptom is something that only an attempt to act could show. An act returns it
-// as its error; the next cycle's Locate judges it together with a fresh look.
+// Symptom is an answer of Vault that only an attempt to act can bring out. An act returns it as its
+// error, and the next cycle's Locate judges it together with a fresh look.
 type Symptom struct {
 	Kind SymptomKind
 	// Replica is the address of the replica that answered.
@@ -126,14 +126,14 @@ type Symptom struct {
 	Err error
 }
 
-// SymptomKind is the kind of a symptom.
+// SymptomKind says what a symptom shows.
 type SymptomKind string
 
 // The kinds of symptom.
 const (
 	// StorageHasState: sys/init was refused because the storage is not empty.
 	StorageHasState SymptomKind = "storage has state"
-	// InitRefused: Vault itself has refused sys/init, for what was asked of it.
+	// InitRefused: Vault itself refused sys/init because of what it was asked for.
 	InitRefused SymptomKind = "initialization refused"
 	// SharesRefused: the key shares do not open this Vault.
 	SharesRefused SymptomKind = "shares refused"
@@ -141,7 +141,7 @@ const (
 	AuditBlocks SymptomKind = "audit blocks"
 )
 
-// Error says what was found.
+// Error returns the kind, the replica and the answer.
 func (s *Symptom) Error() string {
 	return string(s.Kind) + " at " + s.Replica + ": " + s.Err.Error()
 }
@@ -149,8 +149,8 @@ func (s *Symptom) Error() string {
 // Unwrap returns the answer.
 func (s *Symptom) Unwrap() error { return s.Err }
 
-// Tends reports whether replicas want to be joined or unsealed by a run to goal, in a
-// cluster that is in state.
+// Tends reports whether a run to goal has replicas to join or to unseal, in a cluster that is in
+// state.
 func (o Observation) Tends(state, goal State) bool {
 	if state.Before(Unsealed) || goal.Before(Unsealed) {
 		return false
@@ -158,8 +158,8 @@ func (o Observation) Tends(state, goal State) bool {
 	return len(o.Replicas.ToJoin()) > 0 || o.CanUnseal()
 }
 
-// CanUnseal reports whether replicas are sealed that our keys open: not those of people, and
-// not where the seal does it.
+// CanUnseal reports whether our keys can unseal a sealed replica: not if operators hold the shares,
+// and not if the seal does it.
 func (o Observation) CanUnseal() bool {
 	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys
 }

@@ -8,14 +8,14 @@ type Replica struct {
 	Health  Health
 	// ClusterID is empty while the replica is sealed.
 	ClusterID string
-	// Answer says why there is no Health, in words.
+	// Answer says why there is no Health.
 	Answer string
-	// OnPurpose is whether a sealed replica was open before in the same life of its
-	// server: then somebody has sealed it. It is set only if that is to be respected.
+	// OnPurpose is whether a sealed replica was unsealed before, and its server was not restarted
+	// since: then somebody has sealed it. It is set only if seals are to be respected.
 	OnPurpose bool
 }
 
-// Health is what a replica says of itself on sys/health.
+// Health is what a replica reports on sys/health.
 type Health string
 
 // The kinds of health, with the status code of sys/health that stands for each.
@@ -31,7 +31,7 @@ const (
 	Removed            Health = "removed"             // 530: removed from its raft cluster
 )
 
-// Initialized reports whether the replica says that it has been initialized.
+// Initialized reports whether the replica is initialized.
 func (h Health) Initialized() bool { return h != NoAnswer && h != NotInitialized }
 
 // Unsealed reports whether the replica is open, active or not.
@@ -73,19 +73,17 @@ func (all Replicas) Active() (Replica, bool) {
 // open reports whether a part of the cluster is unsealed.
 func (all Replicas) open() bool { return len(all.with(Health.Unsealed)) > 0 }
 
-// ToUnseal returns the replicas that are sealed, but for those that are to stay so.
+// ToUnseal returns the sealed replicas, except those that are to stay sealed.
 func (all Replicas) ToUnseal() Replicas {
 	return slices.DeleteFunc(all.with(is(Sealed)), func(r Replica) bool { return r.OnPurpose })
 }
 
-// SealedOnPurpose returns the replicas that somebody has sealed, and that are to stay
-// so.
+// SealedOnPurpose returns the replicas that somebody has sealed and that are to stay sealed.
 func (all Replicas) SealedOnPurpose() Replicas {
 	return slices.DeleteFunc(all.with(is(Sealed)), func(r Replica) bool { return !r.OnPurpose })
 }
 
-// ToJoin returns the replicas beside an active node that are empty, or do not know of
-// it.
+// ToJoin returns the replicas that are empty or do not know the active node, if there is one.
 func (all Replicas) ToJoin() Replicas {
 	if _, found := all.Active(); !found {
 		return nil
@@ -93,9 +91,8 @@ func (all Replicas) ToJoin() Replicas {
 	return all.with(func(h Health) bool { return h == NotInitialized || h == StandbyCutOff })
 }
 
-// Pending returns the replicas of a running cluster that are not yet a part of
-// it: sealed, still joining, cut off, or silent. Those that somebody has sealed are
-// not waited for.
+// Pending returns the replicas of a running cluster that are not yet part of it: sealed, still
+// joining, cut off, or silent. Nobody waits for those that somebody has sealed.
 func (all Replicas) Pending() Replicas {
 	pending := all.with(func(h Health) bool {
 		return h == Sealed || h == NotInitialized || h == StandbyCutOff || h == NoAnswer
@@ -106,20 +103,20 @@ func (all Replicas) Pending() Replicas {
 // Lost returns the replicas that a person has removed from the raft cluster.
 func (all Replicas) Lost() Replicas { return all.with(is(Removed)) }
 
-// LeastState returns the least state that their health alone shows, without any token: that there
-// is a Vault, and whether it is open. What was seeded and hardened no server says of itself.
-// It is empty if no replica answers.
+// LeastState returns the least state that follows from health alone, without any token:
+// uninitialized, initialized or unsealed. No server reports whether it is seeded or hardened. It is
+// empty if no replica answers.
 func (all Replicas) LeastState() State {
-	shown := State("")
+	least := State("")
 	for _, replica := range all {
 		switch {
 		case replica.Health == Active || replica.Health == Standby || replica.Health == PerformanceStandby:
 			return Unsealed
 		case replica.Health.Initialized():
-			shown = Initialized
-		case replica.Health == NotInitialized && shown == "":
-			shown = Uninitialized
+			least = Initialized
+		case replica.Health == NotInitialized && least == "":
+			least = Uninitialized
 		}
 	}
-	return shown
+	return least
 }

@@ -37,7 +37,7 @@ func ParseState(name string) (State, error) {
 	for _, s := range States() {
 		names = append(names, string(s))
 	}
-	return "", fmt.Errorf("no state is called %q: it is one of %s", name, strings.Join(names, ", "))
+	return "", fmt.Errorf("unknown state %q: must be one of %s", name, strings.Join(names, ", "))
 }
 
 // Event moves the machine from one state to another.
@@ -91,8 +91,8 @@ func Next(state, goal State) (Event, bool) {
 	return "", false
 }
 
-// Regress returns the event that explains why the state is no longer the one
-// remembered, and false when it did not fall back along an edge of the table.
+// Regress returns the event that explains why the state is behind the remembered one, and false if
+// no edge of the table leads back there.
 func Regress(remembered, state State) (Event, bool) {
 	for _, edge := range Table() {
 		if slices.Contains(edge.From, remembered) && edge.To == state && state.Before(remembered) {

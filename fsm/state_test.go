@@ -26,7 +26,7 @@ func TestTable(t *testing.T) {
 		}
 		for _, from := range edge.From {
 			if seen[key{edge.Event, from}] {
-				t.Errorf("%q from %q is there twice", edge.Event, from)
+				t.Errorf("duplicate %q from %q", edge.Event, from)
 			}
 			seen[key{edge.Event, from}] = true
 			if from == edge.To {
@@ -98,7 +98,7 @@ func TestParseState(t *testing.T) {
 		}
 	}
 	if _, err := ParseState("sealed"); err == nil {
-		t.Error("'sealed' is no state")
+		t.Error("'sealed' is not a state")
 	}
 }
 
@@ -123,7 +123,7 @@ func TestGraph(t *testing.T) {
 		}
 	}
 	if _, err := Graph("png"); err == nil {
-		t.Error("'png' is no format")
+		t.Error("'png' is not a format")
 	}
 }
 

@@ -21,9 +21,8 @@ const (
 	NameSealedOnPurpose  = "sealed on purpose"
 )
 
-// KeysLost is about an initialized Vault beside an attempt of ours whose answer
-// reached nobody. A Vault that is open was opened by somebody who has its keys, so
-// it is not called lost.
+// KeysLost is about a Vault that was initialized while the answer to our attempt reached nobody. An
+// unsealed Vault was unsealed by somebody who has its keys, so its keys do not count as lost.
 func KeysLost(replicas Replicas, maker string) error {
 	for _, replica := range replicas {
 		if replica.Health.Unsealed() {
@@ -34,14 +33,14 @@ func KeysLost(replicas Replicas, maker string) error {
 	}
 	return fault.Stop(NameKeysLost,
 		fmt.Errorf("this Vault was initialized, most likely by an attempt of ours whose answer was never stored (%s)", describe(replicas)),
-		fmt.Sprintf("First look at the process that made the attempt (%s): its spool directory, its pod and the pod's termination message may hold the answer; 'vault-bootstrap keys recover' takes it. ", maker)+
+		fmt.Sprintf("First check the process that made the attempt (%s): its spool directory, its pod and the pod's termination message may hold the answer; 'vault-bootstrap keys recover' stores it. ", maker)+
 			"Then make sure that nobody else has initialized this Vault and holds its keys. If nobody has, its unseal keys and its root token are gone: the connection or this program ended while Vault was answering. "+
 			"It has been sealed ever since, so nobody has used it and nothing of value is in it. "+
 			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again; in Kubernetes --on-keys-lost=reset does it. The record of the lost attempt is kept.")
 }
 
-// InitializationRefused is about a Vault that does not take what it was asked for, and
-// has written nothing.
+// InitializationRefused is about a Vault that refuses what it was asked for, and has written
+// nothing.
 func InitializationRefused(s Symptom) error {
 	return fault.Misuse(fmt.Errorf("%s refuses to initialize: %w", s.Replica, s.Err),
 		"Check --key-shares and --key-threshold (--recovery-shares and --recovery-threshold with auto-unseal), and the server's log.")
@@ -67,16 +66,16 @@ func KeysWithoutVault(replicas Replicas) error {
 func NotOurs(replicas Replicas) error {
 	return fault.Stop(NameNotOurs,
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
-		"If the keys are in another place, name it: --store, --name and --namespace say where we look. "+
+		"If the keys are stored elsewhere, say where with --store, --name and --namespace. "+
 			"If somebody else initialized this Vault and holds its keys, take it over: vault-bootstrap adopt (docs/runbook.md, 'not ours').")
 }
 
 // ForeignShares is about a sealed Vault that the stored keys do not open.
 func ForeignShares(s Symptom) error {
 	return fault.Stop(NameForeignCluster,
-		fmt.Errorf("the stored key shares do not open %s: %w", s.Replica, s.Err),
+		fmt.Errorf("the stored key shares do not unseal %s: %w", s.Replica, s.Err),
 		"The keys belong to another Vault, or this one was rekeyed by somebody else. Check the addresses, --store, --name and --namespace. "+
-			"If it was rekeyed, put its present shares into the keys record: docs/runbook.md, 'foreign cluster'.")
+			"If it was rekeyed, store its present shares in the keys record: docs/runbook.md, 'foreign cluster'.")
 }
 
 // ForeignCluster is about an unsealed Vault that is not the one whose keys we hold.
@@ -104,17 +103,17 @@ func LockedOut(answer string) error {
 	return fault.Stop(NameLockedOut,
 		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
-			"An administrator can put them back. Or from the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run makes a root token, puts everything right, and revokes it.")
+			"An administrator can restore them. Or use the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run generates a root token, repairs everything, and revokes the token.")
 }
 
-// SealedOnPurpose is about a cluster that was sealed while its servers went on running.
+// SealedOnPurpose is about a cluster that was sealed while its servers kept running.
 func SealedOnPurpose(replicas Replicas) error {
 	return fault.Stop(NameSealedOnPurpose,
-		fmt.Errorf("somebody has sealed this cluster (%s): it was open before in the same life of these servers, and --respect-seal leaves it sealed", describe(replicas)),
-		"Ask who sealed it, and why. When it may be opened, run once without --respect-seal, or unseal by hand. A server that is restarted is unsealed as ever.")
+		fmt.Errorf("somebody has sealed this cluster (%s): it was unsealed before, its servers were not restarted since, and --respect-seal leaves it sealed", describe(replicas)),
+		"Ask who sealed it, and why. To unseal it, run once without --respect-seal, or unseal it by hand. A server that restarts is unsealed as usual.")
 }
 
-// DisasterRecoverySecondary is about replicas that take their data from elsewhere.
+// DisasterRecoverySecondary is about replicas that replicate another cluster.
 func DisasterRecoverySecondary(replicas Replicas) error {
 	return fault.Stop(NameDRSecondary,
 		fmt.Errorf("this is a disaster recovery secondary (%s)", describe(replicas)),

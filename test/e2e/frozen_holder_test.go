@@ -48,7 +48,7 @@ func TestFrozenHolder(t *testing.T) {
 		first.wait()
 		began := time.Now()
 		r := p.run("run")
-		wantFailure(t, r, 70, "keys lost", "First look at the process that made the attempt")
+		wantFailure(t, r, 70, "keys lost", "First check the process that made the attempt")
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("the verdict took %s, although the process is gone", took)
 		}
