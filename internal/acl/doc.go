@@ -1,2 +1,2 @@
-// Package acl reads Vault's policies and says which of their rules a path falls under.
+// Package acl parses Vault's policies and matches paths against their rules.
 package acl

@@ -9,16 +9,16 @@ import (
 	"github.com/hashicorp/hcl/hcl/ast"
 )
 
-// DepthLimit is how deep brackets may lie in a text: the parser calls itself for each of
-// them, and Go ends a program whose stack is full.
+// DepthLimit is how deep brackets may nest in a text: the parser recurses into each of them, and Go
+// kills a program that overflows its stack.
 const DepthLimit = 100
 
-// TooDeep reports whether the parser must not be given a text.
+// TooDeep reports whether a text nests too deep for the parser.
 func TooDeep(text string) bool {
 	return strings.Count(text, "[")+strings.Count(text, "{") > DepthLimit && deepest(text) > DepthLimit
 }
 
-// deepest returns how deep brackets lie, those in quoted texts included.
+// deepest returns how deep brackets nest, those in quoted texts included.
 func deepest(text string) int {
 	depth, most := 0, 0
 	for _, r := range text {
@@ -33,14 +33,14 @@ func deepest(text string) int {
 	return most
 }
 
-// Parse parses a policy in HCL or JSON with Vault's own grammar. An error of the grammar
-// is one of the HCL parser, with its position.
+// Parse parses a policy in HCL or JSON with Vault's own grammar. A syntax error is the HCL
+// parser's, with its position.
 func Parse(rules string) (*ast.ObjectList, error) {
 	if rules == "" {
-		return nil, errors.New("it is empty, and Vault takes no empty one")
+		return nil, errors.New("it is empty, and Vault accepts no empty policy")
 	}
 	if TooDeep(rules) {
-		return nil, fmt.Errorf("brackets lie more than %d deep", DepthLimit)
+		return nil, fmt.Errorf("brackets nest more than %d deep", DepthLimit)
 	}
 	file, err := hcl.Parse(rules)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Rules are the rules of all policies that a token carries, by their paths.
+// Rules are the rules of all policies that a token has, by path.
 //
 // Vault picks the one rule for a request by comparing the paths of those rules that match
 // it, and by nothing else of the request: so two paths that the same rules match have the
@@ -16,20 +16,19 @@ type Rules struct {
 	prefixes []rule
 	segments []rule
 	known    uint64
-	// vague are beginnings of paths about which nothing is certain.
+	// vague are prefixes of paths about which nothing is certain.
 	vague []string
 }
 
 // rule is one path of a policy.
 type rule struct {
 	number uint64
-	// path has no * at its end, which isPrefix stands for.
+	// path is without the * at the end, which isPrefix records.
 	path     string
 	isPrefix bool
 }
 
-// Add adds the rules of a policy. Of one that cannot be read nothing is known, so that
-// every path is uncertain.
+// Add adds the rules of a policy. If it cannot be parsed, every path is uncertain.
 func (r *Rules) Add(policy string) {
 	list, err := Parse(policy)
 	if err != nil {
@@ -45,12 +44,12 @@ func (r *Rules) Add(policy string) {
 	}
 }
 
-// AddUnknown adds a policy that nothing is known of.
+// AddUnknown adds a policy about which nothing is known.
 func (r *Rules) AddUnknown() { r.vague = append(r.vague, "") }
 
 func (r *Rules) add(path string) {
 	if before, _, templated := strings.Cut(path, "{{"); templated {
-		// What Vault puts in the template's place may be anything.
+		// Vault may replace the template with anything.
 		before, _, _ = strings.Cut(before, "+")
 		r.vague = append(r.vague, before)
 		return
@@ -71,15 +70,15 @@ func (r *Rules) add(path string) {
 	}
 }
 
-// Alike returns a key that is the same for all paths which the same rules match; certain is
-// false where that cannot be said of a path, which then has to be asked for by itself.
+// Alike returns a key that is the same for all paths that the same rules match. If certain is
+// false, that is not known of the path, and Vault has to be asked about it alone.
 func (r *Rules) Alike(path string) (key string, certain bool) {
 	for _, vague := range r.vague {
 		if strings.HasPrefix(path, vague) {
 			return "", false
 		}
 	}
-	// To list, Vault takes a path without the slash at its end as well.
+	// To list, Vault also accepts a path without the trailing slash.
 	bare := strings.TrimSuffix(path, "/")
 	matched := r.matches(nil, path)
 	if bare != path {
@@ -107,8 +106,8 @@ func (r *Rules) matches(matched []byte, path string) []byte {
 	return matched
 }
 
-// Matches reports whether the path of a rule, as policies have it, matches path: + stands for
-// one name, a * at the end for anything.
+// Matches reports whether the path of a rule, as policies write it, matches path: + stands for one
+// name, a * at the end for anything.
 func Matches(rule, path string) bool {
 	bare, isPrefix := strings.CutSuffix(rule, "*")
 	if isPrefix && !strings.Contains(bare, "+") {
@@ -117,7 +116,7 @@ func Matches(rule, path string) bool {
 	return matchesNames(bare, path, isPrefix)
 }
 
-// matchesNames compares name by name; with isPrefix the rule's last one is a beginning.
+// matchesNames compares name by name; with isPrefix the rule's last name is a prefix.
 func matchesNames(rule, path string, isPrefix bool) bool {
 	for {
 		want, left, more := strings.Cut(rule, "/")
@@ -135,8 +134,8 @@ func matchesNames(rule, path string, isPrefix bool) bool {
 	}
 }
 
-// Representatives returns, for each of paths, the one of them that Vault is asked for in
-// its place, and all those in their order.
+// Representatives returns, for each of paths, the path that Vault is asked about instead, and all
+// of those in order.
 func (r *Rules) Representatives(paths []string) (of map[string]string, all []string) {
 	of = make(map[string]string, len(paths))
 	first := map[string]string{}

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// SearchDomains returns the search domains of a resolv.conf. The last line that names
-// any wins, as for the resolver (resolv.conf(5)).
+// SearchDomains returns the search domains of a resolv.conf. The last line that names any wins, as
+// it does for the resolver (resolv.conf(5)).
 func SearchDomains(config string) []string {
 	var domains []string
 	for line := range strings.Lines(config) {
@@ -24,12 +24,12 @@ func SearchDomains(config string) []string {
 	return domains
 }
 
-// normalName returns a DNS name without what does not count in it: case and the final dot.
+// normalName returns a DNS name in lower case and without the final dot.
 func normalName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// canonical returns the names that Host can stand for: itself, and what the search
-// domains make of it, provided that this is the name of a Service. They come from the
-// command line and from the machine, and never from an answer of the DNS.
+// canonical returns the names that Host can stand for: itself, and what the search domains make of
+// it, provided that this is the name of a Service. They come from the command line and the machine,
+// never from a DNS answer.
 func (s Service) canonical() []string {
 	names := []string{normalName(s.Host)}
 	if strings.HasSuffix(s.Host, ".") { // absolute: nothing is appended
@@ -45,13 +45,13 @@ func (s Service) canonical() []string {
 	return names
 }
 
-// checkTargets refuses records that point out of the Service. The name that TLS
-// verifies is the target's: were it the DNS that chose it, a certificate of any
-// public CA would do, and whoever forges the answer would be given the keys.
+// checkTargets refuses records that point out of the Service. The name that TLS verifies is the
+// target's: if the DNS chose it, a certificate of any public CA would do, and whoever forges the
+// answer would get the keys.
 //
-// With a name of its own to verify (AnyTarget) the target does not matter. Over plain
-// HTTP nothing is verified at all: who forges SRV records can forge addresses as well,
-// so the check would promise what it cannot keep.
+// If another name is verified (AnyTarget), the target does not matter. Over plain HTTP nothing is
+// verified at all: whoever forges SRV records can forge addresses as well, so the check would be
+// worth nothing.
 func (s Service) checkTargets(pods []pod) error {
 	if s.AnyTarget || s.Scheme != "https" {
 		return nil
@@ -69,5 +69,5 @@ func (s Service) checkTargets(pods []pod) error {
 }
 
 func foreignTarget(target string, names []string) error {
-	return fmt.Errorf("the target %q does not lie below %s", target, strings.Join(names, " or "))
+	return fmt.Errorf("the target %q is not below %s", target, strings.Join(names, " or "))
 }

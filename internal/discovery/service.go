@@ -1,8 +1,8 @@
 // Package discovery finds the addresses of the replicas behind a headless Service.
 //
-// A replica has to be addressed by itself: what goes through a load balancer reaches
-// any of them. The package must not know Vault's API or the Kubernetes API: it asks
-// the DNS, and knows how a StatefulSet names its pods.
+// A replica has to be addressed individually: a request through a load balancer reaches any of
+// them. The package must not know Vault's API or the Kubernetes API: it asks the DNS, and knows how
+// a StatefulSet names its pods.
 package discovery
 
 import (
@@ -28,28 +28,28 @@ const DefaultPort = 8200
 
 // Service is a headless Service in front of a StatefulSet.
 type Service struct {
-	// Host is the Service's DNS name, as short as the search domains allow.
+	// Host is the Service's DNS name; the search domains complete a short one.
 	Host string
 	// Port is the API's; 0 means the one in the SRV records, or else DefaultPort.
 	Port int
-	// Scheme is https or http. Only its records are looked up: the DNS must not be
-	// able to talk us out of TLS.
+	// Scheme is https or http. Only its records are looked up: the DNS must not be able to turn TLS
+	// off.
 	Scheme string
 	// StatefulSet is the name of the StatefulSet, for when there are no SRV records.
 	StatefulSet string
-	// Replicas is how many there are to be; 0 if nobody has said.
+	// Replicas is how many replicas are expected; 0 if that is not known.
 	Replicas int
 	// Search are the search domains that Host is completed with.
 	Search []string
-	// AnyTarget is whether targets of SRV records may lie outside of the Service: TLS
-	// verifies another name than theirs.
+	// AnyTarget is whether targets of SRV records may be outside the Service, since TLS verifies
+	// another name than theirs.
 	AnyTarget bool
 	Resolver  Resolver
 }
 
-// Addresses returns the replicas' URLs, lowest ordinal first. Pods that must exist,
-// because their ordinal is below another one's or below Replicas, are among them also
-// while the DNS does not show them: one that is hidden may hold data.
+// Addresses returns the replicas' URLs, lowest ordinal first. Pods that must exist, because their
+// ordinal is below another one's or below Replicas, are included even if the DNS does not show
+// them: a hidden one may hold data.
 func (s Service) Addresses(ctx context.Context) ([]string, error) {
 	_, records, err := s.Resolver.LookupSRV(ctx, s.Scheme, "tcp", s.Host)
 	pods := podsOf(records)
@@ -90,8 +90,7 @@ func podsOf(records []*net.SRV) []pod {
 	return slices.SortedFunc(maps.Values(found), func(a, b pod) int { return strings.Compare(a.target, b.target) })
 }
 
-// addresses names the pods by their ordinals, and by what the DNS calls them where
-// they have none.
+// addresses names the pods by their ordinals, or as the DNS does if they have none.
 func (s Service) addresses(pods []pod) []string {
 	set, count := "", 0
 	for _, pod := range pods {
@@ -104,12 +103,12 @@ func (s Service) addresses(pods []pod) []string {
 	return s.named(set, max(count, s.Replicas), pods[0].port)
 }
 
-// maxReplicas is far above what a Vault cluster has: an ordinal beyond it is a
-// number in a name.
+// maxReplicas is far above the size of any Vault cluster: a larger ordinal is a number that is part
+// of the name.
 const maxReplicas = 100
 
-// ordinal splits a StatefulSet pod's name: vault-0 is (vault, 0). A pod without a
-// name of its own is called by its address, 10-0-0-7.
+// ordinal splits a StatefulSet pod's name: vault-0 is (vault, 0). A pod without a hostname is
+// called by its address, 10-0-0-7.
 func ordinal(label string) (set string, number int, ok bool) {
 	cut := strings.LastIndexByte(label, '-')
 	if cut < 1 || net.ParseIP(strings.ReplaceAll(label, "-", ".")) != nil {

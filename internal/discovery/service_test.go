@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// zone is a DNS that does as it is told; it knows one question.
+// zone is a DNS that gives fixed answers to one question.
 type zone struct {
 	t       *testing.T
 	asked   string

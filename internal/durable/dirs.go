@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 )
 
-// MakeDirs makes dir and its parents as far as they are not there, for their owner only.
-// Each one in which another was made is synced, topmost first: else a power cut could
-// take away the directory together with the files in it.
+// MakeDirs creates dir and its missing parents, for their owner only. Each directory in which
+// another was created is synced, topmost first: otherwise a power cut could remove the directory
+// together with the files in it.
 func MakeDirs(dir string) error {
 	_, err := makeDirs(dir)
 	return err
@@ -25,7 +25,7 @@ func makeDirs(dir string) (synced []string, err error) {
 		}
 	}
 	if err := os.Mkdir(dir, dirMode); err != nil {
-		// Somebody else may have made it meanwhile, and not synced it yet.
+		// Somebody else may have created it meanwhile, and not synced it yet.
 		if info, found := os.Stat(dir); found != nil || !info.IsDir() {
 			return synced, err
 		}

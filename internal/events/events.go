@@ -1,9 +1,9 @@
-// Package events tells what happens as Kubernetes Events, for 'kubectl describe' and
-// 'kubectl get events'.
+// Package events reports what happens as Kubernetes Events, for 'kubectl describe' and 'kubectl get
+// events'.
 //
-// They are reported best effort: in the background, each with a time-out, and never at
-// the cost of the work. A missing rule is reported once. The package must not know the states: it
-// carries reasons and messages.
+// Sending them is best effort: in the background, each with a timeout, and never at the cost of the
+// work. A missing rule is reported once. The package must not know the states: it carries reasons
+// and messages.
 package events
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// The bounds of what is reported.
+// The limits of what is sent.
 const (
 	maxMessage  = 1000 // events.k8s.io takes 1024
 	queueLength = 64   // events that wait to be sent; further ones are dropped
@@ -30,7 +30,7 @@ const (
 // component is what 'kubectl describe' shows as the source.
 const component = "vault-bootstrap"
 
-// Records are in a namespace, and have a Secret that events can be about.
+// Records are in a namespace, and include a Secret that events can be about.
 type Records interface {
 	Namespace() kube.Namespace
 	CheckpointName() string
@@ -56,8 +56,8 @@ type Sender struct {
 	once  sync.Once
 }
 
-// Start returns a sender for a namespace. instance names this process; trouble is reported,
-// once, why an event was not taken.
+// Start returns a sender for a namespace. instance names this process. trouble is called once, with
+// the reason, if events are refused.
 func Start(in kube.Namespace, subject Subject, instance string, trouble func(error)) *Sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sender{
@@ -89,7 +89,7 @@ func (s *Sender) Send(warning bool, reason, message string) {
 	}
 }
 
-// Close waits a few seconds for what is queued. Nothing may be reported after it.
+// Close waits a few seconds for what is queued. Send must not be called after it.
 func (s *Sender) Close() {
 	s.once.Do(func() {
 		close(s.queue)
@@ -126,13 +126,13 @@ func (s *Sender) create(ctx context.Context, event corev1.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	if err := s.in.Events().Create(ctx, &event, false); err != nil {
-		return fmt.Errorf("telling an event: %w", s.in.Explain(kube.Access{Verb: "create", Resource: "events"}, err))
+		return fmt.Errorf("sending an event: %w", s.in.Explain(kube.Access{Verb: "create", Resource: "events"}, err))
 	}
 	return nil
 }
 
-// about returns the objects that the events are reported of: our Pod and the Job that made
-// it, or what there is instead.
+// about returns the objects that the events are about: our Pod and the Job that created it, or else
+// the Secret.
 func (s *Sender) about(ctx context.Context) []corev1.ObjectReference {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()

@@ -1,5 +1,4 @@
-// Package fault says what kind of failure an error is and what a person can do
-// about it.
+// Package fault records what kind of failure an error is and what a person can do about it.
 //
 // The kind decides what happens next: a transient failure is tried again, the
 // others end the run with the exit code of their kind. The package is a leaf: it
@@ -14,8 +13,8 @@ import (
 // Kind is what a caller does about a failure.
 type Kind int
 
-// The kinds. An error without a kind counts as Transient: trying again is safe,
-// since every cycle starts by looking at the world.
+// The kinds. An error without a kind counts as Transient: trying again is safe, since every cycle
+// starts by reading the world.
 const (
 	// Transient failures may pass: try the whole cycle again.
 	Transient Kind = iota
@@ -65,8 +64,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Wait returns a transient failure. The remedy says what is waited for, and what
-// to look at when it does not come.
+// Wait returns a transient failure. The remedy says what the run waits for, and what to check if
+// that does not happen.
 func Wait(err error, remedy string) *Error {
 	return &Error{Kind: Transient, Err: err, Remedy: remedy}
 }

@@ -12,7 +12,7 @@ func accessControls() []Control {
 			ID: "own-login", Name: "later runs can log in", Severity: Critical, Profile: Base, Groups: []Group{GroupOwn},
 			Why:    "Without a login of our own, the next run would need a root token.",
 			How:    "Logging in as later runs do.",
-			Remedy: "See what the login answers, and put the auth method, the role and the policy right.",
+			Remedy: "Check what the login answers, and repair the auth method, the role and the policy.",
 			Source: docs + "concepts/auth",
 			Check: on(func(f Facts) Fact[bool] { return f.Login }, func(works bool, _ Limits) Finding {
 				if works {
@@ -36,9 +36,9 @@ func accessControls() []Control {
 		},
 		{
 			ID: "default-policy", Name: "the policy 'default' grants what Vault ships", Severity: Medium, Profile: Production, Groups: []Group{GroupPolicies},
-			Why:    "Nearly every token carries it: what it grants, everybody may do.",
+			Why:    "Nearly every token has it: what it grants, everybody may do.",
 			How:    "Reading the policy and looking for paths that Vault's own does not have, and for more capabilities than it gives.",
-			Remedy: "Move what it grants into a policy of its own, and give that to whom it is for.",
+			Remedy: "Move what it grants into a separate policy, and assign that to those who need it.",
 			Source: docs + "concepts/policies#default-policy",
 			Check: on(policiesOf, func(policies []Policy, _ Limits) Finding {
 				i := slices.IndexFunc(policies, func(p Policy) bool { return p.Name == "default" })
@@ -64,8 +64,8 @@ func accessControls() []Control {
 			}),
 		},
 		{
-			ID: "sudo-policies", Name: "no other policy than ours holds sudo", Severity: Medium, Profile: Strict, Groups: []Group{GroupPolicies},
-			Why:    "sudo opens the endpoints that Vault protects once more: audit devices, auth methods, leases, raw storage.",
+			ID: "sudo-policies", Name: "no policy but ours grants sudo", Severity: Medium, Profile: Strict, Groups: []Group{GroupPolicies},
+			Why:    "sudo opens the endpoints that Vault protects specially: audit devices, auth methods, leases, raw storage.",
 			How:    "Reading every policy but our own and looking for the capability 'sudo'.",
 			Remedy: "Leave changes of Vault's configuration to the seed, or accept the policies of your administrators by name.",
 			Source: docs + "concepts/policies#sudo",
@@ -112,27 +112,27 @@ func accessControls() []Control {
 func policiesOf(f Facts) Fact[[]Policy] { return f.Policies }
 func authOf(f Facts) Fact[[]Mount]      { return f.Auth }
 
-// unlocked reports whether a mount that could lock users out does not.
+// unlocked reports whether a mount that supports user lockout has it disabled.
 func unlocked(m Mount) bool {
 	return m.NoLockout && slices.Contains([]string{"userpass", "ldap", "approle"}, m.Type)
 }
 
-// eachPolicy blames the policies with a rule for which bad is true. A policy that
-// cannot be read may hold anything.
-func eachPolicy(policies []Policy, say, good string, bad func(Rule) bool) Finding {
-	var found, broken []string
+// eachPolicy blames the policies that have a bad rule. A policy that cannot be parsed may grant
+// anything.
+func eachPolicy(policies []Policy, found, none string, isBad func(Rule) bool) Finding {
+	var bad, broken []string
 	for _, policy := range policies {
 		switch {
 		case policy.Broken != "":
 			broken = append(broken, policy.Name)
-		case slices.ContainsFunc(policy.Rules, bad):
-			found = append(found, policy.Name)
+		case slices.ContainsFunc(policy.Rules, isBad):
+			bad = append(bad, policy.Name)
 		}
 	}
-	if len(found) == 0 && len(broken) > 0 {
-		return Finding{Status: Unknown, Seen: "these policies cannot be read: " + listed(broken)}
+	if len(bad) == 0 && len(broken) > 0 {
+		return Finding{Status: Unknown, Seen: "these policies cannot be parsed: " + listed(broken)}
 	}
-	return blame(found, say, good)
+	return blame(bad, found, none)
 }
 
 // grantsMore reports whether a rule grants a capability that is not among usual.

@@ -1,12 +1,12 @@
 package harden
 
-// auditControls are about who can tell who did what.
+// auditControls are about the record of who did what.
 func auditControls() []Control {
 	devices := func(f Facts) Fact[[]AuditDevice] { return f.Audit }
 	return []Control{
 		{
 			ID: "audit-device", Name: "an audit device is enabled", Severity: High, Profile: Baseline, Groups: []Group{GroupAudit},
-			Why:    "Without one, nobody can tell who did what.",
+			Why:    "Without one, nobody can find out who did what.",
 			How:    "Listing the audit devices.",
 			Remedy: "Declare one under 'audit' in the seed.",
 			Source: docs + "audit",
@@ -32,9 +32,9 @@ func auditControls() []Control {
 		},
 		{
 			ID: "audit-raw", Name: "audit logs hide secrets", Severity: High, Profile: Production, Groups: []Group{GroupAudit},
-			Why:    "A device with log_raw writes tokens and secrets as they are: whoever reads the log can use them.",
+			Why:    "A device with log_raw writes tokens and secrets in plain text: whoever reads the log can use them.",
 			How:    "Reading the options of the audit devices.",
-			Remedy: "Leave log_raw out. Where readable logs are wanted, protect them as the secrets that they are, and accept the device by name in an exception.",
+			Remedy: "Omit log_raw. Where readable logs are wanted, protect them as the secrets that they are, and accept the device by name in an exception.",
 			Source: docs + "audit#sensitive-information",
 			Check: on(devices, func(devices []AuditDevice, _ Limits) Finding {
 				var raw []string

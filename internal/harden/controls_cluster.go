@@ -14,23 +14,23 @@ func keyControls() []Control {
 	}
 	return []Control{
 		{
-			ID: "generate-root-idle", Name: "nobody is making a root token", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
-			Why:    "An attempt that was left open is finished by whoever brings the last key shares.",
+			ID: "generate-root-idle", Name: "no root token is being generated", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
+			Why:    "An open attempt can be completed by whoever provides the last key shares.",
 			How:    "Asking for the state of generate-root.",
-			Remedy: "Ask who began it. Cancel it if it is nobody's: vault operator generate-root -cancel. We never cancel an attempt of others.",
+			Remedy: "Ask who started it. If nobody needs it, cancel it: vault operator generate-root -cancel. vault-bootstrap never cancels an attempt of others.",
 			Source: apiDocs + "system/generate-root",
 			Check:  on(func(f Facts) Fact[bool] { return f.GenerateRoot }, idle),
 		},
 		{
 			ID: "rekey-idle", Name: "nobody is rekeying", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
-			Why:    "A rekey that was left open can be finished by others, and the stored key shares then open nothing.",
+			Why:    "An open rekey can be completed by others, and the stored key shares are then worthless.",
 			How:    "Asking for the state of rekey.",
-			Remedy: "Ask who began it. Cancel it if it is nobody's: vault operator rekey -cancel. We never cancel one of others.",
+			Remedy: "Ask who started it. If nobody needs it, cancel it: vault operator rekey -cancel. vault-bootstrap never cancels a rekey of others.",
 			Source: apiDocs + "system/rekey",
 			Check:  on(func(f Facts) Fact[bool] { return f.Rekey }, idle),
 		},
 		{
-			ID: "key-age", Name: "the storage's key is not old", Severity: Medium, Profile: Production, Groups: []Group{GroupKey},
+			ID: "key-age", Name: "the storage key is not old", Severity: Medium, Profile: Production, Groups: []Group{GroupKey},
 			Why:    "The more is encrypted with one key, the more is lost with it.",
 			How:    "Reading when the key was installed and comparing its age with the limit 'key-age'.",
 			Remedy: "Rotate it: vault operator rotate. It interrupts nothing.",
@@ -48,8 +48,8 @@ func keyControls() []Control {
 			FixGrants: []Grant{{"sys/rotate", []string{"update", "sudo"}}},
 		},
 		{
-			ID: "key-rotation", Name: "the storage's key rotates by itself", Severity: Low, Profile: Strict, Groups: []Group{GroupKey},
-			Why:    "Vault rotates it after some 3.9 billion operations unless told otherwise: in most places, never.",
+			ID: "key-rotation", Name: "the storage key rotates automatically", Severity: Low, Profile: Strict, Groups: []Group{GroupKey},
+			Why:    "Vault rotates it after some 3.9 billion operations unless configured otherwise: on most servers, never.",
 			How:    "Reading the settings of the rotation and comparing its interval with the limit 'key-age'.",
 			Remedy: "Set an interval: vault write sys/rotate/config enabled=true interval=8760h.",
 			Source: apiDocs + "system/rotate-config",
@@ -72,8 +72,8 @@ func keyControls() []Control {
 			FixGrants: []Grant{{"sys/rotate/config", []string{"update"}}},
 		},
 		{
-			ID: "seal-type", Name: "Vault unseals by itself", Severity: Medium, Profile: Strict, Groups: []Group{GroupSeal},
-			Why:    "With a Shamir seal the key shares must be kept where a program or people can reach them at each restart.",
+			ID: "seal-type", Name: "Vault unseals automatically", Severity: Medium, Profile: Strict, Groups: []Group{GroupSeal},
+			Why:    "With a Shamir seal the key shares must be kept where a program or an operator can reach them at each restart.",
 			How:    "Asking for the type of the seal.",
 			Remedy: "Move to auto-unseal with a KMS, an HSM or another Vault.",
 			Source: docs + "concepts/seal#auto-unseal",
@@ -101,9 +101,9 @@ func clusterControls() []Control {
 	return []Control{
 		{
 			ID: "raft-autopilot", Name: "autopilot finds the cluster healthy", Severity: High, Profile: Production, Groups: groups,
-			Why:    "An unhealthy cluster is one failure away from losing its quorum, or behind it.",
+			Why:    "An unhealthy cluster is one failure away from losing its quorum, or has lost it.",
 			How:    "Reading autopilot's state.",
-			Remedy: "See which server is unhealthy: vault operator raft autopilot state.",
+			Remedy: "Check which server is unhealthy: vault operator raft autopilot state.",
 			Source: docs + "concepts/integrated-storage/autopilot",
 			Check: raft(func(raft Raft, _ Limits) Finding {
 				if !raft.Healthy {
@@ -127,7 +127,7 @@ func clusterControls() []Control {
 		},
 		{
 			ID: "raft-dead-peers", Name: "no dead peer counts as a voter", Severity: Medium, Profile: Production, Groups: groups,
-			Why:    "A server that is gone for good still counts for the quorum.",
+			Why:    "A server that never comes back still counts towards the quorum.",
 			How:    "Reading the servers' states from autopilot.",
 			Remedy: "Bring it back, or remove it: vault operator raft remove-peer NAME. Autopilot's cleanup_dead_servers does it by itself.",
 			Source: docs + "concepts/integrated-storage/autopilot#dead-server-cleanup",

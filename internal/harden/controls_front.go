@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// frontControls are about what browsers and strangers get.
+// frontControls are about what browsers and unauthenticated clients get.
 func frontControls() []Control {
 	return []Control{
 		{
-			ID: "cors", Name: "no site of others may call Vault from browsers", Severity: High, Profile: Production, Groups: []Group{GroupCORS},
+			ID: "cors", Name: "not every website may call Vault from browsers", Severity: High, Profile: Production, Groups: []Group{GroupCORS},
 			Why:    "With '*' among the origins, any page that a user opens can talk to Vault from inside the network.",
 			How:    "Reading the CORS settings.",
 			Remedy: "Name the origins, or turn CORS off: vault delete sys/config/cors.",
@@ -31,7 +31,7 @@ func frontControls() []Control {
 		{
 			ID: "ui-headers", Name: "the UI's headers are not weakened", Severity: Medium, Profile: Production, Groups: []Group{GroupHeaders},
 			Why:    "Vault's own Content-Security-Policy keeps foreign scripts and frames out of the login page; a header that is set replaces it.",
-			How:    "Reading the UI's headers: a Content-Security-Policy must keep frames and foreign or inline scripts out, X-Frame-Options must not allow others.",
+			How:    "Reading the UI's headers: a Content-Security-Policy must keep frames and foreign or inline scripts out, X-Frame-Options must not allow other sites.",
 			Remedy: "Remove the header, so that Vault's own comes back, or set one that is as strict.",
 			Source: apiDocs + "system/config-ui",
 			Check: on(headersOf, func(headers map[string]string, _ Limits) Finding {
@@ -62,9 +62,9 @@ func frontControls() []Control {
 		},
 		{
 			ID: "open-endpoints", Name: "nothing but health answers without a token", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
-			Why:    "Metrics, requests in flight and profiles show strangers who uses Vault for what, and profiling slows it down.",
+			Why:    "Metrics, requests in flight and profiles show anyone who uses Vault and for what, and profiling slows it down.",
 			How:    "Asking every server for sys/metrics, sys/in-flight-req and sys/pprof without a token.",
-			Remedy: "Take unauthenticated_metrics_access, unauthenticated_in_flight_requests_access and unauthenticated_pprof_access out of the listener's configuration.",
+			Remedy: "Remove unauthenticated_metrics_access, unauthenticated_in_flight_requests_access and unauthenticated_pprof_access from the listener's configuration.",
 			Source: docs + "configuration/listener/tcp#telemetry-parameters",
 			Check: eachReplica("endpoints that answer: %d", "none of those asked answers", func(r Replica, _ Limits) []string {
 				var open []string
@@ -102,8 +102,8 @@ func weakHeaders(headers map[string]string) []string {
 	return weak
 }
 
-// strictCSP reports whether a Content-Security-Policy keeps out frames of others, and
-// scripts that are inline or of others.
+// strictCSP reports whether a Content-Security-Policy keeps out foreign frames, and scripts that
+// are inline or foreign.
 func strictCSP(policy string) bool {
 	directives := map[string][]string{}
 	for directive := range strings.SplitSeq(policy, ";") {

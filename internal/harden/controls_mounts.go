@@ -4,8 +4,8 @@ package harden
 func mountControls() []Control {
 	return []Control{
 		{
-			ID: "server-lease-ttl", Name: "leases end by the server's settings", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
-			Why:    "The longer a secret or token lives, the longer it serves whoever stole it.",
+			ID: "server-lease-ttl", Name: "the server limits leases", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
+			Why:    "The longer a secret or token lives, the longer it is useful to whoever stole it.",
 			How:    "Reading max_lease_ttl and default_lease_ttl of the server's configuration; where they are not set, Vault takes 32 days.",
 			Remedy: "Set max_lease_ttl and default_lease_ttl in the server's configuration to no more than the limit 'lease-ttl'.",
 			Source: docs + "configuration#max_lease_ttl",
@@ -18,8 +18,8 @@ func mountControls() []Control {
 			}),
 		},
 		{
-			ID: "mount-lease-ttl", Name: "no mount prolongs its leases", Severity: Medium, Profile: Production, Groups: []Group{GroupMounts},
-			Why:    "A mount's own TTL goes past the server's, unseen in its configuration.",
+			ID: "mount-lease-ttl", Name: "no mount extends its leases", Severity: Medium, Profile: Production, Groups: []Group{GroupMounts},
+			Why:    "A mount's own TTL overrides the server's, and its configuration does not show it.",
 			How:    "Reading the settings of all mounts and comparing them with the limit 'lease-ttl'.",
 			Remedy: "Tune the mount's max_lease_ttl and default_lease_ttl, or raise the limit in the seed.",
 			Source: docs + "configuration#max_lease_ttl",
@@ -43,8 +43,8 @@ func mountControls() []Control {
 			FixGrants: []Grant{{"sys/auth/*", []string{"update", "sudo"}}, {"sys/mounts/*", []string{"update"}}},
 		},
 		{
-			ID: "listed-mounts", Name: "mounts are not listed to strangers", Severity: Low, Profile: Strict, Groups: []Group{GroupMounts},
-			Why:    "Paths and types of mounts help who looks for a way in.",
+			ID: "listed-mounts", Name: "mounts are not listed without a token", Severity: Low, Profile: Strict, Groups: []Group{GroupMounts},
+			Why:    "Paths and types of mounts help an attacker.",
 			How:    "Reading listing_visibility of all mounts.",
 			Remedy: "Tune the mount: listing_visibility=hidden. The login page then asks for the path.",
 			Source: apiDocs + "system/internal-ui-mounts",
@@ -60,7 +60,7 @@ func mountControls() []Control {
 		{
 			ID: "password-policies", Name: "generated passwords are long", Severity: Low, Profile: Strict, Groups: []Group{GroupPasswords},
 			Why:    "A password policy decides how hard the passwords of databases and directories are to guess.",
-			How:    "Reading every password policy; without one, Vault's own makes 20 characters.",
+			How:    "Reading every password policy; without one, Vault generates 20 characters.",
 			Remedy: "Raise 'length' in the policy, or lower the limit 'password-length' in the seed.",
 			Source: docs + "concepts/password-policies",
 			Check: on(func(f Facts) Fact[[]PasswordPolicy] { return f.Passwords }, func(policies []PasswordPolicy, limits Limits) Finding {
@@ -70,14 +70,14 @@ func mountControls() []Control {
 						short = append(short, policy.Name)
 					}
 				}
-				return blame(short, "policies that make short ones: %d", "no policy makes short ones")
+				return blame(short, "policies that allow short ones: %d", "no policy allows short ones")
 			}),
 		},
 		{
 			ID: "rate-limit", Name: "requests are limited", Severity: Medium, Profile: Strict, Groups: []Group{GroupQuotas},
-			Why:    "One client that runs wild takes Vault away from all others.",
+			Why:    "One client that runs wild blocks Vault for all others.",
 			How:    "Listing the rate-limit quotas and looking for one that is for all paths.",
-			Remedy: "Make a rate-limit quota without a path, at several times the rate of your busiest hour.",
+			Remedy: "Create a rate-limit quota without a path, at several times the rate of your busiest hour.",
 			Source: docs + "concepts/resource-quotas",
 			Check: on(func(f Facts) Fact[[]Quota] { return f.Quotas }, func(quotas []Quota, _ Limits) Finding {
 				for _, quota := range quotas {
@@ -108,7 +108,7 @@ func paths(mounts []Mount, bad func(Mount) bool) []string {
 	return found
 }
 
-// allPaths returns the paths of bad mounts, those of auth methods with auth/ in front.
+// allPaths returns the paths of bad mounts, with the prefix auth/ for auth methods.
 func allPaths(auth, secrets []Mount, bad func(Mount) bool) []string {
 	var found []string
 	for _, path := range paths(auth, bad) {

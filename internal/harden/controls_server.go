@@ -12,9 +12,9 @@ func serverControls() []Control {
 	return []Control{
 		{
 			ID: "tls-listeners", Name: "every listener speaks TLS 1.2 or later", Severity: Critical, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
-			Why:    "Without TLS, tokens, keys and secrets cross the network for all to read.",
+			Why:    "Without TLS, tokens, keys and secrets cross the network in plain text.",
 			How:    "Reading the listeners of the server's configuration. A listener on a Unix socket needs no TLS.",
-			Remedy: "Give the listener tls_cert_file and tls_key_file, take tls_disable out, and leave tls_min_version at tls12 or above.",
+			Remedy: "Give the listener tls_cert_file and tls_key_file, remove tls_disable, and leave tls_min_version at tls12 or above.",
 			Source: hardening,
 			Check: on(serverOf, func(server Server, _ Limits) Finding {
 				var bad []string
@@ -29,9 +29,9 @@ func serverControls() []Control {
 		},
 		{
 			ID: "tls-certificate", Name: "no server's certificate is about to expire", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
-			Why:    "When it has expired, nobody gets a secret any more, and people learn to turn verification off.",
-			How:    "Looking at the certificate that each server shows.",
-			Remedy: "Renew the certificate, and have Vault read it again (SIGHUP).",
+			Why:    "When it has expired, nobody can read a secret, and people get used to turning verification off.",
+			How:    "Reading the certificate that each server presents.",
+			Remedy: "Renew the certificate, and have Vault reload it (SIGHUP).",
 			Source: docs + "configuration/listener/tcp",
 			Check: func(facts Facts, limits Limits) Finding {
 				replicas, _ := facts.Replicas.Get()
@@ -48,9 +48,9 @@ func serverControls() []Control {
 		},
 		{
 			ID: "raw-storage-endpoint", Name: "the raw storage endpoint is off", Severity: Critical, Profile: Baseline, Groups: []Group{GroupServer}, ActiveOnly: true,
-			Why:    "sys/raw reads and writes the storage past every policy.",
+			Why:    "sys/raw reads and writes the storage directly, whatever the policies say.",
 			How:    "Reading raw_storage_endpoint of the server's configuration.",
-			Remedy: "Take raw_storage_endpoint out of the server's configuration and restart it.",
+			Remedy: "Remove raw_storage_endpoint from the server's configuration and restart it.",
 			Source: docs + "configuration#raw_storage_endpoint",
 			Check: on(serverOf, func(server Server, _ Limits) Finding {
 				if server.RawStorage {
@@ -61,9 +61,9 @@ func serverControls() []Control {
 		},
 		{
 			ID: "introspection", Name: "the introspection endpoint is off", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
-			Why:    "sys/internal/inspect shows Vault's inner tables; it is for those who debug Vault itself.",
+			Why:    "sys/internal/inspect shows Vault's internal tables; it is for debugging Vault itself.",
 			How:    "Reading introspection_endpoint of the server's configuration.",
-			Remedy: "Take introspection_endpoint out of the server's configuration and restart it.",
+			Remedy: "Remove introspection_endpoint from the server's configuration and restart it.",
 			Source: docs + "configuration#introspection_endpoint",
 			Check: on(serverOf, func(server Server, _ Limits) Finding {
 				if server.Introspection {
@@ -75,9 +75,9 @@ func serverControls() []Control {
 		{
 			ID: "mlock", Name: "memory locking fits the storage", Severity: Medium, Profile: Production, Groups: []Group{GroupServer, GroupSeal}, ActiveOnly: true,
 			Why: "Without mlock the system may swap secrets to disk. With integrated storage it is the other way round: the storage is mapped into memory, " +
-				"which mlock would pin whole, so that Vault runs out of it.",
+				"all of which mlock would pin, so that Vault runs out of memory.",
 			How:    "Reading disable_mlock of the server's configuration and the type of the storage.",
-			Remedy: "With integrated storage set disable_mlock = true and turn swap off on the machine; with other storage take disable_mlock out and give Vault the capability IPC_LOCK.",
+			Remedy: "With integrated storage set disable_mlock = true and turn swap off on the machine; with other storage remove disable_mlock and give Vault the capability IPC_LOCK.",
 			Source: docs + "configuration#disable_mlock",
 			Check: both(serverOf, sealOf, func(server Server, seal Seal, _ Limits) Finding {
 				raft := seal.Storage == "raft"
@@ -93,7 +93,7 @@ func serverControls() []Control {
 		},
 		{
 			ID: "log-level", Name: "the server does not log for debugging", Severity: Medium, Profile: Production, Groups: []Group{GroupLoggers}, ActiveOnly: true,
-			Why:    "At the levels debug and trace the log tells more than it should, and grows fast.",
+			Why:    "At the levels debug and trace the log reveals more than it should, and grows fast.",
 			How:    "Reading the levels of the server's loggers.",
 			Remedy: "Set log_level in the server's configuration. The fix sets the running server's loggers to info, until its next restart.",
 			Source: apiDocs + "system/loggers",
@@ -114,9 +114,9 @@ func serverControls() []Control {
 		},
 		{
 			ID: "version", Name: "the version still gets security fixes", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
-			Why:    "Known holes stay open in a version that is no longer mended.",
+			Why:    "Known vulnerabilities stay open in a version that is no longer maintained.",
 			How:    "Comparing each server's version with those that are known to be out of support, and with the limit 'version' if the seed sets one.",
-			Remedy: "Upgrade Vault. Raise the limit 'version' when you have, so that nobody falls back.",
+			Remedy: "Upgrade Vault. Then raise the limit 'version', so that nobody downgrades.",
 			Source: "https://endoflife.date/hashicorp-vault",
 			Check: eachReplica("servers out of date: %d", "none is known to be out of support", func(r Replica, limits Limits) []string {
 				if outdated(r.Version, limits.Version) {
@@ -127,9 +127,9 @@ func serverControls() []Control {
 		},
 		{
 			ID: "clock-skew", Name: "the servers' clocks are right", Severity: Medium, Profile: Production, Groups: []Group{GroupReplicas},
-			Why:    "Tokens, leases and certificates end at the wrong time, and logins with JWT are refused, where a clock is off.",
-			How:    "Comparing the time that each server tells with ours, before and after the question. Our own clock may be the wrong one.",
-			Remedy: "Have the machines' clocks kept by NTP.",
+			Why:    "Where a clock is off, tokens, leases and certificates expire at the wrong time, and logins with JWT are refused.",
+			How:    "Comparing the time that each server reports with ours, before and after the request. Our own clock may be the wrong one.",
+			Remedy: "Synchronize the machines' clocks with NTP.",
 			Source: hardening,
 			Check: eachReplica("clocks that are off: %d", "all are within the limit", func(r Replica, limits Limits) []string {
 				if r.Skew > limits.ClockSkew {
@@ -143,7 +143,7 @@ func serverControls() []Control {
 
 func sealOf(f Facts) Fact[Seal] { return f.Seal }
 
-// orDefault returns a TTL of the server's configuration, or what Vault takes without.
+// orDefault returns a TTL of the server's configuration, or Vault's default.
 func orDefault(ttl time.Duration) time.Duration {
 	if ttl == 0 {
 		return vaultTTL
@@ -151,8 +151,8 @@ func orDefault(ttl time.Duration) time.Duration {
 	return ttl
 }
 
-// eachReplica makes a check of one over each replica. If nothing is found, and a
-// replica could not be asked, nobody knows.
+// eachReplica returns a check that applies check to each replica. If it finds nothing, and a
+// replica could not be asked, the result is unknown.
 func eachReplica(bad, good string, check func(Replica, Limits) []string) func(Facts, Limits) Finding {
 	return on(func(f Facts) Fact[[]Replica] { return f.Replicas }, func(replicas []Replica, limits Limits) Finding {
 		var found, silent []string

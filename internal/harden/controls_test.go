@@ -92,8 +92,8 @@ func weak() harden.Facts {
 }
 
 // Every control holds on a hardened Vault, fails on a weak one with words that say why, and
-// is put right by calls where it has some.
-func TestControlsTellGoodFromBad(t *testing.T) {
+// is repaired by calls where it has some.
+func TestControlsDistinguishGoodFromBad(t *testing.T) {
 	strict := harden.DefaultRules(harden.Strict)
 	for _, result := range harden.Judge(hardened(), strict, true) {
 		if result.Status != harden.Holds || result.Seen == "" || len(result.Objects) > 0 {
@@ -117,7 +117,7 @@ func TestControlsTellGoodFromBad(t *testing.T) {
 		}
 		calls := result.Fix(facts, strict.Limits)
 		if len(calls) == 0 {
-			t.Errorf("nothing puts %s right", result.ID)
+			t.Errorf("nothing repairs %s", result.ID)
 		}
 		for _, call := range calls {
 			if text := call.String(); !strings.HasSuffix(text, call.Path) || call.Delete != strings.HasPrefix(text, "delete ") {

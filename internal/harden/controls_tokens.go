@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// tokenControls look at every token there is.
+// tokenControls check every token there is.
 func tokenControls() []Control {
 	return []Control{
 		{
-			ID: "root-tokens", Name: "no root token lives", Severity: Critical, Profile: Production, Groups: []Group{GroupTokens}, Deep: true,
-			Why:    "A root token opens everything, never ends by itself and leaves no name in the audit log.",
+			ID: "root-tokens", Name: "no root token is live", Severity: Critical, Profile: Production, Groups: []Group{GroupTokens}, Deep: true,
+			Why:    "A root token opens everything, never expires and leaves no name in the audit log.",
 			How:    "Looking up every token by its accessor, for the policy 'root'.",
 			Remedy: "Make sure first that its holder can log in. Then revoke it by its accessor, with vault token revoke -accessor ACCESSOR, or all that are not ours with --revoke-foreign-root.",
 			Source: docs + "concepts/tokens#root-tokens",
@@ -19,9 +19,9 @@ func tokenControls() []Control {
 			}),
 		},
 		{
-			ID: "lasting-tokens", Name: "every token ends", Severity: Medium, Profile: Strict, Groups: []Group{GroupTokens}, Deep: true,
-			Why: "A token that never ends, or that its holder can renew without end, stays good for whoever finds it.",
-			How: "Looking up every token by its accessor: those without an end, periodic ones, and orphans made by hand that outlive the limit 'lease-ttl'. " +
+			ID: "lasting-tokens", Name: "every token expires", Severity: Medium, Profile: Strict, Groups: []Group{GroupTokens}, Deep: true,
+			Why: "A token that never expires, or that its holder can renew forever, stays valid for whoever finds it.",
+			How: "Looking up every token by its accessor: those that never expire, periodic ones, and orphans created by hand that outlive the limit 'lease-ttl'. " +
 				"Tokens of logins are orphans by nature and not counted as such.",
 			Remedy: "Revoke it by its accessor, and let its holder log in instead.",
 			Source: docs + "concepts/tokens#token-time-to-live-periodic-tokens-and-explicit-max-ttls",

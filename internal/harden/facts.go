@@ -2,8 +2,7 @@ package harden
 
 import "time"
 
-// Fact is something that was read, or the reason why it was not. The zero Fact is one
-// that nobody looked for.
+// Fact is something that was read, or the reason why it was not. The zero Fact was never read.
 type Fact[T any] struct {
 	value T
 	known bool
@@ -22,7 +21,7 @@ func (f Fact[T]) Get() (T, bool) { return f.value, f.known }
 // Why says why the fact is not known.
 func (f Fact[T]) Why() string {
 	if f.why == "" {
-		return "it was not looked at"
+		return "it was not read"
 	}
 	return f.why
 }
@@ -33,8 +32,8 @@ type Facts struct {
 	Now time.Time
 	// OwnPolicy is the name of the program's own policy.
 	OwnPolicy string
-	// RootStored is whether a root token is in our keys record, Login whether the login
-	// of later runs works.
+	// RootStored is whether a root token is in our keys record, and Login whether the login of
+	// later runs works.
 	RootStored, Login Fact[bool]
 
 	Audit         Fact[[]AuditDevice]
@@ -64,7 +63,7 @@ type Facts struct {
 // AuditDevice is an enabled audit device.
 type AuditDevice struct {
 	Path, Type string
-	// Raw is whether it writes secrets as they are.
+	// Raw is whether it writes secrets in plain text.
 	Raw bool
 }
 
@@ -80,10 +79,10 @@ type Mount struct {
 	NoLockout bool
 }
 
-// Server is the active node's configuration, as far as it tells.
+// Server is the active node's configuration, as far as the API shows it.
 type Server struct {
 	Listeners []Listener
-	// RawStorage and Introspection are the endpoints that go past policies.
+	// RawStorage and Introspection are the endpoints that bypass policies.
 	RawStorage, Introspection, UI, DisableMlock bool
 	// DefaultTTL and MaxTTL are 0 where the configuration leaves them to Vault.
 	DefaultTTL, MaxTTL time.Duration
@@ -104,7 +103,7 @@ type CORS struct {
 // Policy is an ACL policy.
 type Policy struct {
 	Name string
-	// Rules are its paths. Broken says why it could not be read, without them.
+	// Rules are its paths. Broken says why it could not be parsed; then there are none.
 	Rules  []Rule
 	Broken string
 }
@@ -115,7 +114,7 @@ type Rule struct {
 	Capabilities []string
 }
 
-// PasswordPolicy says how generated passwords look.
+// PasswordPolicy says what generated passwords look like.
 type PasswordPolicy struct {
 	Name   string
 	Length int
@@ -124,15 +123,15 @@ type PasswordPolicy struct {
 // Quota is a limit on requests.
 type Quota struct {
 	Name string
-	// Path is what it is for; empty means everything.
+	// Path is what it applies to; empty means everything.
 	Path string
 }
 
 // Key is the key that encrypts the storage.
 type Key struct {
 	Installed time.Time
-	// Rotates is whether Vault rotates it by itself; Interval is after which time, 0 if
-	// only after a number of operations.
+	// Rotates is whether Vault rotates it automatically; Interval is how often, or 0 if only after
+	// a number of operations.
 	Rotates  bool
 	Interval time.Duration
 }
@@ -152,35 +151,35 @@ type Raft struct {
 	Dead []string
 }
 
-// Replica is one server as it shows itself to everybody.
+// Replica is one server as it appears to clients without a token.
 type Replica struct {
 	Address string
 	// Trouble says why the rest is not known.
 	Trouble string
 	Version string
-	// Skew is how far its clock is from ours, at least.
+	// Skew is the least that its clock differs from ours.
 	Skew time.Duration
-	// TLS is whether it was reached over TLS; Expires is when its certificate does.
+	// TLS is whether it was reached over TLS; Expires is when its certificate expires.
 	TLS     bool
 	Expires time.Time
-	// Open are the endpoints that answer without a token and need not.
+	// Open are the endpoints that answer without a token and should not.
 	Open []string
 }
 
 // Role is a role of an auth method that lets in more than it should.
 type Role struct {
-	// Path is the role's, without auth/ in front.
+	// Path is the role's, without the prefix auth/.
 	Path string
 	// Open says what is left open; empty if nothing is.
 	Open string
 }
 
-// Token is a token that lives.
+// Token is a live token.
 type Token struct {
 	Accessor, Path, DisplayName string
 	Policies                    []string
 	Orphan, Periodic            bool
-	// TTL is 0 for one that never ends.
+	// TTL is 0 for a token that never expires.
 	TTL time.Duration
 }
 
@@ -191,10 +190,11 @@ type Kubernetes struct {
 	Asked   int
 	// Owners are the owners of the keys Secret, as Kind/Name.
 	Owners Fact[[]string]
-	// Dangers are what endangers the records, as a sentence each, apart from the owners of
-	// the keys Secret.
+	// Dangers are what endangers the records, a sentence each, except for owners of the keys
+	// Secret.
 	Dangers Fact[[]string]
-	// Pods are the Vault pods' weaknesses, as pod: weakness. PodsSeen is how many there are.
+	// Pods are the weaknesses of Vault's pods, as 'pod: weakness'. PodsSeen is how many pods there
+	// are.
 	Pods     Fact[[]string]
 	PodsSeen int
 	// Uncovered are the Vault pods that no NetworkPolicy for incoming traffic selects.

@@ -31,8 +31,8 @@ type Grant struct {
 	Capabilities []string
 }
 
-// reads are what each group takes to be read, seen on Vault 1.21: reading sys/audit,
-// CORS, the UI's headers and token accessors asks for sudo.
+// reads are the grants that reading each group needs, as seen on Vault 1.21: reading sys/audit,
+// CORS, the UI's headers and token accessors needs sudo.
 func reads() map[Group][]Grant {
 	read, list := []string{"read"}, []string{"list"}
 	return map[Group][]Grant{

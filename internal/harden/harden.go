@@ -1,9 +1,9 @@
 // Package harden judges how well a Vault is locked down.
 //
-// A control is a pure check over facts that somebody else has gathered: it reads
-// nothing and changes nothing. What could not be read is unknown, and what is unknown
-// never holds. A fix is a list of calls for somebody else to make. Below the package,
-// gather and kube read the facts, and report shows what came of them.
+// A control is a pure check over facts that somebody else has gathered: it reads nothing and
+// changes nothing. What could not be read is unknown, and what is unknown never holds. A fix is a
+// list of calls for somebody else to make. The packages gather and kube below it read the facts,
+// and report shows the results.
 //
 // The package knows paths of Vault's API by name, and must not know how to call them.
 package harden
@@ -13,7 +13,7 @@ import "fmt"
 // Severity says how bad it is when a control does not hold.
 type Severity int
 
-// The severities, mildest first.
+// The severities, lowest first.
 const (
 	Low Severity = iota + 1
 	Medium
@@ -39,8 +39,7 @@ func ParseSeverity(name string) (Severity, bool) {
 // Severities returns all severities, worst first.
 func Severities() []Severity { return []Severity{Critical, High, Medium, Low} }
 
-// Profile is a choice of required controls. A stricter one requires all that a milder
-// one does.
+// Profile is a set of required controls. A stricter profile requires all that a milder one does.
 type Profile int
 
 // The profiles, mildest first. Base is what every run requires of itself, whatever the
@@ -68,7 +67,7 @@ func ParseProfile(name string) (Profile, bool) {
 	return 0, false
 }
 
-// Status is what a control has come to.
+// Status is the result of a control.
 type Status string
 
 // The statuses. Accepted is a failure that an exception covers.
@@ -80,13 +79,13 @@ const (
 	Accepted     Status = "accepted"
 )
 
-// Finding is what a check has seen.
+// Finding is what a control's check has found.
 type Finding struct {
 	Status Status
-	// Seen says it in a few words.
+	// Seen says what was found, in a few words.
 	Seen string
-	// Objects are what is to blame, by names that exceptions can use: paths, policies,
-	// service accounts. Only failures have some.
+	// Objects are what is to blame, by names that exceptions can use: paths, policies, service
+	// accounts. Only failures have any.
 	Objects []string
 }
 
@@ -111,7 +110,7 @@ func blame(objects []string, bad, good string) Finding {
 	return Finding{Status: Fails, Seen: fmt.Sprintf(bad, len(objects)), Objects: objects}
 }
 
-// Call is one request that puts something right.
+// Call is one request that repairs something.
 type Call struct {
 	// Delete is whether it is a DELETE; else Data is written to Path.
 	Delete bool
@@ -136,10 +135,10 @@ type Control struct {
 	Severity Severity
 	// Profile is the mildest profile that requires it.
 	Profile Profile
-	// Why says what goes wrong otherwise, How how it was checked, Remedy how to put it
-	// right, Source where the vendor says so.
+	// Why says what goes wrong otherwise, How how it is checked, Remedy how to repair it, and
+	// Source where the vendor recommends it.
 	Why, How, Remedy, Source string
-	// Groups are the facts that the check looks at.
+	// Groups are the facts that the check needs.
 	Groups []Group
 	// ActiveOnly is whether the facts are of the active node only.
 	ActiveOnly bool
@@ -148,8 +147,8 @@ type Control struct {
 	Deep bool
 	// Check judges.
 	Check func(Facts, Limits) Finding
-	// Fix returns the calls that put a failure right; nil where the API has none, or
-	// none that should be made without a person. FixGrants is what they need.
+	// Fix returns the calls that repair a failure. It is nil if the API has none, or none that
+	// should be made without a person. FixGrants is what they need.
 	Fix       func(Facts, Limits) []Call
 	FixGrants []Grant
 }

@@ -133,12 +133,12 @@ func TestNewRulesRefuses(t *testing.T) {
 		"profile":       {harden.Spec{Profile: "paranoid"}, "paranoid"},
 		"control":       {harden.Spec{Require: []string{"corse"}}, `no control "corse"`},
 		"fix":           {harden.Spec{Fix: []string{"seal-type"}}, "no fix"},
-		"limit":         {harden.Spec{Limits: map[string]string{"age": "1h"}}, `no limit "age"`},
-		"limit's value": {harden.Spec{Limits: map[string]string{"key-age": "old"}}, "no time"},
-		"limit below 1": {harden.Spec{Limits: map[string]string{"raft-voters": "0"}}, "no number"},
-		"version":       {harden.Spec{Limits: map[string]string{"version": "new"}}, "no version"},
+		"limit":         {harden.Spec{Limits: map[string]string{"age": "1h"}}, `unknown limit "age"`},
+		"limit's value": {harden.Spec{Limits: map[string]string{"key-age": "old"}}, `positive duration such as 720h, got "old"`},
+		"limit below 1": {harden.Spec{Limits: map[string]string{"raft-voters": "0"}}, `positive number, got "0"`},
+		"version":       {harden.Spec{Limits: map[string]string{"version": "new"}}, `version such as 1.21.1, got "new"`},
 		"no reason":     {harden.Spec{Exceptions: []harden.ExceptionSpec{{Control: "cors", Reason: " ", Expires: "2027-01-01"}}}, "no reason"},
-		"no date":       {harden.Spec{Exceptions: []harden.ExceptionSpec{{Control: "cors", Reason: "r", Expires: "never"}}}, "no date"},
+		"no date":       {harden.Spec{Exceptions: []harden.ExceptionSpec{{Control: "cors", Reason: "r", Expires: "never"}}}, "not a date"},
 		"no control":    {harden.Spec{Exceptions: []harden.ExceptionSpec{{Control: "x", Reason: "r", Expires: "2027-01-01"}}}, "no control"},
 	} {
 		if _, err := harden.NewRules(test.spec); err == nil || !strings.Contains(err.Error(), test.says) {

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// Result is what a control has come to.
+// Result is a control with what its check has found.
 type Result struct {
 	Control
 	Finding
 	// Required is whether a run may call a Vault hardened without it.
 	Required bool
-	// Fixed is whether 'run' puts it right by itself, since the seed says so.
+	// Fixed is whether 'run' repairs it, because the seed says so.
 	Fixed bool
-	// Exceptions are those that cover what was found; Expired those that did.
+	// Exceptions cover what was found; Expired are those that did so until they expired.
 	Exceptions, Expired []Exception
 }
 
-// Failed reports whether the result counts against the Vault: what is unknown does.
+// Failed reports whether the result counts against the Vault. Unknown results do.
 func (r Result) Failed() bool { return r.Status == Fails || r.Status == Unknown }
 
-// Fixable reports whether the API could put it right.
+// Fixable reports whether a call to the API can repair it.
 func (r Result) Fixable() bool { return r.Status == Fails && r.Fix != nil }
 
 // Judge checks all controls that apply. Controls over costly facts are left out unless
@@ -85,7 +85,7 @@ func Failed(results []Result, required bool) []Result {
 	return failed
 }
 
-// ToFix returns the results that a run is to put right.
+// ToFix returns the results that a run has to repair.
 func ToFix(results []Result) []Result {
 	var found []Result
 	for _, result := range results {
@@ -96,7 +96,7 @@ func ToFix(results []Result) []Result {
 	return found
 }
 
-// on makes a check of one over a fact. What is not known is unknown.
+// on returns a check of a fact. If the fact is not known, the result is unknown.
 func on[T any](pick func(Facts) Fact[T], check func(T, Limits) Finding) func(Facts, Limits) Finding {
 	return func(facts Facts, limits Limits) Finding {
 		fact := pick(facts)
@@ -108,7 +108,7 @@ func on[T any](pick func(Facts) Fact[T], check func(T, Limits) Finding) func(Fac
 	}
 }
 
-// both makes a check of one over two facts.
+// both returns a check of two facts.
 func both[A, B any](a func(Facts) Fact[A], b func(Facts) Fact[B], check func(A, B, Limits) Finding) func(Facts, Limits) Finding {
 	return func(facts Facts, limits Limits) Finding {
 		return on(a, func(first A, limits Limits) Finding {

@@ -17,6 +17,6 @@ func ByHand() []Manual {
 		{"key shares are with different people, or their Secret is encrypted at rest", "The custodians; on Kubernetes, --encryption-provider-config of the API server."},
 		{"the standbys are configured as the active node is", "Compare their configuration files: the API shows the active node's."},
 		{"the server's own user_lockout stanza is not disabled", "Look for disable_lockout in the configuration files: the API does not show it."},
-		{"users who are no service accounts cannot read the keys Secret", "kubectl auth can-i get secret/NAME-keys --as=USER for those who use the cluster."},
+		{"users, other than service accounts, cannot read the keys Secret", "kubectl auth can-i get secret/NAME-keys --as=USER for those who use the cluster."},
 	}
 }

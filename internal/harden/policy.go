@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
-// ParsePolicy reads an ACL policy, HCL or JSON, as Vault does. One that cannot be read
-// says so in Broken, without quoting it.
+// ParsePolicy reads an ACL policy, HCL or JSON, as Vault does. If it cannot be parsed, Broken says
+// so, without quoting it.
 func ParsePolicy(name, text string) Policy {
 	policy := Policy{Name: name}
 	if text == "" { // Vault shows its policy root so
@@ -38,18 +38,18 @@ func parseRule(item *ast.ObjectItem) (Rule, error) {
 	}
 	path, ok := item.Keys[0].Token.Value().(string)
 	if !ok {
-		return Rule{}, fmt.Errorf("a path is no text")
+		return Rule{}, fmt.Errorf("a path must be a string")
 	}
-	var said struct {
+	var body struct {
 		Policy       string   `hcl:"policy"`
 		Capabilities []string `hcl:"capabilities"`
 	}
-	if err := hcl.DecodeObject(&said, item.Val); err != nil {
+	if err := hcl.DecodeObject(&body, item.Val); err != nil {
 		return Rule{}, fmt.Errorf("the rule for %q cannot be read", path)
 	}
-	rule := Rule{Path: path, Capabilities: said.Capabilities}
-	// The old form, which Vault still takes.
-	switch said.Policy {
+	rule := Rule{Path: path, Capabilities: body.Capabilities}
+	// The old form, which Vault still accepts.
+	switch body.Policy {
 	case "read":
 		rule.Capabilities = append(rule.Capabilities, "read", "list")
 	case "write":

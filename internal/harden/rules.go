@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// Spec is what a seed says of the controls, as it is written.
+// Spec is what a seed says about the controls, as written.
 type Spec struct {
 	// Profile is the profile's name; empty means production.
 	Profile string
-	// Require and Advise add to and take from what the profile requires; Fix names what
-	// a run puts right.
+	// Require and Advise add to and remove from what the profile requires; Fix names what a run
+	// repairs.
 	Require, Advise, Fix []string
 	// Limits are values that controls compare with, by name.
 	Limits     map[string]string
 	Exceptions []ExceptionSpec
 }
 
-// ExceptionSpec is an exception as it is written.
+// ExceptionSpec is an exception as written.
 type ExceptionSpec struct{ Control, Object, Reason, Expires string }
 
 // Rules say what is required, what is fixed and what is accepted.
@@ -35,16 +35,16 @@ type Rules struct {
 // Exception accepts that a control fails, until a day.
 type Exception struct {
 	Control string
-	// Object is the one that it is for; empty means whatever the control finds.
+	// Object is what it applies to; empty means whatever the control finds.
 	Object, Reason string
-	// Until is the first moment at which it is over.
+	// Until is when it expires.
 	Until time.Time
 }
 
-// IsExpired reports whether the exception is over.
+// IsExpired reports whether the exception has expired.
 func (e Exception) IsExpired(now time.Time) bool { return !now.Before(e.Until) }
 
-// LastDay returns its last day, as it is written.
+// LastDay returns its last day, as written in a seed.
 func (e Exception) LastDay() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
 
 // Limits are the values that controls compare with.
@@ -66,7 +66,7 @@ type Limits struct {
 	Version string
 }
 
-// DefaultLimits returns the limits of a seed that says nothing of them.
+// DefaultLimits returns the limits of a seed that sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		KeyAge: 365 * 24 * time.Hour, ClockSkew: 5 * time.Second, LeaseTTL: vaultTTL, CertificateLeft: 14 * 24 * time.Hour,
@@ -74,7 +74,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// vaultTTL is what Vault takes where nothing is configured: 32 days.
+// vaultTTL is Vault's default: 32 days.
 const vaultTTL = 768 * time.Hour
 
 // LimitNames are the names of the limits in a seed.
@@ -85,7 +85,7 @@ func LimitNames() []string {
 // DefaultRules returns the rules without a seed: a profile and nothing else.
 func DefaultRules(profile Profile) Rules { return Rules{Profile: profile, Limits: DefaultLimits()} }
 
-// NewRules checks a spec. All that is wrong is told at once.
+// NewRules checks a spec. It reports all problems at once.
 func NewRules(spec Spec) (Rules, error) {
 	rules := DefaultRules(Production)
 	rules.Require, rules.Advise = spec.Require, spec.Advise
@@ -93,7 +93,7 @@ func NewRules(spec Spec) (Rules, error) {
 	if profile, ok := ParseProfile(spec.Profile); ok {
 		rules.Profile = profile
 	} else if spec.Profile != "" {
-		problems = append(problems, fmt.Errorf("the profile %q is none of baseline, production and strict", spec.Profile))
+		problems = append(problems, fmt.Errorf("the profile must be baseline, production or strict, got %q", spec.Profile))
 	}
 	for _, id := range slices.Concat(spec.Require, spec.Advise) {
 		if _, ok := Find(id); !ok {
@@ -119,7 +119,7 @@ func NewRules(spec Spec) (Rules, error) {
 	return rules, errors.Join(problems...)
 }
 
-// fixes resolves the names of controls to fix: "all" stands for those that can be.
+// fixes resolves the names of controls to fix: "all" stands for all that have a fix.
 func fixes(names []string) ([]string, error) {
 	var found []string
 	var problems []error
@@ -156,7 +156,7 @@ func newException(spec ExceptionSpec) (Exception, error) {
 	case strings.TrimSpace(spec.Reason) == "":
 		return Exception{}, fmt.Errorf("the exception for %q has no reason", spec.Control)
 	case err != nil:
-		return Exception{}, fmt.Errorf("the exception for %q expires on %q, which is no date such as 2027-01-31", spec.Control, spec.Expires)
+		return Exception{}, fmt.Errorf("the exception for %q expires on %q, which is not a date such as 2027-01-31", spec.Control, spec.Expires)
 	}
 	return Exception{Control: spec.Control, Object: spec.Object, Reason: spec.Reason, Until: day.AddDate(0, 0, 1)}, nil
 }
@@ -168,22 +168,22 @@ func (l *Limits) set(name, value string) error {
 	case durations[name] != nil:
 		duration, err := time.ParseDuration(value)
 		if err != nil || duration <= 0 {
-			return fmt.Errorf("the limit %s is %q, which is no time such as 720h", name, value)
+			return fmt.Errorf("the limit %s must be a positive duration such as 720h, got %q", name, value)
 		}
 		*durations[name] = duration
 	case numbers[name] != nil:
 		number, err := strconv.Atoi(value)
 		if err != nil || number < 1 {
-			return fmt.Errorf("the limit %s is %q, which is no number above 0", name, value)
+			return fmt.Errorf("the limit %s must be a positive number, got %q", name, value)
 		}
 		*numbers[name] = number
 	case name == "version":
 		if _, ok := parseVersion(value); !ok {
-			return fmt.Errorf("the limit version is %q, which is no version such as 1.21.1", value)
+			return fmt.Errorf("the limit version must be a version such as 1.21.1, got %q", value)
 		}
 		l.Version = value
 	default:
-		return fmt.Errorf("there is no limit %q; known are %s", name, listed(LimitNames()))
+		return fmt.Errorf("unknown limit %q; the limits are %s", name, listed(LimitNames()))
 	}
 	return nil
 }
@@ -202,13 +202,13 @@ func (r Rules) Requires(control Control) bool {
 	}
 }
 
-// NamesKubernetes reports whether the rules require a control of the cluster around
-// Vault by name. A run looks there only then: it takes rights beyond its own namespace.
+// NamesKubernetes reports whether the rules require a control of the cluster around Vault by name.
+// A run checks those only then, since it needs permissions beyond its own namespace.
 func (r Rules) NamesKubernetes() bool {
 	return slices.ContainsFunc(kubernetesControls(), func(control Control) bool { return slices.Contains(r.Require, control.ID) })
 }
 
-// Groups returns the facts that it takes to judge what the rules require and fix.
+// Groups returns the facts that are needed to judge what the rules require and fix.
 func (r Rules) Groups() []Group {
 	var groups []Group
 	for _, control := range Controls() {
@@ -220,7 +220,7 @@ func (r Rules) Groups() []Group {
 	return slices.Compact(groups)
 }
 
-// FixGrants returns what it takes to fix what the rules say.
+// FixGrants returns what fixing needs.
 func (r Rules) FixGrants() []Grant {
 	var grants []Grant
 	for _, control := range Controls() {

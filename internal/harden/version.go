@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// newestUnsupported is the newest 1.x of Vault that is known to get no more fixes: the
-// vendor mends the three newest minor versions, and 1.21 came out in October 2025.
+// newestUnsupported is the newest minor version of Vault 1 that is known to get no more fixes: the
+// vendor maintains the three newest ones, and 1.21 came out in October 2025.
 const newestUnsupported = 18
 
 // version is major, minor, patch.
 type version [3]int
 
-// parseVersion reads a version as Vault tells it: 1.21.1, 1.21.1+ent, 2.5.5-rc1.
+// parseVersion parses a version as Vault reports it: 1.21.1, 1.21.1+ent, 2.5.5-rc1.
 func parseVersion(text string) (version, bool) {
 	text, _, _ = strings.Cut(strings.TrimPrefix(text, "v"), "+")
 	text, _, _ = strings.Cut(text, "-")
@@ -36,8 +36,8 @@ func (v version) compare(other version) int {
 	return cmp.Or(cmp.Compare(v[0], other[0]), cmp.Compare(v[1], other[1]), cmp.Compare(v[2], other[2]))
 }
 
-// outdated reports whether a version is known to be out of support, or older than
-// least. One that cannot be read is.
+// outdated reports whether a version is known to be out of support, or older than least. A version
+// that cannot be parsed counts as outdated.
 func outdated(text, least string) bool {
 	v, ok := parseVersion(text)
 	if !ok {

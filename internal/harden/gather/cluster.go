@@ -8,12 +8,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 )
 
-// attempts asks whether somebody makes a root token or rekeys. Auto-unseal has recovery
-// keys, whose rekey is another endpoint.
+// attempts asks whether a root token is being generated, or a rekey is in progress. With
+// auto-unseal there are recovery keys, whose rekey is another endpoint.
 func (g *gatherer) attempts(ctx context.Context, facts *harden.Facts) {
 	facts.GenerateRoot = g.started(ctx, "sys/generate-root/attempt")
 	facts.Rekey = g.started(ctx, "sys/rekey/init")
-	if going, known := facts.Rekey.Get(); known && !going {
+	if started, known := facts.Rekey.Get(); known && !started {
 		if recovery := g.started(ctx, "sys/rekey-recovery-key/init"); truthOf(recovery) {
 			facts.Rekey = recovery
 		}
@@ -42,7 +42,7 @@ func (g *gatherer) key(ctx context.Context, facts *harden.Facts) {
 	}
 	installed, ok := instant(status["install_time"])
 	if !ok {
-		facts.Key = harden.NotKnown[harden.Key]("sys/key-status tells no time")
+		facts.Key = harden.NotKnown[harden.Key]("sys/key-status shows no install time")
 		return
 	}
 	config, _, err := g.read(ctx, "sys/rotate/config")
@@ -92,7 +92,7 @@ func (g *gatherer) loggers(ctx context.Context, facts *harden.Facts) {
 	facts.Loggers = harden.Known(levels)
 }
 
-// tokens looks up every token. One that ends meanwhile is left out.
+// tokens looks up every token. One that expires meanwhile is left out.
 func (g *gatherer) tokens(ctx context.Context, facts *harden.Facts) {
 	const path = "auth/token/accessors"
 	accessors, err := g.list(ctx, path)

@@ -17,13 +17,13 @@ func text(value any) string {
 	return fmt.Sprint(value)
 }
 
-// truth returns a decoded value as a truth; options are texts in Vault.
+// truth returns a decoded value as a boolean; in Vault, options are strings.
 func truth(value any) bool {
 	yes, err := strconv.ParseBool(strings.ToLower(text(value)))
 	return err == nil && yes
 }
 
-// number returns a decoded number, 0 if it is none.
+// number returns a decoded number, or 0 if it is not one.
 func number(value any) float64 {
 	n, err := strconv.ParseFloat(text(value), 64)
 	if err != nil {
@@ -32,7 +32,7 @@ func number(value any) float64 {
 	return n
 }
 
-// duration returns seconds, or a text such as 768h0m0s, as a duration, 0 if it is none.
+// duration returns seconds, or a text such as 768h0m0s, as a duration, or 0 if it is neither.
 func duration(value any) time.Duration {
 	d, err := parseutil.ParseDurationSecond(value)
 	if err != nil {

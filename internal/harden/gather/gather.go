@@ -1,8 +1,7 @@
-// Package gather reads from Vault what the controls judge. It only reads: lists, reads
-// and lookups.
+// Package gather reads from Vault what the controls judge. It only sends lists, reads and lookups.
 //
-// What Vault refuses or does not have becomes an unknown fact that says why, and which
-// grant would allow it. The package must not know how a session came to be.
+// What Vault refuses or does not have becomes an unknown fact that says why, and which grant would
+// allow it. The package must not know how a session was opened.
 package gather
 
 import (
@@ -21,7 +20,7 @@ import (
 type API interface {
 	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
 	List(ctx context.Context, path string) (names []string, found bool, err error)
-	// Ask is for questions that take a body; nothing is changed.
+	// Ask is for queries that have a body; it changes nothing.
 	Ask(ctx context.Context, path string, data map[string]any) (map[string]any, error)
 	// Peek reads endpoints whose answer has no 'data', such as sys/rekey/init.
 	Peek(ctx context.Context, path string) (map[string]any, error)
@@ -36,9 +35,8 @@ type gatherer struct {
 	trouble *error      // the first error that may pass
 }
 
-// Vault reads the groups into facts, at most parallelism requests at a time. The error
-// is one that may pass: what Vault refuses is an unknown fact and no error. All facts
-// are set, with or without one.
+// Vault reads the groups into facts, at most parallelism requests at a time. The error is one that
+// may pass: what Vault refuses is an unknown fact, not an error. All facts are set in either case.
 func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int, facts *harden.Facts) error {
 	var trouble error
 	g := &gatherer{api: api, slots: make(chan struct{}, max(1, parallelism)), mu: &sync.Mutex{}, trouble: &trouble}
@@ -57,7 +55,7 @@ func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int,
 	return trouble
 }
 
-// note remembers an error that is no refusal, and returns it.
+// note remembers an error that is not a refusal, and returns it.
 func (g *gatherer) note(path string, err error) error {
 	if status := httpstatus.Of(err); err != nil && (status == 0 || status >= serverError) {
 		g.mu.Lock()
@@ -76,7 +74,7 @@ func (g *gatherer) read(ctx context.Context, path string) (map[string]any, bool,
 	return data, found, g.note(path, err)
 }
 
-// list returns the names below path: none where there is nothing.
+// list returns the names below path, if any.
 func (g *gatherer) list(ctx context.Context, path string) ([]string, error) {
 	g.slots <- struct{}{}
 	defer func() { <-g.slots }()
@@ -109,7 +107,7 @@ func each[T any](ctx context.Context, g *gatherer, path string, names []string, 
 	return all, firstError(errs)
 }
 
-// firstError returns one of errs: many names mostly fail for one reason.
+// firstError returns one of errs: if many names fail, it is mostly for the same reason.
 func firstError(errs []error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -132,7 +130,7 @@ func listEach[T any](ctx context.Context, g *gatherer, path string, decode func(
 	return harden.Known(found)
 }
 
-// Statuses of Vault's answers: to who may not ask, and of a server in trouble.
+// Statuses of Vault's answers: permission denied, and server errors.
 const (
 	forbidden   = 403
 	serverError = 500
@@ -151,5 +149,5 @@ func absent[T any](path string) harden.Fact[T] {
 	return harden.NotKnown[T]("this server does not have " + path)
 }
 
-// trim takes the slash off the end of a mount's path.
+// trim removes the trailing slash of a mount's path.
 func trim(path string) string { return strings.TrimSuffix(path, "/") }

@@ -254,7 +254,7 @@ func TestWhatIsNotThere(t *testing.T) {
 			t.Errorf("%s is not known since %q", what, why)
 		}
 	}
-	if why := facts.Key.Why(); !strings.Contains(why, "tells no time") {
+	if why := facts.Key.Why(); !strings.Contains(why, "shows no install time") {
 		t.Errorf("the key is not known since %q", why)
 	}
 }

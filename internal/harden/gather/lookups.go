@@ -12,8 +12,8 @@ import (
 // lookups reads tokens by their accessors: the last name of a path is the accessor.
 type lookups struct{ API }
 
-// Read looks an accessor up. Vault answers 403 or 404 for a token that has ended
-// since it was listed, with words that tell it from a missing grant.
+// Read looks an accessor up. For a token that has expired since it was listed, Vault answers 403 or
+// 404 with a message that distinguishes it from a missing grant.
 func (l lookups) Read(ctx context.Context, of string) (map[string]any, bool, error) {
 	data, err := l.Ask(ctx, path.Dir(of), map[string]any{"accessor": path.Base(of)})
 	answered, ok := errors.AsType[interface {

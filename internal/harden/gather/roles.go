@@ -8,7 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 )
 
-// roleKinds says where a method keeps its roles, and what leaves one open.
+// roleKinds says where a method keeps its roles, and what makes one open to everybody.
 func roleKinds() map[string]struct {
 	segment string
 	open    func(map[string]any) string

@@ -127,7 +127,7 @@ func (g *gatherer) passwords(ctx context.Context, facts *harden.Facts) {
 		var said struct {
 			Length int `hcl:"length"`
 		}
-		// One that cannot be read has the length 0, and is blamed for it.
+		// One that cannot be parsed has the length 0, so that the control fails.
 		_ = hcl.Decode(&said, text(data["policy"]))
 		return harden.PasswordPolicy{Name: name, Length: said.Length}
 	})

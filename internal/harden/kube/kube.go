@@ -19,7 +19,7 @@ import (
 // Located is what is in a namespace, as the keys Secret is.
 type Located interface{ Namespace() base.Namespace }
 
-// Cluster is where to look.
+// Cluster says where the objects are.
 type Cluster struct {
 	// In is the namespace of the keys Secret and of Vault's pods.
 	In base.Namespace
@@ -29,8 +29,8 @@ type Cluster struct {
 	PodLabels string
 }
 
-// Look reads the facts.
-func (c Cluster) Look(ctx context.Context) *harden.Kubernetes {
+// Read reads the facts.
+func (c Cluster) Read(ctx context.Context) *harden.Kubernetes {
 	found := &harden.Kubernetes{Owners: c.owners(ctx)}
 	found.Readers, found.Asked = c.readers(ctx)
 	c.pods(ctx, found)
@@ -60,10 +60,10 @@ func (c Cluster) owners(ctx context.Context) harden.Fact[[]string] {
 // system is the namespace of the cluster's own controllers.
 const system = "kube-system"
 
-// asksAtOnce is how many reviews are asked for in parallel.
-const asksAtOnce = 8
+// reviewsAtOnce is how many reviews are asked for in parallel.
+const reviewsAtOnce = 8
 
-// subject is somebody whom RBAC can name.
+// subject is a user or group that RBAC can name.
 type subject struct {
 	name, user string
 	groups     []string
@@ -77,7 +77,7 @@ func (c Cluster) readers(ctx context.Context) (harden.Fact[[]string], int) {
 	}
 	allowed := make([]bool, len(subjects))
 	asking, within := errgroup.WithContext(ctx)
-	asking.SetLimit(asksAtOnce)
+	asking.SetLimit(reviewsAtOnce)
 	for i, each := range subjects {
 		asking.Go(func() error {
 			for _, verb := range []string{"get", "list"} {
@@ -106,7 +106,7 @@ func (c Cluster) readers(ctx context.Context) (harden.Fact[[]string], int) {
 	return harden.Known(withoutCovered(readers)), len(subjects)
 }
 
-// withoutCovered leaves single accounts out where all of them may: the group says it.
+// withoutCovered removes single accounts if a group that contains them all may read.
 func withoutCovered(readers []string) []string {
 	if !slices.Contains(readers, "group system:serviceaccounts") && !slices.Contains(readers, "group system:authenticated") {
 		return readers
@@ -149,7 +149,7 @@ func (c Cluster) subjects(ctx context.Context) ([]subject, error) {
 // refused says why something is not known, and which rule would allow it.
 func refused(err error, rule string) harden.Fact[[]string] {
 	if apierrors.IsForbidden(err) {
-		return harden.NotKnown[[]string]("our service account may not look; allow it to " + rule)
+		return harden.NotKnown[[]string]("our service account may not read it; allow it to " + rule)
 	}
 	return harden.NotKnown[[]string](err.Error())
 }

@@ -54,7 +54,7 @@ func unknown(t *testing.T, what string, fact harden.Fact[[]string], says string)
 
 func TestReadersAndOwners(t *testing.T) {
 	server, at := cluster(t)
-	found := at.Look(t.Context())
+	found := at.Read(t.Context())
 	is(t, "owners", found.Owners)
 	is(t, "readers", found.Readers)
 	if found.Asked != 5 { // three groups, and the accounts but ours and the cluster's own
@@ -62,11 +62,11 @@ func TestReadersAndOwners(t *testing.T) {
 	}
 	server.Put("secrets", &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "vb-keys", OwnerReferences: []metav1.OwnerReference{{Kind: "Vault", Name: "v"}}}})
 	server.Allow(func(user, verb, _, _ string) bool { return verb == "list" && strings.HasSuffix(user, ":backup") })
-	found = at.Look(t.Context())
+	found = at.Read(t.Context())
 	is(t, "owners", found.Owners, "Vault/v")
 	is(t, "readers", found.Readers, "ns/backup")
 	server.Allow(func(user, _, _, _ string) bool { return strings.Contains(user, "service") })
-	is(t, "readers", at.Look(t.Context()).Readers, "group system:serviceaccounts")
+	is(t, "readers", at.Read(t.Context()).Readers, "group system:serviceaccounts")
 }
 
 func TestPods(t *testing.T) {
@@ -85,7 +85,7 @@ func TestPods(t *testing.T) {
 		Containers:     []corev1.Container{{Name: "vault"}},
 	}))
 	server.Put("pods", pod("other", "other", corev1.PodSpec{HostPID: true, HostIPC: true}))
-	found := at.Look(t.Context())
+	found := at.Read(t.Context())
 	if found.PodsSeen != 2 {
 		t.Errorf("%d pods were seen", found.PodsSeen)
 	}
@@ -104,10 +104,10 @@ func TestPods(t *testing.T) {
 		"no type":     {selecting(document{}), nil},
 	} {
 		server.Serve(policies, document{"items": []document{test.policy}})
-		is(t, name, at.Look(t.Context()).Uncovered, test.uncovered...)
+		is(t, name, at.Read(t.Context()).Uncovered, test.uncovered...)
 	}
 	at.PodLabels = "a=b=c"
-	unknown(t, "pods", at.Look(t.Context()).Pods, "expected")
+	unknown(t, "pods", at.Read(t.Context()).Pods, "expected")
 }
 
 // What may not be read is not known, and says which rule would allow it.
@@ -135,10 +135,10 @@ func TestWhatIsRefused(t *testing.T) {
 					return kubetest.Broken(r)
 				}
 			})
-			unknown(t, resource, test.of(at.Look(t.Context())), says)
+			unknown(t, resource, test.of(at.Read(t.Context())), says)
 		}
 	}
 	server, at := cluster(t)
 	server.Remove("secrets", "vb-keys")
-	unknown(t, "owners", at.Look(t.Context()).Owners, "there is no Secret vb-keys")
+	unknown(t, "owners", at.Read(t.Context()).Owners, "there is no Secret vb-keys")
 }

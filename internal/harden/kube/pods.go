@@ -84,16 +84,16 @@ func (p pod) weaknesses() []string {
 		}
 	}
 	for _, container := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
-		say := func(what string) { found[p.Metadata.Name+"/"+container.Name+": "+what] = true }
+		add := func(what string) { found[p.Metadata.Name+"/"+container.Name+": "+what] = true }
 		context := container.SecurityContext
 		if is(context.Privileged, true) {
-			say("privileged")
+			add("privileged")
 		}
 		if !is(context.AllowPrivilegeEscalation, false) {
-			say("privilege escalation")
+			add("privilege escalation")
 		}
 		if p.mayBeRoot(context) {
-			say("may run as root")
+			add("may run as root")
 		}
 	}
 	return slices.Sorted(maps.Keys(found))

@@ -11,15 +11,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 )
 
-// style is all that the page looks like. The filters are checkboxes that it looks at:
-// the page has no script, and loads nothing.
+// style is the page's CSS. The filters are checkboxes that it reacts to: the page has no script,
+// and loads nothing.
 //
 //go:embed page.css
 var style string
 
-// html writes the page. It does without html/template, which finds methods by their
-// names at run time, so that the linker must keep every method of every type: 6 MB of
-// the binary.
+// html writes the page. It does not use html/template, which looks methods up by name at run time,
+// so that the linker must keep every method of every type: 6 MB of the binary.
 func (r Report) html(w io.Writer) error {
 	p := &page{}
 	p.head(r)
@@ -66,7 +65,7 @@ func (p *page) head(r Report) {
 func (p *page) summary(r Report) {
 	deep, no := "", ""
 	if r.Deep {
-		deep = ", tokens looked at"
+		deep = ", tokens checked"
 	}
 	if !r.Passed() {
 		no = " no"

@@ -43,7 +43,7 @@ type manualJSON struct {
 }
 
 func (r Report) json(w io.Writer) error {
-	said := struct {
+	report := struct {
 		Tool     string        `json:"tool"`
 		At       time.Time     `json:"at"`
 		Address  string        `json:"address"`
@@ -60,7 +60,7 @@ func (r Report) json(w io.Writer) error {
 		Deep: r.Deep, Passed: r.Passed(), Count: r.Count(), Controls: []controlJSON{}, ByHand: []manualJSON{},
 	}
 	for _, result := range r.Sorted() {
-		said.Controls = append(said.Controls, controlJSON{
+		report.Controls = append(report.Controls, controlJSON{
 			ID: result.ID, Name: result.Name, Severity: result.Severity.String(), Status: result.Status, Required: result.Required,
 			Seen: result.Seen, Objects: result.Objects, ActiveOnly: result.ActiveOnly, Fixable: result.Fixable(), FixedByRun: result.Fixed,
 			Exceptions: exceptions(result.Exceptions), Expired: exceptions(result.Expired),
@@ -68,11 +68,11 @@ func (r Report) json(w io.Writer) error {
 		})
 	}
 	for _, each := range r.ByHand {
-		said.ByHand = append(said.ByHand, manualJSON(each))
+		report.ByHand = append(report.ByHand, manualJSON(each))
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(said)
+	return encoder.Encode(report)
 }
 
 func exceptions(list []harden.Exception) []exceptionJSON {
@@ -108,8 +108,8 @@ type problemXML struct {
 	Text    string `xml:",chardata"`
 }
 
-// junit makes a required failure a failure, one that is unknown an error, and what is
-// advice, accepted or does not apply a skipped test that says why.
+// junit reports a required failure as a failure, an unknown one as an error, and what is advice,
+// accepted or does not apply as a skipped test that says why.
 func (r Report) junit(w io.Writer) error {
 	suite := suiteXML{Name: "vault-bootstrap verify", Tests: len(r.Results), At: r.At.UTC().Format("2006-01-02T15:04:05")}
 	for _, result := range r.Sorted() {

@@ -42,7 +42,7 @@ func Reference(w io.Writer) error {
 func remarks(control harden.Control) string {
 	text := ""
 	if control.ActiveOnly {
-		text += " Vault tells it of the active node only."
+		text += " Vault reports it for the active node only."
 	}
 	if control.Deep {
 		text += " Only with `--deep`."

@@ -1,5 +1,5 @@
-// Package report shows what the controls have come to: as a table for people, as JSON
-// and JUnit XML for machines, and as one HTML page for a reviewer. It judges nothing.
+// Package report shows the results of the controls: as a table for people, as JSON and JUnit XML
+// for machines, and as one HTML page for a reviewer. It judges nothing.
 package report
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 )
 
-// Report is one look at a Vault.
+// Report is the hardening report of a Vault.
 type Report struct {
 	// Tool is the program's version.
 	Tool string
@@ -26,14 +26,14 @@ type Report struct {
 	ByHand                    []harden.Manual
 }
 
-// Count is how many controls have come to what.
+// Count is how many controls have which status.
 type Count struct {
 	Holds        int `json:"hold"`
 	Fails        int `json:"fail"`
 	Unknown      int `json:"unknown"`
 	Accepted     int `json:"accepted"`
 	Inapplicable int `json:"do_not_apply"`
-	// Required is how many of the failing and unknown ones are required.
+	// Required is how many of the failing and unknown controls are required.
 	Required int `json:"required_not_held"`
 }
 
@@ -53,7 +53,7 @@ func (r Report) Count() Count {
 // Passed reports whether all required controls hold.
 func (r Report) Passed() bool { return len(harden.Failed(r.Results, true)) == 0 }
 
-// Verdict says it in a sentence.
+// Verdict says in a sentence whether all required controls hold.
 func (r Report) Verdict() string {
 	c := r.Count()
 	if c.Required == 0 {
@@ -98,11 +98,11 @@ func (r Report) Write(w io.Writer, format string) error {
 	case "html":
 		return r.html(w)
 	default:
-		return fmt.Errorf("there is no format %q", format)
+		return fmt.Errorf("unknown format %q", format)
 	}
 }
 
-// fixText says who can put a failure right.
+// fixText says whether a run repairs a failure.
 func fixText(result harden.Result) string {
 	switch {
 	case !result.Fixable():

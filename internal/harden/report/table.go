@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 )
 
-// The widest cells of the table.
+// The widths at which cells of the table wrap.
 const (
 	wideSeen = 70
 	wideText = 96
@@ -42,9 +42,9 @@ func (r Report) table(w io.Writer) error {
 	c := r.Count()
 	fmt.Fprintf(out, "\n%s %d hold, %d fail, %d unknown, %d accepted, %d do not apply.\n", r.Verdict(), c.Holds, c.Fails, c.Unknown, c.Accepted, c.Inapplicable)
 	if !r.Deep {
-		fmt.Fprintln(out, "Tokens were not looked at: --deep does.")
+		fmt.Fprintln(out, "Tokens were not checked: --deep does.")
 	}
-	fmt.Fprintf(out, "%d more points no API shows: -o html and docs/controls.md say how to check them by hand.\n", len(r.ByHand))
+	fmt.Fprintf(out, "No API shows %d more points: -o html and docs/controls.md say how to check them by hand.\n", len(r.ByHand))
 	_, err := io.WriteString(w, out.String())
 	return err
 }

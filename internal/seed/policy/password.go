@@ -38,7 +38,7 @@ func (c *passwordCheck) run(text string) error {
 		text = string(decoded)
 	}
 	if acl.TooDeep(text) {
-		return fmt.Errorf("not a valid password policy: brackets lie more than %d deep", acl.DepthLimit)
+		return fmt.Errorf("not a valid password policy: brackets nest more than %d deep", acl.DepthLimit)
 	}
 	content := map[string]any{}
 	if err := hcl.Decode(&content, text); err != nil {

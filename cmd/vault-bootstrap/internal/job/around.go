@@ -19,7 +19,7 @@ func lookAround(records store.Store, name, podLabels string) func(context.Contex
 	}
 	cluster := kube.Cluster{In: in.Namespace(), Secret: name + "-keys", PodLabels: podLabels}
 	return func(ctx context.Context) *harden.Kubernetes {
-		found := cluster.Look(ctx)
+		found := cluster.Read(ctx)
 		found.Dangers = dangers(ctx, records)
 		return found
 	}
