@@ -1,10 +1,10 @@
 // Package kube is what we use of the Kubernetes API: a few types and verbs, the rules
 // that they need, and errors that say which rule is missing.
 //
-// It stands on client-go's rest package (connections, credentials, errors) and a
-// scheme of our types only. The typed clients below client-go/kubernetes bring the
-// scheme of every API group with them: 11.5 MB of 26.6 in the binary, see
-// docs/decisions/0007. The package must not know what the objects mean to us.
+// It builds on client-go's rest package (connections, credentials, errors) and a scheme of our
+// types only. The typed clients below client-go/kubernetes bring the scheme of every API group with
+// them: 11.5 MB of 26.6 in the binary, see docs/decisions/0007. The package must not know what the
+// objects mean to us.
 package kube
 
 import (
@@ -28,8 +28,8 @@ import (
 // fieldManager is the owner of the fields that we write.
 const fieldManager = "vault-bootstrap"
 
-// requestTimeout bounds one request to the API server: it answers in
-// milliseconds, or something is wrong with it that waiting does not mend.
+// requestTimeout bounds one request to the API server: it answers in milliseconds, or something is
+// wrong that waiting does not cure.
 const requestTimeout = 15 * time.Second
 
 // Client talks to one API server.
@@ -50,12 +50,12 @@ func New(config *rest.Config) (*Client, error) {
 	config = rest.CopyConfig(config)
 	// The server's warnings would go to stderr, past whatever the program prints.
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	// A run makes some dozens of requests, its preflight a dozen at once: the
-	// default limit of 5 a second, meant for controllers, would only delay it.
+	// A run sends some dozens of requests, its preflight a dozen at once: the default limit of 5 a
+	// second, meant for controllers, would only delay it.
 	config.QPS = -1
-	// HTTP/2 would send everything over one connection, and keep to it for 45 s after
-	// the network has swallowed it: longer than a Lease lives. With HTTP/1.1 a request
-	// that runs into its time-out takes its connection with it, and the next one dials.
+	// HTTP/2 would send everything over one connection, and keep using it for 45 s after the
+	// network dropped it: longer than a Lease lives. With HTTP/1.1 a request that times out closes
+	// its connection, and the next one dials.
 	config.NextProtos = []string{"http/1.1"}
 	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	config.NegotiatedSerializer = serializer.NewCodecFactory(newScheme()).WithoutConversion()
@@ -64,7 +64,7 @@ func New(config *rest.Config) (*Client, error) {
 	}
 	transport, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
+		return nil, fmt.Errorf("creating a Kubernetes client: %w", err)
 	}
 	c := &Client{Host: config.Host}
 	for _, group := range []struct {
@@ -77,7 +77,7 @@ func New(config *rest.Config) (*Client, error) {
 		{&c.authorization, "/apis", authorizationv1.SchemeGroupVersion},
 	} {
 		if *group.client, err = groupClient(config, transport, group.path, group.version); err != nil {
-			return nil, fmt.Errorf("making a Kubernetes client: %w", err)
+			return nil, fmt.Errorf("creating a Kubernetes client: %w", err)
 		}
 	}
 	return c, nil
@@ -90,8 +90,7 @@ func groupClient(config *rest.Config, transport *http.Client, path string, versi
 	return rest.RESTClientForConfigAndClient(config, transport)
 }
 
-// newScheme knows our types, and those that carry lists, options and the API's
-// errors.
+// newScheme knows our types, and the types of lists, options and the API's errors.
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Pod{}, &corev1.PodList{}, &corev1.PersistentVolumeClaim{}, &corev1.Event{})
@@ -122,8 +121,8 @@ func (r Resource) List(ctx context.Context, selector string, list runtime.Object
 	return r.client.Get().Namespace(r.namespace).Resource(r.plural).Param("labelSelector", selector).Do(ctx).Into(list)
 }
 
-// Create makes a new object. Where a name could be known ahead, Apply is the way:
-// creating cannot be permitted for a single name. A rehearsal stores nothing.
+// Create creates an object. If the name is known in advance, use Apply: create cannot be permitted
+// for a single name. A rehearsal stores nothing.
 func (r Resource) Create(ctx context.Context, o Object, rehearse bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -131,7 +130,7 @@ func (r Resource) Create(ctx context.Context, o Object, rehearse bool) error {
 	return rehearsed(request, rehearse).Do(ctx).Error()
 }
 
-// rehearsed makes a request a dry run if rehearse says so: the server does all but
+// rehearsed turns a request into a dry run if rehearse is set: the server does everything except
 // storing it.
 func rehearsed(request *rest.Request, rehearse bool) *rest.Request {
 	if rehearse {
@@ -149,10 +148,9 @@ func (r Resource) Update(ctx context.Context, o, stored Object) error {
 		Param("fieldManager", fieldManager).Body(o).Do(ctx).Into(stored)
 }
 
-// Apply makes the object that o describes, or takes over the fields that o names
-// in the one that is there, and reads what was stored into stored, which must be
-// new. Server-side apply is the one way to make an object that can be permitted
-// for a single name. A rehearsal stores nothing.
+// Apply creates the object that o describes, or takes over the fields that o names in the existing
+// one, and reads what was stored into stored, which must be new. Server-side apply is the only way
+// to create an object that can be permitted for a single name. A rehearsal stores nothing.
 func (r Resource) Apply(ctx context.Context, o, stored Object, rehearse bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -165,11 +163,11 @@ func (r Resource) Apply(ctx context.Context, o, stored Object, rehearse bool) er
 	return rehearsed(request, rehearse).Do(ctx).Into(stored)
 }
 
-// Merge writes the fields that patch has (a JSON merge patch: null removes one) into
-// the object called name and leaves the others as they are, and reads what was stored
-// into stored, which must be new. A resourceVersion in the patch's metadata is a
-// precondition: an object that has another one by now is a conflict. Unlike Update it
-// need not read the object first. A rehearsal stores nothing.
+// Merge writes the fields that patch has (a JSON merge patch: null removes one) into the object
+// called name and leaves the others as they are, and reads what was stored into stored, which must
+// be new. A resourceVersion in the patch's metadata is a precondition: if the object has another
+// one by now, that is a conflict. Unlike Update it need not read the object first. A rehearsal
+// stores nothing.
 func (r Resource) Merge(ctx context.Context, name string, patch any, stored Object, rehearse bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -182,8 +180,8 @@ func (r Resource) Merge(ctx context.Context, name string, patch any, stored Obje
 	return rehearsed(request, rehearse).Do(ctx).Into(stored)
 }
 
-// Delete deletes the object called name if it still is the one with this UID: another
-// one of the same name, which took its place meanwhile, stays.
+// Delete deletes the object called name if it still has this UID: another object that took over the
+// name meanwhile stays.
 func (r Resource) Delete(ctx context.Context, name string, uid types.UID) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

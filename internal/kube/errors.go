@@ -15,13 +15,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// RecordRefused is the name of the fault that the API server does not take an object
-// as it is.
+// RecordRefused is the name of the fault that the API server rejects an object as invalid.
 const RecordRefused = "record refused"
 
-// Explain gives an error of the API server its kind and its remedy. All of them
-// but a refused object may pass: permissions come back, servers restart. That a
-// rule is missing from the start is for Missing to find.
+// Explain gives an error of the API server its kind and its remedy. All of them except a rejected
+// object may pass: permissions come back, servers restart. Rules that are missing from the start
+// are found by Missing.
 func (n Namespace) Explain(a Access, err error) error {
 	wrapped := fmt.Errorf("%s in the namespace %q: %w", a, n.Name, err)
 	switch {
@@ -31,24 +30,24 @@ func (n Namespace) Explain(a Access, err error) error {
 		return fault.Wait(wrapped, "The cluster's admission (a quota, a policy, a namespace that is being deleted) refused the request: "+
 			"the message says which. Change it there.")
 	case apierrors.IsUnauthorized(err):
-		return fault.Wait(wrapped, "The API server does not accept our credentials: look whether the service account still exists and "+
+		return fault.Wait(wrapped, "The API server does not accept our credentials: check whether the service account still exists and "+
 			"whether its token has expired.")
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
-		return fault.Stop(RecordRefused, wrapped, "The API server does not take the object as it is: the message says why "+
+		return fault.Stop(RecordRefused, wrapped, "The API server rejects the object: the message says why "+
 			"(a Secret holds 1 MiB, one that is immutable cannot be changed).")
 	case apierrors.IsNotFound(err):
-		return fault.Wait(wrapped, fmt.Sprintf("Look whether the namespace exists: kubectl get namespace %s.", n.Name))
+		return fault.Wait(wrapped, fmt.Sprintf("Check whether the namespace exists: kubectl get namespace %s.", n.Name))
 	case unreachable(err):
-		return fault.Wait(wrapped, fmt.Sprintf("The Kubernetes API at %s does not answer. Look whether it runs, whether a network policy "+
-			"lets us reach it, and whether the CA is its own.", n.Client.Host))
+		return fault.Wait(wrapped, fmt.Sprintf("The Kubernetes API at %s does not answer. Check that it runs, that the network policies "+
+			"let us reach it, and that the CA is the right one.", n.Client.Host))
 	default:
 		return wrapped
 	}
 }
 
-// DeniedByRBAC tells the authorizer's 403 from those of admission, which have
-// other causes and remedies. The API has no field for it; these are words of the
-// authorizer's text, as Kubernetes 1.36 has it ("cannot get resource …").
+// DeniedByRBAC distinguishes the authorizer's 403 from those of admission, which have other causes
+// and remedies. The API has no field for it; the words are those of the authorizer's message, as of
+// Kubernetes 1.36 ("cannot get resource …").
 func DeniedByRBAC(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") && strings.Contains(err.Error(), " resource ")
 }
@@ -61,15 +60,15 @@ func unreachable(err error) bool {
 	return ok
 }
 
-// Terminating reports whether the API server refused to make an object since its
-// namespace is being deleted.
+// Terminating reports whether the API server refused to create an object because its namespace is
+// being deleted.
 func Terminating(err error) bool {
 	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }
 
-// Immutable reports whether the API server refused to change an object since somebody
-// has made it immutable. The API has no field for it; the words are those of its
-// validation, as Kubernetes 1.36 has them ("field is immutable when `immutable` is set").
+// Immutable reports whether the API server refused to change an object because somebody has made it
+// immutable. The API has no field for it; the words are those of its validation, as of Kubernetes
+// 1.36 ("field is immutable when `immutable` is set").
 func Immutable(err error) bool {
 	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "immutable when `immutable` is set")
 }
@@ -93,7 +92,7 @@ func TooLarge(err error) bool {
 	return strings.Contains(err.Error(), "request is too large")
 }
 
-// Refused reports whether the API server understood the request and said no.
+// Refused reports whether the API server understood the request and refused it.
 func Refused(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err) ||
 		apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)

@@ -10,17 +10,17 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// The length of one watch: long enough to be cheap, and not the same for all, so that
-// a thousand followers do not all begin anew at once.
+// The length of one watch: long enough to be cheap, and random, so that a thousand followers do not
+// all start again at once.
 const (
 	minFollow = 5 * time.Minute
 	maxFollow = 10 * time.Minute
 )
 
-// Follow tells seen how the object called name is, at first and after each change,
-// until the server ends the watch after some minutes, which is no error, or ctx
-// ends. seen gets nil when the object is deleted. It is one request, and can be
-// permitted for a single name: the verb is watch, and a list is not needed.
+// Follow passes the object called name to seen, at first and after each change, until ctx ends or
+// the server ends the watch after some minutes, which is not an error. seen gets nil when the
+// object is deleted. It is one request, and can be permitted for a single name: the verb is watch,
+// and list is not needed.
 func (r Resource) Follow(ctx context.Context, name string, seen func(Object)) error {
 	length := minFollow + rand.N(maxFollow-minFollow) //nolint:gosec // no secret depends on it
 	changes, err := r.client.Get().Namespace(r.namespace).Resource(r.plural).

@@ -16,7 +16,7 @@ import (
 type Namespace struct {
 	Client *Client
 	Name   string
-	// Rules are those of a Role that is to be bound to our service account.
+	// Rules are the rules that a Role bound to our service account needs.
 	Rules []Rule
 }
 
@@ -45,16 +45,16 @@ func (n Namespace) Describe(kind, name string) string {
 	return fmt.Sprintf("%s %q", kind, n.Name+"/"+name)
 }
 
-// Raw reads what the API server has at an absolute path, as it comes: for objects
-// of which a field or two are needed.
+// Raw returns what the API server has at an absolute path, undecoded, for objects of which only a
+// field or two are needed.
 func (n Namespace) Raw(ctx context.Context, path ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return raw(n.Client.core.Get().AbsPath(path...).Do(ctx))
 }
 
-// raw returns what was answered. Of a refusal, Result.Raw alone would leave out what the
-// server says about it, by which a missing rule is known.
+// raw returns the answer. Result.Raw alone would drop the message of a refusal, by which a missing
+// rule is recognized.
 func raw(result rest.Result) ([]byte, error) {
 	if err := result.Error(); err != nil {
 		return nil, err
@@ -116,8 +116,8 @@ func (n Namespace) allowed(ctx context.Context, group string, a Access) (bool, e
 	return answer.Status.Allowed, err
 }
 
-// cannotAsk explains a refused review. The cluster role system:basic-user allows
-// it to everybody who is authenticated; some clusters have taken that away.
+// cannotAsk explains a refused review. The cluster role system:basic-user allows it to everybody
+// who is authenticated; some clusters have removed that.
 func (n Namespace) cannotAsk(err error) error {
 	if DeniedByRBAC(err) {
 		return fault.Misuse(fmt.Errorf("asking for our own permissions: %w", err),
@@ -126,7 +126,7 @@ func (n Namespace) cannotAsk(err error) error {
 	return n.Explain(Access{"create", "selfsubjectaccessreviews", ""}, err)
 }
 
-// Denied is the error of rules that are missing, as Missing returns them.
+// Denied returns the error for missing rules, as Missing returns them.
 func (n Namespace) Denied(missing []Access) error {
 	texts := make([]string, len(missing))
 	for i, a := range missing {

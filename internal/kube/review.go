@@ -8,8 +8,8 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 )
 
-// ReadInto reads what the API server has at an absolute path into out: for kinds that
-// are not in the client's scheme.
+// ReadInto reads what the API server has at an absolute path into out, for kinds that are not in
+// the client's scheme.
 func (n Namespace) ReadInto(ctx context.Context, out any, path ...string) error {
 	body, err := n.Raw(ctx, path...)
 	if err != nil {
@@ -21,7 +21,7 @@ func (n Namespace) ReadInto(ctx context.Context, out any, path ...string) error 
 	return nil
 }
 
-// MaySubject asks whether somebody else may do a thing in the namespace.
+// MaySubject asks whether another subject has an access in the namespace.
 func (n Namespace) MaySubject(ctx context.Context, user string, groups []string, group string, a Access) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -50,7 +50,7 @@ func (n Namespace) MaySubject(ctx context.Context, user string, groups []string,
 	return said.Status.Allowed, nil
 }
 
-// Self returns the user name that the API server knows us by.
+// Self returns the user name under which the API server knows us.
 func (n Namespace) Self(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

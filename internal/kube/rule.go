@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Access is one thing that a request needs to be allowed: a verb on an object.
+// Access is a permission that a request needs: a verb on an object.
 type Access struct {
 	Verb, Resource string
-	// Name is empty where any object is meant.
+	// Name is empty if it is for any object.
 	Name string
 }
 
@@ -20,18 +20,18 @@ func (a Access) String() string {
 	return fmt.Sprintf("%s %s %q", a.Verb, a.Resource, a.Name)
 }
 
-// Rule is a rule of a Role. Where it can, it names one object: the service account
-// may touch no other.
+// Rule is a rule of a Role. If possible, it names one object, so that the service account cannot
+// touch any other.
 type Rule struct {
 	Group, Resource string
-	// Name is empty where no name can be known ahead.
+	// Name is empty if the name is not known in advance.
 	Name  string
 	Verbs []string
-	// Optional is for what a run does without: it is not asked for ahead.
+	// Optional is set for what a run can do without: the preflight does not require it.
 	Optional bool
 }
 
-// YAML returns the rule as it stands in a Role.
+// YAML returns the rule as a Role holds it.
 func (r Rule) YAML() string {
 	name := ""
 	if r.Name != "" {
@@ -41,7 +41,7 @@ func (r Rule) YAML() string {
 		r.Group, r.Resource, name, `"`+strings.Join(r.Verbs, `", "`)+`"`)
 }
 
-// GrantRemedy says which rules allow what is missing, and nothing more.
+// GrantRemedy says which rules would allow what is missing, and nothing more.
 func (n Namespace) GrantRemedy(missing []Access) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Add to the rules of a Role in the namespace %q that is bound to our service account:\n", n.Name)

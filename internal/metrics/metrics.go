@@ -1,7 +1,6 @@
-// Package metrics holds what 'watch' tells Prometheus; docs/monitoring.md describes
-// each series. Labels have values from closed sets only, never an address, a path or
-// anything that a user named. The package must not know the states or Vault: it
-// counts names.
+// Package metrics holds what 'watch' exports to Prometheus; docs/monitoring.md describes each
+// series. Labels have values from closed sets only, never an address, a path or anything that a
+// user named. The package must not know the states or Vault: it counts names.
 package metrics
 
 import (
@@ -72,8 +71,7 @@ func New(version string, states, events []string) *Metrics {
 	return m
 }
 
-// prime makes the series that alerts are about, so that their first increase is seen
-// as one.
+// prime creates the series that alerts use, so that their first increase is seen as an increase.
 func (m *Metrics) prime() {
 	for _, state := range m.states {
 		m.state.WithLabelValues(state).Set(0)
@@ -93,7 +91,7 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Lead notes whether this watch leads. One that does not knows nothing of Vault.
+// Lead records whether this watch leads. One that does not lead knows nothing about Vault.
 func (m *Metrics) Lead(leads bool) {
 	m.leader.Set(flag(leads))
 	if leads {
@@ -105,20 +103,20 @@ func (m *Metrics) Lead(leads bool) {
 	m.Replicas(nil, 0)
 }
 
-// State notes the state in which Vault was found; "" for unknown.
+// State records the state in which Vault was found; "" if unknown.
 func (m *Metrics) State(found string) {
 	for _, state := range m.states {
 		m.state.WithLabelValues(state).Set(flag(state == found))
 	}
 }
 
-// Plan notes how many objects would have to be written.
+// Plan records how many objects would have to be written.
 func (m *Metrics) Plan(changes int) {
 	m.plan.Set(float64(changes))
 	m.drift.Set(flag(changes > 0))
 }
 
-// Replicas notes how many replicas there are by health, and how many are sealed.
+// Replicas records how many replicas there are by health, and how many are sealed.
 func (m *Metrics) Replicas(health map[string]int, sealed int) {
 	m.replicas.Reset()
 	for name, count := range health {
@@ -127,7 +125,7 @@ func (m *Metrics) Replicas(health map[string]int, sealed int) {
 	m.sealed.Set(float64(sealed))
 }
 
-// Transition counts a transition, and how long its act took.
+// Transition counts a transition, and records how long its act took.
 func (m *Metrics) Transition(from, event, to string, took time.Duration) {
 	m.transitions.WithLabelValues(from, event, to).Inc()
 	if event != "" {
@@ -141,19 +139,19 @@ func (m *Metrics) ActFailed(event, kind string) { m.failures.WithLabelValues(eve
 // LoginFailed counts a login that failed.
 func (m *Metrics) LoginFailed() { m.logins.Inc() }
 
-// Round counts a look and what came of it.
+// Round counts a look by its result.
 func (m *Metrics) Round(result string) { m.rounds.WithLabelValues(result).Inc() }
 
-// Terminal notes that a person is needed, and why.
+// Terminal records that a person is needed, and why.
 func (m *Metrics) Terminal(name string) {
 	m.terminal.Reset()
 	m.terminal.WithLabelValues(name).Set(1)
 }
 
-// Recovered notes that nobody is needed any more.
+// Recovered records that nobody is needed any more.
 func (m *Metrics) Recovered() { m.terminal.Reset() }
 
-// Succeeded notes that Vault is at the goal and nothing is left to do.
+// Succeeded records that Vault is at the goal and nothing is left to do.
 func (m *Metrics) Succeeded(at time.Time) { m.success.set(at) }
 
 func flag(on bool) float64 {

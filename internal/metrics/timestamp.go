@@ -7,23 +7,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// timestamp is a gauge of a time that is absent until there is one: 0 would be the year 1970.
+// timestamp is the gauge of a time. It is absent until it is set: 0 would be the year 1970.
 type timestamp struct {
 	gauge prometheus.Gauge
 	known atomic.Bool
 }
 
-func (o *timestamp) set(at time.Time) {
-	o.gauge.Set(float64(at.UnixMilli()) / 1000)
-	o.known.Store(true)
+func (t *timestamp) set(at time.Time) {
+	t.gauge.Set(float64(at.UnixMilli()) / 1000)
+	t.known.Store(true)
 }
 
-// Describe is a prometheus.Collector's.
-func (o *timestamp) Describe(descriptions chan<- *prometheus.Desc) { o.gauge.Describe(descriptions) }
+// Describe implements prometheus.Collector.
+func (t *timestamp) Describe(descriptions chan<- *prometheus.Desc) { t.gauge.Describe(descriptions) }
 
-// Collect is a prometheus.Collector's.
-func (o *timestamp) Collect(metrics chan<- prometheus.Metric) {
-	if o.known.Load() {
-		o.gauge.Collect(metrics)
+// Collect implements prometheus.Collector.
+func (t *timestamp) Collect(metrics chan<- prometheus.Metric) {
+	if t.known.Load() {
+		t.gauge.Collect(metrics)
 	}
 }

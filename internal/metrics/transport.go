@@ -15,9 +15,8 @@ const (
 	network = "network"
 )
 
-// Transport counts the requests of inner that fail, as those of server. What a
-// server says on sys/health are its states, not errors; 404 is how both servers say
-// that there is nothing.
+// Transport counts the requests of inner that fail, as those of server. The statuses of sys/health
+// are states, not errors, and both servers answer 404 if there is nothing.
 func (m *Metrics) Transport(server string, inner http.RoundTripper) http.RoundTripper {
 	return counting{m, server, inner}
 }

@@ -1,8 +1,8 @@
-// Package pgp makes and uses the keys that Vault encrypts its answer to sys/init
-// with: a pair of our own for each attempt, and the public keys of operators.
+// Package pgp generates and uses the keys to which Vault encrypts its answer to sys/init: a pair of
+// our own for each attempt, and the public keys of operators.
 //
-// With them the answer is ciphertext from birth: it can lie in places that a secret
-// may not lie in. The package must not know Vault's API or where keys are kept.
+// With them the answer is ciphertext from the start, and can be kept where a secret must not be.
+// The package must not know Vault's API or where keys are kept.
 package pgp
 
 import (
@@ -26,8 +26,8 @@ import (
 type Pair struct {
 	// Public is the binary public key in base64, as sys/init takes it.
 	Public string
-	// Private is the binary private key in base64, without a passphrase: it is
-	// guarded by what guards the keys record.
+	// Private is the binary private key in base64, without a passphrase: it is protected as the
+	// keys record is.
 	Private secret.Value
 	// Fingerprint is hexadecimal.
 	Fingerprint string
@@ -43,16 +43,16 @@ func config(now time.Time) *packet.Config {
 	}
 }
 
-// clockLead is how far the key's birth is set back: Vault refuses a key from the
-// future, and its clock may be behind ours.
+// clockLead is how far the key's creation time is set back: Vault refuses a key from the future,
+// and its clock may be behind ours.
 const clockLead = 24 * time.Hour
 
-// Generate makes a pair named name. now is the present time.
+// Generate returns a new pair called name. now is the current time.
 func Generate(name string, now time.Time) (Pair, error) {
 	settings := config(now.Add(-clockLead))
 	entity, err := openpgp.NewEntity(name, "", "", settings)
 	if err != nil {
-		return Pair{}, fmt.Errorf("making a PGP key pair: %w", err)
+		return Pair{}, fmt.Errorf("generating a PGP key pair: %w", err)
 	}
 	var public, private bytes.Buffer
 	if err := entity.Serialize(&public); err != nil {
@@ -68,8 +68,7 @@ func Generate(name string, now time.Time) (Pair, error) {
 	}, nil
 }
 
-// Decrypt opens a base64 message with a pair's private key. Its errors show
-// nothing of either.
+// Decrypt decrypts a base64 message with a pair's private key. Its errors reveal neither.
 func Decrypt(private secret.Value, message string) (secret.Value, error) {
 	raw, err := base64.StdEncoding.DecodeString(private.Reveal())
 	if err != nil {
@@ -140,15 +139,15 @@ type Public struct {
 	Owner string
 }
 
-// ReadPublic reads an operator's public key, armored or binary or in base64, and
-// refuses what could not be opened by anybody, or should not be here.
+// ReadPublic reads an operator's public key, armored, binary or in base64. It refuses a key that
+// nobody could decrypt with, and one that should not be here.
 func ReadPublic(content []byte, now time.Time) (Public, error) {
 	entity, err := parse(content)
 	if err != nil {
 		return Public{}, err
 	}
 	if entity.PrivateKey != nil {
-		return Public{}, errors.New("it is a private key: give the public one, and keep this one to its owner")
+		return Public{}, errors.New("it is a private key: give the public key, and leave this one with its owner")
 	}
 	if entity.Revoked(now) {
 		return Public{}, errors.New("the key is revoked")
@@ -175,7 +174,7 @@ func parse(content []byte) (*openpgp.Entity, error) {
 	trimmed := bytes.TrimSpace(content)
 	if block, err := armor.Decode(bytes.NewReader(content)); err == nil {
 		if block.Type == openpgp.PrivateKeyType {
-			return nil, errors.New("it is a private key: give the public one, and keep this one to its owner")
+			return nil, errors.New("it is a private key: give the public key, and leave this one with its owner")
 		}
 		source = block.Body
 	} else if raw, err := base64.StdEncoding.DecodeString(string(trimmed)); err == nil {
@@ -184,9 +183,9 @@ func parse(content []byte) (*openpgp.Entity, error) {
 	ring, err := openpgp.ReadKeyRing(source)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("it is no PGP key: %w", err)
+		return nil, fmt.Errorf("it is not a PGP key: %w", err)
 	case len(ring) != 1:
-		return nil, fmt.Errorf("it holds %d keys: put each in a file of its own", len(ring))
+		return nil, fmt.Errorf("it holds %d keys: put each in a separate file", len(ring))
 	}
 	return ring[0], nil
 }

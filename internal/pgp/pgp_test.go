@@ -120,7 +120,7 @@ func TestReadPublic(t *testing.T) {
 		"private, binary":  {binaryPrivate.Bytes(), "private key"},
 		"two keys":         {append(bytes.Clone(binary.Bytes()), binary.Bytes()...), "2 keys"},
 		"expired":          {armored(t, openpgp.PublicKeyType, expiredKey.Bytes()), "expired"},
-		"junk":             {[]byte("junk"), "no PGP key"},
+		"junk":             {[]byte("junk"), "not a PGP key"},
 		"empty":            {nil, "keys"},
 	} {
 		if _, err := pgp.ReadPublic(test.content, now.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), test.says) {

@@ -1,12 +1,12 @@
-// Package process names processes so that another one on the same machine can say whether
-// they are gone. It must not know what they do.
+// Package process names processes so that another process on the same machine can find out whether
+// they have ended. It must not know what they do.
 package process
 
 import "strings"
 
-// Self returns a name for this process that no other has, on this machine or another; it
-// is empty where the operating system does not give one. verb is what it does: an earlier
-// life of the same container does the same.
+// Self returns a name for this process that no other has, on this machine or another; it is empty
+// if the operating system does not provide one. verb is what the process does: it is the same after
+// a restart of the container.
 func Self(verb string) string {
 	name := self()
 	if name == "" {
@@ -15,8 +15,8 @@ func Self(verb string) string {
 	return name + "/" + verb
 }
 
-// Gone reports whether the process called name has ended. It reports false where that
-// cannot be known from here: on another machine, or in another process namespace.
+// Gone reports whether the process called name has ended. It reports false if that cannot be known
+// from here: on another machine, or in another process namespace.
 func Gone(name string) bool {
 	machine, id, found := strings.Cut(name, "/")
 	if !found {

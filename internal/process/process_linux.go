@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// here names this start of the machine and our process namespace in it.
+// here names this boot of the machine and our PID namespace in it.
 func here() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -31,8 +31,8 @@ func self() string {
 	return fmt.Sprintf("%s/%d/%s", machine, os.Getpid(), started)
 }
 
-// runs reports whether the process with this ID, started then, is there. What cannot be
-// read is taken for running.
+// runs reports whether the process with this ID and start time is running. If that cannot be read,
+// it counts as running.
 func runs(pid, started string) bool {
 	if _, err := strconv.Atoi(pid); err != nil {
 		return true
@@ -52,14 +52,13 @@ const (
 
 var errEnded = fmt.Errorf("it has ended: %w", fs.ErrNotExist)
 
-// startOf returns when a process was started, in ticks since the machine was. One that
-// has ended and was not waited for counts as not there.
+// startOf returns when a process was started, in ticks since boot. A zombie counts as ended.
 func startOf(pid string) (string, error) {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return "", err
 	}
-	// The name may hold anything, also spaces and parentheses.
+	// The name may contain anything, including spaces and parentheses.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(fields) <= fieldStarted {
 		return "", errors.New("/proc/PID/stat is shorter than expected")

@@ -1,10 +1,9 @@
 // Package secret keeps values that open something (key shares, tokens, private
 // keys, passwords) from being shown by accident.
 //
-// A Value prints, formats, logs and marshals as REDACTED, whatever the verb or
-// the encoder. The text inside comes out of Reveal and of nothing else, so that
-// every place where a secret leaves the program is found by one search. The
-// package must not know what the values open.
+// A Value prints, formats, logs and marshals as REDACTED, whatever the verb or the encoder. Only
+// Reveal returns the text inside, so that one search finds every place where a secret leaves the
+// program. The package must not know what the values open.
 package secret
 
 import (
@@ -15,7 +14,7 @@ import (
 	"log/slog"
 )
 
-// Redacted is what stands in the place of every secret in any output.
+// Redacted replaces every secret in any output.
 const Redacted = "REDACTED"
 
 // ErrUnmarshal is returned by every attempt to decode into a Value. A Value
@@ -47,8 +46,8 @@ func Values(texts []string) []Value {
 	return values
 }
 
-// Reveal returns the text. Its result must go to Vault, to the key store or to
-// the person who asked for it, and nowhere else.
+// Reveal returns the text. The result must go to Vault, to the store or to the person who asked for
+// it, and nowhere else.
 func (v Value) Reveal() string {
 	if v.text == nil {
 		return ""

@@ -15,7 +15,7 @@ func Read(content []byte) (Material, error) {
 	if strings.HasPrefix(text, "{") {
 		return readJSON([]byte(text))
 	}
-	// Fields, and not lines alone: the last line may be ended as on another system.
+	// Fields, not lines: the file may have the line endings of another system.
 	lines := strings.Fields(text)
 	if len(lines) == 0 {
 		return Material{}, errors.New("it is empty")
@@ -24,8 +24,8 @@ func Read(content []byte) (Material, error) {
 	return Material{Plain: plain}, err
 }
 
-// initJSON is what 'vault operator init -format=json' prints, and beside it what the
-// API answers and what our own record holds.
+// initJSON is what 'vault operator init -format=json' prints, together with what the API answers
+// and what our own record holds.
 type initJSON struct {
 	CLIUnseal   []string `json:"unseal_keys_b64"`
 	CLIRecovery []string `json:"recovery_keys_b64"`
@@ -46,13 +46,13 @@ func readJSON(content []byte) (Material, error) {
 	var said initJSON
 	if err := json.Unmarshal(content, &said); err != nil {
 		// The decoder's error may quote what it read.
-		return Material{}, errors.New("it begins as JSON and cannot be read as such")
+		return Material{}, errors.New("it looks like JSON, but cannot be parsed")
 	}
 	unseal, recovery, root := append(said.CLIUnseal, said.APIUnseal...), append(said.CLIRecovery, said.APIRecovery...), said.RootToken
 	if set := said.Set; set != nil {
 		switch {
 		case len(set.Custody) > 0:
-			return Material{}, errors.New("its shares are encrypted to operators' own PGP keys: each must decrypt the own one")
+			return Material{}, errors.New("its shares are encrypted to operators' own PGP keys: each operator must decrypt theirs")
 		case set.Kind == "recovery":
 			recovery = append(recovery, set.Shares...)
 		default:

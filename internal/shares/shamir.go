@@ -8,9 +8,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// consistent reports whether the shares beyond the threshold belong to the first
-// ones. Vault is asked with the first ones only; a wrong one among the rest would
-// show itself on the day on which it is needed.
+// consistent reports whether the shares beyond the threshold belong to the first ones. Vault is
+// asked with the first ones only; a wrong one among the rest would show up only on the day on which
+// it is needed.
 //
 // A share holds, for each byte of the key, the value of a polynomial over GF(2^8)
 // (with the field polynomial 0x11b, as AES has it) at a point that is its last byte.
@@ -43,7 +43,7 @@ func consistent(values []secret.Value, threshold int) error {
 	}
 	for i, share := range all {
 		if point(share) == 0 {
-			return fmt.Errorf("share %d: %w", i+1, errors.New("its number is 0, which no share has"))
+			return fmt.Errorf("share %d: %w", i+1, errors.New("its number is 0, which is not valid"))
 		}
 	}
 	return nil

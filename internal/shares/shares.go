@@ -1,8 +1,8 @@
-// Package shares reads key shares and root tokens that others have kept: a person in
-// a file, the vault CLI in its JSON, bank-vaults in its Secret.
+// Package shares reads key shares and root tokens that others have stored: an operator in a file,
+// the vault CLI as JSON, bank-vaults in a Secret.
 //
-// What it returns has the right form, no more: only Vault can tell whether shares
-// open it. The package must not know Vault's API or where our own records are.
+// What it returns is well-formed, no more: only Vault knows whether shares unseal it. The package
+// must not know Vault's API or where our own records are.
 package shares
 
 import (
@@ -42,8 +42,8 @@ func (m Material) Join(other Material) Material {
 // Empty reports whether there are no shares.
 func (m Material) Empty() bool { return len(m.Unseal)+len(m.Recovery)+len(m.Plain) == 0 }
 
-// For returns the shares for a Vault that wants unseal keys, or recovery keys, of
-// which threshold are needed. It refuses what cannot be right.
+// For returns the shares for a Vault whose seal has unseal keys, or recovery keys, of which
+// threshold are needed. It refuses what cannot be right.
 func (m Material) For(recovery bool, threshold int) ([]secret.Value, error) {
 	labelled, others, wanted, held := m.Unseal, m.Recovery, "unseal", "recovery"
 	if recovery {
@@ -51,7 +51,7 @@ func (m Material) For(recovery bool, threshold int) ([]secret.Value, error) {
 	}
 	found := slices.Concat(labelled, m.Plain)
 	if len(found) == 0 && len(others) > 0 {
-		return nil, fmt.Errorf("these are %s keys, and this Vault's seal wants %s keys", held, wanted)
+		return nil, fmt.Errorf("these are %s keys, but this Vault's seal needs %s keys", held, wanted)
 	}
 	for i, share := range found {
 		for j, other := range found[:i] {
@@ -66,17 +66,17 @@ func (m Material) For(recovery bool, threshold int) ([]secret.Value, error) {
 	return found, consistent(found, threshold)
 }
 
-// The lengths in bytes that Vault takes: a key of 16 to 32 bytes, and one byte more
-// where it is split.
+// The lengths in bytes that Vault accepts: a key of 16 to 32 bytes, and one byte more if it is
+// split.
 const (
 	minLength = 16
 	maxLength = 33
 )
 
-var errMalformed = fmt.Errorf("it is no key share: %d to %d bytes in base64 or in hex", minLength, maxLength)
+var errMalformed = fmt.Errorf("it is not a key share: %d to %d bytes in base64 or hex", minLength, maxLength)
 
-// decode reads a share as Vault does: what is hex of the right length is hex, since
-// such a text could be base64 as well.
+// decode reads a share as Vault does: hex of the right length counts as hex, although such a text
+// could be base64 as well.
 func decode(text string) ([]byte, error) {
 	if raw, err := hex.DecodeString(text); err == nil && validLength(raw) {
 		return raw, nil
@@ -89,8 +89,7 @@ func decode(text string) ([]byte, error) {
 
 func validLength(raw []byte) bool { return len(raw) >= minLength && len(raw) <= maxLength }
 
-// normalize returns shares in base64. The error of one that is malformed shows nothing
-// of it.
+// normalize returns shares in base64. The error for a malformed share does not reveal it.
 func normalize(texts []string) ([]secret.Value, error) {
 	var values []secret.Value
 	for i, text := range texts {

@@ -97,10 +97,10 @@ func TestRefused(t *testing.T) {
 	five, others := split(5, 3), split(5, 4)
 	for name, test := range map[string]struct{ content, says string }{
 		"empty":        {" \n", "empty"},
-		"no share":     {"correct horse battery staple", "no key share"},
-		"too short":    {inHex(five[0])[:20], "no key share"},
+		"no share":     {"correct horse battery staple", "not a key share"},
+		"too short":    {inHex(five[0])[:20], "not a key share"},
 		"encrypted":    {strings.Repeat(five[0], 6), "decrypt it first"},
-		"broken JSON":  {`{"unseal_keys_b64":["` + five[0], "cannot be read"},
+		"broken JSON":  {`{"unseal_keys_b64":["` + five[0], "cannot be parsed"},
 		"other JSON":   {`{"a":1}`, "no key shares"},
 		"custody":      {`{"set":{"kind":"unseal","custody":[{}]}}`, "operators' own PGP keys"},
 		"too few":      {strings.Join(five[:2], "\n"), "2 shares are given, and this Vault asks for 3"},

@@ -12,25 +12,25 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/durable"
 )
 
-// Origin says whose entry is looked for.
+// Origin says which attempt's entry to look for.
 type Origin struct {
-	// Attempt is the ID of the attempt, and Pod the name of the Pod that made it; empty
-	// outside Kubernetes, and for one that was searched already.
+	// Attempt is the ID of the attempt, and Pod the name of the Pod that made it. Pod is empty
+	// outside Kubernetes, and if that Pod was searched already.
 	Attempt, Pod string
 }
 
 // Location is somewhere an entry can be kept.
 type Location interface {
-	// Name says where it is, for people.
+	// Name names the location for people.
 	Name() string
-	// Check fails if an entry of size bytes could not be written. It leaves nothing.
+	// Check fails if an entry of size bytes could not be written. It leaves nothing behind.
 	Check(ctx context.Context, size int) error
 	// Write keeps the encoded entry of an attempt; when it returns, the entry
 	// survives the end of the process.
 	Write(attempt string, encoded []byte) error
-	// Read returns the texts in which the entry of an attempt may be found.
+	// Read returns the texts that may contain the entry of an attempt.
 	Read(ctx context.Context, of Origin) ([][]byte, error)
-	// Remove forgets the attempt's entry.
+	// Remove removes the attempt's entry.
 	Remove(attempt string) error
 }
 
@@ -44,14 +44,14 @@ func (d Dir) path(attempt string) string {
 	return filepath.Join(string(d), attempt+".spool")
 }
 
-// probeName names the file with which a directory is checked.
+// probeName is the name of the file with which Check tests a directory.
 const probeName = "preflight"
 
-// Check writes as much as the entry will be, and removes it again.
+// Check writes a file of the size of the entry, and removes it again.
 func (d Dir) Check(_ context.Context, size int) error {
-	// The directory may be new: its name must survive a power cut, too.
+	// The directory may be new: its name must survive a power cut as well.
 	if err := durable.MakeDirs(string(d)); err != nil {
-		return fmt.Errorf("making the spool directory: %w", err)
+		return fmt.Errorf("creating the spool directory: %w", err)
 	}
 	writeErr := d.Write(probeName, make([]byte, size))
 	if err := os.Remove(d.path(probeName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -63,9 +63,9 @@ func (d Dir) Check(_ context.Context, size int) error {
 	return nil
 }
 
-// Write writes the file and makes sure that file and name are on the disk. It does so in
-// place: also a process that is killed meanwhile leaves what Vault has answered where the
-// next one looks for it, and Find notices what was cut short.
+// Write writes the file and makes sure that file and name are on the disk. It writes in place: even
+// a process that is killed meanwhile leaves what Vault has answered where the next one looks for
+// it, and Find notices when it was cut short.
 func (d Dir) Write(attempt string, encoded []byte) error {
 	if err := durable.Write(d.path(attempt), encoded); err != nil {
 		return fmt.Errorf("writing the spool: %w", err)
@@ -85,7 +85,7 @@ func (d Dir) Read(_ context.Context, of Origin) ([][]byte, error) {
 	return [][]byte{content}, nil
 }
 
-// Attempts returns the IDs of the attempts whose entries are there.
+// Attempts returns the IDs of the attempts that have an entry.
 func (d Dir) Attempts() ([]string, error) {
 	entries, err := os.ReadDir(string(d))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,17 +111,17 @@ func (d Dir) Remove(attempt string) error {
 	return nil
 }
 
-// TerminationLimit is how much of a container's termination message the kubelet keeps, in
-// bytes, and podLimit what it keeps of those of all containers of a pod, in equal parts
-// (MaxContainerTerminationMessageLength and MaxPodTerminationMessageLogLength of
-// Kubernetes 1.36). What is longer is cut off.
+// TerminationLimit is how much of a container's termination message the kubelet keeps, in bytes,
+// and podLimit what it keeps of those of all containers of a pod, in equal parts
+// (MaxContainerTerminationMessageLength and MaxPodTerminationMessageLogLength of Kubernetes 1.36).
+// Longer messages are cut off.
 const (
 	TerminationLimit = 4096
 	podLimit         = 12 << 10
 )
 
-// TerminationShare returns how much the kubelet keeps of the message of one of so many
-// containers of a pod, init and ephemeral ones included. 0 is for an unknown number.
+// TerminationShare returns how much the kubelet keeps of one container's message in a pod with so
+// many containers, init and ephemeral ones included; 0 if their number is unknown.
 func TerminationShare(containers int) int {
 	return min(TerminationLimit, podLimit/max(containers, 1))
 }
@@ -133,12 +133,12 @@ type Termination struct {
 	Path string
 	// Earlier, if not nil, returns the messages of the Pod in which an attempt was made.
 	Earlier func(ctx context.Context, pod string) ([][]byte, error)
-	// Containers returns how many containers our Pod has; 0 if that is not known, and nil
-	// where there is no Pod.
+	// Containers returns how many containers our Pod has, 0 if that is not known. It is nil if
+	// there is no Pod.
 	Containers func(ctx context.Context) (int, error)
 }
 
-// Name says what it is.
+// Name names the location for people.
 func (t Termination) Name() string { return "the container's termination message" }
 
 // Check fails if the entry is longer than what the kubelet keeps, or the file
@@ -164,7 +164,7 @@ func (t Termination) Check(ctx context.Context, size int) error {
 	return file.Close()
 }
 
-// Write makes the entry the termination message.
+// Write writes the entry as the termination message.
 func (t Termination) Write(_ string, encoded []byte) error {
 	file, err := os.OpenFile(t.Path, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {

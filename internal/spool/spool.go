@@ -1,11 +1,10 @@
-// Package spool keeps Vault's answer to sys/init for the moment between its arrival
-// and its place in the store.
+// Package spool keeps Vault's answer to sys/init between its arrival and its storage in the keys
+// record.
 //
-// What is spooled is ciphertext, readable only with a private key that is in the
-// store already, so that a spool may lie where a secret may not: in a file beside
-// us, which survives a restart of the container, and in the container's termination
-// message, which survives in the Pod until that is deleted. The package must not
-// know Vault or the store.
+// What is spooled is ciphertext, readable only with a private key that is in the store already, so
+// that it may be kept where a secret must not be: in a local file, which survives a restart of the
+// container, and in the container's termination message, which survives in the Pod until that is
+// deleted. The package must not know Vault or the store.
 package spool
 
 import (
@@ -16,9 +15,9 @@ import (
 	"strings"
 )
 
-// Entry is one answer, encrypted.
+// Entry is one init response, encrypted.
 type Entry struct {
-	// Attempt is the ID of the attempt whose key opens it.
+	// Attempt is the ID of the attempt whose key decrypts it.
 	Attempt string `json:"attempt"`
 	// Shares and Root are base64 PGP messages.
 	Shares []string `json:"shares"`
@@ -26,8 +25,7 @@ type Entry struct {
 	// Recovery and Threshold say what the shares are.
 	Recovery  bool `json:"recovery,omitempty"`
 	Threshold int  `json:"threshold"`
-	// Custody is set where the shares are encrypted to operators' keys, not to the
-	// attempt's.
+	// Custody is set if the shares are encrypted to operators' keys, not to the attempt's.
 	Custody bool `json:"custody,omitempty"`
 }
 
@@ -44,10 +42,10 @@ func (e Entry) Encode() ([]byte, error) {
 	return append([]byte(mark), append(body, '\n')...), nil
 }
 
-// ErrNone means that a text holds no entry.
-var ErrNone = errors.New("no spooled answer of Vault is in it")
+// ErrNone means that a text contains no entry.
+var ErrNone = errors.New("no spooled init response found")
 
-// Find returns the first entry in text, wherever it begins.
+// Find returns the first entry in text, wherever it starts.
 func Find(text []byte) (Entry, error) {
 	at := bytes.Index(text, []byte(mark))
 	if at < 0 {
@@ -57,7 +55,7 @@ func Find(text []byte) (Entry, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text[at+len(mark):]))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&entry); err != nil {
-		return Entry{}, fmt.Errorf("the spooled answer is cut short or damaged: %w", err)
+		return Entry{}, fmt.Errorf("the spooled init response is truncated or damaged: %w", err)
 	}
 	return entry, entry.check()
 }
@@ -65,9 +63,9 @@ func Find(text []byte) (Entry, error) {
 func (e Entry) check() error {
 	switch {
 	case e.Attempt == "" || strings.ContainsAny(e.Attempt, "/\\"):
-		return errors.New("the spooled answer names no attempt")
+		return errors.New("the spooled init response names no attempt")
 	case len(e.Shares) == 0 || e.Threshold < 1 || e.Threshold > len(e.Shares):
-		return errors.New("the spooled answer holds no usable set of shares")
+		return errors.New("the spooled init response has no usable set of shares")
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func TestAdoptRefuses(t *testing.T) {
 		"no keys":               {[]string{token}, []string{"no keys are given", "--keys-file"}},
 		"two sources":           {[]string{"--keys-file=" + good, "--keys-from-secret=x"}, []string{"exclude each other"}},
 		"no such file":          {[]string{"--keys-file=/does/not/exist"}, []string{"/does/not/exist"}},
-		"no share":              {[]string{"--keys-file=" + kept(t, "hunter2"), token}, []string{"no key share", "operator init"}},
+		"no share":              {[]string{"--keys-file=" + kept(t, "hunter2"), token}, []string{"not a key share", "operator init"}},
 		"too few":               {[]string{"--keys-file=" + kept(t, strings.Join(keys.Shares[:2], "\n")), token}, []string{"2 shares are given", "asks for 3"}},
 		"one of another set":    {[]string{"--keys-file=" + kept(t, strings.Join(append(keys.Shares[:4:4], others.Shares[4]), "\n")), token}, []string{"share 5 does not belong"}},
 		"another Vault's":       {[]string{"--keys-file=" + kept(t, initJSON(t, mixed))}, []string{"not those of", "message authentication failed"}},

@@ -73,7 +73,7 @@ func TestKeysRecover(t *testing.T) {
 	recovering := &program{t: t, flags: store, keys: p.keys}
 	junk := filepath.Join(t.TempDir(), "junk")
 	write(t, junk, "nothing of use")
-	wantFailure(t, recovering.run("keys recover", "--from="+junk), 64, "no spooled answer")
+	wantFailure(t, recovering.run("keys recover", "--from="+junk), 64, "no spooled init response found")
 	if out := recovering.must(0, "keys recover", "--from="+elsewhere).stdout; !strings.Contains(out, "The keys are stored") {
 		t.Errorf("it says %q", out)
 	}
