@@ -11,32 +11,32 @@ import (
 
 // Concern is something that endangers the records although they can be read.
 type Concern struct {
-	// Name is that of the terminal error in which it ends; docs/runbook.md has a section
-	// on each.
+	// Name is the name of the terminal error that it can end in; docs/runbook.md has a section on
+	// each.
 	Name string
-	// Record is what it is about, as Location says it; empty for all of them.
+	// Record is the record it is about, as Location names it; empty for all of them.
 	Record string
-	// Message says what is so, Remedy what to do about it, in full sentences.
+	// Message says what the problem is, and Remedy, in full sentences, what to do about it.
 	Message, Remedy string
 }
 
 // The names of concerns.
 const (
-	// RecordBeingDeleted: the object has a deletion mark, and goes with its finalizers.
+	// RecordBeingDeleted: the object has a deletionTimestamp, and is gone when its finalizers are.
 	RecordBeingDeleted = "record is being deleted"
-	// NamespaceBeingDeleted: everything in the namespace goes.
+	// NamespaceBeingDeleted: everything in the namespace will be deleted.
 	NamespaceBeingDeleted = "namespace is being deleted"
-	// RecordImmutable: the record can be read and not written.
+	// RecordImmutable: the record can be read but not written.
 	RecordImmutable = "record is immutable"
-	// RecordOwned: the object goes with another one.
+	// RecordOwned: the object is deleted together with its owner.
 	RecordOwned = "record has an owner"
 )
 
-// ErrImmutable means that a record can be read and not be written. What needs no write,
-// as unsealing, can go on.
-var ErrImmutable = errors.New("the record can be read, and not be written")
+// ErrImmutable means that a record can be read but not written. What needs no write, such as
+// unsealing, can go on.
+var ErrImmutable = errors.New("the record can be read, but not written")
 
-// Fault is the terminal error of a concern.
+// Fault returns the terminal error of a concern.
 func (c Concern) Fault() error {
 	err := errors.New(c.Message)
 	if c.Name == RecordImmutable {
@@ -45,9 +45,8 @@ func (c Concern) Fault() error {
 	return fault.Stop(c.Name, err, c.Remedy)
 }
 
-// Refusal is nil if there are no concerns. Else it is the terminal error of the first,
-// which says the others too: keys must not be stored where they may be deleted, or
-// cannot be written.
+// Refusal returns the terminal error of the first concern, which mentions the others too, and nil
+// if there are none: keys must not be stored where they may be deleted, or cannot be written.
 func Refusal(concerns []Concern) error {
 	if len(concerns) == 0 {
 		return nil
@@ -64,8 +63,8 @@ func Refusal(concerns []Concern) error {
 	return first.Fault()
 }
 
-// Ready checks that keys can be stored in s, and that nothing endangers them there: what
-// must hold before Vault is initialized.
+// Ready checks that keys can be stored in s and that nothing endangers them there, as must be
+// before Vault is initialized.
 func Ready(ctx context.Context, s Store) error {
 	if err := s.Preflight(ctx); err != nil {
 		return err

@@ -10,9 +10,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// Identity returns a holder's identity that no other process has, also not a
-// restarted container of the same Pod: the parts that are not empty (Pod, UID,
-// container, or host), the process ID, and 64 random bits.
+// Identity returns a holder's identity that no other process has, not even a restarted container of
+// the same Pod: the parts that are not empty (Pod, UID, container, or host), the process ID, and 64
+// random bits.
 func Identity(parts ...string) string {
 	var id []string
 	for _, part := range parts {
@@ -25,12 +25,12 @@ func Identity(parts ...string) string {
 	return strings.Join(append(id, fmt.Sprint(os.Getpid()), fmt.Sprintf("%x", random)), "/")
 }
 
-// namePattern is a DNS label: it serves as an object's name, a label's value and
-// a file's name.
+// namePattern is a DNS label: the name is used as an object's name, a label's value and a file's
+// name.
 var namePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,55}[a-z0-9])?$`)
 
-// CheckName refuses a name that does not fit every store, so that moving from one
-// to another never needs a new name. 57 characters leave room for "-state".
+// CheckName refuses a name that is not valid in every store, so that moving from one to another
+// never needs a new name. 57 characters leave room for "-state".
 func CheckName(name string) error {
 	if namePattern.MatchString(name) {
 		return nil

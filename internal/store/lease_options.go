@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// RenewJitter is how much longer than RetryPeriod a wait between tries may be, as
-// a factor. client-go uses the same.
+// RenewJitter is the factor by which a wait between tries may exceed RetryPeriod. client-go uses
+// the same.
 const RenewJitter = 1.2
 
 // DefaultLeaseOptions returns the times that client-go's users use (15 s, 10 s,
@@ -24,7 +24,7 @@ func DefaultLeaseOptions(holder string) LeaseOptions {
 	}
 }
 
-// Check refuses times that cannot keep two holders apart.
+// Check refuses durations that could let two holders overlap.
 func (o LeaseOptions) Check() error {
 	const remedy = "Choose duration > renew deadline > 1.2 × retry period > 0, and a duration of whole seconds."
 	switch {
@@ -54,7 +54,7 @@ type Waiting struct {
 // Wait begins to wait with these options.
 func (o LeaseOptions) Wait() *Waiting { return &Waiting{report: o.Waiting} }
 
-// For reports the holder that is waited for, once in a row; "" is nobody.
+// For reports the holder that we wait for, unless it was reported last; "" is nobody.
 func (w *Waiting) For(holder string) {
 	if holder == "" || holder == w.last {
 		return
@@ -65,16 +65,16 @@ func (w *Waiting) For(holder string) {
 	}
 }
 
-// Failed is the error of an Acquire whose context ended before it got the lease.
+// Failed returns the error of an Acquire whose context ended before it got the lease.
 func (w *Waiting) Failed(lease string, cause error) error {
 	if w.last == "" {
 		return fmt.Errorf("acquiring %s: %w", lease, cause)
 	}
 	return fault.Held(fmt.Errorf("waiting for %s, held by %q: %w", lease, w.last, cause),
-		"Another run is at work. Look at its log, or wait longer: a rerun after it finds the work done.")
+		"Another run is at work. Check its log, or wait longer: a rerun after it finds the work done.")
 }
 
-// WithLast adds the last failure, if there was one, to the cause of an end.
+// WithLast adds the last failure, if any, to a cause.
 func WithLast(cause, failure error) error {
 	if failure == nil {
 		return cause
@@ -82,13 +82,13 @@ func WithLast(cause, failure error) error {
 	return fmt.Errorf("%w (last: %w)", cause, failure)
 }
 
-// Lost is the cause with which a held Lease's context is cancelled.
+// Lost returns the cause with which a held Lease's context is cancelled.
 func Lost(lease, why string) error {
 	return fault.Held(fmt.Errorf("%w: %s: %s", ErrLeaseLost, lease, why),
-		"This run stopped before its next request. Run again: it goes on from what is there.")
+		"This run stopped before its next request. Run again: it continues from there.")
 }
 
-// Pause waits for d, or returns the cause of ctx's end.
+// Pause waits for d. If ctx ends first, it returns the cause.
 func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -100,5 +100,5 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// LeadSuffix makes the name of the Lease of those who lead from that of the records.
+// LeadSuffix is appended to the name of the records for the Lease of the leading watch.
 const LeadSuffix = "-watch"

@@ -2,7 +2,7 @@ package store
 
 import "context"
 
-// Reader looks at the records without holding the Lease. It cannot write.
+// Reader reads the records without holding the Lease. It cannot write.
 type Reader struct{ Store Store }
 
 // Keys reads the keys record.

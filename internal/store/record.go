@@ -8,11 +8,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Keys is the record of everything that opens the Vault. It is one object, so
-// that one compare-and-swap covers the intent to initialize and what came of it.
+// Keys is the record of everything that opens the Vault. It is one object, so that one
+// compare-and-swap covers the intent to initialize and its result.
 type Keys struct {
-	// Epoch is the fencing number of the holder that may write: each holder
-	// raises it by one when it acquires the Lease. 0 means that nobody has yet.
+	// Epoch is the fencing number of the holder that may write: each holder raises it by one when
+	// it acquires the Lease. 0 means that nobody has done so yet.
 	Epoch int64
 	// Attempt is the latest attempt at sys/init; nil before the first.
 	Attempt *Attempt
@@ -24,14 +24,14 @@ type Keys struct {
 	Root *Root
 	// AppRole is the credential of the tool's own login where it uses AppRole.
 	AppRole *AppRole
-	// HashKey keys the hashes of write-only values in the checkpoint.
+	// HashKey is the key of the hashes of write-only values in the checkpoint.
 	HashKey secret.Value
-	// Old holds sets of keys that are no longer in force, by the date (RFC 3339) on which
-	// they were put away: they open the backups of their time.
+	// Old holds sets of keys that are no longer in force, by the date (RFC 3339) on which they were
+	// retired: they open the backups of their time.
 	Old map[string]KeySet
-	// RootGrant is the root token that break-glass is making or using; nil if it is not.
+	// RootGrant is the root token that a break-glass is generating or using; nil if there is none.
 	RootGrant *RootGrant
-	// Rotation is the exchange of the key shares that is under way; nil if none is.
+	// Rotation is the exchange of the key shares that is in progress; nil if none is.
 	Rotation *Rotation
 }
 
@@ -52,24 +52,23 @@ type Attempt struct {
 	// Pod is the name of the Pod that made the attempt, whose termination message may
 	// hold the answer; empty outside Kubernetes.
 	Pod string
-	// Process names the process that made the attempt, on its machine; empty where there is
-	// no such name.
+	// Process names the process that made the attempt, on its machine; empty if the system has no
+	// such name.
 	Process string
-	// Grace is how long after its intent the process may still bring the answer. Others run
-	// it off on their own clocks, from when they saw the attempt first. 0 in records of
-	// earlier versions.
+	// Grace is how long after its intent the process may still deliver the answer. Others measure
+	// it on their own clocks, from when they first saw the attempt. 0 in records of earlier
+	// versions.
 	Grace time.Duration
-	// PublicKey and PrivateKey are the attempt's PGP key pair, base64: what Vault
-	// answers is encrypted to it. They are written before Vault is asked, and the
-	// private key is dropped when the stored shares have unsealed Vault and root is
-	// revoked.
+	// PublicKey and PrivateKey are the attempt's PGP key pair, base64: Vault's answer is encrypted
+	// to it. They are written before Vault is asked, and the private key is dropped when the stored
+	// shares have unsealed Vault and the root token is revoked.
 	PublicKey  string
 	PrivateKey secret.Value
-	// Emptied is the storage that was deleted since the attempt's keys are lost, and
-	// EmptiedAt when that was decided, in UTC. They are written before it is deleted.
+	// Emptied is the storage that was deleted because the attempt's keys are lost, and EmptiedAt is
+	// when that was decided, in UTC. They are written before it is deleted.
 	Emptied   *Emptied
 	EmptiedAt time.Time
-	// Answer is Vault's answer as it came, encrypted; nil until it is stored. That of the
+	// Answer is Vault's answer as received, encrypted; nil until it is stored. The answer of the
 	// set in force is dropped together with the private key.
 	Answer *Answer
 }
@@ -102,7 +101,7 @@ type AttemptStatus string
 const (
 	// AttemptOpen: the intent is written, the answer is not stored.
 	AttemptOpen AttemptStatus = "open"
-	// AttemptRefused: Vault itself has refused, and was found empty afterwards.
+	// AttemptRefused: Vault itself refused, and was found empty afterwards.
 	AttemptRefused AttemptStatus = "refused"
 	// AttemptStored: the answer is stored.
 	AttemptStored AttemptStatus = "stored"
@@ -112,10 +111,10 @@ const (
 type KeySet struct {
 	// Kind says what the shares do.
 	Kind KeyKind
-	// Shares are the key shares, base64; none where operators keep them.
+	// Shares are the key shares, base64; none if operators keep them.
 	Shares []secret.Value
-	// Custody holds the shares encrypted to operators' own PGP keys, which nobody
-	// else can open; empty where we hold the shares ourselves.
+	// Custody holds the shares encrypted to operators' own PGP keys, which nobody else can decrypt;
+	// empty if we hold the shares ourselves.
 	Custody []CustodyShare
 	// Threshold is how many of the shares are needed.
 	Threshold int
@@ -123,12 +122,12 @@ type KeySet struct {
 	ClusterID string
 	// Created is when the set was stored, in UTC.
 	Created time.Time
-	// Attempt is the ID of the attempt whose answer the set is; empty for one that was
-	// adopted or rotated, and in records of earlier versions.
+	// Attempt is the ID of the attempt whose answer the set is; empty for a set that was adopted or
+	// rotated, and in records of earlier versions.
 	Attempt string
 }
 
-// CustodyShare is a key share that only one operator can open.
+// CustodyShare is a key share that only one operator can decrypt.
 type CustodyShare struct {
 	// Owner and Fingerprint are of the operator's PGP key.
 	Owner, Fingerprint string
@@ -143,21 +142,21 @@ type KeyKind string
 const (
 	// UnsealKeys open a Shamir seal.
 	UnsealKeys KeyKind = "unseal"
-	// RecoveryKeys authorize generate-root and rekey where a KMS or another
-	// Vault opens the seal; they unseal nothing.
+	// RecoveryKeys authorize generate-root and rekey if a KMS or another Vault unseals; they unseal
+	// nothing.
 	RecoveryKeys KeyKind = "recovery"
 )
 
 // Root is the root token of the first run.
 type Root struct {
 	Token secret.Value
-	// Accessor names the token without opening anything; empty until looked up.
+	// Accessor identifies the token without granting anything; empty until looked up.
 	Accessor string
 }
 
 // AppRole is a credential of Vault's AppRole auth method.
 type AppRole struct {
-	// RoleID names the role; it is no secret by itself.
+	// RoleID names the role; it is not a secret by itself.
 	RoleID string
 	// SecretID is the other half of the login.
 	SecretID secret.Value
@@ -176,14 +175,13 @@ type Checkpoint struct {
 	ClusterID string
 	// SeedDigest is the digest of the seed applied last.
 	SeedDigest string
-	// Ledger holds what the seed owns: object ID → how it came to be ours.
+	// Ledger holds the objects of the seed that we own: object ID → how it came to be ours.
 	Ledger map[string]Ownership
 	// Hashes holds keyed hashes of applied values that Vault does not return:
 	// object ID → field → hash.
 	Hashes map[string]map[string]string
-	// Open holds the life in which each replica was last seen unsealed: address → a
-	// name that changes with each restart, OpenLimit at most. It is kept where seals are
-	// to be respected.
+	// Open holds the life in which each replica was last seen unsealed: address → a name that
+	// changes with each restart, at most OpenLimit. It is kept only if seals are to be respected.
 	Open map[string]string
 	// LastError is the failure that ended the latest run; nil after a success.
 	LastError *Failure
@@ -194,8 +192,8 @@ type Checkpoint struct {
 // HistoryLimit is how many transitions a checkpoint remembers.
 const HistoryLimit = 50
 
-// OpenLimit is of how many replicas a checkpoint remembers the life. Addresses of pods
-// can change with each restart, and the record must not grow with them.
+// OpenLimit is the number of replicas whose life a checkpoint remembers. Addresses of pods can
+// change with each restart, and the record must not grow with them.
 const OpenLimit = 64
 
 // Ownership says how an object of the seed came to be ours.
@@ -207,7 +205,7 @@ const (
 	Intended Ownership = "intended"
 	// Created by us.
 	Created Ownership = "created"
-	// TakenOver: it was there before the seed named it.
+	// TakenOver: it existed before the seed named it.
 	TakenOver Ownership = "taken over"
 )
 
@@ -238,9 +236,9 @@ func (c *Checkpoint) Remember(t Transition) {
 	}
 }
 
-// RememberOpen takes in the lives in which the replicas were last seen unsealed. Beyond
-// OpenLimit, those of addresses that are not present any more are forgotten, in the
-// order of their names; then, of a cluster that is larger still, those of others.
+// RememberOpen records the lives in which the replicas were last seen unsealed. Beyond OpenLimit it
+// drops addresses that are no longer present, in order of their names, and then, in a cluster that
+// is larger still, others.
 func (c *Checkpoint) RememberOpen(open map[string]string, present []string) {
 	c.Open = maps.Clone(open)
 	over := len(c.Open) - OpenLimit

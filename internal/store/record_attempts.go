@@ -22,8 +22,8 @@ func (k *Keys) AttemptOf(id string) *Attempt {
 	return nil
 }
 
-// Origin returns the attempt whose answer the set in force is; nil if it is of none, or of
-// one that is no longer on record.
+// Origin returns the attempt whose answer the set in force is; nil if there is none, or if it is no
+// longer on record.
 func (k *Keys) Origin() *Attempt {
 	switch {
 	case k.Set == nil:

@@ -1,11 +1,11 @@
-// Package store says what the records of vault-bootstrap are, the keys, the checkpoint
-// and the Lease that says who may act, and what a store of them has to do.
+// Package store defines the records of vault-bootstrap, the keys, the checkpoint and the Lease that
+// says who may act, and what a store of them has to do.
 //
-// Every write is a compare-and-swap against the revision that was read. On top of
-// that a session (fencing) carries an epoch, because a Lease alone cannot stop a
-// holder that was suspended and woke up late. Kubernetes objects (kubestore) and files
-// (filestore) serve the same interface; one conformance test (storetest) holds both to
-// it. The package must not know Vault or the states: it stores names, not meanings.
+// Every write is a compare-and-swap against the revision that was read. On top of that a session
+// (fencing) has an epoch, because a Lease alone cannot stop a holder that was suspended and wakes
+// up late. Kubernetes objects (kubestore) and files (filestore) implement the same interface; one
+// conformance test (storetest) holds both to it. The package must not know Vault or the states: it
+// stores names, not meanings.
 package store
 
 import (
@@ -27,12 +27,12 @@ var ErrLeaseLost = errors.New("the lease was lost")
 // Revision, so that the compare-and-swap holds for the first write too.
 type Revision string
 
-// Location says where the records are, in words for people.
+// Location names the records for people.
 type Location struct {
 	Keys, Checkpoint, Lease string
 }
 
-// LeaseOptions are the times of a Lease, with the meaning they have in client-go.
+// LeaseOptions are the durations of a Lease, with their meaning in client-go.
 type LeaseOptions struct {
 	// Holder is this process's identity, unique per process.
 	Holder string
@@ -42,11 +42,11 @@ type LeaseOptions struct {
 	RenewDeadline time.Duration
 	// RetryPeriod is the wait between tries.
 	RetryPeriod time.Duration
-	// Waiting, if not nil, is told once per holder that we wait for.
+	// Waiting, if not nil, is called once per holder that we wait for.
 	Waiting func(holder string)
 }
 
-// Mirror is what the Lease shows of the checkpoint to readers without access to it.
+// Mirror is the part of the checkpoint that the Lease shows to readers without access to it.
 type Mirror struct {
 	State      string
 	Since      time.Time
@@ -55,10 +55,9 @@ type Mirror struct {
 
 // Held is an acquired Lease.
 type Held interface {
-	// Context is cancelled with a cause that is ErrLeaseLost when the Lease is
-	// lost, and when the context given to Acquire ends. In the second case the
-	// Lease is still held, and renewed, until Release: work that must not be cut
-	// off is protected while it ends.
+	// Context is cancelled with a cause that is ErrLeaseLost when the Lease is lost, and when the
+	// context given to Acquire ends. In the second case the Lease is still held, and renewed, until
+	// Release, which protects work that must not be cut off.
 	Context() context.Context
 	// Alive returns nil while this process may count on the Lease, and otherwise
 	// an error that is ErrLeaseLost. It is computed from the clock (or the lock)
@@ -68,8 +67,8 @@ type Held interface {
 	// Show mirrors the checkpoint onto the Lease. Best effort by nature: the
 	// checkpoint is what counts.
 	Show(ctx context.Context, mirror Mirror) error
-	// Release gives the Lease back, so that others need not wait it out. It is
-	// safe to call twice.
+	// Release gives the Lease back, so that others need not wait until it expires. It is safe to
+	// call twice.
 	Release(ctx context.Context) error
 }
 
@@ -77,33 +76,32 @@ type Held interface {
 type Store interface {
 	// Location says where the records are.
 	Location() Location
-	// Preflight checks, without changing any record, that everything the run
-	// will need of the store is permitted and possible, and names what is not.
+	// Preflight checks, without changing any record, that everything the run will need from the
+	// store is permitted and possible, and names what is not.
 	//
-	// Where no keys are stored and none can be on their way, it also refuses what
-	// Concerns reports. A record that can only be read is ErrImmutable, and returned
-	// when all else is well.
+	// If no keys are stored and none can be on their way, it also refuses what Concerns reports. If
+	// a record is immutable and all else is well, it returns ErrImmutable.
 	Preflight(ctx context.Context) error
-	// Concerns lists what endangers the records although they can be read: they are
-	// being deleted, go with something else, or cannot be written. It judges what
-	// reading, writing and Preflight have seen last, and reads what they have not.
+	// Concerns lists what endangers the records although they can be read: they are being deleted,
+	// have an owner, or cannot be written. It judges what reading, writing and Preflight have last
+	// seen, and reads what they have not.
 	Concerns(ctx context.Context) ([]Concern, error)
 	// Rehearse proves, changing nothing, that SaveKeys would store exactly these keys at
 	// this revision: it fails with ErrConflict as that would, and with RecordFull if
 	// they are too large.
 	Rehearse(ctx context.Context, keys Keys, revision Revision) error
-	// Acquire waits for the Lease until ctx ends. It fails with a fault.Busy
-	// error that names the holder when ctx ends while somebody else holds it, and
-	// at once when the store cannot be asked at all.
+	// Acquire waits for the Lease until ctx ends. If ctx ends while somebody else holds it, it
+	// fails with a fault.Busy error that names the holder. It fails at once if the store cannot be
+	// reached at all.
 	Acquire(ctx context.Context, options LeaseOptions) (Held, error)
-	// Lead waits for the lead among those who watch the same records, until ctx ends. It
-	// is a Lease of its own, held for as long as the watch runs, and says nothing about
-	// who may act: the Lease of the records does.
+	// Lead waits for the lead among the watches of the same records, until ctx ends. It is a
+	// separate Lease, held for as long as the watch runs, and does not say who may act: the Lease
+	// of the records does.
 	Lead(ctx context.Context, options LeaseOptions) (Held, error)
 	// LeaseMirror returns what the Lease shows; the zero Mirror when there is none.
 	LeaseMirror(ctx context.Context) (Mirror, error)
-	// Keys returns the keys record, or a zero one where there is none yet. A record
-	// that cannot be understood is a terminal error, never a zero one.
+	// Keys returns the keys record, or a zero one if there is none yet. A record that cannot be
+	// decoded is a terminal error, never a zero record.
 	Keys(ctx context.Context) (Keys, Revision, error)
 	// SaveKeys writes the keys record if it still is at revision, else fails with ErrConflict.
 	SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revision, error)

@@ -8,13 +8,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// epochTries is how often an epoch is tried for. Several may compete if the Lease has
-// failed; each conflict means that one of them got through.
+// epochTries is how often a session tries to get an epoch. Several sessions may compete if the
+// Lease has failed; each conflict means that one of them succeeded.
 const epochTries = 100
 
-// Begin waits for the Lease and allocates the next epoch: by compare-and-swap in
-// the keys record, then in the checkpoint. From then on no earlier session can
-// write either.
+// Begin waits for the Lease and allocates the next epoch: by compare-and-swap in the keys record,
+// then in the checkpoint. From then on no earlier session can write to either.
 func Begin(ctx context.Context, records store.Store, options store.LeaseOptions) (*Session, error) {
 	held, err := records.Acquire(ctx, options)
 	if err != nil {
@@ -27,9 +26,9 @@ func Begin(ctx context.Context, records store.Store, options store.LeaseOptions)
 	return s, nil
 }
 
-// allocate takes the epoch after the greatest in either record: one of them may
-// have been removed or put back to an earlier copy. Each is read at most once before the
-// first write of it, which is compared with the revision that it had then.
+// allocate takes the epoch after the greatest in either record: one of them may have been removed
+// or restored from an earlier copy. Each is read at most once before it is first written, and that
+// write is conditional on the revision that was read.
 func (s *Session) allocate(ctx context.Context) error {
 	checkpoint, revision, known := s.latestCheckpoint()
 	var err error
@@ -73,15 +72,15 @@ func (s *Session) allocate(ctx context.Context) error {
 	})
 }
 
-// recent is a store that remembers its records as it read or wrote them last. A session
-// begins with a write to both: it starts from these, and reads only if the compare-and-swap
-// finds that they have changed. ok is false where nothing is remembered.
+// recent is a store that remembers its records as it last read or wrote them. A session begins with
+// a write to both records: it starts from what is remembered, and reads only if the
+// compare-and-swap finds that they have changed. ok is false if nothing is remembered.
 type recent interface {
 	RecentKeys() (keys store.Keys, revision store.Revision, ok bool)
 	RecentCheckpoint() (checkpoint store.Checkpoint, revision store.Revision, ok bool)
 }
 
-// latestKeys returns what the store remembers of the keys, unless fresh; else it reads them.
+// latestKeys returns the keys as the store remembers them, unless they have to be read afresh.
 func (s *Session) latestKeys(fresh bool) (store.Keys, store.Revision, bool) {
 	if memory, ok := s.store.(recent); ok && !fresh {
 		return memory.RecentKeys()

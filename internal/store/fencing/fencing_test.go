@@ -28,13 +28,13 @@ func TestConflictsEnd(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotWriteIsToldWhy(t *testing.T) {
+func TestFencedErrorsSayWhy(t *testing.T) {
 	session := &Session{epoch: 5}
 	for stored, want := range map[int64]struct {
 		sentinel error
 		says     string
 	}{
-		0: {ErrDeleted, "made again"}, 4: {ErrFenced, "put back to an earlier copy"}, 6: {ErrFenced, "its epoch is 6, ours is 5"},
+		0: {ErrDeleted, "created again"}, 4: {ErrFenced, "restored from an earlier copy"}, 6: {ErrFenced, "its epoch is 6, ours is 5"},
 	} {
 		if err := session.fenced(stored); !errors.Is(err, want.sentinel) || fault.RemedyOf(err) == "" {
 			t.Errorf("%d: %v", stored, err)

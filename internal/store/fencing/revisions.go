@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// maxRevisions is how many revisions are remembered: more than a session writes while
-// the news of its writes is under way.
+// maxRevisions is how many revisions are remembered: more than a session writes before it is
+// notified of its own writes.
 const maxRevisions = 256
 
-// revisions are the latest of a record that one session has written.
+// revisions are the latest revisions of a record that one session has written.
 type revisions struct {
 	mu   sync.Mutex
 	made []store.Revision
@@ -25,7 +25,7 @@ func (r *revisions) add(revision store.Revision) {
 	}
 }
 
-// last returns the latest one, "" if there is none.
+// last returns the latest revision, or "" if there is none.
 func (r *revisions) last() store.Revision {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package fencing is the right to write the records: a held Lease and an epoch that each
-// holder raises. A Lease alone cannot stop a holder that was suspended and woke up late;
-// the epoch in the record does. It must not know how a store keeps the records.
+// Package fencing is the right to write the records: a held Lease and an epoch that each holder
+// raises. A Lease alone cannot stop a holder that was suspended and wakes up late; the epoch in the
+// record can. The package must not know how a store keeps the records.
 package fencing
 
 import (
@@ -17,19 +17,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// updateTries is how often a session reads and writes again after a conflict.
-// Nobody but a person's kubectl competes with the holder of the Lease.
+// updateTries is how often a session retries after a conflict. Only a person with kubectl competes
+// with the holder of the Lease.
 const updateTries = 10
 
-// releaseTimeout bounds the release of the Lease by Close.
+// releaseTimeout limits the release of the Lease by Close.
 const releaseTimeout = 5 * time.Second
 
-// ErrFenced means that a later holder has raised the epoch: this one may not
-// write any more.
+// ErrFenced means that a later holder has raised the epoch: this one may no longer write.
 var ErrFenced = errors.New("a later holder has taken over")
 
-// ErrDeleted means that a record was deleted during a session, and is not the one that
-// the session has written: this one may not write any more.
+// ErrDeleted means that a record was deleted and recreated during a session: the session may no
+// longer write it.
 var ErrDeleted = errors.New("the record was deleted while this run held the lease")
 
 // Session is the right to write: a held Lease and the fencing epoch that belongs
@@ -38,17 +37,17 @@ type Session struct {
 	store store.Store
 	held  store.Held
 	epoch int64
-	// One update of a record at a time: the session is not in conflict with itself.
+	// One update of a record at a time, so that the session does not conflict with itself.
 	keys, checkpoint sync.Mutex
-	// written are the revisions that our latest writes of the checkpoint have made.
+	// written are the revisions of our latest writes of the checkpoint.
 	written revisions
 }
 
-// RecordDeleted is the name of the fault that the keys record was deleted, and made
-// again by somebody else, during a session.
+// RecordDeleted is the name of the fault that the keys record was deleted during a session, and
+// created again by somebody else.
 const RecordDeleted = "record deleted"
 
-// saveCheckpoint is the store's, and remembers the revision.
+// saveCheckpoint saves the checkpoint, and remembers the revision.
 func (s *Session) saveCheckpoint(ctx context.Context, checkpoint store.Checkpoint, revision store.Revision) (store.Revision, error) {
 	stored, err := s.store.SaveCheckpoint(ctx, checkpoint, revision)
 	if err == nil {
@@ -57,22 +56,22 @@ func (s *Session) saveCheckpoint(ctx context.Context, checkpoint store.Checkpoin
 	return stored, err
 }
 
-// CheckpointRevision returns the revision to which this session's last write has taken
-// the checkpoint, so that a watch of it can tell our own writes from those of others.
-// Beginning a session is such a write. It is "" if none has succeeded.
+// CheckpointRevision returns the revision of this session's last write of the checkpoint, so that a
+// watch can distinguish our own writes from those of others. Beginning a session is such a write.
+// It is "" if none has succeeded.
 func (s *Session) CheckpointRevision() store.Revision { return s.written.last() }
 
-// WroteCheckpoint reports whether one of this session's latest writes has made this
-// revision of the checkpoint: who follows the checkpoint sees each of them, and late.
+// WroteCheckpoint reports whether this revision of the checkpoint is one of this session's latest
+// writes: a follower of the checkpoint sees each of them, with a delay.
 func (s *Session) WroteCheckpoint(revision store.Revision) bool { return s.written.contains(revision) }
 
 // Epoch returns the session's fencing number.
 func (s *Session) Epoch() int64 { return s.epoch }
 
-// Context is the held Lease's: see Held.
+// Context returns the context of the held Lease: see Held.
 func (s *Session) Context() context.Context { return s.held.Context() }
 
-// Alive says whether the Lease can still be counted on: see Held.
+// Alive reports whether the Lease is still held: see Held.
 func (s *Session) Alive() error { return s.held.Alive() }
 
 // Show mirrors the checkpoint onto the Lease: see Held.
@@ -92,16 +91,14 @@ func (s *Session) Checkpoint(ctx context.Context) (store.Checkpoint, error) {
 	return checkpoint, err
 }
 
-// UpdateKeys reads the keys record, lets change edit it, and writes it back; after
-// a conflict it does so again, so change may run more than once, each time on
-// what was read last. It fails with ErrFenced, and writes nothing, when the
-// record carries another session's epoch. It does not ask whether the Lease is
-// held: the epoch is what counts, and keys that Vault has just given out must be
-// stored also by a holder that is late.
+// UpdateKeys reads the keys record, lets change edit it, and writes it back. After a conflict it
+// starts over, so change may run more than once, each time on what was read last. It fails with
+// ErrFenced, and writes nothing, if the record has another session's epoch. It does not check
+// whether the Lease is held: the epoch is what counts, and even a late holder must store keys that
+// Vault has just returned.
 //
-// What change has left as it was is not written. A record that somebody removed during
-// the session is written anew: nobody can have written to it since, and refusing could
-// lose keys.
+// If change changes nothing, nothing is written. A record that somebody removed during the session
+// is created again: nobody can have written to it since, and refusing could lose keys.
 func (s *Session) UpdateKeys(ctx context.Context, change func(*store.Keys) error) error {
 	s.keys.Lock()
 	defer s.keys.Unlock()
@@ -112,11 +109,10 @@ func (s *Session) UpdateKeys(ctx context.Context, change func(*store.Keys) error
 	return nil
 }
 
-// Deliver is UpdateKeys without the question of epochs. It is for one thing only:
-// keys that Vault has just given out exist nowhere else, and must be stored also by
-// a holder that is late. change must only add what belongs to the holder's own
-// attempt, and refuse a record in which that attempt is no longer open. A record that
-// was deleted meanwhile is made anew, and is this session's.
+// Deliver is UpdateKeys without the check of the epoch. It is for one thing only: keys that Vault
+// has just returned exist nowhere else, so even a late holder must store them. change must only add
+// what belongs to the holder's own attempt, and refuse a record in which that attempt is no longer
+// open. A record that was deleted meanwhile is created again, as this session's.
 func (s *Session) Deliver(ctx context.Context, change func(*store.Keys) error) error {
 	err := retryConflicts(ctx, updateTries, func() error {
 		keys, revision, err := s.store.Keys(ctx)
@@ -153,16 +149,15 @@ func (s *Session) UpdateCheckpoint(ctx context.Context, change func(*store.Check
 // Release gives the Lease back. It is safe to call twice.
 func (s *Session) Release(ctx context.Context) error { return s.held.Release(ctx) }
 
-// Close is Release for defer: it works, for a few seconds, after the session's
-// context has ended.
+// Close is Release for defer: it still works, for a few seconds, after the session's context has
+// ended.
 func (s *Session) Close() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.held.Context()), releaseTimeout)
 	defer cancel()
 	return s.Release(ctx)
 }
 
-// Rehearse proves that the keys record can be written as change leaves it, and writes
-// nothing.
+// Rehearse proves that the keys record can be written as change leaves it. It writes nothing.
 func (s *Session) Rehearse(ctx context.Context, change func(*store.Keys) error) error {
 	keys, revision, err := s.store.Keys(ctx)
 	if err != nil {
@@ -209,11 +204,11 @@ func update[R any](
 	})
 }
 
-// retryConflicts calls once until it does not fail with ErrConflict, tries times at most.
-func retryConflicts(ctx context.Context, tries int, once func() error) error {
+// retryConflicts calls try until it no longer fails with ErrConflict, at most tries times.
+func retryConflicts(ctx context.Context, tries int, try func() error) error {
 	var err error
 	for range tries {
-		if err = once(); !errors.Is(err, store.ErrConflict) {
+		if err = try(); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -225,14 +220,14 @@ func retryConflicts(ctx context.Context, tries int, once func() error) error {
 
 func (s *Session) fenced(stored int64) error {
 	if stored == 0 {
-		// We have written our own: what has none was made after that was deleted.
-		return fault.Stop(RecordDeleted, fmt.Errorf("%w, and made again by somebody else", ErrDeleted),
-			"Nothing was written. Find out what deletes it, put back a copy if keys were in it, and run again.")
+		// We have written our epoch: a record without one was created after ours was deleted.
+		return fault.Stop(RecordDeleted, fmt.Errorf("%w, and created again by somebody else", ErrDeleted),
+			"Nothing was written. Find out what deletes it, restore a copy if it held keys, and run again.")
 	}
 	if stored > s.epoch {
 		return fault.Held(fmt.Errorf("%w: its epoch is %d, ours is %d", ErrFenced, stored, s.epoch),
-			"Nothing was written. The later run goes on; a rerun after it finds the work done.")
+			"Nothing was written. The later run continues; a rerun after it finds the work done.")
 	}
-	return fault.Held(fmt.Errorf("%w, or the record was put back to an earlier copy: its epoch is %d, ours is %d",
-		ErrFenced, stored, s.epoch), "Nothing was written. Run again: it starts from what the record says now.")
+	return fault.Held(fmt.Errorf("%w, or the record was restored from an earlier copy: its epoch is %d, ours is %d",
+		ErrFenced, stored, s.epoch), "Nothing was written. Run again: it starts from the record as it is now.")
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// lockPoll is the longest wait between two tries for a lock file. Trying costs no
-// more than a system call, so a waiter need not be as patient as with an API server.
+// lockPoll is the longest wait between two tries for a lock file. A try costs only a system call,
+// so a waiter need not be as patient as with an API server.
 const lockPoll = 100 * time.Millisecond
 
-// fileLease is a Lease held as a lock on a file. The kernel gives it up with the
-// process, so that it needs no renewing; what is watched is that the file in the
-// directory still is the one that is locked.
+// fileLease is a Lease held as a lock on a file. The kernel releases it when the process ends, so
+// it needs no renewal; but the file in the directory must still be the one that is locked, which is
+// watched.
 type fileLease struct {
 	file   *Store
 	lock   *flock.Flock
@@ -30,11 +30,11 @@ type fileLease struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 	once   sync.Once
-	seen   atomic.Pointer[time.Time] // when the locked file was seen in its place
+	seen   atomic.Pointer[time.Time] // when the locked file was last seen in the directory
 }
 
-// Acquire waits for the lock on NAME.lock, and writes the holder's identity into
-// it so that those who wait can name it.
+// Acquire waits for the lock on NAME.lock, and writes the holder's identity into it, so that
+// waiters can name the holder.
 func (f *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
 	if err := options.Check(); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (f *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.
 	return nil, waiting.Failed(f.lockPath(), context.Cause(ctx))
 }
 
-// holder returns the identity in the lock file, or "" while there is none.
+// holder returns the identity in the lock file, or "" if there is none.
 func (f files) holder() string {
 	data, err := os.ReadFile(f.lockPath())
 	if err != nil {
@@ -95,11 +95,11 @@ func (l *fileLease) watch(ctx context.Context, period time.Duration) {
 // Context is cancelled when the lock is lost.
 func (l *fileLease) Context() context.Context { return l.ctx }
 
-// aliveTime is for how long it is taken to be so that the file that is locked is still the
-// one in the directory: each request to Vault asks, thousands in a second.
+// aliveTime is how long a check of the lock file counts: each request to Vault asks, thousands per
+// second.
 const aliveTime = 5 * time.Millisecond
 
-// Alive says whether the file that is locked is still the one in the directory.
+// Alive fails if the locked file is no longer the one in the directory.
 func (l *fileLease) Alive() error {
 	now := time.Now()
 	if seen := l.seen.Load(); seen != nil && now.Sub(*seen) < aliveTime && l.ctx.Err() == nil && l.lock.Locked() {
@@ -124,8 +124,7 @@ func (l *fileLease) Show(ctx context.Context, mirror store.Mirror) error {
 	return l.file.exclusively(ctx, func() error { return l.file.replace(l.file.leasePath(), data) })
 }
 
-// Release unlocks the file. The file stays: removing it would race with those
-// who have it open and wait for it.
+// Release unlocks the file. The file stays: removing it would race with waiters that have it open.
 func (l *fileLease) Release(context.Context) error {
 	var err error
 	l.once.Do(func() {

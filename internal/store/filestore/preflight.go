@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// Preflight makes the directory, reads both records, and writes, syncs and
-// removes a file of the size that the keys can have.
+// Preflight creates the directory, reads both records, and writes, syncs and removes a file of the
+// size that the keys can have.
 func (f *Store) Preflight(ctx context.Context) error {
 	if _, _, err := f.Keys(ctx); err != nil {
 		return err
@@ -21,7 +21,7 @@ func (f *Store) Preflight(ctx context.Context) error {
 	return f.exclusively(ctx, func() error { return f.rehearse(wire.RehearsalSize) })
 }
 
-// rehearse writes, syncs and removes a file of some size. The caller holds the lock.
+// rehearse writes, syncs and removes a file of a size. The caller holds the lock.
 func (f *Store) rehearse(size int) error {
 	rehearsal := f.path("-preflight.tmp")
 	if err := f.replace(rehearsal, bytes.Repeat([]byte{'x'}, size)); err != nil {
@@ -54,6 +54,6 @@ func (f *Store) Rehearse(ctx context.Context, keys store.Keys, revision store.Re
 	})
 }
 
-// Concerns lists nothing: a file that can be read by its owner is replaced whole, and
-// nothing deletes it by itself.
+// Concerns lists nothing: a file that its owner can read can be replaced, and nothing deletes it
+// automatically.
 func (f *Store) Concerns(context.Context) ([]store.Concern, error) { return nil, nil }

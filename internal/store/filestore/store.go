@@ -1,5 +1,5 @@
-// Package filestore keeps the records in files of a directory. It must not know what the
-// records say.
+// Package filestore keeps the records in files in a directory. It must not know what the records
+// mean.
 package filestore
 
 import (
@@ -25,13 +25,13 @@ import (
 // NAME.cas guards each single write. Records are readable by their owner only.
 type Store struct{ files }
 
-// files says where the files are, and what to do about them.
+// files knows where the files are, and the remedies for their errors.
 type files struct{ dir, name string }
 
 var _ store.Store = (*Store)(nil)
 
-// Open returns the store in dir. It touches nothing: the directory is made,
-// for its owner only, when something is first written to it.
+// Open returns the store in dir. It touches nothing: the directory is created, for its owner only,
+// when something is first written to it.
 func Open(dir, name string) (*Store, error) {
 	if err := store.CheckName(name); err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func (f files) stateObject() wire.Object {
 	return wire.Object{
 		Name:    f.statePath(),
 		Restore: "install -m 600 BACKUP " + f.statePath(),
-		Rebuilt: "Without a copy, move the file away and run again: the state is found anew from Vault, " +
-			"what is forgotten is which objects of the seed were created by us.",
+		Rebuilt: "Without a copy, move the file away and run again: the state is determined again from Vault, " +
+			"but it is no longer known which objects of the seed were created by us.",
 	}
 }
 
@@ -110,7 +110,7 @@ func (f *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	return f.swap(ctx, f.statePath(), data, revision)
 }
 
-// LeaseMirror reads what the holder of the Lease shows.
+// LeaseMirror reads the mirror that the holder of the Lease has written.
 func (f *Store) LeaseMirror(context.Context) (store.Mirror, error) {
 	data, revision, err := f.read(f.leasePath())
 	if err != nil || revision == "" {
@@ -158,7 +158,7 @@ func (f *Store) read(path string) ([]byte, store.Revision, error) {
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return nil, "", fault.Misuse(fmt.Errorf("%s can be read or written by others (mode %04o)", path, mode),
-			fmt.Sprintf("Run: chmod 600 %s. Treat what is in it as known to everybody who could log in to this machine.", path))
+			fmt.Sprintf("Run: chmod 600 %s. Assume that everybody who could log in to this machine has read it.", path))
 	}
 	data, err := io.ReadAll(file)
 	if err != nil {
@@ -167,9 +167,9 @@ func (f *Store) read(path string) ([]byte, store.Revision, error) {
 	return data, revisionOf(data), nil
 }
 
-// revisionOf is a digest of the content. That a record went from A to B and back
-// to A between a read and a write goes unnoticed, and does no harm: what the
-// writer decided on is what is there. In return an edit by hand is a conflict.
+// revisionOf is a digest of the content. A change from A to B and back to A between a read and a
+// write goes unnoticed, which is harmless: the record is what the writer has seen. In return, an
+// edit by hand is a conflict.
 func revisionOf(data []byte) store.Revision {
 	sum := sha256.Sum256(data)
 	return store.Revision(hex.EncodeToString(sum[:]))

@@ -20,9 +20,9 @@ import (
 // holder needs for a few milliseconds.
 const casPoll = 2 * time.Millisecond
 
-// exclusively runs once under the lock that every writer of this store takes for
-// the length of one write. The kernel frees it when its process dies.
-func (f *Store) exclusively(ctx context.Context, once func() error) error {
+// exclusively runs write under the lock that every writer of this store takes for one write. The
+// kernel releases it when the process dies.
+func (f *Store) exclusively(ctx context.Context, write func() error) error {
 	if err := f.makeDir(); err != nil {
 		return err
 	}
@@ -32,11 +32,11 @@ func (f *Store) exclusively(ctx context.Context, once func() error) error {
 			return err
 		}
 		if lock != nil {
-			return errors.Join(once(), lock.Unlock())
+			return errors.Join(write(), lock.Unlock())
 		}
 		if err := store.Pause(ctx, casPoll); err != nil {
 			return fault.Held(fmt.Errorf("waiting for the lock %s, held by %q: %w", f.casPath(), f.holder(), err),
-				"Another run is in the middle of a write, which takes milliseconds: it is suspended, or its disk does not answer. Let it go on, or end it.")
+				"Another run is in the middle of a write, which takes milliseconds: it is suspended, or its disk hangs. Let it continue, or end it.")
 		}
 	}
 }
@@ -48,8 +48,8 @@ func (f *Store) tryLock(path string) (*flock.Flock, error) {
 	if err != nil {
 		return nil, f.explain("locking", err)
 	}
-	// The file may have been removed between opening and locking: then the next
-	// one would make, and lock, another.
+	// The file may have been removed between opening and locking: then the next process would
+	// create, and lock, another.
 	if ok && sameFile(lock, path) {
 		return lock, nil
 	}
@@ -78,15 +78,15 @@ func (f *Store) replace(path string, data []byte) error {
 	return nil
 }
 
-// makeDir makes the store's directory if it is not there.
+// makeDir creates the store's directory if it does not exist.
 func (f *Store) makeDir() error {
 	if err := durable.MakeDirs(f.dir); err != nil {
-		return f.explain("making the directory", err)
+		return f.explain("creating the directory", err)
 	}
 	return nil
 }
 
-// explain gives a file error, whose text names the path, its kind and remedy.
+// explain adds the kind and the remedy to a file error, whose text names the path.
 func (f files) explain(doing string, err error) error {
 	err = fmt.Errorf("%s for the file store in %s: %w", doing, f.dir, err)
 	switch {

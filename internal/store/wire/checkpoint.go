@@ -15,8 +15,8 @@ type Checkpoint struct {
 	SeedDigest string                       `json:"seed_digest"`
 	Ledger     map[string]store.Ownership   `json:"ledger,omitempty"`
 	Hashes     map[string]map[string]string `json:"hashes,omitempty"`
-	// Packed is the ledger and the hashes in the place of the two, compressed, and
-	// Pieces says where that is if it does not fit here.
+	// Packed is the compressed ledger and hashes, instead of the two, and Pieces says where that is
+	// if it does not fit here.
 	Packed    []byte            `json:"packed,omitempty"`
 	Pieces    *Pieces           `json:"pieces,omitempty"`
 	Open      map[string]string `json:"open,omitempty"`
@@ -64,7 +64,7 @@ func NewCheckpoint(c store.Checkpoint) (Checkpoint, error) {
 	return wire, err
 }
 
-// plain returns c as it is stored while it is small.
+// plain returns c uncompressed.
 func plain(c store.Checkpoint) Checkpoint {
 	history := c.History[max(0, len(c.History)-store.HistoryLimit):]
 	return Checkpoint{

@@ -1,7 +1,6 @@
-// Package wire is the text of the records: how keys and checkpoints are written as JSON,
-// read again, and refused where they are not understood. The only places where secrets
-// become text are its conversions. It must not know where a record is kept, or who may
-// write it.
+// Package wire encodes the records: it writes keys and checkpoints as JSON, reads them back, and
+// refuses what it does not understand. Only its conversions turn secrets into text. It must not
+// know where a record is kept, or who may write it.
 package wire
 
 import (
@@ -23,24 +22,24 @@ const Version = 1
 
 // Names of the faults that a record can have.
 const (
-	// RecordCorrupt: the record is there and is not what we write.
+	// RecordCorrupt: the record exists, but is not what we write.
 	RecordCorrupt = "record corrupt"
-	// RecordLater: the record holds something that this version does not know.
+	// RecordLater: the record contains something that this version does not know.
 	RecordLater = "record from a later version"
 )
 
-// Object says what a record is called where it is kept, for messages.
+// Object names a record where it is kept, for messages.
 type Object struct {
 	// Name is what a person would look for: `Secret "vault/x-keys"`, a path.
 	Name string
-	// Restore says how to put back a copy of it, as a clause; it may be a command.
+	// Restore says how to restore a copy, as a clause; it may be a command.
 	Restore string
 	// Rebuilt is empty, or says in a sentence what happens when it is removed.
 	Rebuilt string
 }
 
-// Encode marshals a wire record. HTML escapes are off: policies and errors in a
-// checkpoint are read by people.
+// Encode marshals a wire record. HTML is not escaped: people read the policies and errors in a
+// checkpoint.
 func Encode(wire any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -77,7 +76,7 @@ func Decode(data []byte, wire any, o Object) error {
 		return Corrupt(o, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Corrupt(o, errors.New("there is more after its end"))
+		return Corrupt(o, errors.New("there is data after its end"))
 	}
 	return nil
 }
@@ -87,21 +86,21 @@ func later(err error) error {
 		"It was written by a newer vault-bootstrap. Run that version or a later one; nothing was changed.")
 }
 
-// Corrupt is the terminal error of a record that is not what we write.
+// Corrupt returns the terminal error of a record that is not what we write.
 func Corrupt(o Object, err error) error {
 	// A ParseError quotes the text that it could not read: in a record of keys
 	// that must not reach a message.
 	if _, ok := errors.AsType[*time.ParseError](err); ok {
 		err = errors.New("a time in it is not RFC 3339")
 	}
-	remedy := fmt.Sprintf("Nothing was changed. Look at it, and put back a copy that is whole: %s.", o.Restore)
+	remedy := fmt.Sprintf("Nothing was changed. Inspect it, and restore an intact copy: %s.", o.Restore)
 	if o.Rebuilt != "" {
 		remedy += " " + o.Rebuilt
 	}
 	return fault.Stop(RecordCorrupt, fmt.Errorf("reading %s: %w", o.Name, err), remedy)
 }
 
-// UTC drops the zone, since records compare times as text.
+// UTC drops the zone and the monotonic clock, since records compare times as text.
 func UTC(t time.Time) time.Time { return t.UTC().Round(0) }
 
 // each converts a slice; an empty one becomes nil, as omitempty makes it.
@@ -116,7 +115,7 @@ func each[A, B any](items []A, convert func(A) B) []B {
 	return converted
 }
 
-// maybe converts what is there.
+// maybe converts *item, if there is one.
 func maybe[A, B any](item *A, convert func(A) B) *B {
 	if item == nil {
 		return nil

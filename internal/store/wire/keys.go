@@ -9,9 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// wireKeys is Keys as it is stored. It is a type of its own because a
-// secret.Value marshals as REDACTED and refuses to be decoded: the only places
-// where the secrets become text are the conversions below.
+// wireKeys is Keys as it is stored. It is a separate type because a secret.Value marshals as
+// REDACTED and refuses to be decoded: only the conversions below turn secrets into text.
 type wireKeys struct {
 	Version int                   `json:"version"`
 	Epoch   int64                 `json:"epoch"`
@@ -153,7 +152,7 @@ func DecodeKeys(data []byte, o Object) (store.Keys, error) {
 	return keys, nil
 }
 
-// revealer turns secrets into text and keeps the first that JSON cannot carry.
+// revealer turns secrets into text, and keeps an error if JSON cannot carry one.
 type revealer struct{ err error }
 
 func (e *revealer) text(v secret.Value) string {
@@ -214,8 +213,8 @@ func formatGrace(d time.Duration) string {
 	return d.String()
 }
 
-// parseGrace is the inverse of formatGrace. What is not a duration, which a person may have
-// edited, counts as none: then the longest is assumed.
+// parseGrace is the inverse of formatGrace. What is not a duration, perhaps because somebody edited
+// it, counts as none: then the longest is assumed.
 func parseGrace(text string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil {

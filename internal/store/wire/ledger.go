@@ -12,10 +12,10 @@ import (
 	"io"
 )
 
-// The ledger and the hashes grow with the seed: 10,000 objects are about 500 KiB as
-// they stand, and a tenth of that compressed. Small ones stay readable.
+// The ledger and the hashes grow with the seed: 10,000 objects are about 500 KiB, and a tenth of
+// that compressed. Small ones stay readable.
 const (
-	// packAbove is from which size on, in bytes, they are compressed.
+	// packAbove is the size, in bytes, above which they are compressed.
 	packAbove = 16 << 10
 	// unpackLimit bounds what a compressed ledger may become: a record that somebody
 	// has tampered with must not fill the memory.
@@ -28,17 +28,17 @@ type wireLedger struct {
 	Hashes map[string]map[string]string `json:"hashes,omitempty"`
 }
 
-// Pieces says where a packed ledger is that does not fit beside the rest.
+// Pieces says where a packed ledger is if it does not fit into the record.
 type Pieces struct {
-	// Slot is one of two sets of places, used in turn, so that what the record in
-	// force names is never overwritten.
+	// Slot is one of two sets of Secrets, used in turn, so that what the record in force names is
+	// never overwritten.
 	Slot  string `json:"slot"`
 	Count int    `json:"count"`
 	// Digest is the SHA-256 of all pieces together, in hex.
 	Digest string `json:"digest"`
 }
 
-// pack returns the ledger compressed, nil if it is small.
+// pack returns the ledger compressed, or nil if it is small.
 func (l wireLedger) pack() ([]byte, error) {
 	plain, err := json.Marshal(l)
 	if err != nil || len(plain) <= packAbove {
