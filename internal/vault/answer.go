@@ -19,11 +19,11 @@ type Answer struct {
 	Method, Path string
 	// Status is the HTTP status code.
 	Status int
-	// Messages are Vault's own words.
+	// Messages are Vault's own messages.
 	Messages []string
-	// Foreign marks an answer that is not in Vault's form: somebody in between gave it.
+	// Foreign marks an answer that does not have Vault's form: something in between gave it.
 	Foreign bool
-	// Refusal marks an answer that is a refusal whatever its status says.
+	// Refusal marks an answer that is a refusal, whatever its status.
 	Refusal bool
 }
 
@@ -49,8 +49,7 @@ func (a *Answer) Says(words string) bool {
 	return false
 }
 
-// Refused reports whether Vault refused the request for what it was: sending it
-// again gets the same answer.
+// Refused reports whether Vault refused the request itself: sending it again gets the same answer.
 func Refused(err error) bool {
 	if answer, ok := errors.AsType[*Answer](err); ok && answer.Refusal {
 		return true
@@ -77,7 +76,7 @@ func Mentions(err error, words string) bool {
 	return err != nil && strings.Contains(strings.ToLower(err.Error()), strings.ToLower(words))
 }
 
-// simplify turns the API's multi-line error into an Answer; other errors stay.
+// simplify turns the API's multi-line error into an Answer; other errors stay as they are.
 func simplify(err error) error {
 	response, ok := errors.AsType[*api.ResponseError](err)
 	if !ok {
@@ -94,13 +93,13 @@ func simplify(err error) error {
 	return &Answer{Method: response.HTTPMethod, Path: path, Status: response.StatusCode, Messages: messages, Foreign: response.RawError}
 }
 
-// oneLine folds white space, as Vault formats nested errors over several lines
-// with bullets, and cuts off what a proxy's HTML page would add.
+// oneLine folds white space, since Vault formats nested errors over several lines with bullets, and
+// cuts off what a proxy's HTML page would add.
 func oneLine(message string) string {
 	line := strings.Join(strings.Fields(message), " ")
-	const most = 600
-	if len(line) > most {
-		return line[:most] + " …"
+	const limit = 600
+	if len(line) > limit {
+		return line[:limit] + " …"
 	}
 	return line
 }
@@ -108,8 +107,8 @@ func oneLine(message string) string {
 // retryable reports whether a call that failed with err may succeed when repeated:
 // the network failed, the server is overloaded, or an election is on.
 func retryable(err error) bool {
-	// A server that let a call run into its time-out would do so again: the next
-	// cycle looks which server is active now.
+	// A server that let a call time out would do so again: the next cycle finds out which server is
+	// active now.
 	if Untrusted(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
@@ -128,20 +127,19 @@ func retryable(err error) bool {
 	}
 }
 
-// quotaChanging reports whether err is Vault's answer to a request that met a rate limit
-// quota in the moment when it was changed or deleted: the old counter has ended, and
-// the request was not looked at.
+// quotaChanging reports whether err is Vault's answer to a request that hit a rate limit quota just
+// when it was changed or deleted: the old counter is stopped, and the request was not processed.
 func quotaChanging(err error) bool { return Says(err, "store is stopped") }
 
-// Electing reports whether err says that the cluster has no active node just now.
-// Vault answers 500 with these words while a standby looks for the active node.
+// Electing reports whether err says that the cluster has no active node at the moment. Vault
+// answers 500 with these words while a standby looks for the active node.
 func Electing(err error) bool {
 	return Says(err, "local node not active") || Says(err, "active cluster node not found") ||
 		Says(err, "node is not the leader") || Says(err, "no longer active")
 }
 
-// Untrusted reports whether err says that the server's certificate was not
-// trusted for a reason that waiting does not mend.
+// Untrusted reports whether err says that the server's certificate was not trusted for a reason
+// that waiting does not cure.
 func Untrusted(err error) bool {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return true
@@ -159,10 +157,10 @@ func Untrusted(err error) bool {
 }
 
 // errWantsTLS is the answer of Go's TLS servers, Vault's among them, to plain HTTP.
-var errWantsTLS = errors.New("the server speaks TLS, and the address says http://")
+var errWantsTLS = errors.New("the server expects TLS, but the address begins with http://")
 
-// Expired reports whether err says that the server's certificate is out of date,
-// which a rotation on the server mends while we wait.
+// Expired reports whether err says that the server's certificate has expired, which a rotation on
+// the server cures while we wait.
 func Expired(err error) bool {
 	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
 	return ok && invalid.Reason == x509.Expired

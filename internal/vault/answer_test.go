@@ -76,8 +76,8 @@ func TestCheckAddress(t *testing.T) {
 		"vault-0:8200":           "does not begin with",
 		"https://":               "names no host",
 		"https://u:p@vault:8200": "user name",
-		"https://vault:8200/v1":  "holds a path",
-		"https://vault:82 00":    "no URL",
+		"https://vault:8200/v1":  "contains a path",
+		"https://vault:82 00":    "not a valid URL",
 		"tcp://vault:8200":       "does not begin with",
 	} {
 		err := checkAddress(address)

@@ -16,22 +16,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// The time-outs of single requests.
+// The timeouts of single requests.
 const (
 	// DefaultTimeout is for reads and writes, as in the vault CLI.
 	DefaultTimeout = 60 * time.Second
 	// statusTimeout is for sys/health and sys/seal-status, which answer at once.
 	statusTimeout = 5 * time.Second
-	// InitTimeout is for sys/init, which takes Vault up to 9 s on raft storage
-	// and more on a slow disk; giving up early loses keys.
+	// InitTimeout is for sys/init, which takes Vault up to 9 s on raft storage and more on a slow
+	// disk; giving up early loses keys.
 	InitTimeout = 5 * time.Minute
 )
 
 // Config says how to reach the servers. The fields mean what the VAULT_* variables
 // of the vault CLI mean.
 type Config struct {
-	// Addresses are the replicas' URLs, one each. With Discovered there are none yet:
-	// Use gives them.
+	// Addresses are the replicas' URLs, one each. With Discovered there are none yet: Use sets
+	// them.
 	Addresses  []string
 	Discovered bool
 	// CACert is a PEM file, CACertBytes its content, CAPath a directory of PEM files.
@@ -46,7 +46,7 @@ type Config struct {
 	Namespace string
 	// Timeout is for one logical call; zero means DefaultTimeout.
 	Timeout time.Duration
-	// Wrap, if not nil, sees every request on its way.
+	// Wrap, if not nil, wraps the transport of every request.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
@@ -58,9 +58,8 @@ type Cluster struct {
 	guard    guard
 }
 
-// guard is asked before each request whether it may still be sent. A process that
-// was suspended past the life of its Lease wakes up in the middle of its work, and
-// must not begin another request.
+// guard is asked before each request whether it may still be sent. A process that was suspended
+// until its Lease expired wakes up in the middle of its work, and must not send another request.
 type guard struct{ allows func() error }
 
 func (g *guard) check() error {
@@ -70,7 +69,7 @@ func (g *guard) check() error {
 	return g.allows()
 }
 
-// Guard has every request from now on ask allows first, and fail with its error.
+// Guard makes every request from now on call allows first, and fail with its error.
 func (c *Cluster) Guard(allows func() error) { c.guard.allows = allows }
 
 // New checks the configuration and returns the cluster. It sends nothing.
@@ -88,8 +87,8 @@ func New(config Config) (*Cluster, error) {
 	return cluster, nil
 }
 
-// Use makes the servers at addresses the replicas from now on, and returns them in
-// that order. Those that were known before keep their connections.
+// Use makes the servers at addresses the replicas from now on, and returns them in that order.
+// Replicas that were known before keep their connections.
 func (c *Cluster) Use(addresses []string) ([]*Replica, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,8 +146,8 @@ func newClient(config Config, address string) (*api.Client, error) {
 		return nil, fault.Misuse(fmt.Errorf("reading the VAULT_* variables: %w", settings.Error), "Correct the variable, or unset it where a flag says the same.")
 	}
 	settings.Address, settings.AgentAddress = address, ""
-	settings.MaxRetries = 0 // each call here has a retry class of its own
-	settings.Timeout = 0    // and a time-out of its own, on its context
+	settings.MaxRetries = 0 // each call here has its own retry class
+	settings.Timeout = 0    // and its own timeout, on its context
 	transport, ok := settings.HttpClient.Transport.(*http.Transport)
 	if !ok {
 		return nil, fmt.Errorf("the Vault API's transport is a %T", settings.HttpClient.Transport)
@@ -183,7 +182,7 @@ func checkAddress(address string) error {
 	parsed, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the Vault address is no URL: %w", err)
+		return fmt.Errorf("the Vault address is not a valid URL: %w", err)
 	case parsed.Scheme == "unix":
 		return nil
 	case parsed.Scheme != "http" && parsed.Scheme != "https":
@@ -191,9 +190,9 @@ func checkAddress(address string) error {
 	case parsed.Host == "":
 		return fmt.Errorf("the Vault address %q names no host", address)
 	case parsed.User != nil:
-		return errors.New("the Vault address holds a user name: Vault knows none")
+		return errors.New("the Vault address contains a user name, which Vault does not use")
 	case parsed.Path != "" && parsed.Path != "/":
-		return fmt.Errorf("the Vault address %q holds a path: leave %q out", address, parsed.Path)
+		return fmt.Errorf("the Vault address %q contains a path: omit %q", address, parsed.Path)
 	}
 	return nil
 }

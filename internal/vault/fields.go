@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// endpointHelp is what Vault says of one path with ?help=1: the part of its OpenAPI
-// document that is about the path.
+// endpointHelp is what Vault answers about one path with ?help=1: the part of its OpenAPI document
+// for the path.
 type endpointHelp struct {
 	OpenAPI struct {
 		Paths map[string]struct {
@@ -38,9 +38,9 @@ type endpointHelp struct {
 	} `json:"openapi"`
 }
 
-// Fields returns the names of the fields that a write to path takes, sorted; none when
-// it takes any, or when Vault does not say. A path of a feature that only Vault
-// Enterprise has is an Answer with status 404.
+// Fields returns the names of the fields that a write to path accepts, sorted; none if it accepts
+// any, or if Vault does not say. For a path of a feature that only Vault Enterprise has, the error
+// is an Answer with status 404.
 func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 	var help endpointHelp
 	_, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
@@ -58,13 +58,13 @@ func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 		return nil, fmt.Errorf("asking which fields %s takes: %w", path, err)
 	}
 	if help.stub() {
-		// What Vault 1.21 itself answers to any other request there.
+		// This is what Vault 1.21 itself answers to any other request there.
 		return nil, fmt.Errorf("asking which fields %s takes: %w", path, &Answer{Method: "HELP", Path: path, Status: http.StatusNotFound, Messages: []string{"enterprise-only feature"}})
 	}
 	return help.fields(), nil
 }
 
-// stub reports whether the server only has the path of a feature that it lacks.
+// stub reports whether the path is only a stub for an Enterprise feature.
 func (h endpointHelp) stub() bool {
 	for _, path := range h.OpenAPI.Paths {
 		if strings.HasPrefix(path.Post.OperationID, "enterprise-stub-") {

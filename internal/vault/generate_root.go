@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// RootAttempt is what a server says of an attempt to generate a root token.
+// RootAttempt is the status of an attempt to generate a root token.
 type RootAttempt struct {
 	Started bool `json:"started"`
 	// Nonce names the attempt.
@@ -17,11 +17,11 @@ type RootAttempt struct {
 	// Progress is how many shares it was given, Required how many it needs.
 	Progress int `json:"progress"`
 	Required int `json:"required"`
-	// Complete is whether the token was made.
+	// Complete is whether the token was generated.
 	Complete bool `json:"complete"`
 	// Token is the new root token, a base64 PGP message.
 	Token string `json:"encoded_token"`
-	// Fingerprint is of the PGP key that the token will be encrypted to.
+	// Fingerprint is that of the PGP key to which the token will be encrypted.
 	Fingerprint string `json:"pgp_fingerprint"`
 }
 
@@ -35,30 +35,30 @@ func (r *Replica) RootAttempt(ctx context.Context, token secret.Value) (RootAtte
 	return attempt, err
 }
 
-// BeginRoot begins an attempt whose token only the owner of a PGP key can open. The
-// key is public, binary and in base64.
+// BeginRoot starts an attempt whose token only the owner of a PGP key can decrypt. The key is
+// public, binary and in base64.
 func (r *Replica) BeginRoot(ctx context.Context, token secret.Value, publicKey string) (RootAttempt, error) {
 	var attempt RootAttempt
 	err := r.ceremony(ctx, token, http.MethodPut, rootAttemptPath, map[string]any{"pgp_key": publicKey}, &attempt)
 	return attempt, err
 }
 
-// GiveRoot gives one key share to the attempt that nonce names. It is sent once: the
-// answer to the last share is the only one that holds the token.
+// GiveRoot submits one key share to the attempt that nonce names. It is sent once: only the answer
+// to the last share holds the token.
 func (r *Replica) GiveRoot(ctx context.Context, token secret.Value, nonce string, share secret.Value) (RootAttempt, error) {
 	var attempt RootAttempt
 	err := r.ceremony(ctx, token, http.MethodPut, "sys/generate-root/update", map[string]any{"nonce": nonce, "key": share.Reveal()}, &attempt)
 	return attempt, err
 }
 
-// CancelRoot ends the attempt that is in progress, whosever it is: Vault 1.21 takes no
-// nonce here. The caller looks first.
+// CancelRoot cancels the attempt that is in progress, no matter whose it is: Vault 1.21 accepts no
+// nonce here. The caller checks first.
 func (r *Replica) CancelRoot(ctx context.Context, token secret.Value) error {
 	return r.ceremony(ctx, token, http.MethodDelete, rootAttemptPath, nil, nil)
 }
 
-// ceremony sends one request of those that key shares are given to. Its errors show
-// nothing of the answer, which may be a secret.
+// ceremony sends one request to an endpoint that takes key shares. Its errors reveal nothing of the
+// answer, which may be a secret.
 func (r *Replica) ceremony(ctx context.Context, token secret.Value, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
 	defer cancel()

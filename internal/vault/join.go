@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// ErrNoLeader means that a server knows no active node.
-var ErrNoLeader = errors.New("it knows no active node")
+// ErrNoLeader means that a server does not know an active node.
+var ErrNoLeader = errors.New("it does not know an active node")
 
 // Leader returns the address that the active node gives to its peers, or ErrNoLeader.
 func (r *Replica) Leader(ctx context.Context) (string, error) {
@@ -27,11 +27,11 @@ func (r *Replica) Leader(ctx context.Context) (string, error) {
 	return said.Address, nil
 }
 
-// Join has a server join the raft cluster whose active node is at leader. The CA that
-// we trust is given along, since the server may not know it. An empty server with raft
-// storage joins while it is sealed; Vault refuses for one with data. A server that uses
-// raft for ha_storage only joins when it is unsealed: leader is empty then, since it
-// finds the active node in the storage that they share.
+// Join makes a server join the raft cluster whose active node is at leader. The request includes
+// the CA that we trust, since the server may not know it. An empty server with raft storage joins
+// while it is sealed; Vault refuses if the server has data. A server that uses raft for ha_storage
+// only joins once it is unsealed: leader is empty then, since it finds the active node in the
+// shared storage.
 func (r *Replica) Join(ctx context.Context, leader string) error {
 	ca, err := r.trust.authority()
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *Replica) Join(ctx context.Context, leader string) error {
 		body["leader_ca_cert"] = ca
 		body["leader_tls_servername"] = r.trust.name
 	}
-	// The server answers when the leader has taken it, or has not.
+	// The server answers when the leader has accepted or refused it.
 	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
 	defer cancel()
 	var said struct {
@@ -55,7 +55,7 @@ func (r *Replica) Join(ctx context.Context, leader string) error {
 		return err
 	}
 	if !said.Joined {
-		return errors.New("it says that it has not joined")
+		return errors.New("it reports that it has not joined")
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (r *Replica) Join(ctx context.Context, leader string) error {
 // trust is how the servers' certificates are verified.
 type trust struct{ file, content, name string }
 
-// authority returns the CA's PEM, or nothing if the system's CAs are used.
+// authority returns the CA as PEM, or "" if the system's CAs are used.
 func (t trust) authority() (string, error) {
 	if t.content != "" || t.file == "" {
 		return t.content, nil

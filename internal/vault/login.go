@@ -10,7 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Method is one of Vault's official logins (hashicorp/vault/api/auth/*).
+// Method is one of Vault's official login methods (hashicorp/vault/api/auth/*).
 type Method = api.AuthMethod
 
 // LoginBy logs in with an official method at the replica at address.
@@ -25,9 +25,8 @@ func (c *Cluster) LoginBy(ctx context.Context, address string, method Method) (*
 	return c.admitted(address, answer, err)
 }
 
-// Login trades a credential for a session at the replica at address. path is the
-// auth method's mount and what follows it ("approle/login"); the credential's
-// values go into the body only.
+// Login exchanges a credential for a session at the replica at address. path is the auth method's
+// mount and what follows it ("approle/login"); the credential's values go into the body only.
 func (c *Cluster) Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*Session, error) {
 	session, err := c.Session(address, secret.Value{})
 	if err != nil {

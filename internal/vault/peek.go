@@ -34,12 +34,12 @@ func (s *Session) Peek(ctx context.Context, path string) (map[string]any, error)
 	return data, err
 }
 
-// Glimpse is what a server shows to somebody without a token.
+// Glimpse is what a server shows to a client without a token.
 type Glimpse struct {
 	// Code is the HTTP status code.
 	Code int
-	// TLS is whether the answer came over TLS, and CertificateEnds when the server's
-	// certificate does.
+	// TLS is whether the answer came over TLS, and CertificateEnds is when the server's certificate
+	// expires.
 	TLS             bool
 	CertificateEnds time.Time
 }

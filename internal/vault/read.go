@@ -10,9 +10,9 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// read reads path once. Plans are made of thousands of reads, for which the API
-// client's own parser is slow: it copies each answer twice and compares it by
-// reflection. What is not an answer of the usual form is left to that parser.
+// read reads path once. Plans need thousands of reads, for which the API client's own parser is
+// slow: it copies each answer twice and compares it by reflection. Answers that do not have the
+// usual form are left to that parser.
 func (s *Session) read(ctx context.Context, path string, query url.Values) (*api.Secret, error) {
 	logical := s.client.Logical()
 	response, err := logical.ReadRawWithDataWithContext(ctx, path, query)
@@ -23,7 +23,7 @@ func (s *Session) read(ctx context.Context, path string, query url.Values) (*api
 		return logical.ParseRawResponseAndCloseBody(response, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	// The length is the server's word: what is longer than usual grows as it arrives.
+	// The length is only what the server claims: the buffer grows beyond maxBody as data arrives.
 	body := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), maxBody)+bytes.MinRead))
 	if _, err := body.ReadFrom(response.Body); err != nil {
 		return nil, err
@@ -31,12 +31,11 @@ func (s *Session) read(ctx context.Context, path string, query url.Values) (*api
 	return parse(body.Bytes())
 }
 
-// parse returns what an answer holds. The usual one has an ID, and its content below
-// "data".
+// parse decodes an answer. The usual one has an ID, and its content under "data".
 func parse(body []byte) (*api.Secret, error) {
 	var answer struct {
 		RequestID string `json:"request_id"`
-		// Data is no map[string]any: filling one goes through reflection, key by key.
+		// Data is not a map[string]any: decoding into one uses reflection for each key.
 		Data     any      `json:"data"`
 		Warnings []string `json:"warnings"`
 	}

@@ -8,28 +8,28 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// RekeyStatus is what a server says of a rekey.
+// RekeyStatus is the status of a rekey.
 type RekeyStatus struct {
 	Started bool `json:"started"`
-	// Nonce names the operation. The server keeps it in memory, so that a request
-	// that carries it reaches the operation that it was made for, or none.
+	// Nonce names the operation. The server keeps it in memory, so that a request with the nonce
+	// reaches the operation that it is meant for, or none.
 	Nonce string `json:"nonce"`
-	// Verification is whether nothing changes until the new shares were given back,
-	// and VerificationNonce what they are given to.
+	// Verification is whether nothing changes until the new shares are submitted, and
+	// VerificationNonce is the nonce for that.
 	Verification      bool   `json:"verification_required"`
 	VerificationNonce string `json:"verification_nonce"`
-	// Complete is whether enough of the present shares were given, and fit.
+	// Complete is whether enough valid present shares were submitted.
 	Complete bool `json:"complete"`
 	// Required is how many of the present shares are needed.
 	Required int `json:"required"`
-	// Fingerprints are of the PGP keys that the new shares are encrypted to.
+	// Fingerprints are those of the PGP keys to which the new shares are encrypted.
 	Fingerprints []string `json:"pgp_fingerprints"`
 	// Shares are the new shares, base64 PGP messages: only the answer to the last
 	// present share holds them.
 	Shares []string `json:"keys_base64"`
 }
 
-// RekeyRequest says what shares to make.
+// RekeyRequest says which shares to generate.
 type RekeyRequest struct {
 	// ShareKeys are PGP public keys in base64: one share for each.
 	ShareKeys []string
@@ -37,13 +37,13 @@ type RekeyRequest struct {
 	Threshold int
 }
 
-// Rekey returns whether a rekey is in progress. recovery is about recovery keys. The
-// token may be empty: Vault 1.21 asks for none, later ones do.
+// Rekey returns whether a rekey is in progress. With recovery it is about recovery keys. The token
+// may be empty: Vault 1.21 asks for none, later ones do.
 func (r *Replica) Rekey(ctx context.Context, recovery bool, token secret.Value) (RekeyStatus, error) {
 	return r.rekey(ctx, http.MethodGet, recovery, "init", token, nil)
 }
 
-// BeginRekey begins a rekey that takes effect only if its new shares are given back.
+// BeginRekey starts a rekey that takes effect only once its new shares are submitted.
 func (r *Replica) BeginRekey(ctx context.Context, recovery bool, token secret.Value, request RekeyRequest) (RekeyStatus, error) {
 	threshold := request.Threshold
 	if threshold == 0 {
@@ -55,19 +55,18 @@ func (r *Replica) BeginRekey(ctx context.Context, recovery bool, token secret.Va
 	})
 }
 
-// GiveRekey gives one present share to the rekey that nonce names. It is sent once:
-// the answer to the last share is the only one that holds the new ones.
+// GiveRekey submits one present share to the rekey that nonce names. It is sent once: only the
+// answer to the last share holds the new ones.
 func (r *Replica) GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (RekeyStatus, error) {
 	return r.rekey(ctx, http.MethodPut, recovery, "update", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
 }
 
-// VerifyRekey gives one new share back. The one that completes the threshold puts all
-// of them in force.
+// VerifyRekey submits one new share. The one that reaches the threshold puts all of them in force.
 func (r *Replica) VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (RekeyStatus, error) {
 	return r.rekey(ctx, http.MethodPut, recovery, "verify", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
 }
 
-// CancelRekey ends the rekey that nonce names, and no other.
+// CancelRekey cancels the rekey that nonce names, and no other.
 func (r *Replica) CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error {
 	_, err := r.rekey(ctx, http.MethodDelete, recovery, "init", token, map[string]any{"nonce": nonce})
 	return err

@@ -28,7 +28,7 @@ type Replica struct {
 // Address returns the server's URL.
 func (r *Replica) Address() string { return r.address }
 
-// Health is what a server says of itself on sys/health.
+// Health is what a server reports on sys/health.
 type Health struct {
 	// Code is the HTTP status code, which carries the meaning: 200 active, 429
 	// standby, 472 DR secondary, 473 performance standby, 474 standby that cannot
@@ -40,15 +40,15 @@ type Health struct {
 	Version     string
 	// ServerTime is the server's clock.
 	ServerTime time.Time
-	// From is the address that the answer came from; invalid if that is no IP address.
+	// From is the address that the answer came from; invalid if that is not an IP address.
 	From netip.Addr
 }
 
-// maxBody bounds what is read of an answer: sys/health and sys/init are small.
+// maxBody limits how much of an answer is read: sys/health and sys/init are small.
 const maxBody = 1 << 20
 
-// Health asks the server how it is. It fails when there is no answer, or one that
-// is not Vault's: a load balancer's 503 must not pass for a sealed Vault.
+// Health asks the server for its health. It fails if there is no answer, or one that is not
+// Vault's: a load balancer's 503 must not pass for a sealed Vault.
 func (r *Replica) Health(ctx context.Context) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -80,25 +80,25 @@ func (r *Replica) Health(ctx context.Context) (Health, error) {
 		Version: said.Version, ServerTime: time.Unix(said.ServerTime, 0).UTC(), From: from}, nil
 }
 
-// SealStatus is what a server says of its seal.
+// SealStatus is the status of a server's seal.
 type SealStatus struct {
 	Type        string `json:"type"`
 	Initialized bool   `json:"initialized"`
 	Sealed      bool   `json:"sealed"`
 	Threshold   int    `json:"t"`
 	Shares      int    `json:"n"`
-	// Progress is how many shares somebody has given since the last reset.
+	// Progress is how many shares were submitted since the last reset.
 	Progress int    `json:"progress"`
 	Version  string `json:"version"`
 	Storage  string `json:"storage_type"`
-	// Recovery is whether something else opens the seal, so that sys/init gives
-	// recovery keys instead of unseal keys.
+	// Recovery is whether a KMS or another Vault unseals it, so that sys/init returns recovery keys
+	// instead of unseal keys.
 	Recovery bool `json:"recovery_seal"`
 	// ClusterID is empty while the server is sealed.
 	ClusterID string `json:"cluster_id"`
 }
 
-// SealStatus asks the server for its seal.
+// SealStatus asks the server for the status of its seal.
 func (r *Replica) SealStatus(ctx context.Context) (SealStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -107,12 +107,12 @@ func (r *Replica) SealStatus(ctx context.Context) (SealStatus, error) {
 	return status, err
 }
 
-// Unseal gives one key share.
+// Unseal submits one key share.
 func (r *Replica) Unseal(ctx context.Context, share secret.Value) (SealStatus, error) {
 	return r.unseal(ctx, map[string]any{"key": share.Reveal()})
 }
 
-// ResetUnseal makes the server forget shares given by a caller that did not finish.
+// ResetUnseal makes the server forget shares from a caller that did not finish.
 func (r *Replica) ResetUnseal(ctx context.Context) (SealStatus, error) {
 	return r.unseal(ctx, map[string]any{"reset": true})
 }
@@ -128,25 +128,25 @@ func (r *Replica) unseal(ctx context.Context, body map[string]any) (SealStatus, 
 
 // InitRequest says how to split the key of a new Vault.
 type InitRequest struct {
-	// Shares and Threshold are of the unseal keys, or of the recovery keys where
-	// Recovery is set.
+	// Shares and Threshold are those of the unseal keys, or of the recovery keys if Recovery is
+	// set.
 	Shares, Threshold int
 	Recovery          bool
-	// ShareKeys are PGP public keys in base64, one for each share; RootKey is the
-	// one for the root token. What Vault answers is ciphertext from birth.
+	// ShareKeys are PGP public keys in base64, one for each share; RootKey is the one for the root
+	// token. Vault's answer is ciphertext from the start.
 	ShareKeys []string
 	RootKey   string
 }
 
-// InitAnswer is what Vault gives once and never again.
+// InitAnswer is the init response, which Vault returns once and never again.
 type InitAnswer struct {
 	// Shares and Root are base64 PGP messages. A share is inside in hex.
 	Shares []string
 	Root   string
 }
 
-// Initialize sends sys/init once, without any retry: after an error nobody can
-// tell from here whether Vault was initialized.
+// Initialize sends sys/init once, without any retry: after an error the client cannot know whether
+// Vault was initialized.
 func (r *Replica) Initialize(ctx context.Context, request InitRequest) (InitAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, InitTimeout)
 	defer cancel()

@@ -16,8 +16,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Session makes logical calls with one token. Its calls can be sent twice without
-// harm, so they are repeated when the network or an election cut them off.
+// Session makes logical calls with one token. Its calls can safely be sent twice, so they are
+// repeated when the network or an election cuts them off.
 type Session struct {
 	client  *api.Client
 	timeout time.Duration
@@ -38,8 +38,8 @@ func (c *Cluster) Session(address string, token secret.Value) (*Session, error) 
 	return &Session{client: client, timeout: c.config.Timeout, guard: &c.guard}, nil
 }
 
-// Read returns the data at path, and false where there is none. The path may end in
-// a query, as in "sys/config/ui/headers/X-A?multivalue=true".
+// Read returns the data at path, and false if there is none. The path may end in a query, as in
+// "sys/config/ui/headers/X-A?multivalue=true".
 func (s *Session) Read(ctx context.Context, path string) (map[string]any, bool, error) {
 	path, values, err := parameters(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func parameters(path string) (string, url.Values, error) {
 	return path, values, err
 }
 
-// List returns the names below path, and false where there is nothing.
+// List returns the names below path, and false if there are none.
 func (s *Session) List(ctx context.Context, path string) ([]string, bool, error) {
 	data, found, err := s.data(ctx, func(ctx context.Context) (*api.Secret, error) {
 		return s.client.Logical().ListWithContext(ctx, path)
@@ -73,8 +73,7 @@ func (s *Session) Write(ctx context.Context, path string, data map[string]any) (
 	return answer, err
 }
 
-// Put is Write that also returns what Vault warns about, such as fields that it does
-// not know.
+// Put is Write that also returns Vault's warnings, such as those about unrecognized fields.
 func (s *Session) Put(ctx context.Context, path string, data map[string]any) (map[string]any, []string, error) {
 	answer, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
 		return s.client.Logical().WriteWithContext(ctx, path, data)
@@ -108,8 +107,8 @@ func (s *Session) data(ctx context.Context, call func(context.Context) (*api.Sec
 	return answer.Data, true, nil
 }
 
-// The waits between repeated calls: about 6 s in all, longer than an election on
-// a quiet network; what takes longer is for the next cycle.
+// The waits between repeated calls: about 6 s in all, longer than an election on a quiet network;
+// anything longer is left to the next cycle.
 const (
 	firstWait  = 100 * time.Millisecond
 	maxWait    = 2 * time.Second
@@ -142,14 +141,14 @@ func (s *Session) repeat(ctx context.Context, call func(context.Context) (*api.S
 	return answer, err
 }
 
-// Identity is what a token says of itself.
+// Identity describes a token.
 type Identity struct {
 	Accessor string
 	// Policies are the token's own, IdentityPolicies those of its entity and its groups.
 	Policies, IdentityPolicies []string
-	// Elsewhere is whether it carries policies of other namespaces.
+	// Elsewhere is whether it has policies of other namespaces.
 	Elsewhere bool
-	// Orphan is whether the token lives on when the one that made it is revoked.
+	// Orphan is whether the token stays valid when its parent is revoked.
 	Orphan bool
 	// Type is service or batch.
 	Type string
@@ -200,14 +199,13 @@ func (s *Session) Capabilities(ctx context.Context, paths []string) (map[string]
 	return capabilities, nil
 }
 
-// RevokeSelf ends the session's token.
+// RevokeSelf revokes the session's token.
 func (s *Session) RevokeSelf(ctx context.Context) error {
 	_, err := s.Write(ctx, "auth/token/revoke-self", nil)
 	return err
 }
 
-// Dead reports whether Vault refuses the session's token. An error means that
-// Vault did not say.
+// Dead reports whether Vault refuses the session's token. An error means that this is not known.
 func (s *Session) Dead(ctx context.Context) (bool, error) {
 	_, err := s.Identity(ctx)
 	switch {

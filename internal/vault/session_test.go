@@ -97,8 +97,8 @@ func TestIdentity(t *testing.T) {
 	if _, err := view.Ask(t.Context(), "sys/capabilities-self", object{"paths": []string{"a", "b"}}); err != nil {
 		t.Error(err)
 	}
-	if _, err := view.Ask(t.Context(), "sys/policies/acl/x", nil); err == nil || !strings.Contains(err.Error(), "not among the questions") {
-		t.Errorf("a look has written: %v", err)
+	if _, err := view.Ask(t.Context(), "sys/policies/acl/x", nil); err == nil || !strings.Contains(err.Error(), "not a query that a read-only") {
+		t.Errorf("a view has written: %v", err)
 	}
 }
 

@@ -12,16 +12,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Token is what Vault says of a token by its accessor, which opens nothing.
+// Token is what Vault shows of a token by its accessor, which grants nothing.
 type Token struct {
 	Accessor string
-	// Path is where it was made: auth/token/root for what sys/init and generate-root make.
+	// Path is where it was created: auth/token/root for tokens of sys/init and generate-root.
 	Path     string
 	Display  string
 	Policies []string
 	Orphan   bool
 	Created  time.Time
-	// Expires is zero for a token that never does.
+	// Expires is zero for a token that never expires.
 	Expires time.Time
 }
 
@@ -34,7 +34,7 @@ func (s *Session) Accessors(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Lookup returns what the accessor's token is, and false where there is none (any more).
+// Lookup looks up the accessor's token, and returns false if it does not exist or no longer does.
 func (s *Session) Lookup(ctx context.Context, accessor string) (Token, bool, error) {
 	data, err := s.Write(ctx, "auth/token/lookup-accessor", map[string]any{"accessor": accessor})
 	switch {
@@ -60,7 +60,7 @@ func (s *Session) Lookup(ctx context.Context, accessor string) (Token, bool, err
 	return token, true, nil
 }
 
-// RevokeAccessor ends the token of an accessor.
+// RevokeAccessor revokes the token of an accessor.
 func (s *Session) RevokeAccessor(ctx context.Context, accessor string) error {
 	_, err := s.Write(ctx, "auth/token/revoke-accessor", map[string]any{"accessor": accessor})
 	if Says(err, "invalid accessor") {
@@ -69,12 +69,12 @@ func (s *Session) RevokeAccessor(ctx context.Context, accessor string) error {
 	return err
 }
 
-// ReasonHeader carries why root is used. Vault writes it into its audit log where
-// sys/config/auditing/request-headers names it.
+// ReasonHeader carries the reason for which a root token is used. Vault writes it into its audit
+// log where sys/config/auditing/request-headers names it.
 const ReasonHeader = "X-Vault-Bootstrap-Reason"
 
-// SetReason sends reason along with every request of the session from now on.
+// SetReason sends reason with every request of the session from now on.
 func (s *Session) SetReason(reason string) { s.client.AddHeader(ReasonHeader, reason) }
 
-// Token returns the session's token, for a child process that works with it.
+// Token returns the session's token, for a child process that uses it.
 func (s *Session) Token() secret.Value { return secret.New(s.client.Token()) }

@@ -5,17 +5,16 @@ import (
 	"fmt"
 )
 
-// View is a session that only looks: it has no method that changes Vault. The zero View
-// is of no session.
+// View is a read-only session: it has no method that changes Vault. The zero View has no session.
 type View struct{ session *Session }
 
-// View returns the session for those who only look.
+// View returns a read-only view of the session.
 func (s *Session) View() View { return View{s} }
 
 // Of reports whether it is a view of session.
 func (v View) Of(session *Session) bool { return v.session != nil && v.session == session }
 
-// None reports whether it is of no session.
+// None reports whether it has no session.
 func (v View) None() bool { return v.session == nil }
 
 // Read is Session.Read.
@@ -46,13 +45,13 @@ func (v View) Capabilities(ctx context.Context, paths []string) (map[string][]st
 	return v.session.Capabilities(ctx, paths)
 }
 
-// Ask asks a question that takes a body, which to Vault is a write and changes nothing.
-// It refuses all other paths.
+// Ask sends a query that has a body, which is a write to Vault but changes nothing. It refuses all
+// other paths.
 func (v View) Ask(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
 	switch path {
 	case "auth/token/lookup-accessor", "sys/capabilities-self":
 		return v.session.Write(ctx, path, data)
 	default:
-		return nil, fmt.Errorf("%s: not among the questions that a look may ask", path)
+		return nil, fmt.Errorf("%s: not a query that a read-only session may send", path)
 	}
 }

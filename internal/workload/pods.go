@@ -1,6 +1,6 @@
-// Package workload knows the pods that Vault's servers run in: which there are, whether
-// one was restarted, and how to give one empty storage. It must not know Vault's API,
-// and decides nothing: what may be deleted is for its caller to say.
+// Package workload knows the pods that Vault's servers run in: which there are, whether one was
+// restarted, and how to give one empty storage. It must not know Vault's API, and decides nothing:
+// its caller says what may be deleted.
 package workload
 
 import (
@@ -37,24 +37,23 @@ func New(in kube.Namespace) *Pods {
 	return &Pods{in: in, named: map[string]string{}}
 }
 
-// ErrNoPod means that an address is not that of a pod, as far as can be told.
+// ErrNoPod means that an address is not known to be that of a pod.
 var ErrNoPod = errors.New("no pod is known at this address")
 
 // Life is the time between two restarts of a server.
 type Life struct {
-	// Name is another one after a restart: the pod is a new one then, or its
-	// container is.
+	// Name changes with each restart, of the pod or of its container.
 	Name string
-	// Addresses are those of the pod; none before it has any.
+	// Addresses are those of the pod, if it has any yet.
 	Addresses []netip.Addr
 }
 
-// At reports whether what answers at an address is the server of this life. The
-// server of a pod that was deleted by force may answer for a while beside its successor.
+// At reports whether the server that answers at an address is the one of this life. The server of a
+// pod that was force-deleted may answer for a while alongside its successor.
 func (l Life) At(address netip.Addr) bool { return slices.Contains(l.Addresses, address.Unmap()) }
 
-// Life returns the life that the server at address is in. It is ErrNoPod where the
-// address does not tell which pod is behind it.
+// Life returns the life that the server at address is in. The error is ErrNoPod if the address does
+// not show which pod is behind it.
 func (p *Pods) Life(ctx context.Context, address string) (Life, error) {
 	pod, err := p.at(ctx, address)
 	if err != nil {
@@ -85,8 +84,8 @@ func (p *Pods) Ended(ctx context.Context, name string) (bool, error) {
 // serverContainer is what the official chart calls the container with the server.
 const serverContainer = "vault"
 
-// restarts returns how often the server's container was restarted: in a pod with
-// others, a restarted sidecar leaves the server as it is.
+// restarts returns how often the server's container was restarted. The restart of a sidecar does
+// not count.
 func restarts(pod *corev1.Pod) int32 {
 	statuses := pod.Status.ContainerStatuses
 	for _, status := range statuses {
@@ -94,11 +93,11 @@ func restarts(pod *corev1.Pod) int32 {
 			return status.RestartCount
 		}
 	}
-	var most int32
+	var highest int32
 	for _, status := range statuses {
-		most = max(most, status.RestartCount)
+		highest = max(highest, status.RestartCount)
 	}
-	return most
+	return highest
 }
 
 // at returns the pod whose server is at address.

@@ -24,12 +24,12 @@ type Selection struct {
 	Labels string
 	// Scheme is https or http.
 	Scheme string
-	// Replicas is how many there are to be; 0 to ask the StatefulSet of the pods.
+	// Replicas is how many replicas are expected; 0 to ask the StatefulSet of the pods.
 	Replicas int
 }
 
-// selectionRules returns the rules that a Selection needs besides Rules. The one for
-// the StatefulSet called set is needed if nobody says how many replicas there are to be.
+// selectionRules returns the rules that a Selection needs. The one for the StatefulSet called set
+// is needed if the number of replicas is not given.
 func selectionRules(set string) []kube.Rule {
 	return []kube.Rule{
 		{Resource: "pods", Verbs: []string{"list"}},
@@ -40,9 +40,8 @@ func selectionRules(set string) []kube.Rule {
 // defaultPort is Vault's API port.
 const defaultPort = 8200
 
-// Addresses returns the URLs of the servers in the selected pods, lowest ordinal
-// first, and how many of them there are to be. A pod that is ending, or has not begun,
-// is among them: it may hold data.
+// Addresses returns the URLs of the servers in the selected pods, lowest ordinal first, and how
+// many of them are expected. A pod that is terminating or pending is included: it may hold data.
 func (s Selection) Addresses(ctx context.Context) (addresses []string, expected int, err error) {
 	in := s.Pods.in
 	in.Rules = selectionRules("")
@@ -76,10 +75,10 @@ func byOrdinal(a, b corev1.Pod) int {
 	return strings.Compare(a.Name, b.Name)
 }
 
-// address returns the URL of a pod's server. The name that a StatefulSet gives to its
-// pods comes before the pod's IP: it is what certificates are made for.
+// address returns the URL of a pod's server. The name that a StatefulSet gives to its pods is
+// preferred to the pod's IP, since certificates are issued for it.
 func (s Selection) address(pod *corev1.Pod) string {
-	host := pod.Name // resolves nowhere, so that a pod without an address counts as silent
+	host := pod.Name // does not resolve, so that a pod without an address counts as silent
 	switch {
 	case pod.Spec.Hostname != "" && pod.Spec.Subdomain != "":
 		host = pod.Spec.Hostname + "." + pod.Spec.Subdomain
@@ -89,7 +88,7 @@ func (s Selection) address(pod *corev1.Pod) string {
 	return s.Scheme + "://" + net.JoinHostPort(host, strconv.Itoa(int(s.port(pod))))
 }
 
-// port returns the port that is called by the scheme, as in the official chart.
+// port returns the port that is named after the scheme, as in the official chart.
 func (s Selection) port(pod *corev1.Pod) int32 {
 	for _, container := range pod.Spec.Containers {
 		for _, port := range container.Ports {
@@ -101,17 +100,17 @@ func (s Selection) port(pod *corev1.Pod) int32 {
 	return defaultPort
 }
 
-// expected returns how many replicas there are to be: what we were told, or the count of
-// the StatefulSet that the pods belong to. One that is not known may hold data, so that
-// not knowing how many there are is an error.
+// expected returns how many replicas are expected: the configured number, or the count of the
+// StatefulSet that the pods belong to. An unknown replica may hold data, so it is an error if the
+// number is not known.
 func (s Selection) expected(ctx context.Context, pods []corev1.Pod) (int, error) {
 	if s.Replicas > 0 {
 		return s.Replicas, nil
 	}
-	const remedy = "Say with --replicas how many there are to be."
+	const remedy = "Set --replicas to the number of replicas."
 	owner := metav1.GetControllerOf(&pods[0])
 	if owner == nil || owner.Kind != "StatefulSet" {
-		return 0, fault.Misuse(fmt.Errorf("the pod %q belongs to no StatefulSet, so that nothing tells how many replicas there are to be", pods[0].Name), remedy)
+		return 0, fault.Misuse(fmt.Errorf("the pod %q does not belong to a StatefulSet, so the number of replicas is not known", pods[0].Name), remedy)
 	}
 	in := s.Pods.in
 	in.Rules = selectionRules(owner.Name)
@@ -119,7 +118,7 @@ func (s Selection) expected(ctx context.Context, pods []corev1.Pod) (int, error)
 	if err != nil {
 		err = in.Explain(kube.Access{Verb: "get", Resource: "statefulsets", Name: owner.Name}, err)
 		if kube.DeniedByRBAC(err) {
-			return 0, fault.Misuse(err, remedy+" Or let us ask: "+fault.RemedyOf(err))
+			return 0, fault.Misuse(err, remedy+" Or grant the permission: "+fault.RemedyOf(err))
 		}
 		return 0, err
 	}
@@ -137,7 +136,7 @@ func (s Selection) expected(ctx context.Context, pods []corev1.Pod) (int, error)
 // Check refuses a selector that the API server would not take.
 func (s Selection) Check() error {
 	if _, err := metav1.ParseToLabelSelector(s.Labels); err != nil {
-		return fault.Misuse(fmt.Errorf("--vault-selector=%q is no label selector: %w", s.Labels, err), "Write it as for 'kubectl get pods -l', as in app.kubernetes.io/name=vault,component=server.")
+		return fault.Misuse(fmt.Errorf("--vault-selector=%q is not a label selector: %w", s.Labels, err), "Write it as for 'kubectl get pods -l', as in app.kubernetes.io/name=vault,component=server.")
 	}
 	if strings.TrimSpace(s.Labels) == "" {
 		return fault.Misuse(errors.New("--vault-selector is empty"), "Write it as for 'kubectl get pods -l'.")

@@ -13,17 +13,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// Storage is what a server keeps its data in: its pod, and the claim of a volume. The
-// UIDs make it these objects, and not others that get the same names later.
+// Storage is what a server keeps its data in: its pod, and the claim of a volume. The UIDs identify
+// these objects, as opposed to later ones with the same names.
 type Storage struct {
-	// Address is the server's.
+	// Address is the address of the server.
 	Address     string
 	Pod, PodUID string
-	// Claim is empty for a volume that lives and dies with the pod.
+	// Claim is empty for a volume that is deleted with the pod.
 	Claim, ClaimUID string
 }
 
-// rules are those that emptying needs.
+// rules returns the rules that Empty needs.
 func (s Storage) rules() []kube.Rule {
 	var rules []kube.Rule
 	if s.Claim != "" {
@@ -32,8 +32,8 @@ func (s Storage) rules() []kube.Rule {
 	return append(rules, kube.Rule{Resource: "pods", Name: s.Pod, Verbs: []string{"delete"}})
 }
 
-// Storage returns what the server at address keeps its data in: the volume called
-// volume of its pod. It fails if we may not empty it, and changes nothing.
+// Storage returns what the server at address keeps its data in: the volume called volume of its
+// pod. It fails if we may not empty that, and changes nothing.
 func (p *Pods) Storage(ctx context.Context, address, volume string) (Storage, error) {
 	pod, err := p.at(ctx, address)
 	if err != nil {
@@ -60,8 +60,7 @@ func (p *Pods) Storage(ctx context.Context, address, volume string) (Storage, er
 	return storage, nil
 }
 
-// claimOf returns the name of a volume's claim, or none if the volume ends with its
-// pod.
+// claimOf returns the name of a volume's claim, or "" if the volume is deleted with its pod.
 func claimOf(pod *corev1.Pod, volume string) (string, error) {
 	for _, each := range pod.Spec.Volumes {
 		if each.Name != volume {
@@ -80,15 +79,14 @@ func claimOf(pod *corev1.Pod, volume string) (string, error) {
 		"Name the volume that holds Vault's storage with --storage-volume.")
 }
 
-// Empty deletes the claim and then the pod, so that the StatefulSet makes both anew.
-// What is gone already, or was replaced meanwhile, is left alone: it is safe to
-// call again.
+// Empty deletes the claim and then the pod, so that the StatefulSet creates both again. What is
+// already gone, or was replaced meanwhile, is left alone, so it is safe to call again.
 func (p *Pods) Empty(ctx context.Context, storage Storage) error {
 	in := p.in
 	in.Rules = storage.rules()
 	var errs []error
 	if storage.Claim != "" {
-		// Kubernetes keeps the claim until the pod has let go of it.
+		// Kubernetes keeps the claim until the pod no longer uses it.
 		err := in.Claims().Delete(ctx, storage.Claim, types.UID(storage.ClaimUID))
 		errs = append(errs, deleted(in, "persistentvolumeclaims", storage.Claim, err))
 	}

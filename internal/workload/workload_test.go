@@ -117,7 +117,7 @@ func TestReplicasThatAreNotKnown(t *testing.T) {
 	alone := vaultPod(0)
 	alone.OwnerReferences = nil
 	server.Put("pods", alone)
-	if _, _, err := selection.Addresses(t.Context()); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "no StatefulSet") {
+	if _, _, err := selection.Addresses(t.Context()); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "not belong to a StatefulSet") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -73,7 +73,7 @@ func TestSelector(t *testing.T) {
 	for i, node := range cluster.Nodes[:2] {
 		podFor(t, namespace, fmt.Sprintf("vault-%d", i), node)
 	}
-	wantFailure(t, p.run("run"), 64, "belongs to no StatefulSet", "--replicas")
+	wantFailure(t, p.run("run"), 64, "does not belong to a StatefulSet", "--replicas")
 	wantFailure(t, p.run("run", "--timeout=2s", "--replicas=3"), 1, "replica 3 of 3", "not known yet")
 	wantUninitialized(t, cluster)
 	podFor(t, namespace, "vault-2", cluster.Nodes[2])
@@ -89,7 +89,7 @@ func TestSelector(t *testing.T) {
 	}
 	files, _ := inFiles(t, nil, "--vault-selector=a=b")
 	wantFailure(t, files.run("run"), 64, "--vault-selector needs the records in Kubernetes")
-	wantFailure(t, p.run("run", "--vault-selector=(("), 64, "no label selector")
+	wantFailure(t, p.run("run", "--vault-selector=(("), 64, "is not a label selector")
 	wantFailure(t, p.run("run", "--vault-addr=http://127.0.0.1:1"), 64, "excludes")
 }
 

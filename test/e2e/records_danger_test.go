@@ -84,7 +84,7 @@ func TestDangerOfAHardenedCluster(t *testing.T) {
 	keepKeys(t, namespace)
 	kubectl(t, "delete", "secret", "vault-bootstrap-keys", "-n", namespace, "--wait=false")
 	for _, verb := range []string{"run", "status", "keys list"} {
-		if done := p.must(0, verb); !strings.Contains(done.stderr, "record is being deleted") || !strings.Contains(done.stderr, "take a copy of the keys record now") {
+		if done := p.must(0, verb); !strings.Contains(done.stderr, "record is being deleted") || !strings.Contains(done.stderr, "copy the keys record now") {
 			t.Errorf("%s does not warn:\n%s", verb, done.stderr)
 		}
 	}

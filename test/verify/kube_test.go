@@ -125,7 +125,7 @@ func TestKubernetesControls(t *testing.T) {
 	t.Run("danger", func(t *testing.T) {
 		c.kubectl(t, "patch", "lease", account, "-n", namespace, "--type=merge", `-p={"metadata":{"finalizers":["example.com/keep"]}}`)
 		c.kubectl(t, "delete", "lease", account, "-n", namespace, "--wait=false")
-		c.blames(t, good, "records-in-danger", `Lease "vault/vault-bootstrap" is being deleted: it goes when its last finalizer is removed`)
+		c.blames(t, good, "records-in-danger", `Lease "vault/vault-bootstrap" is being deleted: it will be gone when its last finalizer is removed`)
 		c.kubectl(t, "patch", "lease", account, "-n", namespace, "--type=merge", `-p={"metadata":{"finalizers":null}}`)
 		c.blames(t, good, "")
 	})

@@ -9,8 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// Containers returns how many containers a Pod has, of all kinds; 0 if there is none of
-// that name.
+// Containers returns how many containers a Pod has, of all kinds; 0 if there is no such Pod.
 func (k *Store) Containers(ctx context.Context, pod string) (int, error) {
 	found := &corev1.Pod{}
 	err := k.in.Pods().Get(ctx, pod, found)

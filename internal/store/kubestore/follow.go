@@ -7,8 +7,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// FollowCheckpoint tells changed the revision of the checkpoint, at first and after
-// each change, until the server ends the watch, which is no error, or ctx ends.
+// FollowCheckpoint passes the revision of the checkpoint to changed, at first and after each
+// change, until ctx ends or the server ends the watch, which is not an error.
 func (k *Store) FollowCheckpoint(ctx context.Context, changed func(store.Revision)) error {
 	err := k.in.Secrets().Follow(ctx, k.stateName(), func(o kube.Object) {
 		if o == nil {
@@ -20,7 +20,7 @@ func (k *Store) FollowCheckpoint(ctx context.Context, changed func(store.Revisio
 	return k.followed(ctx, kube.Access{Verb: "watch", Resource: "secrets", Name: k.stateName()}, err)
 }
 
-// FollowMirror does the same for what the Lease shows.
+// FollowMirror does the same for the mirror on the Lease.
 func (k *Store) FollowMirror(ctx context.Context, seen func(store.Mirror)) error {
 	err := k.in.Leases().Follow(ctx, k.name, func(o kube.Object) {
 		if o == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// ForeignSecret returns the data of a Secret that is not ours, in our namespace. Our
-// Role does not grant it: a person who wants it read adds that rule for this name.
+// ForeignSecret returns the data of a Secret that is not ours, in our namespace. Our Role does not
+// grant that: whoever wants it to be read adds a rule for this name.
 func (k *Store) ForeignSecret(ctx context.Context, name string) (map[string][]byte, error) {
 	var secret corev1.Secret
 	err := k.in.Secrets().Get(ctx, name, &secret)

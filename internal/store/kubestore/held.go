@@ -17,10 +17,10 @@ var errOtherHolder = errors.New("another holder has it")
 
 // kubeLease is a Lease that we hold, renewed in the background until Release.
 //
-// It is stricter than client-go's elector in three ways: the renew deadline runs
-// from the sending of the last renewal that succeeded, not from the first that
-// failed; a renewal that comes later than that (the process was suspended) is not
-// tried at all; and the Lease is lost at once when it is seen to name another.
+// It is stricter than client-go's elector in three ways: the renew deadline runs from when the last
+// successful renewal was sent, not from the first failed one; a renewal after the deadline (the
+// process was suspended) is not even tried; and the Lease is lost at once when it names another
+// holder.
 type kubeLease struct {
 	leases  leases
 	options store.LeaseOptions
@@ -39,7 +39,7 @@ type kubeLease struct {
 	mu sync.Mutex
 	// renewed is when the last renewal that succeeded was sent.
 	renewed time.Time
-	// gone says why the Lease is no longer held, once it is not.
+	// gone is why the Lease is no longer held; nil while it is.
 	gone error
 }
 
@@ -94,7 +94,7 @@ func (l *kubeLease) keep(ctx context.Context) {
 	}
 }
 
-// nextRenewal is the wait before the next try: no longer than the Lease lives.
+// nextRenewal returns the wait before the next try: never longer than the Lease lives.
 func (l *kubeLease) nextRenewal() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +121,7 @@ func (l *kubeLease) Show(ctx context.Context, mirror store.Mirror) error {
 	})
 }
 
-// Release clears the holder, and leaves a Lease alone that is another's by now.
+// Release clears the holder. It leaves a Lease alone that has another holder by now.
 func (l *kubeLease) Release(ctx context.Context) error {
 	var err error
 	l.once.Do(func() {
@@ -145,7 +145,7 @@ func (l *kubeLease) Release(ctx context.Context) error {
 	return err
 }
 
-// end notes why the Lease is not held any more; the first reason counts.
+// end records why the Lease is no longer held; the first reason counts.
 func (l *kubeLease) end(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,9 +154,9 @@ func (l *kubeLease) end(why error) {
 	}
 }
 
-// write changes the stored Lease. After a conflict (somebody annotated or removed
-// the object) it reads the Lease and tries once more, if it still is ours. It may
-// take half of the renew deadline, so that one that hangs leaves time for another.
+// write changes the stored Lease. After a conflict (somebody annotated or removed the object) it
+// reads the Lease and tries once more, if it is still ours. It may take half of the renew deadline,
+// so that there is time for another try if one hangs.
 func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1.Lease, sent time.Time)) error {
 	ctx, cancel := context.WithTimeout(ctx, l.options.RenewDeadline/2)
 	defer cancel()
@@ -176,7 +176,7 @@ func (l *kubeLease) write(ctx context.Context, change func(lease *coordinationv1
 		// Removed, or released by hand: it is free, so claim it again.
 		claim(lease, l.options, l.leases.now())
 	default:
-		l.end(l.lost(fmt.Sprintf("%q has it now", holder)))
+		l.end(l.lost(fmt.Sprintf("%q holds it now", holder)))
 		return fmt.Errorf("writing %s: %w", l.leases.in.Describe("Lease", l.leases.name), errOtherHolder)
 	}
 	l.stored = lease

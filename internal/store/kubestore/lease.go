@@ -19,20 +19,20 @@ import (
 // leases takes the Lease, and reads it.
 type leases struct {
 	site
-	// recent has a Lease that we gave back.
+	// recent has a Lease that we released.
 	recent *recentObjects
 	now    func() time.Time
 }
 
-// observed is a holder's claim and when we first saw it. A claim has expired when
-// we have watched it unchanged for its whole duration: the time that is written in
-// it comes from another machine's clock and decides nothing.
+// observed is a holder's claim and when we first saw it. A claim has expired when we have seen it
+// unchanged for its whole duration: the time in it comes from another machine's clock and is
+// ignored.
 type observed struct {
 	spec coordinationv1.LeaseSpec
 	at   time.Time
 }
 
-// see notes spec if it is new, and reports whether it has expired.
+// see records spec if it is new, and reports whether it has expired.
 func (o *observed) see(spec coordinationv1.LeaseSpec, now time.Time, duration time.Duration) bool {
 	if o.at.IsZero() || !reflect.DeepEqual(o.spec, spec) {
 		o.spec, o.at = spec, now
@@ -44,9 +44,8 @@ func (o *observed) see(spec coordinationv1.LeaseSpec, now time.Time, duration ti
 	return now.Sub(o.at) >= duration
 }
 
-// acquire tries for the Lease, every RetryPeriod and a bit, with the semantics of
-// client-go's leader election. Errors of the API server are waited out once it
-// has answered.
+// acquire tries for the Lease, every RetryPeriod and a bit, with the semantics of client-go's
+// leader election. Once the API server has answered, its errors are retried.
 func (l leases) acquire(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
 	if err := options.Check(); err != nil {
 		return nil, err
@@ -86,7 +85,7 @@ func (l leases) tryAcquire(ctx context.Context, options store.LeaseOptions, seen
 		}
 	}
 	expired := seen.see(lease.Spec, l.now(), options.Duration)
-	// Our own name is in it when the answer to our claim was lost on the way.
+	// It names us if the answer to our claim was lost on the way.
 	if holder := holderOf(lease.Spec); holder != "" && holder != options.Holder && !expired {
 		return nil, time.Time{}, nil
 	}
@@ -100,8 +99,8 @@ func (l leases) tryAcquire(ctx context.Context, options store.LeaseOptions, seen
 	return stored, sent, nil
 }
 
-// explainLeaseWrite is explain for an update of the Lease. One that was removed
-// meanwhile is a conflict like any other: read again.
+// explainLeaseWrite is explain for an update of the Lease. If it was removed meanwhile, that is a
+// conflict like any other.
 func (l leases) explainLeaseWrite(err error) error {
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("updating %s: %w: it was removed", l.in.Describe("Lease", l.name), store.ErrConflict)
@@ -109,7 +108,7 @@ func (l leases) explainLeaseWrite(err error) error {
 	return l.explain(kube.Access{Verb: "update", Resource: "leases", Name: l.name}, err)
 }
 
-// readLease returns the Lease, and makes an empty one if there is none.
+// readLease returns the Lease, and creates an empty one if there is none.
 func (l leases) readLease(ctx context.Context) (*coordinationv1.Lease, error) {
 	lease := &coordinationv1.Lease{}
 	err := l.in.Leases().Get(ctx, l.name, lease)
@@ -134,7 +133,7 @@ func (s site) emptyLease() *coordinationv1.Lease {
 	}
 }
 
-// mirror reads what the holder of the Lease shows.
+// mirror reads the mirror on the Lease.
 func (l leases) mirror(ctx context.Context) (store.Mirror, error) {
 	lease := &coordinationv1.Lease{}
 	err := l.in.Leases().Get(ctx, l.name, lease)
@@ -176,8 +175,7 @@ func holderOf(spec coordinationv1.LeaseSpec) string {
 	return *spec.HolderIdentity
 }
 
-// jittered returns between one and RenewJitter times d, so that those who wait do
-// not all ask at once.
+// jittered returns between one and RenewJitter times d, so that waiters do not all ask at once.
 func jittered(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*(store.RenewJitter-1)*float64(d)) //nolint:gosec // no secret depends on it
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// pieceBook is what this process knows of the Secrets with pieces of the ledger.
+// pieceBook is what this process knows about the Secrets with pieces of the ledger.
 type pieceBook struct {
 	mu sync.Mutex
-	// revision is that of the record that was read or written last, and named are the
+	// revision is the revision of the record that was last read or written, and named are the
 	// pieces that it names.
 	revision store.Revision
 	named    *wire.Pieces
 	// full are the Secrets that hold a piece, in force or not, at their revisions.
 	full map[string]store.Revision
-	// searched is whether those of earlier processes are among them.
+	// searched is whether they include those of earlier processes.
 	searched bool
 }
 
@@ -63,11 +63,10 @@ func (b *pieceBook) known() (map[string]store.Revision, bool) {
 	return maps.Clone(b.full), b.searched
 }
 
-// obsolete returns the Secrets with pieces that neither the record at revision nor the
-// one that is about to be written names, and, if the one to be written names none, all.
-// A write that changes the pieces leaves the other slot to the one after it, which may
-// just as well fill it again. They are looked up before the record is written: whoever
-// fills one of them for a record to come does so at a later revision.
+// obsolete returns the Secrets with pieces that neither the record at revision nor the one that is
+// about to be written names; if the latter names none, all of them. A write that changes the pieces
+// leaves the other slot to the next write, which may fill it again. They are looked up before the
+// record is written: whoever fills one of them for a later record does so at a later revision.
 func (p *pieces) obsolete(ctx context.Context, next *wire.Pieces, revision store.Revision) (map[string]store.Revision, error) {
 	before, _ := p.book.at(revision)
 	full, searched := p.book.known()
@@ -91,8 +90,8 @@ func (p *pieces) obsolete(ctx context.Context, next *wire.Pieces, revision store
 	return full, nil
 }
 
-// search looks for the pieces that earlier processes have left, in both slots. What
-// we may not read is not ours to remove.
+// search looks for pieces that earlier processes have left, in both slots. What we may not read, we
+// may not remove either.
 func (p *pieces) search(ctx context.Context) error {
 	for _, slot := range []string{"a", "b"} {
 		for i := range maxPieces {
@@ -116,9 +115,9 @@ func (p *pieces) search(ctx context.Context) error {
 	return nil
 }
 
-// drop empties Secrets that hold pieces of no use, and deletes them where our Role
-// allows it, which the one that we ship does not. One that changed since it was looked
-// up is somebody else's by now and stays.
+// drop empties Secrets that hold obsolete pieces, and deletes them if our Role allows it, which the
+// shipped one does not. One that has changed since it was looked up belongs to somebody else by now
+// and stays.
 func (p *pieces) drop(ctx context.Context, left map[string]store.Revision) {
 	for name, revision := range left {
 		patch := map[string]any{"metadata": map[string]any{"resourceVersion": string(revision)}, "data": nil}

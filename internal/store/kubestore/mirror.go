@@ -21,11 +21,10 @@ const (
 	AnnotationSeedDigest = annotationPrefix + "seed-digest"
 )
 
-// LabelState is a label with the state's name, for 'kubectl get -L' and selectors.
+// LabelState is the label with the state's name, for 'kubectl get -L' and selectors.
 const LabelState = AnnotationState
 
-// mark writes a mirror into the annotations and labels of an object, and leaves
-// those of others alone.
+// mark writes a mirror into the annotations and labels of an object, and leaves all others alone.
 func mark(m store.Mirror, meta *metav1.ObjectMeta) {
 	if meta.Annotations == nil {
 		meta.Annotations = make(map[string]string, 3)
@@ -39,8 +38,8 @@ func mark(m store.Mirror, meta *metav1.ObjectMeta) {
 	meta.Labels[LabelState] = m.State
 }
 
-// mirrorOf is the inverse of mark. A time that cannot be read, which a person
-// may have edited, is shown as none.
+// mirrorOf is the inverse of mark. A time that cannot be parsed, perhaps because somebody edited
+// it, counts as none.
 func mirrorOf(annotations map[string]string) store.Mirror {
 	since, err := time.Parse(time.RFC3339Nano, annotations[AnnotationSince])
 	if err != nil {

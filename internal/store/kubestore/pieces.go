@@ -15,17 +15,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// A Secret holds 1 MiB, base64 and all else included. A packed ledger beyond
-// pieceLimit goes into Secrets of its own: the pieces first, the record that names
-// them last, by compare-and-swap. A crash in between leaves the old record with its
-// old pieces.
+// A Secret holds 1 MiB, base64 and everything else included. A packed ledger larger than pieceLimit
+// goes into separate Secrets: first the pieces, then the record that names them, by
+// compare-and-swap. A crash in between leaves the old record with its old pieces.
 const (
 	pieceLimit = 700 << 10
 	maxPieces  = 8
 	pieceData  = "piece"
 )
 
-// pieces keeps a packed ledger in Secrets of its own.
+// pieces keeps a packed ledger in separate Secrets.
 type pieces struct {
 	secrets
 	book *pieceBook
@@ -35,7 +34,7 @@ func (p *pieces) pieceName(slot string, i int) string {
 	return fmt.Sprintf("%s-state-%s%d", p.name, slot, i)
 }
 
-// save writes packed into the places that the record in force does not use.
+// save writes packed into the slot that the record in force does not use.
 func (p *pieces) save(ctx context.Context, packed []byte, revision store.Revision) (*wire.Pieces, error) {
 	count := (len(packed) + pieceLimit - 1) / pieceLimit
 	if count > maxPieces {
@@ -62,8 +61,8 @@ func (p *pieces) save(ctx context.Context, packed []byte, revision store.Revisio
 	return pieces, nil
 }
 
-// namedAt returns the pieces that the record names, nil if it names none: those of the
-// record at revision if we have seen that, else of the one that is there.
+// namedAt returns the pieces that the record names, nil if it names none: those of the record at
+// revision if we have seen it, otherwise those of the current record.
 func (p *pieces) namedAt(ctx context.Context, revision store.Revision) (*wire.Pieces, error) {
 	if pieces, known := p.book.at(revision); known {
 		return pieces, nil
@@ -86,8 +85,8 @@ func (p *pieces) saveOne(ctx context.Context, name string, piece []byte) error {
 	return nil
 }
 
-// load returns what savePieces has written. A writer may have been quicker: then
-// the digest does not fit, and the record has to be read again.
+// load returns what save has written. If a writer was quicker, the digest does not match, and the
+// record has to be read again.
 func (p *pieces) load(ctx context.Context, pieces *wire.Pieces) ([]byte, error) {
 	var packed []byte
 	for i := range pieces.Count {
@@ -108,10 +107,10 @@ func (p *pieces) load(ctx context.Context, pieces *wire.Pieces) ([]byte, error) 
 	return packed, nil
 }
 
-// errPieceMismatch means that the pieces are not those that the record names.
-var errPieceMismatch = errors.New("a piece of the ledger is missing or another's")
+// errPieceMismatch means that the pieces are not the ones that the record names.
+var errPieceMismatch = errors.New("a piece of the ledger is missing or belongs to another record")
 
-// explainPiece says which rules are needed for pieces, if that is what is missing.
+// explainPiece adds the rules that pieces need, if they are missing.
 func (p *pieces) explainPiece(err error, pieces *wire.Pieces) error {
 	name := p.pieceName(pieces.Slot, 1)
 	if !kube.DeniedByRBAC(err) {
@@ -124,6 +123,6 @@ func (p *pieces) explainPiece(err error, pieces *wire.Pieces) error {
 			rules.WriteString(rule.YAML())
 		}
 	}
-	return fault.Misuse(fmt.Errorf("keeping the ledger of a large seed in Secrets of its own: %w", err),
+	return fault.Misuse(fmt.Errorf("keeping the ledger of a large seed in separate Secrets: %w", err),
 		fmt.Sprintf("Add to the rules of a Role in the namespace %q that is bound to our service account:\n%s", p.in.Name, strings.TrimSuffix(rules.String(), "\n")))
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// TerminationMessages returns what the containers of a Pod of ours have left as
-// their termination messages, also of earlier lives of a container that was
-// restarted. A Pod that is gone has left nothing.
+// TerminationMessages returns the termination messages of the containers of a Pod of ours,
+// including those from before a container's last restart. If the Pod is gone, there are none.
 func (k *Store) TerminationMessages(ctx context.Context, pod string) ([][]byte, error) {
 	found := &corev1.Pod{}
 	err := k.in.Pods().Get(ctx, pod, found)

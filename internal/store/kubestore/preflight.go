@@ -14,11 +14,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// Preflight asks the API server whether we have every permission that the store
-// needs, reads both records, and rehearses making each object, the records at the
-// size that they can have, so that a quota or a policy that stands in the way is
-// known before Vault is touched. It notes what endangers the records, and refuses where
-// no keys are stored yet. It changes nothing.
+// Preflight asks the API server whether we have every permission that the store needs, reads both
+// records, and rehearses creating each object, the records at the size that they can have, so that
+// an obstructing quota or policy is found before Vault is touched. It records what endangers the
+// records, and fails because of that if no keys are stored yet. It changes nothing.
 func (k *Store) Preflight(ctx context.Context) error {
 	missing, err := k.in.Missing(ctx)
 	if err != nil {
@@ -44,12 +43,12 @@ func (k *Store) Preflight(ctx context.Context) error {
 	if err := k.nothingToLose(ctx, keys); err != nil {
 		return err
 	}
-	// The last, so that a caller who can go on without writing knows that all else is well.
+	// Last, so that a caller who can go on without writing knows that all else is well.
 	return immutable
 }
 
-// rehearse applies each object as a dry run: the server does all but storing it.
-// immutable says which record cannot be written although all else is well.
+// rehearse applies each object as a dry run: the server does everything except storing it.
+// immutable is the error for records that cannot be written although all else is well.
 func (k *Store) rehearse(ctx context.Context) (immutable, err error) {
 	for _, record := range []struct{ name, key string }{{k.keysName(), keysData}, {k.stateName(), stateData}} {
 		if seen, _ := k.seen.get(secretKind, record.name); seen.immutable {
@@ -70,8 +69,8 @@ func (k *Store) rehearse(ctx context.Context) (immutable, err error) {
 	return immutable, nil
 }
 
-// refused turns an explained refusal of a rehearsal into a configuration error:
-// unlike one in the middle of the work, it is the rule and will not pass.
+// refused turns the refusal of a rehearsal into a configuration error: unlike one in the middle of
+// a run, it will not pass.
 func (k *Store) refused(name string, a kube.Access, err error) error {
 	if named := k.stop(name, err); named != nil {
 		return named

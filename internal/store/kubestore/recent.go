@@ -8,7 +8,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
-// recentObjects are the records' content, and the Leases that we gave back, as of the latest
+// recentObjects are the content of the records, and the Leases that we released, as of the latest
 // answers of the API server.
 type recentObjects struct {
 	mu      sync.Mutex
@@ -36,7 +36,7 @@ func (r *recentObjects) get(name string) recentRecord {
 	return r.records[name]
 }
 
-// released notes a Lease that is free by our own write.
+// released records a Lease that we have freed.
 func (r *recentObjects) released(lease *coordinationv1.Lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,8 +46,8 @@ func (r *recentObjects) released(lease *coordinationv1.Lease) {
 	r.leases[lease.Name] = lease.DeepCopy()
 }
 
-// free returns the Lease that we gave back, once: if somebody has taken it since, the claim
-// is refused, and it has to be read.
+// free returns the Lease that we released, once: if somebody has claimed it since, our claim is
+// refused, and the Lease has to be read.
 func (r *recentObjects) free(name string) *coordinationv1.Lease {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *recentObjects) free(name string) *coordinationv1.Lease {
 	return lease
 }
 
-// RecentKeys returns the keys as they were last read or written, if they were.
+// RecentKeys returns the keys as they were last read or written, if at all.
 func (k *Store) RecentKeys() (store.Keys, store.Revision, bool) {
 	last := k.recent.get(k.keysName())
 	if last.data == nil {
@@ -66,8 +66,8 @@ func (k *Store) RecentKeys() (store.Keys, store.Revision, bool) {
 	return keys, last.revision, err == nil
 }
 
-// RecentCheckpoint returns the checkpoint as it was last read or written, if it was. It does
-// without checkpoints in pieces, which are more than one object.
+// RecentCheckpoint returns the checkpoint as it was last read or written, if at all. It does not
+// support checkpoints in pieces, which are several objects.
 func (k *Store) RecentCheckpoint() (store.Checkpoint, store.Revision, bool) {
 	last := k.recent.get(k.stateName())
 	var record wire.Checkpoint

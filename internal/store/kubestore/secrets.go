@@ -16,7 +16,7 @@ import (
 // secrets reads and writes the Secrets of the records.
 type secrets struct {
 	site
-	// recent is what a session begins from.
+	// recent is what a session starts from.
 	recent *recentObjects
 }
 
@@ -30,8 +30,8 @@ func (s secrets) readRecord(ctx context.Context) (wire.Checkpoint, store.Revisio
 	return record, revision, wire.Decode(data, &record, s.stateObject())
 }
 
-// read returns what is under key in a Secret: nil if it has none, and the empty
-// Revision if there is no Secret.
+// read returns the data under key in a Secret: nil if there is none, and the empty Revision if
+// there is no Secret.
 func (s secrets) read(ctx context.Context, name, key string) ([]byte, store.Revision, error) {
 	var secret corev1.Secret
 	err := s.in.Secrets().Get(ctx, name, &secret)
@@ -51,9 +51,8 @@ func (s secrets) read(ctx context.Context, name, key string) ([]byte, store.Revi
 	return data, store.Revision(secret.ResourceVersion), nil
 }
 
-// write is one write to a Secret of ours: data under key, if the Secret still is at
-// revision. mark, if not nil, changes its labels and annotations. A rehearsal stores
-// nothing.
+// write is one write to a Secret of ours: data under key, if the Secret is still at revision. mark,
+// if not nil, changes its labels and annotations. A rehearsal stores nothing.
 type write struct {
 	name, key string
 	data      []byte
@@ -62,15 +61,15 @@ type write struct {
 	rehearse  bool
 }
 
-// swap makes a write. What others keep in the same Secret stays. It is one request
-// where the Secret is there: the revision goes along as a precondition.
+// swap performs a write. What others keep in the same Secret stays. If the Secret exists, it is one
+// request, with the revision as a precondition.
 func (s secrets) swap(ctx context.Context, w write) (store.Revision, error) {
 	if w.revision == "" {
 		secret, err := s.fresh(ctx, w)
 		if err != nil {
 			return "", err
 		}
-		// One that a rehearsal would have made has no revision, and is rehearsed.
+		// A Secret that a rehearsal would have created has no revision, and that was the rehearsal.
 		if w.revision = store.Revision(secret.ResourceVersion); w.revision == "" {
 			return "", nil
 		}
@@ -102,7 +101,7 @@ func (w write) patch() map[string]any {
 	return map[string]any{"metadata": metadata, "data": map[string][]byte{w.key: w.data}}
 }
 
-// explainSwap names what an API server refuses.
+// explainSwap explains why the API server refused a write.
 func (s secrets) explainSwap(name string, err error) error {
 	if apierrors.IsNotFound(err) {
 		return s.conflict(name, "it was removed")
@@ -113,9 +112,9 @@ func (s secrets) explainSwap(name string, err error) error {
 	return s.explain(kube.Access{Verb: "patch", Resource: "secrets", Name: name}, err)
 }
 
-// fresh returns the Secret for a first write, without data of ours, and makes it if it
-// is not there; of several that do so at once, the write that follows lets one through.
-// A rehearsal makes it with its data, and stores neither.
+// fresh returns the Secret for a first write, without data of ours, and creates it if it does not
+// exist. If several processes do so at once, only one of the writes that follow succeeds. A
+// rehearsal creates it with its data, and stores neither.
 func (s secrets) fresh(ctx context.Context, w write) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := s.in.Secrets().Get(ctx, w.name, secret)

@@ -17,13 +17,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// seenObjects is what the latest answers of the API server said about our objects apart
-// from their content. They are read anyway: judging them costs no request.
+// seenObjects is what the latest answers of the API server said about our objects, besides their
+// content. They are read anyway, so judging them costs no request.
 type seenObjects struct {
 	mu      sync.Mutex
 	objects map[string]seenObject
-	// terminating is whether the namespace is being deleted, as of when it was asked last,
-	// and asked whether it was.
+	// terminating is whether the namespace was being deleted when that was last asked, and asked is
+	// whether it was asked at all.
 	terminating, asked bool
 }
 
@@ -34,7 +34,7 @@ type seenObject struct {
 	owners              []string
 }
 
-// note takes in what the API server has answered about an object.
+// note records what the API server has answered about an object.
 func (s *seenObjects) note(kind string, o kube.Object) {
 	seen := seenObject{revision: store.Revision(o.GetResourceVersion()), deleting: o.GetDeletionTimestamp() != nil}
 	for _, owner := range o.GetOwnerReferences() {
@@ -46,7 +46,7 @@ func (s *seenObjects) note(kind string, o kube.Object) {
 	s.set(kind, o.GetName(), seen)
 }
 
-// gone takes in that there is no such object.
+// gone records that there is no such object.
 func (s *seenObjects) gone(kind, name string) { s.set(kind, name, seenObject{}) }
 
 func (s *seenObjects) set(kind, name string, seen seenObject) {
@@ -92,9 +92,9 @@ func (s site) objects() []recordObject {
 	}
 }
 
-// Concerns judges what was last seen of the objects and the namespace, and asks about
-// those that this process has not seen yet. An object that we may not read is not judged: not all who look at
-// the checkpoint may read the keys.
+// Concerns judges what was last seen of the objects and the namespace, and asks about those that
+// this process has not seen yet. An object that we may not read is not judged: not everybody who
+// reads the checkpoint may read the keys.
 func (s site) Concerns(ctx context.Context) ([]store.Concern, error) {
 	var concerns []store.Concern
 	terminating, asked := s.seen.isTerminating()
@@ -117,7 +117,7 @@ func (s site) Concerns(ctx context.Context) ([]store.Concern, error) {
 	return concerns, nil
 }
 
-// lastSeen returns what was last seen of an object.
+// lastSeen returns an object as it was last seen, and reads it if it was not seen yet.
 func (s site) lastSeen(ctx context.Context, object recordObject) (seenObject, error) {
 	if seen, ok := s.seen.get(object.kind, object.name); ok {
 		return seen, nil
@@ -149,15 +149,15 @@ func (s site) judge(object recordObject, seen seenObject) []store.Concern {
 	if seen.deleting {
 		concerns = append(concerns, store.Concern{
 			Name: store.RecordBeingDeleted, Record: name,
-			Message: name + " is being deleted: it goes when its last finalizer is removed",
-			Remedy:  s.copyRemedy() + " Then find out what deletes it, and stop that. A deletion cannot be taken back: docs/runbook.md says how to put the copy in its place.",
+			Message: name + " is being deleted: it will be gone when its last finalizer is removed",
+			Remedy:  s.copyRemedy() + " Then find out what deletes it, and stop that. A deletion cannot be undone: docs/runbook.md says how to restore the copy.",
 		})
 	}
 	if len(seen.owners) > 0 && object.kind == secretKind {
 		concerns = append(concerns, store.Concern{
 			Name: store.RecordOwned, Record: name,
-			Message: fmt.Sprintf("%s is owned by %s: it is deleted with that, and at once if that does not exist", name, strings.Join(seen.owners, ", ")),
-			Remedy:  s.copyRemedy() + fmt.Sprintf(" Then take the owner off: kubectl -n %s patch secret %s --type=merge -p '{\"metadata\":{\"ownerReferences\":null}}'. If it comes back, stop what sets it.", s.in.Name, object.name),
+			Message: fmt.Sprintf("%s is owned by %s: it is deleted together with it, and at once if that does not exist", name, strings.Join(seen.owners, ", ")),
+			Remedy:  s.copyRemedy() + fmt.Sprintf(" Then remove the owner: kubectl -n %s patch secret %s --type=merge -p '{\"metadata\":{\"ownerReferences\":null}}'. If it comes back, stop what sets it.", s.in.Name, object.name),
 		})
 	}
 	if seen.immutable {
@@ -181,13 +181,13 @@ func (s site) namespaceConcern() store.Concern {
 	return store.Concern{
 		Name:    store.NamespaceBeingDeleted,
 		Message: fmt.Sprintf("the namespace %q is being deleted, and everything in it", s.in.Name),
-		Remedy:  s.copyRemedy() + " The deletion of a namespace cannot be taken back: create the keys record from the copy in another namespace, and name that with --namespace.",
+		Remedy:  s.copyRemedy() + " The deletion of a namespace cannot be undone: restore the keys record from the copy in another namespace, and set --namespace to it.",
 	}
 }
 
-// copyRemedy says how to save the keys while they are there.
+// copyRemedy says how to save the keys while they still exist.
 func (s site) copyRemedy() string {
-	return fmt.Sprintf("If keys are in it, take a copy of the keys record now: kubectl -n %s get secret %s -o yaml > FILE. Keep it as safe as the keys.", s.in.Name, s.keysName())
+	return fmt.Sprintf("If it holds keys, copy the keys record now: kubectl -n %s get secret %s -o yaml > FILE. Keep it as safe as the keys.", s.in.Name, s.keysName())
 }
 
 // writable refuses to write what is known to be immutable at this revision.
@@ -199,9 +199,9 @@ func (s site) writable(name string, revision store.Revision) error {
 	return nil
 }
 
-// askNamespace notes whether the namespace is being deleted. Only making an object is
-// refused there, and ours may all exist: so it rehearses an Event, whose name is always
-// new. See docs/decisions/0050.
+// askNamespace records whether the namespace is being deleted. Only creating an object is refused
+// then, and ours may all exist: so it rehearses an Event, whose name is always new. See
+// docs/decisions/0050.
 func (s site) askNamespace(ctx context.Context) error {
 	event := &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: s.in.Name, GenerateName: s.name + "-preflight-"},
@@ -212,17 +212,17 @@ func (s site) askNamespace(ctx context.Context) error {
 	s.seen.setTerminating(kube.Terminating(err))
 	switch {
 	case err == nil, kube.Terminating(err), kube.Refused(err):
-		// Without the right to write Events it is not known; with a quota on them it is
-		// refused for another reason. Neither stands in the way of the records.
+		// Without the permission to create Events it stays unknown, and a quota on them refuses it
+		// for another reason. Neither matters for the records.
 		return nil
 	default:
 		return s.explain(kube.Access{Verb: "create", Resource: "events"}, err)
 	}
 }
 
-// nothingToLose refuses to begin where nothing is stored yet and would be in danger.
-// Where there are keys, or an attempt whose answer may still come, it is for others to
-// judge what can go on.
+// nothingToLose refuses to begin if nothing is stored yet and what will be stored would be in
+// danger. If there are keys, or an attempt whose answer may still arrive, others judge what can go
+// on.
 func (s site) nothingToLose(ctx context.Context, keys store.Keys) error {
 	if keys.Set != nil || keys.Attempt != nil {
 		return nil
@@ -234,8 +234,8 @@ func (s site) nothingToLose(ctx context.Context, keys store.Keys) error {
 	return store.Refusal(concerns)
 }
 
-// stop returns the terminal error of a write that the API server refuses for good, nil
-// for any other.
+// stop returns the terminal error of a write that the API server will always refuse, and nil for
+// any other.
 func (s site) stop(name string, err error) error {
 	switch {
 	case kube.Immutable(err):

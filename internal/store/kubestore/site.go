@@ -16,8 +16,7 @@ const (
 	stateData = "state.json"
 )
 
-// site is where the records are: what our objects are called, and what was last seen of
-// them.
+// site is where the records are: the names of our objects, and what was last seen of them.
 type site struct {
 	in   kube.Namespace
 	name string
@@ -40,13 +39,13 @@ func (s site) stateObject() wire.Object {
 		Name:    s.in.Describe("Secret", s.stateName()) + " (" + stateData + ")",
 		Restore: "kubectl -n " + s.in.Name + " replace -f BACKUP",
 		Rebuilt: fmt.Sprintf("Without a copy, save it and remove it (kubectl -n %s delete secret %s) and run again: "+
-			"the state is found anew from Vault, what is forgotten is which objects of the seed were created by us.",
+			"the state is determined again from Vault, but it is no longer known which objects of the seed were created by us.",
 			s.in.Name, s.stateName()),
 	}
 }
 
-// emptySecret is what is applied to make a Secret: an object without data, so
-// that applying it to one that exists takes nothing away.
+// emptySecret is applied to create a Secret: an object without data, so that applying it to an
+// existing one removes nothing.
 func (s site) emptySecret(name string) *corev1.Secret {
 	return &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},

@@ -1,7 +1,6 @@
-// Package kubestore keeps the records in objects of Kubernetes: two Secrets and a Lease.
-// It must not know what the records say. What else it reads of the namespace, the Pods of
-// earlier runs and objects that are not ours, is for those who ask for it by interfaces
-// of their own.
+// Package kubestore keeps the records in objects of Kubernetes: two Secrets and a Lease. It must
+// not know what the records mean. What else it reads in the namespace, the Pods of earlier runs and
+// objects that are not ours, is for callers that declare interfaces for it.
 package kubestore
 
 import (
@@ -19,8 +18,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
-// Store is a store.Store in Kubernetes objects: the Secrets NAME-keys and NAME-state and
-// the Lease NAME. They have no owner, so that nothing but a person deletes them.
+// Store is a store.Store in Kubernetes objects: the Secrets NAME-keys and NAME-state and the Lease
+// NAME. They have no owner, so that only a person deletes them.
 type Store struct {
 	secrets
 	leases leases
@@ -47,7 +46,7 @@ func New(config *rest.Config, namespace, name string) (*Store, error) {
 	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}}, nil
 }
 
-// Namespace is where the records are, for others that need its API.
+// Namespace returns the namespace of the records, for others that need its API.
 func (k *Store) Namespace() kube.Namespace {
 	return kube.Namespace{Client: k.in.Client, Name: k.in.Name}
 }
@@ -71,7 +70,7 @@ func (k *Store) Keys(ctx context.Context) (store.Keys, store.Revision, error) {
 	return keys, revision, err
 }
 
-// SaveKeys writes the keys record if it still is at revision.
+// SaveKeys writes the keys record if it is still at revision.
 func (k *Store) SaveKeys(ctx context.Context, keys store.Keys, revision store.Revision) (store.Revision, error) {
 	data, err := wire.EncodeKeys(keys)
 	if err != nil {
@@ -80,7 +79,7 @@ func (k *Store) SaveKeys(ctx context.Context, keys store.Keys, revision store.Re
 	return k.swap(ctx, write{name: k.keysName(), key: keysData, data: data, revision: revision})
 }
 
-// Rehearse has the API server do all of SaveKeys but storing it.
+// Rehearse has the API server do everything that SaveKeys does, except storing it.
 func (k *Store) Rehearse(ctx context.Context, keys store.Keys, revision store.Revision) error {
 	data, err := wire.EncodeKeys(keys)
 	if err != nil {
@@ -121,10 +120,10 @@ func (k *Store) Checkpoint(ctx context.Context) (store.Checkpoint, store.Revisio
 	}
 }
 
-// SaveCheckpoint writes the checkpoint if it still is at revision, and shows what
-// the Lease shows in the Secret's annotations.
+// SaveCheckpoint writes the checkpoint if it is still at revision, and mirrors it in the Secret's
+// annotations.
 func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint, revision store.Revision) (store.Revision, error) {
-	// Before the pieces of its ledger, which are written first.
+	// Before the pieces of the ledger, which are written first.
 	if err := k.writable(k.stateName(), revision); err != nil {
 		return "", err
 	}
@@ -154,7 +153,7 @@ func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	return stored, nil
 }
 
-// CheckpointName is the name of the Secret with the checkpoint.
+// CheckpointName returns the name of the Secret with the checkpoint.
 func (k *Store) CheckpointName() string { return k.stateName() }
 
 // Acquire waits for the Lease until ctx ends.
@@ -162,12 +161,12 @@ func (k *Store) Acquire(ctx context.Context, options store.LeaseOptions) (store.
 	return k.leases.acquire(ctx, options)
 }
 
-// Lead waits for a Lease of its own, NAME-watch.
+// Lead waits for a separate Lease, NAME-watch.
 func (k *Store) Lead(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
 	lead := k.leases
 	lead.name += store.LeadSuffix
 	return lead.acquire(ctx, options)
 }
 
-// LeaseMirror reads what the holder of the Lease shows.
+// LeaseMirror reads the mirror on the Lease.
 func (k *Store) LeaseMirror(ctx context.Context) (store.Mirror, error) { return k.leases.mirror(ctx) }

@@ -136,7 +136,7 @@ func TestLeaseIsTakenOverAndLost(t *testing.T) {
 	robbed.Spec.HolderIdentity = &robber
 	server.Put("leases", robbed)
 	storetest.Receive(t, first.Context().Done(), "the loss")
-	if cause := context.Cause(first.Context()); !errors.Is(cause, store.ErrLeaseLost) || !strings.Contains(cause.Error(), `"robber" has it now`) {
+	if cause := context.Cause(first.Context()); !errors.Is(cause, store.ErrLeaseLost) || !strings.Contains(cause.Error(), `"robber" holds it now`) {
 		t.Errorf("the cause is %v", cause)
 	}
 	if err := first.Show(t.Context(), store.Mirror{State: "late"}); !errors.Is(err, store.ErrLeaseLost) {
