@@ -26,7 +26,7 @@ func TestControlsAreComplete(t *testing.T) {
 		case control.Check == nil || len(control.Groups) == 0:
 			t.Errorf("%s checks nothing", control.ID)
 		case seen[control.ID]:
-			t.Errorf("%s is there twice", control.ID)
+			t.Errorf("duplicate control %s", control.ID)
 		case (control.Fix == nil) != (len(control.FixGrants) == 0):
 			t.Errorf("%s has a fix without grants, or grants without a fix", control.ID)
 		case !strings.HasPrefix(control.Source, "https://"):

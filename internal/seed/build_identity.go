@@ -43,7 +43,7 @@ func addIdentity(b *builder, r lang.Record, problems *value.Problems) {
 	}
 }
 
-// checkAliases reports aliases that Vault has no room for beside another one.
+// checkAliases reports aliases that Vault cannot hold in addition to another one.
 func checkAliases(objects []object.Object, problems *value.Problems) {
 	first := map[string]value.Position{}
 	for _, o := range objects {
@@ -52,14 +52,14 @@ func checkAliases(objects []object.Object, problems *value.Problems) {
 		}
 		alias, _ := object.ParseAlias(o.ID)
 		owner := strings.ToLower(alias.OwnerPath())
-		place, has := owner, "a group has one alias"
+		slot, has := owner, "a group has one alias"
 		if o.Endpoint == "entity-alias" {
-			place, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
+			slot, has = owner+" at "+string(o.Mount), "an entity has one alias at each auth method"
 		}
-		if at, taken := first[place]; taken {
+		if at, taken := first[slot]; taken {
 			problems.Add(o.Position, "%s: %s, and there is one at %s", o.ID, has, at)
 			continue
 		}
-		first[place] = o.Position
+		first[slot] = o.Position
 	}
 }

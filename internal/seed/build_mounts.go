@@ -17,7 +17,7 @@ func addAuthMethods(b *builder, r lang.Record, problems *value.Problems) {
 	}
 }
 
-// auth adds an auth method and what lives below it.
+// auth adds an auth method and the objects below it.
 func (b *builder) auth(r lang.Record, problems *value.Problems) {
 	path, ok := mountPath(r, problems)
 	if !ok {
@@ -45,7 +45,7 @@ func (b *builder) auth(r lang.Record, problems *value.Problems) {
 	b.children(r, path, kind, "auth/"+path, object.AuthChild, problems)
 }
 
-// authRoles adds what has a name below an auth method.
+// authRoles adds the named objects below an auth method.
 func (b *builder) authRoles(r lang.Record, path, kind string, problems *value.Problems) {
 	certificates := "config/certificate"
 	if kind == "cert" {
@@ -107,8 +107,8 @@ func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Pr
 	}
 }
 
-// wholeNames are the auth methods that take whole names, and the keys of the seed under
-// which they stand. Seen on Vault 1.21.
+// wholeNames are the auth methods that accept whole names, and the keys of the seed that hold them,
+// as seen on Vault 1.21.
 var wholeNames = map[string][]string{
 	"kerberos": {"groups"},
 	"ldap":     {"groups", "users"},
@@ -116,8 +116,8 @@ var wholeNames = map[string][]string{
 	"radius":   {"users"},
 }
 
-// foldsLDAP reports whether an ldap method certainly takes names in any case: its config
-// decides, which is known only where it is declared as such.
+// foldsLDAP reports whether an ldap method certainly ignores the case of names: its config decides,
+// which is known only if it is declared as such.
 func foldsLDAP(r lang.Record) bool {
 	config := r.Mapping("config")
 	if config == nil {
@@ -135,10 +135,10 @@ func addSecretsEngines(b *builder, r lang.Record, problems *value.Problems) {
 	}
 }
 
-// reserved are the beginnings of paths at which Vault 1.21 mounts no secrets engine.
+// reserved are the first segments of paths at which Vault 1.21 mounts no secrets engine.
 var reserved = []string{"audit", "auth", "cubbyhole", "identity", "sys"}
 
-// secrets adds a secrets engine and what lives below it.
+// secrets adds a secrets engine and the objects below it.
 func (b *builder) secrets(r lang.Record, problems *value.Problems) {
 	path, ok := mountPath(r, problems)
 	if !ok {
@@ -167,7 +167,7 @@ func mountType(r lang.Record) string {
 	return r.Text("type")
 }
 
-// withSettings puts the settings of a mount, which stand under key, into its fields.
+// withSettings adds the settings of a mount, which are under key, to its fields.
 func withSettings(fields map[string]any, r lang.Record, key string) map[string]any {
 	values := r.Inner(key).Values
 	if lockout, ok := values[object.LockoutConfig].(lang.Record); ok {

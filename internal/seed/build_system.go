@@ -50,7 +50,7 @@ func addTokens(b *builder, r lang.Record, problems *value.Problems) {
 	}
 }
 
-// addSystem adds what is set below sys.
+// addSystem adds the settings below sys.
 func addSystem(b *builder, r lang.Record, problems *value.Problems) {
 	for _, each := range r.Records("plugins") {
 		b.child(each, "plugin_name", problems, func(name string) object.Object {
@@ -111,7 +111,7 @@ func (b *builder) request(r lang.Record, problems *value.Problems) {
 	b.add(b.saved(o, r, b.ns, problems), r.At, problems)
 }
 
-// pick returns those of r's values that are there.
+// pick returns the named values of r that exist.
 func pick(r lang.Record, names ...string) map[string]any {
 	fields := map[string]any{}
 	for _, name := range names {
@@ -122,7 +122,7 @@ func pick(r lang.Record, names ...string) map[string]any {
 	return fields
 }
 
-// mountPath returns where r is enabled: its path, or its type.
+// mountPath returns the path at which r is enabled; the default is its type.
 func mountPath(r lang.Record, problems *value.Problems) (string, bool) {
 	path := r.Text("path")
 	if path == "" {

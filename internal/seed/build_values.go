@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// addValuesLater adds the values of KV engines when all files were read.
+// addValuesLater adds the values of KV engines once all files are read.
 func addValuesLater(b *builder, r lang.Record, _ *value.Problems) {
 	ns := b.ns
 	b.values = append(b.values, func(problems *value.Problems) { b.kv(r, ns, problems) })
@@ -30,7 +30,7 @@ func (b *builder) kv(r lang.Record, ns string, problems *value.Problems) {
 		}
 		mount, ok := b.engine(ns + path)
 		if !ok || mount.Type != "kv" {
-			problems.Add(each.At, "%q lies in no kv engine that the seed declares: declare the engine, also if it is there already", path)
+			problems.Add(each.At, "%q is not in a kv engine that the seed declares: declare the engine, even if it exists already", path)
 			continue
 		}
 		root := strings.TrimPrefix(string(mount.ID), ns+"sys/mounts/")
@@ -68,7 +68,7 @@ func (b *builder) startup(r lang.Record, problems *value.Problems) {
 	b.add(object.StartupValue(id, path, wrapped, values, data.Mapping("options")), r.At, problems)
 }
 
-// saved gives o the place that its answer is kept at.
+// saved sets the path in KV at which Vault's answer to o is kept.
 func (b *builder) saved(o object.Object, r lang.Record, ns string, problems *value.Problems) object.Object {
 	path := value.TrimPath(r.Text("save_to"))
 	if _, given := r.Values["save_to"]; !given {
@@ -80,7 +80,7 @@ func (b *builder) saved(o object.Object, r lang.Record, ns string, problems *val
 	}
 	saving := &object.Saving{Path: ns + path, Wrapped: true}
 	o.Traits.SaveTo = saving
-	// Whether the engine takes values under "data" is known when all were read.
+	// Whether the engine takes values under "data" is known once all files are read.
 	b.values = append(b.values, func(*value.Problems) {
 		if mount, ok := b.engine(saving.Path); ok {
 			saving.Wrapped = object.IsVersion2(mount)

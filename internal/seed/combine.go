@@ -11,10 +11,10 @@ import (
 
 // Combine joins the program's own objects with those that the seed declares.
 //
-// A mount or configuration that both name is the seed's, provided that the type is
-// the same: an existing setup stays as its owner wrote it. The program's own
-// addPolicies and roles are its way in, so a seed that names one is refused, and so is a
-// request that writes to one or to the mount, by whatever path.
+// If both name a mount or configuration, the seed's is used, provided that the type is the same: an
+// existing setup stays as its owner wrote it. The program logs in with its own policies and roles,
+// so a seed that names one is refused, and so is a request that writes to one or to the mount, by
+// whatever path.
 func Combine(own, declared []object.Object) ([]object.Object, error) {
 	problems := &value.Problems{}
 	byID := make(map[object.ID]object.Object, len(declared))
@@ -51,7 +51,7 @@ func Combine(own, declared []object.Object) ([]object.Object, error) {
 // clash is a mount or audit device whose path lies below another's.
 type clash struct{ outer, inner object.Object }
 
-// clashes returns the mounts that Vault would refuse for their place alone.
+// clashes returns the mounts that Vault would refuse because of their path alone.
 func clashes(objects []object.Object) []clash {
 	var mounts []object.Object
 	for _, o := range objects {
@@ -70,7 +70,7 @@ func clashes(objects []object.Object) []clash {
 	return found
 }
 
-// checkNesting reports mounts whose path lies below that of another.
+// checkNesting reports mounts whose path is below that of another.
 func (b *builder) checkNesting(problems *value.Problems) {
 	for _, clash := range clashes(b.objects) {
 		problems.Add(clash.inner.Position, "%s lies below %s (declared at %s): Vault has no mount within a mount",

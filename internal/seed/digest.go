@@ -12,11 +12,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Digest returns "sha256:" and the digest of what the seed declares, whatever the
-// order, the files and the comments. References count as written, and sensitive
-// texts count only as being there: the digest is public, and a digest over a
-// password would let everyone try passwords. A change of such a text is found by its
-// keyed hash instead.
+// Digest returns "sha256:" and the digest of what the seed declares, regardless of the order, the
+// files and the comments. References count as written, and of sensitive texts only their presence
+// counts: the digest is public, and a digest of a password would let everyone guess passwords. A
+// change of such a text is found by its keyed hash instead.
 func (s *Seed) Digest() string {
 	objects := slices.Clone(s.objects)
 	slices.SortFunc(objects, func(a, b object.Object) int { return cmp.Compare(a.ID, b.ID) })
@@ -39,7 +38,7 @@ func (s *Seed) Digest() string {
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
-// digest returns what counts of the section harden. Lists are sets there.
+// digest returns the digested parts of the section harden. Its lists are sets.
 func (h Harden) digest() any {
 	set := func(list []string) []string { return slices.Sorted(slices.Values(list)) }
 	exceptions := slices.SortedFunc(slices.Values(h.Exceptions), func(a, b HardenException) int {
@@ -48,7 +47,7 @@ func (h Harden) digest() any {
 	return []any{h.Profile, set(h.Require), set(h.Advise), set(h.Fix), h.Limits, exceptions}
 }
 
-// canonicalOf returns what counts of o: its fields, and how it is brought about.
+// canonicalOf returns the digested parts of o: its fields, and how it is written.
 func canonicalOf(o object.Object) any {
 	parts := map[string]any{"type": o.Type, "data": canonical(o.Data, o.Traits.Redacted)}
 	set := func(name string, value any, there bool) {
@@ -69,8 +68,8 @@ func canonicalOf(o object.Object) any {
 	return parts
 }
 
-// canonical returns value with references as they are written. With hide no text in it
-// counts, but names and references do.
+// canonical returns value with references as written. With hide no text in it counts, only names
+// and references.
 func canonical(v any, hide bool) any {
 	switch v := v.(type) {
 	case value.Template:

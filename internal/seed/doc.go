@@ -1,6 +1,6 @@
 // Package seed turns a declaration of what a Vault should hold into desired objects.
 //
-// The way from text to Vault is a row of small steps, each a value for the next:
+// The way from text to Vault is a sequence of small steps:
 //
 //	Load                text → Seed: strict, positions kept, nothing resolved
 //	Seed.Objects        references resolved in parsed scalars → desired objects
@@ -8,8 +8,8 @@
 //	reconcile.NewPlan   what is live is read → a plan, the pure difference
 //	reconcile.Apply     the plan is carried out, stage by stage
 //
-// What it is made of lies below: the language (lang), what fields hold (value), the objects
-// (object) and the policies (policy). The package must not know the Vault client,
-// Kubernetes, the environment, or how objects get into Vault (reconcile): it takes a lookup
-// function for environment variables. No secret value reaches an error or a digest.
+// Its parts are in packages below: the language (lang), what fields hold (value), the objects
+// (object) and the policies (policy). The package must not know the Vault client, Kubernetes, the
+// environment, or how objects get into Vault (reconcile): it takes a lookup function for
+// environment variables. No secret value reaches an error or a digest.
 package seed

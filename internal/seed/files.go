@@ -13,17 +13,17 @@ import (
 
 func (l *loader) directory(dir string) {
 	var files []string
-	for _, place := range []struct{ dir, endings string }{{dir, ".yaml .yml"}, {filepath.Join(dir, "policies"), ".hcl"}} {
-		entries, err := os.ReadDir(place.dir)
-		if err != nil && (place.dir == dir || !errors.Is(err, os.ErrNotExist)) {
-			l.problems.Add(value.Position{File: place.dir}, "reading the seed: %s", reason(err))
+	for _, source := range []struct{ dir, endings string }{{dir, ".yaml .yml"}, {filepath.Join(dir, "policies"), ".hcl"}} {
+		entries, err := os.ReadDir(source.dir)
+		if err != nil && (source.dir == dir || !errors.Is(err, os.ErrNotExist)) {
+			l.problems.Add(value.Position{File: source.dir}, "reading the seed: %s", reason(err))
 			return
 		}
 		for _, e := range entries {
 			ending := filepath.Ext(e.Name())
-			// Names with a dot in front are what a mounted ConfigMap links to.
-			if ending != "" && !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && slices.Contains(strings.Fields(place.endings), ending) {
-				files = append(files, filepath.Join(place.dir, e.Name()))
+			// Names with a leading dot are what a mounted ConfigMap links to.
+			if ending != "" && !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && slices.Contains(strings.Fields(source.endings), ending) {
+				files = append(files, filepath.Join(source.dir, e.Name()))
 			}
 		}
 	}

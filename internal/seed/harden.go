@@ -7,8 +7,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Harden is what a seed says of the controls, as it is written: what a control is, and
-// whether there is one of that name, is not known here.
+// Harden is what a seed says about the controls, as written. The package does not know which
+// controls there are.
 type Harden struct {
 	// Profile is the profile's name, or empty.
 	Profile string
@@ -17,14 +17,14 @@ type Harden struct {
 	// Limits holds values by name.
 	Limits     map[string]string
 	Exceptions []HardenException
-	// Position is where the seed says so; zero if it does not.
+	// Position is the position of the section; zero if there is none.
 	Position value.Position
 }
 
 // HardenException accepts that a control does not hold.
 type HardenException struct{ Control, Object, Reason, Expires string }
 
-// Declared reports whether the seed says anything of the controls.
+// Declared reports whether the seed says anything about the controls.
 func (h Harden) Declared() bool { return h.Position.File != "" }
 
 // readHarden reads the section harden, which one file of a seed may hold.
@@ -35,7 +35,7 @@ func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
 	}
 	at := r.Positions["harden"]
 	if b.harden.Declared() {
-		problems.Add(at, "the section harden is there twice, first at %s", b.harden.Position)
+		problems.Add(at, "duplicate section harden, first at %s", b.harden.Position)
 		return
 	}
 	b.harden = Harden{

@@ -18,8 +18,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// sizeLimit bounds all files of a seed together, in bytes. 100,000 policies and roles have some
-// 12 MiB.
+// sizeLimit is the limit on all files of a seed together, in bytes. 100,000 policies and roles are
+// about 12 MiB.
 const sizeLimit = 16 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
@@ -35,15 +35,14 @@ type Seed struct {
 // of *.yaml, *.yml and policies/*.hcl, each in the order of their names. A policy in
 // an .hcl file is named after the file.
 //
-// All that is wrong is told at once, in one fault of kind fault.Seed whose cause is
-// *Problems.
+// It reports all problems at once, in one fault of kind fault.Seed whose cause is *value.Problems.
 func Load(paths []string) (*Seed, error) {
 	l := &loader{problems: &value.Problems{}, left: sizeLimit}
 	for _, path := range paths {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
-	if err := l.problems.Err("Correct the seed at the places given. Nothing was sent to Vault."); err != nil {
+	if err := l.problems.Err("Correct the seed at the positions given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
 	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
@@ -108,13 +107,13 @@ func (s *Seed) Objects(ctx context.Context, resolver Resolver) ([]object.Object,
 	return objects, policy.CheckResolved(objects)
 }
 
-// refers reports whether o holds a reference, or something yet to be made.
+// refers reports whether o holds a reference, or a value yet to be generated.
 func refers(o object.Object) bool {
 	return value.Pending(o.Data) || value.Pending(o.Traits.Extra) || o.Traits.Unless != nil && value.Pending(o.Traits.Unless.Value)
 }
 
-// readFile returns the content of a regular file of at most limit bytes. A pipe
-// or device is refused: reading one could wait for ever.
+// readFile returns the content of a regular file of at most limit bytes. A pipe or device is
+// refused: reading one could block forever.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -141,7 +140,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return content, nil
 }
 
-// reason strips the path from a file error: our messages name it already.
+// reason returns a file error without its path, which our messages name already.
 func reason(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
@@ -155,11 +154,11 @@ type builder struct {
 	// declaredAt holds where each object is declared, by its canonical ID.
 	declaredAt map[object.ID]value.Position
 	prune      pruneReader
-	// ns is the namespace that is being read, with a slash at its end, or empty.
+	// ns is the namespace that is being read, with a trailing slash, or empty.
 	ns string
 	// requests counts them over all files, since their order matters.
 	requests int
-	// values are read last, since they need to know all engines.
+	// values are read last, since they need all engines.
 	values []func(problems *value.Problems)
 	// warnings name what is probably not meant.
 	warnings []value.Problem
@@ -167,7 +166,7 @@ type builder struct {
 	login    declaredLogin
 }
 
-// section makes objects of what stands under some keys.
+// section builds the objects of some keys.
 type section struct {
 	keys  string
 	build func(b *builder, r lang.Record, problems *value.Problems)
@@ -184,7 +183,7 @@ func (b *builder) build(r lang.Record, problems *value.Problems) {
 	})
 }
 
-// contents adds what one namespace holds.
+// contents adds the objects of one namespace.
 func (b *builder) contents(r lang.Record, problems *value.Problems) {
 	b.sections(r, problems, []section{
 		{"policies", addPolicies},
@@ -200,7 +199,7 @@ func (b *builder) contents(r lang.Record, problems *value.Problems) {
 	})
 }
 
-// sections has the sections built that r holds any key of.
+// sections builds the sections of which r has a key.
 func (b *builder) sections(r lang.Record, problems *value.Problems, sections []section) {
 	for _, each := range sections {
 		for key := range strings.FieldsSeq(each.keys) {
@@ -234,7 +233,7 @@ func nameOf(r lang.Record, key string, check func(string) error, problems *value
 	return name, true
 }
 
-// add keeps o, unless its place is taken.
+// add adds o, unless it is declared already.
 func (b *builder) add(o object.Object, at value.Position, problems *value.Problems) {
 	o = o.Within(b.ns)
 	o.Position = at
@@ -252,7 +251,7 @@ func (b *builder) add(o object.Object, at value.Position, problems *value.Proble
 	b.objects = append(b.objects, o)
 }
 
-// finish adds what needs the whole seed, and checks what only that shows.
+// finish adds and checks what needs the whole seed.
 func (b *builder) finish(problems *value.Problems) {
 	for _, add := range b.values {
 		add(problems)
@@ -275,5 +274,5 @@ func (b *builder) finish(problems *value.Problems) {
 	}
 }
 
-// has reports whether an object is declared that is of a kind.
+// has reports whether an object of a kind is declared.
 func (b *builder) has(of func(o object.Object) bool) bool { return slices.ContainsFunc(b.objects, of) }

@@ -12,18 +12,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// LoginMethod is one way in which later runs log in, as a seed says it. What it leaves
-// out is empty. It names files and identities; no field holds a secret.
+// LoginMethod is one way in which later runs log in, as a seed declares it. Omitted fields are
+// empty. It names files and identities; no field holds a secret.
 type LoginMethod struct {
 	// Method is one of LoginMethods.
 	Method string
 	// Path is the mount of the auth method.
 	Path string
-	// TokenFile, PasswordFile and CAFile are absolute, or below the directory of the seed.
+	// TokenFile, PasswordFile and CAFile are absolute, or relative to the directory of the seed.
 	TokenFile, PasswordFile, CAFile string
 	// Audience, KubernetesHost, Principal and Region are as the flags of the login.
 	Audience, KubernetesHost, Principal, Region string
-	// Position is where the seed says so.
+	// Position is its position in the seed.
 	Position value.Position
 }
 
@@ -41,7 +41,7 @@ func (b *builder) readLogin(r lang.Record, problems *value.Problems) {
 	}
 	at := r.Positions["login"]
 	if len(b.login.methods) > 0 {
-		problems.Add(at, "the section login is there twice, first at %s", b.login.at)
+		problems.Add(at, "duplicate section login, first at %s", b.login.at)
 		return
 	}
 	b.login = declaredLogin{methods: methods, at: at}
@@ -49,10 +49,10 @@ func (b *builder) readLogin(r lang.Record, problems *value.Problems) {
 	for _, each := range methods {
 		method := each.Text("method")
 		if method == "" {
-			continue // it was told
+			continue // reported already
 		}
 		if slices.Contains(seen, method) {
-			problems.Add(each.At, "the login method %q is there twice", method)
+			problems.Add(each.At, "duplicate login method %q", method)
 		}
 		seen = append(seen, method)
 		path := cmp.Or(strings.Trim(each.Text("path"), "/"), method)
@@ -64,7 +64,7 @@ func (b *builder) readLogin(r lang.Record, problems *value.Problems) {
 	}
 }
 
-// checkLogin holds an entry against what its method takes.
+// checkLogin compares an entry with the keys that its method takes.
 func checkLogin(each lang.Record, method string, problems *value.Problems) {
 	row := lang.LoginTable()[slices.Index(lang.LoginMethods(), method)]
 	for _, name := range lang.LoginKeys() {
@@ -75,11 +75,11 @@ func checkLogin(each lang.Record, method string, problems *value.Problems) {
 		case given && !slices.Contains(row.Takes, name):
 			problems.Add(each.Positions[name], "the login method %q does not take the key %q; it takes %s", method, name, strings.Join(row.Takes, ", "))
 		case given && value == "":
-			problems.Add(each.Positions[name], "the key %q is empty: leave it out for its default", name)
+			problems.Add(each.Positions[name], "the key %q is empty: omit it for its default", name)
 		case given && looksLikeToken(value):
-			problems.Add(each.Positions[name], "%q holds a token where the name of a file belongs: put it into a file, and have it revoked, since it was written down here", name)
+			problems.Add(each.Positions[name], "%q holds a token instead of the name of a file: put the token into a file, and revoke this one, since it was written down here", name)
 		case given && !plainReference(value):
-			problems.Add(each.Positions[name], "%q may refer to env and configMapKeyRef only: it is no secret", name)
+			problems.Add(each.Positions[name], "%q may refer to env and configMapKeyRef only: it is not a secret", name)
 		}
 	}
 	if path := strings.Trim(each.Text("path"), "/"); path != "" {
@@ -95,8 +95,8 @@ func looksLikeToken(value any) bool {
 	return slices.ContainsFunc([]string{"hvs.", "hvb.", "eyJ"}, func(beginning string) bool { return strings.HasPrefix(written, beginning) })
 }
 
-// plainReference reports whether value refers to nothing but what anybody may see, and
-// what is there before Vault is.
+// plainReference reports whether value refers only to what is not secret, and is available before
+// Vault is.
 func plainReference(v any) bool {
 	t, refers := v.(value.Template)
 	if !refers {
@@ -117,8 +117,7 @@ func (s *Seed) LoginPaths() []LoginMethod {
 	return found
 }
 
-// Login returns the section login with its references resolved; none if the seed says
-// nothing of it.
+// Login returns the section login with its references resolved, or nothing if there is none.
 func (s *Seed) Login(ctx context.Context, resolver Resolver) ([]LoginMethod, error) {
 	r := &resolving{Resolver: resolver, ctx: ctx, problems: &value.Problems{}}
 	found := s.LoginPaths()
@@ -140,7 +139,7 @@ func (s *Seed) Login(ctx context.Context, resolver Resolver) ([]LoginMethod, err
 	return found, r.problems.Err(r.remedy("Set the variable or provide the object where this program runs, or correct the reference."))
 }
 
-// plainText resolves a text that is no secret.
+// plainText resolves a text that is not secret.
 func (r *resolving) plainText(v any) string {
 	t, refers := v.(value.Template)
 	if !refers {

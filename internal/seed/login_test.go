@@ -66,7 +66,7 @@ login:
 // TestLoginTwice refuses two files that both say how to log in.
 func TestLoginTwice(t *testing.T) {
 	_, _, err := loadText(t, "login: [{method: jwt}]\n", "login: [{method: approle}]\n")
-	if err == nil || !strings.Contains(err.Error(), "b.yaml:1:1: the section login is there twice, first at ") {
+	if err == nil || !strings.Contains(err.Error(), "b.yaml:1:1: duplicate section login, first at ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -60,7 +60,7 @@ namespaces:
 	// Where the namespace cannot be made, what it holds is not tried.
 	refusing := &world{data: w.data, fail: map[string]error{"sys/namespaces/team": refusal{400, "no"}}}
 	_, err := reconcile.Apply(t.Context(), refusing, plan(t, refusing, objects, reconcile.Memory{HashKey: key}), reconcile.Options{})
-	if err == nil || !strings.Contains(err.Error(), "creating team/sys/mounts/kv ") || !strings.Contains(err.Error(), "not tried, because its namespace could not be made") {
+	if err == nil || !strings.Contains(err.Error(), "creating team/sys/mounts/kv ") || !strings.Contains(err.Error(), "not tried, because its namespace could not be created") {
 		t.Errorf("got %v", err)
 	}
 	if want := []string{"sys/mounts/kv", "sys/namespaces/team"}; !slices.Equal(slices.Sorted(slices.Values(refusing.writes)), want) {

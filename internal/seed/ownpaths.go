@@ -9,11 +9,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// ownPaths are the API paths of the policies, roles and mounts that this program itself
-// logs in with. Objects of a seed are compared with them by name; a request may write to
-// any path, and Vault has several for most things.
+// ownPaths are the API paths of the policies, roles and mounts that this program itself logs in
+// with. Objects of a seed are compared with them by ID; but a request may write to any path, and
+// Vault has several for most things.
 type ownPaths struct {
-	// whole are policies and roles: with all that lies below, which is a part of them.
+	// whole are policies and roles, including everything below them.
 	whole []string
 	// mounts are the auth methods, such as "auth/kubernetes".
 	mounts []string
@@ -35,19 +35,19 @@ func ownPathsOf(own []object.Object) ownPaths {
 	return paths
 }
 
-// normalPath returns an API path in one spelling: as the vault CLI has it, without a
-// slash at an end, empty parts and v1/.
+// normalPath normalizes an API path: without leading and trailing slashes, empty segments and v1/,
+// as the vault CLI writes it.
 func normalPath(written string) string {
 	clean := strings.TrimPrefix(path.Clean("/"+written), "/")
 	return strings.TrimPrefix(clean, "v1/")
 }
 
-// holds says which of our own things a write to a path touches; "" for none.
+// holds returns which of our own objects a write to a path touches; "" for none.
 func (p ownPaths) holds(written string) string {
 	target := normalPath(written)
 	for _, own := range p.whole {
-		// Vault takes the names of policies, and of most roles, in any letter case; our own
-		// in another case is hardly somebody else's where it does not.
+		// Vault ignores the case of the names of policies, and of most roles. Where it does not,
+		// our own name in another case is hardly somebody else's.
 		prefix, name := path.Split(own)
 		rest, below := strings.CutPrefix(target, prefix)
 		if named, _, _ := strings.Cut(rest, "/"); below && strings.EqualFold(named, name) {
@@ -57,15 +57,15 @@ func (p ownPaths) holds(written string) string {
 	return ""
 }
 
-// reaches says which of our own things a request touches; "" for none.
+// reaches returns which of our own objects a request touches; "" for none.
 func (p ownPaths) reaches(o object.Object) string {
 	if own := p.holds(o.Traits.Write); own != "" {
 		return own
 	}
 	target := normalPath(o.Traits.Write)
 	for _, mount := range p.mounts {
-		// An auth method is mounted and tuned below sys/auth, and as one mount of many
-		// below sys/mounts; sys/remount takes it elsewhere.
+		// An auth method is mounted and tuned below sys/auth, and as one mount of many below
+		// sys/mounts; sys/remount moves it.
 		for _, at := range []string{"sys/" + mount, "sys/mounts/" + mount} {
 			if target == at || target == at+"/tune" {
 				return at
@@ -78,8 +78,8 @@ func (p ownPaths) reaches(o object.Object) string {
 	return ""
 }
 
-// movesFrom reports whether a mount is what moves. What only Vault can answer may be
-// any, and is taken for ours.
+// movesFrom reports whether a remount moves mount. A reference that only Vault can answer may be
+// any mount, and counts as ours.
 func movesFrom(from any, mount string) bool {
 	switch from := from.(type) {
 	case string:

@@ -115,8 +115,8 @@ func TestPlanRefuses(t *testing.T) {
 	}{
 		{"type of an engine", object.SecretsMount("x", "transit", nil), v2, `type is "kv", the seed wants "transit"; Vault cannot change the type of a mount`, "vault secrets disable x"},
 		{"type of a method", object.AuthMount("x", "approle", nil), map[string]any{"type": "userpass"}, `type is "userpass", the seed wants "approle"`, "vault auth disable x"},
-		{"kv 2 to 1", object.SecretsMount("x", "kv-v1", nil), v2, `options.version is "2", the seed wants "1"; Vault cannot take versions away`, "copy what it should hold"},
-		{"local", object.SecretsMount("x", "kv", map[string]any{"local": true}), map[string]any{"type": "kv", "local": false}, "local is false, the seed wants true; Vault takes it only when the mount is made", "vault secrets disable x"},
+		{"kv 2 to 1", object.SecretsMount("x", "kv-v1", nil), v2, `options.version is "2", the seed wants "1"; Vault cannot downgrade a kv mount`, "copy what it should hold"},
+		{"local", object.SecretsMount("x", "kv", map[string]any{"local": true}), map[string]any{"type": "kv", "local": false}, "local is false, the seed wants true; Vault accepts it only when the mount is created", "vault secrets disable x"},
 		{"audit option", object.AuditDevice("x", "file", map[string]any{"options": map[string]any{"file_path": "/b"}}), map[string]any{"type": "file", "options": map[string]any{"file_path": "/a"}}, `options.file_path is "/a", the seed wants "/b"; Vault cannot change an audit device in place`, "vault audit disable x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,17 +13,17 @@ import (
 // pruneReader collects what the files of a seed say about deletion.
 type pruneReader struct {
 	object.Prune
-	// said is what the seed says of it first: nothing after it may contradict.
+	// said is the first setting of pruning in the seed: no later one may contradict it.
 	said pruneSetting
 }
 
-// pruneSetting is what one place of the seed says of pruning.
+// pruneSetting is one setting of pruning in the seed.
 type pruneSetting struct {
 	words string
 	at    value.Position
 }
 
-// read takes in what one file says.
+// read reads what one file says about deletion.
 func (p *pruneReader) read(r lang.Record, problems *value.Problems) {
 	if which := r.Text("prune"); which != "" {
 		p.set(which == "owned", pruneSetting{"prune: " + which, r.Positions["prune"]}, problems)
@@ -45,7 +45,8 @@ func (p *pruneReader) read(r lang.Record, problems *value.Problems) {
 	}
 }
 
-// set takes in whether what is ours is deleted, as one place of the seed says.
+// set records whether our objects are pruned, and reports a setting that contradicts an earlier
+// one.
 func (p *pruneReader) set(owned bool, setting pruneSetting, problems *value.Problems) {
 	switch {
 	case p.said.words == "":
@@ -55,7 +56,7 @@ func (p *pruneReader) set(owned bool, setting pruneSetting, problems *value.Prob
 	}
 }
 
-// check tells tombstones that contradict the rest of the seed.
+// check reports tombstones that contradict the rest of the seed.
 func (p pruneReader) check(objects []object.Object, problems *value.Problems) {
 	if len(p.Tombstones) > 0 && !p.Owned {
 		problems.Add(p.Tombstones[0].Position, "tombstones need prune: owned")
@@ -74,7 +75,7 @@ func (p pruneReader) check(objects []object.Object, problems *value.Problems) {
 	}
 }
 
-// pruneDigest returns what counts of p for the digest of the seed.
+// pruneDigest returns the digested parts of p.
 func pruneDigest(p object.Prune) []string {
 	texts := []string{fmt.Sprint("prune ", p.Owned)}
 	for _, kind := range p.Exclude {
@@ -87,7 +88,7 @@ func pruneDigest(p object.Prune) []string {
 	return texts
 }
 
-// readTombstone reads what one entry of tombstones says.
+// readTombstone reads one entry of tombstones.
 func readTombstone(r lang.Record, problems *value.Problems) (t object.Tombstone, ok bool) {
 	namespace, secrets, auth := value.TrimPath(r.Text("namespace")), value.TrimPath(r.Text("secrets")), value.TrimPath(r.Text("auth"))
 	if secrets != "" && auth != "" || namespace+secrets+auth == "" {
@@ -105,7 +106,7 @@ func readTombstone(r lang.Record, problems *value.Problems) (t object.Tombstone,
 		}
 	}
 	if !r.Yes("destroy") {
-		problems.Add(r.At, "a tombstone says destroy: true, since all that the mount or namespace holds is lost")
+		problems.Add(r.At, "a tombstone needs destroy: true, since everything in the mount or namespace is lost")
 		return t, false
 	}
 	t.Position = r.At
@@ -123,5 +124,5 @@ func readTombstone(r lang.Record, problems *value.Problems) (t object.Tombstone,
 	return t, true
 }
 
-// addPrune takes in what one file says of deletion.
+// addPrune reads what one file says about deletion.
 func addPrune(b *builder, r lang.Record, problems *value.Problems) { b.prune.read(r, problems) }

@@ -13,20 +13,20 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Resolver gives references their values, as far as they can be had without Vault.
+// Resolver resolves references, as far as that is possible without Vault.
 type Resolver struct {
-	// Env looks an environment variable up. Only the command reads the
-	// environment, so the seed is handed this function; nil knows none.
+	// Env looks an environment variable up. Only the command reads the environment, so it passes in
+	// this function; nil knows no variables.
 	Env func(name string) (value string, found bool)
-	// Secret and ConfigMap return the data of a Kubernetes object in our namespace; nil
-	// where there is no Kubernetes. Each object is asked for once.
+	// Secret and ConfigMap return the data of a Kubernetes object in our namespace; they are nil if
+	// there is no Kubernetes. Each object is read once.
 	Secret, ConfigMap func(ctx context.Context, name string) (map[string][]byte, error)
-	// Own returns what a variable, file or Secret is if it holds a record or credential
-	// of the program itself, which no seed may read, else "". nil knows none.
+	// Own describes a variable, file or Secret that holds a record or credential of the program
+	// itself, which no seed may read; it returns "" for any other. nil knows none.
 	Own func(kind ReferenceKind, name string) string
 }
 
-// ReferenceKind is where a reference leads.
+// ReferenceKind is what a reference refers to.
 type ReferenceKind int
 
 // The kinds whose values may be secrets of ours.
@@ -36,7 +36,7 @@ const (
 	ReferenceSecret
 )
 
-// refuse returns an error if what a reference names is the program's own.
+// refuse returns an error if a reference names something of the program's own.
 func (r *resolving) refuse(kind ReferenceKind, title, name string) error {
 	if r.Own == nil {
 		return nil
@@ -57,7 +57,7 @@ func (r *resolving) remedy(missing string) string {
 	return "Records and credentials of this program stay out of a seed: put the value that you need into a variable, file or Secret of its own, and refer to that."
 }
 
-// referenceLimit is how large a file that a reference names may be.
+// referenceLimit is the largest file that a reference may name.
 const referenceLimit = 1 << 20
 
 // resolving is one pass over all objects.
@@ -66,21 +66,21 @@ type resolving struct {
 	ctx      context.Context
 	problems *value.Problems
 	fetched  map[string]fetched
-	// trouble is an error that may pass, such as of the network.
+	// trouble is an error that may pass, such as a network error.
 	trouble error
-	// refused is whether a reference led to something of our own.
+	// refused is whether a reference named something of our own.
 	refused bool
 }
 
-// fetched is a Kubernetes object, or why it could not be had.
+// fetched is a Kubernetes object, or why it could not be read.
 type fetched struct {
 	data map[string][]byte
 	err  error
 }
 
-// resolve returns data with every template replaced by a secret.Value, or by what is
-// left for Vault to answer. What came from outside counts as sensitive: the seed's
-// author put it there, not here.
+// resolve returns data with every template replaced by a secret.Value, or by what is left for Vault
+// to answer. What comes from outside counts as sensitive, since the seed's author kept it out of
+// the seed.
 func (r *resolving) resolve(data map[string]any) map[string]any {
 	if !value.Pending(data) { // most need no copy
 		return data

@@ -130,7 +130,7 @@ func TestTombstone(t *testing.T) {
 		t.Errorf("without a tombstone: %v", writes)
 	}
 	with := parse(t, "prune: owned\nsecrets: [{type: kv}]\ntombstones:\n  - {secrets: old, destroy: true}\n  - {secrets: foreign, destroy: true}\n")
-	if got := text(t, l.plan(t, b, with)); !strings.Contains(got, "it has a tombstone, but was not created by us") {
+	if got := text(t, l.plan(t, b, with)); !strings.Contains(got, "it has a tombstone, but we did not create it") {
 		t.Errorf("the plan says\n%s", got)
 	}
 	if _, writes := l.run(t, b, with); fmt.Sprint(writes) != "[delete sys/mounts/old]" {
@@ -161,7 +161,7 @@ func TestMisspelt(t *testing.T) {
 	b := start(t)
 	seedText := "auth:\n  - type: approle\n    roles:\n      - {name: r, FIELD: 10.0.0.0/8}\n      - {name: other, token_ttl: 1h}\n"
 	objects := b.inline(t, strings.Replace(seedText, "FIELD", "token_bound_cidr", 1))
-	want := `unknown to Vault are the fields "token_bound_cidr" (did you mean "token_bound_cidrs"?)`
+	want := `Vault does not recognize these fields: "token_bound_cidr" (did you mean "token_bound_cidrs"?)`
 	for range 2 { // it stays an error until it is mended
 		writes := b.writes(t, func() {
 			_, err := reconcile.Apply(t.Context(), b.as(t, b.root), b.plan(t, objects), reconcile.Options{})
@@ -173,7 +173,7 @@ func TestMisspelt(t *testing.T) {
 			t.Error("the role was written without the field")
 		}
 	}
-	if got := text(t, b.plan(t, objects)); !strings.Contains(got, `! Vault does not know the field "token_bound_cidr" (did you mean "token_bound_cidrs"?)`) {
+	if got := text(t, b.plan(t, objects)); !strings.Contains(got, `! Vault does not recognize the field "token_bound_cidr" (did you mean "token_bound_cidrs"?)`) {
 		t.Errorf("the plan says\n%s", got)
 	}
 	mended := b.inline(t, strings.Replace(seedText, "FIELD", "token_bound_cidrs", 1))

@@ -48,7 +48,7 @@ func TestRefusedBeforeTheFirstWrite(t *testing.T) {
 		"device below one that is there": {"audit: [{type: file, path: " + probe + "/b, options: {file_path: /tmp/x}}]\n", "sys/audit/" + probe + "/b lies below sys/audit/" + probe},
 		"value that is made later": {
 			"secrets: [{type: kv, options: {version: 1}, description: '${ vault \"kv/a\" \"b\" }'}]\nsecretsOnce: [{path: kv/a, data: {b: c}}]\n",
-			`seed.yaml:1:58: vault "kv/a" "b" is not there, and kv/a (stage values) is not made before sys/mounts/kv (stage mounts), which refers to it`,
+			`seed.yaml:1:58: vault "kv/a" "b" is not there, and kv/a (stage values) is not created before sys/mounts/kv (stage mounts), which refers to it`,
 		},
 		"mount that nobody declares": {"secretsOnce: [{path: kv/a, data: {b: '${ accessor \"nowhere\" }'}}]\nsecrets: [{type: kv, options: {version: 1}}]\n", `seed.yaml:1:38: accessor "nowhere" is neither declared nor there`},
 	} {

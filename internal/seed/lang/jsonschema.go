@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// JSONSchema returns a JSON Schema (draft 2020-12) of the language, made from the table
-// that the parser reads, for editors.
+// JSONSchema returns a JSON Schema (draft 2020-12) of the language for editors, generated from the
+// table that the parser uses.
 func JSONSchema() ([]byte, error) {
 	schema := mappingSchema(language(), false)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -47,8 +47,8 @@ func mappingSchema(keys []key, open bool) node {
 	return schema
 }
 
-// keySchema returns the schema of what a row of the table holds. null stands for a
-// list or mapping whose entries are all commented out.
+// keySchema returns the schema of the value of a row of the table. null stands for a list or
+// mapping whose entries are all commented out.
 func keySchema(k key) node {
 	var schema node
 	switch k.kind {
@@ -95,7 +95,7 @@ func nullable(schema node) node {
 	return schema
 }
 
-// exampleOf returns a row's example as JSON has it.
+// exampleOf returns a row's example as a JSON value.
 func exampleOf(k key) (any, bool) {
 	var value any
 	if k.example == "" || yaml.Unmarshal([]byte(k.example), &value) != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// proseOrTruth reads a text, a number or a truth as a text.
+// proseOrTruth reads a text, a number or a boolean as a text.
 func (c decoder) proseOrTruth(e Entry) (any, bool) {
 	if e.Value.Kind == yaml.ScalarNode && e.Value.Tag == "!!bool" {
 		return strings.ToLower(e.Value.Text), true
@@ -17,7 +17,7 @@ func (c decoder) proseOrTruth(e Entry) (any, bool) {
 	return c.scalar(e, prose)
 }
 
-// duration reads a length of time. Those of leases may be the server's own.
+// duration reads a duration. That of a lease may be 'system', the server's own.
 func (c decoder) duration(e Entry) (any, bool) {
 	v, ok := c.scalar(e, duration)
 	text, plain := v.(string)
@@ -25,7 +25,7 @@ func (c decoder) duration(e Entry) (any, bool) {
 		return v, ok
 	}
 	if length, known := value.Seconds(text); !known || length < 0 {
-		c.problems.Add(e.Value.At, "%q must be a length of time, such as 90, 30m, 1h30m or 7d", e.Name)
+		c.problems.Add(e.Value.At, "%q must be a duration, such as 90, 30m, 1h30m or 7d", e.Name)
 		return nil, false
 	}
 	return v, true
@@ -67,8 +67,7 @@ func (c decoder) plainScalar(t Tree) (any, bool) {
 	return value, true
 }
 
-// describe names what t is, without showing what it says: it may be a secret in
-// the wrong place.
+// describe names the type of t without its value, which may be a misplaced secret.
 func describe(t Tree) string {
 	switch t.Kind {
 	case yaml.SequenceNode:
@@ -99,8 +98,7 @@ func (c decoder) free(e Entry) (any, bool) {
 	return c.plain(e.Value)
 }
 
-// plain returns t as Vault's API takes it, with templates where text refers to
-// something outside.
+// plain returns t as Vault's API accepts it, with templates for texts that hold references.
 func (c decoder) plain(t Tree) (any, bool) {
 	switch t.Kind {
 	case yaml.SequenceNode:
@@ -145,7 +143,7 @@ func (c decoder) valueFrom(e Entry) (any, bool) {
 	return nil, false
 }
 
-// named reads a list, or a mapping from names to what the items of a list would be.
+// named reads a list, or a mapping from names to what would be the items of the list.
 func (c decoder) named(e Entry, k key) (any, bool) {
 	if e.Value.Kind != yaml.MappingNode {
 		return c.many(e, k)
@@ -163,11 +161,11 @@ func (c decoder) named(e Entry, k key) (any, bool) {
 	return records, true
 }
 
-// Child is what lives under one path below a mount.
+// Child is what is declared under one path below a mount.
 type Child struct {
 	Path string
 	at   value.Position
-	// Items is what is written there: below it, if it has a name.
+	// Items is what is written to the path, or below it if it has a name.
 	Items []Record
 }
 

@@ -9,12 +9,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Record is a mapping read by a table of keys. What it holds is of the kind that
-// the table says; wrong entries were reported and are missing.
+// Record is a mapping read by a table of keys. Its values have the kinds that the table says; wrong
+// entries were reported and are missing.
 type Record struct {
 	At     value.Position
 	Values map[string]any
-	// Positions says where each of values begins.
+	// Positions says where each value begins.
 	Positions map[string]value.Position
 	// Rest holds the keys of an open mapping that the table does not name.
 	Rest map[string]any
@@ -26,13 +26,13 @@ func (r Record) Text(name string) string {
 	return value
 }
 
-// Yes reports whether the truth under name is there and true.
+// Yes reports whether the boolean under name is set and true.
 func (r Record) Yes(name string) bool {
 	value, _ := r.Values[name].(bool)
 	return value
 }
 
-// Inner returns the record under name, which is empty if there is none.
+// Inner returns the record under name, or an empty one.
 func (r Record) Inner(name string) Record {
 	value, _ := r.Values[name].(Record)
 	return value
@@ -99,7 +99,7 @@ func (c decoder) found() int { return len(c.problems.List) + c.problems.More }
 const maxNameShown = 80
 
 func (c decoder) unknown(e Entry, fields []key) {
-	if c.problems.Full() { // finding out what is meant takes its time
+	if c.problems.Full() { // finding out what is meant is slow
 		c.problems.More++
 		return
 	}
@@ -172,8 +172,7 @@ func (c decoder) many(e Entry, k key) (any, bool) {
 	return records, true
 }
 
-// scalar reads a text. Numbers are taken as they are written, so that 0600 stays
-// what the writer meant.
+// scalar reads a text. Numbers are kept as written, so that 0600 stays what the writer meant.
 func (c decoder) scalar(e Entry, want kind) (any, bool) {
 	t := e.Value
 	if t.Kind != yaml.ScalarNode || t.Tag == "!!null" || t.Tag == "!!bool" {
@@ -192,7 +191,7 @@ func (c decoder) scalar(e Entry, want kind) (any, bool) {
 	return v, true
 }
 
-// name reads a text without references, one of k's values if it has any.
+// name reads a text without references, which must be one of k's values if there are any.
 func (c decoder) name(e Entry, k key) (any, bool) {
 	value, ok := c.scalar(e, text)
 	if ok && len(k.values) > 0 && !slices.Contains(k.values, value.(string)) {

@@ -11,8 +11,8 @@ var kindNames = map[kind]string{
 	one: "mapping", many: "list", named: "list or mapping", children: "children",
 }
 
-// Reference returns the reference of the language as Markdown, made from the table
-// that the parser reads: a section for each mapping with keys of its own.
+// Reference returns the reference of the language as Markdown, generated from the table that the
+// parser uses: a section for each mapping with its own keys.
 func Reference() string {
 	var b strings.Builder
 	section(&b, "Top level", "", language(), false)
@@ -57,7 +57,7 @@ func section(b *strings.Builder, title, about string, keys []key, open bool) {
 	}
 }
 
-// sentence makes a note a sentence.
+// sentence turns a note into a sentence.
 func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// quotedCall is a call with double-quoted arguments, wherever it stands in a text; with
-// another $ in front it is none.
+// quotedCall matches a call with double-quoted arguments anywhere in a text; with another $ in
+// front it is not a call.
 var quotedCall = regexp.MustCompile(`\$?\$\{-?[ \t]*[A-Za-z]\w*(?:[ \t]+"[^"\\` + "`" + `\r\n]*")+[ \t]*-?\}`)
 
-// backquoted writes the arguments of calls in backquotes, which mean the same there.
-// bank-vaults expands calls before it parses YAML, so its files, and its manual, have
+// backquoted puts the arguments of calls in backquotes, which mean the same. bank-vaults expands
+// calls before it parses YAML, so its files, and its manual, have
 //
 //	password: "${env "DB_PASSWORD"}"
 //
-// which is not YAML. Every byte keeps its place, and so do the positions in errors.
+// which is not YAML. No byte moves, so positions in errors stay correct.
 func backquoted(content []byte) []byte {
 	return quotedCall.ReplaceAllFunc(content, func(call []byte) []byte {
 		if bytes.HasPrefix(call, []byte("$$")) {
@@ -34,9 +34,9 @@ func notASeed(kind string) string {
 	const what = "this is a Kubernetes object of kind %q, not a seed; "
 	switch kind {
 	case "Vault":
-		return fmt.Sprintf(what+"a seed is what it has below spec.externalConfig: kubectl get vault NAME -o jsonpath='{.spec.externalConfig}' > seed.yaml", kind)
+		return fmt.Sprintf(what+"a seed is the part below spec.externalConfig: kubectl get vault NAME -o jsonpath='{.spec.externalConfig}' > seed.yaml", kind)
 	case "ConfigMap", "Secret":
-		return fmt.Sprintf(what+"a seed is what stands below one key of its data", kind)
+		return fmt.Sprintf(what+"a seed is the value of one key of its data", kind)
 	}
 	return fmt.Sprintf(what+"a seed has none of apiVersion, kind and metadata", kind)
 }
@@ -44,8 +44,7 @@ func notASeed(kind string) string {
 // lineInError finds the line in yaml.v3's messages: its errors carry no position.
 var lineInError = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// tabIndent finds an indentation with a tab, which YAML forbids and whose error
-// message helps nobody.
+// tabIndent finds an indentation with a tab, which YAML forbids with an unhelpful error message.
 var tabIndent = regexp.MustCompile(`(?m)^ *\t+ *[^\s#]`)
 
 // syntax reports text that is not YAML.

@@ -13,13 +13,13 @@ const (
 	prose
 	// proseOrTruth is a text that may hold references, a number, or true or false.
 	proseOrTruth
-	// truth is true or false.
+	// truth is a boolean.
 	truth
-	// duration is a length of time as Vault reads it: 3600, 1h, 7d.
+	// duration is a duration as Vault parses it: 3600, 1h, 7d.
 	duration
-	// words is a list of texts, or one text with commas.
+	// words is a list of texts, or one comma-separated text.
 	words
-	// free is a mapping whose keys Vault defines, not we.
+	// free is a mapping whose keys Vault defines.
 	free
 	// one is a mapping with the keys of fields.
 	one
@@ -27,37 +27,37 @@ const (
 	many
 	// named is such a list, or a mapping from names to such mappings.
 	named
-	// children is a mapping from paths below a mount to what is written there.
+	// children is a mapping from paths below a mount to what is written to them.
 	children
 )
 
-// key is one row of the table that the language is made of: the parser reads it,
-// and the reference and the editor schema are generated from it.
+// key is one row of the table that defines the language: the parser uses it, and the reference and
+// the editor schema are generated from it.
 type key struct {
 	name     string
 	kind     kind
 	required bool
 	fields   []key
-	// open lets a mapping hold keys besides fields: they are Vault's own.
+	// open allows keys besides fields in a mapping: they are Vault's own.
 	open bool
 	// prefix makes name the beginning of a key: "config/" stands for config/ANYTHING.
 	prefix bool
-	// values are the texts that are allowed; none if any is.
+	// values are the texts that are allowed; none if any text is.
 	values []string
 	about  string
-	// example is YAML as it stands after the key.
+	// example is the YAML after the key.
 	example string
 }
 
-// language returns the top-level keys of a seed, as one namespace may hold them too.
+// language returns the top-level keys of a seed.
 func language() []key {
 	return append(perNamespace(),
 		key{name: "namespaces", kind: many, fields: append([]key{
 			{name: "path", kind: text, required: true, about: "path of the namespace", example: "team-a"},
 		}, perNamespace()...), about: "namespaces, each with what it holds; for servers that have them"},
 		key{name: "prune", kind: text, values: []string{"none", "owned"}, about: "what happens to objects that the seed no longer names: nothing, or those that we created are deleted", example: "owned"},
-		key{name: "purgeUnmanagedConfig", kind: one, fields: purgeKeys(), about: "as prune: owned; what others made is never deleted"},
-		key{name: "tombstones", kind: many, fields: tombstoneKeys(), about: "mounts to disable, and namespaces to delete, with all that they hold"},
+		key{name: "purgeUnmanagedConfig", kind: one, fields: purgeKeys(), about: "as prune: owned; what others created is never deleted"},
+		key{name: "tombstones", kind: many, fields: tombstoneKeys(), about: "mounts to disable, and namespaces to delete, with everything in them"},
 		key{name: "harden", kind: one, fields: hardenKeys(), about: "which controls are required, fixed and accepted"},
 		key{name: "login", kind: many, fields: loginKeys(), about: "how later runs log in, tried in order; --login goes before it"},
 	)
@@ -83,8 +83,8 @@ func perNamespace() []key {
 		{name: "ui-headers", kind: free, about: "headers that the UI sends: name → value, or a list of values", example: "{X-Frame-Options: DENY}"},
 		{name: "cors", kind: one, fields: corsKeys(), about: "which web pages may call Vault"},
 		{name: "startupSecrets", kind: many, fields: startupKeys(), about: "values to keep in KV (written when they differ), or a CA to import"},
-		{name: "secretsOnce", kind: many, fields: onceKeys(), about: "values written to KV only where there is nothing yet"},
-		{name: "requests", kind: many, fields: requestKeys(), about: "any other request, in order: the way out when no other key fits"},
+		{name: "secretsOnce", kind: many, fields: onceKeys(), about: "values written to KV only if nothing is there yet"},
+		{name: "requests", kind: many, fields: requestKeys(), about: "any other request, in order, for what no other key covers"},
 	}
 }
 
@@ -140,7 +140,7 @@ func authKeys() []key {
 		{name: "crls", kind: named, open: true, fields: nameKey("name"), about: "of cert: written to auth/PATH/crls/NAME"},
 		{name: "certificates", kind: named, open: true, fields: nameKey("name"), about: "of cert: as roles; of aws: written to auth/PATH/config/certificate/NAME"},
 		{name: "crossaccountrole", kind: many, open: true, fields: nameKey("sts_account"), about: "of aws: written to auth/PATH/config/sts/ACCOUNT"},
-		{name: "usersOrGroupsKey", kind: text, about: "accepted for the sake of existing files; means nothing"},
+		{name: "usersOrGroupsKey", kind: text, about: "accepted for the sake of existing files; has no effect"},
 		{name: "configuration", kind: children, fields: childKeys(), about: "anything else below auth/PATH: child → list of mappings with a name, or one mapping", example: "{tune/x: [{name: y}]}"},
 	}
 }
@@ -157,17 +157,17 @@ func secretsKeys() []key {
 		{name: "plugin_version", kind: text, about: "version of the plugin"},
 		{name: "options", kind: free, about: "the engine's options, such as version for kv", example: "{version: 2}"},
 		{name: "config", kind: one, fields: tuningKeys(false), about: "the mount's settings, such as max_lease_ttl"},
-		{name: "configuration", kind: children, fields: childKeys(), about: "what lives below PATH: child → list of mappings with a name, or one mapping", example: "{roles: [{name: web, allowed_domains: [example.org]}]}"},
+		{name: "configuration", kind: children, fields: childKeys(), about: "what is below PATH: child → list of mappings with a name, or one mapping", example: "{roles: [{name: web, allowed_domains: [example.org]}]}"},
 	}
 }
 
-// childKeys returns what an entry below a mount may hold besides Vault's own fields.
+// childKeys returns the keys of an entry below a mount, besides Vault's own fields.
 func childKeys() []key {
 	return []key{
 		{name: "name", kind: text, about: "last part of the path; without it the child itself is written"},
-		{name: "create_only", kind: truth, about: "made where it is missing, never changed"},
-		{name: "rotate", kind: truth, about: "made where it is missing, then the credential that it was given is rotated, once"},
-		{name: "save_to", kind: text, about: "path in KV that Vault's answer is written to"},
+		{name: "create_only", kind: truth, about: "created if it is missing, never changed"},
+		{name: "rotate", kind: truth, about: "created if it is missing; then the credential that it was given is rotated, once"},
+		{name: "save_to", kind: text, about: "path in KV to which Vault's answer is written"},
 	}
 }
 
@@ -183,7 +183,7 @@ func tuningKeys(auth bool) []key {
 		{name: "allowed_response_headers", kind: words, about: "headers that the plugin may set"},
 		{name: "plugin_version", kind: text, about: "version of the plugin"},
 		{name: "identity_token_key", kind: text, about: "key for the identity tokens of plugins"},
-		{name: "trim_request_trailing_slashes", kind: truth, about: "take slashes off the end of paths"},
+		{name: "trim_request_trailing_slashes", kind: truth, about: "strip trailing slashes from paths"},
 	}
 	if auth {
 		return append(keys,
@@ -202,13 +202,13 @@ func tuningKeys(auth bool) []key {
 	)
 }
 
-// holds reports whether name is one that the row k is about.
+// holds reports whether the row k is for name.
 func (k key) holds(name string) bool {
 	rest, found := strings.CutPrefix(name, k.name)
 	return found && (rest == "" && !k.prefix || rest != "" && k.prefix)
 }
 
-// The rows of what does not live below a mount.
+// The rows of what is not below a mount.
 
 func entityKeys() []key {
 	return []key{
@@ -235,7 +235,7 @@ func aliasKeys(of string) []key {
 func groupKeys() []key {
 	return []key{
 		{name: "name", kind: text, required: true, about: "name of the group", example: "admins"},
-		{name: "type", kind: text, values: []string{"internal", "external"}, about: "internal by default; external groups have an alias in the place of members"},
+		{name: "type", kind: text, values: []string{"internal", "external"}, about: "internal by default; external groups have an alias instead of members"},
 		{name: "policies", kind: words, about: "policies that its members get"},
 		{name: "metadata", kind: free, about: "texts about it"},
 		{name: "members", kind: words, about: "names of entities"},
@@ -280,7 +280,7 @@ func referenceKeys() []key {
 
 func onceKeys() []key {
 	return []key{
-		{name: "path", kind: text, required: true, about: "path as the vault CLI has it: mount, then name, without data/", example: "kv/app/database"},
+		{name: "path", kind: text, required: true, about: "path as the vault CLI writes it: mount, then name, without data/", example: "kv/app/database"},
 		{name: "data", kind: free, required: true, about: "the values: literal, by reference, or generate: {length, alphabet} or {policy}", example: "{username: app, password: {generate: {length: 32}}}"},
 	}
 }
@@ -296,7 +296,7 @@ func requestKeys() []key {
 			{name: "field", kind: text, about: "field that must be there and not be empty"},
 			{name: "value", kind: proseOrTruth, about: "what that field must be"},
 		}, about: "the request is not needed when this is found; without it the request is sent once, and again when it changes"},
-		{name: "save_to", kind: text, about: "path in KV that Vault's answer is written to"},
+		{name: "save_to", kind: text, about: "path in KV to which Vault's answer is written"},
 	}
 }
 
@@ -312,17 +312,17 @@ func purgeKeys() []key {
 	}
 }
 
-// PurgeKinds returns the kinds that can be excluded from purging.
+// PurgeKinds returns the kinds that can be excluded from pruning.
 func PurgeKinds() []string {
 	return []string{"audit", "auth", "groups", "group-aliases", "plugins", "policies", "secrets", "startupSecrets"}
 }
 
 func tombstoneKeys() []key {
 	return []key{
-		{name: "namespace", kind: text, about: "path of the namespace that the mount is in; without a mount, the namespace itself goes", example: "team-a"},
+		{name: "namespace", kind: text, about: "path of the namespace that the mount is in; without a mount, the namespace itself is deleted", example: "team-a"},
 		{name: "secrets", kind: text, about: "path of a secrets engine", example: "old-kv"},
 		{name: "auth", kind: text, about: "path of an auth method"},
-		{name: "destroy", kind: truth, required: true, about: "true: all that it holds is lost"},
+		{name: "destroy", kind: truth, required: true, about: "true: everything in it is lost"},
 	}
 }
 
@@ -331,11 +331,11 @@ func hardenKeys() []key {
 		{name: "profile", kind: text, about: "baseline, production or strict; production by default"},
 		{name: "require", kind: words, about: "controls that are required besides those of the profile"},
 		{name: "advise", kind: words, about: "controls of the profile that are advice only"},
-		{name: "fix", kind: words, about: "controls that run puts right by itself; all for those that can be"},
+		{name: "fix", kind: words, about: "controls that run repairs; all for those that have a fix"},
 		{name: "limits", kind: free, about: "values that controls compare with"},
 		{name: "exceptions", kind: many, fields: []key{
 			{name: "control", kind: text, required: true, about: "the control's ID"},
-			{name: "object", kind: text, about: "what it is for, as verify names it; all if absent"},
+			{name: "object", kind: text, about: "what it applies to, as verify names it; all if absent"},
 			{name: "reason", kind: text, required: true, about: "why it is accepted"},
 			{name: "expires", kind: text, required: true, about: "its last day, such as 2027-01-31"},
 		}, about: "failures that are accepted until a day"},
@@ -365,13 +365,13 @@ func loginKeys() []key {
 	}
 }
 
-// LoginRow says which keys a method takes, and which of them it cannot do without.
+// LoginRow says which keys a login method takes, and which of them it requires.
 type LoginRow struct {
 	Method      string
 	Takes, Must []string
 }
 
-// LoginTable holds a row for each way to log in.
+// LoginTable returns a row for each way to log in.
 func LoginTable() []LoginRow {
 	return []LoginRow{
 		{"kubernetes", []string{"path", "token_file", "audience", "kubernetes_host"}, nil},
@@ -386,7 +386,7 @@ func LoginTable() []LoginRow {
 	}
 }
 
-// LoginMethods are the ways to log in that there are.
+// LoginMethods returns the ways to log in.
 func LoginMethods() []string {
 	names := make([]string, 0, len(LoginTable()))
 	for _, row := range LoginTable() {

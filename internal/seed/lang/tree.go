@@ -29,8 +29,8 @@ type Entry struct {
 	Value Tree
 }
 
-// Parse returns the tree of the one YAML document in content, which the file at path holds.
-// What it cannot take it reports to problems; ok is false when nothing is left to read.
+// Parse returns the tree of the one YAML document in content, which the file at path holds. It
+// reports what it cannot handle to problems; ok is false if nothing is left to read.
 func Parse(path string, content []byte, problems *value.Problems) (root Tree, ok bool) {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	var node, second yaml.Node
@@ -85,32 +85,32 @@ func kubernetesKind(n *yaml.Node) string {
 	return kind
 }
 
-// The bounds on one document. They are far above any real seed and keep a small
-// file from becoming a large one: yaml.v3 guards alias expansion only when it
-// decodes into Go values, and we walk its nodes.
+// The limits on one document. They are far above any real seed and keep a small file from expanding
+// into a large one: yaml.v3 limits alias expansion only when it decodes into Go values, and we walk
+// its nodes.
 const (
 	depthLimit = 100
 	nodeLimit  = 2_000_000
-	// aliasLimit bounds the nodes that are reached through aliases.
+	// aliasLimit limits the nodes that are reached through aliases.
 	aliasLimit = 100_000
 )
 
-// expander makes trees of the nodes of one file.
+// expander turns the nodes of one file into trees.
 type expander struct {
 	file     string
 	problems *value.Problems
 	nodes    int
 	aliased  int
 	over     bool
-	// keep is set when an alias may lead to a node again.
+	// keep is set if an alias may refer to a node again.
 	keep bool
 }
 
-// expand returns the tree of n. It reports what it cannot take to p.problems;
-// once a bound is passed everything else is cut off.
+// expand returns the tree of n. It reports what it cannot handle to p.problems; once a limit is
+// exceeded the rest is cut off.
 func (p *expander) expand(n *yaml.Node, depth int, alias bool) Tree {
 	t := Tree{At: p.position(n), Kind: n.Kind}
-	if p.over || p.passed(t.At, depth, alias) {
+	if p.over || p.exceeded(t.At, depth, alias) {
 		return t
 	}
 	switch n.Kind {
@@ -130,8 +130,8 @@ func (p *expander) expand(n *yaml.Node, depth int, alias bool) Tree {
 	return t
 }
 
-// passed reports whether a bound is passed, and says so once.
-func (p *expander) passed(at value.Position, depth int, alias bool) bool {
+// exceeded reports whether a limit is exceeded, and adds the problem once.
+func (p *expander) exceeded(at value.Position, depth int, alias bool) bool {
 	p.nodes++
 	if alias {
 		p.aliased++
@@ -159,8 +159,8 @@ func anchored(n *yaml.Node) bool {
 	return n.Anchor != "" || slices.ContainsFunc(n.Content, anchored)
 }
 
-// release lets go of a node that was expanded: of a large seed its nodes and the trees
-// made of them are never there in full at the same time.
+// release drops a node that was expanded, so that a large seed's nodes and trees are never all in
+// memory at the same time.
 func (p *expander) release(parent *yaml.Node, i int) {
 	if !p.keep {
 		parent.Content[i] = nil
@@ -171,7 +171,7 @@ func (p *expander) scalar(t *Tree, n *yaml.Node) {
 	t.Kind, t.Tag, t.Text = yaml.ScalarNode, n.ShortTag(), n.Value
 	switch t.Tag {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null":
-	case "!!timestamp": // Vault has no dates of its own: it gets the text as written
+	case "!!timestamp": // Vault has no dates: it gets the text as written
 		t.Tag = "!!str"
 	default:
 		p.problems.Add(t.At, "the YAML tag %q is not supported", n.Tag)
@@ -195,7 +195,7 @@ func (p *expander) mapping(t *Tree, n *yaml.Node, depth int, alias bool) {
 			continue
 		}
 		if first, ok := seen[key.Value]; ok {
-			p.problems.Add(at, "the key %q is there twice, first at %s", key.Value, first)
+			p.problems.Add(at, "duplicate key %q, first at %s", key.Value, first)
 			continue
 		}
 		seen[key.Value] = at
@@ -208,7 +208,7 @@ func (p *expander) mapping(t *Tree, n *yaml.Node, depth int, alias bool) {
 	}
 }
 
-// merge adds to t what a merge key (<<) names and t does not have itself.
+// merge adds the entries of a merge key (<<) that t does not have itself.
 func (p *expander) merge(t *Tree, source Tree, seen map[string]value.Position) {
 	switch source.Kind {
 	case yaml.MappingNode:

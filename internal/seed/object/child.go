@@ -22,7 +22,7 @@ func Role(path, kind, name string, fields map[string]any) Object {
 	return AuthChild(path, kind, RolesOf(kind), name, fields)
 }
 
-// RolesOf returns what an auth method calls its roles in paths.
+// RolesOf returns the path segment of an auth method's roles.
 func RolesOf(kind string) string {
 	switch kind {
 	case "token", "cf":
@@ -38,13 +38,13 @@ func User(path, name string, fields map[string]any) Object {
 	return AuthChild(path, "userpass", "users", strings.ToLower(name), fields)
 }
 
-// AuthChild returns what lives below the auth method kind mounted at path: at
-// segment, or at name below it.
+// AuthChild returns an object below the auth method kind mounted at path: at segment, or at name
+// below that.
 func AuthChild(path, kind, segment, name string, fields map[string]any) Object {
 	return below("auth/"+value.TrimPath(path), ID("sys/auth/"+value.TrimPath(path)), "auth/"+kind, segment, name, fields)
 }
 
-// SecretsChild returns what lives below the secrets engine kind mounted at path.
+// SecretsChild returns an object below the secrets engine kind mounted at path.
 func SecretsChild(path, kind, segment, name string, fields map[string]any) Object {
 	return below(value.TrimPath(path), ID("sys/mounts/"+value.TrimPath(path)), kind, segment, name, fields)
 }
@@ -68,13 +68,13 @@ func below(root string, mount ID, kind, segment, name string, fields map[string]
 	return o
 }
 
-// quirks gives o the traits of an API that is not 'write to a path, read it there'. All
-// were seen on Vault 1.21.
+// quirks sets the traits of APIs that differ from 'write to a path, read it there'. All were seen
+// on Vault 1.21.
 func quirks(o *Object, root, kind, segment string) {
 	id := string(o.ID)
 	switch {
 	case kind == "pki" && (slices.Contains([]string{"root/generate", "intermediate/generate", "issuers/generate/root", "issuers/generate/intermediate", "config/ca", "intermediate/set-signed", "issuers/import"}, segment)):
-		// They make an issuer each time. One that there is makes them superfluous.
+		// They create an issuer each time. If there is one, they are not needed.
 		o.Stage, o.Traits.Once, o.Traits.Read = StageConfig, true, root+"/config/issuers"
 		o.Traits.Extract = func(_ Object, answer map[string]any) (map[string]any, bool) {
 			return nil, !value.IsEmpty(answer["default"])
@@ -89,7 +89,7 @@ func quirks(o *Object, root, kind, segment string) {
 			Fixed:  []string{"type", "derived", "convergent_encryption", "key_size", "managed_key_name", "managed_key_id", "parameter_set", "hybrid_key_type_pqc", "hybrid_key_type_ec"},
 		}
 	case kind == "database" && segment == "config":
-		// What was given side by side is shown in two layers.
+		// What is written as one layer is shown as two.
 		o.Traits.Extract = func(_ Object, answer map[string]any) (map[string]any, bool) {
 			shown := maps.Clone(answer)
 			details, _ := answer["connection_details"].(map[string]any)
@@ -99,8 +99,8 @@ func quirks(o *Object, root, kind, segment string) {
 	}
 }
 
-// RotationPath returns the path that rotates the credential of o, "" if it has none that
-// Vault can rotate.
+// RotationPath returns the path that rotates the credential of an object, or "" if Vault cannot
+// rotate it.
 func RotationPath(root, kind, segment, name string) string {
 	switch {
 	case kind == "database" && segment == "config" && name != "":
@@ -115,7 +115,7 @@ func RotationPath(root, kind, segment, name string) string {
 	return ""
 }
 
-// FixedAtCreation lists the fields of o that Vault takes only when it is made.
+// FixedAtCreation lists the fields of o that Vault accepts only at creation.
 func FixedAtCreation(o Object) []string {
 	if o.Traits.Split != nil {
 		return o.Traits.Split.Fixed

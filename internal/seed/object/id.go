@@ -8,9 +8,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// parts returns the namespace that an object of Vault's own paths lives in, with a slash
-// at its end, and the rest. Names further on may look like such paths, too; a namespace
-// cannot.
+// parts splits the ID of an object at one of Vault's own paths into the namespace, with a trailing
+// slash, and the rest. Names further on may look like such paths, too; a namespace cannot.
 func (id ID) parts() (ns, path string) {
 	before := 0
 	for segment := range strings.SplitSeq(string(id), "/") {
@@ -22,9 +21,9 @@ func (id ID) parts() (ns, path string) {
 	return "", string(id)
 }
 
-// CatalogPath returns where a plugin is read and deleted, given its ID; other IDs are
-// that themselves. To Vault 1.21 its version is a parameter: without one, it takes the
-// plugin of that name that has none.
+// CatalogPath returns the path at which a plugin is read and deleted; for other IDs that is the ID
+// itself. In Vault 1.21 the version is a parameter: without it, Vault uses the plugin of that name
+// that has no version.
 func (id ID) CatalogPath() string {
 	path := string(id)
 	if at := strings.LastIndexByte(path, '@'); id.IsPlugin() && at > strings.LastIndexByte(path, '/') {
@@ -33,7 +32,7 @@ func (id ID) CatalogPath() string {
 	return path
 }
 
-// canonicalVersion returns a version as Vault writes it: with a v and three numbers.
+// canonicalVersion returns a version as Vault writes it, with a v and three numbers.
 func canonicalVersion(version string) string {
 	core, suffix := strings.TrimPrefix(version, "v"), ""
 	if i := strings.IndexAny(core, "-+"); i >= 0 {
@@ -45,12 +44,12 @@ func canonicalVersion(version string) string {
 	return "v" + core + suffix
 }
 
-// Alias is the ID of an alias taken apart: its namespace, whether it is one of an
-// entity or a group, the name of that, its own name and the path of the auth method.
+// Alias is the parsed ID of an alias: its namespace, whether it belongs to an entity or a group,
+// the owner's name, its own name and the path of the auth method.
 type Alias struct{ Namespace, Of, Owner, Name, Mount string }
 
-// ParseAlias takes id apart if it is that of an alias.
-func ParseAlias(id ID) (place Alias, isAlias bool) {
+// ParseAlias parses id if it is that of an alias.
+func ParseAlias(id ID) (alias Alias, isAlias bool) {
 	ns, own := id.parts()
 	for _, of := range []string{"entity", "group"} {
 		rest, found := strings.CutPrefix(own, "identity/"+of+"-alias/")
@@ -68,8 +67,7 @@ func ParseAlias(id ID) (place Alias, isAlias bool) {
 // OwnerPath returns the path of the entity or group.
 func (p Alias) OwnerPath() string { return p.Namespace + "identity/" + p.Of + "/name/" + p.Owner }
 
-// Targets returns the places of the objects that could hold what p stands for in a
-// namespace.
+// Targets returns the IDs of the objects that could hold what p refers to in a namespace.
 func Targets(p value.Part, ns string) []ID {
 	switch p.Call {
 	case value.CallAccessor:
@@ -82,8 +80,8 @@ func Targets(p value.Part, ns string) []ID {
 	return nil
 }
 
-// Listed returns the path of the listing in which the name of o stands if o is there; ""
-// if o is of a kind without one that our policy lets us read.
+// Listed returns the path of the listing that contains the name of o if o exists; "" if there is
+// none that our policy lets us read.
 func (o Object) Listed() string {
 	parent, name := path.Split(o.ReadPath())
 	parent = strings.TrimSuffix(parent, "/")

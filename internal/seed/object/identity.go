@@ -33,14 +33,14 @@ func Group(name string, fields map[string]any, members, groups []any, at value.P
 	return Object{ID: ID("identity/group/name/" + name), Stage: StageGroups, Data: data, Endpoint: "group", Folded: len(name)}
 }
 
-// NewAlias returns an alias of the entity or group (of) that owner names. It is shown
-// with its owner only, which Vault knows by its name: an alias has no name but its ID.
+// NewAlias returns an alias of the entity or group (of) that owner names. Vault shows an alias only
+// with its owner, which can be read by name: an alias can be addressed only by its ID.
 func NewAlias(of, owner, mount string, name any, custom map[string]any, at value.Position) Object {
 	text, _ := name.(string)
 	if t, ok := name.(value.Template); ok {
 		text = t.Source
 	}
-	// The ID is ours: names of aliases hold anything.
+	// The ID is ours: names of aliases may contain anything.
 	names, tail := escapeName(owner)+"/"+escapeName(text), "/"+value.TrimPath(mount)
 	id := "identity/" + of + "-alias/" + names + tail
 	data := map[string]any{"name": name, "mount_accessor": value.Reference(value.CallAccessor, at, value.TrimPath(mount))}
@@ -60,12 +60,12 @@ func NewAlias(of, owner, mount string, name any, custom map[string]any, at value
 	}
 }
 
-// escapeName makes a name one part of a path.
+// escapeName escapes a name as one segment of a path.
 func escapeName(name string) string { return strings.ReplaceAll(url.PathEscape(name), "%20", " ") }
 
-// inPlaceOf finds what Vault has in the place of the alias o: o itself, or what cannot
-// be there beside it. An entity has one alias a mount, and Vault 1.21 refuses a second
-// one; a group has one at all. So what is there under another name has to be renamed.
+// inPlaceOf finds what Vault has in place of the alias o: o itself, or one that excludes it. An
+// entity has one alias per mount, and Vault 1.21 refuses a second one; a group has only one. So an
+// existing alias with another name has to be renamed.
 func inPlaceOf(o Object, owner map[string]any) (map[string]any, bool) {
 	if shown, there := FindAlias(o, owner); there {
 		return shown, true
@@ -75,7 +75,7 @@ func inPlaceOf(o Object, owner map[string]any) (map[string]any, bool) {
 	})
 }
 
-// FindAlias finds o among what its owner shows.
+// FindAlias finds o among the aliases that its owner shows.
 func FindAlias(o Object, owner map[string]any) (map[string]any, bool) {
 	return findAlias(owner, func(shown map[string]any) bool {
 		return value.Same("name", o.Data["name"], shown["name"]) && value.Same("mount_accessor", o.Data["mount_accessor"], shown["mount_accessor"])

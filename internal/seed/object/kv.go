@@ -15,7 +15,7 @@ type Saving struct {
 	Wrapped bool
 }
 
-// Mounts returns the engines that can hold the path in the namespace ns.
+// Mounts returns the IDs of the engines that could hold the path in the namespace ns.
 func (s Saving) Mounts(ns string) (ids []ID) {
 	path := strings.TrimPrefix(s.Path, ns)
 	for i, letter := range path {
@@ -34,23 +34,23 @@ func (s Saving) Body(answer map[string]any) map[string]any {
 	return answer
 }
 
-// OnceValue returns values that are written to a KV engine where there is nothing.
-// name is the path below the mount.
+// OnceValue returns values that are written to a KV engine only if nothing is there. name is the
+// path below the mount.
 func OnceValue(mount string, version2 bool, name string, values map[string]any) Object {
 	o := Object{
 		ID: ID(mount + "/" + name), Stage: StageValues, Mount: ID("sys/mounts/" + mount), Type: "kv", Data: values,
 		Endpoint: "kv/once", Traits: Traits{Once: true, Redacted: true},
 	}
 	if version2 {
-		// Metadata shows whether there is anything, and holds no secret. cas 0 has
-		// Vault refuse the write if somebody was quicker.
+		// Metadata shows whether anything is there, and holds no secret. With cas 0, Vault refuses
+		// the write if somebody was quicker.
 		o.ID, o.Traits.Read = ID(mount+"/data/"+name), mount+"/metadata/"+name
 		o.Data = map[string]any{"data": values, "options": map[string]any{"cas": 0}}
 	}
 	return o
 }
 
-// StartupValue returns values that are kept as declared at an API path of a KV engine.
+// StartupValue returns values that are kept as declared, at an API path of a KV engine.
 func StartupValue(mount ID, path string, wrapped bool, values, options map[string]any) Object {
 	o := Object{ID: ID(path), Stage: StageValues, Mount: mount, Type: "kv", Data: values, Endpoint: "kv/startup", Traits: Traits{Redacted: true, Exact: true, Whole: !wrapped}}
 	if wrapped {
@@ -62,7 +62,7 @@ func StartupValue(mount ID, path string, wrapped bool, values, options map[strin
 	return o
 }
 
-// CABundle imports a CA where there is none: key and certificates in one text.
+// CABundle returns the import of a CA, if there is none: key and certificates in one text.
 func CABundle(mount ID, path string, values map[string]any, at value.Position) Object {
 	bundle := value.Template{At: at, Source: "bundle", Secret: true}
 	for _, name := range slices.Sorted(maps.Keys(values)) {

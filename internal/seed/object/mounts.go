@@ -24,7 +24,7 @@ func AuthMount(path, kind string, fields map[string]any) Object {
 
 // SecretsMount returns the secrets engine kind at path. Fields are those of AuthMount.
 func SecretsMount(path, kind string, fields map[string]any) Object {
-	// These types are spellings of kv that Vault never shows again.
+	// These types are aliases of kv that Vault never shows.
 	if version, ok := strings.CutPrefix(kind, "kv-v"); ok && (version == "1" || version == "2") {
 		given, _ := fields["options"].(map[string]any)
 		options := map[string]any{"version": version}
@@ -44,8 +44,8 @@ func mount(prefix, path, kind string, fields map[string]any) Object {
 	return Object{ID: ID(prefix + value.TrimPath(path)), Stage: StageMounts, Type: kind, Data: data, Endpoint: "mount"}
 }
 
-// mountFields returns fields with the values of options as texts: that is what they
-// are to Vault, which would turn true into "1".
+// mountFields returns fields with the values of options as strings: they are strings in Vault,
+// which would turn true into "1".
 func mountFields(fields map[string]any) map[string]any {
 	data := value.Protect(fields)
 	if options, ok := data["options"].(map[string]any); ok {
@@ -64,8 +64,8 @@ func IsVersion2(mount Object) bool {
 	return value.ToText(options["version"]) == "2"
 }
 
-// Flatten returns o's fields with those of config and options under dotted names,
-// since only the ones that the seed names are ours.
+// Flatten returns o's fields, with those of config and options under dotted names, since we manage
+// only the ones that the seed names.
 func Flatten(o Object) map[string]any {
 	flat := map[string]any{}
 	for name, value := range o.Data {
@@ -87,11 +87,11 @@ func Flatten(o Object) map[string]any {
 	return flat
 }
 
-// LockoutConfig is a setting of auth methods that holds several, and that Vault takes
-// by tuning only.
+// LockoutConfig is a setting of auth methods that holds several settings, and that Vault accepts
+// only in a tune request.
 const LockoutConfig = "user_lockout_config"
 
-// Lookup returns what entry shows under a dotted name.
+// Lookup returns the value of entry under a dotted name.
 func Lookup(entry map[string]any, name string) any {
 	outer, inner, nested := strings.Cut(name, ".")
 	if !nested {

@@ -24,13 +24,12 @@ func (id ID) canonical() ID {
 	return id
 }
 
-// Stage is when an object is applied. A stage begins when the one before is done.
+// Stage is when an object is applied. A stage starts when the one before is done.
 type Stage int
 
-// The stages, in the order in which they are applied. Audit comes first, so that
-// what follows is on record; policies follow the roles that name them, since Vault
-// looks a policy up only when a token is used. Values come before the configuration
-// that may refer to them.
+// The stages, in the order in which they are applied. Audit comes first, so that what follows is
+// logged. Policies follow the roles that name them, since Vault looks a policy up only when a token
+// is used. Values come before the configuration that may refer to them.
 const (
 	StageAudit Stage = iota
 	StageNamespaces
@@ -64,71 +63,70 @@ type Object struct {
 	ID ID
 	// Stage is when it is created. A mount that exists is changed in StageTune.
 	Stage Stage
-	// Position is where the seed says so; zero for the program's own objects.
+	// Position is its position in the seed; zero for the program's own objects.
 	Position value.Position
-	// Mount is the mount that it lives below, empty for what needs none.
+	// Mount is the mount that it is below; empty if it needs none.
 	Mount ID
-	// Type is the type of the mount that it is or lives below, such as "kv".
+	// Type is the type of the mount that it is or is below, such as "kv".
 	Type string
-	// Data holds the fields as they are written to Vault: string, bool,
-	// json.Number, []any and map[string]any, secret.Value for what must not be
-	// shown, and templates that only Vault can answer. Fields that it does not name
-	// are not ours.
+	// Data holds the fields as written to Vault: string, bool, json.Number, []any and
+	// map[string]any, secret.Value for what must not be shown, and templates that only Vault can
+	// resolve. We do not manage other fields.
 	Data map[string]any
-	// Endpoint is what all objects of one API share ("kubernetes/role"): what Vault
-	// shows of one, it shows of all.
+	// Endpoint names the API ("kubernetes/role"): what Vault shows of one of its objects, it shows
+	// of all.
 	Endpoint string
-	// Namespace is the namespace that it lives in with a slash at its end, or empty.
+	// Namespace is its namespace, with a trailing slash, or empty.
 	Namespace string
-	// Order comes before the ID when the objects of a stage depend on each other.
+	// Order precedes the ID if the objects of a stage depend on each other.
 	Order int
-	// Folded is how many bytes of the ID are a name that Vault takes in any letter case,
-	// and tail how many come after it. MayFold is Folded where Vault may take it so.
+	// Folded is how many bytes of the ID are a name whose case Vault ignores, and tail is how many
+	// follow it. MayFold is the same for a name whose case Vault may ignore.
 	Folded, tail, MayFold int
 	Traits                Traits
 }
 
-// Traits are how an object differs from one that is written to its ID and read there.
+// Traits say how an object differs from one that is written and read at its ID.
 type Traits struct {
-	// Read is the path that it is read at, and Write the one that it is written to,
-	// where that is not the ID.
+	// Read is the path at which it is read, and Write the one to which it is written, if that is
+	// not the ID.
 	Read, Write string
-	// AbsentStatus is a status with which Vault says that there is nothing, besides 404.
+	// AbsentStatus is a status, besides 404, that means that the object does not exist.
 	AbsentStatus int
-	// Once objects are made where they are missing, and never changed.
+	// Once objects are created if they are missing, and never changed.
 	Once bool
 	// Redacted objects have values that must not be shown, whatever they are called.
 	Redacted bool
-	// Exact objects hold values that Vault keeps to the letter, and Whole ones nothing
-	// but the fields that they have.
+	// Exact objects hold values that Vault keeps verbatim, and Whole objects have no fields besides
+	// those declared.
 	Exact, Whole bool
 	// Extra is written with Data and not compared.
 	Extra map[string]any
-	// Extract turns what Vault answers into fields as Data has them; there is false when
-	// the answer does not hold the object. nil takes the answer as it is.
+	// Extract turns Vault's answer into fields as in Data; there is false if the answer does not
+	// contain the object. nil uses the answer as it is.
 	Extract func(o Object, answer map[string]any) (shown map[string]any, there bool)
-	// Key is a field of what Vault shows that says which object an update is for,
-	// where the path does not.
+	// Key is a field in Vault's answer that identifies the object of an update, if the path does
+	// not.
 	Key string
-	// Rotate is written to once, after the object was made.
+	// Rotate is the path that is written to once, after the object was created.
 	Rotate string
-	// SaveTo is where Vault's answer is kept: the object that does it.
+	// SaveTo is where Vault's answer is kept; nil if it is not.
 	SaveTo *Saving
-	// Unless says when a request is not needed; nil for what is no request.
+	// Unless says when a request is not needed; nil if the object is not a request.
 	Unless *Condition
 	// Deletes is set for a request that deletes.
 	Deletes bool
-	// Split says which fields go where, if not all of them to one path.
+	// Split says which fields are written to which path, if there are two.
 	Split *Split
 }
 
-// Split is for objects whose fields are set at two paths: some when it is made, the
-// others at update, a path below it.
+// Split is for objects whose fields are set at two paths: some at creation, the others at the path
+// Update.
 type Split struct {
-	// Update is the path that the others are written to.
+	// Update is the path to which the others are written.
 	Update string
-	// Create holds the fields that are taken when it is made; Fixed those of them that
-	// cannot be changed later.
+	// Create holds the fields that are set at creation; Fixed are those of them that cannot be
+	// changed later.
 	Create, Fixed []string
 }
 
@@ -139,9 +137,9 @@ func Policy(name string, rules any) Object {
 	return Object{ID: id, Stage: StagePolicies, Data: map[string]any{"policy": rules}, Endpoint: "policy", Traits: Traits{Extract: extractPolicy}}
 }
 
-// Literal reports whether Vault keeps an object exactly as it was written, and refuses it
-// otherwise. Of a policy it parses the text and stores the text itself (Vault 1.21's
-// handlePoliciesSet); other objects get defaults and normal forms.
+// Literal reports whether Vault keeps an object exactly as written, or refuses it. It parses the
+// text of a policy and stores that text itself (handlePoliciesSet in Vault 1.21); in other objects
+// it sets defaults and normalizes values.
 func (o Object) Literal() bool { return o.Endpoint == "policy" }
 
 // IsMount reports whether o is an auth method or secrets engine itself.
@@ -150,11 +148,10 @@ func (o Object) IsMount() bool { return o.Stage == StageMounts }
 // IsAudit reports whether o is an audit device.
 func (o Object) IsAudit() bool { return o.Stage == StageAudit }
 
-// IsRequest reports whether o is a request, not a thing.
+// IsRequest reports whether o is a request, rather than an object of Vault.
 func (o Object) IsRequest() bool { return o.Traits.Unless != nil }
 
-// Table returns the listing that shows o, and o's path in it; "" when o is read by
-// its own path.
+// Table returns the listing that shows o, and o's path in it; "" if o is read at its own path.
 func (o Object) Table() (listing, path string) {
 	if !o.IsMount() && !o.IsAudit() {
 		return "", ""
@@ -167,10 +164,10 @@ func (o Object) Table() (listing, path string) {
 	return "", ""
 }
 
-// ReadPath returns where o is read.
+// ReadPath returns the path at which o is read.
 func (o Object) ReadPath() string { return cmp.Or(o.Traits.Read, string(o.ID)) }
 
-// WritePath returns where o is written.
+// WritePath returns the path to which o is written.
 func (o Object) WritePath() string { return cmp.Or(o.Traits.Write, string(o.ID)) }
 
 // Within returns o in a namespace.
@@ -194,7 +191,7 @@ func (o Object) Within(ns string) Object {
 	return o
 }
 
-// CanonicalID returns what is the same for all spellings of o's ID.
+// CanonicalID returns an ID that is the same for all spellings of o's ID.
 func (o Object) CanonicalID() ID {
 	if o.Folded == 0 {
 		return o.ID.canonical()
@@ -204,8 +201,7 @@ func (o Object) CanonicalID() ID {
 	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
 }
 
-// Namespaces returns the namespaces that o lives in; none for the one that is there
-// anyway.
+// Namespaces returns the IDs of the namespaces that o is in, except the root.
 func (o Object) Namespaces() []ID {
 	path := o.Namespace
 	if o.Stage == StageNamespaces {
@@ -220,15 +216,15 @@ func (o Object) Namespaces() []ID {
 	return found
 }
 
-// Owned reports whether o goes into the ledger, so that it can be deleted later:
-// values, requests and what is made once stay.
+// Owned reports whether o is recorded in the ledger, so that it can be pruned later: values,
+// requests and what is created once are not.
 func (o Object) Owned() bool {
 	return !o.IsRequest() && o.Stage != StageValues && !o.Traits.Once
 }
 
-// Checked reports whether Vault can be asked about o's fields. Those of mounts, and of
-// what has a table of its own here, were checked when the seed was read. A database's
-// connection takes what its plugin takes.
+// Checked reports whether Vault can be asked about o's fields. Those of mounts, and of objects with
+// a table in lang, were checked when the seed was read. A database connection accepts what its
+// plugin accepts.
 func (o Object) Checked() bool {
 	switch o.Stage {
 	case StageConfig, StageRoles, StageQuotas, StageNamespaces:
@@ -237,23 +233,23 @@ func (o Object) Checked() bool {
 	return o.IsRequest() && !o.Traits.Deletes
 }
 
-// Before reports whether o is made before other.
+// Before reports whether o is created before other.
 func (o *Object) Before(other *Object) bool {
 	return o.Stage < other.Stage || o.Stage == other.Stage && o.Order < other.Order
 }
 
-// Same reports whether shown, as Vault returns it, is what o has in field.
+// Same reports whether shown, as Vault returns it, is the value want of a field of o.
 func (o Object) Same(field string, want, shown any) bool {
 	if o.Traits.Exact {
 		return value.Identical(value.Reveal(want), shown)
 	}
-	if text, isText := shown.(string); isText && want == text { // most are spelt as they were given
+	if text, isText := shown.(string); isText && want == text { // most are shown as written
 		return true
 	}
 	return value.Same(field, want, shown)
 }
 
-// Surplus returns the names of what Vault shows and o, which is written whole, has not.
+// Surplus returns the names of the fields that Vault shows and a Whole object does not have.
 func (o Object) Surplus(shown map[string]any) (names []string) {
 	if !o.Traits.Whole {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// extractPolicy takes a policy that Vault shows in another format for the one that is
-// declared: bank-vaults formats the policies that it writes, so that hardly one is in
-// Vault as its file has it. Comments count.
+// extractPolicy treats a policy that Vault shows in another format as the declared one: bank-vaults
+// formats the policies that it writes, so that hardly any is in Vault as in its file. Comments
+// count.
 func extractPolicy(o Object, answer map[string]any) (map[string]any, bool) {
 	want, _ := value.Reveal(o.Data["policy"]).(string)
 	shown, _ := answer["policy"].(string)
@@ -21,8 +21,8 @@ func extractPolicy(o Object, answer map[string]any) (map[string]any, bool) {
 	return value.Merged(answer, map[string]any{"policy": want}), true
 }
 
-// sameFormatted reports whether two policies are one when they are formatted. What is
-// no HCL, such as a policy in JSON, is none.
+// sameFormatted reports whether two policies are the same once formatted. What is not HCL, such as
+// a policy in JSON, never is.
 func sameFormatted(want, shown string) bool {
 	formatted, ok := format(want)
 	if !ok || formatted == strings.TrimSpace(shown) {

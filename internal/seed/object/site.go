@@ -5,26 +5,25 @@ import (
 	"strings"
 )
 
-// Site is an ID taken apart: the namespace with a slash at its end, or empty, and the
-// API path in it.
+// Site is a parsed ID: the namespace, with a trailing slash, or empty, and the API path in it.
 type Site struct{ Namespace, Path string }
 
-// Sites takes IDs apart of which nothing else is known, such as those in the ledger.
-// An ID alone does not say where its namespace ends: team/kv/config may be that of the
-// engine kv in the namespace team, or of the engine team/kv. So it holds the beginnings
-// of IDs that are known, each with the namespace that it stands for.
+// Sites parses IDs of which nothing else is known, such as those in the ledger. An ID alone does
+// not say where its namespace ends: team/kv/config may belong to the engine kv in the namespace
+// team, or to the engine team/kv. So Sites holds the known prefixes of IDs, each with its
+// namespace.
 type Sites map[string]string
 
-// SitesOf returns the sites of what we created and of what the seed declares and buries:
-// their namespaces and root mounts are known.
+// SitesOf returns the sites of what we created, and of what the seed declares or has tombstones
+// for: their namespaces and root mounts are known.
 func SitesOf(owned []ID, objects []Object, tombstones []Tombstone) Sites {
 	known := Sites{}
 	ids := slices.Clone(owned)
 	for _, o := range objects {
 		ids = append(ids, o.ID)
 	}
-	// A namespace and a root mount of one path cannot be at the same time. What protects
-	// more is taken for what is there.
+	// A namespace and a root mount with the same path cannot exist at the same time. The one that
+	// protects more is assumed to exist.
 	for _, learn := range []func(ID){known.learnMount, known.learnNamespace} {
 		for _, id := range ids {
 			learn(id)
@@ -50,7 +49,7 @@ func (s Sites) learnMount(id ID) {
 	}
 }
 
-// Of takes id apart. A namespace that is not known ends where Vault's own paths begin.
+// Of parses id. An unknown namespace ends where Vault's own paths begin.
 func (s Sites) Of(id ID) Site {
 	text, ns, known := string(id), "", false
 	for i, char := range text {
@@ -67,12 +66,12 @@ func (s Sites) Of(id ID) Site {
 	return Site{ns, strings.TrimPrefix(text, ns)}
 }
 
-// systemPath reports whether a path in a namespace is that of no secrets engine.
+// systemPath reports whether a path in a namespace is not below a secrets engine.
 func systemPath(path string) bool {
 	return strings.HasPrefix(path, "sys/") || strings.HasPrefix(path, "auth/") || strings.HasPrefix(path, "identity/")
 }
 
-// Is reports whether what is there is of a kind that can be excluded from purging.
+// Is reports whether the object is of a kind that can be excluded from pruning.
 func (s Site) Is(kind string) bool {
 	if kind == "secrets" && !systemPath(s.Path) {
 		return true
@@ -99,7 +98,7 @@ func (s Site) Listing() (listing string, isMount bool) {
 	return "", false
 }
 
-// HoldsData reports whether more than we know of may go with what is there.
+// HoldsData reports whether deleting the object may delete more than we know of.
 func (s Site) HoldsData() bool {
 	_, isMount := s.Listing()
 	return isMount || s.isNamespace()
@@ -107,7 +106,7 @@ func (s Site) HoldsData() bool {
 
 func (s Site) isNamespace() bool { return strings.HasPrefix(s.Path, "sys/namespaces/") }
 
-// Content returns the beginning of the IDs of what lies in a mount or namespace.
+// Content returns the prefix of the IDs of what is in a mount or namespace.
 func (s Site) Content() string {
 	if path, isAuth := strings.CutPrefix(s.Path, "sys/auth/"); isAuth {
 		return s.Namespace + "auth/" + path + "/"
@@ -115,9 +114,8 @@ func (s Site) Content() string {
 	return s.Namespace + strings.TrimPrefix(strings.TrimPrefix(s.Path, "sys/namespaces/"), "sys/mounts/") + "/"
 }
 
-// DeletionOrder returns when what is there is deleted: namespaces first, inner ones
-// before those that they are in; mounts last, since aliases, which outlive their auth
-// method, are found by it.
+// DeletionOrder returns when the object is deleted: namespaces first, inner ones before outer ones;
+// mounts last, since aliases, which outlive their auth method, are found through it.
 func (s Site) DeletionOrder() int {
 	_, isMount := s.Listing()
 	switch {

@@ -16,7 +16,7 @@ func Plugin(kind, name string, fields map[string]any) Object {
 		o.Traits.Read, o.Traits.Write = o.ID.CatalogPath(), id
 	}
 	o.Traits.Extract = func(_ Object, answer map[string]any) (map[string]any, bool) {
-		// Vault splits a command with arguments in two.
+		// Vault splits a command with arguments into two fields.
 		command, _ := answer["command"].(string)
 		args, _ := answer["args"].([]any)
 		if want, _ := fields["command"].(string); strings.Contains(want, " ") {
@@ -25,7 +25,7 @@ func Plugin(kind, name string, fields map[string]any) Object {
 			}
 			answer = value.Merged(answer, map[string]any{"command": command})
 		}
-		// It shows a version with a v in front, however it was given.
+		// It shows a version with a leading v, however it was written.
 		want, _ := fields["version"].(string)
 		if shown, _ := answer["version"].(string); want != "" && canonicalVersion(shown) == canonicalVersion(want) {
 			answer = value.Merged(answer, map[string]any{"version": want})
@@ -40,7 +40,7 @@ func Quota(kind, name string, fields map[string]any) Object {
 	return Object{ID: ID("sys/quotas/" + kind + "/" + name), Stage: StageQuotas, Data: fields, Endpoint: "quota/" + kind}
 }
 
-// QuotaConfig returns what holds for all quotas.
+// QuotaConfig returns the settings of all quotas.
 func QuotaConfig(fields map[string]any) Object {
 	return Object{ID: "sys/quotas/config", Stage: StageQuotas, Data: fields, Endpoint: "quota/config"}
 }
@@ -52,14 +52,14 @@ func UIHeader(name string, value any) Object {
 	if !isList {
 		values = []any{value}
 	}
-	// Vault shows the first value only, unless it is asked for all.
+	// Vault shows only the first value, unless it is asked for all.
 	return Object{
 		ID: ID(id), Stage: StageSettings, Data: map[string]any{"values": values}, Endpoint: "ui-header", Folded: len(name),
 		Traits: Traits{Read: id + "?multivalue=true"},
 	}
 }
 
-// standardHeaders are the ones that Vault 1.21 adds to every CORS configuration.
+// standardHeaders are the headers that Vault 1.21 adds to every CORS configuration.
 var standardHeaders = []string{
 	"Content-Type", "X-Requested-With", "X-Vault-AWS-IAM-Server-ID", "X-Vault-MFA", "X-Vault-No-Request-Forwarding",
 	"X-Vault-Wrap-Format", "X-Vault-Wrap-TTL", "X-Vault-Policy-Override", "Authorization", "X-Vault-Token",
@@ -77,7 +77,7 @@ func CORS(fields map[string]any) Object {
 	}
 }
 
-// Namespace returns a namespace. It is made after those that it is in.
+// Namespace returns a namespace. It is created after those that it is in.
 func Namespace(path string) Object {
 	return Object{
 		ID: ID("sys/namespaces/" + path), Stage: StageNamespaces, Data: map[string]any{}, Endpoint: "namespace",
@@ -85,7 +85,7 @@ func Namespace(path string) Object {
 	}
 }
 
-// Lacking names what a server lacks that cannot hold o.
+// Lacking names the feature that a server needs for o.
 func Lacking(o Object) string {
 	switch {
 	case o.Stage == StageNamespaces:

@@ -7,23 +7,23 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Tombstone is a mount or namespace that is to go with all that it holds.
+// Tombstone is for a mount or namespace that is to be deleted with everything in it.
 type Tombstone struct {
 	ID ID
-	// Namespace is the namespace that goes, or that the mount is in, with a slash at its end;
-	// empty for a mount of the root.
+	// Namespace is the namespace to delete, or that of the mount, with a trailing slash; empty for
+	// a mount in the root namespace.
 	Namespace string
 	Position  value.Position
 }
 
-// Takes reports whether id is what the tombstone is for, or a namespace in that: Vault
-// may refuse to delete one that holds others.
+// Takes reports whether the tombstone is for id, or for a namespace around it: Vault may refuse to
+// delete a namespace that contains others.
 func (t Tombstone) Takes(id ID) bool {
 	return id == t.ID || t.IsNamespace() && strings.HasPrefix(string(id), string(t.ID)+"/")
 }
 
-// Holds reports whether o is written into what goes, without being declared to live there:
-// a value, a request or an answer that is kept. Mounts within others are not there.
+// Holds reports whether o is written into what is to be deleted, without being declared below it: a
+// value, a request or an answer that is kept. Nested mounts do not count.
 func (t Tombstone) Holds(o Object, objects []Object) bool {
 	content := Site{t.Namespace, strings.TrimPrefix(string(t.ID), t.Namespace)}.Content()
 	paths := []string{string(o.ID), o.Traits.Write}
@@ -51,7 +51,7 @@ type Prune struct {
 	Tombstones []Tombstone
 }
 
-// Excludes reports whether what is at a site is left alone.
+// Excludes reports whether the object at a site is left alone.
 func (p Prune) Excludes(at Site) bool { return slices.ContainsFunc(p.Exclude, at.Is) }
 
 // HasTombstone reports whether id has a tombstone.

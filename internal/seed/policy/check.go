@@ -18,7 +18,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// The words that Vault 1.21 knows in a policy.
+// The keywords of policies in Vault 1.21.
 var (
 	policyCapabilities = []string{"create", "read", "update", "patch", "delete", "list", "sudo", "deny", "subscribe", "recover"}
 	policyKeysOfPath   = []string{
@@ -27,12 +27,11 @@ var (
 	}
 )
 
-// builtinPolicies are the ACL policies that Vault 1.21 has and does not let be written.
+// builtinPolicies are the built-in ACL policies of Vault 1.21, which cannot be written.
 var builtinPolicies = []string{"root", "response-wrapping", "control-group"}
 
-// Check parses the policies that hold no reference, with Vault's own grammar. The
-// warnings name what Vault would take and is probably not meant; the error names what it
-// would refuse.
+// Check parses the policies that hold no reference, with Vault's own grammar. The warnings name
+// what Vault would accept but is probably not meant; the error names what it would refuse.
 func Check(objects []object.Object) (warnings []value.Problem, err error) {
 	problems := &value.Problems{}
 	engines := map[string]bool{}
@@ -78,9 +77,9 @@ func CheckResolved(objects []object.Object) error {
 			continue
 		}
 		rules, _ := value.Reveal(o.Data["policy"]).(string)
-		// What is told of it may quote what a reference has brought.
+		// The problem is not quoted: it may contain what a reference resolved to.
 		if o.Stage == object.StagePolicies && refusedPolicy(o, rules) || o.Stage == object.StagePasswords && new(passwordCheck).run(rules) != nil {
-			problems.Add(o.Position, "%s: with its references resolved it is no valid policy", o.ID)
+			problems.Add(o.Position, "%s: it is not a valid policy once its references are resolved", o.ID)
 		}
 	}
 	return problems.Err("Correct the policy, or what it refers to. Nothing was sent to Vault.")
@@ -101,7 +100,7 @@ func parseRules(rules string) (*ast.ObjectList, error) {
 	return list, nil
 }
 
-// parseError words the parser's errors as ours: the line counts within the policy.
+// parseError rewords the parser's errors: the line counts within the policy.
 func parseError(what string, err error) error {
 	if e, ok := errors.AsType[*parser.PosError](err); ok {
 		return fmt.Errorf("not a valid %s%s: %w", what, onLine(e.Pos.Line), e.Err)
@@ -109,11 +108,10 @@ func parseError(what string, err error) error {
 	return fmt.Errorf("not a valid %s: %w", what, err)
 }
 
-// policyCheck looks for what Vault refuses in a policy, and for what it says in vain.
+// policyCheck finds what Vault refuses in a policy, and what has no effect.
 type policyCheck struct {
 	policy object.Object
-	// engines holds where the KV engines of version 2 are, by their namespace and path,
-	// with a slash at the end.
+	// engines holds the KV engines of version 2, by namespace and path, with a trailing slash.
 	engines  map[string]bool
 	warnings []value.Problem
 	problems *value.Problems
@@ -124,7 +122,7 @@ func (c *policyCheck) warn(line int, format string, args ...any) {
 	c.warnings = append(c.warnings, value.Problem{Position: c.policy.Position, Text: fmt.Sprintf("%s%s: %s", c.policy.ID, onLine(line), text)})
 }
 
-// onLine says on which line of a policy something is; that of JSON is not known.
+// onLine names the line of a policy; the lines of JSON are not known.
 func onLine(line int) string {
 	if line == 0 {
 		return ""
@@ -132,10 +130,10 @@ func onLine(line int) string {
 	return fmt.Sprintf(", line %d of it", line)
 }
 
-// name tells a policy that nobody can write.
+// checkName reports a policy that cannot be written.
 func (c *policyCheck) checkName() {
 	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); slices.Contains(builtinPolicies, name) {
-		c.problems.Add(c.policy.Position, "%s: this policy is Vault's own, which does not let it be written; use another name", c.policy.ID)
+		c.problems.Add(c.policy.Position, "%s: this policy is built into Vault and cannot be written; use another name", c.policy.ID)
 	}
 }
 
@@ -152,7 +150,7 @@ func (c *policyCheck) run(rules string) {
 		case name == "name":
 			continue
 		case name != "path":
-			c.refuse(line, "%q is no block that Vault knows: it is path", name)
+			c.refuse(line, "Vault does not recognize the block %q: a policy has path blocks", name)
 			continue
 		case len(item.Keys) < 2:
 			c.refuse(line, "a path block needs a path")
@@ -160,7 +158,7 @@ func (c *policyCheck) run(rules string) {
 		}
 		path := acl.Text(item.Keys[1])
 		if seen[path] {
-			c.warn(line, "the path %q is there twice; Vault joins both", path)
+			c.warn(line, "duplicate path %q; Vault merges the two", path)
 		}
 		seen[path] = true
 		c.path(path, line)
@@ -175,7 +173,7 @@ func (c *policyCheck) run(rules string) {
 // address is how a URL begins.
 var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
-// path warns about paths that no request has.
+// path warns about paths that no request can have.
 func (c *policyCheck) path(path string, line int) {
 	bare := strings.TrimPrefix(path, "/")
 	first, _, _ := strings.Cut(bare, "/")
@@ -183,16 +181,16 @@ func (c *policyCheck) path(path string, line int) {
 	case strings.Contains(path, "+*"):
 		c.refuse(line, "the path %q has +*, which Vault forbids: + stands for one name, and * at the end for anything", path)
 	case address.MatchString(path):
-		c.warn(line, "the path %q can never match: a policy has of a URL what follows v1/", path)
+		c.warn(line, "the path %q can never match: give only the part of the URL after v1/", path)
 	case first == "v1":
 		c.warn(line, "the path %q can never match: paths in policies have no v1/", path)
 	case strings.Contains(strings.TrimSuffix(path, "*"), "*"):
-		c.warn(line, "the path %q can never match: * means anything at the end only; + stands for one name", path)
+		c.warn(line, "the path %q can never match: * is a wildcard only at the end; + stands for one name", path)
 	case slices.ContainsFunc(strings.Split(strings.TrimSuffix(path, "*"), "/"), func(s string) bool { return s != "+" && strings.Contains(s, "+") && !strings.Contains(s, "{{") }):
 		c.warn(line, "the path %q can never match: + stands for a whole name", path)
 	}
 	for i, char := range bare {
-		// A policy's paths begin in its own namespace, and lead into those below.
+		// A policy's paths start in its own namespace, and may lead into those below.
 		if char != '/' || !c.engines[c.policy.Namespace+bare[:i+1]] {
 			continue
 		}
@@ -205,7 +203,7 @@ func (c *policyCheck) path(path string, line int) {
 	}
 }
 
-// block warns about words that Vault does not know.
+// block warns about keys and capabilities that Vault does not recognize.
 func (c *policyCheck) block(path string, item *ast.ObjectItem) {
 	body, ok := item.Val.(*ast.ObjectType)
 	if !ok {
@@ -214,7 +212,7 @@ func (c *policyCheck) block(path string, item *ast.ObjectItem) {
 	for _, field := range body.List.Items {
 		name := acl.Text(field.Keys[0])
 		if !slices.Contains(policyKeysOfPath, name) {
-			c.warn(field.Pos().Line, "Vault does not know the key %q of the path %q%s", name, path, value.Suggestion(name, policyKeysOfPath))
+			c.warn(field.Pos().Line, "Vault does not recognize the key %q of the path %q%s", name, path, value.Suggestion(name, policyKeysOfPath))
 		}
 		if list, isList := field.Val.(*ast.ListType); isList && name == "capabilities" {
 			c.capabilities(path, list)
@@ -231,23 +229,23 @@ func (c *policyCheck) capabilities(path string, list *ast.ListType) {
 		}
 		word, _ := literal.Token.Value().(string)
 		if !slices.Contains(policyCapabilities, word) {
-			c.warn(node.Pos().Line, "Vault does not know the capability %q of the path %q%s", word, path, value.Suggestion(word, policyCapabilities))
+			c.warn(node.Pos().Line, "Vault does not recognize the capability %q of the path %q%s", word, path, value.Suggestion(word, policyCapabilities))
 		}
 		if seen[word] {
-			c.warn(node.Pos().Line, "the capability %q of the path %q is there twice", word, path)
+			c.warn(node.Pos().Line, "duplicate capability %q of the path %q", word, path)
 		}
 		seen[word] = true
 	}
 	if seen["deny"] && len(seen) > 1 {
-		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q takes all others away", path)
+		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q overrides all others", path)
 	}
 }
 
-// replaced is what Vault 1.21 puts a value in the place of, between {{ and }}.
+// replaced matches what Vault 1.21 replaces between {{ and }}.
 var replaced = regexp.MustCompile(`^(identity\.entity\.(id|name|metadata\..+|aliases\.[^.]+\.(id|name|(custom_)?metadata\..+))` +
 	`|identity\.groups\.(ids|names)\.[^.]+\.(id|name|metadata\..+)|time\.now(\.(plus|minus)\..+)?)$`)
 
-// templates reports what stands in braces and is not what Vault reads there.
+// templates reports templates that Vault does not replace.
 func (c *policyCheck) templates(path string, line int) {
 	for i, piece := range strings.Split(path, "{{") {
 		inner, after, closed := strings.Cut(piece, "}}")
@@ -256,14 +254,14 @@ func (c *policyCheck) templates(path string, line int) {
 			return
 		}
 		if word := strings.TrimSpace(inner); closed && !replaced.MatchString(word) {
-			c.warn(line, "the path %q can never match: Vault puts nothing in the place of {{%s}}%s", path, word,
+			c.warn(line, "the path %q can never match: Vault does not replace {{%s}}%s", path, word,
 				value.Suggestion(word, []string{"identity.entity.id", "identity.entity.name"}))
 		}
 	}
 }
 
-// plain reports whether a path block holds nothing but capabilities, as texts: most do, and
-// nothing in them can be of the wrong form.
+// plain reports whether a path block holds only capabilities, as strings: most do, and then nothing
+// in it can be of the wrong type.
 func plain(item *ast.ObjectItem) bool {
 	body, ok := item.Val.(*ast.ObjectType)
 	if !ok {

@@ -18,12 +18,12 @@ type Grant struct {
 // capabilityOrder is the order in which capabilities are written.
 var capabilityOrder = []string{"create", "read", "update", "patch", "delete", "list", "sudo", "deny"}
 
-// Needs returns exactly what reading, planning and applying objects needs, by
-// concrete path, sorted: sys/capabilities-self can answer for each of them.
+// Needs returns exactly what reading, planning and applying objects needs, by concrete path,
+// sorted: sys/capabilities-self can be asked about each of them.
 //
-// On Vault 1.21 sudo is asked for at sys/audit, sys/audit/* and sys/auth/*, reading
-// included. The listings sys/auth and sys/mounts and all of sys/mounts/* need none.
-// Endpoints of sys do not distinguish create from update: they take update alone.
+// Vault 1.21 requires sudo at sys/audit, sys/audit/* and sys/auth/*, even for reading. The listings
+// sys/auth and sys/mounts and all of sys/mounts/* need none. Endpoints of sys do not distinguish
+// create from update: they need update alone.
 //
 // prune adds what deleting the same objects needs.
 func Needs(objects []object.Object, prune bool) []Grant {
@@ -69,7 +69,7 @@ func (s grantSet) add(path string, capabilities ...string) {
 	}
 }
 
-// document adds what an object with a path of its own needs.
+// document adds what an object with its own path needs.
 func (s grantSet) document(o object.Object) {
 	if o.Mount != "" {
 		listing, _, _ := strings.Cut(strings.TrimPrefix(string(o.Mount), o.Namespace+"sys/"), "/")
@@ -101,7 +101,7 @@ func (s grantSet) document(o object.Object) {
 	s.keeping(o)
 }
 
-// keeping adds what it takes to keep Vault's answer.
+// keeping adds what keeping Vault's answer needs.
 func (s grantSet) keeping(o object.Object) {
 	if to := o.Traits.SaveTo; to != nil {
 		s.add(o.Namespace+"sys/mounts", "read")
@@ -109,13 +109,13 @@ func (s grantSet) keeping(o object.Object) {
 	}
 }
 
-// needsSudo reports whether Vault 1.21 asks for sudo at a path of sys, those of audit
-// devices and auth methods aside.
+// needsSudo reports whether Vault 1.21 requires sudo at a path of sys, other than those of audit
+// devices and auth methods.
 func needsSudo(path string) bool {
 	return path == "sys/config/cors" || strings.HasPrefix(path, "sys/config/ui/headers/") || strings.HasPrefix(path, "sys/plugins/catalog/")
 }
 
-// request adds what sending a request needs, which may be anything.
+// request adds what sending a request needs.
 func (s grantSet) request(o object.Object) {
 	if unless := o.Traits.Unless.Path; unless != "" {
 		s.add(o.Namespace+unless, "read")
@@ -144,7 +144,7 @@ func (s grantSet) deletion(o object.Object) {
 	}
 }
 
-// references adds what answering the references in o needs.
+// references adds what resolving the references in o needs.
 func (s grantSet) references(o object.Object) {
 	visit := func(p value.Part, _ value.Position) {
 		switch p.Call {

@@ -9,13 +9,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
-// OwnGrants returns what the program's own policy should allow: what objects
-// need, and every other object of the kinds that a seed declares, so that a seed can
-// grow without a wider policy. Mounts at paths of several names are named one by one,
-// since Vault's policies have no wildcard for 'any number of names, then this one'.
+// OwnGrants returns what the program's own policy should allow: what objects need, and every other
+// object of the kinds that a seed declares, so that a seed can grow without a wider policy. Mounts
+// at paths of several segments are listed one by one, since Vault's policies have no wildcard for
+// 'any number of segments, then this one'.
 //
-// prune adds the deletion of mounts and audit devices. That of smaller things is granted
-// in any case, so that a seed can begin to prune.
+// prune adds the deletion of mounts and audit devices. Deleting smaller objects is always granted,
+// so that a seed can start to prune.
 func OwnGrants(objects []object.Object, prune bool) []Grant {
 	set := grantSet{}
 	for _, g := range standingGrants(prune) {
@@ -70,7 +70,7 @@ func standingGrants(prune bool) []Grant {
 		{"identity/group-alias/id/+", []string{"delete"}},
 		{"auth/+/config", document},
 		{"auth/+/config/+", document},
-		// One name only: below a role lie its credentials, which are not ours.
+		// One segment only: below a role are its credentials, which are not ours.
 		{"auth/+/role/+", document},
 		{"auth/+/users/+", document},
 		{"auth/+/groups/+", document},
@@ -78,18 +78,18 @@ func standingGrants(prune bool) []Grant {
 	}
 }
 
-// widen replaces the name of a role or user by a wildcard. endpoints holds those of all
-// that is applied as a role.
+// widen replaces the name of a role or user with a wildcard. endpoints holds the endpoints of all
+// objects that are applied as roles.
 func widen(path string, endpoints map[string]string) string {
 	endpoint, isRole := endpoints[path]
-	// What has no name of its own is one of a kind.
+	// An object without a name is the only one of its kind.
 	if !isRole || strings.HasSuffix(endpoint, path[strings.LastIndexByte(path, '/'):]) {
 		return path
 	}
 	return path[:strings.LastIndexByte(path, '/')] + "/+"
 }
 
-// covered reports whether a grant of the set, which is a wildcard, allows g already.
+// covered reports whether a grant of the set, as a wildcard, already allows g.
 func covered(path string, g Grant, set grantSet) bool {
 	for pattern, capabilities := range set {
 		if !acl.Matches(pattern, path) {
@@ -102,9 +102,9 @@ func covered(path string, g Grant, set grantSet) bool {
 	return false
 }
 
-// TombstoneGrants returns what the tombstones of namespaces, and of mounts in them, need: the
-// seed does not declare these any more. Mounts of the root need no grants of their own
-// beside those of OwnGrants, and an exact path would stand in the place of these.
+// TombstoneGrants returns what the tombstones of namespaces, and of mounts in them, need, since the
+// seed no longer declares these. Mounts in the root namespace need no grants besides those of
+// OwnGrants, which an exact path would override.
 func TombstoneGrants(p object.Prune) []Grant {
 	set := grantSet{}
 	for _, t := range p.Tombstones {
@@ -124,12 +124,12 @@ func TombstoneGrants(p object.Prune) []Grant {
 	return set.sorted()
 }
 
-// HCL returns grants as a policy, always the same text for the same input.
+// HCL returns grants as a policy. The text is deterministic.
 //
-// The paths in protected can be read and not written, whatever grants says, and
-// nothing below them can be reached: Vault lets the exact path win over a wildcard.
-// It is a guard against accidents, not a wall: who may write policies can write one
-// that allows more. An explicit grant below a protected path is kept.
+// The paths in protected can be read but not written, whatever grants says, and nothing below them
+// can be reached: in Vault an exact path takes precedence over a wildcard. This guards against
+// accidents only: whoever may write policies can write one that allows more. An explicit grant
+// below a protected path is kept.
 func HCL(grants []Grant, protected []string) string {
 	set := grantSet{}
 	for _, g := range grants {
@@ -137,7 +137,7 @@ func HCL(grants []Grant, protected []string) string {
 	}
 	for _, path := range protected {
 		set[path] = map[string]bool{"read": true}
-		// Below a policy lies nothing, below a role its credentials.
+		// There is nothing below a policy; below a role are its credentials.
 		if strings.HasPrefix(path, "auth/") {
 			set[path+"/*"] = map[string]bool{"deny": true}
 		}

@@ -16,15 +16,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// The bounds of passwords in Vault 1.21.
+// The limits on passwords in Vault 1.21.
 const (
 	minPassword = 4
 	maxPassword = 100
 )
 
-// passwordCheck looks for what Vault refuses in a password policy, and for what it drops.
+// passwordCheck finds what Vault refuses in a password policy, and what it drops.
 type passwordCheck struct {
-	// characters is how many its rules ask for.
+	// characters is how many its rules require.
 	characters int
 	rules      int
 	warnings   []string
@@ -73,7 +73,7 @@ func (c *passwordCheck) content(content map[string]any) error {
 	return nil
 }
 
-// rule checks one rule, the only kind of which chooses characters.
+// rule checks one rule. The only kind is charset.
 func (c *passwordCheck) rule(kind string, v any) error {
 	if kind != "charset" {
 		return fmt.Errorf("the rule %q is unknown%s", kind, value.Suggestion(kind, []string{"charset"}))
@@ -99,7 +99,7 @@ func (c *passwordCheck) rule(kind string, v any) error {
 	return nil
 }
 
-// drops warns about keys that Vault drops without a word.
+// drops warns about keys that Vault silently drops.
 func (c *passwordCheck) drops(content map[string]any, of string, known ...string) {
 	for _, name := range slices.Sorted(maps.Keys(content)) {
 		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {

@@ -13,11 +13,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// oldWords are what the key policy of a path took before there were capabilities.
+// oldWords are the values of the key policy of a path, from before there were capabilities.
 var oldWords = []string{"deny", "read", "write", "sudo"}
 
-// pathRules are the keys of a path block whose values Vault 1.21 refuses when they are
-// of another form.
+// pathRules are the keys of a path block whose values Vault 1.21 refuses if they have another type.
 type pathRules struct {
 	Policy       string           `hcl:"policy"`
 	Capabilities []string         `hcl:"capabilities"`
@@ -30,11 +29,11 @@ type pathRules struct {
 	EventTypes   []string         `hcl:"subscribe_event_types"`
 }
 
-// rules tells values in a path block that Vault cannot read.
+// rules reports values in a path block that Vault cannot read.
 func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
 	line, rules := item.Pos().Line, pathRules{}
 	if err := hcl.DecodeObject(&rules, item.Val); err != nil {
-		c.refuse(line, "what the path %q holds cannot be read: %s", path, err)
+		c.refuse(line, "the block of the path %q cannot be parsed: %s", path, err)
 		return
 	}
 	if rules.Policy != "" && !slices.Contains(oldWords, rules.Policy) {
@@ -50,7 +49,7 @@ func (c *policyCheck) rules(path string, item *ast.ObjectItem) {
 	}
 }
 
-// length returns the seconds of a length of time.
+// length returns a duration in seconds.
 func (c *policyCheck) length(path string, line int, key string, v any) (float64, bool) {
 	if v == nil || v == "" {
 		return 0, true
@@ -61,7 +60,7 @@ func (c *policyCheck) length(path string, line int, key string, v any) (float64,
 		length, ok = math.Trunc(number), true
 	}
 	if _, isTruth := v.(bool); !ok || !isScalar || isTruth {
-		c.refuse(line, "%q of the path %q must be a length of time, such as 90, 30m, 1h30m or 7d", key, path)
+		c.refuse(line, "%q of the path %q must be a duration, such as 90, 30m, 1h30m or 7d", key, path)
 		return 0, false
 	}
 	return length, true

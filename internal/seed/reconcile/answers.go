@@ -8,15 +8,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// finder answers references that only Vault can answer.
+// finder resolves references that only Vault can resolve.
 type finder struct {
 	reader reader
-	// answers holds Vault's answers to the requests of this run.
+	// answers returns Vault's answers to the requests of this run.
 	answers func(name string) map[string]any
 }
 
-// find returns what p stands for in a namespace; found is false when it is not there
-// (yet).
+// find returns what p refers to in a namespace; found is false if that does not exist (yet).
 func (f finder) find(ctx context.Context, ns string, p value.Part) (text string, found bool, err error) {
 	switch p.Call {
 	case value.CallAccessor:
@@ -67,8 +66,8 @@ func (f finder) value(ctx context.Context, path, field string) (string, bool, er
 	return text, found, nil
 }
 
-// settle returns value with the references answered that can be. What cannot is left
-// as it is, after missing was asked about it.
+// settle returns value with its references resolved. What cannot be resolved yet stays as it is,
+// unless missing returns an error for it.
 func (f finder) settle(ctx context.Context, ns string, v any, missing func(p value.Part, at value.Position) error) (any, error) {
 	switch v := v.(type) {
 	case value.Template:
@@ -130,7 +129,7 @@ func (f finder) template(ctx context.Context, ns string, t value.Template, missi
 	return out, nil
 }
 
-// generate returns value with everything that is to be made up made.
+// generate returns value with every Generator replaced by a new value.
 func generate(ctx context.Context, api reader, ns string, v any) (any, error) {
 	switch v := v.(type) {
 	case value.Generator:

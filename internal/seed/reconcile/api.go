@@ -2,31 +2,30 @@ package reconcile
 
 import "context"
 
-// Reader is what planning needs of Vault. Paths have no leading slash and no "v1/", and
-// are not percent-encoded. Numbers arrive as json.Number. Errors that are answers of Vault
-// are httpstatus.Error.
+// Reader is what planning needs from Vault. Paths have no leading slash and no "v1/", and are not
+// percent-encoded. Numbers arrive as json.Number. Errors that are answers of Vault are
+// httpstatus.Error.
 type Reader interface {
 	// Read returns the data at path, which may end in a query ("?version=1"); found is
 	// false when Vault answers 404.
 	Read(ctx context.Context, path string) (data map[string]any, found bool, err error)
-	// Fields returns the names of the fields that a write to path takes; none when it
-	// takes any, or when Vault does not say. For what only Vault Enterprise has, other
-	// servers answer 404 'enterprise-only feature', as they do to a write.
+	// Fields returns the names of the fields that a write to path accepts; none if it accepts any,
+	// or if Vault does not say. For Enterprise features other servers answer 404 'enterprise-only
+	// feature', as they do to a write.
 	Fields(ctx context.Context, path string) (names []string, err error)
 }
 
-// API is what applying needs of Vault.
+// API is what applying needs from Vault.
 type API interface {
 	Reader
-	// Put writes data to path and returns what Vault answers, which may be nil, and
-	// what it warns about.
+	// Put writes data to path and returns Vault's answer, which may be nil, and its warnings.
 	Put(ctx context.Context, path string, data map[string]any) (answer map[string]any, warnings []string, err error)
 	// Delete deletes what is at path, which may end in a query.
 	Delete(ctx context.Context, path string) error
 }
 
-// answer is an error of Vault whose text was changed: it keeps the status only,
-// since the chain below would show the text as it was.
+// answer is an error of Vault whose text was changed. It keeps only the status, since the chain
+// below would show the original text.
 type answer struct {
 	code int
 	text string

@@ -16,32 +16,32 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
-// Options says how a plan is carried out.
+// Options say how a plan is applied.
 type Options struct {
 	// Parallelism is how many requests run at a time within a stage; less than 1
 	// means one.
 	Parallelism int
-	// BeforeCreate is called once per stage that creates something, before its first
-	// write, with the IDs in order: the ledger is written ahead, so that a crash
-	// orphans nothing. An error stops the run. May be nil.
+	// BeforeCreate is called once per stage that creates something, before its first write, with
+	// the IDs in order: the ledger is written in advance, so that a crash orphans nothing. An error
+	// stops the run. May be nil.
 	BeforeCreate func(ctx context.Context, ids []object.ID) error
 	// Done is called after each write with its outcome, one call at a time. May be nil.
 	Done func(change Change, err error)
 }
 
-// Result is what came of a plan.
+// Result is the result of applying a plan.
 type Result struct {
-	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not
-	// among them: nothing is there afterwards that could be owned.
+	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not included: they
+	// leave nothing behind that could be owned.
 	Created, Updated, Deleted []object.ID
-	// Taken holds what has gone with what was deleted.
+	// Taken holds what was deleted together with its mount or namespace.
 	Taken []object.ID
-	// Kept holds what the seed no longer names, and Vault cannot delete.
+	// Kept holds what the seed no longer names but Vault cannot delete.
 	Kept []object.ID
-	// Seen holds what was written and is known to be as it was written: Vault keeps such
-	// objects to the letter, or this one was read back at once.
+	// Seen holds the written objects that are known to match: Vault keeps them verbatim, or they
+	// were read back at once.
 	Seen Seen
-	// Hashes is what to remember in the place of the Memory given to NewPlan.
+	// Hashes is what to remember instead of the Memory given to NewPlan.
 	Hashes map[string]map[string]string
 }
 
@@ -58,17 +58,16 @@ type applying struct {
 	failed map[object.ID]bool
 	// answers holds what Vault answered to requests, by namespace and name.
 	answers map[string]map[string]any
-	// stopped is set when a request failed: those after it are not sent.
+	// stopped is set when a request failed: later ones are not sent.
 	stopped bool
 	written int
 }
 
-// Apply carries the plan out, stage by stage. What is unchanged is not written.
+// Apply applies the plan, stage by stage. Unchanged objects are not written.
 //
-// An object that Vault refuses does not stop the others; those below a mount that
-// failed are skipped. The error then holds an *ApplyError, and is of kind
-// fault.Partial if it is permanent. The Result is true in any case:
-// the caller saves it also when there is an error.
+// An object that Vault refuses does not stop the others; those below a mount that failed are
+// skipped. The error then holds an *ApplyError, and is of kind fault.Partial if it is permanent.
+// The Result is correct in any case: the caller saves it even if there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}
@@ -96,14 +95,14 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 	return a.finish(), a.summary()
 }
 
-// stage carries out the changes of one stage. It fails only when the run must stop.
+// stage applies the changes of one stage. It fails only if the run must stop.
 func (a *applying) stage(ctx context.Context, changes []Change) error {
 	if err := a.announce(ctx, changes); err != nil {
 		return err
 	}
 	stage := changes[0].Stage
 	for len(changes) > 0 && ctx.Err() == nil {
-		// What depends on each other within a stage has an order.
+		// Objects of a stage that depend on each other have an order.
 		end := slices.IndexFunc(changes, func(c Change) bool { return c.Object.Order != changes[0].Object.Order })
 		if end < 0 {
 			end = len(changes)
@@ -117,9 +116,9 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 	return nil
 }
 
-// batch carries out changes that do not depend on each other.
+// batch applies changes that do not depend on each other.
 func (a *applying) batch(ctx context.Context, changes []Change) {
-	// No failure ends it: each is noted, and the others go on.
+	// No failure ends it: each is recorded, and the others go on.
 	_ = each(ctx, len(changes), a.parallelism(changes[0].Stage), func(ctx context.Context, i int) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -135,10 +134,9 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 	})
 }
 
-// parallelism returns how many requests of a stage run at a time. Audit devices are
-// enabled one by one: Vault 1.21 registers a device before it may write its salt, so
-// that a request which ends at that moment cannot be logged there ("cannot write to
-// storage during setup").
+// parallelism returns how many requests of a stage run at a time. Audit devices are enabled one by
+// one: Vault 1.21 registers a device before it can write its salt, so that a request that ends at
+// that moment cannot be logged there ("cannot write to storage during setup").
 func (a *applying) parallelism(stage object.Stage) int {
 	if stage == object.StageAudit {
 		return 1
@@ -146,7 +144,7 @@ func (a *applying) parallelism(stage object.Stage) int {
 	return max(a.options.Parallelism, 1)
 }
 
-// blocked says why c cannot be carried out, because of another that failed.
+// blocked returns why c cannot be applied because another change failed; nil if it can.
 func (a *applying) blocked(c Change) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -161,21 +159,21 @@ func (a *applying) blocked(c Change) error {
 	return nil
 }
 
-// answered keeps what Vault answered to a request.
+// answered records Vault's answer to a request.
 func (a *applying) answered(o object.Object, answer map[string]any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers[o.Namespace+strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = answer
 }
 
-// kept notes what Vault cannot delete.
+// kept records what Vault cannot delete.
 func (a *applying) kept(id object.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.result.Kept = append(a.result.Kept, id)
 }
 
-// announce tells the ledger what a stage is about to create.
+// announce records in the ledger what a stage is about to create.
 func (a *applying) announce(ctx context.Context, changes []Change) error {
 	var ids []object.ID
 	for _, c := range changes {
@@ -201,7 +199,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	if skipped {
 		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
 	}
-	// What Vault took although it ignored a part of it is there, and ours.
+	// An object that Vault wrote without some of its fields exists, and is ours.
 	written := err == nil || errors.Is(err, errDropped)
 	switch {
 	case !written:
@@ -232,7 +230,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	}
 }
 
-// keep puts hashes in the place of what was remembered of id.
+// keep replaces what was remembered of id with hashes.
 func (a *applying) keep(id object.ID, hashes map[string]string) {
 	if a.plan.memory.HashKey.Empty() { // nothing was compared, so nothing is known better
 		return
@@ -251,9 +249,9 @@ func (a *applying) finish() Result {
 	return a.result
 }
 
-// summary returns the failures as one error, in the order of the seed, with the
-// first remedy there is. When Vault refused the objects for what they are, it is
-// partial: another try in this run gives the same answer.
+// summary returns the failures as one error, in the order of the seed, with the first remedy there
+// is. If Vault refused the objects themselves, it is partial: another try in this run gives the
+// same answer.
 func (a *applying) summary() error {
 	if len(a.failures) == 0 {
 		return nil
@@ -262,7 +260,7 @@ func (a *applying) summary() error {
 		return cmp.Or(cmp.Compare(x.Position.File, y.Position.File), cmp.Compare(x.Position.Line, y.Position.Line), cmp.Compare(x.ID, y.ID))
 	})
 	err := &ApplyError{a.failures, a.written}
-	remedy := "Correct what Vault names, at the place given, and run again: only what is left is written."
+	remedy := "Correct what Vault names, at the position given, and run again: only the rest is written."
 	for _, f := range slices.Backward(a.failures) {
 		if its := fault.RemedyOf(f.Err); its != "" {
 			remedy = its
@@ -274,12 +272,11 @@ func (a *applying) summary() error {
 	return fault.Wait(err, remedy)
 }
 
-// each calls do for every index below n, at most parallelism of them at a time and in
-// their order, until one fails.
+// each calls do for every index below n, in order and at most parallelism at a time, until one
+// fails.
 //
-// A few goroutines take one index after another. One for each index would have its
-// stack grow, by copying, to the depth of an HTTP request: that was a tenth of the CPU
-// time of a run.
+// A few goroutines take one index after another. With a goroutine for each index, growing the
+// stacks to the depth of an HTTP request took a tenth of the CPU time of a run.
 func each(ctx context.Context, n, parallelism int, do func(ctx context.Context, i int) error) error {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)

@@ -26,8 +26,8 @@ func (a Action) String() string { return [...]string{"none", "create", "update",
 type Goal struct {
 	Objects []object.Object
 	Memory  Memory
-	// Prune says what may be deleted of Owned: what the ledger says we created. What
-	// is in Keep never is.
+	// Prune says what may be deleted of Owned, which the ledger says we created. What is in Keep is
+	// never deleted.
 	Prune object.Prune
 	Owned []object.ID
 	Keep  []object.ID
@@ -37,16 +37,15 @@ type Goal struct {
 	Parallelism int
 }
 
-// Seen are objects that were seen to be as they are declared, a short while ago.
+// Seen are objects that matched their declaration a short while ago.
 type Seen map[object.ID]bool
 
 // FieldChange is one difference between the seed and what is live.
 type FieldChange struct {
 	Field string
-	// Old is what Vault shows, nil when it shows nothing; New is what the seed asks
-	// for. Both are nil when Sensitive.
+	// Old is what Vault shows, or nil; New is what the seed declares. Both are nil if Sensitive.
 	Old, New any
-	// Sensitive fields are told only as changed.
+	// Sensitive fields are reported only as changed.
 	Sensitive bool
 }
 
@@ -58,36 +57,37 @@ type Change struct {
 	Stage object.Stage
 	// Fields holds what differs, sorted by name; all fields of what is created.
 	Fields []FieldChange
-	// Unseen names the fields that were compared by keyed hash, because Vault does
-	// not show what it was given.
+	// Unseen names the fields that were compared by keyed hash, because Vault does not show their
+	// values.
 	Unseen []string
-	// Blind names the fields that could not be compared, for want of the key of the hashes.
+	// Blind names the fields that could not be compared without the key of the hashes.
 	Blind []string
-	// Unknown names the fields that Vault does not know, with what may be meant. Such an
-	// object is not written.
+	// Unknown names the fields that Vault does not recognize, with suggestions. Such an object is
+	// not written.
 	Unknown []string
-	// Holds is what we have made in a mount or namespace that is deleted, and goes with it.
+	// Holds is what we have created in a mount or namespace that is deleted, and is deleted with
+	// it.
 	Holds []object.ID
-	// key is what tells Vault which object to update, where the path does not.
+	// key identifies the object to update, if the path does not.
 	key any
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
-	// unreadable is set for what is made and Vault has no way of showing.
+	// unreadable is set for an object to create that Vault cannot show.
 	unreadable bool
-	// matches is set where Vault shows every field as the object has it.
+	// matches is set if Vault shows every field as the object has it.
 	matches bool
 }
 
-// Refusal is a difference that Vault cannot put right in place.
+// Refusal is a difference that cannot be changed in place.
 type Refusal struct {
 	Object object.Object
-	// Reason says what differs and why it stays so, Remedy what a person can do.
+	// Reason says what differs and why it cannot be changed, Remedy what a person can do.
 	Reason, Remedy string
 }
 
-// Fix is a call that puts a control right, as the section harden of the seed asks for.
+// Fix is a call that repairs a control, as the section harden of the seed requests.
 type Fix struct {
-	// Control is its ID, Seen what was seen of it.
+	// Control is its ID, and Seen what its check has found.
 	Control, Seen string
 	// Call is the method and the path; empty if it is not known whether one is needed.
 	Call string
@@ -97,14 +97,13 @@ type Fix struct {
 type Plan struct {
 	// Changes holds one entry per object, in the order of stages, then IDs.
 	Changes []Change
-	// Refusals holds what cannot be applied. A plan with any is not applied at all.
+	// Refusals holds what cannot be applied. A plan with refusals is not applied at all.
 	Refusals []Refusal
-	// Left holds what the seed no longer names and stays all the same.
+	// Left holds what the seed no longer names but is kept.
 	Left []Left
-	// Forget holds what the ledger names and is gone.
+	// Forget holds what is in the ledger but no longer exists.
 	Forget []object.ID
-	// Fixes holds what is done about controls, for who shows the plan: applying a seed
-	// does nothing about them.
+	// Fixes holds the fixes of controls, for printing the plan. Apply does not make them.
 	Fixes []Fix
 
 	memory Memory
@@ -112,8 +111,8 @@ type Plan struct {
 	words  *vocabulary
 }
 
-// Remember has a plan that was made without a key for the hashes remember with one:
-// the key is made by the first run that writes.
+// Remember sets the key of the hashes of a plan that was made without one: the first run that
+// writes generates the key.
 func (p *Plan) Remember(key secret.Value) {
 	if p.memory.HashKey.Empty() {
 		p.memory.HashKey = key
@@ -136,9 +135,8 @@ func (p *Plan) fixes() int {
 	return n
 }
 
-// Seen returns the objects that Vault shows as they are declared, for a plan that is made
-// soon after this one. It holds nothing when the plan sends requests: they may have changed
-// anything.
+// Seen returns the objects that match their declaration, for another plan soon after this one. It
+// is empty if the plan sends requests, which may change anything.
 func (p *Plan) Seen() Seen {
 	seen := Seen{}
 	for _, c := range p.Changes {

@@ -10,11 +10,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// documentDiff compares an object that has a path of its own. A field that Vault
-// does not show, or shows in another form, counts as unchanged when its hash says so.
+// documentDiff compares an object that has its own path. A field that Vault does not show, or shows
+// in another form, counts as unchanged if its hash matches.
 //
-// Without the key of the hashes there is nothing to compare with: what was applied
-// before then counts as unchanged, and is told as not compared.
+// Without the key of the hashes there is nothing to compare with: what was applied before then
+// counts as unchanged, and is reported as not compared.
 func documentDiff(o object.Object, shown map[string]any, memory Memory, now map[string]string) (fields []FieldChange, unseen, blind []string) {
 	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
 		want := o.Data[name]
@@ -38,21 +38,21 @@ func documentDiff(o object.Object, shown map[string]any, memory Memory, now map[
 	return fields, unseen, blind
 }
 
-// fixedFields adds a refusal for each changed field that Vault takes only at creation.
+// fixedFields adds a refusal for each changed field that Vault accepts only at creation.
 func fixedFields(o object.Object, fields []FieldChange, refusals []Refusal) []Refusal {
 	for _, f := range fields {
 		if slices.Contains(object.FixedAtCreation(o), f.Field) {
 			refusals = append(refusals, Refusal{
-				o, fmt.Sprintf("%s can be set only when the object is made", f.Field),
-				"Delete the object and run again, or take the field as it is into the seed.",
+				o, fmt.Sprintf("%s can be set only when the object is created", f.Field),
+				"Delete the object and run again, or change the seed to the field's present value.",
 			})
 		}
 	}
 	return refusals
 }
 
-// tableDiff compares a mount or audit device with its entry in Vault's listing.
-// What cannot be put right is added to refusals.
+// tableDiff compares a mount or audit device with its entry in Vault's listing. What cannot be
+// changed is added to refusals.
 func tableDiff(o object.Object, entry map[string]any, refusals []Refusal) ([]FieldChange, []Refusal) {
 	var fields []FieldChange
 	want := object.Flatten(o)
@@ -71,8 +71,8 @@ func tableDiff(o object.Object, entry map[string]any, refusals []Refusal) ([]Fie
 	return fields, refusals
 }
 
-// immutable says why a setting cannot be changed in place, and what a person can
-// do; "" when it can.
+// immutable returns why a setting cannot be changed in place, and what a person can do; "" if it
+// can.
 func immutable(o object.Object, change FieldChange) (reason, remedy string) {
 	listing, path := o.Table()
 	listing = strings.TrimPrefix(listing, o.Namespace)
@@ -83,17 +83,17 @@ func immutable(o object.Object, change FieldChange) (reason, remedy string) {
 	}
 	switch {
 	case o.IsAudit():
-		return differs + "; Vault cannot change an audit device in place, and removing it to add it again would leave a gap in the record",
-			fmt.Sprintf("Declare the new device under another path, run, and remove the old one by hand (%s); or take its settings into the seed.", command)
+		return differs + "; Vault cannot change an audit device in place, and removing it to add it again would leave a gap in the audit log",
+			fmt.Sprintf("Declare the new device under another path, run, and remove the old one by hand (%s); or change the seed to its present settings.", command)
 	case change.Field == "type":
 		return differs + "; Vault cannot change the type of a mount",
-			fmt.Sprintf("Use another path, or disable the mount by hand with all that it holds (%s).", command)
+			fmt.Sprintf("Use another path, or disable the mount by hand, with everything in it (%s).", command)
 	case change.Field == "options.version" && o.Type == "kv" && fmt.Sprint(change.Old) == "2":
-		return differs + "; Vault cannot take versions away from a kv mount",
+		return differs + "; Vault cannot downgrade a kv mount",
 			"Keep version 2 in the seed, or declare a version 1 mount at another path and copy what it should hold."
 	case slices.Contains([]string{"local", "seal_wrap", "external_entropy_access", "config.force_no_cache"}, change.Field):
-		return differs + "; Vault takes it only when the mount is made",
-			fmt.Sprintf("Take the setting as it is into the seed, use another path, or disable the mount by hand with all that it holds (%s).", command)
+		return differs + "; Vault accepts it only when the mount is created",
+			fmt.Sprintf("Change the seed to the present setting, use another path, or disable the mount by hand, with everything in it (%s).", command)
 	}
 	return "", ""
 }

@@ -22,8 +22,8 @@ type Failure struct {
 	Skipped bool
 }
 
-// ApplyError is the error of a plan that was carried out only in part. Objects that
-// do not depend on the failed ones were applied.
+// ApplyError is the error of a plan that was applied only in part. Objects that do not depend on
+// the failed ones were applied.
 type ApplyError struct {
 	Failures []Failure
 	// Written is how many objects were written.
@@ -52,8 +52,8 @@ func (e *ApplyError) Unwrap() []error {
 	return causes
 }
 
-// Permanent reports whether Vault refused every object for what it is, so that
-// trying again with the same seed gives the same answer.
+// Permanent reports whether Vault refused all the objects themselves, so that trying again with the
+// same seed gives the same answer.
 func (e *ApplyError) Permanent() bool {
 	for _, f := range e.Failures {
 		code := httpstatus.Of(f.Err)
@@ -71,15 +71,15 @@ func (e *ApplyError) Permanent() bool {
 var errSkipped = errors.New("not tried, because its mount could not be set up")
 
 // errNoNamespace is why an object was not tried.
-var errNoNamespace = errors.New("not tried, because its namespace could not be made")
+var errNoNamespace = errors.New("not tried, because its namespace could not be created")
 
-// errDropped marks what Vault wrote, but for fields that it does not know.
-var errDropped = errors.New("written, but Vault dropped the fields")
+// errDropped marks an object that Vault wrote without the fields that it does not recognize.
+var errDropped = errors.New("written, but Vault dropped these fields:")
 
 // errStopped is why a request was not sent.
 var errStopped = errors.New("not sent, because a request before it failed")
 
-// explain says which object err is about and where the seed names it.
+// explain adds the object that err is about, and its position in the seed.
 func explain(c Change, err error) error {
 	verb := "updating"
 	o := c.Object
@@ -91,14 +91,14 @@ func explain(c Change, err error) error {
 	}
 	if o.IsAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
-			"This is OpenBao, which since 2.3.2 takes audit devices from its configuration only: declare the device there and leave it out of the seed, "+
+			"This is OpenBao, which since 2.3.2 takes audit devices only from its configuration: declare the device there and remove it from the seed, "+
 				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
 	}
 	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
 		// Vault 1.21 registers a device before it records it, and leaves it registered when
 		// the request ends in between (enableAudit in audit.go).
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
-			"Restart Vault's active node, have it unsealed, and run again. A request to enable this device was cut off in the middle: "+
+			"Restart Vault's active node, have it unsealed, and run again. An earlier request to enable this device was cut off: "+
 				"the active node has it registered and not recorded, and neither enables nor disables it until it is restarted.")
 	}
 	file := auditFile(o)
@@ -108,12 +108,12 @@ func explain(c Change, err error) error {
 	_, name := o.Table()
 	return fault.Wait(
 		fmt.Errorf("enabling the audit device %q (%s), which writes to %q: %w", name, o.Position, file, err),
-		fmt.Sprintf("Vault writes this file itself: make the directory %q exist on every replica and writable for the user that Vault runs as "+
+		fmt.Sprintf("Vault writes this file itself: create the directory %q on every replica, writable for the user that Vault runs as "+
 			"(with the official chart: server.auditStorage.enabled), or choose another file_path. "+
 			"Declare a second device as well: Vault stops answering when no device can write.", path.Dir(file)))
 }
 
-// auditFile returns the file that an audit device writes to, "" if it writes to none.
+// auditFile returns the file that an audit device writes to, or "" if it writes to none.
 func auditFile(o object.Object) string {
 	options, _ := o.Data["options"].(map[string]any)
 	file, _ := value.Reveal(options["file_path"]).(string)

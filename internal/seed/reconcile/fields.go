@@ -16,13 +16,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// A role whose 'bound_cidrs' is misspelt is open to all, and Vault drops what it does
-// not know without a word: most of its endpoints answer a write with nothing at all.
-// So the fields are held against what Vault itself says that an endpoint takes, before
-// they are written. This is asked once for each endpoint that is written to, and never
-// when there is nothing to write.
+// A role whose 'bound_cidrs' is misspelt is open to all, and Vault silently drops fields that it
+// does not recognize: most of its endpoints answer a write with nothing at all. So before fields
+// are written, they are compared with those that Vault says the endpoint accepts. Vault is asked
+// once for each endpoint that is written to, and not at all if there is nothing to write.
 
-// vocabulary knows which fields endpoints take.
+// vocabulary knows which fields endpoints accept.
 type vocabulary struct {
 	api Reader
 	mu  sync.Mutex
@@ -30,8 +29,8 @@ type vocabulary struct {
 	known map[string][]string
 }
 
-// unknown returns those of o's fields that Vault does not know, with what may be meant. o is
-// one that Vault can be asked about.
+// unknown returns those of o's fields that Vault does not recognize, with suggestions. o is
+// Checked.
 func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, error) {
 	known, err := v.fields(ctx, o)
 	if err != nil || len(known) == 0 {
@@ -80,15 +79,15 @@ func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, err
 	return known, nil
 }
 
-// errIgnored marks an object that names fields which Vault does not know.
-var errIgnored = errors.New("unknown to Vault are the fields")
+// errIgnored marks an object with fields that Vault does not recognize.
+var errIgnored = errors.New("Vault does not recognize these fields:")
 
 func unknownFields(unknown []string) error {
-	return fault.Part(fmt.Errorf("%w %s", errIgnored, strings.Join(unknown, ", ")), "Vault would drop them without a word, so the object was not written. Correct their names in the seed, or remove them.")
+	return fault.Part(fmt.Errorf("%w %s", errIgnored, strings.Join(unknown, ", ")), "Vault would silently drop them, so the object was not written. Correct their names in the seed, or remove them.")
 }
 
-// findUnknown marks the changes that name fields which Vault does not know, and refuses
-// those that the server cannot hold at all.
+// findUnknown marks the changes with fields that Vault does not recognize, and refuses those that
+// the server does not support at all.
 func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object.ID) bool) error {
 	problems := &value.Problems{}
 	for i := range p.Changes {
@@ -105,17 +104,17 @@ func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object
 			return err
 		}
 	}
-	return problems.Err("Take it out of the seed, or use a server that has it.")
+	return problems.Err("Remove it from the seed, or use a server that has it.")
 }
 
-// enterpriseOnly reports whether err says that the server lacks what only Vault
-// Enterprise has: Vault 1.21 has the paths, and answers this to whatever is asked there.
+// enterpriseOnly reports whether err says that the feature needs Vault Enterprise: Vault 1.21 has
+// the paths, and answers this to every request there.
 func enterpriseOnly(err error) bool {
 	return httpstatus.Of(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
 }
 
-// withPasswordPolicies returns an error that names what is to be generated with a
-// password policy that is neither declared nor there.
+// withPasswordPolicies returns an error for values to be generated with a password policy that is
+// neither declared nor there.
 func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []object.Object) error {
 	declared := declaredIDs(objects)
 	problems := &value.Problems{}

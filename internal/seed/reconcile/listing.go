@@ -16,8 +16,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// minListed is from how many declared objects of one kind on its listing is read before
-// them: it says at once which are not there.
+// minListed is the number of declared objects of one kind from which their listing is read first:
+// it shows at once which of them do not exist.
 const minListed = 8
 
 // listings reads the listings that are needed, at the same time.
@@ -56,9 +56,9 @@ func (l *live) mounted(id object.ID) bool {
 	return false
 }
 
-// withoutAbsent returns those of the objects in left that may be there, as far as listings
-// show. A listing that cannot be read shows nothing. What is owned is taken to be there: we
-// have made it.
+// withoutAbsent returns those of the objects in left that may exist, as far as listings show. A
+// listing that cannot be read shows nothing. What is owned is assumed to exist, since we have
+// created it.
 func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID) ([]int, error) {
 	made := make(map[object.ID]bool, len(owned))
 	for _, id := range owned {
@@ -106,8 +106,8 @@ func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID)
 	}), nil
 }
 
-// withoutClash returns an error that names the mounts and audit devices for which
-// there is no room beside one that is there and that the seed does not name.
+// withoutClash returns an error for the mounts and audit devices that cannot coexist with an
+// existing one that the seed does not declare.
 func (l *live) withoutClash() error {
 	problems := &value.Problems{}
 	for _, o := range l.objects {
@@ -125,11 +125,10 @@ func (l *live) withoutClash() error {
 			}
 		}
 	}
-	return problems.Err("Choose another path in the seed, or disable what is in its place by hand, with all that it holds.")
+	return problems.Err("Choose another path in the seed, or disable what is in its place by hand, with everything in it.")
 }
 
-// missingMounts returns an error that names the objects whose mount is neither
-// declared nor there.
+// missingMounts returns an error for the objects whose mount is neither declared nor there.
 func missingMounts(objects []object.Object, there func(object.ID) bool) error {
 	declared := map[object.ID]bool{}
 	for _, o := range objects {
@@ -140,7 +139,7 @@ func missingMounts(objects []object.Object, there func(object.ID) bool) error {
 		if o.Mount != "" && !declared[o.Mount] && !there(o.Mount) {
 			problems.Add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
 		}
-		// What Vault makes up is shown once: where it goes is looked at before.
+		// Vault shows a generated value only once, so its destination is checked in advance.
 		if to := o.Traits.SaveTo; to != nil && !slices.ContainsFunc(to.Mounts(o.Namespace), func(id object.ID) bool { return declared[id] || there(id) }) {
 			problems.Add(o.Position, "save_to of %s is %s, which lies in no secrets engine that is declared or there", o.ID, to.Path)
 		}
@@ -148,15 +147,15 @@ func missingMounts(objects []object.Object, there func(object.ID) bool) error {
 	return problems.Err("Declare the mount in the seed.")
 }
 
-// unknowns collects references to what is neither there nor declared.
+// unknowns collects references to what is neither declared nor there.
 type unknowns struct {
 	declared map[object.ID]*object.Object
 	mu       sync.Mutex
 	problems value.Problems
 }
 
-// missing returns the judge of a reference of o that has no answer yet: what the seed
-// has made before o will be there when it is needed.
+// missing returns a function that judges a reference of o that cannot be resolved yet: what the
+// seed creates before o will exist when it is needed.
 func (u *unknowns) missing(o object.Object) func(p value.Part, at value.Position) error {
 	return func(p value.Part, at value.Position) error {
 		if p.Call == value.CallAnswer {
@@ -171,7 +170,7 @@ func (u *unknowns) missing(o object.Object) func(p value.Part, at value.Position
 			case target.Before(&o):
 				return nil
 			default:
-				problem = fmt.Sprintf("%s is not there, and %s (stage %s) is not made before %s (stage %s), which refers to it", what, id, target.Stage, o.ID, o.Stage)
+				problem = fmt.Sprintf("%s is not there, and %s (stage %s) is not created before %s (stage %s), which refers to it", what, id, target.Stage, o.ID, o.Stage)
 			}
 		}
 		u.mu.Lock()

@@ -13,32 +13,32 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// observation is what is seen of one object.
+// observation is what Vault shows of one object.
 type observation struct {
 	there bool
 	// blind means that the API at this path cannot be read at all.
 	blind bool
-	// matches means that Vault shows every field as the object has it: then data is
-	// not kept, since ten thousand answers are tens of megabytes.
+	// matches means that Vault shows every field as the object has it. Then data is dropped, since
+	// ten thousand answers are tens of megabytes.
 	matches bool
 	data    map[string]any
 }
 
-// live is what is there, as far as the desired objects ask for it.
+// live is what Vault holds, as far as the desired objects concern it.
 type live struct {
 	// tables holds the listings of mounts and audit devices by their API path:
 	// listing → path without slashes at its ends → entry.
 	tables map[string]map[string]map[string]any
-	// objects are the desired ones, with the references answered that can be by now.
+	// objects are the desired objects, with the references that can be resolved by now.
 	objects []object.Object
 	seen    []observation
 	reads   *shared
 }
 
-// observe reads what is live: each listing once, then every object that has a path
-// of its own, and nothing below a mount that is not there.
+// observe reads what is live: each listing once, then every object that has its own path, and
+// nothing below a mount that does not exist.
 //
-// What the goal says was seen is taken to be as it is declared, unless its mount is gone.
+// An object that the goal lists as seen counts as matching, unless its mount is gone.
 func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	objects := goal.Objects
 	l := &live{
@@ -89,7 +89,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	return l, unknown.problems.Err("Vault does not hold what the seed refers to. Declare it in the seed, or correct the reference.")
 }
 
-// observeOne settles the references of an object and looks at it.
+// observeOne resolves the references of an object and reads it.
 func (l *live) observeOne(ctx context.Context, i int, unknown *unknowns) error {
 	o := &l.objects[i]
 	if value.Pending(o.Data) {
@@ -141,11 +141,11 @@ func neededListings(objects []object.Object) map[string]bool {
 	return needed
 }
 
-// shared reads each path once, however many ask for it. What only one asks for is not
-// kept: ten thousand answers are tens of megabytes.
+// shared reads each path once for all callers. Answers that only one caller needs are not kept: ten
+// thousand answers are tens of megabytes.
 type shared struct {
 	api reader
-	// once holds the paths that one object is read at.
+	// once holds the paths at which exactly one object is read.
 	once map[string]bool
 	mu   sync.Mutex
 	got  map[string]func() (map[string]any, bool, error)
@@ -178,8 +178,8 @@ func (s *shared) Read(ctx context.Context, path string) (map[string]any, bool, e
 	return ask()
 }
 
-// readOnce returns the paths at which exactly one of the objects is read, and which no
-// reference leads to.
+// readOnce returns the paths at which exactly one of the objects is read, and which no reference
+// needs.
 func readOnce(objects []object.Object) map[string]bool {
 	once := make(map[string]bool, len(objects))
 	for _, o := range objects {
@@ -190,7 +190,7 @@ func readOnce(objects []object.Object) map[string]bool {
 	return once
 }
 
-// readObject reads o by its own path, or what says whether a request is needed.
+// readObject reads o at its own path or, for a request, its condition.
 func readObject(ctx context.Context, api reader, o object.Object) (observation, error) {
 	if o.IsRequest() {
 		if o.Traits.Unless.Path == "" {
@@ -209,7 +209,7 @@ func readObject(ctx context.Context, api reader, o object.Object) (observation, 
 	return observation{there: found, data: namedFields(o, data)}, nil
 }
 
-// unread returns what an error in reading o says of it, or the error.
+// unread interprets an error in reading o, or returns it.
 func unread(o object.Object, err error) (observation, error) {
 	switch code := httpstatus.Of(err); {
 	case code == http.StatusMethodNotAllowed:
@@ -220,8 +220,8 @@ func unread(o object.Object, err error) (observation, error) {
 	return observation{}, fmt.Errorf("reading %s (%s): %w", o.ID, o.Position, err)
 }
 
-// namedFields returns those of the shown fields that o names; the rest is not compared, and
-// ten thousand of them need not be kept.
+// namedFields returns those of the shown fields that o has; the rest is not compared, and need not
+// be kept for ten thousand objects.
 func namedFields(o object.Object, shown map[string]any) map[string]any {
 	if o.Traits.Whole {
 		return shown

@@ -19,17 +19,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// NewPlan reads what is live and returns the difference to the goal. It writes nothing.
+// NewPlan reads what is live and returns the difference from the goal. It writes nothing.
 //
-// When a difference cannot be put right, it returns the plan and a terminal fault.
-// A mount or a reference that is neither declared nor there is a fault of kind
-// fault.Seed; an error of Vault is returned as it is.
+// If a difference cannot be changed in place, it returns the plan and a terminal fault. A mount or
+// a reference that is neither declared nor there is a fault of kind fault.Seed; an error of Vault
+// is returned as it is.
 func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	seen, err := observe(ctx, api, goal)
 	if err != nil {
 		return nil, err
 	}
-	// A policy's text is always shown as it was written.
+	// A policy's text is always shown as written.
 	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}, words: &vocabulary{api: api}}
 	plan.Changes = make([]Change, 0, len(seen.objects))
 	for i, o := range seen.objects {
@@ -98,7 +98,7 @@ func (p *Plan) add(o object.Object, s observation) {
 	p.Changes = append(p.Changes, change)
 }
 
-// refused returns an error that names what cannot be put right.
+// refused returns an error that names what cannot be changed in place.
 func (p *Plan) refused() error {
 	if len(p.Refusals) == 0 {
 		return nil
@@ -134,33 +134,32 @@ func fieldChange(o object.Object, name string, shown, want any) FieldChange {
 	return FieldChange{Field: name, Old: shown, New: value.Reveal(want)}
 }
 
-// doubtful reports whether c writes a field that Vault has not shown, and that it can be
-// asked about.
+// doubtful reports whether c writes a field that Vault has not shown and can be asked about.
 func (c Change) doubtful() bool {
 	return c.Object.Checked() && (c.Action == Create || c.Action == Update && slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return f.Old == nil }))
 }
 
-// generates reports whether c may write a value that is made up then.
+// generates reports whether c may write a value that is yet to be generated.
 func (c Change) generates() bool { return c.Action != None && value.Pending(c.Object.Data) }
 
-// Memory is what is remembered of what was applied last, for the fields whose value
-// Vault does not show.
+// Memory is what is remembered of the last applied values, for fields whose value Vault does not
+// show.
 type Memory struct {
 	// Hashes holds keyed hashes: object ID → field → hash.
 	Hashes map[string]map[string]string
-	// HashKey keys the hashes: without it nobody can try passwords against them.
-	// An empty key remembers nothing, so that such fields count as changed.
+	// HashKey is the key of the hashes: without it nobody can test passwords against them. With an
+	// empty key nothing is remembered, and such fields count as changed.
 	HashKey secret.Value
-	// Lost is set by who has no access to what earlier runs remembered: then a field
-	// that Vault does not show counts as not compared, not as changed.
+	// Lost is set by callers without access to what earlier runs remembered: then a field that
+	// Vault does not show counts as not compared, rather than as changed.
 	Lost bool
 }
 
-// hash returns the keyed hash of value as field of the object id.
+// hash returns the keyed hash of value as a field of the object id.
 func (m Memory) hash(id object.ID, field string, v any) string {
 	mac := hmac.New(sha256.New, []byte(m.HashKey.Reveal()))
-	// Encoding cannot fail: values are texts, numbers, lists and mappings. Lengths
-	// in front keep two fields from making one text.
+	// Encoding cannot fail: values are texts, numbers, lists and mappings. The length prefixes keep
+	// different pieces from hashing to the same text.
 	encoded, _ := json.Marshal(value.Reveal(v))
 	for _, piece := range [][]byte{[]byte(id), []byte(field), encoded} {
 		_ = binary.Write(mac, binary.BigEndian, uint64(len(piece)))
@@ -174,13 +173,13 @@ func (m Memory) hashOfHidden(id object.ID, field string, want any) string {
 	return m.hash(id, field, want)
 }
 
-// hashOfMasked returns what to remember of a field that Vault shows in another form
-// than it was given, such as a mask: both forms, so that a change of either is found.
+// hashOfMasked returns what to remember of a field that Vault shows in another form than written,
+// such as masked: both forms, so that a change of either is found.
 func (m Memory) hashOfMasked(id object.ID, field string, want, shown any) string {
 	return m.hash(id, field, want) + "." + m.hash(id, field, shown)
 }
 
-// remembered returns the hash of a field, "" when there is none.
+// remembered returns the hash of a field, or "" if there is none.
 func (m Memory) remembered(id object.ID, field string) string {
 	if m.HashKey.Empty() {
 		return ""
@@ -208,7 +207,7 @@ func (m Memory) hashesOf(o object.Object, shown map[string]any) map[string]strin
 	return hashes
 }
 
-// clone returns a copy of hashes that can be changed.
+// clone returns a copy of hashes that may be modified.
 func clone(hashes map[string]map[string]string) map[string]map[string]string {
 	out := maps.Clone(hashes)
 	if out == nil {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Print writes the plan for people: what is created (+), updated (~), deleted (-) and refused
-// (!), field by field, old → new. Sensitive values are told as such only, and
-// control characters are escaped.
+// Print writes the plan for people: what is created (+), updated (~), deleted (-) and refused (!),
+// field by field, old → new. Sensitive values are only named as such, and control characters are
+// escaped.
 func (p *Plan) Print(w io.Writer) error {
 	var b strings.Builder
 	unseen, blind := 0, 0
@@ -40,7 +40,7 @@ func (p *Plan) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "Vault does not show %d of the values; they were compared by the keyed hash of what was applied last.\n", unseen)
 	}
 	if blind > 0 {
-		fmt.Fprintf(&b, "Vault does not show %d of the values, and the key to compare them is not at hand: whether they changed is not known.\n", blind)
+		fmt.Fprintf(&b, "Vault does not show %d of the values, and the key to compare them is not available: whether they changed is not known.\n", blind)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -57,7 +57,7 @@ func (c Change) print(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "%s %s  (%s)\n", sign, c.Object.ID, c.Object.Position)
 	for _, name := range c.Unknown {
-		fmt.Fprintf(b, "    ! Vault does not know the field %s: the object will not be written\n", name)
+		fmt.Fprintf(b, "    ! Vault does not recognize the field %s: the object will not be written\n", name)
 	}
 	for _, f := range c.Fields {
 		switch {
@@ -95,8 +95,7 @@ func multiline(value any) bool {
 	return strings.Contains(strings.TrimSpace(text), "\n")
 }
 
-// lineDiff writes the lines that differ: all between those that both texts begin
-// and end with.
+// lineDiff writes the lines that differ: all between the common first and last lines.
 func lineDiff(b *strings.Builder, before, after any) {
 	older, newer := lines(before), lines(after)
 	for len(older) > 0 && len(newer) > 0 && older[0] == newer[0] {
@@ -113,7 +112,7 @@ func lineDiff(b *strings.Builder, before, after any) {
 	}
 }
 
-// lines returns the lines of a text without the space around it.
+// lines returns the lines of a trimmed text.
 func lines(value any) []string {
 	text, _ := value.(string)
 	if text = strings.TrimSpace(text); text == "" {
@@ -122,7 +121,7 @@ func lines(value any) []string {
 	return strings.Split(text, "\n")
 }
 
-// escape keeps a text from steering the terminal.
+// escape keeps a text from controlling the terminal.
 func escape(line string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {

@@ -22,7 +22,7 @@ type planJSON struct {
 	Fixes    []fixJSON     `json:"fixes"`
 }
 
-// fixJSON has no call where it is not known whether one is needed.
+// fixJSON has no call if it is not known whether one is needed.
 type fixJSON struct {
 	Control string `json:"control"`
 	Seen    string `json:"seen"`
@@ -35,11 +35,11 @@ type changeJSON struct {
 	Stage    string      `json:"stage"`
 	Position string      `json:"position,omitempty"`
 	Fields   []fieldJSON `json:"fields,omitempty"`
-	// ByHash names fields that Vault does not show, NotCompared those for which the
-	// key of the hashes was not to be had.
+	// ByHash names fields that Vault does not show, and NotCompared those that could not be
+	// compared without the key of the hashes.
 	ByHash      []string `json:"compared_by_hash,omitempty"`
 	NotCompared []string `json:"not_compared,omitempty"`
-	// Unknown names fields that Vault does not know.
+	// Unknown names fields that Vault does not recognize.
 	Unknown []string `json:"unknown_fields,omitempty"`
 }
 
@@ -62,8 +62,8 @@ type leftJSON struct {
 	Reason string    `json:"reason"`
 }
 
-// PrintJSON writes the plan for machines, with what is unchanged only where a part
-// of it could not be seen. Sensitive values are left out.
+// PrintJSON writes the plan for machines, with unchanged objects only if some of their fields could
+// not be seen. Sensitive values are omitted.
 func (p *Plan) PrintJSON(w io.Writer) error {
 	out := planJSON{
 		Empty: p.Empty(), Create: p.Count(Create), Update: p.Count(Update), Delete: p.Count(Delete), None: p.Count(None),

@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// Left is an object of ours that the seed no longer names and that stays.
+// Left is an object of ours that the seed no longer names but that is kept.
 type Left struct {
 	ID     object.ID
 	Reason string
@@ -37,7 +37,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 		_, buried := removed[id]
 		switch {
 		case at.HoldsData() && !buried && (there || httpstatus.Of(err) == http.StatusForbidden):
-			p.Left = append(p.Left, Left{id, "it may hold data: to have it go with all that it holds, give it a tombstone in the seed"})
+			p.Left = append(p.Left, Left{id, "it may hold data: to delete it with everything in it, give it a tombstone in the seed"})
 			continue
 		case err != nil:
 			return fmt.Errorf("looking for %s, which the seed no longer names: %w", id, err)
@@ -50,7 +50,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	return p.foreign(ctx, api, goal, known, removed)
 }
 
-// foreign reports what has a tombstone, is there and was not created by us.
+// foreign adds to Left what has a tombstone and exists, but was not created by us.
 func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known object.Sites, removed removals) error {
 	for _, t := range goal.Prune.Tombstones {
 		if _, goes := removed.holder(t.ID); goes || slices.Contains(goal.Owned, t.ID) {
@@ -61,31 +61,31 @@ func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known object.
 			return fmt.Errorf("looking for %s, which has a tombstone: %w", t.ID, err)
 		}
 		if there || err != nil {
-			p.Left = append(p.Left, Left{t.ID, "it has a tombstone, but was not created by us: remove it by hand, if it is there"})
+			p.Left = append(p.Left, Left{t.ID, "it has a tombstone, but we did not create it: remove it by hand, if it exists"})
 		}
 	}
 	return nil
 }
 
-// undeclared returns what we created and the seed no longer names, sorted.
+// undeclared returns what we created but the seed no longer names, sorted.
 func (g Goal) undeclared() []object.ID {
 	wanted := declaredIDs(g.Objects)
 	for _, id := range g.Keep {
 		wanted[id] = true
 	}
-	// What was spelt otherwise when it was made is the same to Vault.
+	// An object that was created under another spelling is the same to Vault.
 	renamed := object.SpellingsOf(g.Objects)
 	gone := slices.DeleteFunc(slices.Clone(g.Owned), func(id object.ID) bool { return wanted[id] || renamed.Hold(id) })
 	slices.Sort(gone)
 	return gone
 }
 
-// removals holds the mounts and namespaces that go with all that they hold, each with the
-// beginning of the IDs of that.
+// removals holds the mounts and namespaces to delete with everything in them, each with the prefix
+// of the IDs of its content.
 type removals map[object.ID]string
 
-// removalsOf returns those of gone that have a tombstone. They are known before anything
-// else is judged: what they hold must not be deleted beside them.
+// removalsOf returns those of gone that have a tombstone. They are determined first, since their
+// content must not be deleted separately.
 func removalsOf(p object.Prune, gone []object.ID, known object.Sites) removals {
 	found := removals{}
 	for _, id := range gone {
@@ -97,7 +97,7 @@ func removalsOf(p object.Prune, gone []object.ID, known object.Sites) removals {
 	return found
 }
 
-// holder returns what goes with id in it: the outermost, if there are several.
+// holder returns the removal that contains id: the outermost, if there are several.
 func (r removals) holder(id object.ID) (holder object.ID, found bool) {
 	shortest := string(id)
 	for each, beginning := range r {
@@ -108,7 +108,7 @@ func (r removals) holder(id object.ID) (holder object.ID, found bool) {
 	return holder, holder != ""
 }
 
-// stillThere looks for an object of which only its ID is known.
+// stillThere reports whether an object exists of which only the ID is known.
 func stillThere(ctx context.Context, api reader, id object.ID, at object.Site) (bool, error) {
 	if listing, _ := at.Listing(); listing != "" {
 		entries, _, err := api.Read(ctx, listing)
@@ -137,8 +137,7 @@ func declaredIDs(objects []object.Object) map[object.ID]bool {
 	return ids
 }
 
-// remove deletes an object of which only its ID is known. kept is true when Vault has
-// no way to delete it.
+// remove deletes an object of which only the ID is known. kept is true if Vault cannot delete it.
 func (a *applying) remove(ctx context.Context, id object.ID) (kept bool, err error) {
 	path := id.CatalogPath()
 	if alias, isAlias := object.ParseAlias(id); isAlias {
@@ -158,7 +157,7 @@ func (a *applying) remove(ctx context.Context, id object.ID) (kept bool, err err
 	return false, nil
 }
 
-// aliasID returns Vault's own ID of the alias at p, "" if it is not there.
+// aliasID returns Vault's own ID of the alias p, or "" if it does not exist.
 func aliasID(ctx context.Context, api reader, p object.Alias) (string, error) {
 	shown, found, err := api.Read(ctx, p.OwnerPath())
 	if err != nil || !found {

@@ -13,12 +13,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// scrubLength is the shortest secret that is looked for: shorter ones guard
-// nothing, and replacing them would make the message unreadable.
+// scrubLength is the shortest secret that is scrubbed: shorter ones protect nothing, and replacing
+// them would make the message unreadable.
 const scrubLength = 4
 
-// scrub returns err without the secrets of o: Vault's messages quote what they
-// were sent. A changed error keeps its status, but not its chain.
+// scrub returns err without the secrets of o: Vault's messages quote what was sent. A changed error
+// keeps its status, but not its chain.
 func scrub(err error, o object.Object) error {
 	if err == nil {
 		return nil
@@ -32,7 +32,7 @@ func scrub(err error, o object.Object) error {
 		asJSON, _ := json.Marshal(text)
 		spellings = append(spellings, text, strings.TrimSpace(text), strings.Trim(strconv.Quote(text), `"`), strings.Trim(string(asJSON), `"`))
 	}
-	// Longest first, so that no part of one remains when another lies within it.
+	// Longest first, so that no part of one remains if it contains another.
 	slices.SortFunc(spellings, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	clean := err.Error()
 	for _, spelling := range spellings {

@@ -10,17 +10,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// sentField is the name under which it is remembered that a request was sent,
-// rotatedField that a credential was rotated, and madeField that an object was made that
-// cannot be read. No field of Vault is called so.
+// sentField is the name under which it is remembered that a request was sent, rotatedField that a
+// credential was rotated, and madeField that an unreadable object was created. No field of Vault
+// has such a name.
 const (
 	sentField    = "(sent)"
 	rotatedField = "(rotated)"
 	madeField    = "(made)"
 )
 
-// request plans a request: it is sent when its condition does not hold, or, if it has
-// none, when it was not sent as it is now.
+// request plans a request: it is sent if its condition does not hold or, if it has none, if it was
+// not sent in its current form.
 func (p *Plan) request(change *Change, s observation) {
 	o := change.Object
 	change.hashes = p.memory.Hashes[string(o.ID)]
@@ -39,15 +39,14 @@ func (m Memory) sent(o object.Object) string {
 	return m.hash(o.ID, sentField, []any{o.Traits.Write, o.Traits.Deletes, o.Data})
 }
 
-// rotation plans to rotate the credential of an object that there is, once.
+// rotation plans to rotate the credential of an existing object, once.
 func (p *Plan) rotation(change *Change) {
 	if change.Object.Traits.Rotate != "" && change.hashes[rotatedField] == "" && !p.memory.HashKey.Empty() {
 		change.Fields = []FieldChange{{Field: rotatedField, Old: false, New: true}}
 	}
 }
 
-// checkAnswers reports requests whose fields come from the answer of one that is not
-// sent in this run.
+// checkAnswers reports requests that use the answer to one that is not sent in this run.
 func (p *Plan) checkAnswers() error {
 	sent := map[string]bool{}
 	for _, c := range p.Changes {
@@ -62,14 +61,14 @@ func (p *Plan) checkAnswers() error {
 		}
 		value.EachPart(c.Object.Data, func(called value.Part, at value.Position) {
 			if called.Call == value.CallAnswer && !sent[c.Object.Namespace+called.Args[0]] {
-				problems.Add(at, "the request %q is not needed any more, so that its answer cannot be had", called.Args[0])
+				problems.Add(at, "the request %q is no longer needed, so there is no answer to refer to", called.Args[0])
 			}
 		})
 	}
 	return problems.Err("Give both requests the same condition ('unless').")
 }
 
-// conditionHolds reports whether the condition of a request is found to hold in a namespace.
+// conditionHolds reports whether the condition of a request holds in a namespace.
 func conditionHolds(ctx context.Context, r reader, ns string, c object.Condition) (bool, error) {
 	answer, found, err := r.Read(ctx, ns+c.Path)
 	switch httpstatus.Of(err) {

@@ -8,8 +8,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// mounting returns the writes that make a mount: one, and another for what Vault takes
-// by tuning only.
+// mounting returns the writes that create a mount: one, and another for settings that Vault accepts
+// only in a tune request.
 func mounting(id string, data map[string]any) []put {
 	config, _ := data["config"].(map[string]any)
 	lockout, ok := config[object.LockoutConfig].(map[string]any)
@@ -20,7 +20,7 @@ func mounting(id string, data map[string]any) []put {
 	return []put{{id, data}, {id + "/tune", map[string]any{object.LockoutConfig: lockoutTexts(lockout)}}}
 }
 
-// lockoutTexts returns the settings as Vault takes them: as texts.
+// lockoutTexts returns the settings as Vault accepts them: as strings.
 func lockoutTexts(settings map[string]any) map[string]any {
 	texts := make(map[string]any, len(settings))
 	for name, v := range settings {
@@ -53,8 +53,8 @@ func (c Change) splitWrites(data map[string]any) []put {
 	return writes
 }
 
-// tuning returns the settings of a mount that change. Tuning takes those of config
-// at the top level.
+// tuning returns the settings of a mount that change. A tune request has those of config at the top
+// level.
 func (c Change) tuning() map[string]any {
 	data, options, lockout := map[string]any{}, map[string]any{}, map[string]any{}
 	want := object.Flatten(c.Object)
@@ -70,7 +70,7 @@ func (c Change) tuning() map[string]any {
 			continue
 		}
 		if text, ok := value.(string); ok && text == "" && strings.HasSuffix(name, "_ttl") {
-			value = "system" // tuning takes an empty text for 'leave it'
+			value = "system" // a tune request leaves a setting alone if it is empty
 		}
 		data[name] = value
 	}

@@ -22,7 +22,7 @@ type put struct {
 	data map[string]any
 }
 
-// writes returns the writes that carry c out, in their order.
+// writes returns the writes that apply c, in order.
 func (c Change) writes() []put {
 	o := c.Object
 	extra, _ := value.Reveal(o.Traits.Extra).(map[string]any)
@@ -39,7 +39,7 @@ func (c Change) writes() []put {
 	case c.Action == Update && c.key != nil:
 		data[o.Traits.Key] = c.key
 	case c.Action == Update:
-		// Vault refuses even an unchanged one, so it stays out.
+		// Vault refuses even unchanged ones, so they are omitted.
 		for _, name := range object.FixedAtCreation(o) {
 			delete(data, name)
 		}
@@ -47,7 +47,7 @@ func (c Change) writes() []put {
 	return []put{{o.WritePath(), value.Merged(data, extra)}}
 }
 
-// write carries c out and returns what to remember of it.
+// write applies c and returns what to remember of it.
 func (a *applying) write(ctx context.Context, c Change) (map[string]string, error) {
 	if c.Action == Delete {
 		kept, err := a.remove(ctx, c.Object.ID)
@@ -92,7 +92,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 	return a.remember(ctx, o), nil
 }
 
-// checkFields refuses what names fields that Vault does not know.
+// checkFields refuses an object with fields that Vault does not recognize.
 func (a *applying) checkFields(ctx context.Context, c Change) error {
 	if !c.doubtful() {
 		return nil
@@ -104,7 +104,7 @@ func (a *applying) checkFields(ctx context.Context, c Change) error {
 	return err
 }
 
-// follow does what comes after the write itself: keep its answer, rotate a credential.
+// follow does what comes after the write itself: keeping its answer, and rotating a credential.
 func (a *applying) follow(ctx context.Context, c Change, answer map[string]any) error {
 	o := c.Object
 	if o.IsRequest() {
@@ -123,7 +123,7 @@ func (a *applying) follow(ctx context.Context, c Change, answer map[string]any) 
 	return nil
 }
 
-// complete returns o with every reference answered and every value generated.
+// complete returns o with every reference resolved and every value generated.
 func (a *applying) complete(ctx context.Context, o object.Object) (object.Object, error) {
 	answers := func(name string) map[string]any {
 		a.mu.Lock()
@@ -150,9 +150,9 @@ func (a *applying) complete(ctx context.Context, o object.Object) (object.Object
 	return o, nil
 }
 
-// remember returns what to remember of o, which was just written. Where it is not
-// known yet how Vault shows such an object, it is read back: a value that Vault
-// shows in another form than it was given would count as changed for ever.
+// remember returns what to remember of o, which was just written. If it is not known yet how Vault
+// shows such an object, it is read back: a value that Vault shows in another form than written
+// would count as changed forever.
 func (a *applying) remember(ctx context.Context, o object.Object) map[string]string {
 	switch {
 	case o.IsMount() || o.IsAudit() || a.plan.memory.HashKey.Empty():
@@ -165,7 +165,7 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 		return nil
 	}
 	if !o.Literal() && !a.plan.known.covers(o) {
-		// A failed read costs no more than one needless write in the next run.
+		// A failed read costs at most one unnecessary write in the next run.
 		if s, err := readObject(ctx, a.api, o); err == nil {
 			a.plan.known.learn(o, s.data)
 			if s.there && shownAs(o, s.data) {
@@ -183,25 +183,25 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 	return a.plan.memory.hashesOf(o, shown)
 }
 
-// readBack notes an object that Vault shows as it was written.
+// readBack records an object that Vault shows as written.
 func (a *applying) readBack(o object.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.result.Seen[o.CanonicalID()] = true
 }
 
-// The waits for a Vault that needs a moment. The network, elections and overload are
-// the API's own to sit out.
+// The waits for a Vault that needs a moment. The API itself waits for the network, elections and
+// overload.
 const (
 	firstWait = 50 * time.Millisecond
 	maxWait   = 2 * time.Second
-	// maxTries is about 10 s, for an engine that is being set up; failedTries is for
-	// an error within Vault, which may be one for good.
+	// maxTries is about 10 s, for an engine that is being set up; failedTries is for an internal
+	// error of Vault, which may be permanent.
 	maxTries    = 9
 	failedTries = 3
 )
 
-// send writes, and waits for what passes by itself.
+// send writes, and retries errors that pass.
 func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warnings []string, err error) {
 	backoff := retry.WithMaxRetries(maxTries, retry.WithCappedDuration(maxWait, retry.NewExponential(firstWait)))
 	tries := 0
@@ -223,16 +223,16 @@ func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warn
 	return answer, warnings, err
 }
 
-// isUpgrading reports whether err is the answer of a KV engine that was just made, or
-// raised to version 2.
+// isUpgrading reports whether err is the answer of a KV engine that was just created, or upgraded
+// to version 2.
 func isUpgrading(err error) bool {
 	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
 }
 
-// ignoredForm is how Vault 1.10 and later report fields that they do not know.
+// ignoredForm is how Vault 1.10 and later report fields that they do not recognize.
 var ignoredForm = regexp.MustCompile(`ignored these unrecognized parameters: \[(.*)\]`)
 
-// ignoredFields returns the fields that Vault did not take.
+// ignoredFields returns the fields that Vault ignored.
 func ignoredFields(warnings []string) []string {
 	var fields []string
 	for _, warning := range warnings {
@@ -243,14 +243,14 @@ func ignoredFields(warnings []string) []string {
 	return fields
 }
 
-// echoes knows which fields of an endpoint Vault shows as they were written. It
-// saves reading back every object of 500 to learn the same thing.
+// echoes knows which fields of an endpoint Vault shows as written, so that not every object has to
+// be read back to find out.
 type echoes struct {
 	mu    sync.Mutex
 	known map[string]bool
 }
 
-// learn takes in what Vault shows of o.
+// learn records which fields of o Vault shows as written.
 func (e *echoes) learn(o object.Object, shown map[string]any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -261,7 +261,7 @@ func (e *echoes) learn(o object.Object, shown map[string]any) {
 	}
 }
 
-// learnAll takes in that Vault shows every field of o as it was written.
+// learnAll records that Vault shows every field of o as written.
 func (e *echoes) learnAll(o object.Object) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -270,8 +270,8 @@ func (e *echoes) learnAll(o object.Object) {
 	}
 }
 
-// covers reports whether all fields of o need no reading back: they are known to
-// be shown, or known never to be.
+// covers reports whether o need not be read back: each field is known to be shown, or known never
+// to be.
 func (e *echoes) covers(o object.Object) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

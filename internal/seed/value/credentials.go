@@ -11,7 +11,7 @@ import (
 func SecretTexts(value any) []string {
 	switch value := value.(type) {
 	case secret.Value:
-		// Servers quote a part of a URL as well as the whole.
+		// Servers quote parts of a URL as well as all of it.
 		return append(credentialsIn(value.Reveal()), value.Reveal())
 	case map[string]any:
 		var texts []string
@@ -29,7 +29,7 @@ func SecretTexts(value any) []string {
 	return nil
 }
 
-// The forms in which a text that says where a server is says its password, too.
+// The forms of connection strings that contain a password.
 var (
 	// postgresql://user:password@host
 	inURL = regexp.MustCompile(`^[A-Za-z][\w+.-]*://[^\s:/@?#]*:([^\s/?#]+)@`)
@@ -39,12 +39,11 @@ var (
 	inOracle = regexp.MustCompile(`^[^\s:/@]+/([^\s:/@]+)@`)
 	// host=h password=p, ?password=p, and otpauth://totp/a?secret=s
 	inPairs = regexp.MustCompile(`(?i)(?:^|[\s;?&])(?:password|pwd|secret)\s*=\s*([^\s;&]+)`)
-	// {{password}} and {{.Password}}, where the database engine fills in its own.
+	// {{password}} and {{.Password}}, which the database engine replaces with its own.
 	placeholder = regexp.MustCompile(`^\{\{[^{}]*\}\}$`)
 )
 
-// credentialsIn returns the passwords within a connection URL or string. A text without
-// the look of one has none.
+// credentialsIn returns the passwords in a connection URL or string, if the text looks like one.
 func credentialsIn(text string) []string {
 	if !strings.Contains(text, "://") && !strings.ContainsAny(text, "@=") {
 		return nil

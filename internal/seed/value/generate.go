@@ -11,22 +11,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Generator is a value that is made up when it is first written.
+// Generator is a value that is generated when it is first written.
 type Generator struct {
 	Length   int
 	Alphabet string
-	// Policy is the name of a password policy of Vault, in the place of the others.
+	// Policy is the name of a password policy in Vault, instead of the other fields.
 	Policy string
 }
 
-// The alphabets that have a name.
+// The named alphabets.
 var alphabets = map[string]string{
 	"alphanumeric": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
 	"hex":          "0123456789abcdef",
 	"digits":       "0123456789",
 }
 
-// The bounds of generated values. 32 letters and digits are 190 bits.
+// The lengths of generated values. 32 letters and digits are 190 bits.
 const (
 	defaultLength = 32
 	minLength     = 8
@@ -55,7 +55,7 @@ func newGenerator(fields map[string]any) (Generator, error) {
 			letters := []rune(g.Alphabet)
 			slices.Sort(letters)
 			if different := slices.Compact(slices.Clone(letters)); len(different) < 2 || len(different) < len(letters) {
-				return g, fmt.Errorf("alphabet needs two characters at least, each once, or one of the names alphanumeric, hex, digits")
+				return g, fmt.Errorf("alphabet must have at least two characters, each once, or be alphanumeric, hex or digits")
 			}
 		case name == "policy":
 			if err := CheckPasswordPolicy(text); err != nil {
@@ -75,7 +75,7 @@ func newGenerator(fields map[string]any) (Generator, error) {
 // WithGenerators returns values with every 'generate' mapping read.
 func WithGenerators(values map[string]any, at Position, problems *Problems) map[string]any {
 	if _, isMapping := values["generate"].(map[string]any); isMapping {
-		problems.Add(at, "generate stands where a name is expected: write NAME: {generate: {length: 32}}")
+		problems.Add(at, "generate is used where a name is expected: write NAME: {generate: {length: 32}}")
 	}
 	out := make(map[string]any, len(values))
 	for name, value := range values {
@@ -84,9 +84,9 @@ func WithGenerators(values map[string]any, at Position, problems *Problems) map[
 	return out
 }
 
-// withGenerator returns value with every 'generate' mapping in it read. What is nearly one
-// would be written as it stands, which nobody means; a text or number called 'generate'
-// beside others is a value like any other.
+// withGenerator returns value with every 'generate' mapping in it read. It reports what is nearly
+// one, since nobody means that as a value; a text or number called 'generate' among others is a
+// value like any other.
 func withGenerator(name string, value any, at Position, problems *Problems) any {
 	switch value := value.(type) {
 	case []any:
@@ -102,7 +102,7 @@ func withGenerator(name string, value any, at Position, problems *Problems) any 
 			return WithGenerators(value, at, problems)
 		}
 		if !isMapping || len(value) > 1 {
-			problems.Add(at, "%q: write {generate: {length: 32}}, with nothing beside generate", name)
+			problems.Add(at, "%q: write {generate: {length: 32}}, with nothing else beside generate", name)
 			return value
 		}
 		g, err := newGenerator(fields)
@@ -114,7 +114,7 @@ func withGenerator(name string, value any, at Position, problems *Problems) any 
 	return value
 }
 
-// Make returns a new value, every character equally likely.
+// Make returns a new value, with uniformly random characters.
 func (g Generator) Make() (secret.Value, error) {
 	letters := []rune(g.Alphabet)
 	var b strings.Builder
@@ -128,7 +128,7 @@ func (g Generator) Make() (secret.Value, error) {
 	return secret.New(b.String()), nil
 }
 
-// EachGenerator calls visit for every value that is to be made up.
+// EachGenerator calls visit for every value that is to be generated.
 func EachGenerator(value any, visit func(Generator)) {
 	switch value := value.(type) {
 	case Generator:

@@ -14,7 +14,7 @@ func Nearest(word string, names []string) string {
 	return best
 }
 
-// edits returns how many insertions, deletions and substitutions lead from a to b.
+// edits returns how many insertions, deletions and substitutions turn a into b.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// Position is a place in the seed. The zero Position means that no file says so:
-// the object is the program's own.
+// Position is a position in the seed. The zero Position means that the object is not from a file
+// but the program's own.
 type Position struct {
 	File string
 	// Line and Column count from 1; 0 means unknown.
@@ -40,12 +40,11 @@ type Problem struct {
 // String returns the position and the text, as compilers print them.
 func (p Problem) String() string { return p.Position.String() + ": " + p.Text }
 
-// ProblemLimit is how many problems are reported at once: enough to repair a seed in
-// few rounds, few enough that the first one stays on the screen.
+// ProblemLimit is how many problems are reported at once: enough to repair a seed in a few rounds,
+// and few enough that the first one stays on the screen.
 const ProblemLimit = 20
 
-// Problems is the error of a seed that is not valid: every problem found, in
-// reading order.
+// Problems is the error of an invalid seed: every problem found, in reading order.
 type Problems struct {
 	List []Problem
 	// More is how many were found beyond those in List.
@@ -73,7 +72,7 @@ func (p *Problems) Add(at Position, format string, args ...any) {
 	p.List = append(p.List, Problem{at, fmt.Sprintf(format, args...)})
 }
 
-// Join records those of another.
+// Join records the problems of another.
 func (p *Problems) Join(other *Problems) {
 	room := min(ProblemLimit-len(p.List), len(other.List))
 	p.List = append(p.List, other.List[:room]...)
@@ -101,8 +100,7 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// CheckName says what is wrong with a name. What passes cannot lead an API path
-// anywhere else.
+// CheckName says what is wrong with a name. A valid name cannot redirect an API path.
 func CheckName(name string) error {
 	if strings.ContainsAny(name, "/*+?#") {
 		return fmt.Errorf(`it holds "/", "*", "+", "?" or "#"`)
@@ -110,10 +108,10 @@ func CheckName(name string) error {
 	return checkPart(name)
 }
 
-// reservedNamespaces are the words that Vault takes for its own paths or its root.
+// reservedNamespaces are the words that Vault reserves for its own paths and its root.
 var reservedNamespaces = []string{"audit", "auth", "cubbyhole", "identity", "root", "sys"}
 
-// ReservedNamespace says which word in the path of a namespace is Vault's own, "" for none.
+// ReservedNamespace returns the word in the path of a namespace that Vault reserves, "" for none.
 func ReservedNamespace(path string) string {
 	for name := range strings.SplitSeq(path, "/") {
 		if slices.Contains(reservedNamespaces, name) {
@@ -123,8 +121,8 @@ func ReservedNamespace(path string) string {
 	return ""
 }
 
-// CheckWholeName says what is wrong with a name for which Vault takes all that is left of
-// a path: that of policies, entities and groups, and of what comes from a directory.
+// CheckWholeName says what is wrong with a name that may contain slashes, because Vault uses the
+// rest of the path as the name: those of policies, entities and groups, and those from a directory.
 func CheckWholeName(name string) error {
 	switch {
 	case strings.Contains(name, "?"): // what follows is a query

@@ -10,9 +10,8 @@ import (
 	"github.com/hashicorp/go-secure-stdlib/parseutil"
 )
 
-// Same reports whether shown, as Vault returns it, is what want asks for. Vault
-// returns another spelling than it was given: durations as seconds, lists for
-// comma-separated text, sets in an order of its own.
+// Same reports whether shown, as Vault returns it, is equal to want. Vault returns values in other
+// forms than written: durations as seconds, lists for comma-separated text, sets in its own order.
 func Same(field string, want, shown any) bool {
 	want = Reveal(want)
 	switch shown := shown.(type) {
@@ -57,7 +56,7 @@ func sameNumber(want any, shown json.Number) bool {
 	return ok && seconds == target
 }
 
-// SameText is Same for a text that Vault shows.
+// SameText is Same for a text shown by Vault.
 func SameText(field string, want any, shown string) bool {
 	if list, ok := want.([]any); ok {
 		return sameList(field, list, ToList(SplitList(shown)))
@@ -78,8 +77,8 @@ func SameText(field string, want any, shown string) bool {
 	return sameTruth(text, shown)
 }
 
-// sameTruth reports whether two texts say the same of true and false, one of them
-// in words: Vault shows the option true as "1".
+// sameTruth reports whether two texts are the same boolean, at least one of them spelt out: Vault
+// shows the option true as "1".
 func sameTruth(a, b string) bool {
 	truthA, errA := strconv.ParseBool(a)
 	truthB, errB := strconv.ParseBool(b)
@@ -133,8 +132,7 @@ func sameMap(field string, want any, shown map[string]any) bool {
 	return true
 }
 
-// IsEmpty reports whether value is what Vault takes for nothing: it leaves such
-// fields out of its answers.
+// IsEmpty reports whether Vault treats value as empty: it omits such fields from its answers.
 func IsEmpty(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -150,21 +148,21 @@ func IsEmpty(value any) bool {
 	return text == "" || text == "0"
 }
 
-// Seconds returns the length of a duration as Vault reads it: 90, 90s, 1h30m, 7d.
+// Seconds parses a duration as Vault does: 90, 90s, 1h30m, 7d.
 func Seconds(text string) (float64, bool) {
-	if text == "" { // which the parser takes for 0
+	if text == "" { // which the parser reads as 0
 		return 0, false
 	}
 	d, err := parseutil.ParseDurationSecond(text)
 	return d.Seconds(), err == nil
 }
 
-// timeLike reports whether a text under this name is a length of time.
+// timeLike reports whether a text under this name is a duration.
 func timeLike(field string) bool {
 	return containsAny(Leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew")
 }
 
-// setLike reports whether the order of a list under this name means nothing.
+// setLike reports whether the order of a list under this name does not matter.
 func setLike(field string) bool {
 	name := Leaf(field)
 	if strings.Contains(field, "data.") { // of a value in KV nothing is known
@@ -178,7 +176,7 @@ func containsAny(text string, parts ...string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
-// AsSet returns the texts of list, sorted, each once; ok is false when one is no
+// AsSet returns the texts of list, sorted and without duplicates; ok is false if one is not a
 // scalar. Vault lower-cases the names of policies.
 func AsSet(field string, list []any) (set []string, ok bool) {
 	for _, item := range list {
@@ -216,8 +214,8 @@ func ToList(words []string) []any {
 	return list
 }
 
-// Identical reports whether shown is want to the letter. Values in KV are nobody's but
-// the user's: Vault keeps "1m", "60" and 60 as they are, and so are they three things.
+// Identical reports whether shown is exactly want. Values in KV belong to the user: Vault keeps
+// "1m", "60" and 60 as they are, so they are three different values.
 func Identical(want, shown any) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -241,8 +239,8 @@ func Identical(want, shown any) bool {
 	return want == shown
 }
 
-// ownWords reports whether names and texts in the mapping under field are the user's
-// own, so that Vault keeps them as they are: "true" there is a word.
+// ownWords reports whether the mapping under field holds texts of the user, which Vault keeps as
+// they are: "true" is just a text there.
 func ownWords(field string) bool {
 	return slices.Contains([]string{"metadata", "custom_metadata", "claim_mappings", "default_extensions", "default_critical_options"}, Leaf(field))
 }

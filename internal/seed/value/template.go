@@ -10,8 +10,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Template is a scalar that refers to something outside of the seed. It stays as
-// written until Objects resolves what this machine knows, and a plan what Vault knows.
+// Template is a scalar that refers to something outside the seed. It stays as written until
+// Seed.Objects resolves what this machine knows, and a plan resolves what Vault knows.
 type Template struct {
 	At     Position
 	Source string
@@ -20,14 +20,14 @@ type Template struct {
 	Secret bool
 }
 
-// Part is a piece of text, or a call when call is not empty.
+// Part is a piece of text, or a call if Call is not empty.
 type Part struct {
 	Text string
 	Call string
 	Args []string
 }
 
-// The functions of the language, and those that only this package writes.
+// The functions of the language, and those that only the program itself uses.
 const (
 	CallEnv       = "env"
 	CallFile      = "file"
@@ -40,12 +40,12 @@ const (
 	CallGroup     = "group"  // the ID of a group by its name
 )
 
-// Reference returns a value that is nothing but one call.
+// Reference returns a value that consists of one call.
 func Reference(call string, at Position, args ...string) Template {
 	return Template{At: at, Source: call + " " + strings.Join(args, " "), Parts: []Part{{Call: call, Args: args}}}
 }
 
-// Local reports whether a call can be answered without Vault.
+// Local reports whether a call can be resolved without Vault.
 func (p Part) Local() bool {
 	switch p.Call {
 	case "", CallEnv, CallFile, CallSecret, CallConfigMap:
@@ -54,7 +54,7 @@ func (p Part) Local() bool {
 	return false
 }
 
-// Shows reports whether what a call brings may be shown: IDs that Vault makes up.
+// Shows reports whether the result of a call may be shown: IDs that Vault generates.
 func (p Part) Shows() bool {
 	return p.Call == "" || p.Call == CallAccessor || p.Call == CallEntity || p.Call == CallGroup
 }
@@ -71,8 +71,8 @@ func (t Template) Joined() any {
 	return b.String()
 }
 
-// Calls returns what t refers to; with hide without the text around it, which may be the
-// beginning of a password.
+// Calls returns what t refers to; with hide without the text around it, which may be part of a
+// password.
 func (t Template) Calls(hide bool) any {
 	if !hide {
 		return t.Source
@@ -106,7 +106,7 @@ func EachPart(value any, visit func(p Part, at Position)) {
 	}
 }
 
-// callForms says how each function is written.
+// callForms gives the syntax of each function.
 var callForms = []struct{ name, form string }{
 	{CallEnv, `${ env "NAME" }`},
 	{CallFile, `${ file "PATH" }`},
@@ -120,18 +120,18 @@ var callForms = []struct{ name, form string }{
 // callForm is a call as bank-vaults writes it: a function and quoted arguments.
 var callForm = regexp.MustCompile("^\\$\\{-?\\s*([A-Za-z]\\w*)((?:\\s+(?:\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`))+)\\s*-?\\}")
 
-// variableForm is an environment variable as the data of a Go template has it, which
-// bank-vaults allows, too.
+// variableForm is an environment variable as a Go template refers to it, which bank-vaults also
+// allows.
 var variableForm = regexp.MustCompile(`^\$\{-?\s*\.Env\.([A-Za-z_]\w*)\s*-?\}`)
 
-// expressionForm is what else a Go template could be: nested calls, pipes, other data.
+// expressionForm matches other expressions of Go templates: nested calls, pipes, other data.
 var expressionForm = regexp.MustCompile(`^\$\{-?\s*([.A-Za-z][.\w]*)\s[^}]*[(|.][^}]*\}`)
 
 // argumentForm is one argument of a call.
 var argumentForm = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
 
-// parseTemplate reads text that holds "${". "$${" stands for a literal "${", so that it may
-// call nothing all the same.
+// parseTemplate parses text that contains "${". "$${" stands for a literal "${", so there may be no
+// call in it.
 func parseTemplate(text string, at Position) (any, error) {
 	t := Template{At: at, Source: text}
 	var literal strings.Builder
@@ -162,14 +162,14 @@ func parseTemplate(text string, at Position) (any, error) {
 	return t, nil
 }
 
-// parseCall reads the call that text begins with, and says how long it is.
+// parseCall parses the call at the start of text, and returns its length.
 func parseCall(text string) (Part, int, error) {
 	if match := variableForm.FindStringSubmatch(text); match != nil {
 		return Part{Call: CallEnv, Args: match[1:]}, len(match[0]), nil
 	}
 	match := callForm.FindStringSubmatch(text)
 	if expression := expressionForm.FindStringSubmatch(text); match == nil && expression != nil {
-		return Part{}, 0, fmt.Errorf("the reference that begins with %q is more than one call: nested calls, pipes and the other functions of Go templates are not supported; have the text made where the seed is put together, and write ${ env \"NAME\" } or ${ file \"PATH\" }", expression[1])
+		return Part{}, 0, fmt.Errorf("the reference that begins with %q is more than one call: nested calls, pipes and the other functions of Go templates are not supported; generate the text where the seed is built, and write ${ env \"NAME\" } or ${ file \"PATH\" }", expression[1])
 	}
 	if match == nil {
 		return Part{}, 0, fmt.Errorf(`this reference is not understood: write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`)
@@ -189,7 +189,7 @@ func parseCall(text string) (Part, int, error) {
 // newCall checks a call of the language.
 func newCall(name string, args []string) (Part, error) {
 	if name == "blob" {
-		return Part{}, fmt.Errorf("the reference function \"blob\" is not supported: have the object's content put into a file and write ${ file \"PATH\" }")
+		return Part{}, fmt.Errorf("the reference function \"blob\" is not supported: put the object's content into a file and write ${ file \"PATH\" }")
 	}
 	i := slices.IndexFunc(callForms, func(f struct{ name, form string }) bool { return f.name == name })
 	if i < 0 {
@@ -197,7 +197,7 @@ func newCall(name string, args []string) (Part, error) {
 		for j, f := range callForms {
 			names[j] = f.name
 		}
-		return Part{}, fmt.Errorf("the reference function %q is unknown: there are %s", name, strings.Join(names, ", "))
+		return Part{}, fmt.Errorf("unknown reference function %q: the functions are %s", name, strings.Join(names, ", "))
 	}
 	if strings.Count(callForms[i].form, `"`) != 2*len(args) || slices.Contains(args, "") {
 		return Part{}, fmt.Errorf("this reference is not understood: write %s", callForms[i].form)

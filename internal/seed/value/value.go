@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// ParseText returns text as it stands when it calls nothing, and a template
-// otherwise. "$${" stands for a literal "${".
+// ParseText returns text as it is if it contains no call, and a template otherwise. "$${" stands
+// for a literal "${".
 func ParseText(text string, at Position) (any, error) {
 	if !strings.Contains(text, "${") {
 		return text, nil
@@ -18,7 +18,7 @@ func ParseText(text string, at Position) (any, error) {
 	return parseTemplate(text, at)
 }
 
-// Pending reports whether value holds a reference or something yet to be made.
+// Pending reports whether value contains a reference or a value yet to be generated.
 func Pending(value any) bool {
 	switch value := value.(type) {
 	case Template, Generator:
@@ -39,7 +39,7 @@ func Pending(value any) bool {
 	return false
 }
 
-// Hidden reports whether value holds anything that must not be shown.
+// Hidden reports whether value contains anything that must not be shown.
 func Hidden(value any) bool {
 	switch value := value.(type) {
 	case secret.Value, Generator:
@@ -83,7 +83,7 @@ func Reveal(value any) any {
 	}
 }
 
-// unknownYet stands for what is known only when it is written.
+// unknownYet stands for a value that is known only when it is written.
 const unknownYet = "(known after the run)"
 
 // ScalarText returns value's text; ok is false for lists and mappings.
@@ -104,7 +104,7 @@ func ToText(value any) string {
 	return text
 }
 
-// Dig returns what is under a dotted name; a name with dots in it comes first.
+// Dig returns the value under a dotted name; a key that itself contains dots takes precedence.
 func Dig(fields map[string]any, name string) any {
 	if value, there := fields[name]; there {
 		return value
@@ -117,7 +117,7 @@ func Dig(fields map[string]any, name string) any {
 	return Dig(deeper, inner)
 }
 
-// Merged returns a copy of fields with others put over it.
+// Merged returns a copy of fields, overridden by others.
 func Merged(fields, others map[string]any) map[string]any {
 	out := make(map[string]any, len(fields)+len(others))
 	for _, from := range []map[string]any{fields, others} {
@@ -128,8 +128,8 @@ func Merged(fields, others map[string]any) map[string]any {
 	return out
 }
 
-// sensitiveNames are fields that open something, in Vault 1.21's auth methods, secrets
-// engines and MFA methods. Vault returns hardly any of them.
+// sensitiveNames are fields that hold credentials, in Vault 1.21's auth methods, secrets engines
+// and MFA methods. Vault returns hardly any of them.
 var sensitiveNames = []string{
 	"password", "passphrase", "bindpass", "secret", "secret_key", "secret_id", "client_secret",
 	"token", "api_token", "org_token", "access_token", "refresh_token", "bearer_token", "jwt", "token_reviewer_jwt", "service_account_jwt",
