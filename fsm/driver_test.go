@@ -473,8 +473,8 @@ func TestWhatCannotBeSettledKeepsNoReplicaSealed(t *testing.T) {
 	w.wantActs("tend")
 }
 
-// TestRefusedInitializationIsJudgedByTheNextLook holds a refusal of sys/init to be what it
-// says only while Vault is still empty.
+// TestRefusedInitializationIsJudgedByTheNextLook holds that a refusal of sys/init counts only if
+// Vault is still empty.
 func TestRefusedInitializationIsJudgedByTheNextLook(t *testing.T) {
 	refusal := &Symptom{Kind: InitRefused, Replica: "a", Err: errors.New("no")}
 	for _, empty := range []bool{true, false} {

@@ -21,7 +21,7 @@ func replicas(health ...Health) []Replica {
 	return list
 }
 
-// onPurpose has somebody seal the sealed ones, but for the first restarted ones.
+// onPurpose marks the sealed replicas as sealed by somebody, except the restarted ones.
 func onPurpose(list []Replica, restarted ...int) []Replica {
 	for i := range list {
 		list[i].OnPurpose = list[i].Health == Sealed && !slices.Contains(restarted, i)
@@ -29,7 +29,7 @@ func onPurpose(list []Replica, restarted ...int) []Replica {
 	return list
 }
 
-// ours has the keys stored, and a replica active unless there are others.
+// ours sets the keys to stored, and adds an active replica if there are no replicas.
 func ours(o Observation) Observation {
 	o.Keys = StoredKeys
 	if o.Replicas == nil {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The bounds that keep a package, a file and a type small enough to be read at once. Tests,
-// and the module of the suites, are free of them.
+// The limits that keep a package, a file and a type small enough to be read at once. They do not
+// apply to tests and to the module of the suites.
 const (
 	maxFiles   = 32  // of a package
 	maxLines   = 300 // of a file
@@ -20,7 +20,7 @@ const (
 	maxMethods = 25  // of a type, those of embedded types counted
 )
 
-// tables are files that are longer because they are one table.
+// tables are files that are longer because each is one table.
 var tables = map[string]bool{"internal/seed/lang/table.go": true}
 
 // larger are types over the bounds. docs/decisions/0058 says why of each.
@@ -43,7 +43,7 @@ type declared struct {
 	embedded        []string // as 'folder.Name', of ours only
 }
 
-// TestNothingGrowsTooLarge holds the bounds.
+// TestNothingGrowsTooLarge enforces the bounds.
 func TestNothingGrowsTooLarge(t *testing.T) {
 	files, types := map[string]int{}, map[string]*declared{}
 	each(t, func(folder, path string, content []byte, file *ast.File) {
@@ -71,7 +71,7 @@ func TestNothingGrowsTooLarge(t *testing.T) {
 	}
 	for name := range larger {
 		if !seen[name] {
-			t.Errorf("%s is not over the bounds any more: take it off the list, and out of the decision", name)
+			t.Errorf("%s is no longer over the bounds: remove it from the list and from the decision", name)
 		}
 	}
 	reasons, err := os.ReadFile("../docs/decisions/0058-types-over-the-bounds.md")
@@ -85,7 +85,7 @@ func TestNothingGrowsTooLarge(t *testing.T) {
 	}
 }
 
-// each visits the files of the module that are no tests.
+// each visits the files of the module that are not tests.
 func each(t *testing.T, visit func(folder, path string, content []byte, file *ast.File)) {
 	t.Helper()
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -196,7 +196,7 @@ func receiver(expression ast.Expr) string {
 	return ""
 }
 
-// total counts what is embedded, too.
+// total includes what is embedded.
 func total(types map[string]*declared, name string) (fields, methods int) {
 	t := types[name]
 	if t == nil {

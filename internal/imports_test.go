@@ -1,4 +1,4 @@
-// Package internal_test holds rules that are about all packages together.
+// Package internal_test holds rules about all packages together.
 package internal_test
 
 import (
@@ -20,11 +20,11 @@ const module = "github.com/vault-bootstrap/vault-bootstrap/"
 // leaves may be imported by every package; they import none of ours.
 var leaves = []string{"internal/acl", "internal/durable", "internal/fault", "internal/httpstatus", "internal/point", "internal/secret"}
 
-// base is the client of the Kubernetes API, which the packages in internal share: it
-// knows no meaning of ours, and only they know it.
+// base is the client of the Kubernetes API, which the packages in internal share: it does not know
+// what objects mean to us, and only they may import it.
 const base = "internal/kube"
 
-// belowStates is what states and the packages in it may import beside internal/*.
+// belowStates is what states and the packages in it may import besides internal/*.
 var belowStates = map[string][]string{
 	"states":          {"fsm", "states/ceremony", "states/cluster", "states/login"},
 	"states/ceremony": {"fsm", "states/cluster"},
@@ -47,9 +47,9 @@ var parts = map[string][]string{
 	"watch":  {"job", "pace", "report", "states", "walk"},
 }
 
-// rooms are packages that are cut further, each with those of ours, the leaves aside, that
-// it imports: these edges there are, and no others. The tests of internal/seed, which take
-// a seed from its text to Vault, stand beside it.
+// rooms are packages that are divided further, each with the packages of ours that it imports,
+// except leaves. There are exactly these edges. The tests of internal/seed, which take a seed from
+// its text to Vault, are listed separately.
 var rooms = map[string][]string{
 	"internal/seed":           {"internal/seed/lang", "internal/seed/object", "internal/seed/policy", "internal/seed/value"},
 	"internal/seed/lang":      {"internal/seed/value"},
@@ -222,7 +222,8 @@ func TestOnlyCmdReadsTheEnvironment(t *testing.T) {
 	})
 }
 
-// variableRead returns by which function of package os a file reads variables, "" if by none.
+// variableRead returns the function of package os with which a file reads variables, "" if there is
+// none.
 func variableRead(t *testing.T, path string) string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
@@ -244,8 +245,8 @@ func variableRead(t *testing.T, path string) string {
 	return found
 }
 
-// within says what the packages below one of internal may import of each other, tests
-// aside. What is not in it may import none.
+// within says what the packages below one of internal may import of each other, except in tests.
+// Packages that are not listed may import none.
 var within = map[string][]string{
 	"internal/store/wire":      {"internal/store"},
 	"internal/store/fencing":   {"internal/store", "internal/store/wire"},
@@ -289,8 +290,8 @@ func TestStoreIsLayered(t *testing.T) {
 // implementation finds a cast to one store, or a case of a type switch.
 var implementation = regexp.MustCompile(`(\.\(|case .*)\*(filestore|kubestore)\.Store\b`)
 
-// TestNoStoreIsAskedForItsType has what only one store can do asked for by an interface:
-// a cast would leave out, without a word, a store that can do it as well.
+// TestNoStoreIsAskedForItsType requires an interface for what only one store can do: a cast would
+// silently ignore another store that can do it as well.
 func TestNoStoreIsAskedForItsType(t *testing.T) {
 	for _, bad := range []string{"in, ok := records.(*kubestore.Store)", "case *filestore.Store:", "case nil, *kubestore.Store:"} {
 		if !implementation.MatchString(bad) {

@@ -69,8 +69,8 @@ func drawnPath(rng *rand.Rand, wild bool) string {
 	return path
 }
 
-// decides returns the rule by which Vault 1.21 decides about a path, as its documentation
-// of policies has it: the exact one, else that whose first wildcard comes last, and so on.
+// decides returns the rule by which Vault 1.21 decides about a path, according to its documentation
+// of policies: the exact one, else that whose first wildcard comes last, and so on.
 func decides(rules []string, path string) string {
 	bare := strings.TrimSuffix(path, "/")
 	for _, exact := range []string{path, bare} {
@@ -121,8 +121,8 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// TestWhatIsUncertain holds that nothing is taken for alike where a policy cannot be read,
-// or has a template, into which Vault puts what only it knows.
+// TestWhatIsUncertain holds that no paths count as alike if a policy cannot be parsed, or has a
+// template, which Vault replaces with what only it knows.
 func TestWhatIsUncertain(t *testing.T) {
 	const ours = `path "auth/+/role/+" { capabilities = ["create", "update"] }`
 	paths := []string{"auth/kubernetes/role/a", "auth/kubernetes/role/b", "auth/jwt/role/a", "sys/mounts"}

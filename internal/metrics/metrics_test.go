@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// filled has every series there is.
+// filled returns metrics with every series.
 func filled() *Metrics {
 	m := New("test", []string{"unsealed", "hardened"}, []string{"seed"})
 	m.Lead(true)

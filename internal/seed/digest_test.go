@@ -75,8 +75,8 @@ requests:
   - {name: second, path: kv/metadata/a, operation: delete}
 `
 
-// TestDigestCounts takes one key after another out of real seeds: whatever the key is,
-// the digest must be another one.
+// TestDigestCounts removes one key after another from real seeds: whatever the key is, the digest
+// must change.
 func TestDigestCounts(t *testing.T) {
 	texts := map[string]string{
 		"settings": settings, "pruned": "prune: owned\nsecrets: [{type: kv}]\n",
@@ -145,7 +145,7 @@ func sections(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(schema.Properties))
 }
 
-// eachKey calls visit with one key of the tree at a time taken out.
+// eachKey calls visit with one key of the tree removed at a time.
 func eachKey(n *yaml.Node, path []string, visit func(path []string)) {
 	if n.Kind != yaml.MappingNode {
 		for _, inner := range n.Content {
@@ -174,7 +174,7 @@ func isDefault(mapping []*yaml.Node, key int) bool {
 	return false
 }
 
-// TestDigestIgnores changes what changes nothing.
+// TestDigestIgnores makes changes that must not change the digest.
 func TestDigestIgnores(t *testing.T) {
 	const one, other = "policies:\n- {name: a, rules: 'path \"b\" {}'}\n- {name: b, rules: 'path \"b\" {}'}\n", "harden: {require: [x, y], profile: strict}\n"
 	digest := func(files ...string) string {
@@ -196,7 +196,7 @@ func TestDigestIgnores(t *testing.T) {
 			t.Errorf("%s: got another digest", name)
 		}
 	}
-	// Two passwords are one digest: it is public.
+	// Two passwords have the same digest, since it is public.
 	user := func(password string) string {
 		return digest("auth:\n- type: userpass\n  users:\n  - {username: a, password: " + password + "}\nsecretsOnce:\n- {path: kv/a, data: {b: " + password + "}}\nsecrets: [{type: kv}]\n")
 	}

@@ -16,7 +16,7 @@ const (
 	end   = "<!-- end of what is made -->\n"
 )
 
-// TestReference holds docs/seed.md to the table that the parser reads.
+// TestReference compares docs/seed.md with the table that the parser uses.
 func TestReference(t *testing.T) {
 	const path = "../../docs/seed.md"
 	content, err := os.ReadFile(path)
@@ -56,7 +56,7 @@ func TestJSONSchema(t *testing.T) {
 	}
 }
 
-// TestPolicyWarnings shows what Vault would take and is probably not meant.
+// TestPolicyWarnings warns about what Vault would accept but is probably not meant.
 func TestPolicyWarnings(t *testing.T) {
 	for _, test := range []struct{ rules, want string }{
 		{`path "x" { capabilities = ["read", "read"] }`, `duplicate capability "read" of the path "x"`},
@@ -103,7 +103,7 @@ func TestPolicyWarnings(t *testing.T) {
 	}
 }
 
-// TestPasswordPolicyWarnings shows which words Vault drops without saying so.
+// TestPasswordPolicyWarnings warns about keys that Vault silently drops.
 func TestPasswordPolicyWarnings(t *testing.T) {
 	for _, test := range []struct{ rules, want string }{
 		{`length = 20 rule "charset" { charset = "abc" min_chars = 1 }`, `s.yaml:1:21: sys/policies/password/p: Vault drops the key "min_chars" of a rule "charset"; did you mean "min-chars"?`},
@@ -157,7 +157,7 @@ namespaces:
 	}
 }
 
-// TestWhatVaultTakesIsTaken loads what looks wrong and is not.
+// TestWhatVaultTakesIsTaken loads what looks wrong but is valid.
 func TestWhatVaultTakesIsTaken(t *testing.T) {
 	encoded := base64.StdEncoding.EncodeToString([]byte(`length = 20 rule "charset" { charset = "abc" }`))
 	for name, text := range map[string]string{

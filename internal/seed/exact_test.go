@@ -11,8 +11,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
-// TestValuesAreComparedToTheLetter changes values in ways that mean nothing in Vault's
-// own fields, and everything to who reads a secret.
+// TestValuesAreComparedToTheLetter changes values in ways that do not matter in Vault's own fields,
+// but do to whoever reads a secret.
 func TestValuesAreComparedToTheLetter(t *testing.T) {
 	number := func(text string) any { return json.Number(text) }
 	for _, test := range []struct {
@@ -84,8 +84,8 @@ func startup(t *testing.T, version, path, value string, shown map[string]any) (c
 	return changes
 }
 
-// TestSurplusValues holds that what a value has too much goes, also where the rest
-// is as declared.
+// TestSurplusValues holds that surplus fields of a value are removed, even if the rest is as
+// declared.
 func TestSurplusValues(t *testing.T) {
 	for version, path := range map[string]string{"1": "kv/app", "2": "kv/data/app"} {
 		data := map[string]any{"a": "b", "old": "c"}
@@ -98,7 +98,7 @@ func TestSurplusValues(t *testing.T) {
 	}
 }
 
-// TestMetadataIsComparedToTheLetter does the same for what identities carry.
+// TestMetadataIsComparedToTheLetter does the same for the metadata of identities.
 func TestMetadataIsComparedToTheLetter(t *testing.T) {
 	for _, test := range []struct {
 		want  string

@@ -14,8 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// FuzzLoad holds that no text makes Load panic, and that every problem it reports
-// has a place.
+// FuzzLoad holds that no text makes Load panic, and that every problem it reports has a position.
 func FuzzLoad(f *testing.F) {
 	example, err := os.ReadFile("testdata/example.yaml")
 	if err != nil {

@@ -89,7 +89,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"tombstone around what is declared", "prune: owned\nnamespaces: [{path: n/m}]\ntombstones: [{namespace: n, destroy: true}]\n", `s.yaml:3:14: sys/namespaces/n/m has a tombstone and is declared`},
 		{"tombstone of a declared mount in a namespace", "prune: owned\nnamespaces: [{path: n, secrets: [{type: kv}]}]\ntombstones: [{namespace: n, secrets: kv, destroy: true}]\n", `s.yaml:3:14: n/sys/mounts/kv has a tombstone and is declared`},
 		{"value in no engine", "secretsOnce: [{path: kv/a, data: {a: b}}]\n", `s.yaml:1:15: "kv/a" is not in a kv engine that the seed declares`},
-		{"odd generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},
+		{"unknown key of a generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},
 		{"tombstone of a word of Vault's", "prune: owned\ntombstones: [{namespace: sys, destroy: true}]\n", `the namespace "sys" cannot be used: sys is Vault's own`},
 		{"namespace of a word of Vault's", "namespaces: [{path: a/identity}]\n", `the namespace "a/identity" cannot be used: identity is Vault's own`},
 		{"tombstone of what values go to", "prune: owned\ntombstones: [{secrets: kv, destroy: true}]\nstartupSecrets: [{type: kv, path: kv/data/a, data: {data: {a: b}}}]\n", `kv/data/a has a tombstone and is declared, at `},
@@ -101,7 +101,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"reference without quotes", "entities:\n  - {name: a, metadata: {y: '${ env B }'}}\n", `this reference is not understood: write ${ env "NAME" }`},
 		{"generator that is no mapping", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: 20}}}]\n", `s.yaml:2:15: "a": write {generate: {length: 32}}`},
 		{"generator beside something", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {length: 20}, note: x}}}]\n", `s.yaml:2:15: "a": write {generate: {length: 32}}, with nothing else beside generate`},
-		{"odd generator in a list", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: [{generate: {size: 3}}]}}]\n", `"size" is unknown`},
+		{"unknown key of a generator in a list", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: [{generate: {size: 3}}]}}]\n", `"size" is unknown`},
 		{"length with a tail", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {length: 12abc}}}}]\n", `length must be from 8 to 4096`},
 		{"alphabet of one letter", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {alphabet: aa}}}}]\n", `alphabet must have at least two characters, each once`},
 		{"policy of a generator elsewhere", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {policy: ../acl/x}}}}]\n", `the name "../acl/x" of the password policy cannot be used`},
@@ -164,7 +164,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"password policy with another rule", "password-policies:\n  - {name: p, rules: 'length = 20 rule \"charst\" { charset = \"abc\" }'}\n", `the rule "charst" is unknown; did you mean "charset"?`},
 		{"password policy without characters", "password-policies:\n  - {name: p, rules: 'length = 20 rule \"charset\" { min-chars = 1 }'}\n", `a rule "charset" needs characters in "charset"`},
 		{"password policy that is too short", "password-policies:\n  - {name: p, rules: 'length = 4 rule \"charset\" { charset = \"abc\" min-chars = 3 } rule \"charset\" { charset = \"xyz\" min-chars = 2 }'}\n", `its rules ask for 5 characters, and "length" is 4`},
-		{"password policy with odd characters", "password-policies:\n  - {name: p, rules: 'length = 20 rule \"charset\" { charset = \"a\\tb\" }'}\n", `a rule "charset" has a character that cannot be printed`},
+		{"password policy with unprintable characters", "password-policies:\n  - {name: p, rules: 'length = 20 rule \"charset\" { charset = \"a\\tb\" }'}\n", `a rule "charset" has a character that cannot be printed`},
 		{"password policy with a text for a number", "password-policies:\n  - {name: p, rules: 'length = 20 rule \"charset\" { charset = \"abc\" min-chars = \"1\" }'}\n", `"min-chars" must be a number`},
 		{"password policy of brackets", "password-policies:\n  - {name: p, rules: '" + strings.Repeat("[", 100_000) + "'}\n", `brackets nest more than 100 deep`},
 		{"generator by a name that is none", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {policy: ../x}}}}]\n", `the name "../x" of the password policy cannot be used: `},
@@ -198,14 +198,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"alias bomb", bomb(), `aliases expand to more than 100000 values`},
 		{"alias to itself", "auth:\n  - type: x\n    config: &a {b: *a}\n", `nested more than 100 levels deep`},
 		{"deep nesting", "auth:\n  - {type: x, config: {a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}}\n", `nested more than 100 levels deep`},
-		{"odd tag", "auth:\n  - {type: x, config: {a: !!binary aGk=}}\n", `the YAML tag "!!binary" is not supported`},
+		{"unsupported tag", "auth:\n  - {type: x, config: {a: !!binary aGk=}}\n", `the YAML tag "!!binary" is not supported`},
 		{"unknown function", "auth:\n  - {type: x, config: {a: '${ now \"x\" }'}}\n", `s.yaml:2:27: unknown reference function "now": the functions are env, file, accessor, secretKeyRef, configMapKeyRef, vault, answer`},
 		{"no function", "auth:\n  - {type: x, config: {a: '${HOME}'}}\n", `write ${ env "NAME" } or ${ file "PATH" }, and $${ for a literal ${`},
 		{"reference in a name", "policies:\n  - {name: '${ env \"A\" }', rules: x}\n", `"name" cannot hold a reference`},
 		{"path that climbs", "secrets:\n  - {type: kv, path: a/../sys}\n", `the path "a/../sys" cannot be used: it is a relative path`},
 		{"engine in Vault's own place", "secrets:\n  - {type: kv, path: /auth/kv/}\n", `s.yaml:2:5: the path "auth/kv" cannot be used: what begins with auth/ is Vault's own`},
 		{"name with a slash", "auth:\n  - {type: approle, roles: [{name: a/policies}]}\n", `the name "a/policies" cannot be used: it holds "/", "*", "+", "?" or "#"`},
-		{"name with an odd character", "auth:\n  - {type: approle, roles: [{name: a+b}]}\n", `the name "a+b" cannot be used: it holds "/", "*", "+", "?" or "#"`},
+		{"name with a special character", "auth:\n  - {type: approle, roles: [{name: a+b}]}\n", `the name "a+b" cannot be used: it holds "/", "*", "+", "?" or "#"`},
 		{"user of userpass with a slash", "auth:\n  - {type: userpass, users: [{username: a/b}]}\n", `the name "a/b" cannot be used: it holds "/"`},
 		{"policy with a query", "policies:\n  - {name: 'a?b', rules: 'path \"x\" {}'}\n", `the name "a?b" cannot be used: it holds "?"`},
 		{"policy that climbs", "policies:\n  - {name: a/../b, rules: 'path \"x\" {}'}\n", `the name "a/../b" cannot be used: it is a relative path`},
@@ -229,7 +229,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// bomb is a document of a few lines that aliases blow up.
+// bomb is a document of a few lines that aliases expand into a huge one.
 func bomb() string {
 	var b strings.Builder
 	b.WriteString("auth:\n  - type: x\n    config:\n      a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
@@ -240,7 +240,7 @@ func bomb() string {
 	return b.String()
 }
 
-func TestLoadTellsAllProblems(t *testing.T) {
+func TestLoadReportsAllProblems(t *testing.T) {
 	var b strings.Builder
 	for range 30 {
 		b.WriteString("  - {nam: x}\n")
@@ -322,7 +322,7 @@ func TestLoadDirectory(t *testing.T) {
 	}
 }
 
-// TestLoadNames loads names that Vault takes whole, whatever is in them.
+// TestLoadNames loads names that may contain slashes.
 func TestLoadNames(t *testing.T) {
 	objects := desired(t, write(t, "s.yaml", `
 policies: [{name: team/App+read*#1, rules: 'path "x" {}'}]
@@ -352,9 +352,9 @@ auth:
 	}
 }
 
-// TestLoadTellsNamesApart loads names that differ in letter case only, where Vault tells
-// them apart, or may.
-func TestLoadTellsNamesApart(t *testing.T) {
+// TestLoadDistinguishesNames loads names that differ only in case, where Vault distinguishes them,
+// or may.
+func TestLoadDistinguishesNames(t *testing.T) {
 	for _, text := range []string{
 		"auth: [{type: jwt, roles: [{name: R}, {name: r}]}]\n",
 		"auth: [{type: radius, users: [{username: R}, {username: r}]}]\n",
@@ -371,8 +371,8 @@ func TestLoadTellsNamesApart(t *testing.T) {
 	}
 }
 
-// TestLoadCallsAsBankVaultsHasThem reads calls in the places and forms that Go templates
-// allow, since bank-vaults expands them before there is YAML.
+// TestLoadCallsAsBankVaultsHasThem reads calls in the positions and forms that Go templates allow,
+// since bank-vaults expands them before it parses YAML.
 func TestLoadCallsAsBankVaultsHasThem(t *testing.T) {
 	objects := desired(t, write(t, "s.yaml", `
 auth:

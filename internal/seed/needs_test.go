@@ -68,8 +68,8 @@ path "auth/approle/role/me/secret-id" {
 	}
 }
 
-// BenchmarkPolicyOfManyObjects makes our own policy for a seed with many roles: a run
-// makes it anew each time it reads the seed. Its time per role must not grow with them.
+// BenchmarkPolicyOfManyObjects makes our own policy for a seed with many roles: a run computes it
+// again each time it reads the seed. Its time per role must not grow with them.
 func BenchmarkPolicyOfManyObjects(b *testing.B) {
 	for _, n := range []int{1000, 16000} {
 		objects := []object.Object{object.AuthMount("kubernetes", "kubernetes", nil)}

@@ -240,8 +240,7 @@ func TestTombstoneInNamespaces(t *testing.T) {
 	}
 }
 
-// TestTombstoneOfOthers tells of what has a tombstone and is not ours, as long as it is
-// there.
+// TestTombstoneOfOthers reports what has a tombstone and is not ours, as long as it exists.
 func TestTombstoneOfOthers(t *testing.T) {
 	text := "prune: owned\ntombstones:\n  - {namespace: team, secrets: kv, destroy: true}\n  - {namespace: team, auth: none, destroy: true}\n" +
 		"  - {namespace: other, destroy: true}\n  - {secrets: kv, destroy: true}\n  - {secrets: none, destroy: true}\n"

@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
-// TestGenerateWithinLists holds that a value is made up wherever 'generate' stands.
+// TestGenerateWithinLists holds that a value is generated wherever 'generate' is used.
 func TestGenerateWithinLists(t *testing.T) {
 	w := &world{}
 	objects := desired(t, write(t, "s.yaml",
@@ -33,29 +33,29 @@ func TestGenerateWithinLists(t *testing.T) {
 	}
 }
 
-// TestSaveToIsLookedAtBefore holds that Vault is not asked for what it shows once while
-// there is no place to keep it.
-func TestSaveToIsLookedAtBefore(t *testing.T) {
+// TestSaveToIsCheckedBefore holds that Vault is not asked for what it shows only once if there is
+// nowhere to keep it.
+func TestSaveToIsCheckedBefore(t *testing.T) {
 	const ca = "secrets:\n  - type: pki\n    configuration:\n      root/generate:\n        - {name: exported, common_name: x, save_to: %}\n"
 	there := map[string]map[string]any{"sys/mounts": {"old/kv/": map[string]any{"type": "kv"}}}
-	for place, want := range map[string]string{
+	for path, want := range map[string]string{
 		"nowhere/data/x": "save_to of pki/root/generate/exported is nowhere/data/x, which lies in no secrets engine that is declared or there",
 		"old/x":          "is old/x, which lies in no",
 		"old/kv/data/x":  "",
 		"pki/x":          "",
 	} {
-		objects := desired(t, write(t, "s.yaml", strings.ReplaceAll(ca, "%", place)), seed.Resolver{})
+		objects := desired(t, write(t, "s.yaml", strings.ReplaceAll(ca, "%", path)), seed.Resolver{})
 		_, err := reconcile.NewPlan(t.Context(), &world{data: there}, reconcile.Goal{Objects: objects, Memory: reconcile.Memory{HashKey: key}, Parallelism: 1})
 		switch {
 		case want == "" && err != nil:
-			t.Errorf("%s: %v", place, err)
+			t.Errorf("%s: %v", path, err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
-			t.Errorf("%s: got %v, want %s", place, err, want)
+			t.Errorf("%s: got %v, want %s", path, err, want)
 		}
 	}
 }
 
-// TestCreateOnlyUnseen holds that what cannot be read is made once all the same.
+// TestCreateOnlyUnseen holds that what cannot be read is created only once.
 func TestCreateOnlyUnseen(t *testing.T) {
 	const path = "rabbitmq/config/connection"
 	w := &world{

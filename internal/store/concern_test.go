@@ -9,7 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// stub is a store that can be looked at.
+// stub is a store that can be read.
 type stub struct {
 	Store
 	concerns       []Concern

@@ -18,12 +18,12 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// script is a server that answers the requests that it knows, and fails the test on others.
-// A key is a method, a path with its query, and the body as JSON has it; a value the answer,
-// with another status than 200 in front: "404 {}".
+// script is a server that answers the requests that it knows, and fails the test on others. A key
+// is a method, a path with its query, and the body as JSON; a value is the answer, preceded by its
+// status if that is not 200: "404 {}".
 type script map[string]string
 
-// play starts the server. token is what each request must carry.
+// play starts the server. Each request must carry token.
 func (s script) play(t *testing.T, token string) *Cluster {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -218,7 +218,7 @@ func TestGlimpse(t *testing.T) {
 	}
 }
 
-// compact is JSON without white space, as our requests have it.
+// compact returns JSON without white space, as in our requests.
 func compact(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)

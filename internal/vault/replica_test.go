@@ -12,9 +12,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// answering starts a server that gives one answer to everything. It stands in for
-// what a real Vault does not do on command: Enterprise's codes, a load balancer's
-// page, an answer cut short.
+// answering starts a server that gives one answer to everything, for what a real Vault does not do
+// on command: Enterprise's codes, a load balancer's page, a truncated answer.
 func answering(t *testing.T, handler http.HandlerFunc) *Replica {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -140,8 +139,7 @@ func TestSessionGivesUpOnRefusals(t *testing.T) {
 	}
 }
 
-// TestNoTokenIsSentBeforeLogin makes sure that a person's VAULT_TOKEN does not do
-// our work.
+// TestNoTokenIsSentBeforeLogin holds that a person's VAULT_TOKEN is not used.
 func TestNoTokenIsSentBeforeLogin(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "hvs.somebodys-own")
 	t.Setenv("VAULT_NAMESPACE", "theirs")
@@ -164,7 +162,7 @@ func TestNoTokenIsSentBeforeLogin(t *testing.T) {
 	}
 }
 
-// TestGuardStopsEveryRequest shows that nothing is sent once the guard says no.
+// TestGuardStopsEveryRequest holds that nothing is sent once the guard refuses.
 func TestGuardStopsEveryRequest(t *testing.T) {
 	calls := 0
 	replica := answering(t, func(w http.ResponseWriter, r *http.Request) { calls++ })
@@ -214,7 +212,7 @@ func TestDeleteTakesParameters(t *testing.T) {
 	}
 }
 
-// TestSessionKeepsPaths holds that what names may hold reaches Vault as it is.
+// TestSessionKeepsPaths holds that special characters in names reach Vault unchanged.
 func TestSessionKeepsPaths(t *testing.T) {
 	var seen []string
 	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {

@@ -74,7 +74,7 @@ func TestIdentity(t *testing.T) {
 	check(t, err)
 	same(t, "identity", identity, want)
 	if dead, err := session.Dead(t.Context()); err != nil || dead {
-		t.Errorf("a token that lives is dead: %v", err)
+		t.Errorf("a live token is dead: %v", err)
 	}
 	capabilities, err := session.Capabilities(t.Context(), []string{"a", "b"})
 	check(t, err)
@@ -176,7 +176,7 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	if _, err := cluster.Login(t.Context(), "https://elsewhere", "x", nil); err == nil {
-		t.Error("an address that is none of ours was used")
+		t.Error("an address that is not ours was used")
 	}
 }
 
@@ -207,8 +207,8 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// A reason goes along with every request from when it is given.
-func TestBecause(t *testing.T) {
+// A reason is sent with every request once it is set.
+func TestSetReason(t *testing.T) {
 	var reasons []string
 	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		reasons = append(reasons, r.Header.Get(ReasonHeader))

@@ -33,7 +33,7 @@ func check(t *testing.T, err error) {
 
 const set = "/apis/apps/v1/namespaces/ns/statefulsets/vault"
 
-// vaultPod is a pod as the official chart makes it.
+// vaultPod is a pod as the official chart creates it.
 func vaultPod(ordinal int) *corev1.Pod {
 	yes, name := true, fmt.Sprintf("vault-%d", ordinal)
 	return &corev1.Pod{
@@ -85,7 +85,7 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// Not knowing how many replicas there are to be is an error.
+// It is an error if the number of replicas is not known.
 func TestReplicasThatAreNotKnown(t *testing.T) {
 	server := kubetest.Start(t)
 	selection := workload.Selection{Pods: pods(t, server), Labels: "app=vault", Scheme: "https"}
@@ -156,18 +156,18 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func TestOver(t *testing.T) {
+func TestEnded(t *testing.T) {
 	server := kubetest.Start(t)
 	found := pods(t, server)
-	if over, err := found.Ended(t.Context(), "vault-0"); err != nil || !over {
-		t.Errorf("a pod that is gone: %v, %v", over, err)
+	if ended, err := found.Ended(t.Context(), "vault-0"); err != nil || !ended {
+		t.Errorf("a pod that is gone: %v, %v", ended, err)
 	}
 	for phase, want := range map[corev1.PodPhase]bool{corev1.PodRunning: false, corev1.PodSucceeded: true, corev1.PodFailed: true} {
 		pod := vaultPod(0)
 		pod.Status.Phase = phase
 		server.Put("pods", pod)
-		if over, err := found.Ended(t.Context(), "vault-0"); err != nil || over != want {
-			t.Errorf("%s: %v, %v", phase, over, err)
+		if ended, err := found.Ended(t.Context(), "vault-0"); err != nil || ended != want {
+			t.Errorf("%s: %v, %v", phase, ended, err)
 		}
 	}
 	server.Refuse(kubetest.Broken)

@@ -86,7 +86,7 @@ func decoded(t *testing.T, text string) map[string]object {
 	return objects
 }
 
-// furnished is a Vault with something in every place that is read.
+// furnished is a Vault with something at every path that is read.
 func furnished(t *testing.T) *vault {
 	return &vault{t: t, fails: map[string]error{}, asked: map[string]bool{}, objects: decoded(t, `{
 		"sys/audit": {"file/": {"type": "file", "options": {"log_raw": "true"}}},
@@ -191,7 +191,7 @@ func TestEverythingIsRead(t *testing.T) {
 	}
 }
 
-// What Vault refuses is not known and no error; an outage is both.
+// What Vault refuses is unknown and not an error; an outage is both.
 func TestWhatIsNotRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		err    error
@@ -234,7 +234,8 @@ func TestWhatIsNotRead(t *testing.T) {
 	}
 }
 
-// A token that ends while it is looked up is left out, and what a server does not have is said.
+// A token that expires while it is looked up is left out, and the facts say what a server does not
+// have.
 func TestWhatIsNotThere(t *testing.T) {
 	api, facts := furnished(t), &harden.Facts{}
 	api.fails["auth/token/lookup-accessor/two"] = refusal{403, "invalid accessor"}

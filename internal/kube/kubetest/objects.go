@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Put stores an object as somebody else would, whatever is there.
+// Put stores an object as somebody else would, overwriting an existing one.
 func (s *Server) Put(resource string, object metav1.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *Server) write(request Request, kind metav1.TypeMeta, present document) 
 	return code, s.store(request.Resource, name, next)
 }
 
-// merge is a JSON merge patch, as RFC 7386 has it.
+// merge applies a JSON merge patch (RFC 7386).
 func merge(into, patch document) {
 	for key, value := range patch {
 		switch value := value.(type) {
@@ -176,7 +176,7 @@ func merge(into, patch document) {
 	}
 }
 
-// part returns an object in another one, and makes it where there is none.
+// part returns a nested object, and creates it if there is none.
 func part(of document, name string) document {
 	inner, ok := of[name].(document)
 	if !ok {
@@ -217,7 +217,7 @@ func Denied(r Request) *metav1.Status {
 	return &status
 }
 
-// Forbidden is the refusal of an admission plugin, as of a quota.
+// Forbidden is the refusal of an admission plugin, such as a quota.
 func Forbidden(r Request, why string) *metav1.Status {
 	status := apierrors.NewForbidden(groupResource(r.Resource), r.Name, errors.New(why)).Status()
 	return &status
@@ -230,7 +230,7 @@ func Terminating(r Request) *metav1.Status {
 	return status
 }
 
-// Broken is the answer of a server that has an error of its own.
+// Broken is the answer of a server with an internal error.
 func Broken(Request) *metav1.Status {
 	status := apierrors.NewInternalError(errors.New("etcd is away")).Status()
 	return &status

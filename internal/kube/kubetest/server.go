@@ -1,7 +1,7 @@
-// Package kubetest is a Kubernetes API server for tests: it keeps objects of one
-// namespace in memory, with the revisions, preconditions and watches that our packages
-// count on, and refuses on command what a real one cannot be made to refuse. A request
-// that it does not know fails the test. It must not know what the objects mean to us.
+// Package kubetest is a Kubernetes API server for tests: it keeps objects of one namespace in
+// memory, with the revisions, preconditions and watches that our packages rely on, and refuses on
+// command what a real server cannot be made to refuse. A request that it does not know fails the
+// test. It must not know what the objects mean to us.
 package kubetest
 
 import (
@@ -22,10 +22,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Namespace is the only one that the server has.
+// Namespace is the only namespace of the server.
 const Namespace = "ns"
 
-// resources are the types that it keeps, by the plural in their paths.
+// resources are the types that the server keeps, by the plural in their paths.
 var resources = map[string]metav1.TypeMeta{
 	"secrets":                {APIVersion: "v1", Kind: "Secret"},
 	"configmaps":             {APIVersion: "v1", Kind: "ConfigMap"},
@@ -37,12 +37,12 @@ var resources = map[string]metav1.TypeMeta{
 
 // Request is a request as the server has understood it.
 type Request struct {
-	// Verb is that of a Role's rule, and apply or merge in the place of patch. For a review
-	// it is create, and Resource that of the review.
+	// Verb is that of a Role's rule, except that it is apply or merge instead of patch. For a
+	// review it is create, and Resource is that of the review.
 	Verb, Resource, Name string
-	// Rehearsed is a dry run.
+	// Rehearsed is set for a dry run.
 	Rehearsed bool
-	// Body is what was sent, nil if nothing was.
+	// Body is what was sent; nil if nothing was.
 	Body map[string]any
 }
 
@@ -55,7 +55,7 @@ func (r Request) String() string {
 	return text
 }
 
-// document is an object as JSON has it.
+// document is an object as JSON.
 type document = map[string]any
 
 // Server is an API server.
@@ -73,10 +73,10 @@ type Server struct {
 	watchers  map[*watcher]bool
 }
 
-// access is what a review asks about.
+// access is the access that a review asks about.
 type access struct{ User, Verb, Resource, Name string }
 
-// Start starts a server that ends with the test.
+// Start starts a server that is stopped at the end of the test.
 func Start(t testing.TB) *Server {
 	s := &Server{
 		t: t, objects: map[string]map[string]document{}, documents: map[string]any{}, watchers: map[*watcher]bool{},
@@ -92,36 +92,36 @@ func Start(t testing.TB) *Server {
 // Config returns how to reach the server.
 func (s *Server) Config() *rest.Config { return &rest.Config{Host: s.http.URL} }
 
-// Stop has the server answer nothing any more.
+// Stop makes the server stop answering.
 func (s *Server) Stop() {
 	s.EndWatches()
 	s.http.Close()
 }
 
-// Refuse has decide look at each request before it is served: a status that is not nil
-// is the answer. decide must not call the server.
+// Refuse makes the server call decide for each request before it is served: if it returns a status,
+// that is the answer. decide must not call the server.
 func (s *Server) Refuse(decide func(Request) *metav1.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuse = decide
 }
 
-// Allow has may answer reviews of who may do what; without it everything is allowed. user
-// is empty where we ask about ourselves.
+// Allow makes the server answer access reviews with may; without it everything is allowed. user is
+// empty if we ask about ourselves.
 func (s *Server) Allow(may func(user, verb, resource, name string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.allowed = func(a access) bool { return may(a.User, a.Verb, a.Resource, a.Name) }
 }
 
-// Serve has the server answer GETs of a path with a document.
+// Serve makes the server answer GETs of a path with a document.
 func (s *Server) Serve(path string, content any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.documents[path] = content
 }
 
-// Requests returns what was asked since the last call.
+// Requests returns the requests since the last call.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +167,7 @@ func answer(w http.ResponseWriter, code int, content any) {
 	_ = json.NewEncoder(w).Encode(content)
 }
 
-// understand returns what a request is about.
+// understand parses a request.
 func understand(r *http.Request) (Request, error) {
 	request := Request{Rehearsed: r.URL.Query().Get("dryRun") == metav1.DryRunAll}
 	if body, err := io.ReadAll(r.Body); err != nil || len(body) > 0 && json.Unmarshal(body, &request.Body) != nil {
@@ -209,7 +209,7 @@ func understand(r *http.Request) (Request, error) {
 	return request, nil
 }
 
-// serve answers what is not a watch. The caller holds the lock.
+// serve answers a request that is not a watch. The caller holds the lock.
 func (s *Server) serve(request Request, path string) (int, any) {
 	if content, ok := s.documents[path]; ok && request.Verb != "create" {
 		return http.StatusOK, content
@@ -238,7 +238,7 @@ func (s *Server) serve(request Request, path string) (int, any) {
 	}
 }
 
-// review answers who may do what, and who we are.
+// review answers access reviews and SelfSubjectReviews.
 func (s *Server) review(request Request) any {
 	if request.Resource == "selfsubjectreviews" {
 		return document{"status": document{"userInfo": document{"username": "system:serviceaccount:" + Namespace + ":us"}}}

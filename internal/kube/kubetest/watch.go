@@ -5,14 +5,14 @@ import (
 	"net/http"
 )
 
-// watcher is one watch that is under way.
+// watcher is one open watch.
 type watcher struct {
 	resource, name string
 	changes        chan []byte
 	end            chan struct{}
 }
 
-// watch begins a watch with the object as it is. The caller holds the lock.
+// watch starts a watch with the object as it is. The caller holds the lock.
 func (s *Server) watch(request Request) *watcher {
 	w := &watcher{request.Resource, request.Name, make(chan []byte, 100), make(chan struct{})}
 	s.watchers[w] = true
@@ -27,7 +27,7 @@ func (w *watcher) send(change string, object document) {
 	w.changes <- append(text, '\n')
 }
 
-// publish sends a change to those who watch the object. The caller holds the lock.
+// publish sends a change to the watchers of the object. The caller holds the lock.
 func (s *Server) publish(resource, name, change string, object document) {
 	for w := range s.watchers {
 		if w.resource == resource && (w.name == name || w.name == "") {
@@ -36,7 +36,7 @@ func (s *Server) publish(resource, name, change string, object document) {
 	}
 }
 
-// EndWatches ends the watches that are under way, as a server does after some minutes.
+// EndWatches ends the open watches, as a server does after some minutes.
 func (s *Server) EndWatches() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Server) FailWatches() {
 	s.EndWatches()
 }
 
-// follow sends a watcher its changes until one of the two ends.
+// follow sends a watcher its changes until the client or the server ends the watch.
 func (s *Server) follow(w *watcher, writer http.ResponseWriter, r *http.Request) {
 	writer.Header().Set("Content-Type", "application/json")
 	flush := http.NewResponseController(writer)

@@ -48,13 +48,13 @@ func waitFor(ctx context.Context, s store.Store, holder string) waiter {
 	return w
 }
 
-// reportsHolder waits until the waiter has been told who holds the Lease.
+// reportsHolder waits until the waiter has reported who holds the Lease.
 func (w waiter) reportsHolder(t *testing.T, want string) {
 	t.Helper()
 	select {
 	case got := <-w.reported:
 		if got != want {
-			t.Errorf("the waiter was told that %q holds the Lease, want %q", got, want)
+			t.Errorf("the waiter reported %q as the holder of the Lease, want %q", got, want)
 		}
 	case r := <-w.result:
 		if r.err == nil {
@@ -62,7 +62,7 @@ func (w waiter) reportsHolder(t *testing.T, want string) {
 		}
 		t.Fatalf("the waiter did not wait: %v", r.err)
 	case <-time.After(patience):
-		t.Fatal("the waiter was told nothing")
+		t.Fatal("the waiter reported nothing")
 	}
 }
 
@@ -89,7 +89,7 @@ func leaseWaiting(t *testing.T, b Backend) {
 	w := waitFor(within(t), b.Open(t), "holder-b")
 	w.reportsHolder(t, "holder-a")
 	if err := a.Alive(); err != nil {
-		t.Errorf("the holder is told that it is none: %v", err)
+		t.Errorf("the holder does not hold the Lease: %v", err)
 	}
 	release(t, a)
 	second := w.acquires(t)
@@ -97,7 +97,7 @@ func leaseWaiting(t *testing.T, b Backend) {
 		t.Errorf("the second holder's context has ended: %v", err)
 	}
 	if len(w.reported) != 0 {
-		t.Errorf("the waiter was told again: %q", <-w.reported)
+		t.Errorf("the waiter reported again: %q", <-w.reported)
 	}
 	third := waitFor(within(t), b.Open(t), "holder-c")
 	third.reportsHolder(t, "holder-b")
@@ -172,7 +172,7 @@ func leaseLost(t *testing.T, b Backend) {
 	acquire(t, b.Open(t), "holder-b")
 }
 
-// When the run is told to end, what must not be cut off still needs the Lease.
+// When the run has to end, what must not be cut off still needs the Lease.
 func leaseKept(t *testing.T, b Backend) {
 	ctx, cancel := context.WithCancelCause(within(t))
 	a, err := b.Open(t).Acquire(ctx, LeaseOptions("holder-a"))

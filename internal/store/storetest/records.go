@@ -106,7 +106,7 @@ func removedRecord(t *testing.T, b Backend) {
 		t.Errorf("writing a record that was removed: %v", err)
 	}
 	if _, err := s.SaveKeys(within(t), sampleKeys(), ""); err != nil {
-		t.Errorf("writing it anew: %v", err)
+		t.Errorf("writing it again: %v", err)
 	}
 }
 

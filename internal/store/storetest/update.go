@@ -123,10 +123,10 @@ func sessionRemovedRecords(t *testing.T, b Backend) {
 	b.Remove(t, Keys)
 	b.Remove(t, Checkpoint)
 	if err := session.UpdateKeys(within(t), func(k *store.Keys) error { k.HashKey = secret.New("h"); return nil }); err != nil {
-		t.Errorf("writing keys anew: %v", err)
+		t.Errorf("writing keys again: %v", err)
 	}
 	if err := session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error { c.State = "s"; return nil }); err != nil {
-		t.Errorf("writing the checkpoint anew: %v", err)
+		t.Errorf("writing the checkpoint again: %v", err)
 	}
 	wantEpochs(t, s, session.Epoch())
 	begin(t, unleased{b.Open(t)}, "later")

@@ -1,8 +1,8 @@
-// Package vaulttest is a Vault for tests that need no real one: it knows tokens, logins and the
-// paths that a test gives it, and fails the test on every other request.
+// Package vaulttest is a fake Vault for tests: it knows tokens, logins and the paths that a test
+// gives it, and fails the test on every other request.
 //
-// It stands in where an act has to be shown to do the right thing with an answer, quickly and on
-// command. Whether Vault gives such answers only the suites in test/ show.
+// It is for tests that show, quickly and on command, what an act does with an answer. Only the
+// suites in test/ show that Vault gives such answers.
 package vaulttest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// Token is what the server knows of a token.
+// Token is a token of the server.
 type Token struct {
 	Accessor string
 	Policies []string
@@ -31,28 +31,28 @@ type Token struct {
 
 // Server is one active server.
 type Server struct {
-	// Cluster reaches it, at Address.
+	// Cluster is a client for it, at Address.
 	Cluster *vault.Cluster
 	Address string
 
-	// Tokens are those that live, by themselves.
+	// Tokens are the live tokens, by their values.
 	Tokens map[string]*Token
-	// Logins returns the token that a credential is traded for, by the login's path; "" if it
-	// is refused.
+	// Logins holds, by the login's path, a function that returns the token for a credential; ""
+	// refuses it.
 	Logins map[string]func(credential map[string]any) string
-	// Data is what reads answer, by path: nil is nothing. Writes and deletions change it where
-	// there is an entry.
+	// Data is what reads answer, by path; nil is a 404. Writes and deletions change existing
+	// entries.
 	Data map[string]map[string]any
 	// Capabilities are what sys/capabilities-self answers to each path; nil for root's.
 	Capabilities []string
-	// Requests are those that have changed something, in order.
+	// Requests are the requests that have changed something, in order.
 	Requests []string
 
 	mu sync.Mutex
 	t  *testing.T
 }
 
-// New starts a server that knows nothing.
+// New starts an empty server.
 func New(t *testing.T) *Server {
 	t.Helper()
 	s := &Server{Tokens: map[string]*Token{}, Logins: map[string]func(map[string]any) string{}, Data: map[string]map[string]any{}, t: t}
@@ -76,7 +76,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if login, known := s.Logins[strings.TrimPrefix(path, "auth/")]; known {
 		if token := login(body); token != "" {
-			s.say(w, http.StatusOK, map[string]any{"auth": map[string]any{"client_token": token}})
+			s.reply(w, http.StatusOK, map[string]any{"auth": map[string]any{"client_token": token}})
 			return
 		}
 		s.refuse(w, http.StatusForbidden, "permission denied")
@@ -107,7 +107,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "sys/capabilities-self":
 		s.capabilities(w, body["paths"])
 	case known && data == nil && r.Method == http.MethodGet:
-		s.say(w, http.StatusNotFound, map[string]any{"errors": []string{}})
+		s.reply(w, http.StatusNotFound, map[string]any{"errors": []string{}})
 	case known && r.Method == http.MethodGet && !listing:
 		s.data(w, data)
 	case known && r.Method == http.MethodDelete:
@@ -167,20 +167,20 @@ func shown(token *Token) map[string]any {
 	}
 }
 
-// note keeps a request that changes something.
+// note records a request that changes something.
 func (s *Server) note(r *http.Request, path string) {
 	s.Requests = append(s.Requests, r.Method+" "+path)
 }
 
 func (s *Server) data(w http.ResponseWriter, data map[string]any) {
-	s.say(w, http.StatusOK, map[string]any{"data": data})
+	s.reply(w, http.StatusOK, map[string]any{"data": data})
 }
 
 func (s *Server) refuse(w http.ResponseWriter, status int, words string) {
-	s.say(w, status, map[string]any{"errors": []string{words}})
+	s.reply(w, status, map[string]any{"errors": []string{words}})
 }
 
-func (s *Server) say(w http.ResponseWriter, status int, body map[string]any) {
+func (s *Server) reply(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
