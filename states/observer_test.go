@@ -18,7 +18,7 @@ func TestObserverCannotWrite(t *testing.T) {
 		"Server":       {"Address", "Glimpse", "Health", "Leader", "Rekey", "RootAttempt", "SealStatus"},
 		"RecordReader": {"Checkpoint", "Keys"},
 		"AnswerSource": {"Name", "Read"},
-		"PodReader":    {"Life", "Over"},
+		"PodReader":    {"Ended", "Life"},
 		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedForGood", "Try", "With"},
 		"rootViewer":   {"InUse", "View"},
 		"View":         {"Ask", "Capabilities", "Fields", "Identity", "List", "None", "Of", "Peek", "Read"},
