@@ -74,7 +74,7 @@ var errSkipped = errors.New("not tried, because its mount could not be set up")
 var errNoNamespace = errors.New("not tried, because its namespace could not be created")
 
 // errDropped marks an object that Vault wrote without the fields that it does not recognize.
-var errDropped = errors.New("written, but Vault dropped these fields:")
+var errDropped = errors.New("written, but Vault dropped these fields")
 
 // errStopped is why a request was not sent.
 var errStopped = errors.New("not sent, because a request before it failed")

@@ -80,10 +80,10 @@ func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, err
 }
 
 // errIgnored marks an object with fields that Vault does not recognize.
-var errIgnored = errors.New("Vault does not recognize these fields:")
+var errIgnored = errors.New("Vault does not recognize these fields")
 
 func unknownFields(unknown []string) error {
-	return fault.Part(fmt.Errorf("%w %s", errIgnored, strings.Join(unknown, ", ")), "Vault would silently drop them, so the object was not written. Correct their names in the seed, or remove them.")
+	return fault.Part(fmt.Errorf("%w: %s", errIgnored, strings.Join(unknown, ", ")), "Vault would silently drop them, so the object was not written. Correct their names in the seed, or remove them.")
 }
 
 // findUnknown marks the changes with fields that Vault does not recognize, and refuses those that

@@ -84,7 +84,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 		return nil, explain(c, scrub(err, o))
 	}
 	if len(ignored) > 0 {
-		return nil, explain(c, fmt.Errorf("%w %s", errDropped, strings.Join(quoteAll(ignored), ", ")))
+		return nil, explain(c, fmt.Errorf("%w: %s", errDropped, strings.Join(quoteAll(ignored), ", ")))
 	}
 	if o.Traits.Once && c.unreadable && o.Traits.Rotate == "" && !a.plan.memory.HashKey.Empty() {
 		return map[string]string{madeField: a.plan.memory.hash(o.ID, madeField, true)}, nil
