@@ -74,7 +74,7 @@ func canonical(v any, hide bool) any {
 	switch v := v.(type) {
 	case value.Template:
 		return map[string]any{"reference": v.Calls(hide)}
-	case value.Generator: // how it is made is no secret
+	case value.Generator: // how it is generated is not secret
 		return map[string]any{"generate": []any{v.Length, v.Alphabet, v.Policy}}
 	case secret.Value:
 		return map[string]string{"sensitive": ""}

@@ -57,7 +57,7 @@ namespaces:
 		}
 	}
 
-	// Where the namespace cannot be made, what it holds is not tried.
+	// If the namespace cannot be created, its content is not tried.
 	refusing := &world{data: w.data, fail: map[string]error{"sys/namespaces/team": refusal{400, "no"}}}
 	_, err := reconcile.Apply(t.Context(), refusing, plan(t, refusing, objects, reconcile.Memory{HashKey: key}), reconcile.Options{})
 	if err == nil || !strings.Contains(err.Error(), "creating team/sys/mounts/kv ") || !strings.Contains(err.Error(), "not tried, because its namespace could not be created") {
@@ -89,8 +89,8 @@ func TestLeaseCountQuota(t *testing.T) {
 	}
 }
 
-// TestNestedNamespaces holds that a namespace is made after the one that it is in, and
-// deleted before it.
+// TestNestedNamespaces holds that a namespace is created after the one that it is in, and deleted
+// before it.
 func TestNestedNamespaces(t *testing.T) {
 	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a/b/c}, {path: z}, {path: a/b, policies: [{name: p, rules: 'path \"x\" {}'}]}, {path: a}]\n"), seed.Resolver{})
 	w := &world{}

@@ -24,7 +24,7 @@ func TestPolicyOfTheExample(t *testing.T) {
 	if strings.Contains(text, `path "*"`) {
 		t.Error("the policy allows everything")
 	}
-	// A seed that grows in the usual ways needs no wider policy.
+	// A seed that grows in the usual ways does not need a wider policy.
 	more := append(example(t),
 		object.Policy("new", "x"), object.AuthMount("new", "jwt", nil), object.AuthConfig("new", "jwt", nil),
 		object.Role("new", "jwt", "r", nil), object.User("people", "bob", nil), object.SecretsMount("a/b", "kv", nil),

@@ -10,7 +10,7 @@ import (
 )
 
 // TestOnePolicy takes a single policy from its text to Vault. With -coverpkg it shows the files
-// on that way.
+// that are involved.
 func TestOnePolicy(t *testing.T) {
 	path := write(t, "s.yaml", "policies:\n- name: app\n  rules: |\n    path \"kv/data/app\" { capabilities = [\"read\"] }\n")
 	w := &world{store: true}

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
-// TestRequestsToOurOwn has requests to what this program logs in with, by all the paths
-// that Vault has for it.
+// TestRequestsToOurOwn refuses requests to what this program logs in with, by all the paths that
+// Vault has for it.
 func TestRequestsToOurOwn(t *testing.T) {
 	own := []object.Object{
 		object.Policy("vault-bootstrap", "x"),

@@ -169,7 +169,7 @@ func newClient(config Config, address string) (*api.Client, error) {
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("configuring the client for %s: %w", address, err), "Check the address and the VAULT_* variables.")
 	}
-	// The API client picks up VAULT_TOKEN by itself: a person's token must not do our work.
+	// The API client reads VAULT_TOKEN: a person's token must not be used for our work.
 	client.ClearToken()
 	client.ClearNamespace()
 	if config.Namespace != "" {

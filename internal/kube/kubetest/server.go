@@ -171,7 +171,7 @@ func answer(w http.ResponseWriter, code int, content any) {
 func understand(r *http.Request) (Request, error) {
 	request := Request{Rehearsed: r.URL.Query().Get("dryRun") == metav1.DryRunAll}
 	if body, err := io.ReadAll(r.Body); err != nil || len(body) > 0 && json.Unmarshal(body, &request.Body) != nil {
-		return request, fmt.Errorf("a body that is no JSON: %q, %w", body, err)
+		return request, fmt.Errorf("a body that is not JSON: %q, %w", body, err)
 	}
 	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	at := slices.Index(path, "namespaces")

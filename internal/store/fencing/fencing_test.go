@@ -13,7 +13,7 @@ import (
 
 var _ recent = (*kubestore.Store)(nil)
 
-// A conflict that does not end is given up, and one in a context that has ended at once.
+// Retrying gives up on a conflict that does not end, and at once if the context has ended.
 func TestConflictsEnd(t *testing.T) {
 	tries := 0
 	conflict := func() error { tries++; return fmt.Errorf("writing: %w", store.ErrConflict) }

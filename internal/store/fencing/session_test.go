@@ -69,7 +69,7 @@ func (r *remembering) Keys(ctx context.Context) (store.Keys, store.Revision, err
 	return r.Store.Keys(ctx)
 }
 
-// A session begins from what its store remembers, and reads where that has changed.
+// A session starts from what its store remembers, and reads what has changed.
 func TestASessionBeginsFromMemory(t *testing.T) {
 	dir := t.TempDir()
 	fresh := &remembering{Store: open(t, dir)}
@@ -88,8 +88,8 @@ func TestASessionBeginsFromMemory(t *testing.T) {
 	}
 }
 
-// broken is a store whose keys cannot be read, and whose checkpoint not be written, while
-// there is an err.
+// broken is a store whose keys cannot be read, and whose checkpoint cannot be written, while err is
+// set.
 type broken struct {
 	store.Store
 	err error

@@ -130,8 +130,7 @@ func TestFileConformance(t *testing.T) {
 	})
 }
 
-// The Lease is kept between processes, its holder is named across them, and the
-// kernel frees it at kill -9.
+// The Lease excludes other processes, they see its holder, and the kernel releases it on kill -9.
 func TestFileLeaseAcrossProcesses(t *testing.T) {
 	dir := t.TempDir()
 	other := startHolder(t, dir)
@@ -233,8 +232,8 @@ func TestFileReadableByOthersIsRefused(t *testing.T) {
 	}
 }
 
-// A kill -9 in the middle of a write leaves a temporary file with keys in it: the
-// next write takes it away, and it is in nobody's way.
+// A kill -9 in the middle of a write leaves a temporary file with keys in it. It does no harm, and
+// the next write removes it.
 func TestFileWhatAKillLeftIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	left := filepath.Join(dir, ".vault-bootstrap-keys.json.tmp")
@@ -293,7 +292,7 @@ func TestFileWaitingForALockEndsWithTheContext(t *testing.T) {
 	holdCAS(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	// Whoever holds it for so long is suspended: that is somebody else's run.
+	// Whoever holds it for so long is suspended: another run.
 	if _, err := s.SaveCheckpoint(ctx, store.Checkpoint{}, ""); !errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) != fault.Busy {
 		t.Errorf("got %v, of the kind %s", err, fault.KindOf(err))
 	}
@@ -309,7 +308,7 @@ func holdCAS(t *testing.T, s *filestore.Store) {
 	t.Cleanup(func() { _ = lock.Unlock() })
 }
 
-// The first write of a store makes its directories in that way.
+// The first write of a store creates its directories.
 func TestTheFirstWriteMakesTheDirectories(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	f, err := filestore.Open(dir, "x")

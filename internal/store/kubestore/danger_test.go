@@ -38,7 +38,7 @@ func TestPreflightNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-// What stands in the way of a write is known before Vault is touched.
+// What prevents a write is known before Vault is touched.
 func TestPreflightRehearses(t *testing.T) {
 	for name, test := range map[string]struct {
 		refuse func(kubetest.Request) *metav1.Status
@@ -121,7 +121,7 @@ func TestConcerns(t *testing.T) {
 	}
 }
 
-// A store that has not looked before learns it from the server's refusal.
+// A store that has not read anything yet learns it from the server's refusal.
 func TestImmutableIsLearntFromTheRefusal(t *testing.T) {
 	server := kubetest.Start(t)
 	yes := true
@@ -161,7 +161,7 @@ func TestNamespaceBeingDeleted(t *testing.T) {
 	named(t, err, store.NamespaceBeingDeleted)
 }
 
-// Who may not read the keys judges what they may read, and an outage is no answer.
+// Whoever may not read the keys judges what they may read, and an outage is not an answer.
 func TestConcernsOfWhoMayNotRead(t *testing.T) {
 	server := kubetest.Start(t)
 	deny(server, "secrets")
@@ -181,7 +181,7 @@ func TestConcernsOfWhoMayNotRead(t *testing.T) {
 	}
 }
 
-// A server that is away ends everything with an error that says so.
+// If the server is down, everything fails with an error that says so.
 func TestServerAway(t *testing.T) {
 	server := kubetest.Start(t)
 	records := open(t, server)
@@ -213,7 +213,7 @@ func TestServerAway(t *testing.T) {
 
 func third[A, B any](_ A, _ B, err error) error { return err }
 
-// What a rule of the Role allows is what the store asks for.
+// The rules of the Role allow exactly what the store requests.
 func TestRulesCoverTheRequests(t *testing.T) {
 	server := kubetest.Start(t)
 	records := open(t, server)

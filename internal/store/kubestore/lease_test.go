@@ -74,8 +74,8 @@ func TestTransitionsCountHolders(t *testing.T) {
 	}
 }
 
-// A process that was suspended past its renew deadline knows at its first question,
-// before any timer has run.
+// A process that was suspended past its renew deadline knows so when it first asks, before any
+// timer has run.
 func TestAliveAsksTheClock(t *testing.T) {
 	now := time.Now()
 	l := &kubeLease{

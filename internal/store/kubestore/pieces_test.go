@@ -125,7 +125,7 @@ func TestPiecesNeedRulesOfTheirOwn(t *testing.T) {
 	if names := server.Names("secrets"); len(names) > 0 {
 		t.Errorf("a record without its pieces was written: %q", names)
 	}
-	// Without the right to read them, none can be ours: the record alone is written.
+	// Without the permission to read them, none can be ours: only the record is written.
 	_, err = open(t, server).SaveCheckpoint(t.Context(), store.Checkpoint{State: "x"}, "")
 	check(t, err)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 )
 
-// roleRule is a rule as a Role has it.
+// roleRule is a rule of a Role.
 type roleRule struct {
 	APIGroups     []string `yaml:"apiGroups"`
 	Resources     []string `yaml:"resources"`

@@ -40,7 +40,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// named checks that err is a terminal one of this name, with a remedy.
+// named checks that err is a terminal error with this name and a remedy.
 func named(t *testing.T, err error, name string) {
 	t.Helper()
 	if fault.KindOf(err) != fault.Terminal || fault.NameOf(err) != name || fault.RemedyOf(err) == "" {
@@ -88,8 +88,8 @@ func TestNewRefuses(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// options are the times of a Lease that is renewed often, so that no test waits, and lives
-// long, so that none is lost on a machine that is busy.
+// options are those of a Lease that is renewed often, so that no test waits, and lives long, so
+// that none is lost on a busy machine.
 func options(holder string) store.LeaseOptions {
 	return store.LeaseOptions{Holder: holder, Duration: 2 * time.Minute, RenewDeadline: time.Minute, RetryPeriod: time.Millisecond}
 }

@@ -26,7 +26,7 @@ func acquire(t *testing.T, s store.Store, holder string) store.Held {
 	return held
 }
 
-// waiter is an Acquire that is under way.
+// waiter is an Acquire in progress.
 type waiter struct {
 	reported chan string
 	result   chan acquired
@@ -185,7 +185,7 @@ func leaseKept(t *testing.T, b Backend) {
 	if got := context.Cause(a.Context()); !errors.Is(got, cause) {
 		t.Errorf("the cause is %v, want %v", got, cause)
 	}
-	// For longer than a claim lives: it must be renewed all the while.
+	// For longer than a claim lives: it must be renewed meanwhile.
 	waiting, enough := context.WithTimeout(within(t), LeaseOptions("").Duration+2*time.Second)
 	defer enough()
 	if held, err := b.Open(t).Acquire(waiting, LeaseOptions("holder-b")); fault.KindOf(err) != fault.Busy {

@@ -13,8 +13,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
-// unleased is a store whose Lease has failed: everybody gets it. What is left
-// between two sessions is the epoch.
+// unleased is a store whose Lease has failed: everybody gets it. Only the epoch separates two
+// sessions.
 type unleased struct{ store.Store }
 
 func (unleased) Acquire(ctx context.Context, _ store.LeaseOptions) (store.Held, error) {
@@ -75,7 +75,7 @@ func sessionEpochs(t *testing.T, b Backend) {
 			t.Error("the context of a closed session goes on")
 		}
 	}
-	// The record of keys is put back to nothing: the checkpoint remembers.
+	// The keys record is emptied: the checkpoint remembers the epoch.
 	b.Remove(t, Keys)
 	if got := begin(t, s, "holder-4").Epoch(); got != 4 {
 		t.Errorf("after the keys record was removed the epoch is %d, want 4", got)
@@ -198,7 +198,7 @@ func sessionFencedAfterLoss(t *testing.T, b Backend) {
 	s := b.Open(t)
 	old := begin(t, s, "old")
 	b.Rob(t)
-	// Late but not overtaken: keys that Vault has just given out are still stored.
+	// Late but not overtaken: keys that Vault has just returned are still stored.
 	if err := old.UpdateKeys(within(t), func(k *store.Keys) error { k.HashKey = secret.New("h"); return nil }); err != nil {
 		t.Errorf("a session without a successor cannot write: %v", err)
 	}

@@ -1,6 +1,5 @@
-// Package storetest is the conformance suite of store.Store: what every
-// implementation must do, whatever it stands on. The implementations' own tests
-// run it with a Backend each.
+// Package storetest is the conformance suite of store.Store: what every implementation must do. The
+// implementations' own tests run it, each with its Backend.
 package storetest
 
 import (
@@ -22,28 +21,27 @@ const (
 	Checkpoint Record = "checkpoint"
 )
 
-// Backend is one place for records, empty at first. Its functions end the test
-// when they fail.
+// Backend keeps records, and is empty at first. Its functions end the test when they fail.
 type Backend struct {
 	// Open returns a new handle on the records, as another process would have.
 	Open func(t *testing.T) store.Store
-	// Plant puts content where the record is, past the store.
+	// Plant writes the content of a record, bypassing the store.
 	Plant func(t *testing.T, record Record, content []byte)
-	// Planted returns what is there, past the store.
+	// Planted reads the content of a record, bypassing the store.
 	Planted func(t *testing.T, record Record) []byte
 	// Remove removes the record with the object or file that holds it.
 	Remove func(t *testing.T, record Record)
-	// Orphan makes a holder that acquires the Lease and dies without releasing it.
+	// Orphan has a holder acquire the Lease and die without releasing it.
 	Orphan func(t *testing.T, options store.LeaseOptions)
 	// Rob takes the Lease from its holder behind its back.
 	Rob func(t *testing.T)
 }
 
-// patience bounds every wait for something that must happen.
+// patience limits every wait for something that must happen.
 const patience = 90 * time.Second
 
-// LeaseOptions are the times of the suite: short, and long enough for a renewal
-// to come through on a machine that is busy with other things.
+// LeaseOptions are the durations of the suite: short, but long enough for a renewal to succeed on a
+// busy machine.
 func LeaseOptions(holder string) store.LeaseOptions {
 	return store.LeaseOptions{
 		Holder: holder, Duration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 200 * time.Millisecond,
@@ -56,7 +54,7 @@ type test struct {
 	run  func(t *testing.T, b Backend)
 }
 
-// clocked are the tests in which a Lease is waited for, or for longer than one lives.
+// clocked are the tests that wait for a Lease, or for longer than one lives.
 var clocked = []test{
 	{"lease: waiting", leaseWaiting},
 	{"lease: waiting in vain", leaseWaitingInVain},
@@ -93,7 +91,7 @@ var quick = []test{
 	{"session: corrupt record", sessionCorruptRecord},
 }
 
-// Run runs the suite. Each test has a backend of its own, made by empty, and runs
+// Run runs the suite. Each test has its own backend, created by empty, and runs
 // in parallel to the others.
 func Run(t *testing.T, empty func(t *testing.T) Backend) {
 	t.Helper()
@@ -101,7 +99,7 @@ func Run(t *testing.T, empty func(t *testing.T) Backend) {
 	run(t, quick, empty)
 }
 
-// RunQuick runs what takes no longer than the backend does.
+// RunQuick runs the tests that do not wait.
 func RunQuick(t *testing.T, empty func(t *testing.T) Backend) {
 	t.Helper()
 	run(t, quick, empty)

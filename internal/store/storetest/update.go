@@ -16,7 +16,7 @@ import (
 func sessionUpdate(t *testing.T, b Backend) {
 	s := b.Open(t)
 	session := begin(t, s, "holder")
-	// A write by others (a person's) between our read and our write.
+	// A write by somebody else (a person) between our read and our write.
 	calls := 0
 	err := session.UpdateCheckpoint(within(t), func(c *store.Checkpoint) error {
 		if calls++; calls == 1 {
@@ -53,8 +53,8 @@ func sessionUpdate(t *testing.T, b Backend) {
 	}
 }
 
-// Keys that exist nowhere else are stored also by a holder that is late, and the
-// later session stays the one that may write.
+// Even a late holder stores keys that exist nowhere else, and the later session stays the one that
+// may write.
 func sessionDelivery(t *testing.T, b Backend) {
 	s := b.Open(t)
 	old := begin(t, s, "old")
@@ -115,8 +115,8 @@ func sessionConcurrentUpdates(t *testing.T, b Backend) {
 	}
 }
 
-// Somebody removes the records in the middle of a run: keys that Vault gives out
-// after that must still be stored.
+// Somebody removes the records in the middle of a run: keys that Vault returns after that must
+// still be stored.
 func sessionRemovedRecords(t *testing.T, b Backend) {
 	s := b.Open(t)
 	session := begin(t, s, "holder")
@@ -149,8 +149,8 @@ func sessionCorruptRecord(t *testing.T, b Backend) {
 	end(t, begin(t, b.Open(t), "next"))
 }
 
-// What an update leaves as it was is not written, also if it did so in place; and the
-// session knows which revision is its own.
+// An update that changes nothing is not written, even if it edits in place; and the session knows
+// which revision is its own.
 func sessionUnchanged(t *testing.T, b Backend) {
 	s := b.Open(t)
 	session := begin(t, s, "holder")

@@ -15,8 +15,8 @@ import (
 
 var testObject = Object{Name: `Secret "ns/x-keys"`, Restore: "kubectl apply -f BACKUP", Rebuilt: "Remove it."}
 
-// fill sets every field of the value to something that is not zero, so that a
-// field which the codec forgets shows in a round trip, also one added later.
+// fill sets every field of the value to something that is not zero, so that a round trip shows a
+// field that the codec forgets, even one that is added later.
 func fill(t *testing.T, v reflect.Value, n *int) {
 	t.Helper()
 	*n++

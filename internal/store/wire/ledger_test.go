@@ -41,8 +41,8 @@ func TestLargeLedgerIsPacked(t *testing.T) {
 	}
 }
 
-// TestSmallLedgerStaysReadable holds that records of seeds of a usual size are what
-// earlier versions read and people can look at, and that theirs are read.
+// TestSmallLedgerStaysReadable holds that earlier versions and people can read the records of seeds
+// of a usual size, and that records of earlier versions are read.
 func TestSmallLedgerStaysReadable(t *testing.T) {
 	data, err := EncodeCheckpoint(largeCheckpoint(100))
 	if err != nil || !strings.Contains(string(data), `"auth/kubernetes/role/application-7":"created"`) || strings.Contains(string(data), "packed") {
