@@ -185,8 +185,8 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// FuzzLocate holds Locate to what must be true of any observation: it answers
-// with a state or an error, with both only where a part is known, and never calls a Vault uninitialized
+// FuzzLocate holds Locate to what must be true of any observation: it returns
+// a state or an error, both only if a part is known, and never calls a Vault uninitialized
 // that might hold data or for which keys are stored.
 func FuzzLocate(f *testing.F) {
 	f.Add([]byte{1, 5}, byte(0), byte(0), byte(0), byte(0), byte(0), int64(0))

@@ -8,7 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 )
 
-// Reference writes the part of docs/controls.md that is made from the table of controls.
+// Reference writes the part of docs/controls.md that is generated from the table of controls.
 func Reference(w io.Writer) error {
 	out := &strings.Builder{}
 	out.WriteString("| control | severity | required by | fix | what should be true |\n| --- | --- | --- | --- | --- |\n")
@@ -58,5 +58,5 @@ func grants(list []harden.Grant) string {
 	return strings.Join(texts, ", ")
 }
 
-// capital makes the first letter a capital.
+// capital returns text with a capital first letter.
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -80,7 +80,7 @@ func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, err
 }
 
 // errIgnored marks an object with fields that Vault does not recognize.
-var errIgnored = errors.New("Vault does not recognize these fields")
+var errIgnored = errors.New("Vault does not recognize these fields") //nolint:staticcheck // Vault is a name
 
 func unknownFields(unknown []string) error {
 	return fault.Part(fmt.Errorf("%w: %s", errIgnored, strings.Join(unknown, ", ")), "Vault would silently drop them, so the object was not written. Correct their names in the seed, or remove them.")
