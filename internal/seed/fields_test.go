@@ -3,6 +3,8 @@ package seed_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -36,9 +38,13 @@ func TestEndpointsAreAskedOnce(t *testing.T) {
 	for i := range 40 {
 		text += fmt.Sprintf("      - {name: r%d, bound_service_account_names: [a], bound_service_account_namespaces: [b], audience: vault}\n", i)
 	}
+	path := filepath.Join(t.TempDir(), "seed.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, answers := range [][]string{nil, {"bound_service_account_names", "bound_service_account_namespaces", "audience"}} {
 		a := &asked{answers: answers}
-		planned := plan(t, a, desired(t, text, seed.Resolver{}), reconcile.Memory{})
+		planned := plan(t, a, desired(t, path, seed.Resolver{}), reconcile.Memory{})
 		if len(a.fields) > 0 {
 			t.Errorf("it is asked before the mount is there: %q", a.fields)
 		}
