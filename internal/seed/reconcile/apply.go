@@ -14,6 +14,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // applying is one run of Apply.
@@ -201,8 +202,12 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
 	} else {
 		a.keep(id, hashes)
-		if c.Action != Delete && c.Object.Literal() {
+		switch {
+		case c.Action == Delete:
+		case c.Object.Literal():
 			a.result.Seen[c.Object.Place()] = true
+		case len(hashes) == 0 && c.shows() && !a.result.Seen[c.Object.Place()]:
+			a.result.Written = append(a.result.Written, c.Object)
 		}
 	}
 	if written {
@@ -211,6 +216,12 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	if a.options.Done != nil {
 		a.options.Done(c, err)
 	}
+}
+
+// shows reports whether Vault shows by the path of c's object itself what c has written there.
+func (c Change) shows() bool {
+	listing, _ := c.Object.Table()
+	return listing == "" && !c.Object.IsRequest() && !c.Object.Traits.Once && !value.Pending(c.Object.Data)
 }
 
 // keep puts hashes in the place of what was remembered of id.

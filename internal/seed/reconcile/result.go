@@ -31,6 +31,27 @@ type Result struct {
 	// Seen holds what was written and is known to be as it was written: Vault keeps such
 	// objects to the letter, or this one was read back at once.
 	Seen Seen
+	// Written holds what was written besides, and is probably shown as it was written: to
+	// be read back.
+	Written []object.Object
 	// Hashes is what to remember in the place of the Memory given to NewPlan.
 	Hashes map[string]map[string]string
+}
+
+// ReadBack reads objects that were written, and returns those that Vault shows as they were
+// declared. What cannot be read is not among them, and left to the next plan.
+func ReadBack(ctx context.Context, api Reader, written []object.Object, parallelism int) Seen {
+	shown := make([]bool, len(written))
+	_ = each(ctx, len(written), parallelism, func(ctx context.Context, i int) error {
+		seen, err := look(ctx, api, written[i])
+		shown[i] = err == nil && seen.there && shownAs(written[i], seen.data)
+		return ctx.Err()
+	})
+	seen := Seen{}
+	for i, o := range written {
+		if shown[i] {
+			seen[o.Place()] = true
+		}
+	}
+	return seen
 }
