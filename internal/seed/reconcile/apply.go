@@ -21,8 +21,8 @@ type Options struct {
 	// Parallelism is how many requests run at a time within a stage; less than 1
 	// means one.
 	Parallelism int
-	// BeforeCreate is called once per stage that creates something, before its first
-	// write, with the IDs in order: the ledger is written ahead, so that a crash
+	// BeforeCreate is called once if something is created, before the first write, with
+	// the IDs in the order of the plan: the ledger is written ahead, so that a crash
 	// orphans nothing. An error stops the run. May be nil.
 	BeforeCreate func(ctx context.Context, ids []object.ID) error
 	// Done is called after each write with its outcome, one call at a time. May be nil.
@@ -83,6 +83,9 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 			pending = append(pending, c)
 		}
 	}
+	if err := a.announce(ctx, pending); err != nil {
+		return a.finish(), err
+	}
 	for len(pending) > 0 {
 		end := slices.IndexFunc(pending, func(c Change) bool { return c.Stage != pending[0].Stage })
 		if end < 0 {
@@ -98,9 +101,6 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 
 // stage carries out the changes of one stage. It fails only when the run must stop.
 func (a *applying) stage(ctx context.Context, changes []Change) error {
-	if err := a.announce(ctx, changes); err != nil {
-		return err
-	}
 	stage := changes[0].Stage
 	for len(changes) > 0 && ctx.Err() == nil {
 		// What depends on each other within a stage has an order.
@@ -175,7 +175,7 @@ func (a *applying) kept(id object.ID) {
 	a.result.Kept = append(a.result.Kept, id)
 }
 
-// announce tells the ledger what a stage is about to create.
+// announce says what is about to be created.
 func (a *applying) announce(ctx context.Context, changes []Change) error {
 	var ids []object.ID
 	for _, c := range changes {
@@ -187,7 +187,7 @@ func (a *applying) announce(ctx context.Context, changes []Change) error {
 		return nil
 	}
 	if err := a.options.BeforeCreate(ctx, ids); err != nil {
-		return fmt.Errorf("recording what stage %s is about to create: %w", changes[0].Stage, err)
+		return fmt.Errorf("recording what is about to be created: %w", err)
 	}
 	return nil
 }
