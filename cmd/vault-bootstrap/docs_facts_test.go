@@ -139,8 +139,7 @@ func terminalNames(t *testing.T, facts *doccheck.Facts) map[string]bool {
 	constants := map[string]string{}
 	var given []ast.Expr
 	for _, file := range facts.Files {
-		root, _, _ := strings.Cut(file, "/")
-		if !slices.Contains([]string{"cmd", "fsm", "internal", "states"}, root) || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+		if !ours(file) {
 			continue
 		}
 		source, err := parser.ParseFile(token.NewFileSet(), repository+file, nil, 0)
@@ -182,6 +181,12 @@ func terminalNames(t *testing.T, facts *doccheck.Facts) map[string]bool {
 	}
 	delete(names, "") // of a bug
 	return names
+}
+
+// ours reports whether a file is a source of the program, and not of its tests.
+func ours(file string) bool {
+	root, _, _ := strings.Cut(file, "/")
+	return slices.Contains([]string{"cmd", "fsm", "internal", "states"}, root) && filepath.Ext(file) == ".go" && !strings.HasSuffix(file, "_test.go")
 }
 
 // lastName returns 'Stop' of fault.Stop, "" of what has no name.

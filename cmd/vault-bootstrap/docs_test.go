@@ -45,9 +45,9 @@ func TestDocs(t *testing.T) {
 // notErrors are the headings of the runbook that are not the name of a terminal error.
 var notErrors = []string{"What you see", "Before you begin", "Other ends of a run"}
 
-// TestRunbookCoversTerminalErrors holds the sections of the runbook and the names of the terminal
+// TestDocsOfTerminalErrors holds the sections of the runbook and the names of the terminal
 // errors to each other: alerts, Events and remedies refer to a section by the name.
-func TestRunbookCoversTerminalErrors(t *testing.T) {
+func TestDocsOfTerminalErrors(t *testing.T) {
 	facts := gather(t)
 	text, err := facts.Read("docs/runbook.md")
 	if err != nil {
@@ -77,8 +77,129 @@ func TestRunbookCoversTerminalErrors(t *testing.T) {
 	}
 }
 
-// TestExitCodesInPackageComment holds the list in the comment of main.go to the codes.
-func TestExitCodesInPackageComment(t *testing.T) {
+// vaults are messages of Vault's own.
+var vaults = []string{"cluster already has state", "backend already registered"}
+
+// TestDocsQuoteMessages looks for each message that the table of messages quotes in the
+// sources: a reader finds the row by it.
+func TestDocsQuoteMessages(t *testing.T) {
+	facts := gather(t)
+	text, err := facts.Read("docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, found := strings.Cut(text, "\n| message | exit | what to do |\n")
+	if !found {
+		t.Fatal("docs/runbook.md has no table of messages")
+	}
+	rows, _, _ = strings.Cut(rows, "\n\n")
+	var sources strings.Builder
+	for _, file := range facts.Files {
+		if ours(file) {
+			source, err := facts.Read(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources.WriteString(source)
+		}
+	}
+	var quoted [][]string
+	for row := range strings.Lines(rows) {
+		message, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+		quoted = append(quoted, regexp.MustCompile(`(?:^|[ ,])'([^']+)'`).FindAllStringSubmatch(message, -1)...)
+	}
+	if len(quoted) < 10 {
+		t.Errorf("only %d messages are quoted: the test looks in the wrong place", len(quoted))
+	}
+	for _, message := range quoted {
+		if slices.Contains(vaults, message[1]) {
+			continue
+		}
+		for _, part := range strings.Split(message[1], "…") {
+			if !strings.Contains(sources.String(), strings.TrimSpace(part)) {
+				t.Errorf("docs/runbook.md quotes %q, which no source says: quote the message as it is now", message[1])
+			}
+		}
+	}
+}
+
+// TestDocsNameAlerts holds the table of alerts to the rules that are shipped.
+func TestDocsNameAlerts(t *testing.T) {
+	facts := gather(t)
+	text, err := facts.Read("docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := map[string]bool{}
+	collect(t, facts, "manifests/monitoring/alerts.yaml", `(?m)^\s*- alert: (\w+)$`, alerts)
+	if len(alerts) == 0 {
+		t.Error("no alert was found: the test looks in the wrong place")
+	}
+	for alert := range alerts {
+		if !strings.Contains(text, "`"+alert+"`") {
+			t.Errorf("docs/runbook.md does not name the alert %s: add its row to the table of alerts", alert)
+		}
+	}
+	for _, named := range regexp.MustCompile("`(VaultBootstrap\\w+)`").FindAllStringSubmatch(text, -1) {
+		if !alerts[named[1]] {
+			t.Errorf("docs/runbook.md names the alert %s, which manifests/monitoring/alerts.yaml does not have", named[1])
+		}
+	}
+}
+
+// TestDocsNamePackages holds the table of folders to the packages that there are.
+func TestDocsNamePackages(t *testing.T) {
+	facts := gather(t)
+	readme, err := facts.Read("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, file := range facts.Files {
+		parts := strings.Split(file, "/")
+		if !ours(file) || len(parts) < 3 {
+			continue
+		}
+		want := "`" + strings.Join(parts[:2], "/") + "/`"
+		if parts[0] == "cmd" {
+			if len(parts) < 5 {
+				continue // the command itself
+			}
+			want = "`" + parts[3] + "`"
+		}
+		if seen[want] {
+			continue
+		}
+		seen[want] = true
+		if !strings.Contains(readme, want) {
+			t.Errorf("the table of folders in README.md lacks %s: say what is in it", want)
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d packages were found: the test looks in the wrong place", len(seen))
+	}
+}
+
+// TestDocsAreInTheIndex holds the index to the pages that there are.
+func TestDocsAreInTheIndex(t *testing.T) {
+	facts := gather(t)
+	index, err := facts.Read("docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range facts.Files {
+		name, below := strings.CutPrefix(file, "docs/")
+		if !below || filepath.Ext(name) != ".md" || name == "README.md" || strings.HasPrefix(name, "decisions/") {
+			continue
+		}
+		if !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not list docs/%s: add its row under the one kind that it is", name)
+		}
+	}
+}
+
+// TestDocsOfExitCodes holds the list in the comment of main.go to the codes.
+func TestDocsOfExitCodes(t *testing.T) {
 	source, err := os.ReadFile("main.go")
 	if err != nil {
 		t.Fatal(err)
