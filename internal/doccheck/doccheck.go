@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Facts is what the pages are held to.
@@ -115,6 +116,11 @@ func (f *Facts) exists(name string) bool {
 	name = path.Clean(name)
 	if name == "." || slices.Contains(f.Built, name) {
 		return true
+	}
+	if !strings.Contains(name, "*") { // as nearly all are
+		return slices.ContainsFunc(f.Files, func(file string) bool {
+			return file == name || strings.HasPrefix(file, name+"/")
+		})
 	}
 	for _, file := range f.Files {
 		for at := file; at != "."; at = path.Dir(at) {

@@ -64,12 +64,11 @@ func (c *checker) link(line int, target string) {
 		there = parse(text)
 	}
 	if !there.anchors[anchor] {
-		c.report(line, "Link to a heading that is there: "+near(anchor, there.anchors)+".", "the link to %s leads nowhere: %s has no heading of that name", target, file)
+		c.report(line, near(anchor, there.anchors), "the link to %s leads nowhere: %s has no heading of that name", target, file)
 	}
 }
 
-// near names up to three anchors that share a word with the one that is missing, or says that
-// there is none.
+// near is the remedy for an anchor that is missing: up to three that share a word with it.
 func near(anchor string, there map[string]bool) string {
 	var found []string
 	for name := range there {
@@ -81,8 +80,8 @@ func near(anchor string, there map[string]bool) string {
 		}
 	}
 	if len(found) == 0 {
-		return "none is like it"
+		return "Link to a heading that is there."
 	}
 	slices.Sort(found)
-	return strings.Join(found[:min(3, len(found))], ", ")
+	return "Link to a heading that is there: " + strings.Join(found[:min(3, len(found))], ", ") + "."
 }
