@@ -42,7 +42,7 @@ func (c *checker) commands() {
 
 // line judges a line of code. In a sentence it may begin with a verb of ours.
 func (c *checker) line(line int, text string, inText bool) {
-	if inText && c.Terminal[text] { // such as 'keys lost', where 'keys' is a verb
+	if inText && c.facts.Terminal[text] { // such as 'keys lost', where 'keys' is a verb
 		return
 	}
 	for _, words := range split(text) {
@@ -53,7 +53,7 @@ func (c *checker) line(line int, text string, inText bool) {
 			continue
 		}
 		first := path.Base(words[0])
-		_, verb := c.Verbs[words[0]]
+		_, verb := c.facts.Verbs[words[0]]
 		switch {
 		case first == program:
 			c.ours(line, words[1:])
@@ -63,7 +63,7 @@ func (c *checker) line(line int, text string, inText bool) {
 			c.make(line, words[1:])
 		case inText && verb:
 			c.ours(line, words)
-		case strings.Contains(words[0], "/") && c.exists(words[0]):
+		case strings.Contains(words[0], "/") && c.facts.exists(words[0]):
 			c.script(line, words)
 		case first == "helm":
 			c.helm(line, words)
@@ -87,14 +87,14 @@ func (c *checker) ours(line int, words []string) {
 		for _, verb := range verbs {
 			for _, name := range strings.Split(rest[0], "|") {
 				next := strings.TrimSpace(verb + " " + name)
-				if _, known := c.Verbs[next]; known {
+				if _, known := c.facts.Verbs[next]; known {
 					below = append(below, next)
 				}
 			}
 		}
 		if len(below) == 0 {
-			if c.hasVerbs(verbs[0]) && !placeholder.MatchString(rest[0]) && rest[0] != "..." {
-				c.report(line, "Name one of: "+strings.Join(c.below(verbs[0]), ", ")+".",
+			if len(c.facts.Verbs.below(verbs[0])) > 0 && !placeholder.MatchString(rest[0]) && rest[0] != "..." {
+				c.report(line, "Name one of: "+strings.Join(c.facts.Verbs.below(verbs[0]), ", ")+".",
 					"there is no verb %q", strings.TrimSpace(program+" "+verbs[0])+" "+rest[0])
 				return
 			}
@@ -112,51 +112,17 @@ func (c *checker) ours(line int, words []string) {
 			continue
 		}
 		for _, verb := range verbs {
-			if !slices.Contains(c.Verbs[verb], name) {
-				c.report(line, c.whoHas(name), "%s has no flag %s", strings.TrimSpace(program+" "+verb), name)
+			if !slices.Contains(c.facts.Verbs[verb], name) {
+				c.report(line, c.facts.Verbs.whoHas(name), "%s has no flag %s", strings.TrimSpace(program+" "+verb), name)
 			}
 		}
 	}
 }
 
-// below returns the verbs below one.
-func (c *checker) below(verb string) []string {
-	var found []string
-	for name := range c.Verbs {
-		if rest, below := strings.CutPrefix(name, strings.TrimLeft(verb+" ", " ")); below && rest != "" && !strings.Contains(rest, " ") {
-			found = append(found, rest)
-		}
-	}
-	slices.Sort(found)
-	return found
-}
-
-func (c *checker) hasVerbs(verb string) bool { return len(c.below(verb)) > 0 }
-
-// whoHas says which verbs have a flag.
-func (c *checker) whoHas(name string) string {
-	var found []string
-	for verb, flags := range c.Verbs {
-		if slices.Contains(flags, name) {
-			found = append(found, "'"+strings.TrimSpace(program+" "+verb)+"'")
-		}
-	}
-	if len(found) == 0 {
-		return "No verb has it: name one that '--help' shows."
-	}
-	slices.Sort(found)
-	return "It is a flag of " + strings.Join(found, ", ") + "."
-}
-
 // anywhere judges a flag that stands in no command line.
 func (c *checker) anywhere(line int, name string) {
-	if c.Foreign[name] != "" {
+	if c.facts.Foreign[name] != "" || len(c.facts.Verbs.with(name)) > 0 {
 		return
-	}
-	for _, flags := range c.Verbs {
-		if slices.Contains(flags, name) {
-			return
-		}
 	}
 	c.report(line, "Name a flag that '--help' shows; one of another program goes into the list of foreign flags in the test.",
 		"no verb has the flag %s", name)
@@ -168,7 +134,7 @@ func (c *checker) make(line int, words []string) {
 		if strings.HasPrefix(word, "-") || strings.Contains(word, "=") || placeholder.MatchString(word) {
 			continue
 		}
-		if word = strings.TrimRight(word, ".,;"); !c.Targets[word] {
+		if word = strings.TrimRight(word, ".,;"); !c.facts.Targets[word] {
 			c.report(line, "Name a target that 'make help' lists.", "the Makefile has no target %s", word)
 		}
 	}
@@ -176,7 +142,7 @@ func (c *checker) make(line int, words []string) {
 
 // script judges the flags of a script of the repository: its text has to hold them.
 func (c *checker) script(line int, words []string) {
-	text, err := c.Read(path.Clean(words[0]))
+	text, err := c.facts.Read(path.Clean(words[0]))
 	if err != nil {
 		return // a directory
 	}
@@ -208,7 +174,7 @@ func (c *checker) helm(line int, words []string) {
 }
 
 func (c *checker) value(line int, name string) {
-	if name, _, _ = strings.Cut(name, "["); !c.Values[name] {
+	if name, _, _ = strings.Cut(name, "["); !c.facts.Values[name] {
 		c.report(line, "The table in the chart's README has all values.", "the chart has no value %s", name)
 	}
 }
@@ -224,7 +190,7 @@ func (c *checker) values() {
 		}
 		for _, s := range b.spans() {
 			parts := dotted.FindStringSubmatch(s.text)
-			if parts == nil || !c.Values[parts[1]] {
+			if parts == nil || !c.facts.Values[parts[1]] {
 				continue
 			}
 			name, _, _ := strings.Cut(s.text, "=")

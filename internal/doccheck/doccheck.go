@@ -21,9 +21,8 @@ type Facts struct {
 	Built []string
 	// Read returns the text of a file in Files.
 	Read func(file string) (string, error)
-	// Verbs are the commands of the program and their flags: 'break-glass run' →
-	// '--reason', '-n'. The key of the program itself is "".
-	Verbs map[string][]string
+	// Verbs are the commands of the program.
+	Verbs Verbs
 	// Foreign are flags of other programs that pages name outside of a command line, each with
 	// the program that has it.
 	Foreign map[string]string
@@ -88,14 +87,14 @@ func (f *Facts) CheckLinks(file, text string) []Problem {
 
 // checker judges one page.
 type checker struct {
-	*Facts
+	facts    *Facts
 	file     string
 	page     page
 	problems []Problem
 }
 
 func (f *Facts) checker(file, text string) *checker {
-	return &checker{Facts: f, file: file, page: parse(text)}
+	return &checker{facts: f, file: file, page: parse(text)}
 }
 
 func (c *checker) report(line int, remedy, format string, args ...any) {

@@ -27,7 +27,7 @@ func (c *checker) links() {
 		}
 		for _, at := range mention.FindAllStringSubmatchIndex(plain, -1) {
 			number := plain[at[2]:at[3]]
-			if name := "docs/decisions/" + strings.Repeat("0", max(0, 4-len(number))) + number + "-*.md"; !c.exists(name) {
+			if name := "docs/decisions/" + strings.Repeat("0", max(0, 4-len(number))) + number + "-*.md"; !c.facts.exists(name) {
 				c.report(b.at(at[2]), "Name one of docs/decisions.", "there is no decision %s", number)
 			}
 		}
@@ -43,9 +43,9 @@ func (c *checker) link(line int, target string) {
 	if name != "" {
 		file = path.Join(path.Dir(c.file), name)
 	}
-	if !c.exists(file) {
+	if !c.facts.exists(file) {
 		remedy := "Correct the path, or take the link out."
-		if other := c.called(file); other != "" {
+		if other := c.facts.called(file); other != "" {
 			remedy = "There is " + other + ": link to that, relative to " + c.file + "."
 		}
 		c.report(line, remedy, "the link to %s leads nowhere: there is no %s", target, file)
@@ -56,7 +56,7 @@ func (c *checker) link(line int, target string) {
 	}
 	there := c.page
 	if file != c.file {
-		text, err := c.Read(file)
+		text, err := c.facts.Read(file)
 		if err != nil {
 			c.report(line, "Make the file readable.", "the link to %s: %v", target, err)
 			return

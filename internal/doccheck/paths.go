@@ -37,7 +37,7 @@ func (c *checker) paths() {
 
 func (c *checker) tests(line int, text string) {
 	for _, name := range testName.FindAllString(text, -1) {
-		if !c.Tests[name] {
+		if !c.facts.Tests[name] {
 			c.report(line, "Name a test that is there, or take it out.", "there is no test %s", name)
 		}
 	}
@@ -59,15 +59,15 @@ func (c *checker) path(line int, word string, inText bool) {
 	}
 	name := strings.Join(parts, "/")
 	switch ext := path.Ext(name); {
-	case c.exists(name):
-	case len(parts) > 1 && parts[0] != "*" && parts[0] != ".." && c.exists(parts[0]):
+	case c.facts.exists(name):
+	case len(parts) > 1 && parts[0] != "*" && parts[0] != ".." && c.facts.exists(parts[0]):
 		name = strings.TrimSuffix(name, "/...")
-		if c.exists(name) || c.exists("test/"+name) {
+		if c.facts.exists(name) || c.facts.exists("test/"+name) {
 			return
 		}
 		c.report(line, c.instead(name), "there is no %s", word)
 	case inText && (ext == ".go" || ext == ".md") && parts[0] != "..":
-		for _, file := range c.Files {
+		for _, file := range c.facts.Files {
 			if matched, err := path.Match(name, lastOf(file, len(parts))); err == nil && matched {
 				return
 			}
@@ -83,7 +83,7 @@ func lastOf(file string, n int) string {
 }
 
 func (c *checker) instead(name string) string {
-	if other := c.called(name); other != "" {
+	if other := c.facts.called(name); other != "" {
 		return "There is " + other + ": name that."
 	}
 	return "Name what is there now, or take it out."

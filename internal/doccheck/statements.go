@@ -23,7 +23,7 @@ var (
 func (c *checker) names() {
 	for _, b := range c.page.blocks {
 		for _, at := range terminal.FindAllStringSubmatchIndex(b.flat(), -1) {
-			if name := b.text[at[2]:at[3]]; !c.Terminal[name] {
+			if name := b.text[at[2]:at[3]]; !c.facts.Terminal[name] {
 				c.report(b.at(at[2]), "The headings of docs/runbook.md are the names.", "there is no terminal error %q", name)
 			}
 		}
@@ -40,7 +40,7 @@ func (c *checker) codes() {
 		if meaning < 0 {
 			return
 		}
-		for n := range c.Exit {
+		for n := range c.facts.Exit {
 			if !slices.Contains(seen, n) {
 				c.report(header, "Add its row.", "the table of exit codes lacks %d", n)
 			}
@@ -57,7 +57,7 @@ func (c *checker) codes() {
 			if n, err := strconv.Atoi(cells[code]); err == nil {
 				seen = append(seen, n)
 				c.code(b.line, n)
-				if fits := c.Exit[n]; fits != nil && meaning >= 0 && !fits.MatchString(cells[meaning]) {
+				if fits := c.facts.Exit[n]; fits != nil && meaning >= 0 && !fits.MatchString(cells[meaning]) {
 					c.report(b.line, "Its meaning holds one of: "+fits.String()+".", "exit code %d does not mean %q", n, cells[meaning])
 				}
 			}
@@ -80,7 +80,7 @@ func (c *checker) codes() {
 }
 
 func (c *checker) code(line, n int) {
-	if c.Exit[n] == nil {
+	if c.facts.Exit[n] == nil {
 		c.report(line, "The README has the table of exit codes.", "there is no exit code %d", n)
 	}
 }
@@ -89,7 +89,7 @@ func (c *checker) code(line, n int) {
 func (c *checker) counts() {
 	for _, b := range c.page.blocks {
 		text := []byte(b.flat())
-		for _, count := range c.Counts {
+		for _, count := range c.facts.Counts {
 			for _, at := range count.Of.FindAllSubmatchIndex(text, -1) {
 				word := strings.ToLower(string(text[at[2]:at[3]]))
 				got, err := strconv.Atoi(word)
