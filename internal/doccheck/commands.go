@@ -12,12 +12,13 @@ const program = "vault-bootstrap"
 
 // tools are programs of others: what they take is theirs to say.
 var tools = strings.Fields("apt-get awk bank-vaults base64 buildah cat chmod cp curl docker echo git go gpg grep " +
-	"helm install jq kubectl mkdir mv openssl printf ps rm sed swapon ulimit umask vault xargs")
+	"helm install jq kubectl mkdir mv openssl printf ps rm sed swapon terraform ulimit umask vault xargs")
 
 var (
 	flag     = regexp.MustCompile(`(?:^|[\s(\[,'"|/])(--[a-z][a-z0-9-]*)`)
 	variable = regexp.MustCompile(`\bVAULT_BOOTSTRAP_([A-Z][A-Z_]*[A-Z])\b`)
 	assigned = regexp.MustCompile(`^[A-Z_]+=`)
+	phrase   = regexp.MustCompile(`^[A-Za-z][A-Za-z-]*( [A-Za-z-]+)+$`)
 )
 
 // commands judges every flag and verb, by the command line in which it stands.
@@ -71,6 +72,8 @@ func (c *checker) line(line int, text string, inText bool) {
 			if at := slices.Index(words, "--"); at >= 0 {
 				c.line(line, strings.Join(words[at+1:], " "), false)
 			}
+		case inText && phrase.MatchString(text):
+			c.report(line, "A terminal error has the name of a section of docs/runbook.md; other words need no backquotes.", "no command and no terminal error is called %q", text)
 		default:
 			for _, at := range flag.FindAllStringSubmatch(strings.Join(words, " "), -1) {
 				c.anywhere(line, at[1])

@@ -9,6 +9,7 @@ import (
 
 var (
 	terminal = regexp.MustCompile("\\bterminal `([^`]+)`")
+	ended    = regexp.MustCompile("`([^`]+)` \\((?:exit )?(\\d+)\\)")
 	codes    = []*regexp.Regexp{
 		regexp.MustCompile(`(?i)\bexit(?:s|ed)?(?: codes?| with)?(?: code)? (\d+(?:, \d+)*(?:,? (?:and|or) \d+)?)\b`),
 		regexp.MustCompile(`\b(?:ends?|ended|end) with (\d+)\b`),
@@ -19,9 +20,16 @@ var (
 	numbers = strings.Fields("no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty")
 )
 
-// names looks for the terminal errors that are called so.
+// names looks for the terminal errors that are called so, and judges the exit code that stands
+// behind a name.
 func (c *checker) names() {
 	for _, b := range c.page.blocks {
+		for _, at := range ended.FindAllStringSubmatchIndex(b.flat(), -1) {
+			code, err := strconv.Atoi(b.text[at[4]:at[5]])
+			if fits := c.facts.Exit[code]; err == nil && fits != nil && c.facts.Terminal[b.text[at[2]:at[3]]] && !fits.MatchString("terminal") {
+				c.report(b.at(at[0]), "The README has the table of exit codes.", "%q is a terminal error, and does not end with %d", b.text[at[2]:at[3]], code)
+			}
+		}
 		for _, at := range terminal.FindAllStringSubmatchIndex(b.flat(), -1) {
 			if name := b.text[at[2]:at[3]]; !c.facts.Terminal[name] {
 				c.report(b.at(at[2]), "The headings of docs/runbook.md are the names.", "there is no terminal error %q", name)
