@@ -6,5 +6,5 @@
 // which state the world is in. What only an attempt can show, it returns as a Finding. The
 // package declares the small interfaces that it needs; it must not know flags, the environment,
 // files or Kubernetes, nor which way later runs log in (states/login), nor what a ceremony does
-// with key shares (states/ceremony), nor how a replica is asked how it is (states/cluster).
+// with key shares (states/ceremony).
 package states
