@@ -25,9 +25,14 @@ var (
 func (c *checker) commands() {
 	for _, b := range c.page.blocks {
 		if b.code {
-			text := strings.ReplaceAll(b.text, "\\\n", "  ") // as long as before
-			for i, line := range strings.Split(text, "\n") {
-				c.line(b.line+i, line, false)
+			lines := strings.Split(b.text, "\n")
+			for i := 0; i < len(lines); i++ {
+				first, text := i, lines[i]
+				for strings.HasSuffix(text, "\\") && i+1 < len(lines) {
+					i++
+					text = strings.TrimSuffix(text, "\\") + lines[i]
+				}
+				c.line(b.line+first, text, false)
 			}
 			continue
 		}

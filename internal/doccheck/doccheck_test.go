@@ -97,6 +97,7 @@ func TestProblems(t *testing.T) {
 		"flag of a foreign command":         {"    kubectl get --all pods | vault write --anything", ""},
 		"flag behind a pipe":                {"    cat x | vault-bootstrap run --all", "has no flag --all"},
 		"flag in a continued line":          {"    vault-bootstrap run \\\n      --all\n", "has no flag --all"},
+		"flag after a continued line":       {"    vault-bootstrap run \\\n      --seed=x\n    vault-bootstrap run --all\n", "README.md:3: vault-bootstrap run has no flag --all"},
 		"flag in brackets":                  {"    vault-bootstrap run [--seed=FILE] [--all]", "has no flag --all"},
 		"flag in a comment":                 {"    vault-bootstrap run   # not --all", ""},
 		"flag in quotes":                    {"    vault-bootstrap run --seed='a --b | c'", ""},
