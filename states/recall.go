@@ -22,19 +22,27 @@ type recall struct {
 	since time.Time
 	// server is where it was read: an election or another cluster makes it void.
 	server string
+	// reading, if not nil, sends what has been seen of that which was written last.
+	reading <-chan reconcile.Seen
 }
 
 // begin begins a walk, and end ends it: nothing is taken over from one to the next.
 func (r *recall) begin() { *r = recall{walking: true} }
 func (r *recall) end()   { *r = recall{} }
 
-// still returns what need not be read at now.
-func (r *recall) still(look *Look, now time.Time) reconcile.Seen {
+// still returns what need not be read at now: a function, since it may be read as yet.
+func (r *recall) still(look *Look, now time.Time) func() reconcile.Seen {
 	if !r.walking || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
 		r.forget()
 		return nil
 	}
-	return r.seen
+	return func() reconcile.Seen {
+		if r.reading != nil {
+			maps.Copy(r.seen, <-r.reading)
+			r.reading = nil
+		}
+		return r.seen
+	}
 }
 
 // keep takes in what a plan has seen.
@@ -54,6 +62,17 @@ func (r *recall) wrote(seen reconcile.Seen) {
 	if r.seen != nil {
 		maps.Copy(r.seen, seen)
 	}
+}
+
+// readBack has read called at once, and takes in what it sees before the next plan needs it:
+// while the records are written, and the look begins, Vault would have nothing to do.
+func (r *recall) readBack(read func() reconcile.Seen) {
+	if r.seen == nil {
+		return
+	}
+	seen := make(chan reconcile.Seen, 1)
+	r.reading = seen
+	go func() { seen <- read() }()
 }
 
 // forget has everything be read again.

@@ -34,7 +34,7 @@ func TestRecall(t *testing.T) {
 		if c.do != nil {
 			c.do(r)
 		}
-		if got := r.still(c.look, c.now)["sys/policies/acl/app"]; got != c.want {
+		if got := known(r, c.look, c.now)["sys/policies/acl/app"]; got != c.want {
 			t.Errorf("%s: known is %t, want %t", name, got, c.want)
 		}
 	}
@@ -44,15 +44,15 @@ func TestRecall(t *testing.T) {
 		t.Error("a look that has read only the rest makes what was read before it younger")
 	}
 	r.wrote(reconcile.Seen{"sys/policies/acl/written": true})
-	if !r.still(here, now.Add(recallTime))["sys/policies/acl/written"] {
+	if !known(r, here, now.Add(recallTime))["sys/policies/acl/written"] {
 		t.Error("what was written to the letter is not known")
 	}
-	if r.still(here, now.Add(recallTime+time.Second))["sys/policies/acl/written"] {
+	if known(r, here, now.Add(recallTime+time.Second))["sys/policies/acl/written"] {
 		t.Error("what was written is known for longer than what was read before it")
 	}
 	r.forget()
 	r.wrote(reconcile.Seen{"sys/policies/acl/written": true})
-	if r.still(here, now)["sys/policies/acl/written"] {
+	if known(r, here, now)["sys/policies/acl/written"] {
 		t.Error("a write is known although everything is to be read again")
 	}
 	none := &recall{}
@@ -62,4 +62,48 @@ func TestRecall(t *testing.T) {
 	if none.still(here, now) != nil {
 		t.Error("who looks without the Lease remembers something")
 	}
+}
+
+// known is what need not be read.
+func known(r *recall, look *Look, now time.Time) reconcile.Seen {
+	still := r.still(look, now)
+	if still == nil {
+		return nil
+	}
+	return still()
+}
+
+// TestRecallOfWhatIsReadBack holds that what is being read back is waited for, and is void where
+// everything is.
+func TestRecallOfWhatIsReadBack(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	here := &Look{}
+	fresh := func() *recall {
+		return &recall{walking: true, seen: reconcile.Seen{"before": true}, since: now, server: activeServer(here)}
+	}
+	goOn := make(chan struct{})
+	read := func() reconcile.Seen {
+		<-goOn
+		return reconcile.Seen{"written": true}
+	}
+	r := fresh()
+	r.readBack(read)
+	still := r.still(here, now)
+	close(goOn)
+	if seen := still(); !seen["before"] || !seen["written"] {
+		t.Errorf("known is %v", seen)
+	}
+	if seen := known(r, here, now); !seen["written"] {
+		t.Errorf("the second look knows %v", seen)
+	}
+	r.readBack(read)
+	r.forget()
+	if seen := known(r, here, now); seen != nil {
+		t.Errorf("after everything is void, %v is known", seen)
+	}
+	none := &recall{}
+	none.readBack(func() reconcile.Seen {
+		t.Error("who looks without the Lease reads back")
+		return nil
+	})
 }

@@ -19,7 +19,7 @@
 //	0   done
 //	1   transient: retries ran out, try again
 //	2   a crash of the Go runtime
-//	3   verify: a required control does not hold
+//	3   plan --detailed-exitcode: there are changes; verify: a required control does not hold
 //	64  usage or configuration error
 //	65  the seed is invalid
 //	70  terminal: a person is needed
@@ -36,7 +36,7 @@ import (
 
 func main() {
 	forbidDumps()
-	growHeap(os.Args, os.LookupEnv)
+	sizeHeap(os.Args, os.LookupEnv)
 	bringRoots(os.Getenv("SSL_CERT_FILE")+os.Getenv("SSL_CERT_DIR") != "")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, takeEnvironment(), os.Stdin, os.Stdout, os.Stderr)

@@ -14,42 +14,17 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
-
-// Options say how a plan is applied.
-type Options struct {
-	// Parallelism is how many requests run at a time within a stage; less than 1
-	// means one.
-	Parallelism int
-	// BeforeCreate is called once per stage that creates something, before its first write, with
-	// the IDs in order: the ledger is written in advance, so that a crash orphans nothing. An error
-	// stops the run. May be nil.
-	BeforeCreate func(ctx context.Context, ids []object.ID) error
-	// Done is called after each write with its outcome, one call at a time. May be nil.
-	Done func(change Change, err error)
-}
-
-// Result is the result of applying a plan.
-type Result struct {
-	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not included: they
-	// leave nothing behind that could be owned.
-	Created, Updated, Deleted []object.ID
-	// Taken holds what was deleted together with its mount or namespace.
-	Taken []object.ID
-	// Kept holds what the seed no longer names but Vault cannot delete.
-	Kept []object.ID
-	// Seen holds the written objects that are known to match: Vault keeps them verbatim, or they
-	// were read back at once.
-	Seen Seen
-	// Hashes is what to remember instead of the Memory given to NewPlan.
-	Hashes map[string]map[string]string
-}
 
 // applying is one run of Apply.
 type applying struct {
 	api     API
 	plan    *Plan
 	options Options
+	// below holds what to learn about ahead, by mount, and asking who does.
+	below  map[object.ID][]object.Object
+	asking sync.WaitGroup
 
 	mu       sync.Mutex
 	result   Result
@@ -82,6 +57,13 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 			pending = append(pending, c)
 		}
 	}
+	if err := a.announce(ctx, pending); err != nil {
+		return a.finish(), err
+	}
+	if slices.ContainsFunc(pending, Change.doubtful) {
+		plan.words.writing, a.below = true, firstBelow(pending)
+		defer a.asking.Wait()
+	}
 	for len(pending) > 0 {
 		end := slices.IndexFunc(pending, func(c Change) bool { return c.Stage != pending[0].Stage })
 		if end < 0 {
@@ -97,9 +79,6 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 
 // stage applies the changes of one stage. It fails only if the run must stop.
 func (a *applying) stage(ctx context.Context, changes []Change) error {
-	if err := a.announce(ctx, changes); err != nil {
-		return err
-	}
 	stage := changes[0].Stage
 	for len(changes) > 0 && ctx.Err() == nil {
 		// Objects of a stage that depend on each other have an order.
@@ -129,6 +108,9 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 			return nil
 		}
 		hashes, err := a.write(ctx, c)
+		for _, o := range a.below[c.Object.ID] {
+			a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
+		}
 		a.done(c, hashes, err)
 		return nil
 	})
@@ -185,7 +167,7 @@ func (a *applying) announce(ctx context.Context, changes []Change) error {
 		return nil
 	}
 	if err := a.options.BeforeCreate(ctx, ids); err != nil {
-		return fmt.Errorf("recording what stage %s is about to create: %w", changes[0].Stage, err)
+		return fmt.Errorf("recording what is about to be created: %w", err)
 	}
 	return nil
 }
@@ -218,8 +200,12 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
 	} else {
 		a.keep(id, hashes)
-		if c.Action != Delete && c.Object.Literal() {
+		switch {
+		case c.Action == Delete:
+		case c.Object.Literal():
 			a.result.Seen[c.Object.CanonicalID()] = true
+		case len(hashes) == 0 && c.shows() && !a.result.Seen[c.Object.CanonicalID()]:
+			a.result.Written = append(a.result.Written, c.Object)
 		}
 	}
 	if written {
@@ -228,6 +214,12 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	if a.options.Done != nil {
 		a.options.Done(c, err)
 	}
+}
+
+// shows reports whether reading the path of c's object shows what c has written there.
+func (c Change) shows() bool {
+	listing, _ := c.Object.Table()
+	return listing == "" && !c.Object.IsRequest() && !c.Object.Traits.Once && !value.Pending(c.Object.Data)
 }
 
 // keep replaces what was remembered of id with hashes.

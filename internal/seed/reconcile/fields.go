@@ -21,12 +21,21 @@ import (
 // are written, they are compared with those that Vault says the endpoint accepts. Vault is asked
 // once for each endpoint that is written to, and not at all if there is nothing to write.
 
-// vocabulary knows which fields endpoints accept.
+// vocabulary knows which fields endpoints accept. Different endpoints are asked at the same time.
 type vocabulary struct {
 	api Reader
 	mu  sync.Mutex
-	// known holds the fields by endpoint; an empty list means that any will do.
-	known map[string][]string
+	// known holds what was learned by endpoint.
+	known map[string]*endpoint
+	// writing is whether the mounts and namespaces of the objects exist by now.
+	writing bool
+}
+
+// endpoint is what Vault says about one endpoint: no fields means that any are accepted.
+type endpoint struct {
+	mu     sync.Mutex
+	asked  bool
+	fields []string
 }
 
 // unknown returns those of o's fields that Vault does not recognize, with suggestions. o is
@@ -51,14 +60,11 @@ func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, er
 }
 
 func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, error) {
-	key := o.Namespace + o.Endpoint
-	if o.IsRequest() {
-		key = o.WritePath()
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if known, asked := v.known[key]; asked {
-		return known, nil
+	at := v.endpoint(endpointOf(o))
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	if at.asked {
+		return at.fields, nil
 	}
 	known, err := v.api.Fields(ctx, o.WritePath())
 	if err == nil && o.Traits.Split != nil && len(known) > 0 {
@@ -70,13 +76,31 @@ func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	if v.known == nil {
-		v.known = map[string][]string{}
-	}
-	if len(known) > 0 { // else the mount may come later
-		v.known[key] = known
-	}
+	// Before anything is written, an empty answer may only mean that the namespace does not exist yet.
+	at.fields, at.asked = known, len(known) > 0 || v.writing
 	return known, nil
+}
+
+func (v *vocabulary) endpoint(key string) *endpoint {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	at := v.known[key]
+	if at == nil {
+		if v.known == nil {
+			v.known = map[string]*endpoint{}
+		}
+		at = &endpoint{}
+		v.known[key] = at
+	}
+	return at
+}
+
+// endpointOf returns what objects that accept the same fields have in common.
+func endpointOf(o object.Object) string {
+	if o.IsRequest() {
+		return o.WritePath()
+	}
+	return o.Namespace + o.Endpoint
 }
 
 // errIgnored marks an object with fields that Vault does not recognize.
@@ -88,8 +112,21 @@ func unknownFields(unknown []string) error {
 
 // findUnknown marks the changes with fields that Vault does not recognize, and refuses those that
 // the server does not support at all.
-func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object.ID) bool) error {
+func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, parallelism int, there func(object.ID) bool) error {
 	problems := &value.Problems{}
+	var first []object.Object // of each endpoint
+	met := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.doubtful() && (c.Object.Mount == "" || there(c.Object.Mount)) && !met[endpointOf(c.Object)] {
+			met[endpointOf(c.Object)] = true
+			first = append(first, c.Object)
+		}
+	}
+	// An error here occurs again below, where it is reported.
+	_ = each(ctx, len(first), parallelism, func(ctx context.Context, i int) error {
+		_, err := v.fields(ctx, first[i])
+		return err
+	})
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if !c.doubtful() || c.Object.Mount != "" && !there(c.Object.Mount) {
@@ -141,4 +178,26 @@ func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []o
 		return trouble
 	}
 	return problems.Err("Declare the password policy in the seed, or correct its name.")
+}
+
+// ahead reads the fields of o's endpoint, whose mount was just created, while other mounts are being
+// created. A write to the endpoint waits for them.
+func (v *vocabulary) ahead(ctx context.Context, o object.Object) {
+	_, _ = v.fields(ctx, o) // the write asks again, and reports the error
+}
+
+// firstBelow returns one object for each endpoint that Vault is asked about, by the mounts that are
+// being created.
+func firstBelow(pending []Change) map[object.ID][]object.Object {
+	made, met, below := map[object.ID]bool{}, map[string]bool{}, map[object.ID][]object.Object{}
+	for _, c := range pending {
+		made[c.Object.ID] = made[c.Object.ID] || c.Object.IsMount() && c.Action == Create
+	}
+	for _, c := range pending {
+		if made[c.Object.Mount] && c.doubtful() && !met[endpointOf(c.Object)] {
+			met[endpointOf(c.Object)] = true
+			below[c.Object.Mount] = append(below[c.Object.Mount], c.Object)
+		}
+	}
+	return below
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
 // fingerprint returns what changes when the files of a seed do. It reads them: the
@@ -28,7 +30,7 @@ func fingerprint(paths []string) string {
 				return
 			}
 			defer func() { _ = file.Close() }()
-			size, _ := io.Copy(sum, io.LimitReader(file, mostSeed))
+			size, _ := io.Copy(sum, io.LimitReader(file, seed.SizeLimit))
 			_, _ = fmt.Fprintf(sum, "%q: %d\n", path, size)
 			return
 		}
@@ -45,6 +47,3 @@ func fingerprint(paths []string) string {
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
-
-// mostSeed bounds what is read of each file.
-const mostSeed = 10 << 20
