@@ -16,10 +16,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// missingPrivileges returns what of its needs a view's token lacks, as "path: capability".
+// missingPrivileges returns the needs that a view's token lacks, as "path: capability".
 //
-// Vault needs about a millisecond for each path that it is asked about. So it is asked about
-// one path of all those that the same rules match, which have the same capabilities.
+// Vault needs about a millisecond for each path that it is asked about. Paths that the same rules
+// match have the same capabilities, so it is asked about only one of them.
 func missingPrivileges(ctx context.Context, view vault.View, needs []policy.Grant) ([]string, error) {
 	rules, err := rulesOf(ctx, view)
 	if err != nil {
@@ -49,13 +49,13 @@ func missingPrivileges(ctx context.Context, view vault.View, needs []policy.Gran
 	return missing, nil
 }
 
-// rulesOf returns the rules of all policies that a view's token carries: those of its role,
-// of its entity and of the groups that the entity is in. What it may not read is unknown.
+// rulesOf returns the rules of all policies that a view's token carries: those of its role, of its
+// entity and of the entity's groups. A policy that it may not read is unknown.
 func rulesOf(ctx context.Context, view vault.View) (*acl.Rules, error) {
 	rules := &acl.Rules{}
 	identity, err := view.Identity(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking our own token up: %w", err)
+		return nil, fmt.Errorf("looking up our own token: %w", err)
 	}
 	if identity.Elsewhere {
 		rules.AddUnknown()
@@ -73,7 +73,7 @@ func rulesOf(ctx context.Context, view vault.View) (*acl.Rules, error) {
 			defer mu.Unlock()
 			switch text, _ := data["policy"].(string); {
 			case httpstatus.Of(err) == http.StatusForbidden, err == nil && !found, strings.Contains(name, "?"):
-				// It was removed just now, or its name leads elsewhere in a path.
+				// It was removed just now, or its name changes the meaning of the path.
 				rules.AddUnknown()
 			case err != nil:
 				return fmt.Errorf("reading the policy %q, which our own token carries: %w", name, err)

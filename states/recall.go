@@ -7,29 +7,28 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
-// recallTime is how long what a look has seen of an object is taken to be so.
+// recallTime is how long what a look has seen of an object is taken to be current.
 const recallTime = 30 * time.Second
 
-// recall is what a walk knows of objects, so that it reads each object once, and again only
-// what it has written or has reason to doubt.
+// recall is what a walk knows about objects, so that it reads each object once, and again only if
+// it has written it or has reason to doubt it.
 //
-// Outside a walk it remembers nothing: those who look without holding the Lease do not know
-// what others have done since.
+// Outside a walk it remembers nothing: without the Lease, others may have changed anything since.
 type recall struct {
 	walking bool
 	seen    reconcile.Seen
-	// since is when the oldest of it was read.
+	// since is when the oldest object was read.
 	since time.Time
-	// server is where it was read: an election or another cluster makes it void.
+	// server is where the objects were read: an election or another cluster invalidates them.
 	server string
 }
 
-// begin begins a walk, and end ends it: nothing is taken over from one to the next.
+// begin begins a walk, and end ends it: nothing carries over from one to the next.
 func (r *recall) begin() { *r = recall{walking: true} }
 func (r *recall) end()   { *r = recall{} }
 
-// still returns what need not be read at now.
-func (r *recall) still(look *Look, now time.Time) reconcile.Seen {
+// fresh returns what need not be read again at now.
+func (r *recall) fresh(look *Look, now time.Time) reconcile.Seen {
 	if !r.walking || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
 		r.forget()
 		return nil
@@ -37,7 +36,7 @@ func (r *recall) still(look *Look, now time.Time) reconcile.Seen {
 	return r.seen
 }
 
-// keep takes in what a plan has seen.
+// keep remembers what a plan has seen.
 func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	if !r.walking {
 		return
@@ -48,20 +47,20 @@ func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	r.seen, r.server = plan.Seen(), activeServer(look)
 }
 
-// wrote takes in what an act has written, and is known to be as it was written. It is as old
-// as the rest: what was read before does not become younger.
+// wrote remembers what an act has written, which is now known to be so. It counts as old as the
+// rest: what was read before does not become younger.
 func (r *recall) wrote(seen reconcile.Seen) {
 	if r.seen != nil {
 		maps.Copy(r.seen, seen)
 	}
 }
 
-// forget has everything be read again.
+// forget makes the next look read everything again.
 func (r *recall) forget() {
 	*r = recall{walking: r.walking}
 }
 
-// activeServer names the active node and the cluster that it is of.
+// activeServer names the active node and its cluster.
 func activeServer(look *Look) string {
 	active, _ := look.Observation.Replicas.Active()
 	return active.Address + " " + active.ClusterID

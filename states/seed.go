@@ -18,7 +18,7 @@ type seeding struct {
 	setting  *Setting
 	records  *held
 	sessions *sessions
-	recall   *recall // of the looks, which need not read what is certain
+	recall   *recall // of the looks, which need not read again what is certain
 }
 
 // act applies what is missing, with root on the first run and with our own login
@@ -56,8 +56,8 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	return err
 }
 
-// remember stores what the first look inside has shown: the cluster's ID, and the key for
-// the hashes of write-only values, which it returns.
+// remember stores what the first look inside Vault has shown: the cluster's ID, and the key for the
+// hashes of write-only values, which it returns.
 func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error) {
 	active, _ := look.Observation.Replicas.Active()
 	keys := look.StoredKeys
@@ -81,7 +81,7 @@ func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error
 // announce writes the ledger ahead of a stage that creates something.
 func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownership, ids []object.ID) error {
 	if !slices.ContainsFunc(ids, func(id object.ID) bool { return ledger[string(id)] != store.Intended }) {
-		return nil // a try before has announced them
+		return nil // an earlier try has announced them
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		own(c, ids, store.Intended)

@@ -12,9 +12,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
-// checkSpool proves, with an entry of the size that Vault's answer will have, that
-// the answer can be spooled somewhere. A place that cannot take it is left out with
-// a warning, as long as another can.
+// checkSpool proves, with an entry of the size of Vault's answer, that the answer can be spooled
+// somewhere. A place that cannot take it is skipped with a warning, as long as another one can.
 func (d *Delivery) checkSpool(ctx context.Context, pair pgp.Pair, split ceremony.KeySplit) error {
 	size, err := answerSize(split, pair)
 	if err != nil {
@@ -38,8 +37,8 @@ func (d *Delivery) checkSpool(ctx context.Context, pair pgp.Pair, split ceremony
 	return nil
 }
 
-// spool writes the answer to every place. A failure is told and does not stop the
-// others: the answer is still in memory, and on its way to the store.
+// spool writes the answer to every place. A failure is logged and does not stop the others: the
+// answer is still in memory, and on its way to the store.
 func (d *Delivery) spool(entry spool.Entry) {
 	encoded, err := entry.Encode()
 	if err != nil {
@@ -53,8 +52,8 @@ func (d *Delivery) spool(entry spool.Entry) {
 	}
 }
 
-// unspool forgets an answer that is stored. What cannot be removed is ciphertext,
-// and opens nothing once the attempt's key is dropped.
+// unspool removes an answer that is stored. What cannot be removed is ciphertext that nothing opens
+// once the attempt's key is dropped.
 func (d *Delivery) unspool(attempt string) {
 	for _, place := range d.places {
 		if err := place.Remove(attempt); err != nil {
