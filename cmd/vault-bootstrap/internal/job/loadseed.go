@@ -8,27 +8,27 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
-// How far the heap may grow, in percent, before the collector runs: in a process that ends by
-// itself, while a large seed is read, and from then on. What somebody has set with GOGC stays.
+// How far the heap may grow, in percent, before the garbage collector runs: in a process that ends
+// by itself, while a large seed is read, and from then on. A value from GOGC stays.
 const (
 	BriefGC   = 400
 	loadingGC = 50
-	largeGC   = 100 // as Go has it
+	largeGC   = 100 // Go's default
 )
 
-// largeSeed is the size of a seed, in bytes, from which memory counts for more than time. It
-// has some 4,000 objects.
+// largeSeed is the size of a seed, in bytes, from which memory matters more than time: some 4,000
+// objects.
 const largeSeed = 512 << 10
 
-// loadSeed reads the seed. The nodes of a large YAML file are the most memory that a
-// process ever needs, and of no use right after: meanwhile the collector runs twice as
-// often as it would. Reading takes a small part of the time of a run.
+// loadSeed reads the seed. The nodes of a large YAML file take the most memory that a process ever
+// needs, and are garbage right afterwards, so the collector runs twice as often meanwhile. Reading
+// takes a small part of the time of a run.
 func loadSeed(paths []string) (*seed.Seed, error) {
 	if sizeOf(paths) < largeSeed {
 		return seed.Load(paths)
 	}
 	before := debug.SetGCPercent(loadingGC)
-	if before >= 0 && before < loadingGC { // somebody asked for less, with GOGC
+	if before >= 0 && before < loadingGC { // GOGC asks for less
 		debug.SetGCPercent(before)
 	}
 	defer func() {
@@ -40,8 +40,8 @@ func loadSeed(paths []string) (*seed.Seed, error) {
 	return seed.Load(paths)
 }
 
-// sizeOf returns how many bytes the files have, those in directories included. What cannot be
-// asked counts as nothing: reading it says what is wrong.
+// sizeOf returns the size of the files in bytes, including those in directories. What cannot be
+// read counts as nothing: reading it later reports the error.
 func sizeOf(paths []string) int64 {
 	size := int64(0)
 	for _, path := range paths {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestLoadSeedSetsTheCollector holds that a large seed, in a directory too, ends the growth of
-// the heap that a short process begins with, and that a small one leaves it, as well as what
-// somebody has asked for with GOGC.
+// TestLoadSeedSetsTheCollector checks that a large seed, in a directory too, reverts the larger
+// heap that a short process begins with, and that a small one keeps it, and that a value from GOGC
+// stays.
 func TestLoadSeedSetsTheCollector(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	seedOf := func(padding int) string {

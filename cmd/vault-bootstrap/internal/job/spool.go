@@ -29,7 +29,7 @@ func (o *SpoolOptions) directory(env Lookup, options *StoreOptions) string {
 	return filepath.Join(base, "spool")
 }
 
-// podReader is a store beside which the Pods of this run and of earlier ones are.
+// podReader is a store that can also read the Pods of this run and of earlier ones.
 type podReader interface {
 	TerminationMessages(ctx context.Context, pod string) ([][]byte, error)
 	Containers(ctx context.Context, pod string) (int, error)
