@@ -31,7 +31,7 @@ type Desired struct {
 	name        string // of our records, of our policy and of our role
 	methods     login.Chain
 	declaration Declaration
-	objects     []object.Object // all that Vault is to hold
+	objects     []object.Object // the seed's and our own
 	needs       []policy.Grant  // of our own login
 }
 

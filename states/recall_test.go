@@ -53,7 +53,7 @@ func TestRecall(t *testing.T) {
 	r.forget()
 	r.wrote(reconcile.Seen{"sys/policies/acl/written": true})
 	if r.fresh(here, now)["sys/policies/acl/written"] {
-		t.Error("a write is known although everything is to be read again")
+		t.Error("a write is known although everything must be read again")
 	}
 	none := &recall{}
 	none.wrote(reconcile.Seen{"sys/policies/acl/written": true})

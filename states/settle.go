@@ -120,8 +120,8 @@ func (s *settling) settleSet(ctx context.Context, look *Look) (bool, error) {
 	return true, s.delivery.makeSet(ctx, look.Unsettled.Opens, active.ClusterID)
 }
 
-// settleBreakGlass ends the root token, or the attempt to make one, that a break-glass has left
-// which was killed.
+// settleBreakGlass revokes the root token, or cancels the attempt to generate one, that a killed
+// break-glass has left behind.
 func (s *settling) settleBreakGlass(ctx context.Context, look *Look) (bool, error) {
 	active, found := look.Observation.Replicas.Active()
 	if !found {

@@ -62,7 +62,7 @@ func (s Source) terminal() (*os.File, bool) {
 func (s Source) askAtTerminal(ctx context.Context, flag string, need ceremony.ShareNeed) ([]secret.Value, error) {
 	file, ok := s.terminal()
 	if !ok {
-		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, owners(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
+		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, held by %s", need.Count, need.What, owners(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
 	}
 	// Hidden before anything is asked for, and until all shares are there: a second line may
 	// already arrive while the first one is read.
@@ -71,7 +71,7 @@ func (s Source) askAtTerminal(ctx context.Context, flag string, need ceremony.Sh
 		return nil, fault.Misuse(fmt.Errorf("hiding what is typed: %w", err), "Give the "+need.What+" with "+flag+".")
 	}
 	defer func() { _ = restore() }()
-	_, _ = fmt.Fprintf(s.Prompts, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, owners(need))
+	_, _ = fmt.Fprintf(s.Prompts, "%d %s are needed, held by %s. Input is not shown.\n", need.Count, need.What, owners(need))
 	var lines []string
 	for i := range need.Count {
 		_, _ = fmt.Fprintf(s.Prompts, "share %d of %d: ", i+1, need.Count)
