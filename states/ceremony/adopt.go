@@ -143,7 +143,7 @@ func (a *adoption) storedAs(set store.KeySet) error {
 	offered := slices.Concat(a.offer.Unseal, a.offer.Recovery, a.offer.Plain)
 	for _, share := range set.Shares {
 		if !slices.ContainsFunc(offered, share.Equal) {
-			return fault.Misuse(errors.New("other keys than the given ones are stored already"),
+			return fault.Misuse(errors.New("keys are stored already, and they are not the given ones"),
 				"Nothing was changed. If the stored keys are right, there is nothing to adopt: vault-bootstrap run. If they are of another Vault, give this one records of its own (--name), "+
 					"or move the stored keys away first: docs/runbook.md, 'keys without a Vault', says how.")
 		}
