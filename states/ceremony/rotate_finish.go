@@ -29,7 +29,7 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 	for i, share := range given {
 		answer, err := r.replica.VerifyRekey(ctx, r.recovery, r.x.Token, status.VerificationNonce, share)
 		if vault.Says(err, "incorrect key shares") {
-			return store.KeySet{}, fault.Misuse(fmt.Errorf("Vault does not accept the given new shares: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each decrypted by its owner.")
+			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not accepted by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each decrypted by its owner.")
 		}
 		if err != nil {
 			return store.KeySet{}, fmt.Errorf("giving the new shares back: %w", err)

@@ -103,14 +103,14 @@ type forwarder struct {
 }
 
 // trouble logs why the Lease could not be read.
-func (t *forwarder) trouble(err error) {
-	t.log.Warn("the Lease could not be read", "error", err.Error(), "remedy", fault.RemedyOf(err))
+func (f *forwarder) trouble(err error) {
+	f.log.Warn("the Lease could not be read", "error", err.Error(), "remedy", fault.RemedyOf(err))
 }
 
-func (t *forwarder) see(mirror store.Mirror) {
-	if t.seen && mirror == t.last {
+func (f *forwarder) see(mirror store.Mirror) {
+	if f.seen && mirror == f.last {
 		return // only renewed
 	}
-	t.send(snapshot{lease: fsm.State(mirror.State), fresh: t.seen})
-	t.last, t.seen = mirror, true
+	f.send(snapshot{lease: fsm.State(mirror.State), fresh: f.seen})
+	f.last, f.seen = mirror, true
 }
