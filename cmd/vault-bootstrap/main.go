@@ -35,7 +35,7 @@ import (
 
 func main() {
 	forbidDumps()
-	growHeap(os.Args, os.LookupEnv)
+	sizeHeap(os.Args, os.LookupEnv)
 	trustFallbackRoots(os.Getenv("SSL_CERT_FILE")+os.Getenv("SSL_CERT_DIR") != "")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, takeEnvironment(), os.Stdin, os.Stdout, os.Stderr)

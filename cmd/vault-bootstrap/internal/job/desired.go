@@ -26,7 +26,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	options := j.Options
 	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
 	defer cancel()
-	declared, err := loadSeed(options.Seed)
+	declared, err := seed.Load(options.Seed)
 	if err != nil {
 		return resolved{}, err
 	}

@@ -16,7 +16,7 @@ import (
 // loginWay is one way to log in, with its own options.
 type loginWay struct {
 	*LoginOptions
-	method string
+	name string // of the method
 	// at is where the seed names it; zero if the seed does not.
 	at value.Position
 }
@@ -31,13 +31,13 @@ func (o *LoginOptions) ways(kind StoreKind, declared []seed.LoginMethod) []login
 		}
 		ways := make([]loginWay, len(methods))
 		for i, method := range methods {
-			ways[i] = loginWay{LoginOptions: o, method: method}
+			ways[i] = loginWay{LoginOptions: o, name: method}
 		}
 		return ways
 	}
 	ways := make([]loginWay, len(declared))
 	for i, each := range declared {
-		ways[i] = loginWay{LoginOptions: o.with(each), method: each.Method, at: each.Position}
+		ways[i] = loginWay{LoginOptions: o.with(each), name: each.Method, at: each.Position}
 	}
 	return ways
 }
@@ -77,9 +77,9 @@ func chain(ways []loginWay, make func(loginWay) (login.Method, error)) (login.Ch
 	var absent []error
 	mounts := map[string]bool{}
 	for i, way := range ways {
-		same := func(other loginWay) bool { return other.method == way.method }
-		if !slices.Contains(lang.LoginMethods(), way.method) || slices.ContainsFunc(ways[:i], same) {
-			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.method), "They are "+strings.Join(lang.LoginMethods(), ", ")+".")
+		same := func(other loginWay) bool { return other.name == way.name }
+		if !slices.Contains(lang.LoginMethods(), way.name) || slices.ContainsFunc(ways[:i], same) {
+			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.name), "They are "+strings.Join(lang.LoginMethods(), ", ")+".")
 		}
 		if mounts[way.mountPath()] {
 			return nil, fault.Misuse(fmt.Errorf("several login methods would share the path %q", way.mountPath()), "Omit --login-path, or the paths in the seed: each is then at the path of its type.")
@@ -103,7 +103,7 @@ func (w loginWay) mountPath() string {
 	if path := strings.Trim(w.Mount, "/"); path != "" {
 		return path
 	}
-	return w.method
+	return w.name
 }
 
 // locate adds the position in the seed of the way that failed.
@@ -111,5 +111,5 @@ func (w loginWay) locate(err error) error {
 	if w.at.File == "" {
 		return err
 	}
-	return fmt.Errorf("%s: the login method %q: %w", w.at, w.method, err)
+	return fmt.Errorf("%s: the login method %q: %w", w.at, w.name, err)
 }

@@ -30,7 +30,7 @@ type PlanOptions struct {
 // Plan prepares as a run does, without its Lease, and plans. It returns the plan along with an
 // error about what no run can change.
 func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*reconcile.Plan, error) {
-	declared, err := loadSeed(o.Seed)
+	declared, err := seed.Load(o.Seed)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func (o *VerifyOptions) declared() (*seed.Seed, error) {
 	if len(o.Seed) == 0 {
 		return &seed.Seed{}, nil
 	}
-	return loadSeed(o.Seed)
+	return seed.Load(o.Seed)
 }
 
 // rules returns the rules of the seed, with the profile of the flag if it is given.
