@@ -54,8 +54,8 @@ func TestInitialize(t *testing.T) {
 func TestInitializeAsksForNothingThatCannotBeKept(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"the store refuses":   func(c *Config) { c.Preflight = func(context.Context) error { return errors.New("read-only") } },
-		"nowhere is a spool":  func(c *Config) { c.Places = nil },
-		"the spool is a file": func(c *Config) { c.Places = []spool.Place{spool.Dir("/dev/null")} },
+		"nowhere is a spool":  func(c *Config) { c.SpoolLocations = nil },
+		"the spool is a file": func(c *Config) { c.SpoolLocations = []spool.Place{spool.Dir("/dev/null")} },
 	} {
 		s := newSite(t, change)
 		if err := s.Acts()[fsm.Initialize](t.Context(), s.outside(t)); err == nil || len(s.replica.requests) > 0 || s.store.keys.Attempt != nil {

@@ -31,8 +31,8 @@ type held struct{ Records }
 // Config is what a Bootstrap is made of.
 type Config struct {
 	Sources
-	// Places keep Vault's answer to sys/init until it is stored, and are searched for it.
-	Places []spool.Place
+	// SpoolLocations keep Vault's answer to sys/init until it is stored, and are searched for it.
+	SpoolLocations []spool.Place
 	// Preflight checks that the store takes what initialization will write, and that nothing
 	// endangers it there.
 	Preflight func(ctx context.Context) error
@@ -74,13 +74,13 @@ func New(config Config) *Bootstrap {
 	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
 	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Parallelism)}
 	responses := &responses{setting.Now, config.Split, config.Recovery}
-	delivery := &Delivery{records: records, log: setting.Log, responses: responses, places: config.Places}
+	delivery := &Delivery{records: records, log: setting.Log, responses: responses, locations: config.SpoolLocations}
 	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians}, responses}
 	observer := NewObserver(config.Sources)
 	observer.grant, observer.awaitCustodians = sessions.breakGlass, config.AwaitCustodians
 	observer.attempts.pods, observer.seals.pods, observer.seals.respected = config.Pods, config.Pods, config.RespectSeal
-	for _, place := range config.Places {
-		observer.attempts.spools = append(observer.attempts.spools, place)
+	for _, location := range config.SpoolLocations {
+		observer.attempts.spools = append(observer.attempts.spools, location)
 	}
 	return &Bootstrap{
 		setting: setting, observer: observer, opener: opener, admin: admin, sessions: sessions, records: records,

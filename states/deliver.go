@@ -23,16 +23,16 @@ type Delivery struct {
 	records   *held
 	log       *slog.Logger
 	responses *responses
-	places    []spool.Place // that keep the answer until it is stored
+	locations []spool.Place // that keep the answer until it is stored
 
-	usable  []spool.Place  // the places that can take the answer
+	usable  []spool.Place  // the locations that can take the answer
 	attempt *store.Attempt // the one that this process began
 }
 
 // NewDelivery returns a Delivery for a process that holds records and initializes nothing. The
 // splits are those with which Vault was initialized.
-func NewDelivery(setting *Setting, records Records, places []spool.Place, split, recovery ceremony.KeySplit) *Delivery {
-	return &Delivery{records: &held{records}, log: setting.Log, responses: &responses{setting.Now, split, recovery}, places: places}
+func NewDelivery(setting *Setting, records Records, locations []spool.Place, split, recovery ceremony.KeySplit) *Delivery {
+	return &Delivery{records: &held{records}, log: setting.Log, responses: &responses{setting.Now, split, recovery}, locations: locations}
 }
 
 // logAgain is the interval at which a failure to store the keys is logged again.

@@ -175,7 +175,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 			Setting: setting, Cluster: members, Records: s.store, Desired: desired,
 			Access: &login.Access{Dialer: s.server.Cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now},
 		},
-		Places: []spool.Place{s.dir}, Preflight: func(context.Context) error { return nil },
+		SpoolLocations: []spool.Place{s.dir}, Preflight: func(context.Context) error { return nil },
 		Split: ceremony.KeySplit{Shares: 3, Threshold: 2}, Recovery: ceremony.KeySplit{Shares: 1, Threshold: 1},
 	}
 	for _, each := range change {

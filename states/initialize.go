@@ -35,8 +35,8 @@ type initializing struct {
 }
 
 // act has the first replica initialize the cluster and stores its answer. The order keeps keys from
-// being lost: every place that the answer will go to is tested first, and the key that opens it is
-// stored, since nothing may fail after sys/init that could have failed before.
+// being lost: every spool location and the store are tested first, and the key that opens the
+// answer is stored, since nothing may fail after sys/init that could have failed before.
 func (i *initializing) act(ctx context.Context, look *Look) error {
 	target := i.cluster.At(look.Observation.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)

@@ -39,7 +39,7 @@ type RecordReader interface {
 	Checkpoint(ctx context.Context) (store.Checkpoint, error)
 }
 
-// AnswerSource is a place where a spooled answer may be found.
+// AnswerSource is a location where a spooled answer may be found.
 type AnswerSource interface {
 	Name() string
 	Read(ctx context.Context, of spool.Origin) ([][]byte, error)

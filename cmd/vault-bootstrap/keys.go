@@ -71,12 +71,12 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 	}
 	defer func() { _ = session.Close() }()
 	// No server is asked: everything needed is on record and in the answer.
-	places := options.spool.Places(p.env, records, &options.store)
+	locations := options.spool.Locations(p.env, records, &options.store)
 	var split, recovery ceremony.KeySplit
 	if err := options.custody.Assign(&split, &recovery, time.Now()); err != nil {
 		return err
 	}
-	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, places, split, recovery).Recover(session.Context(), text); err != nil {
+	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, locations, split, recovery).Recover(session.Context(), text); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys)

@@ -85,10 +85,10 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		Parallelism: options.Parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	config := states.Config{
-		Preflight: func(ctx context.Context) error { return store.Ready(ctx, records) },
-		Places:    options.Spool.Places(env, records, &options.Store),
-		Split:     ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
-		Recovery:  ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
+		Preflight:      func(ctx context.Context) error { return store.Ready(ctx, records) },
+		SpoolLocations: options.Spool.Locations(env, records, &options.Store),
+		Split:          ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
+		Recovery:       ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
 
 		AwaitCustodians: options.Custody.Wait,
 	}
