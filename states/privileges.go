@@ -14,11 +14,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// missingPrivileges returns what of its needs a view's token lacks, as "path: capability". own
-// is the name of our policy.
+// missingPrivileges returns the needs that a view's token lacks, as "path: capability". own is the
+// name of our policy.
 //
-// Vault needs about a millisecond for each path that it is asked about. So it is asked about
-// one path of all those that the same rules match, which have the same capabilities.
+// Vault needs about a millisecond for each path that it is asked about. Paths that the same rules
+// match have the same capabilities, so it is asked about only one of them.
 func missingPrivileges(ctx context.Context, view vault.View, own string, needs []policy.Grant) ([]string, error) {
 	rules, err := rulesOf(ctx, view, own)
 	if err != nil {
@@ -48,11 +48,11 @@ func missingPrivileges(ctx context.Context, view vault.View, own string, needs [
 	return missing, nil
 }
 
-// rulesOf returns the rules of all policies that a view's token carries: those of its role,
-// of its entity and of the groups that the entity is in. What it may not read is unknown.
+// rulesOf returns the rules of all policies that a view's token carries: those of its role, of its
+// entity and of the entity's groups. A policy that it may not read is unknown.
 //
-// The policy called own is read while Vault says which they are, since it is nearly always
-// among them, and everything else waits for this.
+// The policy called own is read while Vault looks up the token, since it is nearly always among
+// them, and everything else waits for this.
 func rulesOf(ctx context.Context, view vault.View, own string) (*acl.Rules, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -61,7 +61,7 @@ func rulesOf(ctx context.Context, view vault.View, own string) (*acl.Rules, erro
 	rules := &acl.Rules{}
 	identity, err := view.Identity(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking our own token up: %w", err)
+		return nil, fmt.Errorf("looking up our own token: %w", err)
 	}
 	if identity.Elsewhere {
 		rules.AddUnknown()
@@ -94,11 +94,11 @@ func rulesOf(ctx context.Context, view vault.View, own string) (*acl.Rules, erro
 	return rules, nil
 }
 
-// carried is what was read of a policy that a token carries.
+// carried is a policy that a token carries, as far as it could be read.
 type carried struct {
 	text string
-	// unknown means that the token may not read it, that it was removed just now, or that its
-	// name leads elsewhere in a path.
+	// unknown means that the token may not read it, that it was removed just now, or that its name
+	// changes the meaning of the path.
 	unknown bool
 	err     error
 }

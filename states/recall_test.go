@@ -8,8 +8,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
-// TestRecall holds what makes a walk read everything again: time, another active node,
-// another cluster, an act that may have changed anything.
+// TestRecall checks what makes a walk read everything again: time, another active node, another
+// cluster, an act that may have changed anything.
 func TestRecall(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	at := func(address, cluster string) *Look {
@@ -41,7 +41,7 @@ func TestRecall(t *testing.T) {
 	r := &recall{walking: true, seen: reconcile.Seen{"sys/policies/acl/app": true}, since: now, server: activeServer(here)}
 	r.keep(here, &reconcile.Plan{}, now.Add(recallTime/2))
 	if !r.since.Equal(now) {
-		t.Error("a look that has read only the rest makes what was read before it younger")
+		t.Error("a look that has read only the rest makes what was read earlier count as younger")
 	}
 	r.wrote(reconcile.Seen{"sys/policies/acl/written": true})
 	if !known(r, here, now.Add(recallTime))["sys/policies/acl/written"] {
@@ -59,18 +59,18 @@ func TestRecall(t *testing.T) {
 	none.wrote(reconcile.Seen{"sys/policies/acl/written": true})
 	none.keep(here, &reconcile.Plan{}, now)
 	none.forget()
-	if none.still(here, now) != nil {
-		t.Error("who looks without the Lease remembers something")
+	if none.fresh(here, now) != nil {
+		t.Error("a look without the Lease remembers something")
 	}
 }
 
 // known is what need not be read.
 func known(r *recall, look *Look, now time.Time) reconcile.Seen {
-	still := r.still(look, now)
-	if still == nil {
+	fresh := r.fresh(look, now)
+	if fresh == nil {
 		return nil
 	}
-	return still()
+	return fresh()
 }
 
 // TestRecallOfWhatIsReadBack holds that what is being read back is waited for, and is void where
@@ -78,7 +78,7 @@ func known(r *recall, look *Look, now time.Time) reconcile.Seen {
 func TestRecallOfWhatIsReadBack(t *testing.T) {
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	here := &Look{}
-	fresh := func() *recall {
+	remembering := func() *recall {
 		return &recall{walking: true, seen: reconcile.Seen{"before": true}, since: now, server: activeServer(here)}
 	}
 	goOn := make(chan struct{})
@@ -86,9 +86,9 @@ func TestRecallOfWhatIsReadBack(t *testing.T) {
 		<-goOn
 		return reconcile.Seen{"written": true}
 	}
-	r := fresh()
+	r := remembering()
 	r.readBack(read)
-	still := r.still(here, now)
+	still := r.fresh(here, now)
 	close(goOn)
 	if seen := still(); !seen["before"] || !seen["written"] {
 		t.Errorf("known is %v", seen)

@@ -11,9 +11,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
-// fingerprint returns what changes when the files of a seed do. It reads them: the
-// kubelet swaps a ConfigMap by a symbolic link, which changes no time that a watcher
-// of files would be told of on every file system. What cannot be read is a part of it, too.
+// fingerprint returns a hash that changes when the files of a seed do. It reads them: the kubelet
+// swaps a ConfigMap by a symbolic link, which not every file system reports to a file watcher.
+// Files that cannot be read are a part of it, too.
 func fingerprint(paths []string) string {
 	sum := sha256.New()
 	var read func(path string, depth int)
