@@ -1,10 +1,10 @@
 package node
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // printSteps prints how the time from 'helm install' to hardened was spent, by the pod of the
@@ -29,16 +29,13 @@ func (s *site) printSteps(what string, began, ended time.Time) {
 	if state := pod.Status.ContainerStatuses[0].State.Terminated; state != nil {
 		step("until its container starts", state.StartedAt.Time)
 	}
-	for line := range strings.Lines(s.kubectl("logs", pod.Name)) {
-		var entry struct {
-			Time       time.Time
-			Msg, State string
-		}
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.Msg != "entered" {
+	for _, entry := range driver.Entries(s.kubectl("logs", pod.Name)) {
+		if entry.Msg != "entered" {
 			continue
 		}
-		took := step("entered "+entry.State, entry.Time)
-		if entry.State == "initialized" || entry.State == "unsealed" {
+		state := entry.Text("state")
+		took := step("entered "+state, entry.Time)
+		if state == "initialized" || state == "unsealed" {
 			vault += took
 		}
 	}
