@@ -159,14 +159,7 @@ func partitionedInInit(ctx context.Context, sc *scene) error {
 	}
 	i.cutOff()
 	defer i.restore()
-	successor, err := sc.start(ctx, sc.options())
-	if err != nil {
-		return err
-	}
-	if err := successor.Until(ctx, mayStillStore, 1); err != nil {
-		return err
-	}
-	return sc.cameBack(ctx, holder, successor, func() error {
+	return sc.cameBack(ctx, holder, func() error {
 		i.restore()
 		return nil
 	})

@@ -180,14 +180,7 @@ func stoppedElsewhere(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	other, err := sc.start(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
-	if err != nil {
-		return err
-	}
-	if err := other.Until(ctx, mayStillStore, 1); err != nil {
-		return err
-	}
-	return sc.cameBack(ctx, late, other, func() error { return late.Resume(ctx, pointSpooled) })
+	return sc.cameBack(ctx, late, func() error { return late.Resume(ctx, pointSpooled) }, sc.elsewhere())
 }
 
 // frozenInInit stops a holder while Vault's answer is on its way, for longer than its Lease.
@@ -199,21 +192,25 @@ func frozenInInit(ctx context.Context, sc *scene) error {
 	if err := late.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	other, err := sc.start(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
+	return sc.cameBack(ctx, late, func() error { return late.Signal(syscall.SIGCONT) }, sc.elsewhere())
+}
+
+// mayStillStore is what a run says that waits for the keys of another.
+const mayStillStore = "may still store the keys"
+
+// elsewhere is a flag for a spool that only one process sees.
+func (sc *scene) elsewhere() string { return "--spool-dir=" + filepath.Join(sc.dir, "elsewhere") }
+
+// cameBack starts another run with these flags, and lets a holder go on whose keys that one
+// waits for.
+func (sc *scene) cameBack(ctx context.Context, late *driver.Process, resume func() error, flags ...string) error {
+	other, err := sc.start(ctx, sc.options(flags...))
 	if err != nil {
 		return err
 	}
 	if err := other.Until(ctx, mayStillStore, 1); err != nil {
 		return err
 	}
-	return sc.cameBack(ctx, late, other, func() error { return late.Signal(syscall.SIGCONT) })
-}
-
-// mayStillStore is what a run says that waits for the keys of another.
-const mayStillStore = "may still store the keys"
-
-// cameBack lets a holder go on whose keys another waits for.
-func (sc *scene) cameBack(ctx context.Context, late, other *driver.Process, resume func() error) error {
 	resumed := time.Now()
 	if err := resume(); err != nil {
 		return err

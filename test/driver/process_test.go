@@ -37,6 +37,14 @@ func silence(t *testing.T) *os.File {
 	return reader
 }
 
+// hangs starts a script that waits forever when it is through.
+func hangs(t *testing.T, script string) *Process {
+	t.Helper()
+	c := shell(script + "; read line")
+	c.Stdin = silence(t)
+	return started(t, c)
+}
+
 func TestResult(t *testing.T) {
 	c := shell(`read line; echo "$line $HOME $PATH $EXTRA"; echo '{"msg":"began","event":"seed"}' >&2; echo '{"msg":"failed","name":"keys lost"}' >&2; printf end >&2; exit 70`)
 	c.Stdin, c.Home, c.Env = strings.NewReader("typed\n"), "/home/of/ours", []string{"EXTRA=more"}
@@ -75,9 +83,7 @@ func TestUntil(t *testing.T) {
 }
 
 func TestUntilContextEnds(t *testing.T) {
-	c := shell(`echo one; read line`)
-	c.Stdin = silence(t)
-	p := started(t, c)
+	p := hangs(t, `echo one`)
 	if err := p.Until(t.Context(), "one", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -138,9 +144,7 @@ func TestResumePassesLaterStops(t *testing.T) {
 }
 
 func TestKillAndLimit(t *testing.T) {
-	c := shell(`echo ready; read line`)
-	c.Stdin = silence(t)
-	p := started(t, c)
+	p := hangs(t, `echo ready`)
 	if err := p.Until(t.Context(), "ready", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -150,10 +154,9 @@ func TestKillAndLimit(t *testing.T) {
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("a signal to a process that has ended: %v", err)
 	}
-	hangs := shell(`read line`)
-	hangs.Stdin = silence(t)
-	hangs.Limit = 50 * time.Millisecond
-	r, err := hangs.Run(t.Context())
+	c := shell(`read line`)
+	c.Stdin, c.Limit = silence(t), 50*time.Millisecond
+	r, err := c.Run(t.Context())
 	if err != nil || r.Code != -1 || !strings.Contains(r.Stderr, "killed after 50ms") {
 		t.Errorf("at its limit it ended with %d, %v\n%s", r.Code, err, r)
 	}
@@ -198,9 +201,7 @@ func TestOwnFiles(t *testing.T) {
 }
 
 func TestAddress(t *testing.T) {
-	c := shell(`echo '{"msg":"listening","address":"127.0.0.1:8080"}' >&2; read line`)
-	c.Stdin = silence(t)
-	p := started(t, c)
+	p := hangs(t, `echo '{"msg":"listening","address":"127.0.0.1:8080"}' >&2`)
 	if got, err := p.Address(t.Context()); err != nil || got != "127.0.0.1:8080" {
 		t.Errorf("it listens at %q, %v", got, err)
 	}

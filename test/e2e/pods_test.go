@@ -124,8 +124,7 @@ func TestRespectSeal(t *testing.T) {
 // rootOf makes a root token from the stored shares, as an operator would.
 func rootOf(t *testing.T, p *program, node *testbed.VaultNode) string {
 	t.Helper()
-	stored := keysIn(t, p).Set
-	root, err := node.GenerateRoot(t.Context(), testbed.VaultKeys{Shares: stored.Shares, Threshold: stored.Threshold})
+	root, err := node.GenerateRoot(t.Context(), keysIn(t, p).Set.Vault())
 	if err != nil {
 		t.Fatal(err)
 	}

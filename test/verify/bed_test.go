@@ -2,7 +2,6 @@ package verify_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -112,38 +111,15 @@ func (b *bed) callAs(t *testing.T, token, method, path string, in any) m {
 	return body
 }
 
-// shares returns the stored key shares.
-func (b *bed) shares(t *testing.T) []string {
-	t.Helper()
-	return driver.KeysFor(t, b.keys(t)).Set.Vault().Shares
-}
-
 // makeRoot makes a root token from the key shares, as a person could.
 func (b *bed) makeRoot(t *testing.T) string {
 	t.Helper()
-	var attempt struct {
-		Nonce, OTP string
-		Required   int
-		Encoded    string `json:"encoded_root_token"`
-	}
-	if err := b.node.Call(t.Context(), http.MethodPut, "sys/generate-root/attempt", "", m{}, &attempt); err != nil {
-		t.Fatal(err)
-	}
-	otp, nonce := attempt.OTP, attempt.Nonce
-	for _, share := range b.shares(t)[:attempt.Required] {
-		if err := b.node.Call(t.Context(), http.MethodPut, "sys/generate-root/update", "", m{"nonce": nonce, "key": share}, &attempt); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mixed, err := base64.RawStdEncoding.DecodeString(attempt.Encoded)
+	root, err := b.node.GenerateRoot(t.Context(), driver.KeysFor(t, b.keys(t)).Set.Vault())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range mixed {
-		mixed[i] ^= otp[i]
-	}
-	testbed.NoteSecrets(t, string(mixed))
-	return string(mixed)
+	testbed.NoteSecrets(t, root)
+	return root
 }
 
 // reconfigure changes the node's configuration file, restarts it and has the program
