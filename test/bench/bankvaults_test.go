@@ -2,7 +2,6 @@ package bench
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -21,9 +20,7 @@ func configure(b *testing.B, s *server) {
 	if err := os.WriteFile(filepath.Join(keys, "vault-root"), []byte(s.root), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.CommandContext(b.Context(), bankVaults(), "configure", "--once", "--fatal", "--mode=file", "--file-path="+keys, "--vault-config-file="+s.seed)
-	cmd.Env = []string{"HOME=" + s.cluster.Dir, "VAULT_ADDR=" + s.addr}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
+	command := s.command(bankVaults(), "configure", "--once", "--fatal", "--mode=file", "--file-path="+keys, "--vault-config-file="+s.seed)
+	command.Env = []string{"VAULT_ADDR=" + s.addr}
+	succeeds(b, command)
 }

@@ -2,10 +2,10 @@ package bench
 
 import (
 	"os"
-	"os/exec"
 	"runtime/debug"
-	"syscall"
 	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // forgetPeak makes this process small, and its peak with it, before it starts another one
@@ -21,11 +21,10 @@ func forgetPeak(b *testing.B) {
 }
 
 // peak returns the peak resident memory of a process that has ended, in bytes.
-func peak(b *testing.B, cmd *exec.Cmd) int64 {
+func peak(b *testing.B, done driver.Result) int64 {
 	b.Helper()
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
+	if done.Usage == nil {
 		b.Fatal("no resource usage")
 	}
-	return usage.Maxrss * 1024 // Linux counts in KiB
+	return done.Usage.Maxrss * 1024 // Linux counts in KiB
 }

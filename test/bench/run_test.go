@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -109,14 +108,10 @@ func ourRun(b *testing.B, binary string) (time.Duration, int64) {
 	b.Helper()
 	cluster, stop := fresh(b)
 	defer stop()
-	cmd := exec.CommandContext(b.Context(), binary, "run", "--vault-addr="+cluster.Nodes[0].Addr, "--store=file:"+b.TempDir())
+	command := driver.Command{Binary: binary, Home: cluster.Dir, Args: []string{"run", "--vault-addr=" + cluster.Nodes[0].Addr, "--store=file:" + b.TempDir()}}
 	forgetPeak(b)
-	began := time.Now()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	took := time.Since(began)
-	return took, peak(b, cmd)
+	done := succeeds(b, command)
+	return done.Took, peak(b, done)
 }
 
 // BenchmarkStart measures the time from the start of the process to its first
@@ -146,9 +141,10 @@ func startOnce(b *testing.B, binary string) time.Duration {
 		b.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	cmd := exec.CommandContext(b.Context(), binary, "run", "--vault-addr=http://"+listener.Addr().String(), "--store=file:"+b.TempDir())
+	command := driver.Command{Binary: binary, Home: b.TempDir(), Args: []string{"run", "--vault-addr=http://" + listener.Addr().String(), "--store=file:" + b.TempDir()}}
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	process, err := command.Start(b.Context())
+	if err != nil {
 		b.Fatal(err)
 	}
 	connection, err := listener.Accept()
@@ -157,7 +153,8 @@ func startOnce(b *testing.B, binary string) time.Duration {
 		b.Fatal(err)
 	}
 	_ = connection.Close()
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
+	if _, err := process.Kill(); err != nil {
+		b.Fatal(err)
+	}
 	return took
 }

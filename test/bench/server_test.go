@@ -1,20 +1,17 @@
 package bench
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -72,18 +69,9 @@ func hardened(b *testing.B, binary string, rtt time.Duration, audited bool) *ser
 	}
 	s.declare(b, "")
 	s.run(b, binary)
-	var keys struct {
-		Set struct {
-			Shares    []string
-			Threshold int
-		}
-	}
-	content, err := os.ReadFile(filepath.Join(s.store, "vault-bootstrap-keys.json"))
+	content, err := os.ReadFile(driver.RecordFile(s.store, "keys"))
 	if err == nil {
-		err = json.Unmarshal(content, &keys)
-	}
-	if err == nil {
-		s.root, err = cluster.Nodes[0].GenerateRoot(b.Context(), testbed.VaultKeys{Shares: keys.Set.Shares, Threshold: keys.Set.Threshold})
+		s.root, err = cluster.Nodes[0].GenerateRoot(b.Context(), driver.KeysFor(b, content).Set.Vault())
 	}
 	if err == nil {
 		s.login, err = likeOurs(b.Context(), cluster.Nodes[0], s.root)
@@ -138,48 +126,42 @@ func (s *server) flags() []string {
 	return []string{"--vault-addr=" + s.addr, "--store=file:" + s.store, "--seed=" + s.seed}
 }
 
-// run runs the program, start to exit, and returns it.
-func (s *server) run(b *testing.B, binary string, verb ...string) *exec.Cmd {
+// command is the program, as it is started beside this server.
+func (s *server) command(binary string, args ...string) driver.Command {
+	return driver.Command{Binary: binary, Args: args, Home: s.cluster.Dir}
+}
+
+// run runs the program, start to exit.
+func (s *server) run(b *testing.B, binary string, verb ...string) driver.Result {
 	b.Helper()
 	if len(verb) == 0 {
 		verb = []string{"run"}
 	}
-	cmd := exec.CommandContext(b.Context(), binary, append(verb, s.flags()...)...)
-	cmd.Env = []string{"HOME=" + s.cluster.Dir}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	return cmd
+	return succeeds(b, s.command(binary, append(verb, s.flags()...)...))
 }
 
-// requests returns how many requests are in the audit log, and how many of them write: those
-// of a login, questions about its own token, and its end apart.
-func (s *server) requests(b *testing.B) (all, writes int) {
+// succeeds runs a program and wants the exit code 0. Nothing but that is in the time that it
+// takes.
+func succeeds(b *testing.B, command driver.Command) driver.Result {
 	b.Helper()
-	content, err := os.ReadFile(s.audit)
+	done, err := command.Run(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(content))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var line struct {
-			Type    string
-			Request struct{ Operation, Path string }
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			b.Fatal(err)
-		}
-		if line.Type != "request" {
-			continue
-		}
-		all++
-		switch {
-		case line.Request.Operation == "read", line.Request.Operation == "list", line.Request.Operation == "help":
-		case strings.HasSuffix(line.Request.Path, "/login"), line.Request.Path == "sys/capabilities-self", line.Request.Path == "auth/token/revoke-self":
-		default:
+	if done.Code != 0 {
+		b.Fatalf("%v exited with %d\n%s", done.Args, done.Code, done)
+	}
+	return done
+}
+
+// requests returns how many requests are in the audit log, and how many of them write.
+func (s *server) requests(b *testing.B) (all, writes int) {
+	b.Helper()
+	found, _ := driver.AuditFor(b, s.audit, 0)
+	for _, call := range found.Writes("approle") {
+		if !strings.HasPrefix(call, "help ") {
 			writes++
 		}
 	}
-	return all, writes
+	return len(found), writes
 }

@@ -1,19 +1,17 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -27,55 +25,19 @@ const (
 	mostChange   = 3 * time.Second // from the changed seed to the changed object
 )
 
-// daemon is a process of the program that goes on until it is ended.
-type daemon struct {
-	cmd *exec.Cmd
-	mu  sync.Mutex
-	log bytes.Buffer
-}
-
-func (d *daemon) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.log.Write(p)
-}
-
-// toSay returns what polls until the process has logged a text.
-func (d *daemon) toSay(text string) func(context.Context) error { return d.toSayTimes(text, 1) }
-
-// toSayTimes returns what polls until it has logged it so many times.
-func (d *daemon) toSayTimes(text string, times int) func(context.Context) error {
-	return func(context.Context) error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if strings.Count(d.log.String(), text) < times {
-			return fmt.Errorf("its log: %s", d.log.String())
-		}
-		return nil
-	}
-}
-
 // start starts the program. It is killed at the end of the benchmark, if it still runs.
-func (s *server) start(b *testing.B, binary string, args ...string) *daemon {
+func (s *server) start(b *testing.B, binary string, args ...string) *driver.Driven {
 	b.Helper()
-	d := &daemon{cmd: exec.Command(binary, args...)}
-	d.cmd.Env = []string{"HOME=" + s.cluster.Dir}
-	d.cmd.Stdout, d.cmd.Stderr = d, d
-	if err := d.cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = d.cmd.Process.Kill()
-		_ = d.cmd.Wait()
-	})
+	d := driver.StartFor(b, s.command(binary, args...))
+	d.Patience = time.Minute
 	return d
 }
 
 // watch starts a watch with the defaults that users have, and waits until it leads.
-func (s *server) watch(b *testing.B, binary string, flags ...string) *daemon {
+func (s *server) watch(b *testing.B, binary string, flags ...string) *driver.Driven {
 	b.Helper()
 	d := s.start(b, binary, slices.Concat([]string{"watch"}, s.flags(), flags)...)
-	until(b, "the watch to lead", d.toSay(`"leading"`))
+	d.Says(`"leading"`, 1)
 	return d
 }
 
@@ -102,13 +64,11 @@ func BenchmarkUnseal(b *testing.B) {
 		binary := build(b)
 		for _, by := range []string{"watch", "sidecar", "post-start"} {
 			s := hardened(b, binary, 0, false)
-			var leader *daemon
+			var leader *driver.Driven
 			if by != "post-start" {
 				leader = s.watch(b, binary)
 				if by == "sidecar" { // which stands by for a leader that does nothing
-					if err := leader.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-						b.Fatal(err)
-					}
+					leader.Send(syscall.SIGSTOP)
 					s.start(b, binary, append([]string{"watch", "--own-replica=" + s.addr}, s.flags()...)...)
 				}
 			}
@@ -116,7 +76,7 @@ func BenchmarkUnseal(b *testing.B) {
 			for i := range restarts {
 				times = append(times, s.reopened(b, binary, by))
 				if by == "watch" { // a server does not go away again while its unsealing is on record
-					until(b, "the watch to have finished", leader.toSayTimes(`"msg":"entered","from":"unsealed"`, i+1))
+					leader.Says(`"msg":"entered","from":"unsealed"`, i+1)
 				}
 			}
 			s.stop()
@@ -133,7 +93,7 @@ func (s *server) reopened(b *testing.B, binary, by string) time.Duration {
 	if err := node.Kill(); err != nil {
 		b.Fatal(err)
 	}
-	var hook *daemon
+	var hook *driver.Driven
 	if by == "post-start" { // the kubelet starts it with the container
 		hook = s.start(b, binary, "post-start", "--vault-addr="+s.addr, "--store=file:"+s.store)
 	}
@@ -161,7 +121,7 @@ func (s *server) reopened(b *testing.B, binary, by string) time.Duration {
 	})
 	took := time.Since(listens)
 	if hook != nil {
-		_ = hook.cmd.Wait()
+		hook.Wait()
 	}
 	until(b, "the server to be active", func(ctx context.Context) error {
 		_, err := s.cluster.Active(ctx)
@@ -228,15 +188,13 @@ func takeover(b *testing.B, binary string, plane *testbed.ControlPlane, namespac
 		b.Fatal(err)
 	}
 	flags := []string{"--vault-addr=" + s.addr, "--kubeconfig=" + plane.AdminKubeconfig, "--namespace=" + namespace, "--login=approle", "--lease-duration=" + leaseTime.String()}
-	lead := func() *daemon { return s.start(b, binary, append([]string{"watch"}, flags...)...) }
+	lead := func() *driver.Driven { return s.start(b, binary, append([]string{"watch"}, flags...)...) }
 	first := lead()
-	until(b, "the first to lead", first.toSay(`"leading"`))
+	first.Says(`"leading"`, 1)
 	second := lead()
-	until(b, "the second to stand by", second.toSay("standing by"))
+	second.Says("standing by", 1)
 	began := time.Now()
-	if err := first.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		b.Fatal(err)
-	}
-	until(b, "the second to lead", second.toSay(`"leading"`))
+	first.Send(syscall.SIGKILL)
+	second.Says(`"leading"`, 1)
 	return time.Since(began)
 }

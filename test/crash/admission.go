@@ -52,10 +52,10 @@ func admissionRefuses(ctx context.Context, sc *scene) error {
 		return sc.untilSecrets(ctx, true)
 	}
 	sc.repairs = append(sc.repairs, allow)
-	if err := errors.Join(sc.untilSecrets(ctx, false), p.resume(ctx, pointSpooled)); err != nil {
+	if err := errors.Join(sc.untilSecrets(ctx, false), p.Resume(ctx, pointSpooled)); err != nil {
 		return err
 	}
-	if err := errors.Join(p.until(ctx, notStored, 1), pause(ctx, sc.forbid), allow(ctx)); err != nil {
+	if err := errors.Join(p.Until(ctx, notStored, 1), pause(ctx, sc.forbid), allow(ctx)); err != nil {
 		return err
 	}
 	sc.say("for %s", sc.forbid)
@@ -63,10 +63,10 @@ func admissionRefuses(ctx context.Context, sc *scene) error {
 		sc.beside = p
 		return nil
 	}
-	end := p.wait()
-	sc.say("exit %d %s", end.code, end.name)
-	if end.code != exitDone && end.code != exitBusy && end.name != "keys not stored" {
-		return fmt.Errorf("the run exited with %d\n%s", end.code, end.stderr)
+	end := p.Wait()
+	sc.say("exit %d %s", end.Code, end.Failure)
+	if end.Code != exitDone && end.Code != exitBusy && end.Failure != "keys not stored" {
+		return fmt.Errorf("the run exited with %d\n%s", end.Code, end.Stderr)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -14,16 +15,16 @@ const notStored = "the keys are not stored yet"
 
 // arrived ends a case that kept a run from storing the keys: they are there when it
 // ends, and it may have lost its Lease meanwhile.
-func (sc *scene) arrived(ctx context.Context, p *process) error {
-	end := p.wait()
+func (sc *scene) arrived(ctx context.Context, p *driver.Process) error {
+	end := p.Wait()
 	keys, err := sc.keys(ctx)
 	if err != nil {
 		return err
 	}
-	if keys.Set == nil || end.code != exitDone && end.code != exitBusy {
-		return fmt.Errorf("exit %d, keys stored: %t\n%s", end.code, keys.Set != nil, end.stderr)
+	if keys.Set == nil || end.Code != exitDone && end.Code != exitBusy {
+		return fmt.Errorf("exit %d, keys stored: %t\n%s", end.Code, keys.Set != nil, end.Stderr)
 	}
-	sc.say("exit %d", end.code)
+	sc.say("exit %d", end.Code)
 	return nil
 }
 
@@ -36,7 +37,7 @@ func apiServerAway(ctx context.Context, sc *scene) (err error) {
 	if err := sc.kube.plane.StopAPIServer(); err != nil {
 		return err
 	}
-	err = errors.Join(p.resume(ctx, pointSpooled), p.until(ctx, notStored, 1), pause(ctx, sc.away))
+	err = errors.Join(p.Resume(ctx, pointSpooled), p.Until(ctx, notStored, 1), pause(ctx, sc.away))
 	// The other cases need it, whatever happened.
 	if err := errors.Join(err, sc.kube.plane.StartAPIServer(context.WithoutCancel(ctx))); err != nil {
 		return err
@@ -55,7 +56,7 @@ func ruleTakenAway(ctx context.Context, sc *scene) error {
 	if err := sc.kube.forbid(ctx, namespace); err != nil {
 		return err
 	}
-	if err := errors.Join(p.resume(ctx, pointSpooled), p.until(ctx, notStored, 1), sc.kube.allow(ctx, namespace)); err != nil {
+	if err := errors.Join(p.Resume(ctx, pointSpooled), p.Until(ctx, notStored, 1), sc.kube.allow(ctx, namespace)); err != nil {
 		return err
 	}
 	return sc.arrived(ctx, p)
@@ -92,7 +93,7 @@ func storeRefusesKeys(ctx context.Context, sc *scene) error {
 	fault.Method = http.MethodPut
 	sc.say("%d × %s", fault.Times, describe(fault))
 	sc.api.Inject(fault)
-	if err := p.resume(ctx, pointSpooled); err != nil {
+	if err := p.Resume(ctx, pointSpooled); err != nil {
 		return err
 	}
 	return sc.arrived(ctx, p)
@@ -106,12 +107,12 @@ func storeSpoilt(ctx context.Context, sc *scene) error {
 	}
 	fault := sc.storeTrouble(path, 500, 503, 429, 409)
 	sc.say("%d × %s of %.12s…", fault.Times, describe(fault), path)
-	p, err := sc.atSomeMoment(ctx, func(*process) error {
+	p, err := sc.atSomeMoment(ctx, func(*driver.Process) error {
 		sc.api.Inject(fault)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return sc.ended(ctx, p.wait())
+	return sc.ended(ctx, p.Wait())
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // calibrate has each verb run undisturbed, to know among which moments to choose, which
@@ -44,7 +46,7 @@ func (s *suite) calibrateVerb(ctx context.Context, v *verb, storage string) erro
 			}
 			end, err := sc.undisturbed(ctx, p)
 			took = time.Since(began)
-			s.passed[v] = pointsPassed(s.passed[v], end.stderr)
+			s.passed[v] = pointsPassed(s.passed[v], end.Stderr)
 			return err
 		}})
 	if o.err != nil {
@@ -57,26 +59,27 @@ func (s *suite) calibrateVerb(ctx context.Context, v *verb, storage string) erro
 }
 
 // undisturbed waits until a process has done its work.
-func (sc *scene) undisturbed(ctx context.Context, p *process) (end, error) {
+func (sc *scene) undisturbed(ctx context.Context, p *driver.Process) (driver.Result, error) {
 	if !sc.verb.endless {
-		end := p.wait()
-		if end.code != exitDone {
-			return end, fmt.Errorf("it exited with %d\n%s", end.code, end.stderr)
+		end := p.Wait()
+		if end.Code != exitDone {
+			return end, fmt.Errorf("it exited with %d\n%s", end.Code, end.Stderr)
 		}
 		return end, nil
 	}
 	if sc.verb.company != above && sc.verb.company != frozen {
 		return sc.watched(ctx, p)
 	}
-	if err := p.until(ctx, standingBy, 1); err != nil {
-		return end{}, err
+	if err := p.Until(ctx, standingBy, 1); err != nil {
+		return driver.Result{}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, hardenTime)
 	defer cancel()
 	if err := sc.untilDone(bounded); err != nil {
-		return end{}, fmt.Errorf("%w\n%s", err, p.shown())
+		return driver.Result{}, fmt.Errorf("%w\n%s", err, p.Stderr())
 	}
-	return p.end, sc.terminate(p)
+	err := sc.terminate(p)
+	return p.Wait(), err
 }
 
 // pointsPassed adds the points that a process has shown, in their order.

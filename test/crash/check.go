@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -41,7 +42,7 @@ func (sc *scene) check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, runLimit, errors.New("the stored shares do not open Vault in time"))
 	defer cancel()
-	opened := testbed.VaultKeys{Shares: keys.Set.Shares, Threshold: keys.Set.Threshold}
+	opened := keys.Set.Vault()
 	if err := sc.vault.Unseal(ctx, opened); err != nil {
 		return &unopenedError{err}
 	}
@@ -59,7 +60,7 @@ func (e *rootError) Error() string { return "a root token is left: " + e.where }
 
 // checkRoots looks for root tokens in the record, among those that were ever seen,
 // and, with one made from the stored shares, among all tokens of Vault.
-func (sc *scene) checkRoots(ctx context.Context, node *testbed.VaultNode, keys keysRecord, shares testbed.VaultKeys) error {
+func (sc *scene) checkRoots(ctx context.Context, node *testbed.VaultNode, keys driver.KeysRecord, shares testbed.VaultKeys) error {
 	if keys.Root != nil {
 		return &rootError{"in the keys record"}
 	}

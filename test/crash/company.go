@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"syscall"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // What a watch says about the lead.
@@ -12,14 +14,14 @@ const (
 )
 
 // together starts the case's verb with the other watch that stands beside it.
-func (sc *scene) together(ctx context.Context, o options) (*process, error) {
+func (sc *scene) together(ctx context.Context, o options) (*driver.Process, error) {
 	switch sc.verb.company {
 	case above, frozen:
 		if err := sc.startBeside(ctx, leading); err != nil {
 			return nil, err
 		}
 		if sc.verb.company == frozen {
-			if err := sc.beside.signal(syscall.SIGSTOP); err != nil {
+			if err := sc.beside.Signal(syscall.SIGSTOP); err != nil {
 				return nil, err
 			}
 		}
@@ -27,7 +29,7 @@ func (sc *scene) together(ctx context.Context, o options) (*process, error) {
 	}
 	p, err := sc.start(ctx, o)
 	if err == nil && sc.verb.company == underneath && o.stopAt == "" {
-		err = p.until(ctx, leading, 1)
+		err = p.Until(ctx, leading, 1)
 		if err == nil {
 			err = sc.startBeside(ctx, "")
 		}
@@ -36,7 +38,7 @@ func (sc *scene) together(ctx context.Context, o options) (*process, error) {
 }
 
 // stopped is the same, when the verb's process has stopped itself at a point.
-func (sc *scene) stopped(ctx context.Context, o options) (*process, error) {
+func (sc *scene) stopped(ctx context.Context, o options) (*driver.Process, error) {
 	p, err := sc.together(ctx, o)
 	if err != nil {
 		return nil, err
@@ -55,5 +57,5 @@ func (sc *scene) startBeside(ctx context.Context, says string) (err error) {
 	if sc.beside, err = sc.start(ctx, options{verb: verbWatch}); err != nil || says == "" {
 		return err
 	}
-	return sc.beside.until(ctx, says, 1)
+	return sc.beside.Until(ctx, says, 1)
 }

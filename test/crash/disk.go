@@ -47,8 +47,8 @@ func diskFull(ctx context.Context, sc *scene) error {
 		if err != nil {
 			return err
 		}
-		if end.code != exitUsage || !strings.Contains(end.stderr, "no space left") || len(sc.inits()) > 0 {
-			return fmt.Errorf("exit %d and %d × sys/init on a full disk\n%s", end.code, len(sc.inits()), end.stderr)
+		if end.Code != exitUsage || !strings.Contains(end.Stderr, "no space left") || len(sc.inits()) > 0 {
+			return fmt.Errorf("exit %d and %d × sys/init on a full disk\n%s", end.Code, len(sc.inits()), end.Stderr)
 		}
 		return nil
 	})
@@ -61,11 +61,11 @@ func diskFillsUp(ctx context.Context, sc *scene) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(sc.fill(), p.resume(ctx, pointIntended)); err != nil {
+		if err := errors.Join(sc.fill(), p.Resume(ctx, pointIntended)); err != nil {
 			return err
 		}
-		if end := p.wait(); end.code != exitDone || !strings.Contains(end.stderr, "not spooled here") {
-			return fmt.Errorf("exit %d on a disk that filled up\n%s", end.code, end.stderr)
+		if end := p.Wait(); end.Code != exitDone || !strings.Contains(end.Stderr, "not spooled here") {
+			return fmt.Errorf("exit %d on a disk that filled up\n%s", end.Code, end.Stderr)
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -29,8 +30,8 @@ func (sc *scene) exchangeTerminated(ctx context.Context) error {
 // again runs the verb of the case undisturbed.
 func (sc *scene) again(ctx context.Context) error {
 	end, err := sc.finish(ctx, sc.victim())
-	if err == nil && end.code != exitDone {
-		err = fmt.Errorf("another %q exited with %d\n%s", sc.verb, end.code, end.stderr)
+	if err == nil && end.Code != exitDone {
+		err = fmt.Errorf("another %q exited with %d\n%s", sc.verb, end.Code, end.Stderr)
 	}
 	return err
 }
@@ -66,8 +67,8 @@ func (e *unopenedError) Error() string {
 
 // openWith unseals a server with what is stored: the set in force, or else the one
 // that was about to be.
-func (sc *scene) openWith(ctx context.Context, node *testbed.VaultNode, keys keysRecord) error {
-	sets := []*keySet{keys.Set}
+func (sc *scene) openWith(ctx context.Context, node *testbed.VaultNode, keys driver.KeysRecord) error {
+	sets := []*driver.KeySet{keys.Set}
 	if keys.Rotation != nil {
 		sets = append(sets, keys.Rotation.Set)
 	}
@@ -90,7 +91,7 @@ func (sc *scene) openWith(ctx context.Context, node *testbed.VaultNode, keys key
 
 // tryShares gives shares to a sealed server once. Vault refuses the last one if they
 // are not its own, and forgets them.
-func tryShares(ctx context.Context, node *testbed.VaultNode, set keySet) (open bool, err error) {
+func tryShares(ctx context.Context, node *testbed.VaultNode, set driver.KeySet) (open bool, err error) {
 	var said struct{ Sealed bool }
 	for _, share := range set.Shares[:set.Threshold] {
 		if err := node.Call(ctx, http.MethodPut, "sys/unseal", "", map[string]string{"key": share}, &said); err != nil {
@@ -119,7 +120,7 @@ func (sc *scene) nothingUnderway(ctx context.Context) error {
 	if keys.Rotation != nil {
 		errs = append(errs, &underwayError{"a recorded rotation"})
 	}
-	if keys.Glass != nil {
+	if keys.BreakGlass != nil {
 		errs = append(errs, &underwayError{"a recorded break-glass"})
 	}
 	node, err := sc.vault.Active(ctx)

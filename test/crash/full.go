@@ -38,12 +38,12 @@ func recordFull(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	if end.code != exitTerminal || end.name != nameRecordFull || len(sc.inits()) > 0 {
-		return fmt.Errorf("exit %d %q, and %d × sys/init, with a record of %d bytes\n%s", end.code, end.name, len(sc.inits()), len(full), end.stderr)
+	if end.Code != exitTerminal || end.Failure != nameRecordFull || len(sc.inits()) > 0 {
+		return fmt.Errorf("exit %d %q, and %d × sys/init, with a record of %d bytes\n%s", end.Code, end.Failure, len(sc.inits()), len(full), end.Stderr)
 	}
 	after, err := sc.keys(ctx)
 	if err == nil && (after.Set != nil || after.Attempt == nil) {
-		err = fmt.Errorf("the full record was changed\n%s", end.stderr)
+		err = fmt.Errorf("the full record was changed\n%s", end.Stderr)
 	}
 	return err
 }

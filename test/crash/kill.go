@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // killAt kills the verb's process, which has stopped at a point.
@@ -18,11 +20,8 @@ func killAt(point string) act {
 		if err != nil {
 			return err
 		}
-		if err := p.signal(syscall.SIGKILL); err != nil {
-			return err
-		}
-		p.wait()
-		return nil
+		_, err = p.Kill()
+		return err
 	}
 }
 
@@ -33,23 +32,23 @@ func termAt(point string) act {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(p.signal(syscall.SIGTERM), p.resume(ctx, point)); err != nil {
+		if err := errors.Join(p.Signal(syscall.SIGTERM), p.Resume(ctx, point)); err != nil {
 			return err
 		}
-		return sc.terminated(ctx, p.wait())
+		return sc.terminated(ctx, p.Wait())
 	}
 }
 
 // terminated checks a process that was terminated: what Vault has answered is stored
 // before it does, and an exchange has cleaned up.
-func (sc *scene) terminated(ctx context.Context, end end) error {
-	waited := end.code == exitBusy && strings.Contains(end.stderr, waitingForLease) // which it never had
-	if !slices.Contains(sc.verb.terminated(), end.code) && !waited {
-		return fmt.Errorf("the terminated %q exited with %d\n%s", sc.verb, end.code, end.stderr)
+func (sc *scene) terminated(ctx context.Context, end driver.Result) error {
+	waited := end.Code == exitBusy && strings.Contains(end.Stderr, waitingForLease) // which it never had
+	if !slices.Contains(sc.verb.terminated(), end.Code) && !waited {
+		return fmt.Errorf("the terminated %q exited with %d\n%s", sc.verb, end.Code, end.Stderr)
 	}
 	if sc.verb.exchanges {
 		if err := sc.exchangeTerminated(ctx); err != nil {
-			return fmt.Errorf("%w\n%s", err, end.stderr)
+			return fmt.Errorf("%w\n%s", err, end.Stderr)
 		}
 		return nil
 	}
@@ -59,7 +58,7 @@ func (sc *scene) terminated(ctx context.Context, end end) error {
 	}
 	for _, init := range sc.inits() {
 		if init.status == http.StatusOK && keys.Set == nil && sc.emptied == 0 && !sc.leftSpooled(ctx) {
-			return fmt.Errorf("the terminated %q ended before the keys were stored\n%s", sc.verb, end.stderr)
+			return fmt.Errorf("the terminated %q ended before the keys were stored\n%s", sc.verb, end.Stderr)
 		}
 	}
 	return nil
@@ -84,7 +83,7 @@ func (v *verb) terminated() []int {
 }
 
 // atSomeMoment starts the verb and calls do at a moment of it. It may be over by then.
-func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*process, error) {
+func (sc *scene) atSomeMoment(ctx context.Context, do func(p *driver.Process) error) (*driver.Process, error) {
 	span := float64(sc.clean[sc.verb.name+sc.storage])
 	if sc.inKube {
 		span *= 1.5
@@ -98,7 +97,7 @@ func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-p.done:
+	case <-p.Ended():
 		sc.say("it was over before")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
@@ -107,32 +106,29 @@ func (sc *scene) atSomeMoment(ctx context.Context, do func(p *process) error) (*
 }
 
 // kill kills a process without warning.
-func (sc *scene) kill(ctx context.Context, p *process) error {
+func (sc *scene) kill(ctx context.Context, p *driver.Process) error {
 	return sc.strike(ctx, "our process", func() error {
-		if err := p.signal(syscall.SIGKILL); err != nil {
-			return err
-		}
-		p.wait() // before an answer goes on
-		return nil
+		_, err := p.Kill() // before an answer goes on
+		return err
 	})
 }
 
 func killAtRandom(ctx context.Context, sc *scene) error {
-	p, err := sc.atSomeMoment(ctx, func(p *process) error { return sc.kill(ctx, p) })
+	p, err := sc.atSomeMoment(ctx, func(p *driver.Process) error { return sc.kill(ctx, p) })
 	if err != nil {
 		return err
 	}
-	p.wait()
+	p.Wait()
 	return nil
 }
 
 func termAtRandom(ctx context.Context, sc *scene) error {
-	p, err := sc.atSomeMoment(ctx, func(p *process) error { return p.signal(syscall.SIGTERM) })
+	p, err := sc.atSomeMoment(ctx, func(p *driver.Process) error { return p.Signal(syscall.SIGTERM) })
 	if err != nil {
 		return err
 	}
-	end := p.wait()
-	if end.code == -1 && end.stderr == "" {
+	end := p.Wait()
+	if end.Code == -1 && end.Stderr == "" {
 		sc.say("it ended before it listened for signals")
 		return nil
 	}
@@ -141,7 +137,7 @@ func termAtRandom(ctx context.Context, sc *scene) error {
 
 // waiting starts the verb and returns it when it waits for the answer to sys/init,
 // which Vault has given and a proxy holds back.
-func (sc *scene) waiting(ctx context.Context) (*process, error) {
+func (sc *scene) waiting(ctx context.Context) (*driver.Process, error) {
 	l := sc.lines[0]
 	l.tap.keepBack(2 * time.Second)
 	p, err := sc.start(ctx, sc.victim())
@@ -151,8 +147,8 @@ func (sc *scene) waiting(ctx context.Context) (*process, error) {
 	select {
 	case <-l.tap.initBegan:
 		return p, nil
-	case <-p.done:
-		return nil, fmt.Errorf("the run ended before sys/init\n%s", p.end.stderr)
+	case <-p.Ended():
+		return nil, fmt.Errorf("the run ended before sys/init\n%s", p.Wait().Stderr)
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -163,10 +159,10 @@ func termWhileWaiting(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	end := p.wait()
+	end := p.Wait()
 	if len(sc.inits()) != 1 {
 		return errors.New("sys/init was not sent once")
 	}

@@ -7,17 +7,18 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // ended judges the end of a run that was disturbed: it may have failed, but not
 // with a terminal error that is not allowed here. One that is allowed has its remedy.
-func (sc *scene) ended(ctx context.Context, end end) error {
-	switch end.code {
+func (sc *scene) ended(ctx context.Context, end driver.Result) error {
+	switch end.Code {
 	case exitTerminal:
 		return sc.lose(ctx, end)
 	case exitUsage, -1:
-		return fmt.Errorf("the disturbed run exited with %d\n%s", end.code, end.stderr)
+		return fmt.Errorf("the disturbed run exited with %d\n%s", end.Code, end.Stderr)
 	default:
 		return nil
 	}
@@ -88,7 +89,7 @@ func (sc *scene) between(least, most time.Duration) time.Duration {
 
 // connectionsHeld lets nothing pass for a while.
 func connectionsHeld(ctx context.Context, sc *scene) error {
-	p, err := sc.atSomeMoment(ctx, func(*process) error {
+	p, err := sc.atSomeMoment(ctx, func(*driver.Process) error {
 		sc.lines[0].tcp.Hold()
 		defer sc.lines[0].tcp.Restore()
 		return pause(ctx, sc.between(time.Second, 5*time.Second))
@@ -96,12 +97,12 @@ func connectionsHeld(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(ctx, p.wait())
+	return sc.ended(ctx, p.Wait())
 }
 
 // connectionsReset breaks all connections, and new ones for a while.
 func connectionsReset(ctx context.Context, sc *scene) error {
-	p, err := sc.atSomeMoment(ctx, func(*process) error {
+	p, err := sc.atSomeMoment(ctx, func(*driver.Process) error {
 		defer sc.lines[0].tcp.Restore()
 		err := sc.strike(ctx, "the network", func() error {
 			sc.lines[0].tcp.Cut()
@@ -112,7 +113,7 @@ func connectionsReset(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(ctx, p.wait())
+	return sc.ended(ctx, p.Wait())
 }
 
 // answersSpoilt spoils some requests on any path but sys/init, before or after Vault
@@ -125,7 +126,7 @@ func answersSpoilt(ctx context.Context, sc *scene) error {
 		fault.Status = vaultTroubles[sc.rng.IntN(len(vaultTroubles))]
 	}
 	sc.say("%d × %s", fault.Times, describe(fault))
-	p, err := sc.atSomeMoment(ctx, func(*process) error {
+	p, err := sc.atSomeMoment(ctx, func(*driver.Process) error {
 		sc.lines[0].http.Inject(testbed.Fault{Method: http.MethodPut, Path: initPath}) // the first that fits; it does nothing
 		sc.lines[0].http.Inject(fault)
 		return nil
@@ -133,7 +134,7 @@ func answersSpoilt(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return sc.ended(ctx, p.wait())
+	return sc.ended(ctx, p.Wait())
 }
 
 func describe(f testbed.Fault) string {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -16,26 +17,26 @@ import (
 // a watch does so when its work is done, or when it has named a terminal error.
 type successor struct {
 	name string
-	run  func(ctx context.Context, sc *scene) (end, error)
+	run  func(ctx context.Context, sc *scene) (driver.Result, error)
 }
 
 // successors are all of them.
 var successors = []successor{
-	{"run", func(ctx context.Context, sc *scene) (end, error) { return sc.finish(ctx, sc.options()) }},
-	{"watch", func(ctx context.Context, sc *scene) (end, error) {
+	{"run", func(ctx context.Context, sc *scene) (driver.Result, error) { return sc.finish(ctx, sc.options()) }},
+	{"watch", func(ctx context.Context, sc *scene) (driver.Result, error) {
 		p, err := sc.start(ctx, options{verb: verbWatch})
 		if err != nil {
-			return end{}, err
+			return driver.Result{}, err
 		}
 		return sc.watched(ctx, p)
 	}},
-	{"run and watch", func(ctx context.Context, sc *scene) (end, error) {
+	{"run and watch", func(ctx context.Context, sc *scene) (driver.Result, error) {
 		p, err := sc.start(ctx, options{verb: verbWatch})
 		if err != nil {
-			return end{}, err
+			return driver.Result{}, err
 		}
 		ended, err := sc.finish(ctx, sc.options())
-		if err != nil || ended.code != exitDone {
+		if err != nil || ended.Code != exitDone {
 			return ended, errors.Join(err, sc.terminate(p))
 		}
 		return sc.watched(ctx, p)
@@ -43,12 +44,12 @@ var successors = []successor{
 }
 
 // next runs one of the successors.
-func (sc *scene) next(ctx context.Context) (end, error) {
+func (sc *scene) next(ctx context.Context) (driver.Result, error) {
 	if p := sc.beside; p != nil { // it runs already, and comes first
 		sc.beside = nil
 		if sc.verb.company == frozen {
-			if err := p.signal(syscall.SIGCONT); err != nil {
-				return end{}, err
+			if err := p.Signal(syscall.SIGCONT); err != nil {
+				return driver.Result{}, err
 			}
 		}
 		sc.say("then the other watch")
@@ -72,9 +73,9 @@ const (
 // watched waits until a watch leads and everything is done, and ends it. A loss that it names
 // is returned as that of a run would be; whatever else it names it must get over by itself,
 // now that the violence is over.
-func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
-	if err := p.until(ctx, leading, 1); err != nil {
-		return end{}, err
+func (sc *scene) watched(ctx context.Context, p *driver.Process) (driver.Result, error) {
+	if err := p.Until(ctx, leading, 1); err != nil {
+		return driver.Result{}, err
 	}
 	// What has failed for long is not tried again at once.
 	limit := hardenTime + sc.lasts() - sc.extra
@@ -82,30 +83,30 @@ func (sc *scene) watched(ctx context.Context, p *process) (end, error) {
 	defer cancel()
 	name := ""
 	err := testbed.Poll(bounded, 100*time.Millisecond, "the watch to harden Vault", func(ctx context.Context) error {
-		if err := sc.freeAudit(ctx, p.shown()); err != nil {
+		if err := sc.freeAudit(ctx, p.Stderr()); err != nil {
 			return testbed.GiveUp(err)
 		}
 		why := sc.done(ctx)
-		if name = failureIn(p.shown(), losses...); name != "" && why != nil {
+		if name = driver.Failure(p.Stderr(), losses...); name != "" && why != nil {
 			return testbed.GiveUp(fmt.Errorf("it has named %q", name))
 		}
 		select {
-		case <-p.done:
-			return testbed.GiveUp(fmt.Errorf("the watch has ended by itself with %d", p.end.code))
+		case <-p.Ended():
+			return testbed.GiveUp(fmt.Errorf("the watch has ended by itself with %d", p.Wait().Code))
 		default:
 			return why
 		}
 	})
 	if name == "" && err != nil {
-		return end{}, fmt.Errorf("%w\n%s", err, p.shown())
+		return driver.Result{}, fmt.Errorf("%w\n%s", err, p.Stderr())
 	}
 	if err := sc.terminate(p); err != nil {
-		return end{}, err
+		return driver.Result{}, err
 	}
 	if err != nil {
-		return end{code: exitTerminal, name: name, stderr: p.shown()}, nil
+		return driver.Result{Code: exitTerminal, Failure: name, Stderr: p.Stderr()}, nil
 	}
-	return end{code: exitDone, stderr: p.shown()}, nil
+	return driver.Result{Code: exitDone, Stderr: p.Stderr()}, nil
 }
 
 // untilDone waits until the work is done, whoever does it.
@@ -114,12 +115,12 @@ func (sc *scene) untilDone(ctx context.Context) error {
 }
 
 // terminate ends a watch, which is to take that for the end of its work.
-func (sc *scene) terminate(p *process) error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
+func (sc *scene) terminate(p *driver.Process) error {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	if end := p.wait(); end.code != exitDone {
-		return fmt.Errorf("a terminated watch exited with %d\n%s", end.code, end.stderr)
+	if end := p.Wait(); end.Code != exitDone {
+		return fmt.Errorf("a terminated watch exited with %d\n%s", end.Code, end.Stderr)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -30,9 +31,9 @@ func spoiltBefore(spoil spoiler, name string) act {
 		if err != nil {
 			return err
 		}
-		sc.say("exit %d %s", end.code, end.name)
-		if end.code != exitTerminal || end.name != name || len(sc.inits()) > 0 {
-			return fmt.Errorf("exit %d %q, and %d × sys/init\n%s", end.code, end.name, len(sc.inits()), end.stderr)
+		sc.say("exit %d %s", end.Code, end.Failure)
+		if end.Code != exitTerminal || end.Failure != name || len(sc.inits()) > 0 {
+			return fmt.Errorf("exit %d %q, and %d × sys/init\n%s", end.Code, end.Failure, len(sc.inits()), end.Stderr)
 		}
 		return nil
 	}
@@ -49,17 +50,17 @@ func spoiltAt(point string, spoil spoiler) act {
 		if err != nil {
 			return err
 		}
-		if err := p.resume(ctx, point); err != nil {
+		if err := p.Resume(ctx, point); err != nil {
 			return err
 		}
-		err = p.until(ctx, notStored, 1)
-		if _, ended := errors.AsType[*neverError](err); err != nil && !ended {
+		err = p.Until(ctx, notStored, 1)
+		if _, ended := errors.AsType[*driver.NeverError](err); err != nil && !ended {
 			return err
 		}
 		if err := repair(ctx); err != nil {
 			return err
 		}
-		return sc.safeEnd(ctx, p.wait())
+		return sc.safeEnd(ctx, p.Wait())
 	}
 }
 

@@ -5,16 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // putBack replaces a record's content.
 func (f fileRecords) putBack(_ context.Context, record string, content []byte) error {
-	path := filepath.Join(string(f), "vault-bootstrap-"+record+".json")
+	path := driver.RecordFile(string(f), record)
 	if err := os.WriteFile(path+".old", content, 0o600); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func olderPutBack(record string) act {
 		if err != nil {
 			return err
 		}
-		if err := p.resume(ctx, point); err != nil {
+		if err := p.Resume(ctx, point); err != nil {
 			return err
 		}
 		if err := pause(ctx, sc.between(0, sc.clean[verbRun.name+sc.storage])); err != nil {
@@ -60,29 +61,29 @@ func olderPutBack(record string) act {
 			return err
 		}
 		sc.say("from %s", point)
-		if end := p.wait(); end.code == -1 {
-			return fmt.Errorf("the run was killed\n%s", end.stderr)
+		if end := p.Wait(); end.Code == -1 {
+			return fmt.Errorf("the run was killed\n%s", end.Stderr)
 		}
 		end, err := sc.finish(ctx, sc.options("--timeout=60s"))
-		if err != nil || end.code != exitTerminal {
+		if err != nil || end.Code != exitTerminal {
 			return err
 		}
 		// A copy with the keys may be from before the login's credential was made.
-		if keys, err := sc.keys(ctx); err != nil || record == "keys" && keys.Set != nil && end.name != "locked out" {
-			return errors.Join(err, fmt.Errorf("keys are stored, and the run ended with %q\n%s", end.name, end.stderr))
+		if keys, err := sc.keys(ctx); err != nil || record == "keys" && keys.Set != nil && end.Failure != "locked out" {
+			return errors.Join(err, fmt.Errorf("keys are stored, and the run ended with %q\n%s", end.Failure, end.Stderr))
 		}
-		sc.say("stopped: %s, newest copy put back", end.name)
+		sc.say("stopped: %s, newest copy put back", end.Failure)
 		return sc.records.putBack(ctx, record, newest)
 	}
 }
 
 // exchanged replaces a record by an older copy while the run that writes it is stopped, so
 // that nothing is written in between, and returns the newest copy; nil if there is none.
-func (sc *scene) exchanged(ctx context.Context, p *process, record string, older []byte) (newest []byte, err error) {
-	if err := p.signal(syscall.SIGSTOP); err != nil {
+func (sc *scene) exchanged(ctx context.Context, p *driver.Process, record string, older []byte) (newest []byte, err error) {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.signal(syscall.SIGCONT)) }()
+	defer func() { err = errors.Join(err, p.Signal(syscall.SIGCONT)) }()
 	if err := pause(ctx, onItsWay); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -55,7 +56,7 @@ func (i *island) restore() {
 
 // lateHolder starts a run that is cut off when it is about to send sys/init: the request
 // reaches Vault when the island is restored.
-func (sc *scene) lateHolder(ctx context.Context) (*island, *process, error) {
+func (sc *scene) lateHolder(ctx context.Context) (*island, *driver.Process, error) {
 	i, err := sc.island(sc.stopping(pointIntended))
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +67,7 @@ func (sc *scene) lateHolder(ctx context.Context) (*island, *process, error) {
 	}
 	sc.lateInit = true
 	i.cutOff()
-	return i, holder, holder.resume(ctx, pointIntended)
+	return i, holder, holder.Resume(ctx, pointIntended)
 }
 
 // partitionedBefore cuts the holder off before its sys/init has reached Vault. Its Lease runs
@@ -81,16 +82,16 @@ func partitionedBefore(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	if successor.code != exitDone {
-		return fmt.Errorf("the successor exited with %d\n%s", successor.code, successor.stderr)
+	if successor.Code != exitDone {
+		return fmt.Errorf("the successor exited with %d\n%s", successor.Code, successor.Stderr)
 	}
 	before, err := sc.keys(ctx)
 	if err != nil {
 		return err
 	}
 	i.restore()
-	end := holder.wait()
-	sc.say("the holder came back: exit %d %s", end.code, end.name)
+	end := holder.Wait()
+	sc.say("the holder came back: exit %d %s", end.Code, end.Failure)
 	after, err := sc.keys(ctx)
 	if err != nil {
 		return err
@@ -117,22 +118,22 @@ func partitionedBeforeSuccessor(ctx context.Context, sc *scene) error {
 	i.restore()
 	err = testbed.Poll(ctx, 50*time.Millisecond, "the holder's keys to be on record", func(ctx context.Context) error {
 		keys, err := sc.keys(ctx)
-		if err == nil && !keys.answered() {
+		if err == nil && !answered(keys) {
 			err = errors.New("no attempt has an answer, and no set is stored")
 		}
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, holder.shown())
+		return fmt.Errorf("%w\n%s", err, holder.Stderr())
 	}
-	if err := successor.resume(ctx, pointIntended); err != nil {
+	if err := successor.Resume(ctx, pointIntended); err != nil {
 		return err
 	}
-	if end := holder.wait(); end.code != exitDone && end.code != exitBusy {
-		return fmt.Errorf("the holder that came back exited with %d\n%s", end.code, end.stderr)
+	if end := holder.Wait(); end.Code != exitDone && end.Code != exitBusy {
+		return fmt.Errorf("the holder that came back exited with %d\n%s", end.Code, end.Stderr)
 	}
-	if end := successor.wait(); end.code != exitDone {
-		return fmt.Errorf("the successor exited with %d\n%s", end.code, end.stderr)
+	if end := successor.Wait(); end.Code != exitDone {
+		return fmt.Errorf("the successor exited with %d\n%s", end.Code, end.Stderr)
 	}
 	return nil
 }
@@ -151,21 +152,14 @@ func partitionedInInit(ctx context.Context, sc *scene) error {
 	}
 	select {
 	case <-i.line.tap.initBegan:
-	case <-holder.done:
-		return fmt.Errorf("the run ended before sys/init\n%s", holder.end.stderr)
+	case <-holder.Ended():
+		return fmt.Errorf("the run ended before sys/init\n%s", holder.Wait().Stderr)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	i.cutOff()
 	defer i.restore()
-	successor, err := sc.start(ctx, sc.options())
-	if err != nil {
-		return err
-	}
-	if err := successor.until(ctx, mayStillStore, 1); err != nil {
-		return err
-	}
-	return sc.cameBack(ctx, holder, successor, func() error {
+	return sc.cameBack(ctx, holder, func() error {
 		i.restore()
 		return nil
 	})

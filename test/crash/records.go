@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -35,7 +35,7 @@ type fileRecords string
 func (f fileRecords) flags() []string { return []string{"--store=file:" + string(f)} }
 
 func (f fileRecords) read(_ context.Context, record string) ([]byte, string, error) {
-	content, err := os.ReadFile(filepath.Join(string(f), "vault-bootstrap-"+record+".json"))
+	content, err := os.ReadFile(driver.RecordFile(string(f), record))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
@@ -63,34 +63,9 @@ func (k kubeRecords) read(ctx context.Context, record string) ([]byte, string, e
 	return found.Data[record+".json"], found.ResourceVersion, nil
 }
 
-// keysRecord is what the suite reads of the keys record.
-type keysRecord struct {
-	Epoch   int64
-	Attempt *attempt
-	Past    []attempt
-	Set     *keySet
-	Root    *struct{ Token string }
-	// Rotation and Glass are what an exchange of keys and a break-glass are on record with.
-	Rotation *struct{ Set *keySet }
-	Glass    *struct{ Token string } `json:"break_glass"`
-}
-
-// attempt is one attempt to initialize.
-type attempt struct {
-	ID, Status string
-	Answer     json.RawMessage // nil until Vault's answer is on record
-}
-
 // answered reports whether anything that Vault has answered to sys/init is on record.
-func (k keysRecord) answered() bool {
-	return k.Set != nil || k.Attempt != nil && k.Attempt.Answer != nil ||
-		slices.ContainsFunc(k.Past, func(a attempt) bool { return a.Answer != nil })
-}
-
-// keySet are the shares of one set.
-type keySet struct {
-	Shares    []string
-	Threshold int
+func answered(keys driver.KeysRecord) bool {
+	return keys.Set != nil || slices.ContainsFunc(keys.Attempts(), func(a driver.Attempt) bool { return a.Answer != nil })
 }
 
 // stateRecord is what it reads of the checkpoint.
@@ -109,22 +84,22 @@ func (s stateRecord) count(event string) int {
 	return count
 }
 
-func (sc *scene) keys(ctx context.Context) (keys keysRecord, err error) {
+func (sc *scene) keys(ctx context.Context) (keys driver.KeysRecord, err error) {
 	content, _, err := sc.records.read(ctx, "keys")
 	if err == nil && len(content) > 0 {
 		sc.note(testbed.SecretsIn(content)...)
-		err = json.Unmarshal(content, &keys)
+		keys, err = driver.ParseKeys(content)
 	}
 	if err != nil {
-		return keys, fmt.Errorf("reading the keys record: %w", err)
+		return keys, err
 	}
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if keys.Root != nil {
 		sc.roots[keys.Root.Token] = true
 	}
-	if keys.Glass != nil && keys.Glass.Token != "" {
-		sc.roots[keys.Glass.Token] = true
+	if keys.BreakGlass != nil && keys.BreakGlass.Token != "" {
+		sc.roots[keys.BreakGlass.Token] = true
 	}
 	return keys, nil
 }

@@ -26,8 +26,8 @@ func refusedRuns(ctx context.Context, sc *scene) error {
 		if err != nil {
 			return err
 		}
-		if end.code == exitDone || end.code == -1 {
-			return fmt.Errorf("a refused run exited with %d\n%s", end.code, end.stderr)
+		if end.Code == exitDone || end.Code == -1 {
+			return fmt.Errorf("a refused run exited with %d\n%s", end.Code, end.Stderr)
 		}
 		if err := pause(ctx, sc.refuse/refusedAgain); err != nil {
 			return err
@@ -48,7 +48,7 @@ func refusedWatch(ctx context.Context, sc *scene) error {
 		return err
 	}
 	if err := sc.attemptsWithin(ctx, 1); err != nil {
-		return fmt.Errorf("%w\n%s", err, p.shown())
+		return fmt.Errorf("%w\n%s", err, p.Stderr())
 	}
 	sc.lines[0].http.Clear()
 	sc.beside = p // hardens by itself, now that Vault answers

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // together starts several runs at once: one acts, the others find the work done.
 func together(runners int) act {
 	return func(ctx context.Context, sc *scene) error {
-		var running []*process
+		var running []*driver.Process
 		for range runners {
 			p, err := sc.start(ctx, sc.options())
 			if err != nil {
@@ -28,11 +28,11 @@ func together(runners int) act {
 	}
 }
 
-func allDone(running []*process) error {
+func allDone(running []*driver.Process) error {
 	var errs []error
 	for _, p := range running {
-		if end := p.wait(); end.code != exitDone {
-			errs = append(errs, fmt.Errorf("one of %d runs exited with %d\n%s", len(running), end.code, end.stderr))
+		if end := p.Wait(); end.Code != exitDone {
+			errs = append(errs, fmt.Errorf("one of %d runs exited with %d\n%s", len(running), end.Code, end.Stderr))
 		}
 	}
 	return errors.Join(errs...)
@@ -71,7 +71,7 @@ func holderKilled(runners int) act {
 		if err != nil {
 			return err
 		}
-		var others []*process
+		var others []*driver.Process
 		for range runners - 1 {
 			p, err := sc.start(ctx, sc.options())
 			if err != nil {
@@ -82,7 +82,7 @@ func holderKilled(runners int) act {
 		// Those that come late may find it done: with files no Lease runs out, in
 		// Kubernetes the stopped holder's does.
 		for _, p := range others {
-			if err := p.until(ctx, waitingForLease, 1); err != nil {
+			if err := p.Until(ctx, waitingForLease, 1); err != nil {
 				return err
 			}
 		}
@@ -91,10 +91,9 @@ func holderKilled(runners int) act {
 			return err
 		}
 		killed := time.Now()
-		if err := holder.signal(syscall.SIGKILL); err != nil {
+		if _, err := holder.Kill(); err != nil {
 			return err
 		}
-		holder.wait()
 		if err := sc.takenOver(ctx, before.Epoch, killed); err != nil {
 			return err
 		}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -44,10 +44,10 @@ type scene struct {
 	// restarted is whether somebody has restarted Vault, as the program said.
 	restarted bool
 	// beside is another watch beside the verb; nil if there is none.
-	beside *process
+	beside *driver.Process
 
 	mu        sync.Mutex
-	processes []*process
+	processes []*driver.Process
 	roots     map[string]bool // root tokens that were ever seen
 	secrets   map[string]bool // what was noted already
 	runs      int
@@ -149,11 +149,14 @@ func (sc *scene) victim() options { return options{verb: sc.verb} }
 
 func (sc *scene) stopping(point string) options { return options{verb: sc.verb, stopAt: point} }
 
+// runLimit ends a run that hangs.
+const runLimit = 3 * time.Minute
+
 // The Lease of every case is short, so that taking over takes little time.
 const leaseDuration = 3 * time.Second
 
 // start starts a process. One that is to stop is the build that can.
-func (sc *scene) start(ctx context.Context, o options) (*process, error) {
+func (sc *scene) start(ctx context.Context, o options) (*driver.Process, error) {
 	if o.verb == nil {
 		o.verb = verbRun
 	}
@@ -175,14 +178,11 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 	if o.verb.command != nil {
 		args = append(append(args, "--"), o.verb.command...)
 	}
-	binary, env := sc.binary, []string{"PATH=/nonexistent", "HOME=" + sc.dir}
-	if o.stopAt != "" {
-		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_STOP_AT="+o.stopAt)
+	command := driver.Command{Binary: sc.binary, Args: args, Home: sc.dir, StopAt: o.stopAt, ShowPoints: o.showPoints, Limit: runLimit + sc.lasts()}
+	if o.stopAt != "" || o.showPoints {
+		command.Binary = sc.stoppable
 	}
-	if o.showPoints {
-		binary, env = sc.stoppable, append(env, "VAULT_BOOTSTRAP_SHOW_POINTS=yes")
-	}
-	p, err := startProcess(ctx, binary, args, env, runLimit+sc.lasts())
+	p, err := command.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -194,16 +194,16 @@ func (sc *scene) start(ctx context.Context, o options) (*process, error) {
 }
 
 // finish starts a run and waits for its end.
-func (sc *scene) finish(ctx context.Context, o options) (end, error) {
+func (sc *scene) finish(ctx context.Context, o options) (driver.Result, error) {
 	p, err := sc.start(ctx, o)
 	if err != nil {
-		return end{}, err
+		return driver.Result{}, err
 	}
-	return p.wait(), ctx.Err()
+	return p.Wait(), ctx.Err()
 }
 
 // startStopped starts a process and waits until it has stopped itself at a point.
-func (sc *scene) startStopped(ctx context.Context, o options) (*process, error) {
+func (sc *scene) startStopped(ctx context.Context, o options) (*driver.Process, error) {
 	p, err := sc.start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -212,8 +212,8 @@ func (sc *scene) startStopped(ctx context.Context, o options) (*process, error) 
 }
 
 // atStop waits until a process has stopped itself at a point.
-func (sc *scene) atStop(ctx context.Context, p *process, point string) error {
-	if err := p.stoppedAt(ctx, point); err != nil {
+func (sc *scene) atStop(ctx context.Context, p *driver.Process, point string) error {
+	if err := p.StoppedAt(ctx, point, 1); err != nil {
 		return err
 	}
 	sc.board.reached(point)
@@ -261,22 +261,20 @@ func (sc *scene) note(secrets ...string) {
 	testbed.NoteSecrets(notary(fmt.Sprintf("crash-%d", sc.number)), fresh...)
 }
 
-var anyToken = regexp.MustCompile(`hvs\.[A-Za-z0-9_-]{20,}`)
-
 // close ends everything, and notes what was shown.
 func (sc *scene) close() error {
 	var errs []error
 	var shown strings.Builder
 	for _, p := range sc.processes {
-		_ = p.cmd.Process.Kill() // if it still is there
-		end := p.wait()
-		shown.WriteString(end.stdout + end.stderr)
+		end, err := p.Kill() // if it still is there
+		errs = append(errs, err)
+		shown.WriteString(end.Stdout + end.Stderr)
 	}
 	if shown.Len() > 0 {
 		testbed.NoteOutput(notary(fmt.Sprintf("crash-%d", sc.number)), shown.String())
 	}
 	if log, err := os.ReadFile(sc.audit); err == nil {
-		sc.note(anyToken.FindAllString(string(log), -1)...)
+		sc.note(driver.Tokens(string(log))...)
 	}
 	for _, l := range sc.lines {
 		errs = append(errs, l.close())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // scenes are cases that a single signal does not make.
@@ -34,12 +36,12 @@ func (s *suite) scenes() []trial {
 
 // safeEnd judges the end of a run whose records were spoilt: a terminal error, or one of
 // usage, is right as long as Vault was not initialized without keys that are stored.
-func (sc *scene) safeEnd(ctx context.Context, end end) error {
-	sc.say("exit %d %s", end.code, end.name)
-	switch end.code {
+func (sc *scene) safeEnd(ctx context.Context, end driver.Result) error {
+	sc.say("exit %d %s", end.Code, end.Failure)
+	switch end.Code {
 	case exitTerminal, exitUsage:
 	case -1:
-		return fmt.Errorf("the disturbed run was killed\n%s", end.stderr)
+		return fmt.Errorf("the disturbed run was killed\n%s", end.Stderr)
 	default:
 		return nil
 	}
@@ -49,7 +51,7 @@ func (sc *scene) safeEnd(ctx context.Context, end end) error {
 	}
 	for _, init := range sc.inits() {
 		if init.status == http.StatusOK && keys.Set == nil && !sc.safe(ctx) {
-			return fmt.Errorf("the run ended with %q, and Vault is initialized\n%s", end.name, end.stderr)
+			return fmt.Errorf("the run ended with %q, and Vault is initialized\n%s", end.Failure, end.Stderr)
 		}
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // The exit codes that a rerun may have.
@@ -31,7 +33,7 @@ func (sc *scene) settle(ctx context.Context) error {
 	if err := errors.Join(sc.mend(ctx), sc.startedAgain(ctx)); err != nil {
 		return err
 	}
-	var last end
+	var last driver.Result
 	for range mostReruns {
 		if err := sc.mend(ctx); err != nil {
 			return err
@@ -41,10 +43,10 @@ func (sc *scene) settle(ctx context.Context) error {
 			return err
 		}
 		last = end
-		if err := sc.freeAudit(ctx, end.stderr); err != nil {
+		if err := sc.freeAudit(ctx, end.Stderr); err != nil {
 			return err
 		}
-		switch end.code {
+		switch end.Code {
 		case exitDone:
 			if sc.beside == nil {
 				return sc.settled(ctx)
@@ -55,10 +57,10 @@ func (sc *scene) settle(ctx context.Context) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("a rerun exited with %d\n%s", end.code, end.stderr)
+			return fmt.Errorf("a rerun exited with %d\n%s", end.Code, end.Stderr)
 		}
 	}
-	return fmt.Errorf("%d reruns did not come to an end, the last one exited with %d\n%s", mostReruns, last.code, last.stderr)
+	return fmt.Errorf("%d reruns did not come to an end, the last one exited with %d\n%s", mostReruns, last.Code, last.Stderr)
 }
 
 // auditHalfway is what Vault answers when a request to enable an audit device was cut off
@@ -124,31 +126,31 @@ func (sc *scene) mend(ctx context.Context) error {
 
 // lose judges a terminal error: it is a violation unless something died before the answer
 // to sys/init was delivered.
-func (sc *scene) lose(ctx context.Context, end end) error {
+func (sc *scene) lose(ctx context.Context, end driver.Result) error {
 	switch {
-	case !slices.Contains(losses, end.name):
-		return fmt.Errorf("a rerun ended with %q\n%s", end.name, end.stderr)
+	case !slices.Contains(losses, end.Failure):
+		return fmt.Errorf("a rerun ended with %q\n%s", end.Failure, end.Stderr)
 	case sc.excuse == "":
 		return &lossError{end, sc.inits()}
 	case len(sc.lost) > 0:
-		return fmt.Errorf("%q again, after its remedy\n%s", end.name, end.stderr)
+		return fmt.Errorf("%q again, after its remedy\n%s", end.Failure, end.Stderr)
 	}
-	sc.lost = append(sc.lost, end.name)
+	sc.lost = append(sc.lost, end.Failure)
 	return sc.startOver(ctx)
 }
 
 // lossError is a loss that is none of those that cannot be helped.
 type lossError struct {
-	end   end
+	end   driver.Result
 	inits []request
 }
 
 func (e *lossError) Error() string {
-	text := fmt.Sprintf("%q, though nothing died before the answer to sys/init was delivered\n", e.end.name)
+	text := fmt.Sprintf("%q, though nothing died before the answer to sys/init was delivered\n", e.end.Failure)
 	for _, init := range e.inits {
 		text += fmt.Sprintf("sys/init at %s, answered %d at %s\n", init.began.Format(clock), init.status, init.ended.Format(clock))
 	}
-	return text + e.end.stderr
+	return text + e.end.Stderr
 }
 
 const clock = "15:04:05.000"

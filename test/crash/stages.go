@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // initialized has somebody else initialize Vault, and keep what 'vault operator init
@@ -31,8 +30,8 @@ func initialized(ctx context.Context, sc *scene) error {
 // hardened begins with an undisturbed run.
 func hardened(ctx context.Context, sc *scene) error {
 	end, err := sc.finish(ctx, sc.options())
-	if err == nil && end.code != exitDone {
-		err = fmt.Errorf("the run before %q exited with %d\n%s", sc.verb, end.code, end.stderr)
+	if err == nil && end.Code != exitDone {
+		err = fmt.Errorf("the run before %q exited with %d\n%s", sc.verb, end.Code, end.Stderr)
 	}
 	return err
 }
@@ -67,10 +66,7 @@ func killedBefore(v *verb, point string) func(context.Context, *scene) error {
 		if err != nil {
 			return err
 		}
-		if err := p.signal(syscall.SIGKILL); err != nil {
-			return err
-		}
-		p.wait()
-		return nil
+		_, err = p.Kill()
+		return err
 	}
 }

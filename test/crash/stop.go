@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // stoppedAt stops a holder at a point for longer than its Lease lives, until what comes
@@ -25,24 +26,24 @@ func stoppedAt(point string) act {
 		if err != nil {
 			return err
 		}
-		return sc.outlived(ctx, late, func() error { return late.resume(ctx, point) })
+		return sc.outlived(ctx, late, func() error { return late.Resume(ctx, point) })
 	}
 }
 
 // stoppedAtRandom stops it at any moment.
 func stoppedAtRandom(ctx context.Context, sc *scene) error {
-	late, err := sc.atSomeMoment(ctx, func(p *process) error { return p.signal(syscall.SIGSTOP) })
+	late, err := sc.atSomeMoment(ctx, func(p *driver.Process) error { return p.Signal(syscall.SIGSTOP) })
 	if err != nil {
 		return err
 	}
-	return sc.outlived(ctx, late, func() error { return late.signal(syscall.SIGCONT) })
+	return sc.outlived(ctx, late, func() error { return late.Signal(syscall.SIGCONT) })
 }
 
 // outlived has others finish the work beside a process that is stopped, and then lets that
 // one go on.
-func (sc *scene) outlived(ctx context.Context, late *process, resume func() error) error {
+func (sc *scene) outlived(ctx context.Context, late *driver.Process, resume func() error) error {
 	select {
-	case <-late.done: // before it could be stopped
+	case <-late.Ended(): // before it could be stopped
 		return nil
 	default:
 	}
@@ -55,8 +56,8 @@ func (sc *scene) outlived(ctx context.Context, late *process, resume func() erro
 		if err != nil {
 			return err
 		}
-		if code = takeover.code; code != exitDone && code != exitBusy {
-			return fmt.Errorf("what took over exited with %d\n%s", takeover.code, takeover.stderr)
+		if code = takeover.Code; code != exitDone && code != exitBusy {
+			return fmt.Errorf("what took over exited with %d\n%s", takeover.Code, takeover.Stderr)
 		}
 	}
 	// Where nothing was left to do, nobody has waited for the Lease.
@@ -75,7 +76,7 @@ func (sc *scene) outlived(ctx context.Context, late *process, resume func() erro
 	if err != nil {
 		return err
 	}
-	if sc.verb == verbRetire && end.code == exitUsage {
+	if sc.verb == verbRetire && end.Code == exitUsage {
 		return nil // it was stopped before it had the Lease, and has taken it in its turn
 	}
 	return sc.wroteNothing(ctx, resumed, before, end)
@@ -86,23 +87,23 @@ const noticeTime = 10 * time.Second
 
 // wentOn waits for the end of a process that was stopped; a watch is ended when it has
 // noticed.
-func (sc *scene) wentOn(ctx context.Context, late *process) (end, error) {
+func (sc *scene) wentOn(ctx context.Context, late *driver.Process) (driver.Result, error) {
 	if sc.verb.endless {
 		noticing, cancel := context.WithTimeout(ctx, noticeTime)
 		defer cancel()
-		if err := late.until(noticing, leading, 2); err != nil && noticing.Err() == nil {
-			return end{}, err
+		if err := late.Until(noticing, leading, 2); err != nil && noticing.Err() == nil {
+			return driver.Result{}, err
 		}
 		err := sc.terminate(late)
-		return late.end, err
+		return late.Wait(), err
 	}
-	ended := late.wait()
-	sc.say("resumed: exit %d", ended.code)
+	ended := late.Wait()
+	sc.say("resumed: exit %d", ended.Code)
 	// One that had nothing left to do, or needs no Lease, ends well.
 	// The keys that 'keys retire' was to put away are put away, and Vault is not empty any more.
-	tooLate := sc.verb == verbRetire && ended.code == exitUsage
-	if ended.code != exitBusy && ended.code != exitDone && !tooLate {
-		return ended, fmt.Errorf("the resumed %q exited with %d\n%s", sc.verb, ended.code, ended.stderr)
+	tooLate := sc.verb == verbRetire && ended.Code == exitUsage
+	if ended.Code != exitBusy && ended.Code != exitDone && !tooLate {
+		return ended, fmt.Errorf("the resumed %q exited with %d\n%s", sc.verb, ended.Code, ended.Stderr)
 	}
 	return ended, nil
 }
@@ -115,7 +116,7 @@ func (sc *scene) fronted(o options) (options, error) {
 }
 
 // suspended starts a run with taps of its own and stops it.
-func (sc *scene) suspended(ctx context.Context, point string) (*process, error) {
+func (sc *scene) suspended(ctx context.Context, point string) (*driver.Process, error) {
 	o, err := sc.fronted(sc.stopping(point))
 	if err != nil {
 		return nil, err
@@ -126,9 +127,9 @@ func (sc *scene) suspended(ctx context.Context, point string) (*process, error) 
 // wroteNothing holds that a resumed process has changed nothing. A watch that has taken the
 // lead anew since then holds it by right: what it does from there on is not judged here, but
 // by the state in which it leaves everything.
-func (sc *scene) wroteNothing(ctx context.Context, since time.Time, before string, end end) error {
+func (sc *scene) wroteNothing(ctx context.Context, since time.Time, before string, end driver.Result) error {
 	var errs []error
-	led := leadTaken(end.stderr, since)
+	led := leadTaken(end.Stderr, since)
 	for _, t := range sc.fronts {
 		for _, r := range t.requests(since) {
 			if sc.verb.mayStill(r) || !led.IsZero() && r.began.After(led) {
@@ -145,7 +146,7 @@ func (sc *scene) wroteNothing(ctx context.Context, since time.Time, before strin
 		errs = append(errs, fmt.Errorf("the resumed %q wrote: the records were at %s, and are at %s", sc.verb, before, after))
 	}
 	if len(errs) > 0 {
-		errs = append(errs, errors.New(end.stderr))
+		errs = append(errs, errors.New(end.Stderr))
 	}
 	return errors.Join(errs...)
 }
@@ -153,12 +154,8 @@ func (sc *scene) wroteNothing(ctx context.Context, since time.Time, before strin
 // leadTaken returns when a watch has first taken the lead after a moment, by its log; zero if
 // it has not.
 func leadTaken(stderr string, after time.Time) time.Time {
-	for line := range strings.Lines(stderr) {
-		var entry struct {
-			Time time.Time
-			Msg  string
-		}
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "leading" && entry.Time.After(after) {
+	for _, entry := range driver.Entries(stderr) {
+		if entry.Msg == "leading" && entry.Time.After(after) {
 			return entry.Time
 		}
 	}
@@ -183,14 +180,7 @@ func stoppedElsewhere(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	other, err := sc.start(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
-	if err != nil {
-		return err
-	}
-	if err := other.until(ctx, mayStillStore, 1); err != nil {
-		return err
-	}
-	return sc.cameBack(ctx, late, other, func() error { return late.resume(ctx, pointSpooled) })
+	return sc.cameBack(ctx, late, func() error { return late.Resume(ctx, pointSpooled) }, sc.elsewhere())
 }
 
 // frozenInInit stops a holder while Vault's answer is on its way, for longer than its Lease.
@@ -199,40 +189,44 @@ func frozenInInit(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	if err := late.signal(syscall.SIGSTOP); err != nil {
+	if err := late.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	other, err := sc.start(ctx, sc.options("--spool-dir="+filepath.Join(sc.dir, "elsewhere")))
-	if err != nil {
-		return err
-	}
-	if err := other.until(ctx, mayStillStore, 1); err != nil {
-		return err
-	}
-	return sc.cameBack(ctx, late, other, func() error { return late.signal(syscall.SIGCONT) })
+	return sc.cameBack(ctx, late, func() error { return late.Signal(syscall.SIGCONT) }, sc.elsewhere())
 }
 
 // mayStillStore is what a run says that waits for the keys of another.
 const mayStillStore = "may still store the keys"
 
-// cameBack lets a holder go on whose keys another waits for.
-func (sc *scene) cameBack(ctx context.Context, late, other *process, resume func() error) error {
+// elsewhere is a flag for a spool that only one process sees.
+func (sc *scene) elsewhere() string { return "--spool-dir=" + filepath.Join(sc.dir, "elsewhere") }
+
+// cameBack starts another run with these flags, and lets a holder go on whose keys that one
+// waits for.
+func (sc *scene) cameBack(ctx context.Context, late *driver.Process, resume func() error, flags ...string) error {
+	other, err := sc.start(ctx, sc.options(flags...))
+	if err != nil {
+		return err
+	}
+	if err := other.Until(ctx, mayStillStore, 1); err != nil {
+		return err
+	}
 	resumed := time.Now()
 	if err := resume(); err != nil {
 		return err
 	}
-	if end := late.wait(); end.code != exitDone && end.code != exitBusy {
-		return fmt.Errorf("the resumed run exited with %d\n%s", end.code, end.stderr)
+	if end := late.Wait(); end.Code != exitDone && end.Code != exitBusy {
+		return fmt.Errorf("the resumed run exited with %d\n%s", end.Code, end.Stderr)
 	}
-	if end := other.wait(); end.code != exitDone {
-		return fmt.Errorf("the run that waited for the keys exited with %d\n%s", end.code, end.stderr)
+	if end := other.Wait(); end.Code != exitDone {
+		return fmt.Errorf("the run that waited for the keys exited with %d\n%s", end.Code, end.Stderr)
 	}
 	keys, err := sc.keys(ctx)
 	if err != nil {
 		return err
 	}
 	if keys.Set == nil {
-		return fmt.Errorf("the keys of the resumed run never arrived (exit %d)\n%s", late.end.code, late.end.stderr)
+		return fmt.Errorf("the keys of the resumed run never arrived (exit %d)\n%s", late.Wait().Code, late.Wait().Stderr)
 	}
 	for _, t := range sc.fronts {
 		for _, r := range t.requests(resumed) {

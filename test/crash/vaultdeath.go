@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // killVault kills the server, and starts it again.
@@ -17,11 +19,11 @@ func (sc *scene) killVault(ctx context.Context) error {
 
 // vaultKilledAtRandom kills Vault at any moment of a run.
 func vaultKilledAtRandom(ctx context.Context, sc *scene) error {
-	p, err := sc.atSomeMoment(ctx, func(*process) error { return sc.killVault(ctx) })
+	p, err := sc.atSomeMoment(ctx, func(*driver.Process) error { return sc.killVault(ctx) })
 	if err != nil {
 		return err
 	}
-	return sc.ended(ctx, p.wait())
+	return sc.ended(ctx, p.Wait())
 }
 
 // initTimes are how long sys/init takes, by storage.
@@ -35,8 +37,8 @@ func vaultKilledInInit(ctx context.Context, sc *scene) error {
 	}
 	select {
 	case <-sc.lines[0].tap.initBegan:
-	case <-p.done:
-		return fmt.Errorf("the run ended before sys/init\n%s", p.end.stderr)
+	case <-p.Ended():
+		return fmt.Errorf("the run ended before sys/init\n%s", p.Wait().Stderr)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -46,5 +48,5 @@ func vaultKilledInInit(ctx context.Context, sc *scene) error {
 	if err := sc.killVault(ctx); err != nil {
 		return err
 	}
-	return sc.ended(ctx, p.wait())
+	return sc.ended(ctx, p.Wait())
 }

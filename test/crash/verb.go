@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // verb is a way in which users start the program.
@@ -26,7 +28,7 @@ type verb struct {
 	exchanges bool
 	// unfinished reports whether a user has to start the same verb again: 'run' and 'watch'
 	// cannot go on from what it has left.
-	unfinished func(keys keysRecord) bool
+	unfinished func(keys driver.KeysRecord) bool
 }
 
 func (v *verb) String() string { return v.name }
@@ -93,5 +95,5 @@ func glass(kind string) func(*scene) []string {
 	return func(*scene) []string { return []string{"break-glass", kind, "--reason=CRASH-1: the suite"} }
 }
 
-func noKeys(keys keysRecord) bool   { return keys.Set == nil }
-func someKeys(keys keysRecord) bool { return keys.Set != nil }
+func noKeys(keys driver.KeysRecord) bool   { return keys.Set == nil }
+func someKeys(keys driver.KeysRecord) bool { return keys.Set != nil }

@@ -9,13 +9,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -79,10 +79,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 func (d *demo) prepare() {
-	d.flags = []string{"--store=file:" + d.store(), "--ca-cert=" + d.cluster.CAFile}
-	for _, node := range d.cluster.Nodes {
-		d.flags = append(d.flags, "--vault-addr="+node.Addr)
-	}
+	d.flags = []string{"--store=file:" + d.store()}
+	d.flags = append(d.flags, driver.VaultFlags(d.cluster)...)
 	d.env = append(os.Environ(), "DEMO_AUDIT_LOG="+d.audit(), "DEMO_SECOND_AUDIT_LOG="+d.audit()+".2", "DEMO_PASSWORD="+rand.Text())
 }
 
@@ -93,13 +91,16 @@ func (d *demo) audit() string { return filepath.Join(d.dir, "audit.log") }
 func (d *demo) bootstrap(ctx context.Context, args ...string) error {
 	shown := append([]string{"vault-bootstrap"}, args...)
 	fmt.Printf("$ %s …\n", strings.Join(shown, " "))
-	cmd := exec.CommandContext(ctx, d.binary, append(args, d.flags...)...)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = d.env, os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(shown, " "), err)
+	// In our process group: what is typed at the terminal is typed at the program.
+	done, err := driver.Command{
+		Binary: d.binary, Args: append(args, d.flags...), Env: d.env,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Interrupt: syscall.SIGTERM, Attributes: &syscall.SysProcAttr{},
+	}.Run(ctx)
+	if err == nil && done.Code != 0 {
+		err = fmt.Errorf("%s: exit status %d", strings.Join(shown, " "), done.Code)
 	}
-	return nil
+	return err
 }
 
 func (d *demo) first(ctx context.Context) error {
@@ -115,18 +116,18 @@ func (d *demo) status(ctx context.Context) error {
 
 func (d *demo) again(ctx context.Context) error {
 	step("Second run: nothing is left to do")
-	before, err := countRequests(d.audit())
+	_, before, err := driver.ReadAudit(d.audit(), 0)
 	if err != nil {
 		return err
 	}
 	if err := d.bootstrap(ctx, "run", "--seed="+d.seed); err != nil {
 		return err
 	}
-	after, err := countRequests(d.audit())
+	made, _, err := driver.ReadAudit(d.audit(), before)
 	if err != nil {
 		return err
 	}
-	return after.since(before).show()
+	return show(made)
 }
 
 func (d *demo) restart(ctx context.Context) error {

@@ -1,6 +1,9 @@
-// Package driver keeps what all tests of a suite share: the program under test, built
-// once, and one Kubernetes; and it builds the program for suites that share nothing
-// else. It knows how the program is built, and nothing of what it does.
+// Package driver drives the program under test, for every suite and for the demo: a Command
+// starts a Process, which ends with a Result. It also reads what the program leaves behind: its
+// log, Vault's audit log, and the records. A Driven is a Process whose failures are a test's.
+//
+// It builds the program, too, and keeps what all tests of a suite share. It knows how the
+// program is started, stopped and read, and nothing of what a suite wants of it.
 package driver
 
 import (

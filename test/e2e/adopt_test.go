@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
@@ -102,7 +101,7 @@ func TestAdoptFromFiles(t *testing.T) {
 			seed, _ := exampleSeed(t)
 			p, _ := inFiles(t, cluster, "--seed="+seed)
 			adopted := p.must(0, "adopt", append(test.flags(t, keys), "--revoke-token")...)
-			wantEvents(t, "adoption", adopted.events(), "seed", "harden")
+			wantEvents(t, "adoption", adopted.Events(), "seed", "harden")
 			wantAdopted(t, p, cluster, keys)
 		})
 	}
@@ -129,7 +128,7 @@ func wantAdopted(t *testing.T, p *program, cluster *testbed.VaultCluster, keys t
 		t.Error("the root token still works")
 	}
 	seal(t, cluster)
-	wantEvents(t, "run after a restart", p.must(0, "run").events(), "seal", "unseal")
+	wantEvents(t, "run after a restart", p.must(0, "run").Events(), "seal", "unseal")
 }
 
 // hasKeys reports whether the record holds a set of keys or a root token.
@@ -149,10 +148,8 @@ func TestAdoptIsCutOff(t *testing.T) {
 			cluster, keys := foreign(t, testbed.VaultOptions{})
 			p, _ := inFiles(t, cluster)
 			flags := []string{"--keys-file=" + kept(t, initJSON(t, keys)), "--revoke-token"}
-			run := p.start(stoppable, "adopt", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point}, flags...)
-			run.stoppedAt(point)
-			run.signal(syscall.SIGKILL)
-			run.wait()
+			run := p.stopped(point, "adopt", flags...)
+			run.Kill()
 			if stored := hasKeys(t, p); stored != (point == "adopt.stored") {
 				t.Errorf("at %s keys are stored: %v", point, stored)
 			}
@@ -178,7 +175,7 @@ func TestAdoptWithSealedStandby(t *testing.T) {
 	}
 	p, _ := inFiles(t, cluster)
 	adopted := p.must(0, "adopt", "--keys-file="+kept(t, initJSON(t, keys)), "--revoke-token")
-	if len(adopted.lines("unsealed")) != 1 {
+	if len(adopted.Log("unsealed")) != 1 {
 		t.Errorf("not proven on the sealed standby\n%s", adopted)
 	}
 	wantAdopted(t, p, cluster, keys)
@@ -219,7 +216,7 @@ func TestAdoptFromSecret(t *testing.T) {
 			wantFailure(t, p.run("adopt", flags...), 64, `resourceNames: [\"theirs\"]`, `verbs: [\"get\"]`)
 			kubectl(t, "create", "role", "adopt", "-n", namespace, "--verb=get", "--resource=secrets", "--resource-name=theirs")
 			kubectl(t, "create", "rolebinding", "adopt", "-n", namespace, "--role=adopt", "--serviceaccount="+namespace+":vault-bootstrap")
-			wantEvents(t, "adoption", p.must(0, "adopt", flags...).events(), "seed", "harden")
+			wantEvents(t, "adoption", p.must(0, "adopt", flags...).Events(), "seed", "harden")
 			wantAdopted(t, p, cluster, keys)
 		})
 	}

@@ -17,7 +17,7 @@ func TestAttemptsOfRuns(t *testing.T) {
 	tries := proxy.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", Status: http.StatusBadRequest, Body: `{"errors":["no"]}`})
 	const runs = 3
 	for range runs {
-		if r := p.run("run", "--timeout=15s"); r.code == 0 {
+		if r := p.run("run", "--timeout=15s"); r.Code == 0 {
 			t.Fatalf("a run succeeded at a Vault that refuses\n%s", r)
 		}
 	}

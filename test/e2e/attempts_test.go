@@ -33,7 +33,7 @@ func TestAttemptsStayBounded(t *testing.T) {
 			proxy := proxied(t, cluster)
 			p, _ := inFiles(t, nil, "--vault-addr="+proxy.URL)
 			tries := proxy.Inject(each.fault)
-			watch := p.start(binary, "watch", nil, "--health-interval=500ms", "--interval=5s")
+			watch := p.start("watch", "--health-interval=500ms", "--interval=5s")
 			began := time.Now()
 			within(t, each.span+30*time.Second, "attempts over a while", func() bool { return time.Since(began) > each.span && tries() > 1 })
 			if found := attemptsIn(t, p); len(found) > each.most {
@@ -41,9 +41,9 @@ func TestAttemptsStayBounded(t *testing.T) {
 			}
 			proxy.Clear()
 			within(t, time.Minute, "hardened once Vault answers", func() bool { return keysIn(t, p).Set != nil && status(p)["state"] == "hardened" })
-			watch.signal(sigterm)
-			if r := watch.wait(); r.code != 0 {
-				t.Errorf("the watch exited with %d\n%s", r.code, r)
+			watch.Send(sigterm)
+			if r := watch.Wait(); r.Code != 0 {
+				t.Errorf("the watch exited with %d\n%s", r.Code, r)
 			}
 		})
 	}

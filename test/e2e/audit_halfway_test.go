@@ -43,5 +43,5 @@ func TestAuditDeviceHalfway(t *testing.T) {
 	if err := node.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantEvents(t, "the run after the remedy", p.must(0, "run").events(), "seal", "unseal", "seed")
+	wantEvents(t, "the run after the remedy", p.must(0, "run").Events(), "seal", "unseal", "seed")
 }

@@ -10,29 +10,30 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // wantFailure checks the exit code, what the error says, and that it has a remedy.
-func wantFailure(t *testing.T, r result, code int, says ...string) {
+func wantFailure(t *testing.T, r driver.Result, code int, says ...string) {
 	t.Helper()
-	if r.code != code {
-		t.Errorf("exited with %d, want %d\n%s", r.code, code, r)
+	if r.Code != code {
+		t.Errorf("exited with %d, want %d\n%s", r.Code, code, r)
 	}
 	for _, text := range says {
-		if !strings.Contains(r.stderr, text) {
+		if !strings.Contains(r.Stderr, text) {
 			t.Errorf("the error does not say %q\n%s", text, r)
 		}
 	}
-	failed := r.lines("failed")
+	failed := r.Log("failed")
 	for _, line := range failed {
-		if line["remedy"] == "" {
-			t.Errorf("the error has no remedy: %v", line["error"])
+		if line.Fields["remedy"] == "" {
+			t.Errorf("the error has no remedy: %v", line.Text("error"))
 		}
 	}
 	// Before there is a log, the error is plain text, and its last line the remedy.
-	if lines := strings.Split(strings.TrimSpace(r.stderr), "\n"); len(failed) == 0 && len(lines) < 2 {
-		t.Errorf("the error has no remedy: %s", r.stderr)
+	if lines := strings.Split(strings.TrimSpace(r.Stderr), "\n"); len(failed) == 0 && len(lines) < 2 {
+		t.Errorf("the error has no remedy: %s", r.Stderr)
 	}
 }
 
@@ -120,7 +121,7 @@ func aliasBomb() string {
 func TestReadOnlyStore(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	// /proc/self takes no directory from anybody, root included.
-	p := &program{t: t, flags: append(vaultFlags(cluster), "--store=file:/proc/self/store")}
+	p := &program{t: t, flags: append(driver.VaultFlags(cluster), "--store=file:/proc/self/store")}
 	wantFailure(t, p.run("run"), 64, "/proc/self/store")
 	wantUninitialized(t, cluster)
 }
@@ -148,15 +149,13 @@ func TestWaitsForVault(t *testing.T) {
 	p, _ := inFiles(t, cluster)
 	wantFailure(t, p.run("run", "--timeout=1s"), 1, "waiting for an answer from 1 of 1 replicas", cluster.Nodes[0].Addr)
 
-	run := p.start(binary, "run", nil)
-	if !run.until("waiting for an answer") {
-		t.Fatalf("the run did not say that it waits\n%s", run.wait())
-	}
+	run := p.start("run")
+	run.Says("waiting for an answer", 1)
 	if err := cluster.Nodes[0].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r := run.wait(); r.code != 0 {
-		t.Errorf("exited with %d\n%s", r.code, r)
+	if r := run.Wait(); r.Code != 0 {
+		t.Errorf("exited with %d\n%s", r.Code, r)
 	}
 }
 
@@ -181,7 +180,7 @@ func TestKeysWithoutVault(t *testing.T) {
 	p.must(0, "run")
 	before := string(p.keys())
 	empty := testbed.VaultFor(t, testbed.VaultOptions{})
-	elsewhere := &program{t: t, keys: p.keys, flags: append(vaultFlags(empty), "--store=file:"+dir)}
+	elsewhere := &program{t: t, keys: p.keys, flags: append(driver.VaultFlags(empty), "--store=file:"+dir)}
 	wantFailure(t, elsewhere.run("run"), 70, "keys without a Vault")
 	wantUninitialized(t, empty)
 	if sharesOf(t, before) != sharesOf(t, string(p.keys())) {
@@ -206,7 +205,7 @@ func TestForeignShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := &program{t: t, keys: p.keys, flags: append(vaultFlags(foreign), "--store=file:"+dir)}
+	elsewhere := &program{t: t, keys: p.keys, flags: append(driver.VaultFlags(foreign), "--store=file:"+dir)}
 	wantFailure(t, elsewhere.run("run"), 70, "foreign cluster", "do not open")
 
 	// Unsealed by its owner, it is still foreign, and gets to see no secret.
@@ -234,8 +233,8 @@ func TestUnwritableAuditDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := p.must(0, "run")
-	wantEvents(t, "rerun", again.events(), "seed", "harden")
-	if wrote := again.lines("wrote"); len(wrote) != 1 || wrote[0]["object"] != "sys/audit/file" {
+	wantEvents(t, "rerun", again.Events(), "seed", "harden")
+	if wrote := again.Log("wrote"); len(wrote) != 1 || wrote[0].Text("object") != "sys/audit/file" {
 		t.Errorf("the rerun wrote %v", wrote)
 	}
 }
@@ -274,8 +273,7 @@ func TestAuditBlocksUnseal(t *testing.T) {
 func TestLockedOut(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, _ := inFiles(t, cluster)
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.seeded"})
-	run.stoppedAt("entered.seeded")
+	run := p.stopped("entered.seeded", "run")
 	root := keysIn(t, p).Root.Token
 	orphan := struct {
 		Auth struct {
@@ -287,9 +285,9 @@ func TestLockedOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	testbed.NoteSecrets(t, orphan.Auth.ClientToken)
-	run.signal(sigcont)
-	if r := run.wait(); r.code != 0 {
-		t.Fatalf("exited with %d\n%s", r.code, r)
+	run.Send(sigcont)
+	if r := run.Wait(); r.Code != 0 {
+		t.Fatalf("exited with %d\n%s", r.Code, r)
 	}
 	if err := node.Call(t.Context(), http.MethodDelete, "auth/approle/role/vault-bootstrap", orphan.Auth.ClientToken, nil, nil); err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ func TestBreakGlassLosesLease(t *testing.T) {
 			if err := os.Remove(filepath.Join(storeOf(t, p), "vault-bootstrap.lock")); err != nil {
 				t.Fatal(err)
 			}
-			if r := run.wait(); r.code != 75 {
-				t.Errorf("exited with %d, want 75\n%s", r.code, r)
+			if r := run.Wait(); r.Code != 75 {
+				t.Errorf("exited with %d, want 75\n%s", r.Code, r)
 			}
 			if !dead(t, cluster.Nodes[0], token) {
 				t.Error("the root token lives on")

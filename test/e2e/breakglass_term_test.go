@@ -22,10 +22,9 @@ func TestBreakGlassEndedWhileVaultAnswers(t *testing.T) {
 	p.flags = slices.DeleteFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--vault-addr=") })
 	p.flags = append(p.flags, "--vault-addr="+proxy.URL)
 	const lastShare = "breakglass.finishing"
-	run := p.start(stoppable, "break-glass exec", []string{"VAULT_BOOTSTRAP_STOP_AT=" + lastShare}, because, "--", "/bin/true")
-	run.stoppedAt(lastShare)
+	run := p.stopped(lastShare, "break-glass exec", because, "--", "/bin/true")
 	proxy.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/generate-root/update", After: true, Delay: 2 * time.Second})
-	run.signal(syscall.SIGCONT)
+	run.Send(syscall.SIGCONT)
 	err := testbed.Poll(t.Context(), time.Millisecond, "the root token", func(context.Context) error {
 		if len(watch.roots()) == 0 {
 			return errors.New("Vault has made none")
@@ -35,9 +34,9 @@ func TestBreakGlassEndedWhileVaultAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.signal(syscall.SIGTERM)
-	if r := run.wait(); r.code != 1 {
-		t.Errorf("exited with %d\n%s", r.code, r)
+	run.Send(syscall.SIGTERM)
+	if r := run.Wait(); r.Code != 1 {
+		t.Errorf("exited with %d\n%s", r.Code, r)
 	}
 	watch.wantNoRoot("break-glass was told to end")
 	if bytes.Contains(p.keys(), []byte("break_glass")) {

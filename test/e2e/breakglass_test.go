@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -101,21 +101,21 @@ func hardened(t *testing.T) (*program, *testbed.VaultCluster, *observer) {
 	p.must(0, "run")
 	token, child := inside(p, "")
 	watch := observe(t, cluster.Nodes[0], token)
-	child.signal(syscall.SIGTERM)
-	child.wait()
+	child.Send(syscall.SIGTERM)
+	child.Wait()
 	watch.wantNoRoot("the first break-glass")
 	return p, cluster, watch
 }
 
 // inside starts 'break-glass exec' with a command that hands us its token and waits.
 // then is what its shell does after that.
-func inside(p *program, then string) (token string, r *running) {
+func inside(p *program, then string) (token string, r *driver.Driven) {
 	p.t.Helper()
 	file := filepath.Join(p.t.TempDir(), "token")
 	if then == "" {
 		then = "exec /bin/sleep 600"
 	}
-	r = p.start(binary, "break-glass exec", nil, because, "--", "/bin/sh", "-c", `printf '%s\n' "$VAULT_TOKEN" > `+file+"; "+then)
+	r = p.start("break-glass exec", because, "--", "/bin/sh", "-c", `printf '%s\n' "$VAULT_TOKEN" > `+file+"; "+then)
 	err := testbed.Poll(p.t.Context(), 5*time.Millisecond, "the command's token", func(context.Context) error {
 		content, err := os.ReadFile(file)
 		if err == nil && !bytes.HasSuffix(content, []byte("\n")) {
@@ -125,7 +125,7 @@ func inside(p *program, then string) (token string, r *running) {
 		return err
 	})
 	if err != nil {
-		p.t.Fatalf("%v\n%s", err, r.wait())
+		p.t.Fatalf("%v\n%s", err, r.Wait())
 	}
 	testbed.NoteSecrets(p.t, token)
 	return token, r
@@ -157,10 +157,10 @@ func TestBreakGlassEndsInEveryPath(t *testing.T) {
 				if dead(t, node, token) {
 					t.Error("the command's token does not work")
 				}
-				run.signal(test.signal)
+				run.Send(test.signal)
 			}
-			if r := run.wait(); r.code != test.code {
-				t.Errorf("exited with %d, want %d\n%s", r.code, test.code, r)
+			if r := run.Wait(); r.Code != test.code {
+				t.Errorf("exited with %d, want %d\n%s", r.Code, test.code, r)
 			}
 			if !dead(t, node, token) {
 				t.Error("the root token lives on")
@@ -177,10 +177,8 @@ func TestBreakGlassKilled(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			p := *p
 			p.t = t
-			run := p.start(stoppable, "break-glass exec", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point}, because, "--", "/bin/true")
-			run.stoppedAt(point)
-			run.signal(syscall.SIGKILL)
-			run.wait()
+			run := p.stopped(point, "break-glass exec", because, "--", "/bin/true")
+			run.Kill()
 			if made := len(watch.roots()) > 0; made != slices.Contains([]string{"breakglass.made", "breakglass.stored"}, point) {
 				t.Errorf("when it was killed at %s, a root token was there: %v", point, made)
 			}
@@ -225,7 +223,7 @@ func TestBreakGlassWidens(t *testing.T) {
 	wantFailure(t, p.run("run"), 70, "seed exceeds policy", "auth/deep/er/approle/role/app", "break-glass run --reason")
 	p.must(0, "break-glass run", because)
 	watch.wantNoRoot("break-glass run")
-	wantEvents(t, "the next plain run", p.must(0, "run").events())
+	wantEvents(t, "the next plain run", p.must(0, "run").Events())
 	if keysIn(t, p).Root != nil {
 		t.Error("the store holds a root token")
 	}
@@ -240,7 +238,7 @@ func TestBreakGlassUnlocks(t *testing.T) {
 	wantFailure(t, p.run("run"), 70, "locked out", "break-glass run --reason")
 	p.must(0, "break-glass run", because)
 	watch.wantNoRoot("break-glass run")
-	wantEvents(t, "the next plain run", p.must(0, "run").events())
+	wantEvents(t, "the next plain run", p.must(0, "run").Events())
 }
 
 // TestBreakGlassReason shows the reason in Vault's audit log, where its header is
@@ -259,16 +257,8 @@ func TestBreakGlassReason(t *testing.T) {
 	}
 	p.must(0, "break-glass exec", because, "--", "/bin/true")
 	found := map[string]bool{}
-	for line := range strings.Lines(read(t, log)) {
-		var entry struct {
-			Request struct {
-				Path    string
-				Headers map[string][]string
-			}
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatal(err)
-		}
+	entries, _ := driver.AuditFor(t, log, 0)
+	for _, entry := range entries {
 		if slices.Equal(entry.Request.Headers["x-vault-bootstrap-reason"], []string{"INC-1234: a test"}) {
 			found[entry.Request.Path] = true
 		}

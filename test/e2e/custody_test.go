@@ -72,10 +72,8 @@ func TestCustody(t *testing.T) {
 	if _, err := pgp.Decrypt(pairs[1].Private, messages[0]); err == nil {
 		t.Error("an operator can open another's share")
 	}
-	run := p.start(binary, "run", nil, append(custody, "--wait-for-unseal")...)
-	if !run.until("waiting") {
-		t.Fatalf("the run did not wait\n%s", run.wait())
-	}
+	run := p.start("run", append(custody, "--wait-for-unseal")...)
+	run.Says("waiting", 1)
 	for i := range 2 {
 		share, err := pgp.Decrypt(pairs[i].Private, messages[i])
 		if err != nil {
@@ -86,13 +84,13 @@ func TestCustody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := run.wait(); r.code != 0 {
-		t.Fatalf("exited with %d\n%s", r.code, r)
+	if r := run.Wait(); r.Code != 0 {
+		t.Fatalf("exited with %d\n%s", r.Code, r)
 	}
 	if keysIn(t, p).Root != nil {
 		t.Error("the store holds a root token")
 	}
-	wantEvents(t, "rerun", p.must(0, "run").events())
+	wantEvents(t, "rerun", p.must(0, "run").Events())
 }
 
 func TestCustodyMisuse(t *testing.T) {

@@ -12,19 +12,18 @@ import (
 func TestJoins(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true, NoRetryJoin: true})
 	p, _ := inFiles(t, cluster, "--replicas=3", "--replica-patience=60s")
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.seeded"})
-	run.stoppedAt("entered.seeded")
+	run := p.stopped("entered.seeded", "run")
 	root := keysIn(t, p).Root.Token
 	testbed.NoteSecrets(t, root)
-	run.signal(sigcont)
-	done := run.wait()
-	if done.code != 0 {
-		t.Fatalf("exited with %d\n%s", done.code, done)
+	run.Send(sigcont)
+	done := run.Wait()
+	if done.Code != 0 {
+		t.Fatalf("exited with %d\n%s", done.Code, done)
 	}
-	if joined := done.lines("joined"); len(joined) != 2 {
+	if joined := done.Log("joined"); len(joined) != 2 {
 		t.Errorf("joined %v", joined)
 	}
-	if initialized := done.lines("initializing"); len(initialized) != 1 {
+	if initialized := done.Log("initializing"); len(initialized) != 1 {
 		t.Errorf("initialized %d times", len(initialized))
 	}
 	for i, node := range cluster.Nodes[1:] {
@@ -33,7 +32,7 @@ func TestJoins(t *testing.T) {
 		}
 	}
 	again := p.must(0, "run")
-	if len(again.lines("joined")) != 0 || len(again.events()) != 0 {
+	if len(again.Log("joined")) != 0 || len(again.Events()) != 0 {
 		t.Errorf("the rerun did something\n%s", again)
 	}
 }
@@ -44,7 +43,7 @@ func TestJoinsForHighAvailabilityOnly(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 2, TLS: true, Storage: "shared"})
 	p, _ := inFiles(t, cluster, "--replica-patience=60s")
 	done := p.must(0, "run")
-	if joined := done.lines("joined"); len(joined) != 1 || joined[0]["replica"] != cluster.Nodes[1].Addr {
+	if joined := done.Log("joined"); len(joined) != 1 || joined[0].Text("replica") != cluster.Nodes[1].Addr {
 		t.Errorf("joined %v\n%s", joined, done)
 	}
 	for i, node := range cluster.Nodes {
@@ -56,7 +55,7 @@ func TestJoinsForHighAvailabilityOnly(t *testing.T) {
 		}
 	}
 	again := p.must(0, "run")
-	if len(again.lines("joined")) != 0 || len(again.events()) != 0 {
+	if len(again.Log("joined")) != 0 || len(again.Events()) != 0 {
 		t.Errorf("the rerun did something\n%s", again)
 	}
 }
@@ -65,7 +64,7 @@ func TestJoinsForHighAvailabilityOnly(t *testing.T) {
 func TestRetryJoinComesFirst(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3})
 	p, _ := inFiles(t, cluster)
-	if joined := p.must(0, "run").lines("joined"); len(joined) != 0 {
+	if joined := p.must(0, "run").Log("joined"); len(joined) != 0 {
 		t.Errorf("we joined %v", joined)
 	}
 }
@@ -84,15 +83,13 @@ func TestWaitsForAllReplicas(t *testing.T) {
 			t.Errorf("%s answers %d: it was touched", node.Addr, code)
 		}
 	}
-	run := p.start(binary, "run", nil, "--replicas=3")
-	if !run.until("waiting for an answer") {
-		t.Fatalf("it did not wait\n%s", run.wait())
-	}
+	run := p.start("run", "--replicas=3")
+	run.Says("waiting for an answer", 1)
 	if err := missing.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if done := run.wait(); done.code != 0 {
-		t.Fatalf("exited with %d\n%s", done.code, done)
+	if done := run.Wait(); done.Code != 0 {
+		t.Fatalf("exited with %d\n%s", done.Code, done)
 	}
 	two, _ := inFiles(t, nil, "--vault-addr="+cluster.Nodes[0].Addr, "--vault-addr="+cluster.Nodes[1].Addr)
 	wantFailure(t, two.run("run", "--replicas=3"), 64, "--replicas=3", "the number of addresses is 2")
@@ -104,7 +101,7 @@ func TestServiceWithoutDNS(t *testing.T) {
 	waits := p.run("run", "--vault-service=vault-internal.invalid", "--replicas=2", "--vault-statefulset=safe", "--timeout=3s")
 	wantFailure(t, waits, 1, "2 of 2 replicas", "https://safe-0.vault-internal.invalid:8200", "https://safe-1.vault-internal.invalid:8200")
 	wantFailure(t, p.run("run", "--vault-service=vault-internal.invalid", "--timeout=3s"), 1, "_https._tcp.vault-internal.invalid", "publishNotReadyAddresses")
-	if status := p.run("status", "--vault-service=vault-internal.invalid", "--replicas=1", "--timeout=3s"); !strings.Contains(status.stdout, "vault-0.vault-internal.invalid") {
+	if status := p.run("status", "--vault-service=vault-internal.invalid", "--replicas=1", "--timeout=3s"); !strings.Contains(status.Stdout, "vault-0.vault-internal.invalid") {
 		t.Errorf("status does not know the replica\n%s", status)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -56,7 +57,7 @@ func TestDriftOfEveryStage(t *testing.T) {
 	write(t, seed, text)
 	p, _ := inFiles(t, cluster, "--seed="+seed)
 	p.must(0, "run")
-	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.stdout, "0 to create, 0 to update") {
+	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.Stdout, "0 to create, 0 to update") {
 		t.Fatalf("before any drift: %s", r)
 	}
 
@@ -87,13 +88,13 @@ func TestDriftOfEveryStage(t *testing.T) {
 		}
 		wanted = append(wanted, d.writes...)
 	}
-	if got := planned(r.stdout); !slices.Equal(sorted(got), sorted(want)) {
-		t.Errorf("the plan names\n%s\nwant\n%s\n%s", strings.Join(sorted(got), "\n"), strings.Join(sorted(want), "\n"), r.stdout)
+	if got := planned(r.Stdout); !slices.Equal(sorted(got), sorted(want)) {
+		t.Errorf("the plan names\n%s\nwant\n%s\n%s", strings.Join(sorted(got), "\n"), strings.Join(sorted(want), "\n"), r.Stdout)
 	}
 
-	_, before := audited(t, auditLog, 0)
-	wantEvents(t, "after the drift", p.must(0, "run").events(), "drift", "seed")
-	entries, _ := audited(t, auditLog, before)
+	_, before := driver.AuditFor(t, auditLog, 0)
+	wantEvents(t, "after the drift", p.must(0, "run").Events(), "drift", "seed")
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	written := slices.DeleteFunc(writes(entries), func(call string) bool { return strings.HasPrefix(call, "help ") })
 	for i, each := range written { // Vault tells a create from an update at some endpoints only
 		written[i] = strings.Replace(each, "create ", "update ", 1)

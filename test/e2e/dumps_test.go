@@ -1,14 +1,14 @@
 package e2e
 
 import (
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // TestNoCoreDumps looks at what the kernel says of the program at work, as a user that is
@@ -31,24 +31,17 @@ func TestNoCoreDumps(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It says that Vault does not answer, once it is at work.
-	cmd := exec.Command(program, "wait", "--store=file:"+filepath.Join(dir, "none"), "--vault-addr=http://127.0.0.1:1", "--timeout=5m")
-	cmd.Env = []string{"HOME=" + dir}
+	command := driver.Command{
+		Binary: program, Home: dir,
+		Args: []string{"wait", "--store=file:" + filepath.Join(dir, "none"), "--vault-addr=http://127.0.0.1:1", "--timeout=5m"},
+	}
 	if os.Getuid() == 0 {
 		const nobody = 65534
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		command.Attributes = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
-	says, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	if _, err := io.ReadAtLeast(says, make([]byte, 1), 1); err != nil {
-		t.Fatal(err)
-	}
-	proc := filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid))
+	run := driver.StartFor(t, command)
+	run.Says("\n", 1)
+	proc := filepath.Join("/proc", strconv.Itoa(run.PID()))
 	limits := read(t, filepath.Join(proc, "limits"))
 	if _, rest, _ := strings.Cut(limits, "Max core file size"); len(strings.Fields(rest)) < 2 || strings.Join(strings.Fields(rest)[:2], " ") != "0 0" {
 		t.Errorf("the limits are\n%s", limits)

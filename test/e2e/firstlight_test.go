@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -17,16 +18,15 @@ func TestFirstLight(t *testing.T) {
 	seed, auditLog := exampleSeed(t)
 	p, _ := inFiles(t, cluster, "--seed="+seed)
 
-	stoppedRun := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.initialized"})
-	stoppedRun.stoppedAt("entered.initialized")
+	stoppedRun := p.stopped("entered.initialized", "run")
 	root := keysIn(t, p).Root.Token
 	testbed.NoteSecrets(t, root)
-	stoppedRun.signal(sigcont)
-	first := stoppedRun.wait()
-	if first.code != 0 {
-		t.Fatalf("the first run exited with %d\n%s", first.code, first)
+	stoppedRun.Send(sigcont)
+	first := stoppedRun.Wait()
+	if first.Code != 0 {
+		t.Fatalf("the first run exited with %d\n%s", first.Code, first)
 	}
-	wantEvents(t, "first run", first.events(), "initialize", "unseal", "seed", "harden")
+	wantEvents(t, "first run", first.Events(), "initialize", "unseal", "seed", "harden")
 	for i, node := range cluster.Nodes {
 		if code := health(t, node); code != http.StatusOK && code != http.StatusTooManyRequests {
 			t.Errorf("node %d answers %d", i, code)
@@ -43,17 +43,17 @@ func TestFirstLight(t *testing.T) {
 		}
 	})
 	t.Run("a rerun writes nothing", func(t *testing.T) {
-		_, before := audited(t, auditLog, 0)
+		_, before := driver.AuditFor(t, auditLog, 0)
 		again := p.must(0, "run")
-		wantEvents(t, "rerun", again.events())
-		entries, _ := audited(t, auditLog, before)
+		wantEvents(t, "rerun", again.Events())
+		entries, _ := driver.AuditFor(t, auditLog, before)
 		if len(entries) == 0 {
 			t.Error("the audit log shows no request at all")
 		}
 		if found := writes(entries); len(found) > 0 {
 			t.Errorf("the rerun wrote: %v", found)
 		}
-		if !slices.ContainsFunc(entries, func(e auditEntry) bool { return e.Request.Path == "auth/token/revoke-self" }) {
+		if !slices.ContainsFunc(entries, func(e driver.Audited) bool { return e.Request.Path == "auth/token/revoke-self" }) {
 			t.Error("the rerun left its token behind")
 		}
 	})
@@ -62,16 +62,16 @@ func TestFirstLight(t *testing.T) {
 		if err := standby.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		_, before := audited(t, auditLog, 0)
+		_, before := driver.AuditFor(t, auditLog, 0)
 		again := p.must(0, "run")
-		wantEvents(t, "rerun", again.events())
-		if unsealed := again.lines("unsealed"); len(unsealed) != 1 || unsealed[0]["replica"] != standby.Addr {
+		wantEvents(t, "rerun", again.Events())
+		if unsealed := again.Log("unsealed"); len(unsealed) != 1 || unsealed[0].Text("replica") != standby.Addr {
 			t.Errorf("unsealed %v, want %s only", unsealed, standby.Addr)
 		}
 		if code := health(t, standby); code != http.StatusTooManyRequests {
 			t.Errorf("the restarted node answers %d", code)
 		}
-		entries, _ := audited(t, auditLog, before)
+		entries, _ := driver.AuditFor(t, auditLog, before)
 		if found := writes(entries); len(found) > 0 {
 			t.Errorf("the rerun wrote: %v", found)
 		}
@@ -82,13 +82,13 @@ func TestFirstLight(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wantEvents(t, "rerun", p.must(0, "run").events(), "seal", "unseal")
+		wantEvents(t, "rerun", p.must(0, "run").Events(), "seal", "unseal")
 	})
 	t.Run("status", func(t *testing.T) {
 		if state := status(p)["state"]; state != "hardened" {
 			t.Errorf("state is %v", state)
 		}
-		table := p.must(0, "status").stdout
+		table := p.must(0, "status").Stdout
 		for _, want := range []string{"hardened", cluster.Nodes[2].Addr, "standby", "active", "initialize"} {
 			if !strings.Contains(table, want) {
 				t.Errorf("the table lacks %q:\n%s", want, table)
@@ -116,13 +116,13 @@ func TestDriftIsPutRight(t *testing.T) {
 	p.must(0, "run")
 
 	write(t, seed, strings.Replace(read(t, seed), `["read"]`, `["read", "list"]`, 1))
-	_, before := audited(t, auditLog, 0)
-	wantEvents(t, "changed seed", p.must(0, "run").events(), "drift", "seed")
-	entries, _ := audited(t, auditLog, before)
+	_, before := driver.AuditFor(t, auditLog, 0)
+	wantEvents(t, "changed seed", p.must(0, "run").Events(), "drift", "seed")
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	if found := writes(entries); !slices.Equal(found, []string{"update sys/policies/acl/app"}) {
 		t.Errorf("the changed seed led to the writes %v", found)
 	}
-	wantEvents(t, "rerun", p.must(0, "run").events())
+	wantEvents(t, "rerun", p.must(0, "run").Events())
 }
 
 // TestLoginThatEndsMidRun revokes our login while the run goes on: it logs in anew.
@@ -136,12 +136,10 @@ func TestLoginThatEndsMidRun(t *testing.T) {
 	if err := gone.Nodes[0].Stop(); err != nil {
 		t.Fatal(err)
 	}
-	_, before := audited(t, auditLog, 0)
-	run := p.start(binary, "run", nil, "--vault-addr="+gone.Nodes[0].Addr, "--replica-patience=4s", "--log-level=debug")
-	if !run.until("waiting for the rest") {
-		t.Fatalf("the run did not wait\n%s", run.wait())
-	}
-	entries, _ := audited(t, auditLog, before)
+	_, before := driver.AuditFor(t, auditLog, 0)
+	run := p.start("run", "--vault-addr="+gone.Nodes[0].Addr, "--replica-patience=4s", "--log-level=debug")
+	run.Says("waiting for the rest", 1)
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	for _, entry := range entries {
 		if entry.Request.Path != "sys/capabilities-self" {
 			continue
@@ -151,11 +149,11 @@ func TestLoginThatEndsMidRun(t *testing.T) {
 		}
 		break
 	}
-	r := run.wait()
-	if r.code != 0 {
-		t.Errorf("exited with %d\n%s", r.code, r)
+	r := run.Wait()
+	if r.Code != 0 {
+		t.Errorf("exited with %d\n%s", r.Code, r)
 	}
-	if logins := len(r.lines("logged in")); logins != 2 {
+	if logins := len(r.Log("logged in")); logins != 2 {
 		t.Errorf("logged in %d times, want 2", logins)
 	}
 }

@@ -28,7 +28,7 @@ func TestRevokeForeignRoot(t *testing.T) {
 	lives := func() bool { return node.Call(t.Context(), http.MethodGet, "sys/mounts", foreign, nil, nil) == nil }
 
 	wantFailure(t, p.run("verify", "--revoke-foreign-root"), 64, "--deep")
-	if r := p.must(3, "verify", "--deep", "-o=json"); !strings.Contains(r.stdout, self.Data.Accessor) {
+	if r := p.must(3, "verify", "--deep", "-o=json"); !strings.Contains(r.Stdout, self.Data.Accessor) {
 		t.Errorf("the report does not name %s: %s", self.Data.Accessor, r)
 	}
 	if !lives() {
@@ -36,24 +36,24 @@ func TestRevokeForeignRoot(t *testing.T) {
 	}
 
 	_, glass := inside(p, "")
-	if r := p.must(75, "verify", "--deep", "--revoke-foreign-root", "--timeout=2s"); !strings.Contains(r.stderr, "lease") {
+	if r := p.must(75, "verify", "--deep", "--revoke-foreign-root", "--timeout=2s"); !strings.Contains(r.Stderr, "lease") {
 		t.Errorf("beside a break-glass: %s", r)
 	}
 	if !lives() {
 		t.Error("it was revoked without the lease")
 	}
-	glass.signal(syscall.SIGTERM)
-	glass.wait()
+	glass.Send(syscall.SIGTERM)
+	glass.Wait()
 
 	r := p.run("verify", "--deep", "--revoke-foreign-root", "-o=json")
-	if !strings.Contains(r.stderr, "is revoked") || !strings.Contains(r.stderr, self.Data.Accessor) || strings.Contains(r.stdout, self.Data.Accessor) {
+	if !strings.Contains(r.Stderr, "is revoked") || !strings.Contains(r.Stderr, self.Data.Accessor) || strings.Contains(r.Stdout, self.Data.Accessor) {
 		t.Errorf("with the flag: %s", r)
 	}
 	if lives() {
 		t.Error("the token still works")
 	}
-	if r := p.run("verify", "--deep", "--revoke-foreign-root"); strings.Contains(r.stderr, "is revoked") {
+	if r := p.run("verify", "--deep", "--revoke-foreign-root"); strings.Contains(r.Stderr, "is revoked") {
 		t.Errorf("there was nothing left: %s", r)
 	}
-	wantEvents(t, "the next run", p.must(0, "run").events())
+	wantEvents(t, "the next run", p.must(0, "run").Events())
 }

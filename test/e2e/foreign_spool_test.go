@@ -23,11 +23,11 @@ func TestForeignSpoolIsKept(t *testing.T) {
 
 	ours, _ := inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{}), "--spool-dir="+spool)
 	r := ours.run("run")
-	if !strings.Contains(r.stderr, attempt) {
+	if !strings.Contains(r.Stderr, attempt) {
 		t.Errorf("nothing names the spool of another attempt, %s, in which the only copy of its keys is\n%s", attempt, r)
 	}
 	if again, _ := filepath.Glob(left[0]); len(again) != 1 || read(t, left[0]) != before {
 		t.Fatalf("the spool of another cluster was changed or removed: its keys are lost\n%s", r)
 	}
-	wantEvents(t, "whom it belongs to", theirs.must(0, "run").events(), "unseal", "seed", "harden")
+	wantEvents(t, "whom it belongs to", theirs.must(0, "run").Events(), "unseal", "seed", "harden")
 }

@@ -21,16 +21,16 @@ func TestImmutableRecordKeepsNothingSealed(t *testing.T) {
 			if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			process := p.start(binary, verb, nil)
+			process := p.start(verb)
 			within(t, time.Minute, "unsealing", func() bool { return health(t, cluster.Nodes[0]) == 200 })
 			if verb == "watch" {
-				process.signal(sigterm)
+				process.Send(sigterm)
 			}
-			r := process.wait()
-			if r.code != 0 {
-				t.Errorf("it exited with %d\n%s", r.code, r)
+			r := process.Wait()
+			if r.Code != 0 {
+				t.Errorf("it exited with %d\n%s", r.Code, r)
 			}
-			if !strings.Contains(r.stderr, "immutable") {
+			if !strings.Contains(r.Stderr, "immutable") {
 				t.Errorf("it does not say that the record is immutable\n%s", r)
 			}
 		})

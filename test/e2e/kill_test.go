@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -39,18 +40,17 @@ func killEverywhere(t *testing.T, installed func(t *testing.T) (p *program, audi
 	for _, each := range forward {
 		t.Run(each.state, func(t *testing.T) {
 			p, auditLog := installed(t)
-			run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered." + each.state})
-			run.stoppedAt("entered." + each.state)
-			run.signal(syscall.SIGKILL)
-			if r := run.wait(); r.code != -1 {
-				t.Fatalf("the killed run exited with %d", r.code)
+			run := p.stopped("entered."+each.state, "run")
+			run.Send(syscall.SIGKILL)
+			if r := run.Wait(); r.Code != -1 {
+				t.Fatalf("the killed run exited with %d", r.Code)
 			}
 			before := 0
 			if each.left == nil || slices.Equal(each.left, []string{"harden"}) {
-				_, before = audited(t, auditLog, 0)
+				_, before = driver.AuditFor(t, auditLog, 0)
 			}
 			again := p.must(0, "run")
-			wantEvents(t, "rerun", again.events(), each.left...)
+			wantEvents(t, "rerun", again.Events(), each.left...)
 			wantEvents(t, "history", history(p), "initialize", "unseal", "seed", "harden")
 			if before > 0 {
 				wantOnlyHardening(t, auditLog, before)
@@ -68,7 +68,7 @@ func killEverywhere(t *testing.T, installed func(t *testing.T) (p *program, audi
 // wantOnlyHardening checks that nothing of the seed was written again.
 func wantOnlyHardening(t *testing.T, auditLog string, before int) {
 	t.Helper()
-	entries, _ := audited(t, auditLog, before)
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	for _, found := range writes(entries) {
 		// The proof of the login, and the end of the root token by it.
 		if found != "update auth/approle/role/vault-bootstrap/custom-secret-id" && found != "update auth/token/revoke-accessor" {
@@ -98,7 +98,7 @@ func TestKilledBetween(t *testing.T) {
 			if keysIn(t, p).Root != nil {
 				t.Error("the store holds a root token")
 			}
-			wantEvents(t, "rerun", p.must(0, "run").events())
+			wantEvents(t, "rerun", p.must(0, "run").Events())
 		})
 	}
 }
@@ -114,17 +114,17 @@ func TestTwoAtOnce(t *testing.T) {
 
 func togetherOneActs(t *testing.T, p *program, count int) {
 	t.Helper()
-	var runs []*running
+	var runs []*driver.Driven
 	for range count {
-		runs = append(runs, p.start(binary, "run", nil))
+		runs = append(runs, p.start("run"))
 	}
 	acted := 0
 	for _, run := range runs {
-		r := run.wait()
-		if r.code != 0 {
-			t.Errorf("a run exited with %d\n%s", r.code, r)
+		r := run.Wait()
+		if r.Code != 0 {
+			t.Errorf("a run exited with %d\n%s", r.Code, r)
 		}
-		if len(r.events()) > 0 {
+		if len(r.Events()) > 0 {
 			acted++
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -78,7 +79,7 @@ auth:
 `, plane.URL, plane.CAFile, reviewer), 1))
 	p = &program{t: t, flags: append([]string{"--kubeconfig=" + kubeconfig, "--login-token-file=" + login, "--seed=" + seed}, flags...)}
 	if cluster != nil {
-		p.flags = append(p.flags, vaultFlags(cluster)...)
+		p.flags = append(p.flags, driver.VaultFlags(cluster)...)
 	}
 	p.keys = func() []byte {
 		out, err := plane.Kubectl(t.Context(), "get", "secret", "-n", namespace, "vault-bootstrap-keys", "--ignore-not-found", `-o=jsonpath={.data.keys\.json}`)
@@ -98,14 +99,14 @@ auth:
 func TestKubernetes(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{TLS: true})
 	p, namespace, auditLog := inKubernetes(t, cluster)
-	wantEvents(t, "first run", p.must(0, "run").events(), "initialize", "unseal", "seed", "harden")
+	wantEvents(t, "first run", p.must(0, "run").Events(), "initialize", "unseal", "seed", "harden")
 	if keysIn(t, p).Root != nil {
 		t.Error("the Secret holds a root token")
 	}
 
-	_, before := audited(t, auditLog, 0)
-	wantEvents(t, "rerun", p.must(0, "run").events())
-	entries, _ := audited(t, auditLog, before)
+	_, before := driver.AuditFor(t, auditLog, 0)
+	wantEvents(t, "rerun", p.must(0, "run").Events())
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	if found := writes(entries); len(found) > 0 {
 		t.Errorf("the rerun wrote: %v", found)
 	}
@@ -150,7 +151,7 @@ func TestKubernetes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reader := &program{t: t, flags: append(vaultFlags(cluster), "--kubeconfig="+kubeconfig)}
+		reader := &program{t: t, flags: append(driver.VaultFlags(cluster), "--kubeconfig="+kubeconfig)}
 		if state := status(reader)["state"]; state != "hardened" {
 			t.Errorf("status says %v", state)
 		}

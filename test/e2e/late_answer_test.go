@@ -2,43 +2,23 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // shortLease has a Lease be given up quickly.
 var shortLease = []string{"--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=300ms"}
 
-// attempts are the attempts to initialize on record, whichever is the latest.
-type attempts []struct {
-	ID, Status string
-	Answer     json.RawMessage
-}
-
-func attemptsIn(t *testing.T, p *program) attempts {
+// attemptsIn returns the attempts to initialize on record, the latest last.
+func attemptsIn(t *testing.T, p *program) []driver.Attempt {
 	t.Helper()
-	var record struct {
-		Attempt json.RawMessage
-		Past    attempts
-	}
-	if err := json.Unmarshal(p.keys(), &record); err != nil {
-		t.Fatalf("the keys record: %v", err)
-	}
-	all := record.Past
-	if len(record.Attempt) > 0 {
-		latest := make(attempts, 1)
-		if err := json.Unmarshal(record.Attempt, &latest[0]); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, latest...)
-	}
-	return all
+	return keysIn(t, p).Attempts()
 }
 
 // TestLateAnswer is the one that hurts: A is stopped after Vault has answered, somebody
@@ -52,37 +32,28 @@ func TestLateAnswer(t *testing.T) {
 		t.Run(order.name, func(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 			p, namespace, _ := inKubernetes(t, cluster, append(shortLease, "--login=approle")...)
-			stopAt := []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"}
-			a := p.start(stoppable, "run", stopAt)
-			a.stoppedAt("initialize.spooled")
+			a := p.stopped("initialize.spooled", "run")
 			startOver(t, cluster)
 
-			stopB := stopAt
-			if !order.aFirst {
-				stopB = nil
-			}
-			b := p.start(stoppable, "run", stopB)
+			var endB driver.Result
 			if order.aFirst {
-				b.stoppedAt("initialize.spooled")
-				a.signal(sigcont)
+				b := p.stopped("initialize.spooled", "run")
+				a.Send(sigcont)
 				answered(t, p, 1)
-				b.signal(sigcont)
+				b.Send(sigcont)
+				endB = b.Wait()
+			} else {
+				endB = p.run("run")
+				a.Send(sigcont)
 			}
-			endB := b.wait()
-			if !order.aFirst {
-				a.signal(sigcont)
-			}
-			endA := a.wait()
-			if endB.code != 0 && endB.code != 75 {
-				t.Errorf("B exited with %d\n%s", endB.code, endB)
+			endA := a.Wait()
+			if endB.Code != 0 && endB.Code != 75 {
+				t.Errorf("B exited with %d\n%s", endB.Code, endB)
 			}
 			// Which of the two is fenced off follows from the Lease; that it is not refused
 			// shows in the record.
 			found := answered(t, p, 1)
-			stored := slices.IndexFunc(found, func(each struct {
-				ID, Status string
-				Answer     json.RawMessage
-			}) bool {
+			stored := slices.IndexFunc(found, func(each driver.Attempt) bool {
 				return each.Status != "stored"
 			})
 			if len(found) != 2 || stored >= 0 {
@@ -99,9 +70,9 @@ func TestLateAnswer(t *testing.T) {
 }
 
 // answered waits until at least n attempts have their answers on record.
-func answered(t *testing.T, p *program, n int) attempts {
+func answered(t *testing.T, p *program, n int) []driver.Attempt {
 	t.Helper()
-	var found attempts
+	var found []driver.Attempt
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	err := testbed.Poll(ctx, 100*time.Millisecond, "an answer on record", func(context.Context) error {
@@ -133,7 +104,7 @@ func opensWith(t *testing.T, p *program, node *testbed.VaultNode) {
 	if err := node.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Unseal(t.Context(), testbed.VaultKeys{Shares: set.Shares, Threshold: set.Threshold}); err != nil {
+	if err := node.Unseal(t.Context(), set.Vault()); err != nil {
 		t.Fatalf("the stored shares do not open this Vault: %v", err)
 	}
 	var sealed struct{ Sealed bool }

@@ -182,5 +182,5 @@ func TestLoginByAzure(t *testing.T) {
 		})
 	}
 	a.set(func() { a.forged, a.principal = false, azurePrincipal })
-	wantEvents(t, "a run with the right token again", p.must(0, "run").events())
+	wantEvents(t, "a run with the right token again", p.must(0, "run").Events())
 }

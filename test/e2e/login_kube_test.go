@@ -18,8 +18,8 @@ func TestLoginByKubernetes(t *testing.T) {
 	node := cluster.Nodes[0]
 	token, child := inside(p, "")
 	watch := observe(t, node, token)
-	child.signal(syscall.SIGTERM)
-	child.wait()
+	child.Send(syscall.SIGTERM)
+	child.Wait()
 	watch.wantNoRoot("break-glass exec with the records in Kubernetes")
 
 	t.Run("the role that only reads", func(t *testing.T) {
@@ -76,6 +76,6 @@ func TestLoginByKubernetes(t *testing.T) {
 		}
 		wantFailure(t, p.run("run"), 70, "locked out", "by kubernetes: the role is gone", "break-glass run")
 		p.must(0, "break-glass run", because)
-		wantEvents(t, "the next plain run", p.must(0, "run").events())
+		wantEvents(t, "the next plain run", p.must(0, "run").Events())
 	})
 }

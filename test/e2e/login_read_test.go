@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -32,16 +32,16 @@ func TestLooksByTheRoleThatReads(t *testing.T) {
 
 	// look runs a verb, and returns the policies of the tokens that it used for more than
 	// to end them, and what it wrote.
-	look := func(verb string, code int, flags ...string) (r result, policies, written []string) {
+	look := func(verb string, code int, flags ...string) (r driver.Result, policies, written []string) {
 		t.Helper()
-		_, before := audited(t, auditLog, 0)
+		_, before := driver.AuditFor(t, auditLog, 0)
 		r = p.must(code, verb, append(flags, login...)...)
 		for _, policy := range policiesUsed(t, auditLog, before) {
 			if !slices.Contains(policies, policy) {
 				policies = append(policies, policy)
 			}
 		}
-		entries, _ := audited(t, auditLog, before)
+		entries, _ := driver.AuditFor(t, auditLog, before)
 		written = slices.DeleteFunc(writes(entries), func(call string) bool {
 			return strings.HasPrefix(call, "help ") || call == "update auth/jwt/login" || call == "update auth/token/lookup-accessor"
 		})
@@ -59,13 +59,13 @@ func TestLooksByTheRoleThatReads(t *testing.T) {
 
 	r, policies, written := look("plan", 0, "--detailed-exitcode")
 	want("plan", policies, written, "vault-bootstrap-read")
-	if r.stderr != "" {
-		t.Errorf("plan warns: %s", r.stderr)
+	if r.Stderr != "" {
+		t.Errorf("plan warns: %s", r.Stderr)
 	}
 	r, policies, written = look("verify", 3, "--deep", "-o=json")
 	want("verify", policies, written, "vault-bootstrap-read")
-	if strings.Contains(r.stdout, "permission denied") {
-		t.Errorf("the role may not read something: %s", r.stdout)
+	if strings.Contains(r.Stdout, "permission denied") {
+		t.Errorf("the role may not read something: %s", r.Stdout)
 	}
 
 	root := rootOf(t, p, cluster.Nodes[0])
@@ -77,8 +77,8 @@ func TestLooksByTheRoleThatReads(t *testing.T) {
 	}
 	r, policies, written = look("plan", 0)
 	want("plan without the role", policies, written, "vault-bootstrap")
-	if !strings.Contains(r.stderr, "the role that only reads does not let us in") {
-		t.Errorf("plan does not say so: %s", r.stderr)
+	if !strings.Contains(r.Stderr, "the role that only reads does not let us in") {
+		t.Errorf("plan does not say so: %s", r.Stderr)
 	}
 }
 
@@ -87,21 +87,10 @@ func TestLooksByTheRoleThatReads(t *testing.T) {
 // look at themselves and end.
 func policiesUsed(t *testing.T, log string, from int) []string {
 	t.Helper()
-	content, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	entries, _ := driver.AuditFor(t, log, from)
 	var found []string
-	for i, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
-		var entry struct {
-			Type    string
-			Request struct{ Path string }
-			Auth    struct{ Policies []string }
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatal(err)
-		}
-		if i < from || entry.Type != "request" || slices.Contains([]string{"auth/token/lookup-self", "auth/token/revoke-self"}, entry.Request.Path) {
+	for _, entry := range entries {
+		if slices.Contains([]string{"auth/token/lookup-self", "auth/token/revoke-self"}, entry.Request.Path) {
 			continue
 		}
 		for _, policy := range entry.Auth.Policies {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -28,14 +29,14 @@ func TestLoginInSeed(t *testing.T) {
 	p.env = append(p.env, "PASSWORD_FILE=password")
 	wantLaterRuns(t, p)
 
-	_, before := audited(t, auditLog, 0)
-	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.stdout, "0 to create, 0 to update") {
+	_, before := driver.AuditFor(t, auditLog, 0)
+	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.Stdout, "0 to create, 0 to update") {
 		t.Errorf("the plan: %s", r)
 	}
-	if r := p.run("verify", "--seed="+seed, "-o=json"); r.code != 3 || !strings.Contains(r.stdout, `"controls"`) {
+	if r := p.run("verify", "--seed="+seed, "-o=json"); r.Code != 3 || !strings.Contains(r.Stdout, `"controls"`) {
 		t.Errorf("verify: %s", r)
 	}
-	entries, _ := audited(t, auditLog, before)
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	logins := 0
 	for _, entry := range entries {
 		if entry.Request.Path == "auth/machines/login/vault-bootstrap" {
@@ -46,7 +47,7 @@ func TestLoginInSeed(t *testing.T) {
 		t.Errorf("plan and verify have logged in %d times by what the seed says", logins)
 	}
 	bare := &program{t: t, keys: p.keys}
-	if r := bare.must(0, "seed policy", seed); !strings.Contains(r.stdout, `"auth/machines/users/vault-bootstrap"`) {
+	if r := bare.must(0, "seed policy", seed); !strings.Contains(r.Stdout, `"auth/machines/users/vault-bootstrap"`) {
 		t.Errorf("the policy does not know the login: %s", r)
 	}
 
@@ -59,11 +60,11 @@ func TestLoginInSeed(t *testing.T) {
 	// The second method is not set up: that takes root. The first goes on working, and
 	// nothing looks changed.
 	sow("login:\n  - method: userpass\n    path: machines\n    password_file: password\n  - method: approle\n")
-	_, before = audited(t, auditLog, 0)
+	_, before = driver.AuditFor(t, auditLog, 0)
 	for range 2 {
-		wantEvents(t, "a run with another login in the seed", p.must(0, "run").events())
+		wantEvents(t, "a run with another login in the seed", p.must(0, "run").Events())
 	}
-	entries, _ = audited(t, auditLog, before)
+	entries, _ = driver.AuditFor(t, auditLog, before)
 	wrote := slices.DeleteFunc(writes(entries), func(call string) bool { return strings.HasSuffix(call, "auth/machines/login/vault-bootstrap") })
 	if len(wrote) > 0 {
 		t.Errorf("a seed with another login made a run write: %v", wrote)

@@ -14,8 +14,8 @@ import (
 // for root tokens and login tokens that were left.
 func wantLaterRuns(t *testing.T, p *program) {
 	t.Helper()
-	wantEvents(t, "the first run", p.must(0, "run").events(), "initialize", "unseal", "seed", "harden")
-	wantEvents(t, "a later run", p.must(0, "run").events())
+	wantEvents(t, "the first run", p.must(0, "run").Events(), "initialize", "unseal", "seed", "harden")
+	wantEvents(t, "a later run", p.must(0, "run").Events())
 	if keysIn(t, p).Root != nil {
 		t.Error("the store holds a root token")
 	}
@@ -85,7 +85,7 @@ func TestLoginByTokenFile(t *testing.T) {
 	testbed.NoteSecrets(t, made.Auth.ClientToken)
 	write(t, file, made.Auth.ClientToken+"\n")
 	p.flags = append(p.flags, "--login=token-file", "--login-token-file="+file)
-	wantEvents(t, "a run with the token", p.must(0, "run").events())
+	wantEvents(t, "a run with the token", p.must(0, "run").Events())
 	if dead(t, node, made.Auth.ClientToken) {
 		t.Error("the run has revoked a token that is not its own")
 	}
@@ -129,14 +129,14 @@ func TestLoginFallsBack(t *testing.T) {
 	// jwt works from the first run on, and AppRole's credential is made and tried all the
 	// same: it has to be there when jwt is refused.
 	done := p.must(0, "run")
-	wantEvents(t, "first run", done.events(), "initialize", "unseal", "seed", "harden")
-	if warnings := done.lines("a login that later runs could fall back on does not work"); len(warnings) > 0 {
+	wantEvents(t, "first run", done.Events(), "initialize", "unseal", "seed", "harden")
+	if warnings := done.Log("a login that later runs could fall back on does not work"); len(warnings) > 0 {
 		t.Errorf("it warns of %v", warnings)
 	}
 	issuer.token(file, claimSet{subject: "ci:main", audience: "vault", forged: true})
-	wantEvents(t, "by AppRole", p.must(0, "run").events())
+	wantEvents(t, "by AppRole", p.must(0, "run").Events())
 	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
-	wantEvents(t, "by jwt again", p.must(0, "run").events())
+	wantEvents(t, "by jwt again", p.must(0, "run").Events())
 }
 
 // TestFallbackThatDoesNotWork names the method that a later run could not fall back on,
@@ -147,11 +147,11 @@ func TestFallbackThatDoesNotWork(t *testing.T) {
 	write(t, file, "no-token-of-this-vault")
 	p, _ := inFiles(t, cluster, "--login=approle,token-file", "--login-token-file="+file, seeded(t, "{}\n"))
 	done := p.must(0, "run")
-	warnings := done.lines("a login that later runs could fall back on does not work")
-	if len(warnings) != 1 || !strings.Contains(fmt.Sprint(warnings[0]["error"]), "by token-file") {
+	warnings := done.Log("a login that later runs could fall back on does not work")
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Text("error"), "by token-file") {
 		t.Errorf("it warns of %v", warnings)
 	}
-	wantEvents(t, "by AppRole", p.must(0, "run").events())
+	wantEvents(t, "by AppRole", p.must(0, "run").Events())
 }
 
 // TestLoginByAWS has Vault pass our signed request on to a stub of STS, which checks the

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -15,25 +16,25 @@ func TestLooksWriteNothing(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, namespace, auditLog := inKubernetes(t, cluster)
 	p.must(0, "run")
-	_, before := audited(t, auditLog, 0)
+	_, before := driver.AuditFor(t, auditLog, 0)
 	began := time.Now()
 
 	seed := p.flags[slices.IndexFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--seed=") })]
 	login := p.flags[slices.IndexFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--login-token-file=") })]
 	p.must(0, "status")
 	p.must(0, "plan", seed, login, "--detailed-exitcode")
-	if r := p.run("verify", seed, login); r.code != 0 && r.code != 3 {
-		t.Errorf("verify exited with %d\n%s", r.code, r)
+	if r := p.run("verify", seed, login); r.Code != 0 && r.Code != 3 {
+		t.Errorf("verify exited with %d\n%s", r.Code, r)
 	}
 	p.must(0, "wait", "--for=hardened")
-	watch := p.start(binary, "watch", nil, "--interval=2s", "--health-interval=500ms")
+	watch := p.start("watch", "--interval=2s", "--health-interval=500ms")
 	within(t, time.Minute, "some looks of an idle watch", func() bool { return time.Since(began) > 15*time.Second })
-	watch.signal(sigterm)
-	if r := watch.wait(); r.code != 0 {
-		t.Errorf("the watch exited with %d\n%s", r.code, r)
+	watch.Send(sigterm)
+	if r := watch.Wait(); r.Code != 0 {
+		t.Errorf("the watch exited with %d\n%s", r.Code, r)
 	}
 
-	entries, _ := audited(t, auditLog, before)
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	if len(entries) == 0 {
 		t.Fatal("Vault's audit log shows nothing: nothing is shown")
 	}

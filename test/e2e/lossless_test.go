@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -23,10 +24,8 @@ func proxied(t *testing.T, cluster *testbed.VaultCluster) *testbed.HTTPProxy {
 // killedAt runs until the program stops itself at a point, and kills it there.
 func killedAt(p *program, point string) {
 	p.t.Helper()
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point})
-	run.stoppedAt(point)
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run := p.stopped(point, "run")
+	run.Kill()
 }
 
 // TestSpooledAnswerIsRecovered kills a run that has Vault's answer on disk and not
@@ -46,7 +45,7 @@ func TestSpooledAnswerIsRecovered(t *testing.T) {
 		t.Errorf("the spool has the mode %v, %v", info.Mode(), err)
 	}
 	again := p.must(0, "run")
-	wantEvents(t, "rerun", again.events(), "unseal", "seed", "harden")
+	wantEvents(t, "rerun", again.Events(), "unseal", "seed", "harden")
 	if spools, _ := filepath.Glob(filepath.Join(dir, "spool", "*.spool")); len(spools) != 0 {
 		t.Errorf("the spool was left: %v", spools)
 	}
@@ -74,10 +73,10 @@ func TestKeysRecover(t *testing.T) {
 	junk := filepath.Join(t.TempDir(), "junk")
 	write(t, junk, "nothing of use")
 	wantFailure(t, recovering.run("keys recover", "--from="+junk), 64, "no spooled init response found")
-	if out := recovering.must(0, "keys recover", "--from="+elsewhere).stdout; !strings.Contains(out, "The keys are stored") {
+	if out := recovering.must(0, "keys recover", "--from="+elsewhere).Stdout; !strings.Contains(out, "The keys are stored") {
 		t.Errorf("it says %q", out)
 	}
-	wantEvents(t, "run", p.must(0, "run").events(), "unseal", "seed", "harden")
+	wantEvents(t, "run", p.must(0, "run").Events(), "unseal", "seed", "harden")
 }
 
 // TestTerminatedWhileVaultAnswers sends SIGTERM in the middle of sys/init.
@@ -86,19 +85,17 @@ func TestTerminatedWhileVaultAnswers(t *testing.T) {
 	proxy := proxied(t, cluster)
 	p, _ := inFiles(t, nil, "--vault-addr="+proxy.URL)
 	hits := proxy.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", After: true, Delay: 2 * time.Second, Times: 1})
-	run := p.start(binary, "run", nil)
-	if !run.until(`"initializing"`) {
-		t.Fatalf("the run never initialized\n%s", run.wait())
-	}
-	run.signal(syscall.SIGTERM)
-	r := run.wait()
-	if r.code != 1 || hits() != 1 {
-		t.Errorf("the terminated run exited with %d after %d requests\n%s", r.code, hits(), r)
+	run := p.start("run")
+	run.Says(`"initializing"`, 1)
+	run.Send(syscall.SIGTERM)
+	r := run.Wait()
+	if r.Code != 1 || hits() != 1 {
+		t.Errorf("the terminated run exited with %d after %d requests\n%s", r.Code, hits(), r)
 	}
 	if keysIn(t, p).Set == nil {
 		t.Fatal("the keys were not stored before the end")
 	}
-	wantEvents(t, "rerun", p.must(0, "run").events(), "unseal", "seed", "harden")
+	wantEvents(t, "rerun", p.must(0, "run").Events(), "unseal", "seed", "harden")
 }
 
 // TestLostAnswer cuts the connection that carries Vault's answer: the one thing that
@@ -157,10 +154,8 @@ func TestRecoveredFromEarlierPod(t *testing.T) {
 	write(t, message, "")
 	lost := filepath.Join(t.TempDir(), "emptydir")
 	p, namespace, _ := inKubernetes(t, cluster, "--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=500ms")
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled", "POD_NAME=job-1"}, "--termination-log="+message, "--spool-dir="+lost)
-	run.stoppedAt("initialize.spooled")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run := p.with("POD_NAME=job-1").stopped("initialize.spooled", "run", "--termination-log="+message, "--spool-dir="+lost)
+	run.Kill()
 
 	// There is no kubelet here: the Pod's status is written as a kubelet would.
 	if err := kubernetes(t).Apply(t.Context(), fmt.Appendf(nil, `
@@ -177,7 +172,7 @@ spec:
 	kubectl(t, "patch", "pod", "job-1", "-n", namespace, "--subresource=status", "--type=strategic", "-p="+patch)
 
 	again := p.must(0, "run", "--termination-log=/does/not/exist", "--spool-dir="+filepath.Join(t.TempDir(), "new"))
-	wantEvents(t, "rerun", again.events(), "unseal", "seed", "harden")
+	wantEvents(t, "rerun", again.Events(), "unseal", "seed", "harden")
 }
 
 // TestRuleTakenAwayAfterInit takes the right to write the keys away while we hold
@@ -185,16 +180,13 @@ spec:
 func TestRuleTakenAwayAfterInit(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, namespace, _ := inKubernetes(t, cluster)
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"})
-	run.stoppedAt("initialize.spooled")
+	run := p.stopped("initialize.spooled", "run")
 	kubectl(t, "patch", "role", "vault-bootstrap", "-n", namespace, "--type=json", `-p=[{"op":"remove","path":"/rules/0"}]`)
-	run.signal(sigcont)
-	if !run.until("the keys are not stored yet") {
-		t.Fatalf("the run did not say that it tries again\n%s", run.wait())
-	}
+	run.Send(sigcont)
+	run.Says("the keys are not stored yet", 1)
 	kubectl(t, "apply", "-n", namespace, "-f", "../../manifests/rbac.yaml")
-	if r := run.wait(); r.code != 0 {
-		t.Errorf("exited with %d\n%s", r.code, r)
+	if r := run.Wait(); r.Code != 0 {
+		t.Errorf("exited with %d\n%s", r.Code, r)
 	}
 	wantEvents(t, "history", history(p), "initialize", "unseal", "seed", "harden")
 }
@@ -204,27 +196,24 @@ func TestRuleTakenAwayAfterInit(t *testing.T) {
 func TestAPIServerAwayAfterInit(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, _, _ := inKubernetes(t, cluster, "--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=500ms")
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"})
-	run.stoppedAt("initialize.spooled")
+	run := p.stopped("initialize.spooled", "run")
 	if err := kubernetes(t).StopAPIServer(); err != nil {
 		t.Fatal(err)
 	}
-	run.signal(sigcont)
-	if !run.until("the keys are not stored yet") {
-		t.Fatalf("the run did not say that it tries again\n%s", run.wait())
-	}
+	run.Send(sigcont)
+	run.Says("the keys are not stored yet", 1)
 	away := time.Now()
 	within(t, time.Minute, "the Lease to be over", func() bool { return time.Since(away) > 4*time.Second })
 	if err := kubernetes(t).StartAPIServer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := run.wait()
+	r := run.Wait()
 	if keysIn(t, p).Set == nil {
-		t.Fatalf("the keys never arrived (exit %d)\n%s", r.code, r)
+		t.Fatalf("the keys never arrived (exit %d)\n%s", r.Code, r)
 	}
 	// It may have lost its Lease meanwhile: then another run goes on.
-	if r.code != 0 && r.code != 75 {
-		t.Errorf("exited with %d\n%s", r.code, r)
+	if r.Code != 0 && r.Code != 75 {
+		t.Errorf("exited with %d\n%s", r.Code, r)
 	}
 	p.must(0, "run")
 	if state := status(p)["state"]; state != "hardened" {
@@ -239,15 +228,14 @@ func TestAPIServerAwayAfterInit(t *testing.T) {
 func TestRecordRemovedAfterInit(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, dir := inFiles(t, cluster)
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled"})
-	run.stoppedAt("initialize.spooled")
-	if err := os.Remove(filepath.Join(dir, "vault-bootstrap-keys.json")); err != nil {
+	run := p.stopped("initialize.spooled", "run")
+	if err := os.Remove(driver.RecordFile(dir, "keys")); err != nil {
 		t.Fatal(err)
 	}
-	run.signal(sigcont)
-	r := run.wait()
+	run.Send(sigcont)
+	r := run.Wait()
 	if keysIn(t, p).Set == nil {
-		t.Fatalf("the keys never arrived (exit %d)\n%s", r.code, r)
+		t.Fatalf("the keys never arrived (exit %d)\n%s", r.Code, r)
 	}
 	p.must(0, "run")
 	if state := status(p)["state"]; state != "hardened" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -49,19 +50,19 @@ func TestOneBadAmongAThousand(t *testing.T) {
 	if len(wrote) != 999 || slices.Contains(wrote, badRole) {
 		t.Errorf("the first run wrote %d of the 999 objects that are good", len(wrote))
 	}
-	failed := first.lines("failed")
+	failed := first.Log("failed")
 	if said := fmt.Sprint(failed); len(failed) != 1 || !strings.Contains(said, "objects written, 1 not") || strings.Count(said, "creating ") != 1 {
 		t.Errorf("more than the one object is named: %s", said)
 	}
 
 	write(t, seed, strings.Replace(text, "token_ttl: 9h", "token_ttl: 1h", 1))
-	_, before := audited(t, auditLog, 0)
+	_, before := driver.AuditFor(t, auditLog, 0)
 	again := p.must(0, "run")
-	wantEvents(t, "rerun", again.events(), "seed", "harden")
+	wantEvents(t, "rerun", again.Events(), "seed", "harden")
 	if wrote := objects(again, false); !slices.Equal(wrote, []string{badRole}) {
 		t.Errorf("the rerun wrote %v", wrote)
 	}
-	entries, _ := audited(t, auditLog, before)
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	written := slices.DeleteFunc(writes(entries), func(call string) bool {
 		return !strings.Contains(call, " auth/apps/") && !strings.Contains(call, " sys/policies/acl/p") || strings.HasPrefix(call, "help ")
 	})
@@ -71,17 +72,17 @@ func TestOneBadAmongAThousand(t *testing.T) {
 	if keysIn(t, p).Root != nil {
 		t.Error("the store holds a root token")
 	}
-	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.stdout, "Plan: 0 to create, 0 to update, 1001 unchanged.") {
+	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.Stdout, "Plan: 0 to create, 0 to update, 1001 unchanged.") {
 		t.Errorf("the plan says %s", r)
 	}
 }
 
 // objects returns what a run says that it wrote; with seedOnly what the seed of a
 // thousand names, and not its audit device.
-func objects(r result, seedOnly bool) []string {
+func objects(r driver.Result, seedOnly bool) []string {
 	var ids []string
-	for _, line := range r.lines("wrote") {
-		id := fmt.Sprint(line["object"])
+	for _, line := range r.Log("wrote") {
+		id := line.Text("object")
 		if !seedOnly || strings.HasPrefix(id, "sys/policies/acl/p") || strings.HasPrefix(id, "auth/apps/") || id == "sys/auth/apps" {
 			ids = append(ids, id)
 		}

@@ -48,13 +48,12 @@ func TestResetSparesAVaultInUse(t *testing.T) {
 		t.Run(each.name, func(t *testing.T) {
 			p, namespace, node := inStatefulSet(t)
 			pod, claim := uids(t, namespace)
-			first := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.intended"})
-			first.stoppedAt("initialize.intended")
+			first := p.stopped("initialize.intended", "run")
 			open := recordOf(t, namespace, "vault-bootstrap-keys", "keys.json")
 			early := recordOf(t, namespace, "vault-bootstrap-state", "state.json")
-			first.signal(sigcont)
-			if r := first.wait(); r.code != 0 {
-				t.Fatalf("the first run exited with %d\n%s", r.code, r)
+			first.Send(sigcont)
+			if r := first.Wait(); r.Code != 0 {
+				t.Fatalf("the first run exited with %d\n%s", r.Code, r)
 			}
 			hardened := recordOf(t, namespace, "vault-bootstrap-keys", "keys.json")
 			if err := node.Restart(t.Context()); err != nil {
@@ -69,10 +68,10 @@ func TestResetSparesAVaultInUse(t *testing.T) {
 			// One that has deleted the volume waits for what comes in its place.
 			r := p.run("run", "--on-keys-lost=reset", "--timeout=20s")
 			if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
-				t.Fatalf("the volume of a Vault in use was deleted (exit %d)\n%s", r.code, r)
+				t.Fatalf("the volume of a Vault in use was deleted (exit %d)\n%s", r.Code, r)
 			}
-			if r.code != 70 {
-				t.Errorf("it exited with %d, want 70\n%s", r.code, r)
+			if r.Code != 70 {
+				t.Errorf("it exited with %d, want 70\n%s", r.Code, r)
 			}
 			putBack(t, namespace, "vault-bootstrap-keys", "keys.json", hardened)
 			p.must(0, "run")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -46,11 +47,11 @@ func TestPlan(t *testing.T) {
 	write(t, seed, text)
 	p, _ := inFiles(t, cluster, "--seed="+seed)
 
-	if r := p.must(1, "plan", "--seed="+seed); !strings.Contains(r.stderr, "no replica of Vault is active") {
+	if r := p.must(1, "plan", "--seed="+seed); !strings.Contains(r.Stderr, "no replica of Vault is active") {
 		t.Errorf("before initialization: %s", r)
 	}
 	p.must(0, "run")
-	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.stdout, "Plan: 0 to create, 0 to update, 7 unchanged.") {
+	if r := p.must(0, "plan", "--seed="+seed, "--detailed-exitcode"); !strings.Contains(r.Stdout, "Plan: 0 to create, 0 to update, 7 unchanged.") {
 		t.Errorf("after the run: %s", r)
 	}
 
@@ -58,15 +59,15 @@ func TestPlan(t *testing.T) {
 	changed = strings.Replace(changed, "correct-horse-battery", "incorrect-horse-battery", 1)
 	testbed.NoteSecrets(t, "incorrect-horse-battery")
 	write(t, seed, changed)
-	_, before := audited(t, auditLog, 0)
+	_, before := driver.AuditFor(t, auditLog, 0)
 	r := p.must(3, "plan", "--seed="+seed, "--detailed-exitcode")
 	for _, want := range []string{"~ sys/policies/acl/app", `- path "kv/data/app/*" {`, `+ path "kv/data/apps/*" {`, "password: (sensitive, changed)", "Plan: 0 to create, 2 to update, 5 unchanged."} {
-		if !strings.Contains(r.stdout, want) {
+		if !strings.Contains(r.Stdout, want) {
 			t.Errorf("the plan lacks %q:\n%s", want, r)
 		}
 	}
 	p.must(0, "plan", "--seed="+seed)
-	entries, _ := audited(t, auditLog, before)
+	entries, _ := driver.AuditFor(t, auditLog, before)
 	// 'help' asks Vault which fields it takes.
 	found := slices.DeleteFunc(writes(entries), func(call string) bool { return strings.HasPrefix(call, "help ") })
 	if len(entries) == 0 || len(found) > 0 {
@@ -82,7 +83,7 @@ func TestPlan(t *testing.T) {
 		if err := cluster.Nodes[0].Call(t.Context(), http.MethodPost, "auth/userpass/login/ada", "", map[string]string{"password": "correct-horse-battery"}, &login); err != nil {
 			t.Fatal(err)
 		}
-		reader := &program{t: t, flags: append([]string{"--store=file:" + t.TempDir()}, vaultFlags(cluster)...), env: []string{"VAULT_TOKEN=" + login.Auth.ClientToken}, keys: p.keys}
+		reader := &program{t: t, flags: append([]string{"--store=file:" + t.TempDir()}, driver.VaultFlags(cluster)...), env: []string{"VAULT_TOKEN=" + login.Auth.ClientToken}, keys: p.keys}
 		var plan struct {
 			Update  int
 			Changes []struct {
@@ -93,7 +94,7 @@ func TestPlan(t *testing.T) {
 			}
 		}
 		r := reader.must(3, "plan", "--seed="+seed, "--detailed-exitcode", "-o=json")
-		if err := json.Unmarshal([]byte(r.stdout), &plan); err != nil {
+		if err := json.Unmarshal([]byte(r.Stdout), &plan); err != nil {
 			t.Fatalf("%v\n%s", err, r)
 		}
 		// Without the records nobody can say whether a password changed.
@@ -122,13 +123,13 @@ func TestPlan(t *testing.T) {
 		pruned = strings.Replace(pruned, "[app, plan-reader]", "[app]", 1)
 		write(t, seed, pruned)
 		r := p.must(3, "plan", "--seed="+seed, "--detailed-exitcode")
-		if !strings.Contains(r.stdout, "- sys/policies/acl/plan-reader  (no longer in the seed)") || !strings.Contains(r.stdout, "sys/mounts/transit stays") {
+		if !strings.Contains(r.Stdout, "- sys/policies/acl/plan-reader  (no longer in the seed)") || !strings.Contains(r.Stdout, "sys/mounts/transit stays") {
 			t.Errorf("the plan says %s", r)
 		}
 		// Deleting a policy is granted in any case; deleting mounts is not, and not needed.
 		stopped := p.run("run")
-		if stopped.code != 70 || !strings.Contains(stopped.stderr, "seed exceeds policy") {
-			t.Errorf("the run exited with %d: %s", stopped.code, stopped)
+		if stopped.Code != 70 || !strings.Contains(stopped.Stderr, "seed exceeds policy") {
+			t.Errorf("the run exited with %d: %s", stopped.Code, stopped)
 		}
 	})
 }
@@ -141,7 +142,7 @@ func TestPlanShowsFixes(t *testing.T) {
 	seed := seeded(t, "harden:\n  profile: baseline\n  advise: [audit-device]\n  fix: [cors]\n")
 	p, _ := inFiles(t, cluster, seed)
 	p.must(0, "run")
-	if r := p.must(0, "plan", seed, "--detailed-exitcode"); strings.Contains(r.stdout, "control") {
+	if r := p.must(0, "plan", seed, "--detailed-exitcode"); strings.Contains(r.Stdout, "control") {
 		t.Errorf("nothing is to be fixed: %s", r)
 	}
 	root := rootOf(t, p, node)
@@ -152,21 +153,21 @@ func TestPlanShowsFixes(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := p.must(3, "plan", seed, "--detailed-exitcode")
-	if !strings.Contains(r.stdout, "~ control cors: ") || !strings.Contains(r.stdout, "delete sys/config/cors") || !strings.Contains(r.stdout, ", 1 to fix.") {
+	if !strings.Contains(r.Stdout, "~ control cors: ") || !strings.Contains(r.Stdout, "delete sys/config/cors") || !strings.Contains(r.Stdout, ", 1 to fix.") {
 		t.Errorf("the plan does not show the fix: %s", r)
 	}
 	var shown struct {
 		Empty bool
 		Fixes []struct{ Control, Call string }
 	}
-	if err := json.Unmarshal([]byte(p.must(0, "plan", seed, "-o=json").stdout), &shown); err != nil {
+	if err := json.Unmarshal([]byte(p.must(0, "plan", seed, "-o=json").Stdout), &shown); err != nil {
 		t.Fatal(err)
 	}
 	if shown.Empty || len(shown.Fixes) != 1 || shown.Fixes[0].Control != "cors" || shown.Fixes[0].Call == "" {
 		t.Errorf("for machines it is %+v", shown)
 	}
 	p.must(0, "run")
-	if r := p.must(0, "plan", seed, "--detailed-exitcode"); strings.Contains(r.stdout, "control") {
+	if r := p.must(0, "plan", seed, "--detailed-exitcode"); strings.Contains(r.Stdout, "control") {
 		t.Errorf("it is fixed: %s", r)
 	}
 }

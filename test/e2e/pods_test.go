@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -78,8 +78,8 @@ func TestSelector(t *testing.T) {
 	wantUninitialized(t, cluster)
 	podFor(t, namespace, "vault-2", cluster.Nodes[2])
 	done := p.must(0, "run", "--replicas=3")
-	wantEvents(t, "first run", done.events(), "initialize", "unseal", "seed", "harden")
-	if begun := done.lines("initializing"); len(begun) != 1 || begun[0]["replica"] != cluster.Nodes[0].Addr {
+	wantEvents(t, "first run", done.Events(), "initialize", "unseal", "seed", "harden")
+	if begun := done.Log("initializing"); len(begun) != 1 || begun[0].Text("replica") != cluster.Nodes[0].Addr {
 		t.Errorf("initialized %v, want %s", begun, cluster.Nodes[0].Addr)
 	}
 	for _, node := range cluster.Nodes {
@@ -105,7 +105,7 @@ func TestRespectSeal(t *testing.T) {
 		t.Fatal(err)
 	}
 	runPod(t, namespace, "vault-0", 1)
-	wantEvents(t, "after a restart", p.must(0, "run").events(), "seal", "unseal")
+	wantEvents(t, "after a restart", p.must(0, "run").Events(), "seal", "unseal")
 
 	sealNode(t, p, node)
 	wantFailure(t, p.run("run"), 70, "sealed on purpose", "without --respect-seal")
@@ -115,7 +115,7 @@ func TestRespectSeal(t *testing.T) {
 	if code := health(t, node); code != 503 {
 		t.Errorf("it answers %d: it was unsealed", code)
 	}
-	wantEvents(t, "a person's run", p.must(0, "run", "--respect-seal=false").events(), "seal", "unseal")
+	wantEvents(t, "a person's run", p.must(0, "run", "--respect-seal=false").Events(), "seal", "unseal")
 
 	files, _ := inFiles(t, cluster)
 	wantFailure(t, files.run("run", "--respect-seal"), 64, "--respect-seal", "Kubernetes")
@@ -124,8 +124,7 @@ func TestRespectSeal(t *testing.T) {
 // rootOf makes a root token from the stored shares, as an operator would.
 func rootOf(t *testing.T, p *program, node *testbed.VaultNode) string {
 	t.Helper()
-	stored := keysIn(t, p).Set
-	root, err := node.GenerateRoot(t.Context(), testbed.VaultKeys{Shares: stored.Shares, Threshold: stored.Threshold})
+	root, err := node.GenerateRoot(t.Context(), keysIn(t, p).Set.Vault())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,31 +240,25 @@ func TestResetLostKeys(t *testing.T) {
 	grant(t, namespace, "empty-vault-claims", "--verb=get,delete", "--resource=persistentvolumeclaims", "--resource-name=data-vault-0")
 	grant(t, namespace, "empty-vault-pods", "--verb=delete", "--resource=pods", "--resource-name=vault-0")
 
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=reset.recorded"}, "--on-keys-lost=reset")
-	run.stoppedAt("reset.recorded")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run := p.stopped("reset.recorded", "run", "--on-keys-lost=reset")
+	run.Kill()
 	if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
 		t.Fatal("something was deleted before it was recorded")
 	}
-	run = p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=reset.deleted"}, "--on-keys-lost=reset")
-	run.stoppedAt("reset.deleted")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run = p.stopped("reset.deleted", "run", "--on-keys-lost=reset")
+	run.Kill()
 	untilNew(t, namespace, pod, claim)
 	pod, claim = uids(t, namespace)
 	runPod(t, namespace, "vault-0", 0) // as if the old server still answered in its place
-	again := p.start(binary, "run", nil, "--on-keys-lost=reset")
-	if !again.until("deleting the storage") { // once more, of which nothing is left
-		t.Fatalf("it did not go on\n%s", again.wait())
-	}
+	again := p.start("run", "--on-keys-lost=reset")
+	again.Says("deleting the storage", 1) // once more, of which nothing is left
 	if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
 		t.Error("what came back was deleted")
 	}
 	startOver(t, cluster) // the new pod has an empty volume
-	r := again.wait()
-	if r.code != 0 {
-		t.Fatalf("exited with %d\n%s", r.code, r)
+	r := again.Wait()
+	if r.Code != 0 {
+		t.Fatalf("exited with %d\n%s", r.Code, r)
 	}
 	p.must(0, "run", "--on-keys-lost=reset")
 	if newPod, newClaim := uids(t, namespace); newPod != pod || newClaim != claim {
@@ -321,15 +314,15 @@ func TestRetireKeys(t *testing.T) {
 	wantFailure(t, p.run("keys retire", "--timeout=3s"), 1, "does not answer", "Nothing was changed")
 	startOver(t, cluster)
 	wantFailure(t, p.run("run"), 70, "keys without a Vault", "keys retire")
-	if out := p.must(0, "keys retire").stdout; !strings.Contains(out, "under old[") {
+	if out := p.must(0, "keys retire").Stdout; !strings.Contains(out, "under old[") {
 		t.Errorf("it says %q", out)
 	}
 	wantFailure(t, p.run("keys retire"), 64, "no keys are stored")
-	wantEvents(t, "the new Vault", p.must(0, "run").events(), "initialize", "unseal", "seed", "harden")
+	wantEvents(t, "the new Vault", p.must(0, "run").Events(), "initialize", "unseal", "seed", "harden")
 	var record struct {
 		Old map[string]struct{ Shares []string }
 	}
-	content, err := os.ReadFile(filepath.Join(dir, "vault-bootstrap-keys.json"))
+	content, err := os.ReadFile(driver.RecordFile(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}

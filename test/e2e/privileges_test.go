@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -120,9 +121,9 @@ func TestProofByRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := &program{t: t, flags: p.flags, env: p.env, keys: p.keys}
 			c.take()
-			_, before := audited(t, auditLog, 0)
+			_, before := driver.AuditFor(t, auditLog, 0)
 			wantFailure(t, p.run("run"), 70, "seed exceeds policy", c.lacks)
-			entries, _ := audited(t, auditLog, before)
+			entries, _ := driver.AuditFor(t, auditLog, before)
 			if found := writes(entries); len(found) > 0 {
 				t.Errorf("it wrote %v", found)
 			}
@@ -139,7 +140,7 @@ func TestRequestsOfRuns(t *testing.T) {
 	const n = 100
 	const objects, mounts = 2*n + 3, 2
 	p, _, seed, auditLog := withMany(t, n)
-	entries, before := audited(t, auditLog, 0)
+	entries, before := driver.AuditFor(t, auditLog, 0)
 	policies, roles := 0, 0
 	for path, got := range readsOf(entries) {
 		switch {
@@ -154,7 +155,7 @@ func TestRequestsOfRuns(t *testing.T) {
 	}
 
 	p.must(0, "run")
-	entries, before = audited(t, auditLog, before)
+	entries, before = driver.AuditFor(t, auditLog, before)
 	if found := writes(entries); len(found) > 0 {
 		t.Errorf("a rerun wrote %v", found)
 	}
@@ -173,7 +174,7 @@ func TestRequestsOfRuns(t *testing.T) {
 	changed := strings.NewReplacer("data/42/", "data/forty-two/", "[p43]", "[p43, p44]").Replace(many(auditLog, n))
 	write(t, seed, changed)
 	p.must(0, "run")
-	entries, _ = audited(t, auditLog, before)
+	entries, _ = driver.AuditFor(t, auditLog, before)
 	if got, want := writes(entries), 2; len(got) != want {
 		t.Errorf("with two changes, %d objects were written: %v", len(got), got)
 	}
@@ -193,7 +194,7 @@ func TestRequestsOfRuns(t *testing.T) {
 }
 
 // wantReads wants every object whose path begins so to be read once.
-func wantReads(t *testing.T, what string, entries []auditEntry, prefix string) {
+func wantReads(t *testing.T, what string, entries driver.Audit, prefix string) {
 	t.Helper()
 	counts := readsOf(entries)
 	if counts[prefix+"7"] == 0 {
@@ -206,7 +207,7 @@ func wantReads(t *testing.T, what string, entries []auditEntry, prefix string) {
 	}
 }
 
-func readsOf(entries []auditEntry) map[string]int {
+func readsOf(entries driver.Audit) map[string]int {
 	counts := map[string]int{}
 	for _, entry := range entries {
 		if entry.Request.Operation == "read" {

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -60,19 +59,18 @@ func TestDriftBetweenActAndLook(t *testing.T) {
 	}
 
 	write(t, seed, strings.NewReplacer("data/4/", "data/four/", "[p2]", "[p2, p3]").Replace(many(auditLog, 20)))
-	run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=seed.applied"})
-	run.stoppedAt("seed.applied")
+	run := p.stopped("seed.applied", "run")
 	if err := node.Call(t.Context(), http.MethodPost, "auth/apps/role/r2", root, m{"token_policies": []string{"p9"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	live.write("p4", drifted)
 	live.write("p7", drifted)
-	run.signal(sigcont)
+	run.Send(sigcont)
 	// It finds that the role is not as it wrote it, and comes to the same point once more.
-	run.stoppedAt("seed.applied")
-	run.signal(sigcont)
-	if r := run.wait(); r.code != 0 {
-		t.Fatalf("the run exited with %d\n%s", r.code, r)
+	run.StopsAt("seed.applied", 2)
+	run.Send(sigcont)
+	if r := run.Wait(); r.Code != 0 {
+		t.Fatalf("the run exited with %d\n%s", r.Code, r)
 	}
 	if got := rolePolicies(); got != "p2 p3" {
 		t.Errorf("the run has not found that what it wrote was changed: the role has %q", got)
@@ -101,12 +99,10 @@ func TestLostLeaseTrustsNothing(t *testing.T) {
 	live := policies{t, cluster.Nodes[0], rootOf(t, p, cluster.Nodes[0])}
 
 	write(t, seed, strings.Replace(many(auditLog, 20), "data/2/", "data/two/", 1))
-	watch := p.start(stoppable, "watch", []string{"VAULT_BOOTSTRAP_STOP_AT=seed.applied"}, "--interval=2s")
-	watch.stoppedAt("seed.applied")
+	watch := p.stopped("seed.applied", "watch", "--interval=2s")
 	p.must(0, "run") // waits for the Lease to end
 	live.write("p7", drifted)
-	watch.signal(sigcont)
+	watch.Send(sigcont)
 	within(t, 20*time.Second, "the drift to be found", func() bool { return live.holds("p7", "data/7/") })
-	watch.signal(syscall.SIGKILL)
-	watch.wait()
+	watch.Kill()
 }

@@ -29,26 +29,21 @@ func TestKeysRecordFull(t *testing.T) {
 	full := filled(t, p.keys(), secretLimit-4<<10)
 	putBackFile(t, namespace, "vault-bootstrap-keys", "keys.json", full)
 
-	run := p.start(binary, "run", nil)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		run.read.Wait()
-	}()
+	run := p.start("run")
 	// A run that has asked Vault tries for minutes to store what cannot be stored.
 	settles(t, time.Minute, func() bool {
 		select {
-		case <-ended:
+		case <-run.Ended():
 			return true
 		default:
 			return health(t, cluster.Nodes[0]) != http.StatusNotImplemented
 		}
 	})
 	if code := health(t, cluster.Nodes[0]); code != http.StatusNotImplemented {
-		run.signal(syscall.SIGKILL)
-		t.Fatalf("Vault was initialized (it answers %d) although the record has no room for its answer: these keys are lost\n%s", code, run.wait())
+		run.Send(syscall.SIGKILL)
+		t.Fatalf("Vault was initialized (it answers %d) although the record has no room for its answer: these keys are lost\n%s", code, run.Wait())
 	}
-	wantFailure(t, run.wait(), 70, "keys record full")
+	wantFailure(t, run.Wait(), 70, "keys record full")
 	if changed := changedIn(t, full, p.keys()); len(changed) > 0 {
 		t.Errorf("these parts of the record were changed: %v", changed)
 	}

@@ -67,8 +67,8 @@ func TestRecordsInDanger(t *testing.T) {
 				p.flags = append(p.flags, "--kubeconfig="+kubernetes(t).AdminKubeconfig, "--namespace="+namespace)
 			}
 			done := p.must(70, "run")
-			if !strings.Contains(done.stderr, test.says) {
-				t.Errorf("run does not say %q:\n%s", test.says, done.stderr)
+			if !strings.Contains(done.Stderr, test.says) {
+				t.Errorf("run does not say %q:\n%s", test.says, done.Stderr)
 			}
 			uninitialized(t, cluster)
 		})
@@ -84,11 +84,11 @@ func TestDangerOfAHardenedCluster(t *testing.T) {
 	keepKeys(t, namespace)
 	kubectl(t, "delete", "secret", "vault-bootstrap-keys", "-n", namespace, "--wait=false")
 	for _, verb := range []string{"run", "status", "keys list"} {
-		if done := p.must(0, verb); !strings.Contains(done.stderr, "record is being deleted") || !strings.Contains(done.stderr, "copy the keys record now") {
-			t.Errorf("%s does not warn:\n%s", verb, done.stderr)
+		if done := p.must(0, verb); !strings.Contains(done.Stderr, "record is being deleted") || !strings.Contains(done.Stderr, "copy the keys record now") {
+			t.Errorf("%s does not warn:\n%s", verb, done.Stderr)
 		}
 	}
-	if done := p.must(70, "keys rotate"); !strings.Contains(done.stderr, "record is being deleted") {
-		t.Errorf("keys rotate does not say why it refuses:\n%s", done.stderr)
+	if done := p.must(70, "keys rotate"); !strings.Contains(done.Stderr, "record is being deleted") {
+		t.Errorf("keys rotate does not say why it refuses:\n%s", done.Stderr)
 	}
 }

@@ -69,7 +69,7 @@ func TestReferencesToKubernetes(t *testing.T) {
 			in.t = t
 			r := in.run("run")
 			wantFailure(t, r, 65, step.says...)
-			if strings.Contains(r.stderr+r.stdout, first) {
+			if strings.Contains(r.Stderr+r.Stdout, first) {
 				t.Error("the error shows a value")
 			}
 		})
@@ -102,7 +102,7 @@ func TestReferencesToKubernetes(t *testing.T) {
 	}
 
 	setSecret(t, namespace, "grace", second)
-	wantEvents(t, "after the Secret changed", p.must(0, "run").events(), "drift", "seed")
+	wantEvents(t, "after the Secret changed", p.must(0, "run").Events(), "drift", "seed")
 	if _, err := logIn(second); err != nil {
 		t.Errorf("the Secret's new value is not the password: %v", err)
 	}

@@ -114,7 +114,7 @@ func TestUnsettledAmongOperators(t *testing.T) {
 	if !set.equal(old) || !rotation.equal(fresh) {
 		t.Fatal("a set of the unsettled exchange was lost or moved")
 	}
-	if list := p.must(0, "keys list").stdout; !strings.Contains(list, "unsettled") || strings.Contains(list, "in force") {
+	if list := p.must(0, "keys list").Stdout; !strings.Contains(list, "unsettled") || strings.Contains(list, "in force") {
 		t.Errorf("keys list marks a set:\n%s", list)
 	}
 	// The wrong ones change nothing; with those that Vault takes another exchange settles it.
@@ -145,26 +145,18 @@ func TestUnsettledLeftToPeople(t *testing.T) {
 	given := opened(t, pairs, fresh)
 	rotateKilledAt(p, "rotate.verified", "--new-shares-file="+kept(t, strings.Join(given, "\n")))
 	seal(t, cluster)
-	run := p.start(binary, "run", nil, "--wait-for-unseal")
-	for range 2 {
-		if !run.until("waiting") {
-			t.Fatalf("the run did not wait\n%s", run.wait())
-		}
-	}
+	run := p.start("run", "--wait-for-unseal")
+	run.Says("waiting", 2)
 	if unsealWith(t, node, given[:1]) {
 		t.Fatal("one share opens the Vault")
 	}
-	for range 3 {
-		if !run.until("waiting") {
-			t.Fatalf("the run did not wait\n%s", run.wait())
-		}
-	}
+	run.Says("waiting", run.Printed("waiting")+3)
 	if !unsealWith(t, node, given[1:]) {
-		run.signal(syscall.SIGTERM)
-		t.Fatalf("the first operator's share was reset\n%s", run.wait())
+		run.Send(syscall.SIGTERM)
+		t.Fatalf("the first operator's share was reset\n%s", run.Wait())
 	}
-	if r := run.wait(); r.code != 0 {
-		t.Fatalf("exited with %d\n%s", r.code, r)
+	if r := run.Wait(); r.Code != 0 {
+		t.Fatalf("exited with %d\n%s", r.Code, r)
 	}
 	if set, rotation, _ := setsIn(t, p); rotation != nil || !set.equal(fresh) {
 		t.Error("the run did not mark the set in force")

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
@@ -68,14 +67,14 @@ func TestRotate(t *testing.T) {
 	}
 	opens(t, p, cluster)
 
-	list := p.must(0, "keys list").stdout
+	list := p.must(0, "keys list").Stdout
 	for _, text := range []string{"in force", "2 of 4", "earlier", "3 of 5", "this record"} {
 		if !strings.Contains(list, text) {
 			t.Errorf("keys list does not say %q:\n%s", text, list)
 		}
 	}
 	for _, share := range append(before.Set.Shares, after.Set.Shares...) {
-		if strings.Contains(list, share) || strings.Contains(p.must(0, "keys list", "-o", "json").stdout, share) {
+		if strings.Contains(list, share) || strings.Contains(p.must(0, "keys list", "-o", "json").Stdout, share) {
 			t.Error("keys list shows a share")
 		}
 	}
@@ -109,10 +108,8 @@ func rotationKilledAt(t *testing.T, point string) (*program, *testbed.VaultClust
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, _ := inFiles(t, cluster)
 	p.must(0, "run")
-	run := p.start(stoppable, "keys rotate", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point})
-	run.stoppedAt(point)
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run := p.stopped(point, "keys rotate")
+	run.Kill()
 	return p, cluster
 }
 

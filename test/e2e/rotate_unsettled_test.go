@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -58,10 +59,8 @@ func holds(old []setOf, set *setOf) bool {
 // rotateKilledAt kills an exchange of the shares of p at a point.
 func rotateKilledAt(p *program, point string, flags ...string) {
 	p.t.Helper()
-	run := p.start(stoppable, "keys rotate", []string{"VAULT_BOOTSTRAP_STOP_AT=" + point}, flags...)
-	run.stoppedAt(point)
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run := p.stopped(point, "keys rotate", flags...)
+	run.Kill()
 }
 
 func becomesOpen(t *testing.T, node *testbed.VaultNode) {
@@ -139,16 +138,16 @@ func TestUnsettledOpened(t *testing.T) {
 					}
 				case "sidecar":
 					release := leaseTaken(t, p)
-					run := p.start(binary, "watch", nil, "--own-replica="+node.Addr)
+					run := p.start("watch", "--own-replica="+node.Addr)
 					becomesOpen(t, node)
-					run.signal(syscall.SIGTERM)
-					run.wait()
+					run.Send(syscall.SIGTERM)
+					run.Wait()
 					release()
 				case "watch":
-					run := p.start(binary, verb, nil)
+					run := p.start(verb)
 					becomesOpen(t, node)
-					run.signal(syscall.SIGTERM)
-					run.wait()
+					run.Send(syscall.SIGTERM)
+					run.Wait()
 				default:
 					p.must(0, verb)
 					becomesOpen(t, node)
@@ -168,7 +167,7 @@ func TestUnsettledOpened(t *testing.T) {
 func TestUnsettledRetired(t *testing.T) {
 	p, _ := rotationKilledAt(t, "rotate.verified")
 	inForce, fresh, _ := setsIn(t, p)
-	list := p.must(0, "keys list").stdout
+	list := p.must(0, "keys list").Stdout
 	if strings.Contains(list, "in force") {
 		t.Errorf("keys list calls a set of an unsettled rotation the one in force:\n%s", list)
 	}
@@ -179,7 +178,7 @@ func TestUnsettledRetired(t *testing.T) {
 	}
 	empty := testbed.VaultFor(t, testbed.VaultOptions{})
 	moved := *p
-	moved.flags = append([]string{"--store=file:" + storeOf(t, p)}, vaultFlags(empty)...)
+	moved.flags = append([]string{"--store=file:" + storeOf(t, p)}, driver.VaultFlags(empty)...)
 	moved.must(0, "keys retire")
 	set, rotation, old := setsIn(t, p)
 	if set != nil || rotation != nil || !holds(old, inForce) || !holds(old, fresh) {
@@ -195,13 +194,11 @@ func TestUnsettledRetired(t *testing.T) {
 // lives on in a backup of that Vault.
 func TestRetireKeepsGlass(t *testing.T) {
 	p, _, _ := hardened(t)
-	run := p.start(stoppable, "break-glass exec", []string{"VAULT_BOOTSTRAP_STOP_AT=breakglass.stored"}, because, "--", "/bin/true")
-	run.stoppedAt("breakglass.stored")
-	run.signal(syscall.SIGKILL)
-	run.wait()
+	run := p.stopped("breakglass.stored", "break-glass exec", because, "--", "/bin/true")
+	run.Kill()
 	empty := testbed.VaultFor(t, testbed.VaultOptions{})
 	moved := *p
-	moved.flags = append([]string{"--store=file:" + storeOf(t, p)}, vaultFlags(empty)...)
+	moved.flags = append([]string{"--store=file:" + storeOf(t, p)}, driver.VaultFlags(empty)...)
 	before := string(p.keys())
 	wantFailure(t, moved.run("keys retire"), 64, "break-glass", "--forget-break-glass")
 	var now, then struct{ Set, Break_glass json.RawMessage }

@@ -54,7 +54,7 @@ func TestAutoUnseal(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := p.must(0, "run")
-	if len(again.lines("unsealed")) > 0 {
+	if len(again.Log("unsealed")) > 0 {
 		t.Error("we unsealed a Vault that unseals itself")
 	}
 }
@@ -74,7 +74,7 @@ func TestStaleProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := p.must(0, "run")
-	if len(again.lines("forgetting the shares of an unsealing that was not finished")) != 1 {
+	if len(again.Log("forgetting the shares of an unsealing that was not finished")) != 1 {
 		t.Errorf("stale progress was not reset\n%s", again)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -46,15 +47,15 @@ func TestSeedsByProgram(t *testing.T) {
 
 			p, _ := inFiles(t, cluster, "--login=approle", "--login-path=bootstrap", "--seed="+audit, "--seed="+seed)
 			p.env = seedEnv
-			wantEvents(t, "first run", p.must(0, "run").events(), everyEvent...)
+			wantEvents(t, "first run", p.must(0, "run").Events(), everyEvent...)
 			if state := status(p)["state"]; state != "hardened" {
 				t.Errorf("the state is %v", state)
 			}
-			_, before := audited(t, auditLog, 0)
-			wantEvents(t, "rerun", p.must(0, "run").events())
+			_, before := driver.AuditFor(t, auditLog, 0)
+			wantEvents(t, "rerun", p.must(0, "run").Events())
 			p.must(0, "plan", "--login=approle", "--login-path=bootstrap", "--seed="+audit, "--seed="+seed, "--detailed-exitcode")
 			p.must(3, "verify", "--login=approle", "--login-path=bootstrap", "--seed="+audit, "--seed="+seed)
-			entries, _ := audited(t, auditLog, before)
+			entries, _ := driver.AuditFor(t, auditLog, before)
 			found := slices.DeleteFunc(writes(entries), func(call string) bool { return call == "update auth/bootstrap/login" })
 			if len(found) > 0 {
 				t.Errorf("with nothing to do, Vault was asked for %v", found)

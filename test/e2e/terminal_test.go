@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -104,29 +104,20 @@ func (s *terminal) types(text string) {
 }
 
 // start starts a verb at the terminal, with nothing else for input and output.
-func (s *terminal) start(p *program, verb string, flags ...string) *exec.Cmd {
+func (s *terminal) start(p *program, verb string, flags ...string) *driver.Driven {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), runLimit)
-	s.t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, binary, append(strings.Fields(verb), append(p.flagsFor(verb), flags...)...)...)
-	cmd.Env = []string{"PATH=/nonexistent", "HOME=" + s.t.TempDir()}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.line, s.line, s.line
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	return cmd
+	command := p.command(binary, verb, flags...)
+	command.Stdin, command.Stdout, command.Stderr = s.line, s.line, s.line
+	command.Attributes = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return p.drive(command)
 }
 
 // end waits for the end of a verb, and notes the screen for the search for secrets.
-func (s *terminal) end(p *program, cmd *exec.Cmd) int {
+func (s *terminal) end(run *driver.Driven) int {
 	s.t.Helper()
-	err := cmd.Wait()
-	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		s.t.Fatal(err)
-	}
-	p.note(result{args: cmd.Args[1:], stdout: s.shown()})
-	return cmd.ProcessState.ExitCode()
+	code := run.Wait().Code
+	testbed.NoteOutput(s.t, s.shown())
+	return code
 }
 
 // nothingBegun makes sure that no root token is in the making, and none on record.
@@ -173,7 +164,7 @@ func TestSharesTypedAtTerminal(t *testing.T) {
 			if strings.Contains(name, "standard input") {
 				flags = append([]string{"--shares-file=-"}, inside...)
 			}
-			cmd := s.start(&p, "break-glass exec", flags...)
+			run := s.start(&p, "break-glass exec", flags...)
 			typing(s)
 			s.waitFor("the command was here")
 			if !s.echoes() {
@@ -181,7 +172,7 @@ func TestSharesTypedAtTerminal(t *testing.T) {
 			}
 			s.types("hello\n")
 			s.waitFor("it read hello")
-			if code := s.end(&p, cmd); code != 0 {
+			if code := s.end(run); code != 0 {
 				t.Errorf("exited with %d\n%s", code, s.shown())
 			}
 			for _, share := range given {
@@ -212,12 +203,12 @@ func TestTypingIsBrokenOff(t *testing.T) {
 			p := *p
 			p.t = t
 			s := newTerminal(t)
-			cmd := s.start(&p, "break-glass exec", because, "--", "/bin/true")
+			run := s.start(&p, "break-glass exec", because, "--", "/bin/true")
 			s.waitFor("share 1 of 2: ")
 			s.types(given[0] + "\n")
 			s.waitFor("share 2 of 2: ")
 			s.types(test.typed)
-			if code := s.end(&p, cmd); code != test.code || !strings.Contains(s.shown(), test.says) {
+			if code := s.end(run); code != test.code || !strings.Contains(s.shown(), test.says) {
 				t.Errorf("exited with %d, want %d and %q\n%s", code, test.code, test.says, s.shown())
 			}
 			if !s.echoes() {

@@ -36,7 +36,7 @@ spec:
 		t.Fatalf("Vault answers %d: it was touched", code)
 	}
 	done := p.must(0, "run", "--key-shares=10", "--key-threshold=6", "--spool-dir="+filepath.Join(t.TempDir(), "spool"))
-	if got := fmt.Sprint(done.lines(left)); !strings.Contains(got, "5 containers") {
+	if got := fmt.Sprint(done.Log(left)); !strings.Contains(got, "5 containers") {
 		t.Errorf("it does not say that the message is left out\n%s", done)
 	}
 }

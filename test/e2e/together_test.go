@@ -3,10 +3,10 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -18,7 +18,7 @@ func TestManyOnRaftInKubernetes(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
 			p, _, auditLog := inKubernetes(t, cluster)
 			togetherOneActs(t, p, count)
-			entries, _ := audited(t, auditLog, 0)
+			entries, _ := driver.AuditFor(t, auditLog, 0)
 			mounted := 0
 			for _, found := range writes(entries) {
 				if found == "update sys/mounts/kv" {
@@ -47,32 +47,28 @@ func TestTakeoverOnRaft(t *testing.T) {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
 			p, _, _ := inKubernetes(t, cluster)
-			holder := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.initialized"})
-			holder.stoppedAt("entered.initialized")
-			var waiters []*running
+			holder := p.stopped("entered.initialized", "run")
+			var waiters []*driver.Driven
 			for range count - 1 {
-				waiters = append(waiters, p.start(binary, "run", nil))
+				waiters = append(waiters, p.start("run"))
 			}
 			for _, waiter := range waiters {
-				if !waiter.until("another run holds the lease") {
-					t.Fatalf("it did not wait\n%s", waiter.wait())
-				}
+				waiter.Says("another run holds the lease", 1)
 			}
 			killed := time.Now()
-			holder.signal(syscall.SIGKILL)
-			holder.wait()
+			holder.Kill()
 			acted := make(chan time.Time, len(waiters))
 			for _, waiter := range waiters {
 				go func() {
-					if waiter.until(`"began"`) {
+					if waiter.Until(t.Context(), `"began"`, 1) == nil {
 						acted <- time.Now()
 					}
 				}()
 			}
 			took := (<-acted).Sub(killed)
 			for _, waiter := range waiters {
-				if r := waiter.wait(); r.code != 0 {
-					t.Errorf("a run exited with %d\n%s", r.code, r)
+				if r := waiter.Wait(); r.Code != 0 {
+					t.Errorf("a run exited with %d\n%s", r.Code, r)
 				}
 			}
 			rest := time.Since(killed) - took
@@ -90,21 +86,15 @@ func TestKilledHolderIsReplaced(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	const duration = 3 * time.Second
 	p, _, _ := inKubernetes(t, cluster, "--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=500ms")
-	first := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.unsealed"})
-	first.stoppedAt("entered.unsealed")
-	second := p.start(binary, "run", nil)
-	if !second.until("another run holds the lease") {
-		t.Fatalf("the second run did not wait\n%s", second.wait())
-	}
+	first := p.stopped("entered.unsealed", "run")
+	second := p.start("run")
+	second.Says("another run holds the lease", 1)
 	killed := time.Now()
-	first.signal(syscall.SIGKILL)
-	first.wait()
-	if !second.until(`"began"`) {
-		t.Fatalf("the second run did nothing\n%s", second.wait())
-	}
+	first.Kill()
+	second.Says(`"began"`, 1)
 	t.Logf("took over after %s, at a lease duration of %s", time.Since(killed).Round(time.Millisecond), duration)
-	if r := second.wait(); r.code != 0 {
-		t.Errorf("exited with %d\n%s", r.code, r)
+	if r := second.Wait(); r.Code != 0 {
+		t.Errorf("exited with %d\n%s", r.Code, r)
 	}
 	wantEvents(t, "history", history(p), "initialize", "unseal", "seed", "harden")
 }
@@ -115,22 +105,21 @@ func TestSuspendedHolder(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	proxy := proxied(t, cluster)
 	p, _, auditLog := inKubernetes(t, nil, "--vault-addr="+proxy.URL, "--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=500ms")
-	suspended := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=entered.unsealed"})
-	suspended.stoppedAt("entered.unsealed")
+	suspended := p.stopped("entered.unsealed", "run")
 	p.must(0, "run")
 	keys, state := string(p.keys()), status(p)
-	_, lines := audited(t, auditLog, 0)
+	_, lines := driver.AuditFor(t, auditLog, 0)
 	requests := proxy.Inject(testbed.Fault{Path: "*"})
 
-	suspended.signal(sigcont)
-	r := suspended.wait()
-	if r.code != 75 {
-		t.Errorf("the suspended run exited with %d, want 75\n%s", r.code, r)
+	suspended.Send(sigcont)
+	r := suspended.Wait()
+	if r.Code != 75 {
+		t.Errorf("the suspended run exited with %d, want 75\n%s", r.Code, r)
 	}
 	if got := requests(); got != 0 {
 		t.Errorf("it began %d requests to Vault", got)
 	}
-	if entries, _ := audited(t, auditLog, lines); len(entries) != 0 {
+	if entries, _ := driver.AuditFor(t, auditLog, lines); len(entries) != 0 {
 		t.Errorf("Vault's audit log shows %d requests after it woke up", len(entries))
 	}
 	if string(p.keys()) != keys {

@@ -18,36 +18,31 @@ func TestWatchStoresAnEarlierPodsAnswer(t *testing.T) {
 	flags := append(shortLease, "--login=approle")
 	// What Vault itself needs from there on, in a run of its own.
 	other, _, _ := inKubernetes(t, testbed.VaultFor(t, testbed.VaultOptions{}), flags...)
-	needs := other.must(0, "run").took
+	needs := other.must(0, "run").Took
 
 	t.Run("watch", func(t *testing.T) {
 		p, namespace, _ := inKubernetes(t, testbed.VaultFor(t, testbed.VaultOptions{}), flags...)
 		message := filepath.Join(t.TempDir(), "termination-log")
 		write(t, message, "")
-		run := p.start(stoppable, "run", []string{"VAULT_BOOTSTRAP_STOP_AT=initialize.spooled", "POD_NAME=job-1"},
+		run := p.with("POD_NAME=job-1").stopped("initialize.spooled", "run",
 			"--termination-log="+message, "--spool-dir="+filepath.Join(t.TempDir(), "emptydir"))
-		run.stoppedAt("initialize.spooled")
-		run.signal(syscall.SIGKILL)
-		run.wait()
+		run.Kill()
 		if keysIn(t, p).Set != nil {
 			t.Fatal("the keys were stored already: nothing is shown")
 		}
 		endedPod(t, namespace, "job-1", read(t, message))
 
 		elsewhere := []string{"--termination-log=/does/not/exist", "--spool-dir=" + filepath.Join(t.TempDir(), "new"), "--listen=127.0.0.1:0"}
-		first := p.start(binary, "watch", nil, elsewhere...)
-		if !first.until(`"listening"`) {
-			t.Fatalf("the first watch never began\n%s", first.wait())
-		}
-		first.signal(syscall.SIGKILL)
-		first.wait()
+		first := p.start("watch", elsewhere...)
+		first.Says(`"listening"`, 1)
+		first.Kill()
 
 		began := time.Now()
-		second := p.start(binary, "watch", nil, elsewhere...)
+		second := p.start("watch", elsewhere...)
 		hardened := settles(t, needs+lease+3*time.Second, func() bool { return keysIn(t, p).Set != nil && status(p)["state"] == "hardened" })
 		took := time.Since(began).Round(time.Millisecond)
-		second.signal(syscall.SIGKILL)
-		r := second.wait()
+		second.Send(syscall.SIGKILL)
+		r := second.Wait()
 		if !hardened {
 			t.Fatalf("the only copy of the keys may still be in a pod's termination message, %s after the watch began (keys stored: %t)\n%s",
 				took, keysIn(t, p).Set != nil, r)

@@ -31,7 +31,7 @@ func TestWatchStoresASpooledAnswer(t *testing.T) {
 		t.Run(each.name, func(t *testing.T) {
 			// What Vault itself needs, in an undisturbed run of its own.
 			other, _ := inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{}))
-			needs := other.must(0, "run").took
+			needs := other.must(0, "run").Took
 
 			spool := t.TempDir()
 			p := each.install(t, testbed.VaultFor(t, testbed.VaultOptions{}), spool)
@@ -40,15 +40,15 @@ func TestWatchStoresASpooledAnswer(t *testing.T) {
 				t.Fatal("the keys were stored already: nothing is shown")
 			}
 			began := time.Now()
-			watch := p.start(binary, "watch", nil)
+			watch := p.start("watch")
 			within(t, needs+each.more, "hardened by the watch alone", func() bool { return keysIn(t, p).Set != nil && status(p)["state"] == "hardened" })
 			t.Logf("hardened after %s; an undisturbed run takes %s", time.Since(began).Round(time.Millisecond), needs.Round(time.Millisecond))
 			if left, _ := filepath.Glob(filepath.Join(spool, "*.spool")); len(left) > 0 {
 				t.Errorf("the spool was left: %v", left)
 			}
-			watch.signal(syscall.SIGTERM)
-			if r := watch.wait(); r.code != 0 {
-				t.Errorf("the watch exited with %d\n%s", r.code, r)
+			watch.Send(syscall.SIGTERM)
+			if r := watch.Wait(); r.Code != 0 {
+				t.Errorf("the watch exited with %d\n%s", r.Code, r)
 			}
 		})
 	}

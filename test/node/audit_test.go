@@ -1,12 +1,13 @@
 package node
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // auditToStdout is the part of a seed that has Vault write its audit log into its
@@ -22,25 +23,21 @@ audit:
 // that token's end.
 func (s *site) written(replicas int) []string {
 	s.t.Helper()
-	allowed := []string{"auth/kubernetes/login", "auth/token/lookup-self", "sys/capabilities-self", "auth/token/revoke-self"}
 	var found []string
 	for i := range replicas {
 		logs, err := cluster.Client.CoreV1().Pods(s.namespace).GetLogs(fmt.Sprintf("vault-%d", i), &corev1.PodLogOptions{Container: "vault"}).DoRaw(s.t.Context())
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		for line := range strings.Lines(string(logs)) {
-			var entry struct {
-				Type    string
-				Request struct{ Operation, Path string }
-			}
-			if json.Unmarshal([]byte(line), &entry) != nil || entry.Type != "request" {
-				continue // a line of the server's own log
-			}
-			if r := entry.Request; r.Operation != "read" && r.Operation != "list" && !slices.Contains(allowed, r.Path) {
-				found = append(found, r.Operation+" "+r.Path)
-			}
+		lines := slices.DeleteFunc(slices.Collect(strings.Lines(string(logs))), func(line string) bool {
+			// The server's own log, and what is not written to its end.
+			return !strings.HasPrefix(line, "{") || !strings.HasSuffix(line, "\n")
+		})
+		entries, err := driver.ParseAudit(lines)
+		if err != nil {
+			s.t.Fatal(err)
 		}
+		found = append(found, entries.Writes("kubernetes")...)
 	}
 	return found
 }

@@ -20,6 +20,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -115,7 +116,7 @@ func (s *site) stopJobAt(point string, job *batchv1.Job) corev1.Pod {
 	pod.ShareProcessNamespace = &shared
 	container := &pod.Containers[0]
 	container.Image = stoppableImage
-	container.Env = append(container.Env, corev1.EnvVar{Name: "VAULT_BOOTSTRAP_STOP_AT", ValueFrom: &corev1.EnvVarSource{
+	container.Env = append(container.Env, corev1.EnvVar{Name: driver.StopVariable, ValueFrom: &corev1.EnvVarSource{
 		ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: stopMap}, Key: "at", Optional: &optional},
 	}})
 	s.create(job)
@@ -130,7 +131,7 @@ func (s *site) stopJobAt(point string, job *batchv1.Job) corev1.Pod {
 		}
 		stopped = pods.Items[0]
 		logs, err := cluster.Client.CoreV1().Pods(s.namespace).GetLogs(stopped.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
-		if err == nil && !bytes.Contains(logs, []byte("crashpoint "+point)) {
+		if err == nil && !bytes.Contains(logs, []byte(driver.StopLine(point))) {
 			err = fmt.Errorf("it has not come there:\n%s", logs)
 		}
 		return err

@@ -14,6 +14,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -156,13 +157,9 @@ func (s *site) did(logs string) []string {
 	s.t.Helper()
 	var events []string
 	found := false
-	for line := range strings.Lines(logs) {
-		var entry struct {
-			Msg string
-			Did []string
-		}
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "done" {
-			events, found = entry.Did, true
+	for _, entry := range driver.Entries(logs) {
+		if entry.Msg == "done" {
+			events, found = entry.Texts("did"), true
 		}
 	}
 	if !found {

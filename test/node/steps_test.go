@@ -2,13 +2,13 @@ package node
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // addedByUs is the bound on what we add to the time that Vault itself needs. It is printed and
@@ -53,20 +53,16 @@ func (s *site) printSteps(what string, began, ended time.Time) {
 	}
 	steps = append(steps, step{"Vault's containers run", up}, step{"Vault's pods are ready", ready})
 	unsealed, needed := began, time.Duration(0)
-	for line := range strings.Lines(s.kubectl("logs", ours[0].Name)) {
-		var entry struct {
-			Time       time.Time
-			Msg, State string
-			Took       string
-		}
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.Msg != "entered" {
+	for _, entry := range driver.Entries(s.kubectl("logs", ours[0].Name)) {
+		if entry.Msg != "entered" {
 			continue
 		}
-		steps = append(steps, step{"entered " + entry.State, entry.Time})
-		if took, err := time.ParseDuration(entry.Took); err == nil && (entry.State == "initialized" || entry.State == "unsealed") {
+		state := entry.Text("state")
+		steps = append(steps, step{"entered " + state, entry.Time})
+		if took, err := time.ParseDuration(entry.Text("took")); err == nil && (state == "initialized" || state == "unsealed") {
 			needed += took
 		}
-		if entry.State == "unsealed" {
+		if state == "unsealed" {
 			unsealed = entry.Time
 		}
 	}

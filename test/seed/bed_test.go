@@ -5,7 +5,6 @@
 package seed_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -22,6 +21,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -86,30 +86,10 @@ func (b *bed) writes(t *testing.T, do func()) []string {
 // calls returns every operation that do caused, as writes does.
 func (b *bed) calls(t *testing.T, do func()) []string {
 	t.Helper()
-	before, err := os.ReadFile(b.log())
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, before := driver.AuditFor(t, b.log(), 0)
 	do()
-	after, err := os.ReadFile(b.log())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var calls []string
-	lines := bufio.NewScanner(bytes.NewReader(after[len(before):]))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var entry struct {
-			Type    string
-			Request struct{ Operation, Path string }
-		}
-		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
-			t.Fatal(err)
-		}
-		if entry.Type == "request" {
-			calls = append(calls, entry.Request.Operation+" "+entry.Request.Path)
-		}
-	}
+	after, _ := driver.AuditFor(t, b.log(), before)
+	calls := after.Calls()
 	slices.Sort(calls)
 	return calls
 }

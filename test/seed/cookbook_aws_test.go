@@ -1,22 +1,20 @@
 package seed_test
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // The principal of the suite. The stub answers for it only if the request is signed
@@ -79,7 +77,7 @@ func authorization(host string, headers http.Header, body, day, stamp string) st
 
 // awsLogin logs in at the AWS method mounted at path and returns the response entry of
 // the audit log.
-func awsLogin(t *testing.T, b *bed, path, log string) (entry map[string]any) {
+func awsLogin(t *testing.T, b *bed, path, log string) (entry driver.Audited) {
 	t.Helper()
 	now := time.Now().UTC()
 	stamp := now.Format("20060102T150405Z")
@@ -103,20 +101,14 @@ func awsLogin(t *testing.T, b *bed, path, log string) (entry map[string]any) {
 }
 
 // lastResponse returns the last response to a path in an audit log.
-func lastResponse(t *testing.T, log, path string) (last map[string]any) {
+func lastResponse(t *testing.T, log, path string) (last driver.Audited) {
 	t.Helper()
-	content, err := os.ReadFile(log)
+	entries, _, err := driver.ReadAudit(log, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(content))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var entry map[string]any
-		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
-			t.Fatal(err)
-		}
-		if entry["type"] == "response" && dig(entry, "request > path") == path {
+	for _, entry := range entries {
+		if entry.Type == "response" && entry.Request.Path == path {
 			last = entry
 		}
 	}
@@ -130,7 +122,7 @@ func loginBefore(t *testing.T, b *bed) {
 	b.call(t, "PUT", "auth/before/config/client", m{"sts_endpoint": b.sts, "sts_region": awsRegion, "iam_server_id_header_value": "vault.example.org"})
 	b.call(t, "PUT", "auth/before/role/deploy", m{"auth_type": "iam", "bound_iam_principal_arn": "arn:aws:iam::123456789012:role/deploy", "resolve_aws_unique_ids": false})
 	entry := awsLogin(t, b, "before", b.log())
-	metadata, _ := dig(entry, "auth > metadata").(map[string]any)
+	metadata := entry.Auth.Metadata
 	if _, there := metadata["canonical_arn"]; there || metadata["account_id"] == nil {
 		t.Errorf("before, the entry holds %v", metadata)
 	}
@@ -140,10 +132,10 @@ func loginBefore(t *testing.T, b *bed) {
 func useAWS(t *testing.T, b *bed) {
 	for _, log := range []string{"hashed.log", "readable.log"} {
 		entry := awsLogin(t, b, "aws", filepath.Join(b.dir, log))
-		if got := dig(entry, "auth > metadata > canonical_arn"); got != "arn:aws:iam::123456789012:role/deploy" {
+		if got := entry.Auth.Metadata["canonical_arn"]; got != "arn:aws:iam::123456789012:role/deploy" {
 			t.Errorf("%s: canonical_arn is %v", log, got)
 		}
-		token := fmt.Sprint(dig(entry, "auth > client_token"))
+		token := entry.Auth.ClientToken
 		if hashed := strings.HasPrefix(token, "hmac-sha256:"); hashed != (log == "hashed.log") {
 			t.Errorf("%s: the token is %s", log, token[:12])
 		}

@@ -12,6 +12,7 @@ import (
 
 // APIRequest is what the suites read of a line of the API server's audit log.
 type APIRequest struct {
+	AuditID    string
 	Verb       string
 	RequestURI string
 	User       struct{ Username string }

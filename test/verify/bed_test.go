@@ -2,15 +2,16 @@ package verify_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -110,42 +111,15 @@ func (b *bed) callAs(t *testing.T, token, method, path string, in any) m {
 	return body
 }
 
-// shares returns the stored key shares.
-func (b *bed) shares(t *testing.T) []string {
-	t.Helper()
-	var record struct{ Set struct{ Shares []string } }
-	if err := json.Unmarshal(b.keys(t), &record); err != nil {
-		t.Fatal(err)
-	}
-	return record.Set.Shares
-}
-
 // makeRoot makes a root token from the key shares, as a person could.
 func (b *bed) makeRoot(t *testing.T) string {
 	t.Helper()
-	var attempt struct {
-		Nonce, OTP string
-		Required   int
-		Encoded    string `json:"encoded_root_token"`
-	}
-	if err := b.node.Call(t.Context(), http.MethodPut, "sys/generate-root/attempt", "", m{}, &attempt); err != nil {
-		t.Fatal(err)
-	}
-	otp, nonce := attempt.OTP, attempt.Nonce
-	for _, share := range b.shares(t)[:attempt.Required] {
-		if err := b.node.Call(t.Context(), http.MethodPut, "sys/generate-root/update", "", m{"nonce": nonce, "key": share}, &attempt); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mixed, err := base64.RawStdEncoding.DecodeString(attempt.Encoded)
+	root, err := b.node.GenerateRoot(t.Context(), driver.KeysFor(t, b.keys(t)).Set.Vault())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range mixed {
-		mixed[i] ^= otp[i]
-	}
-	testbed.NoteSecrets(t, string(mixed))
-	return string(mixed)
+	testbed.NoteSecrets(t, root)
+	return root
 }
 
 // reconfigure changes the node's configuration file, restarts it and has the program
@@ -174,29 +148,12 @@ func (b *bed) reconfigure(t *testing.T, old, new string) (undo func(t *testing.T
 	}
 }
 
-// audited returns the requests other than reads and lists in an audit log since a
-// number of bytes, without those of every run.
-func (b *bed) audited(t *testing.T, since int) (writes []string, size int) {
+// audited returns the requests other than reads and lists in an audit log from a line on,
+// without those of every run.
+func (b *bed) audited(t *testing.T, from int) (writes []string, lines int) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(b.dir, "one.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(content[since:])) {
-		var entry struct {
-			Type    string
-			Request struct{ Operation, Path string }
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatal(err)
-		}
-		switch entry.Request.Path {
-		case "auth/approle/login", "auth/token/lookup-self", "sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor":
-			continue
-		}
-		if op := entry.Request.Operation; entry.Type == "request" && op != "read" && op != "list" {
-			writes = append(writes, op+" "+entry.Request.Path)
-		}
-	}
-	return writes, len(content)
+	found, lines := driver.AuditFor(t, filepath.Join(b.dir, "one.log"), from)
+	return slices.DeleteFunc(found.Writes("approle"), func(call string) bool {
+		return strings.HasSuffix(call, " auth/token/lookup-accessor") // a question, too
+	}), lines
 }

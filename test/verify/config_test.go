@@ -37,8 +37,8 @@ func TestServerConfiguration(t *testing.T) {
 			want(t, good, each.control, harden.Holds)
 			undo := b.reconfigure(t, each.old, each.new)
 			done := b.must(t, each.run, "run")
-			if each.run != 0 && !strings.Contains(done.stderr, "raw storage endpoint") {
-				t.Errorf("run does not say why it stopped:\n%s", done.stderr)
+			if each.run != 0 && !strings.Contains(done.Stderr, "raw storage endpoint") {
+				t.Errorf("run does not say why it stopped:\n%s", done.Stderr)
 			}
 			bad := b.verify(t)
 			want(t, bad, each.control, harden.Fails)
@@ -80,8 +80,8 @@ func TestBeforeHardening(t *testing.T) {
 	// Nobody needs an administrator here.
 	const everything, little = `'path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }'`, `'path "team/*" { capabilities = ["read"] }'`
 	p := inFiles(t, cluster, strings.Replace(goodSeed(t.TempDir(), ""), everything, little, 1))
-	if done := p.do(t, "verify"); done.code != 1 || !strings.Contains(done.stderr, "no server is active") {
-		t.Errorf("of a new Vault: exit code %d\n%s", done.code, done.stderr)
+	if done := p.do(t, "verify"); done.Code != 1 || !strings.Contains(done.Stderr, "no server is active") {
+		t.Errorf("of a new Vault: exit code %d\n%s", done.Code, done.Stderr)
 	}
 	p.must(t, 0, "run", "--until=seeded")
 	found := p.verify(t)
@@ -169,7 +169,7 @@ func TestWhatMayNotBeSeen(t *testing.T) {
 	want(t, found, "audit-device", harden.Holds)
 	// A required control that nobody can see stops a run, too, before it writes.
 	done := b.must(t, 70, "run", "--seed="+write(t, filepath.Join(t.TempDir(), "seed.yaml"), strings.Replace(goodSeed(b.dir, ""), "harden:\n", "harden:\n  require: [cors]\n", 1)))
-	if !strings.Contains(done.stderr, "sys/config/cors") {
-		t.Errorf("run does not name what is missing:\n%s", done.stderr)
+	if !strings.Contains(done.Stderr, "sys/config/cors") {
+		t.Errorf("run does not name what is missing:\n%s", done.Stderr)
 	}
 }

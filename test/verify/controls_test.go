@@ -137,8 +137,8 @@ func (s spoilt) fix(t *testing.T, b *bed, bad map[string]shown) {
 	}
 	_, before := b.audited(t, 0)
 	done := b.must(t, 0, "run")
-	if !strings.Contains(done.stderr, fmt.Sprintf(`"control":%q`, s.control)) {
-		t.Errorf("run does not say what it fixed:\n%s", done.stderr)
+	if !strings.Contains(done.Stderr, fmt.Sprintf(`"control":%q`, s.control)) {
+		t.Errorf("run does not say what it fixed:\n%s", done.Stderr)
 	}
 	writes, middle := b.audited(t, before)
 	if len(writes) != 1 {

@@ -40,8 +40,8 @@ func TestVerdicts(t *testing.T) {
 			flags := append([]string{"--seed=" + write(t, filepath.Join(t.TempDir(), "seed.yaml"), seed)}, test.flags...)
 			done := b.must(t, test.code, "verify", flags...)
 			// The table wraps long cells: rows become one line again.
-			if shown := strings.Join(strings.Fields(done.stdout), " "); !strings.Contains(shown, test.says) {
-				t.Errorf("the report does not say %q:\n%s", test.says, done.stdout)
+			if shown := strings.Join(strings.Fields(done.Stdout), " "); !strings.Contains(shown, test.says) {
+				t.Errorf("the report does not say %q:\n%s", test.says, done.Stdout)
 			}
 		})
 	}
@@ -49,8 +49,8 @@ func TestVerdicts(t *testing.T) {
 		for expires, code := range map[string]int{day(0): 0, day(-1): 70} {
 			seed := strings.NewReplacer(append(exception(expires), "profile: baseline", "profile: baseline\n  require: [mlock]")...).Replace(goodSeed(b.dir, ""))
 			done := b.must(t, code, "run", "--seed="+write(t, filepath.Join(t.TempDir(), "seed.yaml"), seed))
-			if code != 0 && !strings.Contains(done.stderr, "memory locking") {
-				t.Errorf("run does not say why it stopped:\n%s", done.stderr)
+			if code != 0 && !strings.Contains(done.Stderr, "memory locking") {
+				t.Errorf("run does not say why it stopped:\n%s", done.Stderr)
 			}
 		}
 	})

@@ -149,8 +149,8 @@ func TestKubernetesControls(t *testing.T) {
 		seed := "--seed=" + write(t, filepath.Join(t.TempDir(), "seed.yaml"), strings.Replace(string(required), "harden:\n", "harden:\n  require: [network-policy]\n", 1))
 		c.must(t, 0, "run", seed)
 		c.kubectl(t, "delete", "networkpolicy", "vault", "-n", namespace)
-		if done := c.must(t, 70, "run", seed); !strings.Contains(done.stderr, "NetworkPolicy guards") {
-			t.Errorf("run does not say why it stopped:\n%s", done.stderr)
+		if done := c.must(t, 70, "run", seed); !strings.Contains(done.Stderr, "NetworkPolicy guards") {
+			t.Errorf("run does not say why it stopped:\n%s", done.Stderr)
 		}
 		c.must(t, 0, "run")
 		c.apply(t, networkPolicy)

@@ -1,13 +1,9 @@
 package verify_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -26,16 +23,20 @@ type program struct {
 	keys            func(t *testing.T) []byte
 }
 
-type outcome struct {
-	code           int
-	stdout, stderr string
+// do runs a verb to its end.
+func (p *program) do(t *testing.T, verb string, flags ...string) driver.Result {
+	t.Helper()
+	return p.start(t, verb, flags...).Wait()
 }
 
-// do runs a verb to its end.
-func (p *program) do(t *testing.T, verb string, flags ...string) outcome {
+// must is do for a verb that must exit with code.
+func (p *program) must(t *testing.T, code int, verb string, flags ...string) driver.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
+	return p.start(t, verb, flags...).Exits(code)
+}
+
+func (p *program) start(t *testing.T, verb string, flags ...string) *driver.Driven {
+	t.Helper()
 	args := append([]string{verb}, p.flags...)
 	if verb == "run" {
 		args = append(args, p.runFlags...)
@@ -43,27 +44,9 @@ func (p *program) do(t *testing.T, verb string, flags ...string) outcome {
 	if !slices.ContainsFunc(flags, func(flag string) bool { return strings.HasPrefix(flag, "--seed=") }) {
 		args = append(args, "--seed="+p.seed)
 	}
-	cmd := exec.CommandContext(ctx, binary, append(args, flags...)...)
-	cmd.Env = []string{"PATH=/nonexistent", "HOME=" + t.TempDir()}
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		t.Fatal(err)
-	}
-	testbed.NoteOutput(t, strings.Join(cmd.Args[1:], " ")+"\n"+stdout.String()+stderr.String())
-	testbed.NoteSecrets(t, testbed.SecretsIn(p.keys(t))...)
-	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
-}
-
-// must is do for a verb that must exit with code.
-func (p *program) must(t *testing.T, code int, verb string, flags ...string) outcome {
-	t.Helper()
-	done := p.do(t, verb, flags...)
-	if done.code != code {
-		t.Fatalf("%s %v exited with %d, want %d\nstdout:\n%s\nstderr:\n%s", verb, flags, done.code, code, done.stdout, done.stderr)
-	}
-	return done
+	run := driver.StartFor(t, driver.Command{Binary: binary, Args: append(args, flags...), Limit: 3 * time.Minute})
+	run.Keys, run.Patience = func() []byte { return p.keys(t) }, 3*time.Minute
+	return run
 }
 
 // shown is a control in the JSON report.
@@ -92,18 +75,18 @@ func (p *program) verify(t *testing.T, flags ...string) map[string]shown {
 func (p *program) look(t *testing.T, flags ...string) (map[string]shown, error) {
 	t.Helper()
 	done := p.do(t, "verify", append([]string{"-o=json", "--profile=strict", "--deep"}, flags...)...)
-	if done.code != 0 && done.code != 3 {
-		return nil, fmt.Errorf("verify exited with %d\n%s%s", done.code, done.stdout, done.stderr)
+	if done.Code != 0 && done.Code != 3 {
+		return nil, fmt.Errorf("verify exited with %d\n%s%s", done.Code, done.Stdout, done.Stderr)
 	}
 	var report struct {
 		Passed   bool
 		Controls []shown
 	}
-	if err := json.Unmarshal([]byte(done.stdout), &report); err != nil {
-		t.Fatalf("the report is no JSON: %v\n%s", err, done.stdout)
+	if err := json.Unmarshal([]byte(done.Stdout), &report); err != nil {
+		t.Fatalf("the report is no JSON: %v\n%s", err, done.Stdout)
 	}
-	if report.Passed != (done.code == 0) {
-		t.Errorf("passed is %v, and the exit code %d", report.Passed, done.code)
+	if report.Passed != (done.Code == 0) {
+		t.Errorf("passed is %v, and the exit code %d", report.Passed, done.Code)
 	}
 	found := map[string]shown{}
 	ledger.Lock()
@@ -151,15 +134,10 @@ func inFiles(t *testing.T, cluster *testbed.VaultCluster, seed string, runFlags 
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")
 	p := &program{flags: []string{"--store=file:" + dir}, runFlags: runFlags}
-	for _, node := range cluster.Nodes {
-		p.flags = append(p.flags, "--vault-addr="+node.Addr)
-	}
-	if cluster.CAFile != "" {
-		p.flags = append(p.flags, "--ca-cert="+cluster.CAFile)
-	}
+	p.flags = append(p.flags, driver.VaultFlags(cluster)...)
 	p.seed = write(t, filepath.Join(t.TempDir(), "seed.yaml"), seed)
 	p.keys = func(*testing.T) []byte {
-		content, _ := os.ReadFile(filepath.Join(dir, "vault-bootstrap-keys.json"))
+		content, _ := os.ReadFile(driver.RecordFile(dir, "keys"))
 		return content
 	}
 	return p

@@ -102,6 +102,6 @@ func TestAlertsFire(t *testing.T) {
 		other.adopt(keys)
 		p.quiet("theirs")
 	})
-	ours.terminates()
-	theirs.terminates()
+	ours.Terminates()
+	theirs.Terminates()
 }

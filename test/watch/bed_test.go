@@ -2,17 +2,16 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -62,12 +61,7 @@ func install(t *testing.T, cluster *testbed.VaultCluster) *installation {
 	in.sow(fmt.Sprintf(seedText, in.audit))
 	in.flags = []string{"--store=file:" + filepath.Join(dir, "store")}
 	in.walk = []string{"--seed=" + in.seed}
-	for _, node := range cluster.Nodes {
-		in.flags = append(in.flags, "--vault-addr="+node.Addr)
-	}
-	if cluster.CAFile != "" {
-		in.flags = append(in.flags, "--ca-cert="+cluster.CAFile)
-	}
+	in.flags = append(in.flags, driver.VaultFlags(cluster)...)
 	return in
 }
 
@@ -111,16 +105,14 @@ func (in *installation) adopt(keys testbed.VaultKeys) {
 	in.t.Helper()
 	args := append([]string{"adopt"}, append(append([]string{}, in.flags...), in.walk...)...)
 	args = append(args, "--keys-file=-", "--token-file="+in.file(keys.RootToken), "--revoke-token", "--timeout=60s")
-	if code := startWithInput(in.t, in.env, keys.Shares[0], args...).ends(); code != 0 {
-		in.t.Fatalf("adopt ended with %d", code)
-	}
+	launch(in.t, driver.Command{Binary: binary, Env: in.env, Stdin: strings.NewReader(keys.Shares[0]), Args: args}).Exits(0)
 }
 
 // root returns a token that may do everything, made from the stored shares.
 func (in *installation) root() string {
 	in.t.Helper()
 	dir := strings.TrimPrefix(in.flags[0], "--store=file:")
-	record, err := os.ReadFile(filepath.Join(dir, "vault-bootstrap-keys.json"))
+	record, err := os.ReadFile(driver.RecordFile(dir, "keys"))
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -132,20 +124,11 @@ func (in *installation) root() string {
 // audit device is what the test is about: making one is in the log, too.
 func (in *installation) rootFrom(record []byte) string {
 	in.t.Helper()
-	var keys struct {
-		Set struct {
-			Shares    []string
-			Threshold int
-		}
-	}
-	if err := json.Unmarshal(record, &keys); err != nil {
-		in.t.Fatal(err)
-	}
 	active, err := in.cluster.Active(in.t.Context())
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	token, err := active.GenerateRoot(in.t.Context(), testbed.VaultKeys{Shares: keys.Set.Shares, Threshold: keys.Set.Threshold})
+	token, err := active.GenerateRoot(in.t.Context(), driver.KeysFor(in.t, record).Set.Vault())
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -204,48 +187,19 @@ func (in *installation) file(text string) string {
 // lines returns how many lines the audit log has.
 func (in *installation) lines() int {
 	in.t.Helper()
-	content, err := os.ReadFile(in.audit)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	return strings.Count(string(content), "\n")
-}
-
-// entry is what the suite reads of a line of Vault's audit log.
-type entry struct {
-	Type    string
-	Request struct{ Operation, Path string }
+	_, lines := driver.AuditFor(in.t, in.audit, 0)
+	return lines
 }
 
 // requests returns the requests in the audit log from a line on.
-func (in *installation) requests(from int) []entry {
+func (in *installation) requests(from int) driver.Audit {
 	in.t.Helper()
-	content, err := os.ReadFile(in.audit)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	var found []entry
-	for i, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
-		var each entry
-		if err := json.Unmarshal([]byte(line), &each); err != nil {
-			in.t.Fatal(err)
-		}
-		if i >= from && each.Type == "request" {
-			found = append(found, each)
-		}
-	}
+	found, _ := driver.AuditFor(in.t, in.audit, from)
 	return found
 }
 
 // written returns the requests that change Vault; a login of ours is none.
 func (in *installation) written(from int) []string {
 	in.t.Helper()
-	ours := []string{"auth/approle/login", "auth/token/lookup-self", "sys/capabilities-self", "auth/token/revoke-self"}
-	var found []string
-	for _, each := range in.requests(from) {
-		if each.Request.Operation != "read" && each.Request.Operation != "list" && !slices.Contains(ours, each.Request.Path) {
-			found = append(found, each.Request.Operation+" "+each.Request.Path)
-		}
-	}
-	return found
+	return in.requests(from).Writes("approle")
 }

@@ -68,7 +68,7 @@ func TestConfigMap(t *testing.T) {
 	}
 	mount.publish(strings.Replace(in.text(), "\nsecrets:", anotherPolicy+"secrets:", 1))
 	in.comes(t, "sys/policies/acl/later", root)
-	w.says("the seed's files have changed", 1)
+	w.Says("the seed's files have changed", 1)
 	w.shows(`vault_bootstrap_plan_changes`, 0)
-	w.terminates()
+	w.Terminates()
 }

@@ -66,7 +66,7 @@ func TestCost(t *testing.T) {
 			if each.stuck == "" {
 				watch.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 			} else {
-				watch.says(each.stuck, 1)
+				watch.Says(each.stuck, 1)
 			}
 			user := "system:serviceaccount:" + namespace + ":vault-bootstrap"
 			began := time.Now()
@@ -87,8 +87,8 @@ func TestCost(t *testing.T) {
 			if acts > mostActs {
 				t.Errorf("%d acts in a minute, at most %d", acts, mostActs)
 			}
-			if each.stuck != "" && strings.Count(watch.log(), `"msg":"failed"`)+strings.Count(watch.log(), `"msg":"waiting"`)+strings.Count(watch.log(), `"msg":"did not succeed"`) > 12 {
-				t.Errorf("the log repeats itself:\n%s", watch.log())
+			if each.stuck != "" && strings.Count(watch.Shown(), `"msg":"failed"`)+strings.Count(watch.Shown(), `"msg":"waiting"`)+strings.Count(watch.Shown(), `"msg":"did not succeed"`) > 12 {
+				t.Errorf("the log repeats itself:\n%s", watch.Shown())
 			}
 			if each.stuck == "" {
 				wantIdleInVault(t, in, linesBefore)
@@ -102,7 +102,7 @@ func TestCost(t *testing.T) {
 
 // failures returns how many acts of a watch have failed.
 func failures(watch *process) int {
-	_, body := get(watch.t, watch.url()+"/metrics")
+	_, body := get(watch.t, watch.URL()+"/metrics")
 	total := 0.0
 	for line := range strings.Lines(body) {
 		if !strings.HasPrefix(line, "vault_bootstrap_act_failures_total{") {

@@ -35,9 +35,7 @@ func TestDay(t *testing.T) {
 		ExtraConfig: fmt.Sprintf("max_lease_ttl = %q\ndefault_lease_ttl = %q\n", tokenEnds, tokenEnds),
 	})
 	in := install(t, cluster)
-	if code := in.start("run").ends(); code != 0 {
-		t.Fatalf("the first run ended with %d", code)
-	}
+	in.start("run").Exits(0)
 	root := in.root()
 	before := left(t, in, root)
 	watch := in.start("watch", "--listen=127.0.0.1:0", "--interval="+lookEvery.String(), "--health-interval=20ms")
@@ -66,7 +64,7 @@ func TestDay(t *testing.T) {
 	if each > 30 {
 		t.Errorf("%.1f requests for each look", each)
 	}
-	watch.terminates()
+	watch.Terminates()
 	eventually(t, "nothing of it to be left in Vault", time.Minute, func(context.Context) error {
 		if after := left(t, in, root); after != before {
 			return fmt.Errorf("before: %s; after: %s", before, after)
@@ -78,7 +76,7 @@ func TestDay(t *testing.T) {
 // resident returns the memory that a process holds, in KiB.
 func resident(t *testing.T, p *process) int {
 	t.Helper()
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}

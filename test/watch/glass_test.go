@@ -49,7 +49,7 @@ func TestKilledBreakGlass(t *testing.T) {
 		t.Fatal("the command's token does not work")
 	}
 	killed := time.Now()
-	glass.kill()
+	glass.Kill()
 	eventually(t, "the end of the root token", 90*time.Second, func(context.Context) error {
 		if lives() {
 			return errors.New("it works")
@@ -71,7 +71,7 @@ func TestKilledBreakGlass(t *testing.T) {
 		}
 		return nil
 	})
-	w.terminates()
+	w.Terminates()
 }
 
 // TestBreakGlassIsAnEvent has a person use a root token for one run, and one for one
@@ -79,14 +79,10 @@ func TestKilledBreakGlass(t *testing.T) {
 func TestBreakGlassIsAnEvent(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	in, namespace := installInKubernetes(t, cluster)
-	if code := in.start("run").ends(); code != 0 {
-		t.Fatalf("the run ended with %d", code)
-	}
+	in.start("run").Exits(0)
 	args := append([]string{"break-glass", "run", "--reason=INC-2: another test"}, in.flags...)
 	glass := start(t, in.env, append(args, in.walk...)...)
-	if code := glass.ends(); code != 0 {
-		t.Fatalf("the break-glass ended with %d", code)
-	}
+	glass.Exits(0)
 	for _, kind := range []string{"Pod", "Job"} {
 		got := told(t, namespace, kind)
 		for _, want := range []string{"Warning BrokeGlass", "Warning MendedGlass"} {
@@ -96,9 +92,7 @@ func TestBreakGlassIsAnEvent(t *testing.T) {
 		}
 	}
 	args = append([]string{"break-glass", "exec", "--reason=INC-3: a command"}, in.flags...)
-	if code := start(t, in.env, append(args, "--", "/bin/true")...).ends(); code != 0 {
-		t.Fatalf("the command ended with %d", code)
-	}
+	start(t, in.env, append(args, "--", "/bin/true")...).Exits(0)
 	for _, reason := range []string{"BrokeGlass", "MendedGlass"} {
 		said := kubectl(t, "get", "events", "-n", namespace, "--field-selector=reason="+reason, "-o=jsonpath={.items[*].message}")
 		for _, why := range []string{"INC-2: another test", "INC-3: a command"} {

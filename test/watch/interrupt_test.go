@@ -5,12 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -22,7 +21,7 @@ func TestTerminatedDuringInit(t *testing.T) {
 	in := install(t, cluster)
 	in.flags = []string{in.flags[0], "--vault-addr=" + proxy.URL}
 	stored := func() bool {
-		record, err := os.ReadFile(filepath.Join(strings.TrimPrefix(in.flags[0], "--store=file:"), "vault-bootstrap-keys.json"))
+		record, err := os.ReadFile(driver.RecordFile(strings.TrimPrefix(in.flags[0], "--store=file:"), "keys"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,12 +43,7 @@ func TestTerminatedDuringInit(t *testing.T) {
 	if stored() {
 		t.Fatal("the keys were stored already: nothing is shown")
 	}
-	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if code := first.ends(); code != 0 {
-		t.Errorf("SIGTERM ends it with %d", code)
-	}
+	first.Terminates()
 	if !stored() {
 		t.Fatal("the keys were not stored before the end")
 	}
@@ -59,5 +53,5 @@ func TestTerminatedDuringInit(t *testing.T) {
 		t.Errorf("Vault was initialized %d times", hits())
 	}
 	in.root() // made from the stored shares
-	second.terminates()
+	second.Terminates()
 }

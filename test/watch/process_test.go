@@ -1,142 +1,42 @@
 package watch
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// process is a running program and what it has logged.
+// process is a running program, which may have metrics.
 type process struct {
-	t   *testing.T
-	cmd *exec.Cmd
-
-	mu    sync.Mutex
-	lines []string
-	done  chan struct{}
+	*driver.Driven
+	t *testing.T
 }
 
 // start starts the program; it ends with the test at the latest.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	return startWithInput(t, env, "", args...)
+	return launch(t, driver.Command{Binary: binary, Env: env, Args: args})
 }
 
-// startWithInput gives it a text to read.
-func startWithInput(t *testing.T, env []string, input string, args ...string) *process {
+// launch starts any program. When the test fails, what the program has printed is in its
+// output.
+func launch(t *testing.T, command driver.Command) *process {
 	t.Helper()
-	return launch(t, binary, env, input, args...)
-}
-
-// launch starts any program.
-func launch(t *testing.T, program string, env []string, input string, args ...string) *process {
-	t.Helper()
-	p := &process{t: t, cmd: exec.Command(program, args...), done: make(chan struct{})}
-	p.cmd.Env = append([]string{"PATH=/nonexistent", "HOME=" + t.TempDir()}, env...)
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.cmd.Stdin = strings.NewReader(input)
-	p.cmd.Stdout, p.cmd.Stderr = writer, writer
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = writer.Close()
-	go p.read(reader)
+	p := &process{driver.StartFor(t, command), t}
 	t.Cleanup(func() {
-		p.kill()
-		testbed.NoteOutput(t, p.log())
 		if t.Failed() {
-			t.Logf("%v has logged:\n%s", args, p.log())
+			t.Logf("%v has printed:\n%s", command.Args, p.Shown())
 		}
 	})
 	return p
-}
-
-func (p *process) read(from io.ReadCloser) {
-	defer close(p.done)
-	defer func() { _ = from.Close() }()
-	scanner := bufio.NewScanner(from)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		p.mu.Lock()
-		p.lines = append(p.lines, scanner.Text())
-		p.mu.Unlock()
-	}
-}
-
-func (p *process) log() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Join(p.lines, "\n")
-}
-
-// says waits until the program has logged text, at least times times.
-func (p *process) says(text string, times int) {
-	p.t.Helper()
-	eventually(p.t, fmt.Sprintf("%q in the log, %d times", text, times), time.Minute, func(context.Context) error {
-		if got := strings.Count(p.log(), text); got < times {
-			return fmt.Errorf("it is there %d times", got)
-		}
-		return nil
-	})
-}
-
-func (p *process) kill() {
-	if p.cmd.ProcessState == nil {
-		_ = p.cmd.Process.Kill()
-		<-p.done
-		_ = p.cmd.Wait()
-	}
-}
-
-// ends waits for the end and returns the exit code.
-func (p *process) ends() int {
-	p.t.Helper()
-	select {
-	case <-p.done:
-	case <-time.After(2 * time.Minute):
-		p.t.Fatal("the program does not end")
-	}
-	err := p.cmd.Wait()
-	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		p.t.Fatal(err)
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
-// terminates sends SIGTERM and wants a clean end.
-func (p *process) terminates() {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.t.Fatal(err)
-	}
-	if code := p.ends(); code != 0 {
-		p.t.Errorf("SIGTERM ends it with %d", code)
-	}
-}
-
-// url waits until the program listens, and returns where.
-func (p *process) url() string {
-	p.t.Helper()
-	p.says(`"msg":"listening"`, 1)
-	_, rest, _ := strings.Cut(p.log(), `"address":"`)
-	address, _, _ := strings.Cut(rest, `"`)
-	return "http://" + address
 }
 
 func get(t *testing.T, url string) (int, string) {
@@ -157,7 +57,7 @@ func get(t *testing.T, url string) (int, string) {
 // is none.
 func (p *process) metric(series string) (float64, bool) {
 	p.t.Helper()
-	_, body := get(p.t, p.url()+"/metrics")
+	_, body := get(p.t, p.URL()+"/metrics")
 	for line := range strings.Lines(body) {
 		if text, found := strings.CutPrefix(strings.TrimSpace(line), series+" "); found {
 			value, err := strconv.ParseFloat(text, 64)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 )
 
 // prometheus is a server that scrapes watches and judges them by our rules.
@@ -51,7 +53,7 @@ func prometheusFor(t *testing.T, rules string, watches map[string]*process) *pro
 	var targets []any
 	for namespace, watch := range watches {
 		targets = append(targets, map[string]any{
-			"targets": []string{strings.TrimPrefix(watch.url(), "http://")},
+			"targets": []string{strings.TrimPrefix(watch.URL(), "http://")},
 			"labels":  map[string]string{"namespace": namespace},
 		})
 	}
@@ -64,10 +66,12 @@ func prometheusFor(t *testing.T, rules string, watches map[string]*process) *pro
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &prometheus{process: launch(t, program, nil, "",
-		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")}
-	p.says("Server is ready to receive web requests", 1)
-	_, rest, found := strings.Cut(p.log(), `msg="Listening on" address=`)
+	p := &prometheus{process: launch(t, driver.Command{
+		Binary: program,
+		Args:   []string{"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0"},
+	})}
+	p.Says("Server is ready to receive web requests", 1)
+	_, rest, found := strings.Cut(p.Shown(), `msg="Listening on" address=`)
 	if !found {
 		t.Fatal("Prometheus does not say where it listens")
 	}

@@ -70,5 +70,5 @@ func TestSealOnPurpose(t *testing.T) {
 		}
 		return nil
 	})
-	w.terminates()
+	w.Terminates()
 }

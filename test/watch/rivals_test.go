@@ -20,7 +20,7 @@ func TestTwoWatches(t *testing.T) {
 	first := in.watch()
 	first.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 	second := in.watch()
-	second.says("another watch leads", 1)
+	second.Says("another watch leads", 1)
 
 	t.Run("one leads", func(t *testing.T) {
 		for each, want := range map[*process]float64{first: 1, second: 0} {
@@ -28,7 +28,7 @@ func TestTwoWatches(t *testing.T) {
 				t.Errorf("leader is %v, want %v", got, want)
 			}
 		}
-		if code, _ := get(t, second.url()+"/readyz"); code != 200 {
+		if code, _ := get(t, second.URL()+"/readyz"); code != 200 {
 			t.Errorf("the one that stands by is not ready: %d", code)
 		}
 		if _, there := second.metric("vault_bootstrap_last_success_timestamp_seconds"); there {
@@ -62,7 +62,7 @@ func TestTwoWatches(t *testing.T) {
 	})
 	t.Run("the other takes over from one that is killed", func(t *testing.T) {
 		killed := time.Now()
-		first.kill()
+		first.Kill()
 		second.shows("vault_bootstrap_leader", 1)
 		t.Logf("it leads after %s", time.Since(killed).Round(time.Millisecond))
 		if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
@@ -74,11 +74,11 @@ func TestTwoWatches(t *testing.T) {
 	})
 	t.Run("a run beside it is not held up", func(t *testing.T) {
 		began := time.Now()
-		if code := in.start("run").ends(); code != 0 || time.Since(began) > 20*time.Second {
+		if code := in.start("run").Wait().Code; code != 0 || time.Since(began) > 20*time.Second {
 			t.Errorf("the run ended with %d after %s", code, time.Since(began))
 		}
 	})
-	second.terminates()
+	second.Terminates()
 }
 
 // TestEventsForbidden takes the rule for Events away, and the ones for watching: the
@@ -90,17 +90,17 @@ func TestEventsForbidden(t *testing.T) {
 		kubectl(t, "patch", "role", "vault-bootstrap", "-n", namespace, "--type=json", `-p=[{"op":"remove","path":"/rules/4"}]`)
 	}
 	run := in.start("run")
-	if code := run.ends(); code != 0 {
+	if code := run.Wait().Code; code != 0 {
 		t.Errorf("the run ended with %d", code)
 	}
-	if got := strings.Count(run.log(), "Kubernetes Events are not sent"); got != 1 {
+	if got := strings.Count(run.Shown(), "Kubernetes Events are not sent"); got != 1 {
 		t.Errorf("the missing rule was logged %d times", got)
 	}
-	if !strings.Contains(run.log(), `resources: [\"events\"]`) {
+	if !strings.Contains(run.Shown(), `resources: [\"events\"]`) {
 		t.Error("the log does not say which rule is missing")
 	}
 	watch := in.watch()
-	if code := watch.ends(); code != 64 || !strings.Contains(watch.log(), `vault-bootstrap-watch`) {
+	if code := watch.Wait().Code; code != 64 || !strings.Contains(watch.Shown(), `vault-bootstrap-watch`) {
 		t.Errorf("a watch without the Lease to lead ended with %d", code)
 	}
 }
@@ -113,7 +113,7 @@ func TestTerminalErrorIsAnEvent(t *testing.T) {
 	}
 	in, namespace := installInKubernetes(t, cluster)
 	message := in.file("")
-	if code := in.start("run", "--termination-log="+message).ends(); code != 70 {
+	if code := in.start("run", "--termination-log="+message).Wait().Code; code != 70 {
 		t.Fatalf("the run ended with %d", code)
 	}
 	if got := told(t, namespace, "Job"); !slices.Contains(got, "Warning NotOurs") {
@@ -124,7 +124,7 @@ func TestTerminalErrorIsAnEvent(t *testing.T) {
 	}
 
 	w := in.watch()
-	w.says(`"name":"not ours"`, 1)
+	w.Says(`"name":"not ours"`, 1)
 	eventually(t, "the watch's event", 10*time.Second, func(context.Context) error {
 		warnings := 0
 		for _, line := range told(t, namespace, "Pod") {
@@ -137,5 +137,5 @@ func TestTerminalErrorIsAnEvent(t *testing.T) {
 		}
 		return nil
 	})
-	w.terminates()
+	w.Terminates()
 }

@@ -16,8 +16,8 @@ func TestSidecar(t *testing.T) {
 	leader := in.watch(patient...)
 	leader.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 	sidecar := in.watch(patient...)
-	sidecar.says("another watch leads", 1)
-	leader.kill()
+	sidecar.Says("another watch leads", 1)
+	leader.Kill()
 	if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -29,5 +29,5 @@ func TestSidecar(t *testing.T) {
 	if leads, _ := sidecar.metric("vault_bootstrap_leader"); leads != 0 {
 		t.Error("it leads: nothing is shown")
 	}
-	sidecar.terminates()
+	sidecar.Terminates()
 }

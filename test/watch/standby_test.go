@@ -18,10 +18,8 @@ func TestStandbyOpens(t *testing.T) {
 	leader := in.start("watch", "--listen=127.0.0.1:0")
 	leader.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 	standby := in.start("watch", "--listen=127.0.0.1:0")
-	standby.says("standing by", 1)
-	if err := leader.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	standby.Says("standing by", 1)
+	leader.Send(syscall.SIGSTOP)
 	lines := in.lines()
 	if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
 		t.Fatal(err)
@@ -34,12 +32,10 @@ func TestStandbyOpens(t *testing.T) {
 	if wrote := in.written(lines); len(wrote) > 0 {
 		t.Errorf("it wrote %v", wrote)
 	}
-	if strings.Contains(standby.log(), `"leading"`) {
+	if strings.Contains(standby.Shown(), `"leading"`) {
 		t.Error("it leads")
 	}
-	if err := leader.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	standby.terminates()
-	leader.terminates()
+	leader.Send(syscall.SIGCONT)
+	standby.Terminates()
+	leader.Terminates()
 }

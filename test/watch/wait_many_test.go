@@ -1,16 +1,13 @@
 package watch
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -43,24 +40,17 @@ func newCrowd(t *testing.T, name string, size int, node *testbed.VaultNode, flag
 func (c *crowd) start(t *testing.T, group *sync.WaitGroup) {
 	for i := range c.codes {
 		group.Go(func() {
-			cmd := exec.CommandContext(t.Context(), binary, c.args...)
-			cmd.Env = []string{"PATH=/nonexistent", "GOMAXPROCS=1"}
-			cmd.Stderr = &firstWord{heard: func() { c.said.Add(1) }}
-			_ = cmd.Run()
-			c.codes[i], c.ended[i] = cmd.ProcessState.ExitCode(), time.Now()
+			waiter, err := driver.Command{Binary: binary, Args: c.args, Env: []string{"GOMAXPROCS=1"}}.Start(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if waiter.Until(t.Context(), "\n", 1) == nil {
+				c.said.Add(1)
+			}
+			c.codes[i], c.ended[i] = waiter.Wait().Code, time.Now()
 		})
 	}
-}
-
-// firstWord calls heard when something is written for the first time.
-type firstWord struct {
-	once  sync.Once
-	heard func()
-}
-
-func (f *firstWord) Write(text []byte) (int, error) {
-	f.once.Do(f.heard)
-	return len(text), nil
 }
 
 // sample notes what was asked since the last turn.
@@ -93,30 +83,17 @@ func watchCrowds(t *testing.T, most time.Duration, crowds []*crowd, done func(si
 // request counts once, however many stages of it are logged.
 func heard(t *testing.T, user string) []time.Time {
 	t.Helper()
-	log, err := os.Open(kubernetes(t).AuditLog)
+	requests, err := kubernetes(t).Requests(user, time.Time{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = log.Close() }()
-	seen := map[string]time.Time{}
-	scanner := bufio.NewScanner(log)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		var event struct {
-			AuditID                  string
-			User                     struct{ Username string }
-			RequestReceivedTimestamp time.Time
+	seen := map[string]bool{}
+	var times []time.Time
+	for _, request := range requests {
+		if !seen[request.AuditID] {
+			times = append(times, request.Received)
 		}
-		if json.Unmarshal(scanner.Bytes(), &event) == nil && event.User.Username == user { // the last line may be half written
-			seen[event.AuditID] = event.RequestReceivedTimestamp
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		t.Fatal(err)
-	}
-	times := make([]time.Time, 0, len(seen))
-	for _, at := range seen {
-		times = append(times, at)
+		seen[request.AuditID] = true
 	}
 	return times
 }
@@ -183,9 +160,7 @@ func TestManyWaiters(t *testing.T) {
 		t.Errorf("Vault was asked %d times before the Lease said so, and %d times by those who have nothing else", len(both.looks), len(health.looks))
 	}
 
-	if code := in.start("run").ends(); code != 0 {
-		t.Fatalf("the run ended with %d", code)
-	}
+	in.start("run").Exits(0)
 	hardened := time.Now()
 	group.Wait()
 	for most, each := range map[time.Duration]*crowd{15 * time.Second: both, 35 * time.Second: health} {

@@ -38,22 +38,20 @@ func TestWait(t *testing.T) {
 	health := start(t, nil, "wait", "--for=unsealed", "--via=health", address, "--interval=1s")
 	polls := start(t, nil, "wait", "--for=hardened", "--via=lease", "--kubeconfig="+allowWaiters(t, namespace, "get"), "--interval=1s")
 	for _, each := range []*process{health, polls} {
-		each.says("waiting for", 1)
+		each.Says("waiting for", 1)
 	}
-	if code := in.start("run").ends(); code != 0 {
-		t.Fatalf("the run ended with %d", code)
-	}
+	in.start("run").Exits(0)
 	for _, each := range []*process{health, polls} {
-		if code := each.ends(); code != 0 {
-			t.Errorf("%v ended with %d", each.cmd.Args, code)
+		if r := each.Wait(); r.Code != 0 {
+			t.Errorf("%v ended with %d", r.Args, r.Code)
 		}
 	}
 
 	forbidden := start(t, nil, "wait", "--for=hardened", "--kubeconfig="+nobody, address, "--interval=1s")
-	if code := forbidden.ends(); code != 64 || !strings.Contains(forbidden.log(), "get and watch on this one Lease") {
+	if code := forbidden.Wait().Code; code != 64 || !strings.Contains(forbidden.Shown(), "get and watch on this one Lease") {
 		t.Errorf("without rights it ended with %d", code)
 	}
-	if code := start(t, nil, "wait", "--for=unsealed", "--kubeconfig="+nobody, address).ends(); code != 0 {
+	if code := start(t, nil, "wait", "--for=unsealed", "--kubeconfig="+nobody, address).Wait().Code; code != 0 {
 		t.Errorf("what health tells needs rights: %d", code)
 	}
 
@@ -61,16 +59,16 @@ func TestWait(t *testing.T) {
 	if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if code := in.start("wait", "--for=hardened", "--timeout=3s").ends(); code != 1 {
+	if code := in.start("wait", "--for=hardened", "--timeout=3s").Wait().Code; code != 1 {
 		t.Errorf("a sealed Vault passes for hardened: %d", code)
 	}
 	stale := in.start("wait", "--for=hardened", "--interval=1s")
-	stale.says(`"lease":"hardened","health":"initialized"`, 1)
+	stale.Says(`"lease":"hardened","health":"initialized"`, 1)
 	hook := in.start("post-start")
-	if code := hook.ends(); code != 0 || !strings.Contains(hook.log(), "our own replica is unsealed") {
+	if code := hook.Wait().Code; code != 0 || !strings.Contains(hook.Shown(), "our own replica is unsealed") {
 		t.Errorf("post-start ended with %d", code)
 	}
-	if code := stale.ends(); code != 0 {
+	if code := stale.Wait().Code; code != 0 {
 		t.Errorf("open again, and the wait ended with %d", code)
 	}
 }

@@ -75,7 +75,7 @@ func TestWatch(t *testing.T) {
 	t.Run("a run beside it is not held up", func(t *testing.T) {
 		began := time.Now()
 		run := in.start("run")
-		if code := run.ends(); code != 0 || time.Since(began) > 15*time.Second {
+		if code := run.Wait().Code; code != 0 || time.Since(began) > 15*time.Second {
 			t.Errorf("the run ended with %d after %s", code, time.Since(began))
 		}
 		t.Logf("the run took %s", time.Since(began))
@@ -101,12 +101,12 @@ func TestWatch(t *testing.T) {
 	})
 	t.Run("probes", func(t *testing.T) {
 		for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 404} {
-			if code, _ := get(t, w.url()+path); code != want {
+			if code, _ := get(t, w.URL()+path); code != want {
 				t.Errorf("%s answers %d", path, code)
 			}
 		}
 	})
-	w.terminates()
+	w.Terminates()
 }
 
 // standbyRestarts restarts a standby and measures.
@@ -141,7 +141,7 @@ func TestTerminalError(t *testing.T) {
 	in := install(t, cluster)
 	w := in.watch()
 	w.shows(`vault_bootstrap_terminal_error{name="not ours"}`, 1)
-	w.says(`"name":"not ours"`, 1)
+	w.Says(`"name":"not ours"`, 1)
 
 	// A person unseals it: the same trouble, told once. Then takes it over.
 	if err := cluster.Unseal(t.Context(), keys); err != nil {
@@ -165,7 +165,7 @@ func TestTerminalError(t *testing.T) {
 		}
 		t.Logf("with a seed that is wrong it is unsealed after %s", opens(t, cluster.Nodes[0]))
 		in.sow(good)
-		w.says(`"msg":"recovered"`, 2)
+		w.Says(`"msg":"recovered"`, 2)
 	})
-	w.terminates()
+	w.Terminates()
 }
