@@ -144,16 +144,6 @@ func TestBreakGlassThatWasKilled(t *testing.T) {
 	}
 }
 
-// A root token that still works stays on record, for the next run to end.
-func TestRootTokenThatSurvives(t *testing.T) {
-	b, v, glass := newGlass(t)
-	b.records.keys.Glass = &store.Glass{ID: "g", Token: secret.New("made")}
-	v.server.Tokens["made"] = &vaulttest.Token{Accessor: "of made", Survives: true}
-	if err := glass.Sweep(t.Context(), v.server.Address, b.records.keys); err == nil || b.records.keys.Glass == nil {
-		t.Errorf("swept with %v, on record is %+v", err, b.records.keys.Glass)
-	}
-}
-
 // TestLostRootToken finds the token that Vault made for an answer that nobody has seen.
 func TestLostRootToken(t *testing.T) {
 	b, v, glass := newGlass(t)
