@@ -1,3 +1,3 @@
-// Package manifests has no code: its tests hold the chart's values, their schema and
-// their table in the README together.
+// Package manifests has no code: its tests keep the chart's values, their schema and their table in
+// the README consistent.
 package manifests

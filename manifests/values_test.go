@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the table of values into the char
 // value is a row of the table.
 type value struct{ path, kind, preset, about string }
 
-// about returns what the comment above a key says, without its dashes.
+// about returns the comment above a key, without its dashes.
 func about(key *yaml.Node) string {
 	for _, line := range slices.Backward(strings.Split(key.HeadComment, "\n")) {
 		if text, found := strings.CutPrefix(line, "# -- "); found {
@@ -43,7 +43,7 @@ func rows(node *yaml.Node, path string) (found []value, silent []string, err err
 				return nil, nil, err
 			}
 			found = append(found, value{at, kindOf(child), preset, text})
-			continue // what is below it is its own affair
+			continue // its description covers what is below it
 		}
 		if child.Kind != yaml.MappingNode || len(child.Content) == 0 {
 			silent = append(silent, at)
@@ -98,7 +98,7 @@ func parsed(t *testing.T) *yaml.Node {
 	return document.Content[0]
 }
 
-// The marks in the README between which the table is.
+// The marks around the table in the README.
 const begin, end = "<!-- values: written by go test ./manifests -update -->\n", "<!-- end of values -->\n"
 
 func TestREADMEHasTheTableOfValues(t *testing.T) {
@@ -107,7 +107,7 @@ func TestREADMEHasTheTableOfValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(silent) > 0 {
-		t.Errorf("values.yaml says nothing about %v: write a comment that begins with '# -- ' above each", silent)
+		t.Errorf("values.yaml does not describe %v: write a comment that begins with '# -- ' above each", silent)
 	}
 	var b strings.Builder
 	b.WriteString("| value | type | default | meaning |\n| --- | --- | --- | --- |\n")
@@ -135,7 +135,7 @@ func TestREADMEHasTheTableOfValues(t *testing.T) {
 	}
 }
 
-// schema is what the test reads of a JSON schema.
+// schema is the part of a JSON schema that the test reads.
 type schema struct {
 	Type                 any
 	AdditionalProperties any
@@ -153,7 +153,7 @@ func TestSchemaKnowsEveryValue(t *testing.T) {
 	if err := json.Unmarshal(content, &root); err != nil {
 		t.Fatal(err)
 	}
-	delete(root.Properties, "global") // Helm's own, for charts in charts
+	delete(root.Properties, "global") // Helm's own, for subcharts
 	compare(t, "values", root, parsed(t))
 }
 

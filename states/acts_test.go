@@ -43,7 +43,7 @@ func TestInitialize(t *testing.T) {
 		t.Errorf("the spool holds %v, %v", left, err)
 	}
 	if !strings.Contains(s.logged.String(), "the keys are not stored yet") {
-		t.Error("that the store was away is not logged")
+		t.Error("it is not logged that the store was away")
 	}
 	if err := s.Acts()[fsm.Unseal](t.Context(), s.outside(t)); err != nil || s.replica.code != http.StatusOK || s.store.keys.Set.ClusterID != "c1" {
 		t.Errorf("unsealing: %v, health %d, cluster %q", err, s.replica.code, s.store.keys.Set.ClusterID)
@@ -55,8 +55,8 @@ func TestInitializeAsksForNothingThatCannotBeKept(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"the record is full":  func(c *Config) { s, _ := c.Records.(*memory); s.full = errors.New("too large") },
 		"the store refuses":   func(c *Config) { c.Preflight = func(context.Context) error { return errors.New("read-only") } },
-		"nowhere is a spool":  func(c *Config) { c.Places = nil },
-		"the spool is a file": func(c *Config) { c.Places = []spool.Place{spool.Dir("/dev/null")} },
+		"nowhere is a spool":  func(c *Config) { c.SpoolLocations = nil },
+		"the spool is a file": func(c *Config) { c.SpoolLocations = []spool.Place{spool.Dir("/dev/null")} },
 	} {
 		s := newSite(t, change)
 		if err := s.Acts()[fsm.Initialize](t.Context(), s.outside(t)); err == nil || len(s.replica.requests) > 0 || s.store.keys.Attempt != nil {
@@ -65,8 +65,8 @@ func TestInitializeAsksForNothingThatCannotBeKept(t *testing.T) {
 	}
 }
 
-// TestRefusedInitialization uses the key pair of a refused attempt again, and notes the refusal
-// once Vault was found empty afterwards.
+// TestRefusedInitialization reuses the key pair of a refused attempt, and records the refusal once
+// Vault was found empty afterwards.
 func TestRefusedInitialization(t *testing.T) {
 	s := newSite(t)
 	s.replica.refuses = answered(http.StatusBadRequest, "invalid seal configuration")
@@ -113,13 +113,13 @@ func TestSpooledAnswerIsStored(t *testing.T) {
 	s.killed(t)
 	look := s.outside(t)
 	if look.Observation.Keys != fsm.SpooledAnswer || len(look.Unsettled.Answers) != 1 {
-		t.Fatalf("seen is %+v", look.Unsettled)
+		t.Fatalf("the look found %+v", look.Unsettled)
 	}
 	if changed, err := s.Settle(t.Context(), look); err != nil || !changed || s.store.keys.Set == nil {
 		t.Errorf("settled: %v, %v", changed, err)
 	}
 	if look = s.outside(t); look.Observation.Keys != fsm.StoredKeys || !look.Settled() {
-		t.Errorf("seen then: %+v", look.Unsettled)
+		t.Errorf("the next look found %+v", look.Unsettled)
 	}
 }
 
@@ -143,8 +143,7 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// TestOtherAnswerOpens has two answers on record, of which the one that is not in force opens
-// the Vault that is there.
+// TestOtherAnswerOpens has two answers on record, and the one that is not in force opens the Vault.
 func TestOtherAnswerOpens(t *testing.T) {
 	s := newSite(t)
 	s.initialized(t)
@@ -220,7 +219,7 @@ func TestJoin(t *testing.T) {
 func TestCheckpoint(t *testing.T) {
 	s := newSite(t)
 	s.replica.code = http.StatusOK
-	s.Desire(&Desired{said: Declaration{Digest: func() string { return "digest" }}})
+	s.Desire(&Desired{declaration: Declaration{Digest: func() string { return "digest" }}})
 	if err := s.Enter(t.Context(), s.outside(t), fsm.Transition{From: fsm.Unsealed, Event: fsm.Seed, To: fsm.Seeded}); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +236,7 @@ func TestCheckpoint(t *testing.T) {
 		}
 	}
 	if err := s.Finish(t.Context(), nil); err != nil || s.store.checkpoint.LastError != nil {
-		t.Errorf("a failure that is over stays: %v", err)
+		t.Errorf("a failure stays on record after the run recovered: %v", err)
 	}
 	for _, event := range []fsm.Event{fsm.Seal, fsm.Drift, fsm.Weaken} {
 		if err := s.Acts()[event](t.Context(), &Look{}); err != nil {

@@ -25,14 +25,14 @@ type Records interface {
 	Show(ctx context.Context, mirror store.Mirror) error
 }
 
-// held are the records of the walk under way; none before the first.
+// held holds the records of the current walk; nil before the first one.
 type held struct{ Records }
 
 // Config is what a Bootstrap is made of.
 type Config struct {
 	Sources
-	// Places keep Vault's answer to sys/init until it is stored, and are searched for it.
-	Places []spool.Place
+	// SpoolLocations keep Vault's answer to sys/init until it is stored, and are searched for it.
+	SpoolLocations []spool.Place
 	// Preflight checks that the store takes what initialization will write, and that nothing
 	// endangers it there.
 	Preflight func(ctx context.Context) error
@@ -44,7 +44,7 @@ type Config struct {
 	Loss Loss
 	// RespectSeal is whether a replica that somebody has sealed stays so. It needs Pods.
 	RespectSeal bool
-	// AwaitCustodians is whether to wait for custodians to unseal, instead of ending.
+	// AwaitCustodians is whether to wait for custodians to unseal, instead of failing.
 	AwaitCustodians bool
 }
 
@@ -74,20 +74,20 @@ func New(config Config) *Bootstrap {
 	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
 	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Parallelism)}
 	responses := &responses{setting.Now, config.Split, config.Recovery}
-	delivery := &Delivery{records: records, log: setting.Log, responses: responses, places: config.Places}
+	delivery := &Delivery{records: records, log: setting.Log, responses: responses, locations: config.SpoolLocations}
 	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians}, responses}
 	observer := NewObserver(config.Sources)
-	observer.grant, observer.awaitCustodians = sessions.glass, config.AwaitCustodians
+	observer.grant, observer.awaitCustodians = sessions.breakGlass, config.AwaitCustodians
 	observer.attempts.pods, observer.seals.pods, observer.seals.respected = config.Pods, config.Pods, config.RespectSeal
-	for _, place := range config.Places {
-		observer.attempts.spools = append(observer.attempts.spools, place)
+	for _, location := range config.SpoolLocations {
+		observer.attempts.spools = append(observer.attempts.spools, location)
 	}
 	return &Bootstrap{
 		setting: setting, observer: observer, opener: opener, admin: admin, sessions: sessions, records: records,
 		initializing: &initializing{setting: setting, cluster: members, records: records, delivery: delivery, attempts: observer.attempts, preflight: config.Preflight},
 		unsealing:    &unsealing{opener, records, delivery},
 		joining:      &joining{setting: setting, cluster: members},
-		seeding:      &seeding{setting, records, sessions, observer.recall},
+		seeding:      &seeding{setting, records, sessions, observer},
 		hardening:    &hardening{setting, records, observer, sessions, delivery},
 		settling:     &settling{setting, records, sessions, admin, delivery},
 		recording:    &recording{setting, records, observer},
@@ -98,26 +98,26 @@ func New(config Config) *Bootstrap {
 // Acts returns the act of every event.
 func (b *Bootstrap) Acts() map[fsm.Event]fsm.Act[*Look] {
 	return map[fsm.Event]fsm.Act[*Look]{
-		fsm.Initialize: b.anew(b.initializing.act),
-		fsm.Unseal:     b.anew(b.unsealing.act),
+		fsm.Initialize: b.thenForget(b.initializing.act),
+		fsm.Unseal:     b.thenForget(b.unsealing.act),
 		fsm.Seed:       b.seeding.act,
 		fsm.Harden:     b.hardening.act,
-		fsm.Seal:       b.anew(b.observed("Vault was sealed since the last run")),
+		fsm.Seal:       b.thenForget(b.observed("Vault was sealed since the last run")),
 		fsm.Drift:      b.observed("Vault no longer matches the seed"),
 		fsm.Weaken:     b.observed("a required control no longer holds"),
 	}
 }
 
-// anew returns an act after which nothing is known of Vault any more.
-func (b *Bootstrap) anew(act fsm.Act[*Look]) fsm.Act[*Look] {
+// thenForget returns an act after which everything is read from Vault again.
+func (b *Bootstrap) thenForget(act fsm.Act[*Look]) fsm.Act[*Look] {
 	return func(ctx context.Context, look *Look) error {
 		defer b.observer.recall.forget()
 		return act(ctx, look)
 	}
 }
 
-// observed is the act of the events that the world brings about by itself: the
-// change has happened, what is left is to say so.
+// observed returns the act of an event that nobody triggers here: the change has already happened,
+// and is only logged.
 func (b *Bootstrap) observed(what string) fsm.Act[*Look] {
 	return func(context.Context, *Look) error {
 		b.setting.Log.Warn(what)
@@ -125,9 +125,9 @@ func (b *Bootstrap) observed(what string) fsm.Act[*Look] {
 	}
 }
 
-// Settle ends, or notes, what a look has found unsettled, and reports whether the world is
-// another one now and has to be looked at anew. Only the holder of the Lease settles:
-// otherwise the one who left it may be at work.
+// Settle ends or records what a look has found unsettled, and reports whether that changed
+// anything, so that another look is needed. Only the holder of the Lease settles: without it, the
+// process that left something behind may still be at work.
 func (b *Bootstrap) Settle(ctx context.Context, look *Look) (changed bool, err error) {
 	return b.settling.settle(ctx, look)
 }
@@ -152,15 +152,15 @@ func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) err
 	return b.recording.enter(ctx, look, t)
 }
 
-// Finish records how a run ended: its failure, or that an earlier failure is over.
+// Finish records how a run ended: its failure, or that it recovered from an earlier one.
 func (b *Bootstrap) Finish(ctx context.Context, failure error) error {
 	return b.recording.finish(ctx, failure)
 }
 
-// Look looks at the replicas, the records and, where it can log in, inside Vault.
+// Look observes the replicas, the records and, where it can log in, what is inside Vault.
 func (b *Bootstrap) Look(ctx context.Context) (*Look, error) { return b.observer.Look(ctx) }
 
-// LookOutside looks at the replicas and at the records, and not inside Vault.
+// LookOutside observes the replicas and the records, and nothing inside Vault.
 func (b *Bootstrap) LookOutside(ctx context.Context) (*Look, error) {
 	return b.observer.LookOutside(ctx)
 }
@@ -178,8 +178,8 @@ func (b *Bootstrap) Adopt(ctx context.Context, offer shares.Material, waiting fu
 	return b.admin.Adopt(ctx, offer, b.observer.ownLogin, waiting)
 }
 
-// BreakGlass makes a root token from the key shares.
-func (b *Bootstrap) BreakGlass() *ceremony.BreakGlass { return b.sessions.glass }
+// BreakGlass returns what generates a root token from the key shares.
+func (b *Bootstrap) BreakGlass() *ceremony.BreakGlass { return b.sessions.breakGlass }
 
 // Setting is what all parts of a bootstrap share.
 type Setting struct {

@@ -47,8 +47,8 @@ func (r *recording) enter(ctx context.Context, look *Look, t fsm.Transition) err
 	return nil
 }
 
-// finish records how a run ended: its failure, or that an earlier failure is over. A failure
-// that is on record already keeps the time at which it came first.
+// finish records how a run ended: its failure, or that it recovered from an earlier one. A failure
+// that is already on record keeps the time at which it first occurred.
 func (r *recording) finish(ctx context.Context, failure error) error {
 	return r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		if failure == nil {

@@ -23,25 +23,25 @@ type Delivery struct {
 	records   *held
 	log       *slog.Logger
 	responses *responses
-	places    []spool.Place // that keep the answer until it is stored
+	locations []spool.Place // that keep the answer until it is stored
 
-	usable  []spool.Place  // those that can take the answer
+	usable  []spool.Place  // the locations that can take the answer
 	attempt *store.Attempt // the one that this process began
 }
 
-// NewDelivery returns a Delivery for who holds records and initializes nothing. The splits
-// are those that the answer was asked for.
-func NewDelivery(setting *Setting, records Records, places []spool.Place, split, recovery ceremony.KeySplit) *Delivery {
-	return &Delivery{records: &held{records}, log: setting.Log, responses: &responses{setting.Now, split, recovery}, places: places}
+// NewDelivery returns a Delivery for a process that holds records and initializes nothing. The
+// splits are those with which Vault was initialized.
+func NewDelivery(setting *Setting, records Records, locations []spool.Place, split, recovery ceremony.KeySplit) *Delivery {
+	return &Delivery{records: &held{records}, log: setting.Log, responses: &responses{setting.Now, split, recovery}, locations: locations}
 }
 
-// logAgain is after how long it is logged again that the keys are still not stored.
+// logAgain is the interval at which a failure to store the keys is logged again.
 const logAgain = 30 * time.Second
 
-// deliver stores Vault's answer: ciphertext, opened shares and root token in one
-// write, read back. It tries until the run's time is up and then for as long as a
-// pod has to end; every failure is tried again, also a forbidden one, since somebody
-// may mend it while we still hold the keys.
+// deliver stores Vault's answer: ciphertext, opened shares and root token in one write, read back.
+// It tries until the run's time is up, and then for as long as a pod has to terminate. It retries
+// every failure, even a forbidden one, since somebody may fix the cause while we still hold the
+// keys.
 func (d *Delivery) deliver(ctx context.Context, entry spool.Entry) error {
 	ctx, cancel := outlive(ctx, graceAfterEnd)
 	defer cancel()
@@ -71,7 +71,7 @@ func (d *Delivery) deliver(ctx context.Context, entry spool.Entry) error {
 		return fmt.Errorf("storing the keys: %w", err)
 	default:
 		return fault.Stop("keys not stored", fmt.Errorf("the keys could not be stored: %w", last),
-			"They are not lost: they are spooled ("+d.spoolNames()+"), encrypted to a key that is in the keys record. Mend the store, then run again with the same spool, or give its content to 'vault-bootstrap keys recover'.")
+			"They are not lost: they are spooled ("+d.spoolNames()+"), encrypted to a key that is in the keys record. Fix the store, then run again with the same spool, or give its content to 'vault-bootstrap keys recover'.")
 	}
 }
 
@@ -79,11 +79,11 @@ func (d *Delivery) deliver(ctx context.Context, entry spool.Entry) error {
 // process.
 var errUnknownAttempt = errors.New("the attempt that the answer belongs to is not on record")
 
-// store keeps the answer in the attempt that it belongs to and, where no keys are stored
-// yet, opens it and makes it the set in force, all in one compare-and-swap. No answer is
-// refused: a process that was cut off may deliver after another one has made an attempt of
-// its own, and which of the two opens this Vault only unsealing shows. It is not fenced,
-// since the answer is the only copy of keys.
+// store keeps the answer in the attempt that it belongs to and, where no keys are stored yet, opens
+// it and makes it the set in force, all in one compare-and-swap. No answer is refused: a process
+// that was cut off may deliver after another one has begun its own attempt, and only unsealing
+// shows which of the two opens this Vault. It is not fenced, since the answer is the only copy of
+// the keys.
 func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
 	err := d.records.Deliver(ctx, func(keys *store.Keys) error {
 		attempt := d.attemptOf(keys, entry.Attempt)
@@ -91,7 +91,7 @@ func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
 			return errUnknownAttempt
 		}
 		if attempt.Status == store.AttemptStored && attempt.Answer == nil {
-			return nil // it has done its service, and was dropped
+			return nil // it was no longer needed, and was dropped
 		}
 		attempt.Status = store.AttemptStored
 		attempt.Answer = &store.Answer{
@@ -113,9 +113,9 @@ func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
 	return d.readBack(ctx, entry)
 }
 
-// attemptOf returns the attempt on record. One that this process has made, and that is on
-// record no longer since somebody removed the record or put an older one back, is put on
-// record again: what we remember of it is all there is.
+// attemptOf returns the attempt on record. If this process made it and it is no longer on record,
+// because somebody removed the record or restored an older one, it is put on record again: what we
+// remember of it is all there is.
 func (d *Delivery) attemptOf(keys *store.Keys, id string) *store.Attempt {
 	if attempt := keys.AttemptOf(id); attempt != nil || d.attempt == nil || d.attempt.ID != id {
 		return attempt
@@ -132,7 +132,7 @@ func (d *Delivery) attemptOf(keys *store.Keys, id string) *store.Attempt {
 	return &keys.Past[len(keys.Past)-1]
 }
 
-// readBack makes sure that what was stored can be read and is what was meant.
+// readBack makes sure that what was stored can be read and is what was sent.
 func (d *Delivery) readBack(ctx context.Context, entry spool.Entry) error {
 	keys, err := d.records.Keys(ctx)
 	if err != nil {
@@ -145,7 +145,7 @@ func (d *Delivery) readBack(ctx context.Context, entry spool.Entry) error {
 	return errors.New("reading the stored keys back: they are not there, or differ")
 }
 
-// Recover stores a spooled answer that a person brings.
+// Recover stores a spooled answer that an operator supplies.
 func (d *Delivery) Recover(ctx context.Context, text []byte) error {
 	entry, err := spool.Find(text)
 	if err != nil {
@@ -157,7 +157,7 @@ func (d *Delivery) Recover(ctx context.Context, text []byte) error {
 	}
 	if keys.AttemptOf(entry.Attempt) == nil {
 		return fault.Stop(fsm.NameKeysLost, fmt.Errorf("the answer belongs to the attempt %q, which is not on record", entry.Attempt),
-			"Look for the keys record of that attempt: --store, --name and --namespace say where we look. Its private key is what opens the answer.")
+			"Find the keys record of that attempt: --store, --name and --namespace say which record is read. Only the private key in it opens the answer.")
 	}
 	return d.deliver(ctx, entry)
 }
@@ -170,8 +170,8 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 	return longer, func() { stop(); cancel() }
 }
 
-// makeSet makes the answer of an attempt the set in force: it has opened the cluster. The
-// set before it stays on record, as the answer of its own attempt.
+// makeSet makes the answer of an attempt, which has opened the cluster, the set in force. The
+// previous set stays on record, as the answer of its own attempt.
 func (d *Delivery) makeSet(ctx context.Context, id, cluster string) error {
 	d.log.Warn("of several init responses on record, another one opens this Vault: it is the set in force now", "attempt_id", id)
 	return d.records.UpdateKeys(ctx, func(keys *store.Keys) error {

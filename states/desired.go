@@ -20,37 +20,37 @@ type Declaration struct {
 	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
-	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed.
-	// It is asked for only when a state is entered, since it takes a while for a large one.
+	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
+	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
 }
 
-// Desired is what Vault is to hold, and how it is to be. It never changes: a seed that is read
-// anew makes another one.
+// Desired is the desired state of Vault: its objects and its controls. It never changes: reading
+// the seed again creates another one.
 type Desired struct {
-	name    string // of our records, of our policy and of our role
-	methods login.Chain
-	said    Declaration
-	objects []object.Object // all that Vault is to hold
-	needs   []policy.Grant  // of our own login
+	name        string // of our records, of our policy and of our role
+	methods     login.Chain
+	declaration Declaration
+	objects     []object.Object // the seed's and our own
+	needs       []policy.Grant  // of our own login
 }
 
-// NewDesired returns what a declaration makes desired: the seed's objects and, beside them, the
+// NewDesired returns the desired state for a declaration: the seed's objects and, beside them, the
 // policy, the auth method and the role of our own login, which are called name.
-func NewDesired(name string, methods login.Chain, said Declaration) (*Desired, error) {
-	d := &Desired{name: name, methods: methods, said: said}
+func NewDesired(name string, methods login.Chain, declaration Declaration) (*Desired, error) {
+	d := &Desired{name: name, methods: methods, declaration: declaration}
 	own := append(methods.Objects(name), d.readObjects()...)
 	own = append(own, object.Policy(name, d.policyText(own)))
 	var err error
-	if d.objects, err = seed.Combine(own, said.Objects); err != nil {
+	if d.objects, err = seed.Combine(own, declaration.Objects); err != nil {
 		return nil, err
 	}
-	d.needs = append(policy.Needs(said.Objects, said.Prune.Owned), policy.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
+	d.needs = append(policy.Needs(declaration.Objects, declaration.Prune.Owned), policy.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
 	d.needs = slices.Concat(d.needs, ceremony.Grants(), d.controlNeeds())
 	return d, nil
 }
 
-// PolicyText returns our own policy for a seed: what it needs, and no way to widen
+// PolicyText returns our own policy for a seed: what the seed needs, and no way to widen the policy
 // itself.
 func (d *Desired) PolicyText() string {
 	return d.policyText(append(d.methods.Objects(d.name), d.readObjects()...))
@@ -63,23 +63,23 @@ func (d *Desired) policyText(own []object.Object) string {
 			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.said.Objects), d.said.Prune.Owned), policy.TombstoneGrants(d.said.Prune), ceremony.Grants(), d.controlGrants())
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants())
 	return policy.HCL(grants, protected)
 }
 
 // digest returns the digest of the seed; "" if there is none.
 func (d *Desired) digest() string {
-	if d.said.Digest == nil {
+	if d.declaration.Digest == nil {
 		return ""
 	}
-	return d.said.Digest()
+	return d.declaration.Digest()
 }
 
-// goal returns what a plan for objects is made for.
+// goal returns the goal of a plan for objects.
 func (d *Desired) goal(objects []object.Object, checkpoint store.Checkpoint, keys store.Keys, parallelism int) reconcile.Goal {
 	goal := reconcile.Goal{
 		Objects: objects, Memory: reconcile.Memory{Hashes: checkpoint.Hashes, HashKey: keys.HashKey},
-		Prune: d.said.Prune, Parallelism: parallelism,
+		Prune: d.declaration.Prune, Parallelism: parallelism,
 	}
 	for id, how := range checkpoint.Ledger {
 		if how != store.TakenOver { // what others made is theirs to delete
@@ -104,7 +104,7 @@ func (d *Desired) readObjects() []object.Object {
 	if len(objects) == 0 {
 		return nil
 	}
-	grants := slices.Concat(policy.OwnGrants(slices.Concat(d.methods.Objects(d.name), d.said.Objects), d.said.Prune.Owned), policy.TombstoneGrants(d.said.Prune), d.controlGrants())
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(d.methods.Objects(d.name), d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), d.controlGrants())
 	return append(objects, object.Policy(d.name+login.ReadSuffix, policy.HCL(readGrants(grants), nil)))
 }
 
@@ -119,13 +119,13 @@ func (d *Desired) ReadPolicyText() string {
 	return ""
 }
 
-// readGrants keeps of grants what changes nothing: reading, listing, and questions that
+// readGrants returns the part of grants that changes nothing: reading, listing, and queries that
 // Vault takes as writes.
 func readGrants(grants []policy.Grant) []policy.Grant {
-	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
+	queries := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
 	var kept []policy.Grant
 	for _, grant := range append(slices.Clone(grants), ceremony.Grants()...) {
-		if slices.Contains(questions, grant.Path) {
+		if slices.Contains(queries, grant.Path) {
 			kept = append(kept, grant)
 			continue
 		}

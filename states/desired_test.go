@@ -8,17 +8,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// TestReadOnlyChangesNothing looks for a grant that writes in the policy of the role
-// that only reads.
+// TestReadOnlyChangesNothing searches the policy of the role that only reads for a grant to write.
 func TestReadOnlyChangesNothing(t *testing.T) {
 	desired := desiredOf(t, login.Kubernetes{Mount: "kubernetes", RoleName: "vb"}, Declaration{
 		Objects: []object.Object{object.Policy("app", `path "kv/*" { capabilities = ["read"] }`), object.SecretsMount("kv", "kv", nil)},
 	})
 	text := desired.ReadPolicyText()
-	questions := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
+	queries := []string{"sys/capabilities-self", "auth/token/revoke-self", "auth/token/lookup-accessor"}
 	for block := range strings.SplitSeq(text, "}\n") {
 		asks := false
-		for _, path := range questions {
+		for _, path := range queries {
 			asks = asks || strings.Contains(block, `"`+path+`"`)
 		}
 		for _, write := range []string{`"create"`, `"update"`, `"patch"`, `"delete"`} {
@@ -44,10 +43,10 @@ func TestReadOnlyHasNoSecondCredential(t *testing.T) {
 	}
 }
 
-// desiredOf returns what a declaration makes desired where later runs log in by method.
-func desiredOf(t *testing.T, method login.Method, said Declaration) *Desired {
+// desiredOf returns the desired state for a declaration where later runs log in by method.
+func desiredOf(t *testing.T, method login.Method, declaration Declaration) *Desired {
 	t.Helper()
-	desired, err := NewDesired("vb", login.Chain{method}, said)
+	desired, err := NewDesired("vb", login.Chain{method}, declaration)
 	if err != nil {
 		t.Fatal(err)
 	}

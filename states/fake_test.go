@@ -78,8 +78,8 @@ func (m *memory) Show(_ context.Context, mirror store.Mirror) error {
 	return nil
 }
 
-// fakeReplica is an empty server that can be initialized, unsealed and joined. It ends the
-// test at calls that it does not know.
+// fakeReplica is an empty server that can be initialized, unsealed and joined. It panics at calls
+// that it does not know.
 type fakeReplica struct {
 	cluster.Replica
 	address  string
@@ -156,7 +156,7 @@ func (r *fakeReplica) Join(_ context.Context, leader string) error {
 	return nil
 }
 
-// site is a Vault with records, and a bootstrap of it.
+// site is a Vault with records, and a Bootstrap of it.
 type site struct {
 	*Bootstrap
 	replica *fakeReplica
@@ -193,7 +193,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 			Setting: setting, Cluster: members, Records: s.store, Desired: desired,
 			Access: &login.Access{Dialer: s.server.Cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now},
 		},
-		Places: []spool.Place{s.dir}, Preflight: func(context.Context) error { return nil },
+		SpoolLocations: []spool.Place{s.dir}, Preflight: func(context.Context) error { return nil },
 		Split: ceremony.KeySplit{Shares: 3, Threshold: 2}, Recovery: ceremony.KeySplit{Shares: 1, Threshold: 1},
 	}
 	for _, each := range change {
@@ -204,7 +204,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	return s
 }
 
-// outside is a look that shows nothing of what is inside.
+// outside is a look that shows nothing of what is inside Vault.
 func (s *site) outside(t *testing.T) *Look {
 	t.Helper()
 	look, err := s.LookOutside(t.Context())

@@ -14,7 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// hardening proves that later runs can do without root, and ends the root token.
+// hardening proves that later runs can do without root, and revokes the root token.
 type hardening struct {
 	setting  *Setting
 	records  *held
@@ -23,8 +23,7 @@ type hardening struct {
 	delivery *Delivery
 }
 
-// act proves that later runs can do without root, then ends the root token and
-// forgets it.
+// act proves that later runs can do without root, then revokes the root token and forgets it.
 func (h *hardening) act(ctx context.Context, look *Look) error {
 	active, found := look.Observation.Replicas.Active()
 	if !found {
@@ -32,10 +31,10 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 	}
 	keys := look.StoredKeys
 	fixed, err := h.fixControls(ctx, look)
-	if err != nil || fixed && keys.Root == nil && !h.sessions.glass.Active() {
-		return err // what is left is for the next look to say
+	if err != nil || fixed && keys.Root == nil && !h.sessions.breakGlass.Active() {
+		return err // the next look shows what is left to do
 	}
-	if keys.Root == nil && !h.sessions.glass.Active() {
+	if keys.Root == nil && !h.sessions.breakGlass.Active() {
 		return unmet(look.Controls)
 	}
 	if look.Observation.Root == fsm.LiveRoot {
@@ -48,15 +47,15 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 	}
 	point.Reach("harden.revoked")
 	if origin := keys.Origin(); origin != nil {
-		// A run that was killed between storing the keys and forgetting the spool left
-		// it; what opens it is dropped below.
+		// A run that was killed between storing the keys and forgetting the spool left it; the key
+		// that opens it is dropped below.
 		h.delivery.unspool(origin.ID)
 	}
 	return h.records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		keys.Root = nil
-		// The stored shares have unsealed Vault: the answer as it came, and the key
-		// that opens it, have done their service. What other attempts have left stays:
-		// it opens another Vault's data, if anything.
+		// The stored shares have unsealed Vault: the answer as it came, and the key that opens it,
+		// are no longer needed. What other attempts have left stays: it opens another Vault's data,
+		// if anything.
 		if origin := keys.Origin(); origin != nil {
 			origin.PrivateKey, origin.Answer = secret.Value{}, nil
 		}
@@ -64,7 +63,7 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 	})
 }
 
-// unmet names the required controls that nothing here can put right.
+// unmet names the required controls that no run can repair.
 func unmet(controls []harden.Result) error {
 	var names, remedies []string
 	for _, result := range harden.Failed(controls, true) {

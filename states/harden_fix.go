@@ -13,13 +13,13 @@ import (
 // fixes are the controls that a run has tried to fix, by their IDs.
 type fixes struct{ tried map[string]bool }
 
-// untried returns the failures that the seed has a run fix, and that this run has not
-// tried to.
+// untried returns the failed controls that the seed asks a run to fix, and that this run has not
+// tried to fix.
 func (f *fixes) untried(controls []harden.Result) []harden.Result {
 	return slices.DeleteFunc(harden.ToFix(controls), func(result harden.Result) bool { return f.tried[result.ID] })
 }
 
-// note keeps that a control was tried to be fixed.
+// note remembers that a run has tried to fix a control.
 func (f *fixes) note(result harden.Result) {
 	if f.tried == nil {
 		f.tried = map[string]bool{}
@@ -27,8 +27,8 @@ func (f *fixes) note(result harden.Result) {
 	f.tried[result.ID] = true
 }
 
-// fixControls makes the calls that put right what the seed says, and reports whether
-// there were any. A fix that did not help is not tried again by the same run.
+// fixControls fixes the controls that the seed says to fix, and reports whether there were any. The
+// same run does not repeat a fix that did not help.
 func (h *hardening) fixControls(ctx context.Context, look *Look) (bool, error) {
 	session := h.sessions.behind(look.seenBy)
 	results := h.observer.fixes.untried(look.Controls)
@@ -36,8 +36,8 @@ func (h *hardening) fixControls(ctx context.Context, look *Look) (bool, error) {
 		return false, errors.New("there is no session to fix controls with")
 	}
 	for _, result := range results {
-		h.observer.recall.forget() // a fix may change what the seed declares
-		for _, call := range result.Fix(look.Facts, h.observer.desired.said.Rules.Limits) {
+		h.observer.recall.forget() // a fix may change what the seed declares, too
+		for _, call := range result.Fix(look.Facts, h.observer.desired.declaration.Rules.Limits) {
 			if err := send(ctx, session, call); err != nil {
 				return false, fmt.Errorf("fixing the control %q (%s): %w", result.ID, call, err)
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// proveLogin shows that our own login works and may do all that a later run needs.
+// proveLogin proves that our own login works and may do all that a later run needs.
 func (h *hardening) proveLogin(ctx context.Context, address string, look *Look) error {
 	open := func(ctx context.Context, method login.Method) (*vault.Session, error) {
 		return h.loginWithCredential(ctx, method, address, look)
@@ -19,8 +19,8 @@ func (h *hardening) proveLogin(ctx context.Context, address string, look *Look) 
 	return h.sessions.access.Prove(ctx, address, open, h.proveSession)
 }
 
-// loginWithCredential logs in by one method, and makes the credential first where that
-// is for us to make.
+// loginWithCredential logs in by one method, and creates the credential first where that is up to
+// us.
 func (h *hardening) loginWithCredential(ctx context.Context, method login.Method, address string, look *Look) (*vault.Session, error) {
 	keys := look.StoredKeys
 	session, err := method.Open(ctx, h.sessions.access.Dialer, address, keys)
@@ -29,7 +29,7 @@ func (h *hardening) loginWithCredential(ctx context.Context, method login.Method
 		return session, err
 	}
 	if err := h.makeCredential(ctx, h.sessions.behind(look.root), maker); err != nil {
-		return nil, fmt.Errorf("making a credential for our login: %w", err)
+		return nil, fmt.Errorf("creating a credential for our login: %w", err)
 	}
 	if keys, err = h.records.Keys(ctx); err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
@@ -39,21 +39,21 @@ func (h *hardening) loginWithCredential(ctx context.Context, method login.Method
 
 // proveSession makes sure that the token of a login outlives root, and suffices.
 func (h *hardening) proveSession(ctx context.Context, session *vault.Session) error {
-	if err := livesAlone(ctx, session); err != nil {
+	if err := checkIndependent(ctx, session); err != nil {
 		return err
 	}
-	missing, err := missingPrivileges(ctx, session.View(), h.observer.desired.needs)
+	missing, err := missingPrivileges(ctx, session.View(), h.setting.Name, h.observer.desired.needs)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
 		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(missing, 5)),
-			"Something in Vault takes away what our policy grants: look for a deny rule in another policy of the role. The root token is kept until this is mended.")
+			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role. The root token is kept until this is fixed.")
 	}
 	return nil
 }
 
-// makeCredential has a credential made, and stores it.
+// makeCredential has a method create its credential, and stores it.
 func (h *hardening) makeCredential(ctx context.Context, root *vault.Session, maker login.CredentialMaker) error {
 	if root == nil {
 		return errors.New("there is no session with the root token")
@@ -66,32 +66,32 @@ func (h *hardening) makeCredential(ctx context.Context, root *vault.Session, mak
 	})
 }
 
-// livesAlone makes sure that the token of our own login does not end with the root
-// token, and that it can be revoked at the end of a run.
-func livesAlone(ctx context.Context, session *vault.Session) error {
+// checkIndependent makes sure that the token of our own login does not die with the root token, and that
+// it can be revoked at the end of a run.
+func checkIndependent(ctx context.Context, session *vault.Session) error {
 	identity, err := session.Identity(ctx)
 	switch {
 	case err != nil:
-		return fmt.Errorf("looking our own token up: %w", err)
+		return fmt.Errorf("looking up our own token: %w", err)
 	case !identity.Orphan:
-		return fault.Stop("login too weak", errors.New("the token of our own login is the child of another and would end with it"),
-			"Log in through an auth method, or with a token that is an orphan. The root token is kept until this is mended.")
+		return fault.Stop("login too weak", errors.New("the token of our own login is the child of another and would be revoked with it"),
+			"Log in through an auth method, or with a token that is an orphan. The root token is kept until this is fixed.")
 	case identity.Type == "batch":
-		return fault.Stop("login too weak", errors.New("our own login gives batch tokens, which cannot be revoked"),
-			"Take token_type=batch from the role or from the mount's tuning. The root token is kept until this is mended.")
+		return fault.Stop("login too weak", errors.New("our own login issues batch tokens, which cannot be revoked"),
+			"Remove token_type=batch from the role or from the mount's tuning. The root token is kept until this is fixed.")
 	}
 	return nil
 }
 
-// revokeRoot ends the root token with our own login, by the accessor on record, and
-// makes sure that it is dead: the login has then shown that it can clean up as well.
+// revokeRoot revokes the root token with our own login, by the accessor on record, and makes sure
+// that it is dead: this also shows that the login can clean up.
 func (h *hardening) revokeRoot(ctx context.Context, look *Look, keys store.Keys) error {
 	root := h.sessions.behind(look.root)
 	if root == nil {
 		return errors.New("there is no session with it")
 	}
-	if h.sessions.glass.Active() {
-		if err := h.sessions.glass.End(ctx); err != nil {
+	if h.sessions.breakGlass.Active() {
+		if err := h.sessions.breakGlass.End(ctx); err != nil {
 			return err
 		}
 	} else if err := h.revokeByAccessor(ctx, root, keys); err != nil {

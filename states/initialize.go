@@ -34,10 +34,9 @@ type initializing struct {
 	refusal   *refusal // of an attempt of this process
 }
 
-// act makes the first replica initialize the cluster and stores what it
-// answers. The order is what keeps keys from being lost: every place that the answer
-// will go to is proven first, and the key that opens it is stored, since after
-// sys/init nothing may fail that could have failed before.
+// act has the first replica initialize the cluster and stores its answer. The order keeps keys from
+// being lost: every spool location and the store are tested first, and the key that opens the
+// answer is stored, since nothing may fail after sys/init that could have failed before.
 func (i *initializing) act(ctx context.Context, look *Look) error {
 	target := i.cluster.At(look.Observation.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)
@@ -68,11 +67,11 @@ func (i *initializing) act(ctx context.Context, look *Look) error {
 		"shares", split.Shares, "threshold", split.Threshold, "custody", len(split.Custodians) > 0)
 	point.Reach("initialize.intended")
 
-	// From here to the stored keys nothing of ours may cut in: a termination signal,
-	// a deadline or a lost Lease would throw the only copy away.
+	// Nothing of ours may interrupt from here until the keys are stored: a termination signal, a
+	// deadline or a lost Lease would throw away the only copy.
 	answer, err := target.Initialize(context.WithoutCancel(ctx), initRequest(split, status.Recovery, pair.Public))
 	if err != nil {
-		i.attempts.begun(attempt.ID) // what comes of it is waited for from now on
+		i.attempts.begun(attempt.ID) // the wait for its outcome begins now
 		return i.initAnswer(target.Address(), attempt.ID, pair, err)
 	}
 	entry := spool.Entry{
@@ -90,8 +89,8 @@ type refusal struct {
 	pair    pgp.Pair
 }
 
-// pairAgain returns the key pair of an attempt that Vault has refused, for another try: it
-// is taken from memory, where nobody can have put one of theirs, and never from the record.
+// pairAgain returns the key pair of an attempt that Vault has refused, for another try. It comes
+// from memory, where nobody can have replaced it, and never from the record.
 func (i *initializing) pairAgain(keys store.Keys) (pgp.Pair, bool) {
 	latest := keys.Attempt
 	if i.refusal == nil || latest == nil || latest.ID != i.refusal.attempt || latest.Status != store.AttemptRefused {
@@ -100,9 +99,8 @@ func (i *initializing) pairAgain(keys store.Keys) (pgp.Pair, bool) {
 	return i.refusal.pair, true
 }
 
-// intend records that an attempt begins, with the private key that will open Vault's
-// answer. An earlier attempt is kept beside it; one that Vault has refused, and that this
-// process made itself, begins again.
+// intend records that an attempt begins, with the private key that will open Vault's answer. An
+// earlier attempt is kept beside it; one that this process made and Vault refused begins again.
 func (i *initializing) intend(ctx context.Context, target string, pair pgp.Pair, again bool) (store.Attempt, error) {
 	attempt := i.newAttempt(target, pair)
 	if again {
@@ -110,7 +108,7 @@ func (i *initializing) intend(ctx context.Context, target string, pair pgp.Pair,
 	}
 	err := i.records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil {
-			return fault.Stop(fsm.NameKeysWithoutVault, errors.New("keys were stored while we looked"), "Run again.")
+			return fault.Stop(fsm.NameKeysWithoutVault, errors.New("keys were stored in the meantime"), "Run again.")
 		}
 		begin(keys, attempt)
 		return nil
@@ -139,8 +137,8 @@ func begin(keys *store.Keys, attempt store.Attempt) {
 	keys.Attempt = &attempt
 }
 
-// rehearse proves, before Vault is asked, that the record takes the largest answer that can
-// come beside all that it holds.
+// rehearse proves, before Vault is asked, that the record has room for the largest possible answer
+// beside all that it holds.
 func (i *initializing) rehearse(ctx context.Context, target string, pair pgp.Pair, split ceremony.KeySplit) error {
 	sample, err := sampleAnswer(split, pair)
 	if err != nil {
@@ -162,9 +160,9 @@ func (i *initializing) rehearse(ctx context.Context, target string, pair pgp.Pai
 	})
 }
 
-// initAnswer sorts the ways in which sys/init fails. A refusal is what it says only if
-// Vault itself has said so, and the next look finds it empty: somebody in between may have
-// answered for it, and Vault answers 400 also to failures after it has begun to write.
+// initAnswer classifies the ways in which sys/init fails. A refusal counts only if Vault itself
+// sent it, and the next look finds Vault empty: a proxy may have answered in its place, and Vault
+// also answers 400 to failures after it has begun to write.
 func (i *initializing) initAnswer(address, attempt string, pair pgp.Pair, err error) error {
 	finding, ok := errors.AsType[*fsm.Finding](sortInitAnswer(address, err))
 	if !ok {
@@ -189,7 +187,7 @@ func sortInitAnswer(address string, err error) error {
 	}
 }
 
-// graceAfterEnd is how long the keys are tried to be stored after the run was told
-// to end. With the time that Vault takes to answer it stays below the 300 s that our
-// manifests give a pod.
+// graceAfterEnd is how long a run keeps trying to store the keys after it was asked to end.
+// Together with the time that Vault takes to answer it stays below the 300 s that our manifests
+// give a pod.
 const graceAfterEnd = 2 * time.Minute

@@ -55,7 +55,7 @@ func TestLookAtRoot(t *testing.T) {
 		t.Errorf("alive: %+v", look.Observation)
 	}
 	if _, err := s.Settle(t.Context(), look); err != nil || s.store.keys.Root.Accessor != "of root" {
-		t.Errorf("noted is %q, %v", s.store.keys.Root.Accessor, err)
+		t.Errorf("recorded is %q, %v", s.store.keys.Root.Accessor, err)
 	}
 	delete(s.server.Tokens, "root")
 	if look = s.withRoot(t); look.Observation.Root != fsm.DeadRoot || !look.root.None() {
@@ -63,7 +63,7 @@ func TestLookAtRoot(t *testing.T) {
 	}
 }
 
-// TestHarden proves the login, for which it makes a credential, and ends the root token.
+// TestHarden creates a credential for the login, proves the login, and revokes the root token.
 func TestHarden(t *testing.T) {
 	s := opened(t)
 	if err := s.Acts()[fsm.Harden](t.Context(), s.withRoot(t)); err != nil {
@@ -82,7 +82,7 @@ func TestHarden(t *testing.T) {
 	}
 }
 
-// TestHardenKeepsRoot ends no root token that a later run could not do without.
+// TestHardenKeepsRoot revokes no root token while a later run could not do without it.
 func TestHardenKeepsRoot(t *testing.T) {
 	for name, spoil := range map[string]func(s *site){
 		"nobody is let in":                func(s *site) { s.server.Logins["approle/login"] = func(map[string]any) string { return "" } },
@@ -100,7 +100,7 @@ func TestHardenKeepsRoot(t *testing.T) {
 	}
 }
 
-// childToken has logins give tokens of a kind.
+// childToken makes logins issue tokens of a kind.
 func (s *site) childToken(orphan bool, kind string) {
 	s.server.Logins["approle/login"] = func(map[string]any) string {
 		s.server.Tokens["own"] = &vaulttest.Token{Accessor: "of own", Orphan: orphan, Type: kind}
@@ -108,7 +108,7 @@ func (s *site) childToken(orphan bool, kind string) {
 	}
 }
 
-// TestUnmetControls names what nothing here can put right.
+// TestUnmetControls names the controls that no run can repair.
 func TestUnmetControls(t *testing.T) {
 	s := opened(t)
 	s.store.keys.Root = nil
@@ -143,7 +143,7 @@ func TestLookAtLogin(t *testing.T) {
 	}
 }
 
-// TestSeed applies a policy that is missing, with a login that may write it.
+// TestSeed applies a missing policy, with a login that may write it.
 func TestSeed(t *testing.T) {
 	objects := []object.Object{object.Policy("app", `path "kv/*" { capabilities = ["read"] }`)}
 	s := opened(t)
@@ -190,7 +190,7 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// TestSeedExceedsPolicy writes nothing that the login may not do as a whole.
+// TestSeedExceedsPolicy writes nothing if the login may not write all of it.
 func TestSeedExceedsPolicy(t *testing.T) {
 	s := opened(t)
 	s.Desire(desiredOf(t, s.Access().Methods[0], Declaration{Objects: []object.Object{object.Policy("app", "")}}))
@@ -218,7 +218,7 @@ func TestLookAtRotation(t *testing.T) {
 	}
 }
 
-// TestSurroundings gathers what shows without a token.
+// TestSurroundings gathers what can be seen without a token.
 func TestSurroundings(t *testing.T) {
 	s := newSite(t)
 	s.replica.code = http.StatusServiceUnavailable
@@ -231,17 +231,17 @@ func TestSurroundings(t *testing.T) {
 	if seal, ok := facts.Seal.Get(); !ok || seal.Type != "shamir" || facts.OwnPolicy != "vb" {
 		t.Errorf("seal: %+v", seal)
 	}
-	for _, test := range []struct{ before, said, after, want time.Duration }{
+	for _, test := range []struct{ before, reported, after, want time.Duration }{
 		{0, 0, time.Second, 0}, {0, 5 * time.Second, time.Second, 4 * time.Second}, {10 * time.Second, 0, 11 * time.Second, 9 * time.Second},
 	} {
 		at := func(d time.Duration) time.Time { return time.Unix(0, 0).Add(d) }
-		if got := skew(at(test.before), at(test.said), at(test.after)); got != test.want {
+		if got := skew(at(test.before), at(test.reported), at(test.after)); got != test.want {
 			t.Errorf("%+v: %s", test, got)
 		}
 	}
 }
 
-// TestVerifyWithoutLogin says why what takes a token is not known.
+// TestVerifyWithoutLogin reports why everything that takes a token is unknown.
 func TestVerifyWithoutLogin(t *testing.T) {
 	s := newSite(t)
 	if _, err := s.observer.Verify(t.Context(), harden.Known(store.Keys{}), false); fault.KindOf(err) != fault.Transient {
@@ -254,7 +254,7 @@ func TestVerifyWithoutLogin(t *testing.T) {
 	active, _ := s.outside(t).Observation.Replicas.Active()
 	facts := s.observer.surroundings.newFacts()
 	if view := s.observer.viewToVerify(t.Context(), active, harden.Known(s.store.keys), &facts); !view.None() {
-		t.Error("a login works that has no credential")
+		t.Error("a login without a credential works")
 	}
 	if works, known := facts.Login.Get(); works || !known || facts.Audit.Why() == "" {
 		t.Errorf("facts: %+v", facts.Login)
@@ -269,7 +269,7 @@ func TestVerifyWithoutLogin(t *testing.T) {
 	}
 }
 
-// TestSettleKilledBreakGlass ends what a killed break-glass has left, by the look of a run.
+// TestSettleKilledBreakGlass ends what a killed break-glass left behind, as a run finds it.
 func TestSettleKilledBreakGlass(t *testing.T) {
 	s := opened(t)
 	s.server.Tokens["left"] = &vaulttest.Token{Accessor: "of left", Policies: []string{"root"}}

@@ -14,17 +14,17 @@ import (
 type joining struct {
 	setting *Setting
 	cluster *cluster.Cluster
-	alone   waiters // the empty replicas beside an active node
+	alone   waiters // empty replicas beside an active node
 }
 
-// joinPatience is how long a replica beside an active node has to join by itself
-// (retry_join takes about 2 s), and the wait between two tries of ours.
+// joinPatience is how long a replica beside an active node has to join by itself (retry_join takes
+// about 2 s), and how long we wait between two tries.
 const joinPatience = 10 * time.Second
 
-// waiters remembers since when replicas have been alone beside an active node.
+// waiters remembers since when each replica has been empty beside an active node.
 type waiters map[string]time.Time
 
-// due returns those that have waited long enough, and has them wait anew.
+// due returns the replicas that have waited long enough, and restarts their wait.
 func (w *waiters) due(empty []fsm.Replica, now time.Time) []string {
 	before := *w
 	*w = waiters{}
@@ -43,9 +43,9 @@ func (w *waiters) due(empty []fsm.Replica, now time.Time) []string {
 	return due
 }
 
-// join has replicas join the raft cluster, if they do not by themselves: empty ones with
-// raft storage, and unsealed ones that use raft for ha_storage only. A replica that does not join does not hold up the others: it is told,
-// and tried again.
+// join has replicas join the raft cluster, if they do not by themselves: empty ones with raft
+// storage, and unsealed ones that use raft for ha_storage only. A replica that does not join does
+// not hold up the others: it is logged, and tried again.
 func (j *joining) join(ctx context.Context, replicas fsm.Replicas) {
 	due := j.alone.due(replicas.ToJoin(), j.setting.Now())
 	active, found := replicas.Active()
@@ -54,7 +54,7 @@ func (j *joining) join(ctx context.Context, replicas fsm.Replicas) {
 	}
 	leader, err := j.leaderAddress(ctx, active.Address)
 	if err != nil {
-		j.setting.Log.Warn("replicas cannot be joined: the active node does not say its address", "error", err.Error())
+		j.setting.Log.Warn("replicas cannot be joined: the active node does not report its address", "error", err.Error())
 		return
 	}
 	for _, address := range due {
@@ -71,7 +71,7 @@ func (j *joining) joinOne(ctx context.Context, replica cluster.Replica, leader s
 	case status.Initialized && (status.Sealed || status.Storage == "raft"):
 		return // it has joined meanwhile, or is still electing
 	case status.Initialized:
-		leader = "" // it shares its storage with the active node, and finds it there
+		leader = "" // it shares its storage with the active node, and finds the leader there
 	case status.Storage != "raft":
 		j.setting.Log.Warn("this replica is empty, and its storage is not raft: it is not a part of the cluster", "replica", replica.Address(), "storage", status.Storage)
 		return
@@ -83,10 +83,10 @@ func (j *joining) joinOne(ctx context.Context, replica cluster.Replica, leader s
 	j.setting.Log.Info("joined", "replica", replica.Address(), "leader", leader)
 }
 
-// leaderAddress returns the address at which replicas reach the active node: ours,
-// whose certificate we have verified by name. A loopback address means this machine
-// (a port-forward) and something else to a replica: then it is the one that the active
-// node gives to its peers.
+// leaderAddress returns the address at which replicas reach the active node: the one that we use,
+// whose certificate we have verified by name. A loopback address means this machine (a
+// port-forward), and something else to a replica: then it is the address that the active node gives
+// to its peers.
 func (j *joining) leaderAddress(ctx context.Context, address string) (string, error) {
 	if !loopback(address) {
 		return address, nil

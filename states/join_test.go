@@ -10,7 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// TestWaiters lets each empty replica wait for itself.
+// TestWaiters counts the wait of each empty replica separately.
 func TestWaiters(t *testing.T) {
 	var alone waiters
 	now := time.Now()
@@ -26,7 +26,7 @@ func TestWaiters(t *testing.T) {
 		{joinPatience - time.Second, []fsm.Replica{a, b}, []string{"b"}},
 		{time.Second, []fsm.Replica{b}, nil}, // a has joined
 		{time.Hour, nil, nil},
-		{0, []fsm.Replica{a}, nil}, // and is empty again: it waits anew
+		{0, []fsm.Replica{a}, nil}, // and is empty again: its wait restarts
 	} {
 		now = now.Add(step.after)
 		if got := alone.due(step.empty, now); !slices.Equal(got, step.due) {
@@ -35,8 +35,7 @@ func TestWaiters(t *testing.T) {
 	}
 }
 
-// TestUnknownReplicasAreSilent has more replicas expected than found, and one that
-// shows up later.
+// TestUnknownReplicasAreSilent expects more replicas than are found.
 func TestUnknownReplicasAreSilent(t *testing.T) {
 	var known []cluster.Replica
 	members := &cluster.Cluster{Expected: 2, Discover: func(context.Context) ([]cluster.Replica, int, error) { return known, 0, nil }}

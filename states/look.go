@@ -18,41 +18,41 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// Look is what one look at the world has shown. It is all that an act knows of it.
+// Look is what one look at the world has shown. It is all that an act knows about the world.
 type Look struct {
-	// Observation is what is judged of it.
+	// Observation is the part that decides the state.
 	Observation fsm.Observation
 	// Records as they were read for this look.
 	StoredKeys store.Keys
 	Checkpoint store.Checkpoint
-	// Unsettled is what has to be ended under the Lease first.
+	// Unsettled is what the holder of the Lease has to end first.
 	Unsettled Unsettled
 	// Plan is the difference between Vault and the seed; nil if it could not be made.
 	Plan *reconcile.Plan
-	// Facts and Controls are what the controls were judged by, and have come to.
+	// Facts are what the controls were judged by, and Controls are the results.
 	Facts    harden.Facts
 	Controls []harden.Result
 
 	seenBy vault.View // what the plan and the facts were read with
-	root   vault.View // a root token that lives; none if there is none
+	root   vault.View // a live root token; none if there is none
 }
 
-// Unsettled is what a look has found that has to be ended, or noted, by whoever holds the
-// Lease.
+// Unsettled is what a look has found that the holder of the Lease has to end or record.
 type Unsettled struct {
 	// Answers are spooled answers to sys/init that are not on record.
 	Answers []spool.Entry
 	// Refused is the ID of an attempt of this process that Vault has refused.
 	Refused string
-	// Opens is the ID of the attempt whose answer opens this Vault while another's is the
-	// set in force; empty if none does.
+	// Opens is the ID of the attempt whose answer opens this Vault while the answer of another one
+	// is the set in force; empty if there is no such attempt.
 	Opens string
-	// BreakGlass is whether a break-glass that is not in use here is on record, Rotation
+	// BreakGlass is whether a break-glass that this process does not use is on record, Rotation
 	// whether an exchange of the key shares is.
 	BreakGlass, Rotation bool
 	// Accessor is the root token's, if it is not on record.
 	Accessor string
-	// Open holds in which life each replica is open, by address; nil if that is on record.
+	// Open holds, by address, the life of its server in which each replica is unsealed; nil if that
+	// is already on record.
 	Open map[string]string
 }
 
@@ -60,10 +60,10 @@ func (u Unsettled) none() bool {
 	return len(u.Answers) == 0 && u.Refused == "" && u.Opens == "" && !u.BreakGlass && !u.Rotation && u.Accessor == "" && u.Open == nil
 }
 
-// Observed returns the observation that is judged.
+// Observed returns the observation that decides the state.
 func (l *Look) Observed() *fsm.Observation { return &l.Observation }
 
-// Settled reports whether nothing has to be ended or noted.
+// Settled reports whether nothing has to be ended or recorded.
 func (l *Look) Settled() bool { return l.Unsettled.none() }
 
 // Planned returns how many objects a run would write, create or delete.
@@ -74,7 +74,7 @@ func (l *Look) Planned() int {
 	return len(l.Plan.Changes) - l.Plan.Count(reconcile.None)
 }
 
-// Look looks at the replicas, the records and, where it can log in, inside Vault.
+// Look observes the replicas, the records and, where it can log in, what is inside Vault.
 func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	look, err := o.LookOutside(ctx)
 	if err != nil {
@@ -85,12 +85,12 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	if !found || look.StoredKeys.Set == nil || foreign {
 		return look, nil // nothing secret is shown to a server that is not ours
 	}
-	// A cluster that cannot be looked into is still one whose replicas we unseal.
+	// Even if nothing inside can be read, the replicas of the cluster are ours to unseal.
 	look.Observation.Trouble = o.lookInside(ctx, active.Address, look)
 	return look, nil
 }
 
-// LookOutside looks at the replicas and at the records, and not inside Vault.
+// LookOutside observes the replicas and the records, and nothing inside Vault.
 func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
@@ -121,7 +121,7 @@ func (o *Observer) Health(ctx context.Context) fsm.Replicas {
 	return replicas
 }
 
-// lookAtSet takes over what the set of keys in force says.
+// lookAtSet adds to the observation what the set of keys in force says.
 func (o *Observer) lookAtSet(look *Look) {
 	set := look.StoredKeys.Set
 	if set == nil {
@@ -134,8 +134,8 @@ func (o *Observer) lookAtSet(look *Look) {
 	}
 }
 
-// lookInside looks at what only a token shows: whether root lives, whether our
-// login works, and how far the seed is applied.
+// lookInside reads what only a token shows: whether a root token is alive, whether our login works,
+// and how much of the seed is applied.
 func (o *Observer) lookInside(ctx context.Context, address string, look *Look) error {
 	keys := look.StoredKeys
 	look.Unsettled.BreakGlass = keys.Glass != nil && !o.grant.InUse(keys.Glass.ID)
@@ -156,7 +156,7 @@ func (o *Observer) lookInside(ctx context.Context, address string, look *Look) e
 	if fresh || httpstatus.Of(err) != http.StatusForbidden {
 		return err
 	}
-	// The token of a login that we kept has ended, or lost its rights: log in anew.
+	// The token of the login that we kept has expired, or lost its privileges: log in again.
 	o.access.Lapse()
 	if own, _, err = o.lookAtLogin(ctx, address, look); own.None() || err != nil {
 		return err
@@ -164,8 +164,8 @@ func (o *Observer) lookInside(ctx context.Context, address string, look *Look) e
 	return o.lookWith(ctx, own, look)
 }
 
-// lookWith looks at the seed and at the controls, at the same time, since each waits for
-// Vault. What is wrong with the seed is reported first.
+// lookWith reads what the seed and the controls need, both at the same time, since each waits for
+// Vault. An error of the seed is reported first.
 func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) error {
 	look.seenBy = view
 	facts := make(chan error, 1)
@@ -179,7 +179,7 @@ func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) er
 	return nil
 }
 
-// lookAtLogin returns a view with our own login, or none when it is refused for good.
+// lookAtLogin returns a view with our own login, or none when it is refused permanently.
 func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) (view vault.View, fresh bool, err error) {
 	view, fresh, err = o.access.Ours(ctx, address, look.StoredKeys)
 	switch {
@@ -188,12 +188,12 @@ func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) 
 		look.Observation.Login = fsm.LoginWorks
 		return view, fresh, nil
 	case login.Refused(err):
-		if !o.access.RefusedForGood() {
+		if !o.access.RefusedPermanently() {
 			return vault.View{}, false, login.Wait(err)
 		}
 		look.Observation.Login, look.Observation.LoginAnswer = fsm.LoginRefused, err.Error()
 		return vault.View{}, false, nil
-	default: // Vault did not say: the refusals before it were not in a row
+	default: // Vault did not answer that, so the refusals before it were not in a row
 		o.access.Accepted()
 		return vault.View{}, false, err
 	}
@@ -206,7 +206,7 @@ func (o *Observer) ownLogin(ctx context.Context, address string, keys store.Keys
 	return !view.None(), look.Observation.LoginAnswer, err
 }
 
-// lookAtReplicas asks all replicas how they are, and notes of which life each answer is.
+// lookAtReplicas asks all replicas for their health, and notes which life each answer comes from.
 func (o *Observer) lookAtReplicas(ctx context.Context) (fsm.Replicas, error) {
 	return cluster.Look(ctx, o.servers, o.seals)
 }

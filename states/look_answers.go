@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// findAnswers searches every spool for the answers of all attempts that have none on
-// record and whose key is still there. The storage of one that was emptied is gone.
+// findAnswers searches every spool for the answers of all attempts that have none on record and
+// whose key is still there. Attempts whose storage was emptied are skipped.
 func (a *attempts) findAnswers(ctx context.Context, look *Look) error {
 	a.nameStrays(look.StoredKeys)
 	var problems []error
@@ -29,7 +29,7 @@ func (a *attempts) findAnswers(ctx context.Context, look *Look) error {
 	return errors.Join(problems...)
 }
 
-// lister is a place that knows whose answers it holds.
+// lister is a spool location that knows which attempts it holds answers of.
 type lister interface {
 	Attempts() ([]string, error)
 }
@@ -37,8 +37,8 @@ type lister interface {
 // nameStrays reports, once each, the spooled answers that belong to an attempt which is not
 // on record: they may be the only copy of the keys of another Vault, and are left alone.
 func (a *attempts) nameStrays(keys store.Keys) {
-	for _, place := range a.spools {
-		holder, ok := place.(lister)
+	for _, location := range a.spools {
+		holder, ok := location.(lister)
 		if !ok {
 			continue
 		}
@@ -54,22 +54,22 @@ func (a *attempts) nameStrays(keys store.Keys) {
 				a.strays = map[string]bool{}
 			}
 			a.strays[id] = true
-			a.setting.Log.Warn("a spooled init response belongs to an attempt that is not on record: it is left alone", "attempt_id", id, "place", place.Name(),
-				"remedy", "It may hold the only copy of the keys of another Vault. Give each installation a --spool-dir of its own, and run the one that it belongs to.")
+			a.setting.Log.Warn("a spooled init response belongs to an attempt that is not on record: it is left alone", "attempt_id", id, "place", location.Name(),
+				"remedy", "It may hold the only copy of the keys of another Vault. Give each installation its own --spool-dir, and run the one that the response belongs to.")
 		}
 	}
 }
 
-// unspooled looks for an attempt's answer in every place. A pod that is over and has left
-// nothing is not asked again, unless again says so.
+// unspooled searches every spool location for an attempt's answer. A pod that has ended and left
+// nothing is not asked again, unless again is set.
 func (a *attempts) unspooled(ctx context.Context, attempt store.Attempt, again bool) (spool.Entry, bool, error) {
 	origin := spool.Origin{Attempt: attempt.ID, Pod: attempt.Pod}
 	if a.searched[attempt.ID] && !again {
 		origin.Pod = ""
 	}
 	var problems []error
-	for _, place := range a.spools {
-		texts, err := place.Read(ctx, origin)
+	for _, location := range a.spools {
+		texts, err := location.Read(ctx, origin)
 		if err != nil {
 			problems = append(problems, err)
 		}
@@ -78,7 +78,7 @@ func (a *attempts) unspooled(ctx context.Context, attempt store.Attempt, again b
 			switch {
 			case errors.Is(err, spool.ErrNone):
 			case err != nil:
-				problems = append(problems, fmt.Errorf("%s: %w", place.Name(), err))
+				problems = append(problems, fmt.Errorf("%s: %w", location.Name(), err))
 			case entry.Attempt == attempt.ID:
 				return entry, true, nil
 			}

@@ -13,22 +13,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// attempts is what is known of the attempts to initialize, by this process's own clock.
+// attempts is what is known about the attempts to initialize, by this process's own clock.
 type attempts struct {
 	setting *Setting
 	pods    PodReader      // nil outside Kubernetes
 	spools  []AnswerSource // where Vault's answer may be kept until it is stored
 
 	emptySince time.Time            // since when all replicas have answered 'uninitialized'
-	seen       map[string]time.Time // when each attempt on record was seen first
+	seen       map[string]time.Time // when each attempt on record was first seen
 	searched   map[string]bool      // attempts whose pods hold no answer
-	strays     map[string]bool      // attempts that are not on record, of answers in a spool
-	// refused is the ID of the attempt of this process that Vault has refused latest.
+	strays     map[string]bool      // attempts not on record whose answers are in a spool
+	// refused is the ID of this process's attempt that Vault refused most recently.
 	refused string
 }
 
-// look looks for what has become of the attempts to initialize: answers that are
-// spooled and not on record, and whether somebody may still bring one.
+// look finds out what has become of the attempts to initialize: answers that are spooled and not on
+// record, and whether somebody may still bring one.
 func (a *attempts) look(ctx context.Context, look *Look) error {
 	keys := look.StoredKeys
 	a.firstSeen(keys)
@@ -36,7 +36,7 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	err := a.findAnswers(ctx, look)
 	switch {
 	case keys.Set != nil:
-		// Keys are there: an answer that cannot be read just now is looked for again.
+		// There are keys: an answer that cannot be read now is searched for again later.
 		if err != nil && ctx.Err() == nil {
 			a.setting.Log.Warn("looking for a spooled init response", "error", err.Error())
 		}
@@ -60,7 +60,7 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	return err
 }
 
-// maker names the process that made an attempt, for people.
+// maker names the process that made an attempt, for messages.
 func maker(attempt store.Attempt) string {
 	if attempt.Pod != "" {
 		return fmt.Sprintf("pod %q, %s", attempt.Pod, attempt.Holder)
@@ -77,8 +77,8 @@ func (a *attempts) isGone(ctx context.Context, attempt store.Attempt) (bool, err
 	case attempt.Pod == "":
 		return false, nil
 	case attempt.Pod == a.setting.Pod:
-		// An earlier life of this very container: the kubelet starts the next one when it
-		// has ended.
+		// An earlier life of this very container: the kubelet starts the next one only when it has
+		// ended.
 		return podOf(attempt.Holder) == podOf(a.setting.Holder) && attempt.Process != "" && process.Verb(attempt.Process) == process.Verb(a.setting.Process), nil
 	case a.pods == nil:
 		return false, nil
@@ -108,7 +108,7 @@ func (a *attempts) countEmpty(look *Look) {
 	since := a.emptySince
 	if attempt := look.StoredKeys.Attempt; attempt != nil {
 		if attempt.Status == store.AttemptRefused {
-			look.Observation.UninitializedFor = fsm.SettleTime // Vault itself has said that nothing came of it
+			look.Observation.UninitializedFor = fsm.SettleTime // Vault itself has said that nothing was initialized
 			return
 		}
 		if seen := a.seen[attempt.ID]; seen.After(since) {
@@ -118,8 +118,8 @@ func (a *attempts) countEmpty(look *Look) {
 	look.Observation.UninitializedFor = now.Sub(since)
 }
 
-// graceOf returns how long the process that made an attempt may still bring Vault's
-// answer, on this process's own clock: the times on record are another machine's.
+// graceOf returns how long the process that made an attempt may still bring Vault's answer, by this
+// process's own clock: the times on record are another machine's.
 func (a *attempts) graceOf(ctx context.Context, attempt store.Attempt) (time.Duration, error) {
 	gone, err := a.isGone(ctx, attempt)
 	if err != nil || gone {
@@ -135,7 +135,7 @@ func (a *attempts) graceOf(ctx context.Context, attempt store.Attempt) (time.Dur
 // mayDeliverFor is how long a process may take from the intent to the stored keys.
 const mayDeliverFor = vault.InitTimeout + graceAfterEnd
 
-// firstSeen notes when each attempt was seen first, by this process's clock.
+// firstSeen notes when each attempt was first seen, by this process's clock.
 func (a *attempts) firstSeen(keys store.Keys) {
 	seen := map[string]time.Time{}
 	for _, attempt := range keys.Attempts() {

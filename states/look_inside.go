@@ -13,23 +13,23 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// lookAtSeed compares what is live with what is declared.
+// lookAtSeed compares the live state with what is declared.
 func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) error {
 	objects := o.desired.objects
 	proven := make(chan error, 1)
 	if view == look.root {
 		proven <- nil
 	} else {
-		// Our policy denies us our own policy and role: only root puts them right.
-		objects = o.desired.said.Objects
+		// Our policy denies us our own policy and role: only root can repair them.
+		objects = o.desired.declaration.Objects
 		go func() { proven <- o.checkPrivilege(ctx, view) }()
 	}
 	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Parallelism)
 	now := o.setting.Now()
-	goal.Seen = o.recall.still(look, now)
+	goal.Seen = o.recall.fresh(look, now)
 	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if unproven := <-proven; unproven != nil {
-		return unproven // what else went wrong may be for that reason
+		return unproven // it may be the cause of any other error
 	}
 	if err != nil {
 		return fmt.Errorf("comparing Vault with the seed: %w", err)
@@ -46,14 +46,14 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 // checkPrivilege makes sure, before anything is written, that our login may do all that the
 // seed needs.
 func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
-	missing, err := missingPrivileges(ctx, view, o.desired.needs)
+	missing, err := missingPrivileges(ctx, view, o.setting.Name, o.desired.needs)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing, 5)),
 		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
-			"From the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
+			"With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, o.access.Flags(), o.setting.Name))
 }
 
@@ -72,22 +72,23 @@ func list(items []string, most int) string {
 	return text
 }
 
-// gatherFacts reads in Vault what the controls of a run are judged by.
+// gatherFacts reads from Vault what the controls of a run are judged by.
 func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
 	look.Facts = o.surroundings.newFacts()
 	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
 	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.setting.Parallelism, &look.Facts); err != nil {
-		return fmt.Errorf("looking at the controls: %w", err)
+		return fmt.Errorf("reading the controls: %w", err)
 	}
 	return nil
 }
 
-// lookAtControls gathers the rest of the facts, and judges what a run requires and fixes.
+// lookAtControls gathers the rest of the facts, and judges the controls that a run requires and
+// fixes.
 func (o *Observer) lookAtControls(ctx context.Context, look *Look) {
 	groups := o.desired.runGroups()
 	o.surroundings.look(ctx, groups, &look.Facts)
-	// What was not gathered was not asked for: it is no failure.
-	look.Controls = slices.DeleteFunc(harden.Judge(look.Facts, o.desired.said.Rules, false), func(result harden.Result) bool {
+	// Facts that were not gathered are not a failure: no control of this run needs them.
+	look.Controls = slices.DeleteFunc(harden.Judge(look.Facts, o.desired.declaration.Rules, false), func(result harden.Result) bool {
 		return slices.ContainsFunc(result.Groups, func(group harden.Group) bool { return !slices.Contains(groups, group) })
 	})
 	look.Observation.Controls = fsm.ControlsHold

@@ -18,8 +18,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// lookAtRoot looks whether a root token lives that we may use: the first run's, or that of
-// the break-glass that this process makes.
+// lookAtRoot checks whether a root token that we may use is alive: the first run's, or that of this
+// process's break-glass.
 func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) error {
 	if stored := look.StoredKeys.Root; stored != nil {
 		alive, err := o.lookAtStoredRoot(ctx, address, look)
@@ -31,9 +31,9 @@ func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) e
 	if err != nil || !used {
 		return err
 	}
-	_, alive, err := whose(ctx, view)
+	_, alive, err := lookUp(ctx, view)
 	if err != nil {
-		return fmt.Errorf("looking the root token of break-glass up: %w", err)
+		return fmt.Errorf("looking up the root token of break-glass: %w", err)
 	}
 	if !alive {
 		return fault.Stop("break-glass ended", errors.New("the root token of break-glass was revoked by somebody else"), "Find out who did it, and run again.")
@@ -48,9 +48,9 @@ func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *L
 	if err != nil {
 		return false, err
 	}
-	identity, alive, err := whose(ctx, view)
+	identity, alive, err := lookUp(ctx, view)
 	if err != nil {
-		return false, fmt.Errorf("looking the root token up: %w", err)
+		return false, fmt.Errorf("looking up the root token: %w", err)
 	}
 	look.Observation.Root = fsm.DeadRoot
 	if !alive {
@@ -63,9 +63,9 @@ func (o *Observer) lookAtStoredRoot(ctx context.Context, address string, look *L
 	return true, nil
 }
 
-// lookForRightAnswer looks for the answer whose root token works here, where that of the
-// set in force does not and the set was never proven. With auto-unseal that is the only
-// proof: two attempts may have been answered, each by another Vault at these addresses.
+// lookForRightAnswer searches for the answer whose root token works here, if that of the set in
+// force does not and the set was never proven. With auto-unseal that is the only proof: two
+// attempts may have been answered, each by a different Vault at these addresses.
 func (o *Observer) lookForRightAnswer(ctx context.Context, address string, look *Look) error {
 	keys := look.StoredKeys
 	if keys.Set.ClusterID != "" {
@@ -94,12 +94,12 @@ func (o *Observer) works(ctx context.Context, address string, token secret.Value
 	if err != nil {
 		return false, err
 	}
-	_, alive, err := whose(ctx, view)
+	_, alive, err := lookUp(ctx, view)
 	return alive, err
 }
 
-// whose looks a token up, and reports whether it lives.
-func whose(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
+// lookUp looks up a token, and reports whether it is alive.
+func lookUp(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
 	identity, err := view.Identity(ctx)
 	if httpstatus.Of(err) == http.StatusForbidden {
 		return identity, false, nil
@@ -107,8 +107,8 @@ func whose(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
 	return identity, err == nil, err
 }
 
-// lookAtRotation looks whether an exchange of the key shares is on record that is not one
-// whose new shares wait for their owners.
+// lookAtRotation checks whether an exchange of the key shares is on record, other than one whose
+// new shares wait for their owners.
 func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Look) error {
 	left := look.StoredKeys.Rotation
 	if left == nil {
@@ -137,6 +137,6 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 	fitting := slices.DeleteFunc(ceremony.Candidates(look.StoredKeys), func(set store.KeySet) bool {
 		return set.Threshold != seal.Threshold || len(set.Custody) != seal.Shares
 	})
-	look.Unsettled.Rotation = len(fitting) < 2 // else only the owners can say which is in force
+	look.Unsettled.Rotation = len(fitting) < 2 // otherwise only the owners can say which one is in force
 	return nil
 }

@@ -22,8 +22,8 @@ type seals struct {
 	lives     lives     // of the servers behind the replicas
 }
 
-// Asking reads the life of each server of which none is known yet, before the replicas are
-// asked. What fails here fails again in look, which reports it.
+// Asking reads the life of each server whose life is not known yet, before the replicas are asked.
+// What fails here fails again in look, which reports it.
 func (s *seals) Asking(ctx context.Context, servers []cluster.Server) {
 	if !s.respected {
 		return
@@ -40,9 +40,8 @@ func (s *seals) Asking(ctx context.Context, servers []cluster.Server) {
 // Answered notes where an answer came from.
 func (s *seals) Answered(address string, from netip.Addr) { s.lives.answered(address, from) }
 
-// look marks the sealed replicas that somebody has sealed: those that were open
-// before in the same life of their server. In which life each replica is open is to be
-// noted in the checkpoint.
+// look marks the replicas that somebody has sealed: those that were open before in the same life of
+// their server. It notes the life in which each replica is open, for the checkpoint.
 func (s *seals) look(ctx context.Context, look *Look) error {
 	if !s.respected {
 		return nil
@@ -60,22 +59,21 @@ func (s *seals) look(ctx context.Context, look *Look) error {
 		life, err := s.pods.Life(ctx, address)
 		switch {
 		case errors.Is(err, workload.ErrNoPod):
-			s.cannotTell(address, err)
+			s.warnUndecidable(address, err)
 		case err != nil:
 			return err
 		case replica.Health == fsm.Sealed:
 			replica.OnPurpose = open[address] == life.Name
 			s.lives.note(address, life)
 		default:
-			// What was open may be the server of an earlier life, which has ended since
-			// it was asked, or ends now. Taking it for this one would keep this one
-			// sealed for good.
+			// The answer may be from an earlier life of the server, which has ended since or is
+			// ending now. Taking it for this life would keep this one sealed forever.
 			sure, why := s.lives.sure(address, life)
 			switch {
 			case sure:
 				open[address] = life.Name
 			case why != nil:
-				s.cannotTell(address, why)
+				s.warnUndecidable(address, why)
 			}
 			s.lives.note(address, life)
 		}
@@ -86,18 +84,18 @@ func (s *seals) look(ctx context.Context, look *Look) error {
 	return nil
 }
 
-// cannotTell warns, once for each replica, that a seal on purpose looks like a restart.
-func (s *seals) cannotTell(address string, err error) {
+// warnUndecidable warns, once for each replica, that a manual seal looks like a restart.
+func (s *seals) warnUndecidable(address string, err error) {
 	if s.lives.warn(address) {
 		s.setting.Log.Warn("if somebody seals this replica, it is unsealed again: a manual seal looks the same as a restart", "replica", address, "error", err.Error())
 	}
 }
 
-// lives are what is known of the servers behind the replicas' addresses. The zero
-// value knows nothing; it may be used by many at once.
+// lives are what is known about the servers behind the replicas' addresses. The zero value knows
+// nothing; it is safe for concurrent use.
 type lives struct {
 	mu     sync.Mutex
-	last   map[string]workload.Life // read before the latest question to the replica
+	last   map[string]workload.Life // read before the latest request to the replica
 	from   map[string]netip.Addr    // where the latest answer came from
 	warned map[string]bool
 }
@@ -110,7 +108,7 @@ func (l *lives) unseen(address string) bool {
 	return !known
 }
 
-// note takes in the life that was read just now, for the next question.
+// note remembers the life that was read just now, for the next request.
 func (l *lives) note(address string, life workload.Life) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,7 +118,7 @@ func (l *lives) note(address string, life workload.Life) {
 	l.last[address] = life
 }
 
-// answered takes in where an answer came from.
+// answered remembers where an answer came from.
 func (l *lives) answered(address string, from netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -130,9 +128,9 @@ func (l *lives) answered(address string, from netip.Addr) {
 	l.from[address] = from
 }
 
-// sure reports whether the latest answer at address came from the server of life,
-// which was read after it: the life was the same before, and it was its pod that
-// answered. An error says why no look can ever find out.
+// sure reports whether the latest answer at address came from the server in that life, which was
+// read after the answer: the life was the same before, and its pod sent the answer. An error says
+// why no look can ever find out.
 func (l *lives) sure(address string, life workload.Life) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,7 +146,7 @@ func (l *lives) sure(address string, life workload.Life) (bool, error) {
 	}
 }
 
-// warn reports whether it is the first time that it is asked for address.
+// warn reports whether it is called for address for the first time.
 func (l *lives) warn(address string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// The fakes let a pod be replaced between two requests of one look, which the real
-// things do when they please.
+// The fakes let a pod be replaced between two requests of one look, which the real things do at any
+// time.
 type (
 	onePod struct {
 		PodReader
@@ -54,9 +54,9 @@ func (r *oneRecord) UpdateCheckpoint(_ context.Context, change func(*store.Check
 	return change(&r.checkpoint)
 }
 
-// TestReplacedWhileLookedAt has a pod replaced around the moment in which its server
-// says that it is open. The successor, which comes sealed, was never open: nobody has
-// sealed it, and it must be unsealed.
+// TestReplacedWhileLookedAt replaces a pod around the moment at which its server answers that it is
+// open. The successor, which starts sealed, was never open: nobody has sealed it, and it must be
+// unsealed.
 func TestReplacedWhileLookedAt(t *testing.T) {
 	old := workload.Life{Name: "old/0", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
 	restarted := workload.Life{Name: "old/1", Addresses: old.Addresses}

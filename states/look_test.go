@@ -18,7 +18,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
 
-// lookable is a Vault as a hardened one is, with one policy in the seed.
+// lookable is a hardened Vault, with one policy in the seed.
 func lookable(t *testing.T) *site {
 	t.Helper()
 	s := opened(t, func(c *Config) {
@@ -43,17 +43,17 @@ func TestLook(t *testing.T) {
 		t.Errorf("it is %q, %v", state, err)
 	}
 	if s.Health(t.Context())[0].Health != fsm.Active {
-		t.Error("its health is another")
+		t.Error("its health is not active")
 	}
-	// The token of the login that is kept ends, and the look logs in anew.
+	// The token of the kept login expires, and the look logs in again.
 	s.LetGo()
 	clear(s.server.Tokens)
 	if look, err = s.Look(t.Context()); err != nil || look.Observation.Trouble != nil || s.server.Tokens["own"] == nil {
-		t.Errorf("looked anew with %v, %v", err, look.Observation.Trouble)
+		t.Errorf("looked again with %v, %v", err, look.Observation.Trouble)
 	}
 	s.store.keys.Set.ClusterID = "c2"
 	if look, err = s.Look(t.Context()); err != nil || look.Observation.Login != fsm.LoginNotTried {
-		t.Errorf("a server of another cluster was shown something: %v", err)
+		t.Errorf("something was sent to a server of another cluster: %v", err)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestRightAnswer(t *testing.T) {
 func TestRulesOf(t *testing.T) {
 	at := value.Position{File: "seed.yaml"}
 	if rules, err := RulesOf(seed.Harden{}); err != nil || rules.Profile != harden.Base {
-		t.Errorf("of nothing: %v, %v", rules.Profile, err)
+		t.Errorf("without a section: %v, %v", rules.Profile, err)
 	}
 	if rules, err := RulesOf(seed.Harden{Profile: "strict", Position: at}); err != nil || rules.Profile != harden.Strict {
 		t.Errorf("strict: %v, %v", rules.Profile, err)
@@ -111,7 +111,7 @@ func TestRulesOf(t *testing.T) {
 	}
 }
 
-// TestCustody has operators hold the shares: a run cannot unseal then.
+// TestCustody has custodians hold the shares: then a run cannot unseal.
 func TestCustody(t *testing.T) {
 	var owners []pgp.Public
 	for _, name := range []string{"alice", "bob", "carol"} {

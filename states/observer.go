@@ -13,23 +13,23 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// Observer looks at Vault and at the records. That it cannot change either is a fact that
-// the compiler holds: none of its fields has a method that writes, the login apart, which
-// makes a token of its own. TestObserverCannotWrite lists all methods that it can reach.
+// Observer reads Vault and the records. The compiler makes sure that it cannot change either: none
+// of its fields has a method that writes, except for the login, which creates its own token.
+// TestObserverCannotWrite lists all methods that it can reach.
 type Observer struct {
 	setting *Setting
 	servers cluster.Servers
 	records RecordReader // read at each look
 	access  opener
 	grant   rootViewer
-	desired *Desired // what Vault is to hold
-	// awaitCustodians is whether to wait for custodians to unseal, instead of ending.
+	desired *Desired // the desired state of Vault
+	// awaitCustodians is whether to wait for custodians to unseal, instead of failing.
 	awaitCustodians bool
 
 	surroundings *surroundings
 	attempts     *attempts
 	seals        *seals
-	recall       *recall // of the walk that is under way
+	recall       *recall // of the current walk
 	fixes        *fixes  // that this run has tried
 }
 
@@ -39,13 +39,13 @@ type RecordReader interface {
 	Checkpoint(ctx context.Context) (store.Checkpoint, error)
 }
 
-// AnswerSource is a place in which a spooled answer may be found.
+// AnswerSource is a location where a spooled answer may be found.
 type AnswerSource interface {
 	Name() string
 	Read(ctx context.Context, of spool.Origin) ([][]byte, error)
 }
 
-// PodReader looks at the pods that Vault's servers run in.
+// PodReader reads the pods that Vault's servers run in.
 type PodReader interface {
 	// Life returns the life that the server at address is in; workload.ErrNoPod if
 	// that cannot be known.
@@ -60,7 +60,7 @@ type opener interface {
 	Ours(ctx context.Context, address string, keys store.Keys) (view vault.View, fresh bool, err error)
 	OnlyReads() bool
 	Lapse()
-	RefusedForGood() bool
+	RefusedPermanently() bool
 	Accepted()
 	Try(ctx context.Context, address string, keys store.Keys) error
 	Hint() string
@@ -68,30 +68,30 @@ type opener interface {
 	Close(ctx context.Context)
 }
 
-// rootViewer is what an Observer needs of the break-glass that this process makes.
+// rootViewer is what an Observer needs of this process's break-glass.
 type rootViewer interface {
 	View(address string) (view vault.View, ok bool, err error)
 	InUse(id string) bool
 }
 
-// noRoot is the grant of an Observer beside which no break-glass is made.
+// noRoot is the grant of an Observer in a process without break-glass.
 type noRoot struct{}
 
 func (noRoot) View(string) (vault.View, bool, error) { return vault.View{}, false, nil }
 func (noRoot) InUse(string) bool                     { return false }
 
-// Sources are what an Observer looks at, and with what.
+// Sources are what an Observer reads, and what it reads with.
 type Sources struct {
 	Setting *Setting
 	Cluster *cluster.Cluster
 	Records RecordReader
 	Access  *login.Access
 	Desired *Desired
-	// Around, if not nil, looks at the Kubernetes cluster around Vault.
+	// Around, if not nil, reads the Kubernetes cluster around Vault.
 	Around func(ctx context.Context) *harden.Kubernetes
 }
 
-// NewObserver returns an Observer that looks at sources, and at nothing else.
+// NewObserver returns an Observer that reads sources, and nothing else.
 func NewObserver(sources Sources) *Observer {
 	return &Observer{
 		setting: sources.Setting, servers: sources.Cluster, records: sources.Records, access: sources.Access, grant: noRoot{}, desired: sources.Desired,

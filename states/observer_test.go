@@ -10,8 +10,8 @@ import (
 )
 
 // TestObserverCannotWrite lists every method that an Observer can reach through its fields, and
-// through those of its parts. None of them changes Vault or a record, the login apart, which
-// makes a token of its own. Whoever adds one that does has to take it from here.
+// through those of its parts. None of them changes Vault or a record, except for the login, which
+// creates its own token. No method that writes may be added here.
 func TestObserverCannotWrite(t *testing.T) {
 	want := map[string][]string{
 		"Servers":      {"Awaited", "Refresh", "Servers"},
@@ -19,7 +19,7 @@ func TestObserverCannotWrite(t *testing.T) {
 		"RecordReader": {"Checkpoint", "Keys"},
 		"AnswerSource": {"Name", "Read"},
 		"PodReader":    {"Life", "Over"},
-		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedForGood", "Try", "With"},
+		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedPermanently", "Try", "With"},
 		"rootViewer":   {"InUse", "View"},
 		"View":         {"Ask", "Capabilities", "Fields", "Identity", "List", "None", "Of", "Peek", "Read"},
 		// Open logs in by a Dialer, which an Observer does not have.
@@ -68,8 +68,8 @@ func TestObserverCannotWrite(t *testing.T) {
 	}
 }
 
-// TestObserverHoldsNoSession looks for a struct of another package among the fields of an
-// Observer that can write: a session, a cluster or the access itself.
+// TestObserverHoldsNoSession checks that no field of an Observer is a struct that can write: a
+// session, a cluster or the access itself.
 func TestObserverHoldsNoSession(t *testing.T) {
 	forbidden := []string{"Session", "Cluster", "Access", "Administrator", "BreakGlass", "held", "Delivery"}
 	seen := map[reflect.Type]bool{}

@@ -13,7 +13,7 @@ import (
 )
 
 // Opener opens sealed replicas with the keys on record. It needs no Lease, and writes no record:
-// giving a share twice does no harm.
+// giving a share twice is harmless.
 type Opener struct {
 	setting   *Setting
 	members   *cluster.Cluster
@@ -27,8 +27,8 @@ func NewOpener(setting *Setting, members *cluster.Cluster) *Opener {
 	return &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log}, &responses{now: setting.Now}}
 }
 
-// tryAnswers opens a replica with what other attempts were answered with, and returns which
-// one has opened it. It writes no record. refused is the error if none does.
+// tryAnswers opens a replica with the answers of other attempts, and returns the ID of the one that
+// opened it. It writes no record. refused is the error if none does.
 func (o *Opener) tryAnswers(ctx context.Context, replica cluster.Replica, keys store.Keys, refused error) (id, opened string, err error) {
 	for _, attempt := range otherAnswers(keys) {
 		set, _, openErr := o.responses.open(*attempt, entryOf(*attempt))
@@ -74,14 +74,13 @@ func (o *Opener) OpenSealed(ctx context.Context, look *Look) error {
 	return errors.Join(errs...)
 }
 
-// ErrNoKeys means that nothing is there to unseal with.
+// ErrNoKeys means that there is nothing to unseal with.
 var ErrNoKeys = errors.New("no keys are stored yet")
 
-// OpenOwn unseals the one replica that this process stands beside, if it is sealed
-// and the stored keys are its own, and returns its health before that. It needs no Lease, since it
-// changes nothing but that replica, and giving a share twice does no harm; and no
-// record is written. Whether there is a cluster to join or to initialize is for a run
-// to decide, which sees all replicas.
+// OpenOwn unseals the one replica that this process runs beside, if it is sealed and the stored
+// keys are its own, and returns its health before that. It needs no Lease, since it changes only
+// that replica and giving a share twice is harmless, and it writes no record. Whether there is a
+// cluster to join or to initialize is for a run to decide, which sees all replicas.
 func (o *Opener) OpenOwn(ctx context.Context, records RecordReader) (fsm.Health, error) {
 	replicas, err := cluster.Look(ctx, o.members, nil)
 	if err != nil {

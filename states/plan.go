@@ -23,11 +23,10 @@ type Memory struct {
 	Keys       store.Keys
 }
 
-// Plan compares Vault with the declared seed, and changes nothing. It reads with
-// token, or, if that is empty, with our own login; on a Vault whose first run is not
-// through, with its root token.
+// Plan compares Vault with the declared seed, and changes nothing. It reads with token or, if that
+// is empty, with our own login; on a Vault whose first run has not finished, with its root token.
 //
-// With an error that says what cannot be put right, the plan is returned as well.
+// It returns the plan along with an error about what no run can change.
 func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*reconcile.Plan, error) {
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
@@ -35,15 +34,15 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	}
 	active, found := replicas.Active()
 	if !found {
-		return nil, fault.Wait(errors.New("no replica of Vault is active, so that there is nothing to compare with"),
-			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' mends it.")
+		return nil, fault.Wait(errors.New("no replica of Vault is active, so there is nothing to compare with"),
+			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' fixes it.")
 	}
 	view, err := o.planView(ctx, active.Address, token, memory.Keys)
 	if err != nil {
 		return nil, err
 	}
 	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.desired.goal(o.desired.said.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
+	goal := o.desired.goal(o.desired.declaration.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if err != nil && httpstatus.Of(err) == 403 {
@@ -70,18 +69,18 @@ func (o *Observer) planView(ctx context.Context, address string, token secret.Va
 	return view, err
 }
 
-// planFixes returns the calls that a run would make because the seed has it fix
-// controls, by what Vault shows now. What the run writes before may change that.
+// planFixes returns the calls that a run would make to fix the controls that the seed says to fix,
+// as Vault is now. What the run writes before that may change them.
 func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]reconcile.Fix, error) {
-	if len(o.desired.said.Rules.Fix) == 0 {
+	if len(o.desired.declaration.Rules.Fix) == 0 {
 		return nil, nil
 	}
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' reports that
-	rules.Fix, rules.Limits, rules.Exceptions = o.desired.said.Rules.Fix, o.desired.said.Rules.Limits, o.desired.said.Rules.Exceptions
+	rules.Fix, rules.Limits, rules.Exceptions = o.desired.declaration.Rules.Fix, o.desired.declaration.Rules.Limits, o.desired.declaration.Rules.Exceptions
 	groups := rules.Groups()
 	facts := o.surroundings.newFacts()
 	if err := gather.Vault(ctx, view, groups, o.setting.Parallelism, &facts); err != nil {
-		return nil, fmt.Errorf("looking at the controls to fix: %w", err)
+		return nil, fmt.Errorf("reading the controls to fix: %w", err)
 	}
 	o.surroundings.look(ctx, groups, &facts)
 	var fixes []reconcile.Fix

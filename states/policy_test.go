@@ -17,9 +17,9 @@ import (
 // grantForm is a path in our own policy and what may be done there.
 var grantForm = regexp.MustCompile(`path "([^"]+)" \{\n  capabilities = \[([^\]]*)\]`)
 
-// TestOwnPolicyGrantsEveryNeed holds that of all paths in our own policy, the one that
-// Vault goes by grants what the seed and the controls need: the closest one counts alone,
-// so that a grant for the controls can take away what the seed was granted.
+// TestOwnPolicyGrantsEveryNeed checks that, of all paths in our own policy, the one that Vault
+// applies grants what the seed and the controls need: only the closest one counts, so a grant for
+// the controls can override one for the seed.
 func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 	seeds, err := filepath.Glob("../docs/cookbook/*.yaml")
 	if err != nil || len(seeds) == 0 {
@@ -60,9 +60,9 @@ func objectsOf(t *testing.T, path string) []object.Object {
 	return objects
 }
 
-// closestTo returns the path of a policy that Vault goes by, as its documentation of
-// policies ranks them: the path itself, else the pattern whose first wildcard is
-// furthest, that does not end in *, has fewest +, is longest, and comes last.
+// closestTo returns the path of a policy that Vault applies, as its documentation of policies ranks
+// them: the path itself, else the pattern whose first wildcard is furthest, that does not end in *,
+// has the fewest +, is the longest, and comes last.
 func closestTo(path string, granted map[string][]string) (closest string) {
 	if _, ok := granted[path]; ok {
 		return path

@@ -7,37 +7,44 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
-// recallTime is how long what a look has seen of an object is taken to be so.
+// recallTime is how long what a look has seen of an object is taken to be current.
 const recallTime = 30 * time.Second
 
-// recall is what a walk knows of objects, so that it reads each object once, and again only
-// what it has written or has reason to doubt.
+// recall is what a walk knows about objects, so that it reads each object once, and again only if
+// it has written it or has reason to doubt it.
 //
-// Outside a walk it remembers nothing: those who look without holding the Lease do not know
-// what others have done since.
+// Outside a walk it remembers nothing: without the Lease, others may have changed anything since.
 type recall struct {
 	walking bool
 	seen    reconcile.Seen
-	// since is when the oldest of it was read.
+	// since is when the oldest object was read.
 	since time.Time
-	// server is where it was read: an election or another cluster makes it void.
+	// server is where the objects were read: an election or another cluster invalidates them.
 	server string
+	// reading, if not nil, sends what was seen of the objects written last.
+	reading <-chan reconcile.Seen
 }
 
-// begin begins a walk, and end ends it: nothing is taken over from one to the next.
+// begin begins a walk, and end ends it: nothing carries over from one to the next.
 func (r *recall) begin() { *r = recall{walking: true} }
 func (r *recall) end()   { *r = recall{} }
 
-// still returns what need not be read at now.
-func (r *recall) still(look *Look, now time.Time) reconcile.Seen {
+// fresh returns what need not be read again at now: a function, since some is still being read.
+func (r *recall) fresh(look *Look, now time.Time) func() reconcile.Seen {
 	if !r.walking || r.server != activeServer(look) || now.Sub(r.since) > recallTime || now.Before(r.since) {
 		r.forget()
 		return nil
 	}
-	return r.seen
+	return func() reconcile.Seen {
+		if r.reading != nil {
+			maps.Copy(r.seen, <-r.reading)
+			r.reading = nil
+		}
+		return r.seen
+	}
 }
 
-// keep takes in what a plan has seen.
+// keep remembers what a plan has seen.
 func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	if !r.walking {
 		return
@@ -48,20 +55,31 @@ func (r *recall) keep(look *Look, plan *reconcile.Plan, now time.Time) {
 	r.seen, r.server = plan.Seen(), activeServer(look)
 }
 
-// wrote takes in what an act has written, and is known to be as it was written. It is as old
-// as the rest: what was read before does not become younger.
+// wrote remembers what an act has written, which is now known to be so. It counts as old as the
+// rest: what was read before does not become younger.
 func (r *recall) wrote(seen reconcile.Seen) {
 	if r.seen != nil {
 		maps.Copy(r.seen, seen)
 	}
 }
 
-// forget has everything be read again.
+// readBack calls read at once, and the next plan waits for what it has seen:
+// while the records are written and the look begins, Vault would be idle.
+func (r *recall) readBack(read func() reconcile.Seen) {
+	if r.seen == nil {
+		return
+	}
+	seen := make(chan reconcile.Seen, 1)
+	r.reading = seen
+	go func() { seen <- read() }()
+}
+
+// forget makes the next look read everything again.
 func (r *recall) forget() {
 	*r = recall{walking: r.walking}
 }
 
-// activeServer names the active node and the cluster that it is of.
+// activeServer names the active node and its cluster.
 func activeServer(look *Look) string {
 	active, _ := look.Observation.Replicas.Active()
 	return active.Address + " " + active.ClusterID

@@ -15,23 +15,23 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 )
 
-// Volumes are what Vault's servers keep their data in.
+// Volumes hold the data of Vault's servers.
 type Volumes interface {
 	// Storage returns what the server at address keeps its data in; it fails if that
 	// must not be emptied.
 	Storage(ctx context.Context, address, volume string) (workload.Storage, error)
-	// Empty has one made anew without data.
+	// Empty has a volume created again without data.
 	Empty(ctx context.Context, storage workload.Storage) error
 }
 
 // Loss says what to do about an initialization whose keys are lost.
 type Loss struct {
-	// Reset is whether to delete the storage that nobody can open and start again. It needs
-	// Volumes.
+	// Reset is whether to delete the storage that nobody can open any more, and to start over. It
+	// needs Volumes.
 	Reset bool
 	// Volume is the name of the pods' volume that holds Vault's storage.
 	Volume string
-	// Volumes are where the replicas keep their data; nil outside Kubernetes.
+	// Volumes hold the data of the replicas; nil outside Kubernetes.
 	Volumes Volumes
 }
 
@@ -46,11 +46,10 @@ type resetting struct {
 // emptyTime is how long the pods may take to come back without data.
 const emptyTime = 5 * time.Minute
 
-// rescue starts over from an initialization of ours whose keys are lost, if that is
-// what the Loss says. It deletes nothing unless the lost attempt is on record, its
-// maker is gone, no replica is open or silent, and the one that is initialized is the
-// one that the attempt was made on. What is deleted is recorded before, by its
-// UID, so that a rerun deletes the same and nothing else.
+// rescue starts over from an initialization of ours whose keys are lost, if that is what the Loss
+// says. It deletes nothing unless the lost attempt is on record, its maker is gone, no replica is
+// open or silent, and the one that is initialized is the target of the attempt. What is about to be
+// deleted is recorded first, by its UID, so that a rerun deletes the same storage and nothing else.
 func (r *resetting) rescue(ctx context.Context, look *Look, lost error) error {
 	if !r.loss.Reset || look.Observation.Keys != fsm.OpenIntent || !slices.Contains([]string{fsm.NameKeysLost, fsm.NameHalfInitialized}, fault.NameOf(lost)) {
 		return lost
@@ -60,7 +59,7 @@ func (r *resetting) rescue(ctx context.Context, look *Look, lost error) error {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
 	if keys.Set != nil || keys.Attempt == nil {
-		return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
+		return fault.Wait(errors.New("the keys arrived in the meantime"), "Looking again.")
 	}
 	if err := neverUsed(keys, look.Checkpoint); err != nil {
 		return keepLost(lost, err)
@@ -72,7 +71,7 @@ func (r *resetting) rescue(ctx context.Context, look *Look, lost error) error {
 		}
 	}
 	if r.setting.Now().Sub(attempt.EmptiedAt) > emptyTime {
-		return fmt.Errorf("its storage was deleted at %s, and it has come back with data: %w", attempt.EmptiedAt.Format(time.RFC3339), lost)
+		return fmt.Errorf("its storage was deleted at %s, but it has come back with data: %w", attempt.EmptiedAt.Format(time.RFC3339), lost)
 	}
 	point.Reach("reset.recorded")
 	storage := workload.Storage(*attempt.Emptied)
@@ -81,12 +80,12 @@ func (r *resetting) rescue(ctx context.Context, look *Look, lost error) error {
 		return fmt.Errorf("deleting the storage of %s: %w", storage.Address, err)
 	}
 	point.Reach("reset.deleted")
-	return fault.Wait(fmt.Errorf("starting over: %w", errors.New("the storage of a Vault whose keys are lost is deleted")),
+	return fault.Wait(errors.New("starting over: the storage of a Vault whose keys are lost is deleted"),
 		"Waiting for its pod to come back without data.")
 }
 
-// condemn decides which storage is to be deleted, makes sure that it may be, and
-// records it with the attempt.
+// condemn decides which storage to delete, makes sure that it may be deleted, and records it with
+// the attempt.
 func (r *resetting) condemn(ctx context.Context, o fsm.Observation, attempt store.Attempt, lost error) (store.Attempt, error) {
 	if err := r.makerIsGone(ctx, attempt); err != nil {
 		return attempt, err
@@ -103,7 +102,7 @@ func (r *resetting) condemn(ctx context.Context, o fsm.Observation, attempt stor
 	}
 	err = r.records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil || keys.Attempt == nil || keys.Attempt.ID != attempt.ID {
-			return fault.Wait(errors.New("the keys arrived while we looked"), "Looking again.")
+			return fault.Wait(errors.New("the keys arrived in the meantime"), "Looking again.")
 		}
 		emptied := store.Emptied(storage)
 		keys.Attempt.Emptied, keys.Attempt.EmptiedAt = &emptied, r.setting.Now().UTC()
@@ -113,8 +112,8 @@ func (r *resetting) condemn(ctx context.Context, o fsm.Observation, attempt stor
 	return attempt, err
 }
 
-// condemned fails unless the replica that the attempt was made on is the only one that
-// holds anything, and nobody can have opened it.
+// condemned fails unless the target of the attempt is the only replica that holds anything, and
+// nobody can have opened it.
 func condemned(o fsm.Observation, attempt store.Attempt, lost error) error {
 	var addresses []string
 	for _, finding := range o.Findings {
@@ -140,14 +139,13 @@ func condemned(o fsm.Observation, attempt store.Attempt, lost error) error {
 	return nil
 }
 
-// keepLost keeps a loss that is not ours to start over from.
+// keepLost returns the error of a loss that we must not start over from.
 func keepLost(lost, why error) error {
 	return fault.Stop(fault.NameOf(lost), fmt.Errorf("%w; nothing was deleted: %w", lost, why), fault.RemedyOf(lost))
 }
 
-// makerIsGone makes sure that nobody is left who may still bring the keys: the process
-// that made the attempt is this one, or has ended, or has had the time that it allows
-// itself, by our own clock.
+// makerIsGone makes sure that nobody may still bring the keys: the process that made the attempt is
+// this one, or has ended, or its time has run out by our own clock.
 func (r *resetting) makerIsGone(ctx context.Context, attempt store.Attempt) error {
 	grace, err := r.attempts.graceOf(ctx, attempt)
 	if err != nil || grace == 0 {
@@ -157,9 +155,9 @@ func (r *resetting) makerIsGone(ctx context.Context, attempt store.Attempt) erro
 		fmt.Sprintf("Waiting until its process or its pod has ended, or for %s.", grace.Round(time.Second)))
 }
 
-// neverUsed fails if anything on record says that the Vault of these records was ever open,
-// or that keys of it are known. Records may be older copies that somebody has put back: a
-// Vault that was restarted looks like one whose initialization was cut off.
+// neverUsed fails if anything on record says that the Vault of these records was ever open, or that
+// its keys were ever known. Records may be older copies that somebody has restored: a Vault that
+// was restarted looks like one whose initialization was cut off.
 func neverUsed(keys store.Keys, checkpoint store.Checkpoint) error {
 	for _, attempt := range keys.Attempts() {
 		if attempt.Answer != nil || attempt.Status == store.AttemptStored {
@@ -179,7 +177,7 @@ func neverUsed(keys store.Keys, checkpoint store.Checkpoint) error {
 	}
 }
 
-// wasOpen reports whether a history, back to the latest initialization, holds a state after
+// wasOpen reports whether a history, back to the latest initialization, has a state after
 // initialized.
 func wasOpen(history []store.Transition) bool {
 	for _, transition := range slices.Backward(history) {

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// TestCondemned says which storage may be deleted when keys are lost: that of the one
-// replica that the attempt was made on, and only if nobody can be using it.
+// TestCondemned checks which storage may be deleted when keys are lost: that of the one replica
+// that the attempt targeted, and only if nobody can be using it.
 func TestCondemned(t *testing.T) {
 	replica := func(address string, health fsm.Health) fsm.Replica {
 		return fsm.Replica{Address: address, Health: health}
@@ -37,7 +37,7 @@ func TestCondemned(t *testing.T) {
 			err := condemned(fsm.Observation{Replicas: test.replicas, Findings: test.findings}, store.Attempt{Target: "a"}, lost)
 			if test.may {
 				if err != nil {
-					t.Errorf("it is kept: %v", err)
+					t.Errorf("its storage is kept: %v", err)
 				}
 				return
 			}

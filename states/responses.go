@@ -85,8 +85,8 @@ func entryOf(attempt store.Attempt) spool.Entry {
 	}
 }
 
-// otherAnswers returns the attempts with an answer on record that is not the set in
-// force, and the key that opens it, latest first.
+// otherAnswers returns the attempts with an answer on record that is not the set in force, and with
+// the key that opens it, latest first.
 func otherAnswers(keys store.Keys) []*store.Attempt {
 	origin := keys.Origin()
 	var others []*store.Attempt
@@ -122,7 +122,7 @@ func (r *responses) open(attempt store.Attempt, entry spool.Entry) (store.KeySet
 	return set, store.Root{Token: token}, nil
 }
 
-// custody names whose each encrypted share is.
+// custody names the owner of each encrypted share.
 func (r *responses) custody(entry spool.Entry) ([]store.CustodyShare, error) {
 	owners := r.splitOf(entry.Recovery).Custodians
 	if len(owners) != len(entry.Shares) {

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 )
 
-// RulesOf returns the rules of a seed. One that says nothing of the controls has a run
-// require only what a run requires of itself.
+// RulesOf returns the rules of a seed. If the seed does not mention controls, a run requires only
+// the base profile.
 func RulesOf(declared seed.Harden) (harden.Rules, error) {
 	if !declared.Declared() {
 		return harden.DefaultRules(harden.Base), nil
@@ -27,19 +27,21 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 	return rules, nil
 }
 
-// runGroups are the facts that a run gathers: for what it requires and fixes, and the
-// audit devices, about which it advises everybody.
-func (d *Desired) runGroups() []harden.Group { return append(d.said.Rules.Groups(), harden.GroupAudit) }
+// runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for
+// the audit devices, about which it always advises.
+func (d *Desired) runGroups() []harden.Group {
+	return append(d.declaration.Rules.Groups(), harden.GroupAudit)
+}
 
 // controlNeeds returns what our login needs for the controls of a run.
 func (d *Desired) controlNeeds() []policy.Grant {
-	return grants(append(harden.Reads(d.runGroups()...), d.said.Rules.FixGrants()...))
+	return grants(append(harden.Reads(d.runGroups()...), d.declaration.Rules.FixGrants()...))
 }
 
-// controlGrants returns what our policy grants for the controls: what 'verify' reads of
-// them, whatever the seed requires, and what the fixes write that the seed asks for.
+// controlGrants returns what our policy grants for the controls: what 'verify' reads, whatever the
+// seed requires, and what the fixes that the seed asks for write.
 func (d *Desired) controlGrants() []policy.Grant {
-	return grants(append(harden.Reads(harden.AllGroups()...), d.said.Rules.FixGrants()...))
+	return grants(append(harden.Reads(harden.AllGroups()...), d.declaration.Rules.FixGrants()...))
 }
 
 func grants(list []harden.Grant) []policy.Grant {

@@ -18,7 +18,7 @@ type seeding struct {
 	setting  *Setting
 	records  *held
 	sessions *sessions
-	recall   *recall // of the looks, which need not read what is certain
+	observer *Observer
 }
 
 // act applies what is missing, with root on the first run and with our own login
@@ -33,6 +33,7 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		return errors.New("nothing is planned yet")
 	}
 	look.Plan.Remember(hashKey)
+	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
 	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
 		Parallelism:  s.setting.Parallelism,
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
@@ -42,7 +43,12 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 			}
 		},
 	})
-	s.recall.wrote(result.Seen)
+	s.observer.recall.wrote(result.Seen)
+	if len(result.Written) > 0 {
+		s.observer.recall.readBack(func() reconcile.Seen {
+			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Parallelism)
+		})
+	}
 	for _, id := range result.Kept {
 		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
 	}
@@ -56,8 +62,8 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	return err
 }
 
-// remember stores what the first look inside has shown: the cluster's ID, and the key for
-// the hashes of write-only values, which it returns.
+// remember stores what the first look inside Vault has shown: the cluster's ID, and the key for the
+// hashes of write-only values, which it returns.
 func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error) {
 	active, _ := look.Observation.Replicas.Active()
 	keys := look.StoredKeys
@@ -78,10 +84,10 @@ func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error
 	return hashKey, err
 }
 
-// announce writes the ledger ahead of a stage that creates something.
+// announce writes the ledger ahead of what is created.
 func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownership, ids []object.ID) error {
 	if !slices.ContainsFunc(ids, func(id object.ID) bool { return ledger[string(id)] != store.Intended }) {
-		return nil // a try before has announced them
+		return nil // an earlier try has announced them
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		own(c, ids, store.Intended)

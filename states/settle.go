@@ -12,7 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
-// settling ends, or notes, what looks have found unsettled.
+// settling ends or records what looks have found unsettled.
 type settling struct {
 	setting  *Setting
 	records  *held
@@ -21,9 +21,9 @@ type settling struct {
 	delivery *Delivery
 }
 
-// settle ends, or notes, what a look has found unsettled, and reports whether the world is
-// another one now and has to be looked at anew. Only the holder of the Lease settles:
-// otherwise the one who left it may be at work.
+// settle ends or records what a look has found unsettled, and reports whether that changed
+// anything, so that another look is needed. Only the holder of the Lease settles: without it, the
+// process that left something behind may still be at work.
 func (s *settling) settle(ctx context.Context, look *Look) (changed bool, err error) {
 	left := look.Unsettled
 	for _, step := range []struct {
@@ -35,7 +35,7 @@ func (s *settling) settle(ctx context.Context, look *Look) (changed bool, err er
 		{left.Open != nil, s.settleLives},
 		{left.Opens != "", s.settleSet},
 		{left.Accessor != "", s.settleAccessor},
-		{left.BreakGlass, s.settleGlass},
+		{left.BreakGlass, s.settleBreakGlass},
 		{left.Rotation, s.settleShares},
 	} {
 		if !step.due {
@@ -50,8 +50,8 @@ func (s *settling) settle(ctx context.Context, look *Look) (changed bool, err er
 	return changed, nil
 }
 
-// settleAnswers brings spooled answers into the record. Beside keys that are there, one
-// that cannot be stored does not hold up the rest.
+// settleAnswers stores spooled answers. If there are keys already, an answer that cannot be stored
+// does not hold up the rest.
 func (s *settling) settleAnswers(ctx context.Context, look *Look) (bool, error) {
 	changed := false
 	for _, entry := range look.Unsettled.Answers {
@@ -78,8 +78,8 @@ func (s *settling) settleAnswer(ctx context.Context, entry spool.Entry) error {
 	return nil
 }
 
-// settleRefusal notes that Vault has refused an attempt, now that it was found empty
-// afterwards: nobody need wait for what becomes of it.
+// settleRefusal records that Vault has refused an attempt, now that Vault was found empty
+// afterwards: nobody need wait for its outcome.
 func (s *settling) settleRefusal(ctx context.Context, look *Look) (bool, error) {
 	id := look.Unsettled.Refused
 	return true, s.records.UpdateKeys(ctx, func(keys *store.Keys) error {
@@ -90,7 +90,7 @@ func (s *settling) settleRefusal(ctx context.Context, look *Look) (bool, error) 
 	})
 }
 
-// settleLives notes in which life each replica is open.
+// settleLives records the life in which each replica is open.
 func (s *settling) settleLives(ctx context.Context, look *Look) (bool, error) {
 	present := make([]string, len(look.Observation.Replicas))
 	for i, replica := range look.Observation.Replicas {
@@ -102,8 +102,8 @@ func (s *settling) settleLives(ctx context.Context, look *Look) (bool, error) {
 	})
 }
 
-// settleAccessor notes the root token's accessor at its first use: it names the token to
-// whoever has to end it, and opens nothing.
+// settleAccessor records the root token's accessor at its first use: it names the token to whoever
+// has to revoke it, and opens nothing.
 func (s *settling) settleAccessor(ctx context.Context, look *Look) (bool, error) {
 	token, accessor := look.StoredKeys.Root.Token, look.Unsettled.Accessor
 	return false, s.records.UpdateKeys(ctx, func(keys *store.Keys) error {
@@ -114,20 +114,20 @@ func (s *settling) settleAccessor(ctx context.Context, look *Look) (bool, error)
 	})
 }
 
-// settleSet makes the answer that fits this Vault the set in force.
+// settleSet makes the answer that opens this Vault the set in force.
 func (s *settling) settleSet(ctx context.Context, look *Look) (bool, error) {
 	active, _ := look.Observation.Replicas.Active()
 	return true, s.delivery.makeSet(ctx, look.Unsettled.Opens, active.ClusterID)
 }
 
-// settleGlass ends the root token, or the attempt to make one, that a break-glass has
-// left which was killed.
-func (s *settling) settleGlass(ctx context.Context, look *Look) (bool, error) {
+// settleBreakGlass revokes the root token, or cancels the attempt to generate one, that a killed
+// break-glass has left behind.
+func (s *settling) settleBreakGlass(ctx context.Context, look *Look) (bool, error) {
 	active, found := look.Observation.Replicas.Active()
 	if !found {
 		return false, nil
 	}
-	if err := s.sessions.glass.Sweep(ctx, active.Address, look.StoredKeys); err != nil {
+	if err := s.sessions.breakGlass.Sweep(ctx, active.Address, look.StoredKeys); err != nil {
 		return false, err
 	}
 	session := s.sessions.behind(look.seenBy)
@@ -135,7 +135,7 @@ func (s *settling) settleGlass(ctx context.Context, look *Look) (bool, error) {
 		session = s.sessions.behind(look.root)
 	}
 	if session != nil {
-		if err := s.sessions.glass.Search(ctx, session, look.StoredKeys); err != nil {
+		if err := s.sessions.breakGlass.Search(ctx, session, look.StoredKeys); err != nil {
 			return false, err
 		}
 	}
@@ -146,7 +146,7 @@ func (s *settling) settleGlass(ctx context.Context, look *Look) (bool, error) {
 	return keys.Glass == nil, nil
 }
 
-// settleShares finds out what an exchange of the key shares has come to that was cut off.
+// settleShares finds out how far an interrupted exchange of the key shares has come.
 func (s *settling) settleShares(ctx context.Context, look *Look) (bool, error) {
 	active, found := look.Observation.Replicas.Active()
 	if !found {

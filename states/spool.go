@@ -12,9 +12,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
-// checkSpool proves, with an entry of the size that Vault's answer will have, that
-// the answer can be spooled somewhere. A place that cannot take it is left out with
-// a warning, as long as another can.
+// checkSpool proves, with an entry of the size of Vault's answer, that the answer can be spooled
+// somewhere. A location that cannot take it is skipped with a warning, as long as another one can.
 func (d *Delivery) checkSpool(ctx context.Context, pair pgp.Pair, split ceremony.KeySplit) error {
 	size, err := answerSize(split, pair)
 	if err != nil {
@@ -22,23 +21,23 @@ func (d *Delivery) checkSpool(ctx context.Context, pair pgp.Pair, split ceremony
 	}
 	var usable []spool.Place
 	var problems []error
-	for _, place := range d.places {
-		if err := place.Check(ctx, size); err != nil {
+	for _, location := range d.locations {
+		if err := location.Check(ctx, size); err != nil {
 			problems = append(problems, err)
-			d.log.Warn("this place cannot take Vault's answer", "place", place.Name(), "error", err.Error())
+			d.log.Warn("this spool location cannot take Vault's answer", "place", location.Name(), "error", err.Error())
 			continue
 		}
-		usable = append(usable, place)
+		usable = append(usable, location)
 	}
 	if len(usable) == 0 {
-		return fault.Misuse(fmt.Errorf("there is no place to keep Vault's answer of %d bytes until it is stored: %w", size, errors.Join(problems...)),
+		return fault.Misuse(fmt.Errorf("no spool location can keep Vault's answer of %d bytes until it is stored: %w", size, errors.Join(problems...)),
 			"Name a writable directory with --spool-dir.")
 	}
 	d.usable = usable
 	return nil
 }
 
-// spool writes the answer to every place. A failure is told and does not stop the
+// spool writes the answer to every usable location. A failure is logged and does not stop the
 // others: the answer is still in memory, and on its way to the store.
 func (d *Delivery) spool(entry spool.Entry) {
 	encoded, err := entry.Encode()
@@ -46,27 +45,27 @@ func (d *Delivery) spool(entry spool.Entry) {
 		d.log.Error("the answer cannot be spooled", "error", err.Error())
 		return
 	}
-	for _, place := range d.usable {
-		if err := place.Write(entry.Attempt, encoded); err != nil {
-			d.log.Error("the answer is not spooled here", "place", place.Name(), "error", err.Error())
+	for _, location := range d.usable {
+		if err := location.Write(entry.Attempt, encoded); err != nil {
+			d.log.Error("the answer is not spooled here", "place", location.Name(), "error", err.Error())
 		}
 	}
 }
 
-// unspool forgets an answer that is stored. What cannot be removed is ciphertext,
-// and opens nothing once the attempt's key is dropped.
+// unspool removes an answer that is stored. What cannot be removed is ciphertext that nothing opens
+// once the attempt's key is dropped.
 func (d *Delivery) unspool(attempt string) {
-	for _, place := range d.places {
-		if err := place.Remove(attempt); err != nil {
-			d.log.Warn("a spooled answer was not removed", "place", place.Name(), "error", err.Error())
+	for _, location := range d.locations {
+		if err := location.Remove(attempt); err != nil {
+			d.log.Warn("a spooled answer was not removed", "place", location.Name(), "error", err.Error())
 		}
 	}
 }
 
 func (d *Delivery) spoolNames() string {
 	names := make([]string, 0, len(d.usable))
-	for _, place := range d.usable {
-		names = append(names, place.Name())
+	for _, location := range d.usable {
+		names = append(names, location.Name())
 	}
 	return strings.Join(names, ", ")
 }

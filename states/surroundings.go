@@ -13,21 +13,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// surroundings are what shows without a token: what each server says to everybody, and the
+// surroundings are what can be seen without a token: what each server shows to everybody, and the
 // Kubernetes cluster around them.
 type surroundings struct {
 	setting *Setting
 	servers cluster.Servers
-	// around looks at the cluster; nil outside Kubernetes.
+	// around reads the Kubernetes cluster; nil outside one.
 	around func(ctx context.Context) *harden.Kubernetes
 }
 
-// newFacts returns facts of which nothing is known yet.
+// newFacts returns facts before anything is known.
 func (s *surroundings) newFacts() harden.Facts {
 	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name}
 }
 
-// look gathers what takes no token.
+// look gathers the facts that take no token.
 func (s *surroundings) look(ctx context.Context, groups []harden.Group, facts *harden.Facts) {
 	if slices.Contains(groups, harden.GroupReplicas) {
 		facts.Replicas = harden.Known(s.lookAtServers(ctx))
@@ -50,13 +50,13 @@ func (s *surroundings) lookAtSeal(ctx context.Context) harden.Fact[harden.Seal] 
 		}
 		errs = append(errs, err)
 	}
-	return harden.NotKnown[harden.Seal](fmt.Sprintf("no server tells its seal: %v", errors.Join(errs...)))
+	return harden.NotKnown[harden.Seal](fmt.Sprintf("no server reports its seal: %v", errors.Join(errs...)))
 }
 
 // guarded are the endpoints that a server may be configured to serve to everybody.
 var guarded = [...]string{"sys/metrics", "sys/in-flight-req", "sys/pprof/"}
 
-// lookAtServers asks every replica for what it shows to everybody.
+// lookAtServers asks every replica what it shows to everybody.
 func (s *surroundings) lookAtServers(ctx context.Context) []harden.Replica {
 	servers := s.servers.Servers()
 	found := make([]harden.Replica, len(servers))
@@ -92,14 +92,14 @@ func (s *surroundings) lookAtServer(ctx context.Context, replica cluster.Server)
 	return server
 }
 
-// skew returns how far a server's clock is from ours, at least: it told its time
-// between before and after, cut to whole seconds.
-func skew(before, told, after time.Time) time.Duration {
+// skew returns how far a server's clock is from ours, at least. The server reported its time,
+// truncated to whole seconds, between before and after.
+func skew(before, reported, after time.Time) time.Duration {
 	switch {
-	case told.After(after):
-		return told.Sub(after)
-	case told.Add(time.Second).Before(before):
-		return before.Sub(told.Add(time.Second))
+	case reported.After(after):
+		return reported.Sub(after)
+	case reported.Add(time.Second).Before(before):
+		return before.Sub(reported.Add(time.Second))
 	default:
 		return 0
 	}

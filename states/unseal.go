@@ -13,15 +13,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// unsealing opens sealed replicas, and notes which keys have opened them.
+// unsealing opens sealed replicas, and records which keys opened them.
 type unsealing struct {
 	opener   *Opener
 	records  *held
 	delivery *Delivery
 }
 
-// act opens every sealed replica, all at once. It is also how a standby of a
-// running cluster is brought back.
+// act opens all sealed replicas at once. It also brings back a standby of a running cluster.
 func (u *unsealing) act(ctx context.Context, look *Look) error {
 	keys := look.StoredKeys
 	if keys.Set == nil {
@@ -45,8 +44,8 @@ func (u *unsealing) act(ctx context.Context, look *Look) error {
 	return errors.Join(errs...)
 }
 
-// rememberCluster stores the ID of the cluster that our shares have opened. From
-// then on a server of another cluster is shown no token.
+// rememberCluster stores the ID of the cluster that our shares have opened. From then on no token
+// is sent to a server of another cluster.
 func (u *unsealing) rememberCluster(ctx context.Context, set store.KeySet, opened []string) error {
 	id := strings.Join(slices.Compact(slices.DeleteFunc(opened, func(id string) bool { return id == "" })), " ")
 	if set.ClusterID != "" || id == "" || strings.Contains(id, " ") {
@@ -60,9 +59,8 @@ func (u *unsealing) rememberCluster(ctx context.Context, set store.KeySet, opene
 	})
 }
 
-// unsealAny opens a replica with the set in force. If the replica refuses that, it tries what
-// other attempts were answered with: which of several answers belongs to the Vault that is
-// there, only Vault can say.
+// unsealAny opens a replica with the set in force. If the replica refuses that, it tries the
+// answers of other attempts: only Vault can say which of several answers is its own.
 func (u *unsealing) unsealAny(ctx context.Context, replica cluster.Replica, keys store.Keys) (string, error) {
 	opened, err := u.opener.unsealer.Open(ctx, replica, keys)
 	finding, ok := errors.AsType[*fsm.Finding](err)

@@ -15,17 +15,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// Verified is what a look at all controls has shown.
+// Verified is what a check of all controls has shown.
 type Verified struct {
 	Results []harden.Result
 	// Address and ClusterID are the active node's.
 	Address, ClusterID string
-	// Facts are what was judged.
+	// Facts are what the controls were judged by.
 	Facts harden.Facts
 }
 
-// Verify judges all controls and changes nothing. What it may not see is unknown. keys
-// may be unknown, too: some logins do without.
+// Verify judges all controls and changes nothing. What it may not see is unknown. keys may be
+// unknown, too: some logins do not need them.
 func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], deep bool) (Verified, error) {
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 	active, found := replicas.Active()
 	if !found {
 		return Verified{}, fault.Wait(errors.New("no server is active"),
-			"Only an unsealed Vault can be looked into. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
+			"Only an unsealed Vault can be verified. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
 	facts := o.surroundings.newFacts()
 	view := o.viewToVerify(ctx, active, keys, &facts)
@@ -46,7 +46,7 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		}
 	}
 	o.surroundings.look(ctx, groups, &facts)
-	return Verified{Results: harden.Judge(facts, o.desired.said.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
+	return Verified{Results: harden.Judge(facts, o.desired.declaration.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
 }
 
 func readable(groups []harden.Group, deep bool) []harden.Group {
@@ -59,7 +59,8 @@ func readable(groups []harden.Group, deep bool) []harden.Group {
 	return list
 }
 
-// viewToVerify logs in by the role that only reads, or by ours. Without a session, the facts say why.
+// viewToVerify logs in by the role that only reads, or by our own. If neither works, the facts say
+// why.
 func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys harden.Fact[store.Keys], facts *harden.Facts) vault.View {
 	known, ok := keys.Get()
 	facts.RootStored = harden.Known(known.Root != nil)
@@ -68,13 +69,13 @@ func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys ha
 	}
 	if known.Set != nil && known.Set.ClusterID != "" && known.Set.ClusterID != active.ClusterID {
 		facts.Login = harden.NotKnown[bool]("the server belongs to another cluster than our keys: nothing secret is shown to it")
-		blind(facts, facts.Login.Why())
+		markUnknown(facts, facts.Login.Why())
 		return vault.View{}
 	}
 	view, _, err := o.access.Ours(ctx, active.Address, known)
 	works := err
 	if err == nil && o.access.OnlyReads() {
-		// The role that reads says nothing of the one that later runs need.
+		// The role that reads says nothing about the one that later runs need.
 		works = o.access.Try(ctx, active.Address, known)
 	}
 	switch {
@@ -86,13 +87,13 @@ func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys ha
 		facts.Login = harden.NotKnown[bool](works.Error())
 	}
 	if err != nil {
-		blind(facts, fmt.Sprintf("our login does not work: %v", err))
+		markUnknown(facts, fmt.Sprintf("our login does not work: %v", err))
 	}
 	return view
 }
 
-// blind says of everything that takes a token why it is not known.
-func blind(facts *harden.Facts, why string) {
+// markUnknown marks everything that takes a token as unknown, with the reason.
+func markUnknown(facts *harden.Facts, why string) {
 	facts.Audit = harden.NotKnown[[]harden.AuditDevice](why)
 	facts.Auth, facts.Secrets = harden.NotKnown[[]harden.Mount](why), harden.NotKnown[[]harden.Mount](why)
 	facts.Server = harden.NotKnown[harden.Server](why)

@@ -11,49 +11,49 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// Setting is what all parts share.
+// Setting returns what all parts share.
 func (b *Bootstrap) Setting() *Setting { return b.setting }
 
-// LogTo has all parts log to log.
+// LogTo makes all parts log to log.
 func (b *Bootstrap) LogTo(log *slog.Logger) {
 	b.setting.Log, b.sessions.access.Log, b.admin.Log, b.opener.unsealer.Log, b.initializing.delivery.log = log, log, log, log, log
 }
 
-// NotifyBy has people notified of what is out of the ordinary.
+// NotifyBy sets how operators are notified of unusual events.
 func (b *Bootstrap) NotifyBy(notify func(warning bool, reason, message string)) {
 	b.admin.Notify = notify
 }
 
-// Desire sets what Vault is to hold from now on.
+// Desire sets the desired state of Vault from now on.
 func (b *Bootstrap) Desire(desired *Desired) { b.observer.desired = desired }
 
-// Hold begins a walk, whose records are fenced: nothing is taken over from an earlier one.
+// Hold begins a walk, whose records are fenced: nothing carries over from an earlier one.
 func (b *Bootstrap) Hold(records Records) {
 	b.records.Records, b.admin.Records = records, records
 	b.observer.recall.begin()
 }
 
-// Records are those of the walk.
+// Records returns the records of the walk.
 func (b *Bootstrap) Records() Records { return b.records }
 
-// LetGo ends a walk. What looks from now on reads everything.
+// LetGo ends a walk. Looks after it read everything.
 func (b *Bootstrap) LetGo() { b.observer.recall.end() }
 
-// Access is how later runs log in.
+// Access returns how later runs log in.
 func (b *Bootstrap) Access() *login.Access { return b.sessions.access }
 
-// Close ends what is open in Vault.
+// Close ends our login to Vault.
 func (b *Bootstrap) Close(ctx context.Context) { b.sessions.access.Close(ctx) }
 
-// sessions are those that looks were made with.
+// sessions are the sessions that looks were made with.
 type sessions struct {
-	access *login.Access
-	glass  *ceremony.BreakGlass
+	access     *login.Access
+	breakGlass *ceremony.BreakGlass
 }
 
-// behind returns the session that a look was made with; nil if it is not kept any more.
+// behind returns the session that a look was made with; nil if it is no longer kept.
 func (s *sessions) behind(view vault.View) *vault.Session {
-	if session := s.glass.Behind(view); session != nil {
+	if session := s.breakGlass.Behind(view); session != nil {
 		return session
 	}
 	return s.access.Behind(view)

@@ -22,12 +22,13 @@ func (p *program) adoptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt",
 		Short: "Take over a Vault that somebody else has initialized",
-		Long: "adopt takes the keys of an initialized Vault from where they are kept, has Vault itself\n" +
-			"prove them, stores them with ours, and goes on as run does. What is not proven is not\n" +
-			"stored. The shares are proven by unsealing a sealed replica, or else by a rekey that is\n" +
-			"called off before it changes anything; the token by looking it up.\n\n" +
-			"The root token that is given is revoked when the cluster is hardened, since no root\n" +
-			"token is to be left: --revoke-token says that you know.",
+		Long: "adopt reads the keys of an initialized Vault from where they are kept, has Vault itself\n" +
+			"prove them, stores them with our records, and continues as run does. Nothing is stored\n" +
+			"that is not proven. The shares are proven by unsealing a sealed replica or, if there is\n" +
+			"none, by a rekey that is cancelled before it changes anything; the token is proven by\n" +
+			"looking it up.\n\n" +
+			"The given root token is revoked when the cluster is hardened, since no root token may\n" +
+			"remain: --revoke-token confirms that you know this.",
 		Example: "  vault operator init -format=json > init.json    # what somebody did\n" +
 			"  vault-bootstrap adopt --vault-addr=https://127.0.0.1:8200 --ca-cert=ca.pem --keys-file=init.json --revoke-token\n" +
 			"  vault-bootstrap adopt --namespace=vault --vault-service=vault-internal --replicas=3 --keys-from-secret=vault-unseal-keys --revoke-token",
@@ -40,8 +41,8 @@ func (p *program) adoptCommand() *cobra.Command {
 	return cmd
 }
 
-// adoptOptions are the flags of 'adopt': those of 'run' that are not about
-// initializing, and where the keys are.
+// adoptOptions are the flags of 'adopt': those of 'run' that are not about initializing, and those
+// that name the keys.
 type adoptOptions struct {
 	run         job.RunOptions
 	fromSecret  string
@@ -56,7 +57,7 @@ func (o *adoptOptions) register(flags *pflag.FlagSet) {
 	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), &o.run)
 	flags.StringVar(&o.fromSecret, "keys-from-secret", "", "Secret in the namespace of the records with the keys: a keys record of ours, or bank-vaults' layout (vault-unseal-0, vault-recovery-0, vault-root)")
 	flags.StringArrayVar(&o.files, "keys-file", nil, "file with the keys, or - for standard input; may be repeated: a share on each line in base64 or hex, or the JSON of 'vault operator init -format=json', or a keys record of ours")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it comes before one in the Secret or the JSON, and may be left away if our own login works already")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it takes precedence over one in the Secret or the JSON, and may be omitted if our own login works already")
 	flags.BoolVar(&o.revokeToken, "revoke-token", false, "agree that the root token is revoked when the cluster is hardened; needed with a root token")
 }
 
@@ -81,9 +82,9 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 		return nil, err
 	}
 	if !offer.Root.Empty() && !options.revokeToken {
-		return nil, fault.Misuse(errors.New("the root token that is given would be revoked when the cluster is hardened"),
+		return nil, fault.Misuse(errors.New("the given root token would be revoked when the cluster is hardened"),
 			"If that is right, add --revoke-token. If something else still uses it (bank-vaults does), give another one with --token-file: "+
-				"'vault token create -orphan -policy=root' makes one.")
+				"'vault token create -orphan -policy=root' creates one.")
 	}
 	w := walk.New(prepared)
 	w.Offer = &offer
@@ -121,7 +122,7 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 			return offer, err
 		}
 		if offer.Root = secret.New(strings.TrimSpace(string(text))); offer.Root.Empty() {
-			return offer, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a root token. Leave the flag away if our own login works already.")
+			return offer, fault.Misuse(errors.New("the file that --token-file names is empty"), "It must hold a root token. Omit the flag if our own login works already.")
 		}
 	}
 	if options.fromSecret != "" {
@@ -143,7 +144,7 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 	return offer, nil
 }
 
-// secretReader is a store beside which there are Secrets that are not ours.
+// secretReader is a store that can also read Secrets that are not ours.
 type secretReader interface {
 	ForeignSecret(ctx context.Context, name string) (map[string][]byte, error)
 }
@@ -163,7 +164,7 @@ func fromSecret(ctx context.Context, options *adoptOptions, records store.Store)
 	found, err := shares.FromSecret(data)
 	if err != nil {
 		return found, fault.Misuse(fmt.Errorf("reading the keys in the Secret %q: %w", options.fromSecret, err),
-			"It must be a keys record of ours, or in bank-vaults' layout. Take keys that are kept in another way to --keys-file.")
+			"It must be a keys record of ours, or in bank-vaults' layout. Give keys that are kept in another form with --keys-file.")
 	}
 	return found, nil
 }

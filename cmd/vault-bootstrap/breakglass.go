@@ -19,11 +19,11 @@ import (
 func (p *program) breakGlassCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "break-glass",
-		Short: "Make a root token from the key shares, for one run or one command",
-		Long: "break-glass is the way back in when the login of later runs does not work, or may do too\n" +
-			"little. It makes a root token from the key shares, uses it once, and revokes it in every\n" +
-			"case: also when it is told to end, when the command crashes, and after a kill -9 by the\n" +
-			"next run. It needs a reason, which is logged and told to Vault.",
+		Short: "Generate a root token from the key shares, for one run or one command",
+		Long: "break-glass is the way back in when the login of later runs does not work, or has too\n" +
+			"few privileges. It generates a root token from the key shares, uses it once, and revokes\n" +
+			"it in every case: when it is interrupted, when the command crashes and, after a kill -9,\n" +
+			"by the next run. It needs a reason, which is logged and passed to Vault.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -31,36 +31,36 @@ func (p *program) breakGlassCommand() *cobra.Command {
 	return cmd
 }
 
-// glassOptions are the flags of both kinds of break-glass.
-type glassOptions struct {
+// breakGlassOptions are the flags of both kinds of break-glass.
+type breakGlassOptions struct {
 	reason, tokenFile string
 	shares            input.SharesOptions
 }
 
-func (o *glassOptions) register(flags *pflag.FlagSet) {
+func (o *breakGlassOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.reason, "reason", "", "why root is needed: a ticket, a sentence (required)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/generate-root, or - for standard input: Vault 2.0 and later ask for one")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/generate-root, or - for standard input: Vault 2.0 and later require one")
 	registerShares(flags, &o.shares)
 }
 
-// mostReason keeps the reason within one HTTP header and one line of a log.
-const mostReason = 500
+// maxReason keeps the reason within one HTTP header and one line of a log.
+const maxReason = 500
 
-func (o *glassOptions) check() error {
+func (o *breakGlassOptions) check() error {
 	o.reason = strings.TrimSpace(o.reason)
 	switch {
 	case o.reason == "":
 		return fault.Misuse(errors.New("no reason is given"), "Say why root is needed: --reason='INC-1234: the auth method was deleted'.")
-	case len(o.reason) > mostReason || strings.ContainsFunc(o.reason, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
-		return fault.Misuse(errors.New("the reason is longer than 500 characters, or holds others than printable ASCII"), "It travels in an HTTP header: keep it to one plain line.")
+	case len(o.reason) > maxReason || strings.ContainsFunc(o.reason, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
+		return fault.Misuse(errors.New("the reason is longer than 500 characters, or contains characters that are not printable ASCII"), "It is sent in an HTTP header: keep it to one plain line.")
 	case o.tokenFile == "-" && o.shares.File == "-":
 		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
 	}
 	return nil
 }
 
-// emergency reads what a root token is made with.
-func (p *program) emergency(o *glassOptions) (ceremony.Emergency, error) {
+// emergency reads what is needed to generate a root token.
+func (p *program) emergency(o *breakGlassOptions) (ceremony.Emergency, error) {
 	if err := o.check(); err != nil {
 		return ceremony.Emergency{}, err
 	}
@@ -69,28 +69,28 @@ func (p *program) emergency(o *glassOptions) (ceremony.Emergency, error) {
 }
 
 func (p *program) breakGlassRunCommand() *cobra.Command {
-	run, glass := &job.RunOptions{}, &glassOptions{}
+	run, options := &job.RunOptions{}, &breakGlassOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run once as root, then revoke it",
-		Long: "run does what 'vault-bootstrap run' does, with a root token made from the key shares: it\n" +
-			"puts the policy, the auth method and the role of our own login right, applies the seed,\n" +
-			"proves the login, and revokes the token. Use it when a run ends with 'seed exceeds\n" +
-			"policy' or 'locked out'.",
+		Long: "run does what 'vault-bootstrap run' does, with a root token generated from the key\n" +
+			"shares: it repairs the policy, the auth method and the role of our own login, applies\n" +
+			"the seed, proves the login, and revokes the token. Use it when a run ends with 'seed\n" +
+			"exceeds policy' or 'locked out'.",
 		Example: "  vault-bootstrap break-glass run --reason='INC-1234: the seed has grown' --seed=seed.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.breakGlassRun(cmd.Context(), run, glass)
+			return p.breakGlassRun(cmd.Context(), run, options)
 		},
 	}
 	registerWalk(cmd.Flags(), run)
 	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), run) // nothing is initialized here
-	glass.register(cmd.Flags())
+	options.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) breakGlassRun(ctx context.Context, run *job.RunOptions, glass *glassOptions) error {
-	why, err := p.emergency(glass)
+func (p *program) breakGlassRun(ctx context.Context, run *job.RunOptions, options *breakGlassOptions) error {
+	why, err := p.emergency(options)
 	if err != nil {
 		return p.refuse(run, err)
 	}

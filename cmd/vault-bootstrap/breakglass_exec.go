@@ -25,10 +25,10 @@ import (
 
 // execOptions are the flags of 'break-glass exec'.
 type execOptions struct {
-	glass   glassOptions
-	store   job.StoreOptions
-	vault   job.VaultOptions
-	timeout time.Duration
+	breakGlass breakGlassOptions
+	store      job.StoreOptions
+	vault      job.VaultOptions
+	timeout    time.Duration
 }
 
 func (p *program) breakGlassExecCommand() *cobra.Command {
@@ -37,10 +37,10 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 		Use:   "exec -- COMMAND [ARGUMENT...]",
 		Short: "Run one command as root, then revoke it",
 		Long: "exec runs a command with a root token in VAULT_TOKEN and the active node in VAULT_ADDR,\n" +
-			"and revokes the token when the command is over, however it ends. Its exit code is ours.\n" +
-			"The lease is held meanwhile: no other run changes this Vault. If it is lost, the command\n" +
-			"is terminated, and the exit code is 75.",
-		Example: "  vault-bootstrap break-glass exec --reason='INC-1234: look at the auth methods' -- vault auth list",
+			"and revokes the token when the command ends, in whatever way. It exits with the code of\n" +
+			"the command. It holds the lease meanwhile, so no other run changes this Vault. If the\n" +
+			"lease is lost, the command is terminated, and the exit code is 75.",
+		Example: "  vault-bootstrap break-glass exec --reason='INC-1234: list the auth methods' -- vault auth list",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -49,21 +49,21 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 			return p.breakGlassExec(cmd.Context(), options, args)
 		},
 	}
-	options.glass.register(cmd.Flags())
+	options.breakGlass.register(cmd.Flags())
 	registerStore(cmd.Flags(), &options.store)
 	registerVault(cmd.Flags(), &options.vault)
-	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to make the root token; the command may take longer")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to generate the root token; the command may take longer")
 	return cmd
 }
 
 func (p *program) breakGlassExec(ctx context.Context, options *execOptions, command []string) (err error) {
-	why, err := p.emergency(&options.glass)
+	why, err := p.emergency(&options.breakGlass)
 	if err != nil {
 		return err
 	}
 	program, err := exec.LookPath(command[0])
 	if err != nil {
-		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was made. Give a command that is on the PATH.")
+		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was generated. Give a command that is on the PATH.")
 	}
 	records, _, err := options.store.Open(p.env)
 	if err != nil {
@@ -81,33 +81,33 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	}
 	defer func() { _ = session.Close() }()
 	administrator := servers.Administrator(session, job.Identity(p.env), log)
-	glass := ceremony.NewBreakGlass(administrator, 1)
+	breakGlass := ceremony.NewBreakGlass(administrator, 1)
 	pod, _ := p.env("POD_NAME")
 	if sender := report.StartEvents(records, options.store.Name, pod, administrator.Holder, log); sender != nil {
 		defer sender.Close()
 		administrator.Notify = sender.Tell
 	}
 	servers.Cluster.Guard(session.Alive)
-	// What is signalled to us ends the command, and so does the loss of the lease.
+	// A signal to us ends the command, and so does the loss of the lease.
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
 	defer func() {
-		servers.Cluster.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
-		// A holder that was suspended past its lease is cut off wherever it was.
-		err = walk.OrLost(session.Context(), errors.Join(err, glass.End(ctx)))
+		servers.Cluster.Guard(nil) // even a holder that has lost its lease revokes its own token
+		// A holder that was suspended past its lease may be cut off at any point.
+		err = walk.OrLost(session.Context(), errors.Join(err, breakGlass.End(ctx)))
 	}()
 	making, made := context.WithTimeout(working, options.timeout)
 	defer made()
-	address, token, err := glass.Make(making, why)
+	address, token, err := breakGlass.Make(making, why)
 	if err != nil {
 		return err
 	}
 	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.TLSVariables()))
 }
 
-// childEnvironment is ours with the root token, the active node's address, and what flags
-// say about TLS.
+// childEnvironment returns our environment with the root token, the active node's address, and the
+// TLS settings of our flags.
 func childEnvironment(env []string, address string, token secret.Value, tls map[string]string) []string {
 	set := maps.Clone(tls)
 	set["VAULT_ADDR"], set["VAULT_TOKEN"] = address, token.Reveal()
@@ -133,12 +133,12 @@ func (p *program) runChild(ctx context.Context, program string, command, env []s
 	child.WaitDelay = childGrace
 	err := child.Run()
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrLeaseLost) {
-		// Another holder may be at work: that is what the caller has to know, however the
-		// command took its end.
+		// Another holder may be at work: the caller has to know that, whatever the command's exit
+		// status.
 		return fmt.Errorf("the command was terminated: %w", cause)
 	}
 	if child.ProcessState != nil && child.ProcessState.Success() {
-		return nil // terminated, it has ended well
+		return nil // it may have handled the signal and succeeded
 	}
 	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &childError{code: childCode(exited), err: fmt.Errorf("the command ended with %s", exited.ProcessState), cause: context.Cause(ctx)}
@@ -149,7 +149,7 @@ func (p *program) runChild(ctx context.Context, program string, command, env []s
 	return nil
 }
 
-// childError is the end of a command that did not succeed. Its exit code is ours.
+// childError is the failure of the command. Its exit code becomes ours.
 type childError struct {
 	code       int
 	err, cause error
@@ -164,7 +164,7 @@ func (e *childError) Error() string {
 
 func (e *childError) Unwrap() error { return e.err }
 
-// signalled is what shells add to the number of the signal that ended a command.
+// signalled is what shells add to the number of the signal that terminated a command.
 const signalled = 128
 
 func childCode(exited *exec.ExitError) int {
@@ -174,9 +174,9 @@ func childCode(exited *exec.ExitError) int {
 	return exited.ExitCode()
 }
 
-// untilSignal returns a context that ends with any signal that would end us before the
-// root token is revoked. A terminal that is closed, or a reader that has gone away, must
-// not leave one behind.
+// untilSignal returns a context that ends with any signal that would terminate us before the root
+// token is revoked. A closed terminal, or a reader that has gone away, must not leave a token
+// behind.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)

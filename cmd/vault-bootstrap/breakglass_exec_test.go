@@ -8,8 +8,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// TestChildEnvironment has what flags say about TLS go before the variables, also for the
-// command.
+// TestChildEnvironment checks that TLS flags take precedence over the variables in the command's
+// environment, too.
 func TestChildEnvironment(t *testing.T) {
 	options := job.VaultOptions{CACert: "ours.pem", ClientCert: "me.pem", ClientKey: "me.key", SkipVerify: true}
 	got := childEnvironment(

@@ -4,5 +4,5 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// forbidDumps keeps the memory of this process, in which keys are, out of core dumps.
+// forbidDumps keeps the memory of this process, which holds keys, out of core dumps.
 func forbidDumps() { _ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) }

@@ -2,5 +2,5 @@
 
 package main
 
-// forbidDumps does nothing: this system dumps no core, or has another way.
+// forbidDumps does nothing: this system writes no core dumps, or controls them in another way.
 func forbidDumps() {}

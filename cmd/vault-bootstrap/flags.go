@@ -17,7 +17,7 @@ func registerRun(flags *pflag.FlagSet, o *job.RunOptions) {
 	registerInit(flags, o)
 }
 
-// registerInit registers what is only for initializing.
+// registerInit registers the flags that are only for initializing.
 func registerInit(flags *pflag.FlagSet, o *job.RunOptions) {
 	registerSpool(flags, &o.Spool)
 	registerCustody(flags, &o.Custody)
@@ -28,7 +28,7 @@ func registerInit(flags *pflag.FlagSet, o *job.RunOptions) {
 	flags.IntVar(&o.Split.RecoveryThreshold, "recovery-threshold", 3, "number of recovery keys needed, with auto-unseal")
 }
 
-// registerWalk registers what every walk to a state takes.
+// registerWalk registers the flags of every walk to a state.
 func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	registerStore(flags, &o.Store)
 	registerVault(flags, &o.Vault)
@@ -42,15 +42,15 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	flags.DurationVar(&o.Lease.Renew, "lease-renew-deadline", 10*time.Second, "how long the holder tries to renew")
 	flags.DurationVar(&o.Lease.Retry, "lease-retry-period", 2*time.Second, "wait between tries to acquire or renew")
 	flags.DurationVar(&o.Patience, "replica-patience", 30*time.Second, "how long to wait, once the cluster is done, for replicas that are down")
-	flags.StringVar(&o.Log.Format, "log-format", "auto", "terminal, json, or auto: terminal on a terminal, else json")
+	flags.StringVar(&o.Log.Format, "log-format", "auto", "terminal, json, or auto: terminal on a terminal, otherwise json")
 	flags.StringVar(&o.Log.Level, "log-level", "info", "debug, info, warn or error")
 }
 
 func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
-	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, else file: in the user's state directory)")
-	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, else the kubeconfig's)")
-	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, else as kubectl)")
+	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, otherwise file: in the user's state directory)")
+	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, otherwise the kubeconfig's)")
+	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, otherwise as kubectl)")
 	flags.StringVar(&o.Context, "context", "", "context of the kubeconfig (default: its current one)")
 }
 
@@ -61,7 +61,7 @@ func registerVault(flags *pflag.FlagSet, o *job.VaultOptions) {
 	flags.StringVar(&o.ClientCert, "client-cert", "", "PEM file with a client certificate (VAULT_CLIENT_CERT)")
 	flags.StringVar(&o.ClientKey, "client-key", "", "PEM file with the client certificate's key (VAULT_CLIENT_KEY)")
 	flags.StringVar(&o.TLSName, "tls-server-name", "", "name to expect in Vault's certificate (VAULT_TLS_SERVER_NAME)")
-	flags.BoolVar(&o.SkipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: whoever is in between reads the keys (VAULT_SKIP_VERIFY)")
+	flags.BoolVar(&o.SkipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: anybody in between can read the keys (VAULT_SKIP_VERIFY)")
 	flags.BoolVar(&o.RequireTLS, "require-tls", false, "refuse every address that is not https or on loopback, and --tls-skip-verify")
 	flags.StringVar(&o.Namespace, "vault-namespace", "", "Vault namespace of the seed, for servers that have them (VAULT_NAMESPACE)")
 	registerDiscovery(flags, &o.Discovery)
@@ -72,35 +72,35 @@ func registerDiscovery(flags *pflag.FlagSet, o *job.DiscoveryOptions) {
 	flags.StringVar(&o.Selector, "vault-selector", "", "label selector of the replicas' pods, in the namespace of the records, instead of --vault-addr; needs the records in Kubernetes")
 	flags.StringVar(&o.StatefulSet, "vault-statefulset", "vault", "with --vault-service and --replicas: name of the StatefulSet, for when there are no SRV records")
 	flags.StringVar(&o.Scheme, "vault-scheme", "https", "with --vault-service or --vault-selector: https or http")
-	flags.IntVar(&o.Replicas, "replicas", 0, "how many replicas there are to be: nothing is initialized before that many are known (default: as many as are found)")
+	flags.IntVar(&o.Replicas, "replicas", 0, "how many replicas to expect: nothing is initialized before that many are known (default: as many as are found)")
 }
 
 func registerLogin(flags *pflag.FlagSet, o *job.LoginOptions) {
 	o.Given = flags.Changed
-	flags.StringSliceVar(&o.Methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(lang.LoginMethods(), ", ")+" (default: as the seed says, else kubernetes with the Kubernetes store, else approle)")
+	flags.StringSliceVar(&o.Methods, "login", nil, "how later runs log in; several are tried in order: "+strings.Join(lang.LoginMethods(), ", ")+" (default: as the seed says, otherwise kubernetes with the Kubernetes store and approle with files)")
 	flags.StringVar(&o.Mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	flags.StringVar(&o.TokenFile, "login-token-file", job.DefaultTokenFile, "file with the projected service account token (kubernetes), another JSON Web Token (jwt) or a Vault token (token-file)")
-	flags.StringVar(&o.Audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method asks for one")
+	flags.StringVar(&o.Audience, "login-audience", "vault", "audience of that token; for azure the resource; for aws the value of X-Vault-AWS-IAM-Server-ID, if the auth method requires one")
 	flags.StringVar(&o.Host, "kubernetes-host", "https://kubernetes.default.svc", "URL at which Vault reaches the Kubernetes API, for --login=kubernetes")
 	flags.StringVar(&o.Principal, "login-principal", "", "who may log in: the ARN of the IAM role or user (aws), the service account's e-mail address (gcp), the service principal's ID (azure)")
 	flags.StringVar(&o.PasswordFile, "login-password-file", "", "file with the password of our own user, for --login=userpass")
 	flags.StringVar(&o.CAFile, "login-ca", "", "PEM file with the CA that signed --client-cert, for --login=cert (default: that certificate itself, and no other)")
-	flags.StringVar(&o.Region, "login-region", "", "region of STS, for --login=aws (default: AWS_REGION, else us-east-1)")
+	flags.StringVar(&o.Region, "login-region", "", "region of STS, for --login=aws (default: AWS_REGION, otherwise us-east-1)")
 }
 
 func registerSpool(flags *pflag.FlagSet, o *job.SpoolOptions) {
 	flags.StringVar(&o.Dir, "spool-dir", "", "directory that keeps Vault's answer, encrypted, until it is stored; it should survive a restart of the container (default: below the file store, or in the user's state directory)")
-	flags.StringVar(&o.Termination, "termination-log", "/dev/termination-log", "the container's termination message, which keeps it as well where the file exists")
+	flags.StringVar(&o.Termination, "termination-log", "/dev/termination-log", "the container's termination message, which also keeps Vault's answer if the file exists")
 }
 
 func registerCustody(flags *pflag.FlagSet, o *job.CustodyOptions) {
-	flags.StringSliceVar(&o.Keys, "pgp-keys", nil, "PGP public keys of the operators who hold the unseal keys, a file for each share: only they can open it")
+	flags.StringSliceVar(&o.Keys, "pgp-keys", nil, "PGP public keys of the operators who hold the unseal keys, a file for each share: only its owner can decrypt it")
 	flags.StringSliceVar(&o.RecoveryKeys, "recovery-pgp-keys", nil, "the same for recovery keys, with auto-unseal")
-	flags.BoolVar(&o.Wait, "wait-for-unseal", false, "with --pgp-keys: wait until people have unsealed, instead of stopping with instructions")
+	flags.BoolVar(&o.Wait, "wait-for-unseal", false, "with --pgp-keys: wait until the operators have unsealed, instead of stopping with instructions")
 }
 
 func registerReset(flags *pflag.FlagSet, o *job.LossOptions) {
-	flags.StringVar(&o.OnLost, "on-keys-lost", job.StopWhenLost, "what to do when the answer to our own sys/init was lost: 'stop', or 'reset': delete the volume and the pod of the replica that nobody can open, and start again (Kubernetes only; needs rights of its own)")
+	flags.StringVar(&o.OnLost, "on-keys-lost", job.StopWhenLost, "what to do when the answer to our own sys/init was lost: 'stop', or 'reset': delete the volume and the pod of the replica that nobody can open, and start over (Kubernetes only; needs additional RBAC rules)")
 	flags.StringVar(&o.Volume, "storage-volume", "data", "with --on-keys-lost=reset: name of the pods' volume that holds Vault's storage")
 }
 
@@ -109,11 +109,11 @@ func registerSeal(flags *pflag.FlagSet, o *job.LossOptions) {
 }
 
 func registerSidecar(flags *pflag.FlagSet, o *job.SidecarOptions) {
-	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when the run is over, however it ended, so that a service mesh's proxy in our pod ends as well "+
+	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when the run has ended, in whatever way, so that a service mesh's proxy in our pod ends as well "+
 		"(Istio: http://127.0.0.1:15020/quitquitquit, Linkerd: http://127.0.0.1:4191/shutdown)")
 }
 
 func registerShares(flags *pflag.FlagSet, o *input.SharesOptions) {
 	o.Flag = "--shares-file"
-	flags.StringVar(&o.File, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed where operators hold them and nobody is at a terminal to be asked")
+	flags.StringVar(&o.File, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed if operators hold them and nobody can be asked at a terminal")
 }

@@ -12,16 +12,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// installedName is what the program is called where 'install' puts it.
+// installedName is the name of the installed program.
 const installedName = "vault-bootstrap"
 
 func (p *program) installCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "install DIRECTORY",
 		Short: "Copy this program into a directory, for hooks that run in other images",
-		Long: "install copies the running binary to DIRECTORY/" + installedName + ". An init container that does so\n" +
-			"into an emptyDir makes the program available to a container of another image, such as\n" +
-			"Vault's own with its postStart hook. The binary is static: it runs in any Linux image.",
+		Long: "install copies the running binary to DIRECTORY/" + installedName + ". An init container that\n" +
+			"does this into an emptyDir makes the program available to a container of another image,\n" +
+			"such as Vault's own with its postStart hook. The binary is static and runs in any Linux\n" +
+			"image.",
 		Example: "  vault-bootstrap install /vault-bootstrap",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -47,8 +48,8 @@ func (p *program) install(dir string) error {
 	return err
 }
 
-// copyExecutable puts a copy of source at target by rename, so that a program that
-// runs from there, or a container that starts meanwhile, sees the old or the new one.
+// copyExecutable puts a copy of source at target by rename, so that a program that runs from there,
+// or a container that starts meanwhile, sees either the old or the new one.
 func copyExecutable(source, target string) (err error) {
 	in, err := os.Open(source)
 	if err != nil {

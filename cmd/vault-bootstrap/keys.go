@@ -27,10 +27,10 @@ func (p *program) keysRecoverCommand() *cobra.Command {
 	options := &recoverOptions{}
 	cmd := &cobra.Command{
 		Use:   "recover",
-		Short: "Store keys from a spooled answer of Vault",
-		Long: "recover takes what a run has spooled between Vault's answer and the store: a .spool\n" +
-			"file, or the termination message of the pod that was at work. It is encrypted; the\n" +
-			"key that opens it is in the keys record.",
+		Short: "Store keys from a spooled init response",
+		Long: "recover stores what a run has spooled between Vault's answer and the store: a .spool\n" +
+			"file, or the termination message of the pod that ran. It is encrypted; the key that\n" +
+			"opens it is in the keys record.",
 		Example: "  kubectl get pod POD -o jsonpath='{.status.containerStatuses[*].state.terminated.message}' |\n" +
 			"    vault-bootstrap keys recover --from=-",
 		Args: noArguments,
@@ -70,15 +70,15 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	// No server is asked: all that is needed is on record and in the answer.
-	places := options.spool.Places(p.env, records, &options.store)
+	// No server is asked: everything needed is on record and in the answer.
+	locations := options.spool.Locations(p.env, records, &options.store)
 	var split, recovery ceremony.KeySplit
 	if err := options.custody.Assign(&split, &recovery, time.Now()); err != nil {
 		return err
 	}
-	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, places, split, recovery).Recover(session.Context(), text); err != nil {
+	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, locations, split, recovery).Recover(session.Context(), text); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys)
+	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err
 }

@@ -17,8 +17,8 @@ func (p *program) keysListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Show which keys are stored and who holds them, never a value",
-		Long: "list says what the keys record holds: the kind and number of the key shares, who can\n" +
-			"open them, earlier sets, and whether a root token is there. It shows no value.",
+		Long: "list shows what the keys record holds: the kind and number of the key shares, who can\n" +
+			"open them, earlier sets, and whether a root token is stored. It shows no value.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.listKeys(cmd.Context(), options)

@@ -15,11 +15,11 @@ func (p *program) keysRetireCommand() *cobra.Command {
 	options := &retireOptions{}
 	cmd := &cobra.Command{
 		Use:   "retire",
-		Short: "Put the keys of a Vault that is gone away, to start over with an empty one",
-		Long: "retire moves the stored keys within the keys record, to 'old' and under the date: they\n" +
-			"are all that opens a backup of the Vault that is gone. It does so only if every replica\n" +
-			"says that it is uninitialized. The next run then initializes Vault anew. With a rotation\n" +
-			"on record each set that may have been in force is put away under a date of its own.",
+		Short: "Put away the keys of a Vault that is gone, to start over with an empty one",
+		Long: "retire moves the stored keys within the keys record to 'old', under the date: nothing\n" +
+			"else opens a backup of the Vault that is gone. It does so only if every replica reports\n" +
+			"that it is uninitialized. The next run then initializes Vault again. If a rotation is on\n" +
+			"record, each set that may have been in force is put away under its own date.",
 		Example: "  vault-bootstrap keys retire --namespace=vault --vault-service=vault-internal --replicas=3",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -28,7 +28,7 @@ func (p *program) keysRetireCommand() *cobra.Command {
 	}
 	registerStore(cmd.Flags(), &options.store)
 	registerVault(cmd.Flags(), &options.vault)
-	cmd.Flags().BoolVar(&options.forgetGlass, "forget-break-glass", false, "forget the root token of a break-glass that was killed: it lives on in a backup that was made meanwhile")
+	cmd.Flags().BoolVar(&options.forgetBreakGlass, "forget-break-glass", false, "forget the root token of a killed break-glass, although it is alive in any backup that was made meanwhile")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
 }
@@ -38,7 +38,7 @@ type retireOptions struct {
 	vault   job.VaultOptions
 	timeout time.Duration
 
-	forgetGlass bool
+	forgetBreakGlass bool
 }
 
 func (p *program) retireKeys(ctx context.Context, options *retireOptions) error {
@@ -57,13 +57,13 @@ func (p *program) retireKeys(ctx context.Context, options *retireOptions) error 
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	dates, err := servers.Administrator(session, job.Identity(p.env), log).Retire(session.Context(), options.forgetGlass)
+	dates, err := servers.Administrator(session, job.Identity(p.env), log).Retire(session.Context(), options.forgetBreakGlass)
 	if err != nil {
 		return err
 	}
 	for i, date := range dates {
 		dates[i] = fmt.Sprintf("old[%q]", date)
 	}
-	_, err = fmt.Fprintf(p.stdout, "The keys are put away in %s, under %s. Go on with 'vault-bootstrap run'.\n", records.Location().Keys, strings.Join(dates, " and "))
+	_, err = fmt.Fprintf(p.stdout, "The keys are put away in %s, under %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys, strings.Join(dates, " and "))
 	return err
 }

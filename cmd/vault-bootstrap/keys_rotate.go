@@ -22,12 +22,12 @@ func (p *program) keysRotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Exchange the unseal keys, or the recovery keys with auto-unseal",
-		Long: "rotate has Vault make new key shares (a rekey with verification), stores them, and only\n" +
-			"then gives them back to Vault, which puts them in force. At every moment the record\n" +
-			"holds the shares that open the Vault; what a kill has cut off, the next run settles.\n" +
+		Long: "rotate has Vault create new key shares (a rekey with verification), stores them, and\n" +
+			"only then gives them back to Vault, which puts them in force. At every moment the record\n" +
+			"holds the shares that open the Vault; if a rotation is killed, the next run settles it.\n" +
 			"The former shares are kept in the record: they open the backups of their time.\n\n" +
-			"With --pgp-keys the new shares belong to operators. Vault wants them back before it\n" +
-			"puts them in force: each owner decrypts the own one, from 'set' of 'rotation' in the\n" +
+			"With --pgp-keys the new shares belong to operators. Vault requires them back before it\n" +
+			"puts them in force: each owner decrypts their own share, from 'set' of 'rotation' in the\n" +
 			"keys record, and a second call with --new-shares-file gives them back. --store-shares is\n" +
 			"the way back, from operators into the record.",
 		Example: "  vault-bootstrap keys rotate --key-shares=5 --key-threshold=3 --vault-addr=https://127.0.0.1:8200 --ca-cert=ca.pem",
@@ -56,12 +56,12 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	registerVault(flags, &o.vault)
 	registerShares(flags, &o.present)
 	o.fresh.Flag = "--new-shares-file"
-	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have opened, one on each line, or - for standard input")
+	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have decrypted, one on each line, or - for standard input")
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
-	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who are to hold the new shares, a file for each")
-	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record, in clear, where operators hold the present ones")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/rekey, or - for standard input: Vault 2.0 and later ask for one")
+	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who will hold the new shares, a file for each")
+	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record, unencrypted, if operators hold the present ones")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/rekey, or - for standard input: Vault 2.0 and later require one")
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the lease")
 }
 
@@ -92,10 +92,10 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		return err
 	}
 	exchange := ceremony.Exchange{Token: token, Ask: p.input().AskShares(&options.present), AskNew: p.input().AskShares(&options.fresh)}
-	// What is on record may only wait for its new shares, and needs nothing to split into.
+	// A rotation on record may only wait for its new shares, and is not split again.
 	left := keys.Rotation
-	goesOn := left != nil && left.Set != nil && len(left.Set.Custody) > 0 && len(options.pgpKeys) == 0 && !options.storeShares
-	if !goesOn {
+	continues := left != nil && left.Set != nil && len(left.Set.Custody) > 0 && len(options.pgpKeys) == 0 && !options.storeShares
+	if !continues {
 		if exchange.Into, err = options.split(keys.Set); err != nil {
 			return err
 		}
@@ -109,11 +109,11 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	return err
 }
 
-// split says what to split into: as now, where the flags say nothing else.
+// split returns how to split the new key: as now, unless the flags say otherwise.
 func (o *rotateOptions) split(present *store.KeySet) (ceremony.KeySplit, error) {
 	split := ceremony.KeySplit{Shares: o.shares, Threshold: o.threshold}
 	if o.storeShares && len(o.pgpKeys) > 0 {
-		return split, fault.Misuse(errors.New("--store-shares excludes --pgp-keys"), "Say who is to hold the new shares: the keys record, or operators.")
+		return split, fault.Misuse(errors.New("--store-shares excludes --pgp-keys"), "Choose who will hold the new shares: the keys record, or operators.")
 	}
 	if present == nil {
 		return split, fault.Misuse(errors.New("no keys are stored"), "Check --store, --name and --namespace.")
@@ -135,7 +135,7 @@ func (o *rotateOptions) split(present *store.KeySet) (ceremony.KeySplit, error) 
 	if len(o.pgpKeys) > 0 {
 		owners, err = job.Custodians("pgp-keys", o.pgpKeys, split.Shares, time.Now())
 	} else if len(present.Custody) > 0 && !o.storeShares {
-		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of those who are to hold them, or --store-shares to keep the new ones in the keys record.")
+		err = fault.Misuse(errors.New("operators hold the present shares, and no --pgp-keys are given for the new ones"), "Give the public keys of their future owners, or --store-shares to keep the new shares in the keys record.")
 	}
 	split.Custodians = owners
 	return split, err

@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
-// beginPlain checks the store and takes the Lease, for a verb whose log is for people.
+// beginPlain checks the store and takes the Lease, for a verb that logs plain text.
 func (p *program) beginPlain(ctx context.Context, records store.Store) (*fencing.Session, *slog.Logger, error) {
 	return p.beginHeld(ctx, 0, records)
 }

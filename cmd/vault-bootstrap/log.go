@@ -8,7 +8,7 @@ import (
 	"golang.org/x/term"
 )
 
-// logger writes progress for people on a terminal, else JSON lines.
+// logger writes plain text on a terminal, and JSON lines elsewhere.
 func (p *program) logger() *slog.Logger {
 	if isTerminal(p.stderr) {
 		return slog.New(slog.NewTextHandler(p.stderr, nil))
@@ -16,7 +16,7 @@ func (p *program) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(p.stderr, nil))
 }
 
-// warnings is the log of a verb that looks: what is printed is its result.
+// warnings is the log of a verb that only reads, and prints its result.
 func (p *program) warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }

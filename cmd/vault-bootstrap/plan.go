@@ -24,10 +24,10 @@ func (p *program) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what 'run' would change, without changing anything",
-		Long: "plan reads Vault and prints what 'run' would create, update and delete, field by\n" +
-			"field. Secret values are told as changed or not. It needs no more than read access:\n" +
-			"a token in --token-file or VAULT_TOKEN, or else the login of later runs, by the role\n" +
-			"that only reads where there is one.",
+		Long: "plan reads Vault and prints what 'run' would create, update and delete, field by field.\n" +
+			"Of secret values it shows only whether they change. Read access is enough: a token in\n" +
+			"--token-file or VAULT_TOKEN or, without one, the login of later runs, by the role that\n" +
+			"only reads if there is one.",
 		Example: "  vault-bootstrap plan --seed seed.yaml --detailed-exitcode",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,7 +39,7 @@ func (p *program) planCommand() *cobra.Command {
 	registerVault(flags, &options.job.Vault)
 	registerLogin(flags, &options.job.Login)
 	flags.StringSliceVar(&options.job.Seed, "seed", nil, "seed file or directory; may be repeated")
-	flags.StringVar(&options.job.TokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, else the login of later runs)")
+	flags.StringVar(&options.job.TokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, otherwise the login of later runs)")
 	flags.IntVar(&options.job.Parallelism, "parallelism", 16, "calls to Vault in flight")
 	flags.DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	flags.StringVarP(&options.output, "output", "o", "text", "text or json")
@@ -47,7 +47,7 @@ func (p *program) planCommand() *cobra.Command {
 	return cmd
 }
 
-// errChanges is not a failure: it makes the exit code.
+// errChanges is not a failure, but sets the exit code.
 var errChanges = errors.New("there are changes")
 
 func (p *program) plan(ctx context.Context, options *planOptions) error {
@@ -57,7 +57,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 	case options.output != "text" && options.output != "json":
 		return fault.Misuse(fmt.Errorf("--output=%q is neither text nor json", options.output), "Write one of the two.")
 	case options.job.Parallelism < 1:
-		return fault.Misuse(fmt.Errorf("--parallelism=%d is less than 1", options.job.Parallelism), "One call at a time is the least.")
+		return fault.Misuse(fmt.Errorf("--parallelism must be at least 1, got %d", options.job.Parallelism), "With 1, calls are made one at a time.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 )
 
-// pluginPrefix is how the names of kubectl's plugins begin; kubectl finds
-// kubectl-vault_bootstrap for 'kubectl vault-bootstrap'.
+// pluginPrefix is the prefix of the names of kubectl's plugins: 'kubectl vault-bootstrap' runs
+// kubectl-vault_bootstrap.
 const pluginPrefix = "kubectl-"
 
 // asPlugin reports whether the program was called as a plugin of kubectl.
@@ -18,8 +18,8 @@ func asPlugin(program string) bool {
 	return strings.HasPrefix(filepath.Base(program), pluginPrefix)
 }
 
-// pluginEnvironment is env for a plugin: the records are in Kubernetes unless
-// somebody says otherwise, as for every other verb of kubectl.
+// pluginEnvironment returns env for a plugin: the records are in Kubernetes unless specified
+// otherwise, as with every other verb of kubectl.
 func pluginEnvironment(env job.Lookup) job.Lookup {
 	return func(name string) (string, bool) {
 		if value, set := env(name); set && value != "" || name != prefix+"STORE" {
@@ -29,7 +29,7 @@ func pluginEnvironment(env job.Lookup) job.Lookup {
 	}
 }
 
-// namedAsPlugin has the help say 'kubectl vault-bootstrap'.
+// namedAsPlugin makes the help say 'kubectl vault-bootstrap'.
 func namedAsPlugin(root *cobra.Command) {
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl vault-bootstrap"}
 }

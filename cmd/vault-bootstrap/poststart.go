@@ -20,11 +20,11 @@ func (p *program) postStartCommand() *cobra.Command {
 		Use:   postStart,
 		Short: "Unseal the replica beside us, as a postStart hook of Vault's container",
 		Long: "post-start waits for the Vault server in the same pod to listen, unseals it with the\n" +
-			"stored keys, and ends. Where no keys are stored yet it ends at once, since the run that\n" +
-			"stores them also unseals. It looks at no other replica, writes nothing, and needs 'get'\n" +
-			"on the keys record only.\n\n" +
-			"It ends in time, and always with exit code 0, also when it was called wrongly: the\n" +
-			"kubelet kills a container whose hook fails. What went wrong is on standard error.",
+			"stored keys, and ends. If no keys are stored yet it ends at once, since the run that\n" +
+			"stores them also unseals. It asks no other replica, writes nothing, and needs only 'get'\n" +
+			"on the keys record.\n\n" +
+			"It ends in time, and always with exit code 0, even if it was called wrongly: the kubelet\n" +
+			"kills a container whose hook fails. Errors are on standard error.",
 		Example: "  /vault-bootstrap/vault-bootstrap post-start --vault-addr=http://127.0.0.1:8200 --timeout=60s",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.postStart(cmd.Context(), options)
@@ -41,12 +41,12 @@ func registerPostStart(flags *pflag.FlagSet, o *watch.PostStartOptions) {
 	flags.DurationVar(&o.Timeout, "timeout", time.Minute, "how long to try: Vault's pod is not ready before the hook ends")
 }
 
-// postStart logs its errors, and returns none.
+// postStart logs its error instead of returning it.
 func (p *program) postStart(ctx context.Context, options *watch.PostStartOptions) {
 	log := p.logger()
 	if err := watch.OpenBeside(ctx, p.env, options, log); err != nil {
 		log.Warn("not unsealed by this hook", "error", err.Error(), "remedy", fault.RemedyOf(err))
 		return
 	}
-	log.Info("our own replica is open")
+	log.Info("our own replica is unsealed")
 }

@@ -35,14 +35,13 @@ type program struct {
 	environment    []string // all of it, for child processes
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	// begun is set once a verb's own code runs: errors before that are the
-	// command line's.
+	// begun is set once a verb's own code runs: earlier errors are about the command line.
 	begun bool
 	// reported is set by a verb that has reported its error itself.
 	reported bool
 }
 
-// input is where what people hand over comes from.
+// input returns where operators' input comes from.
 func (p *program) input() input.Source { return input.Source{Stdin: p.stdin, Prompts: p.stderr} }
 
 func (p *program) root() *cobra.Command {
@@ -77,7 +76,7 @@ func (p *program) root() *cobra.Command {
 	return root
 }
 
-// prefix is of the variables that stand for flags.
+// prefix is that of the variables that set flags.
 const prefix = "VAULT_BOOTSTRAP_"
 
 // fromEnvironment sets the flags that are not on the command line from their
@@ -90,11 +89,11 @@ func (p *program) fromEnvironment(flags *pflag.FlagSet) error {
 		}
 		name := prefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
 		value, set := p.env(name)
-		if !set || value == "" { // templates render what is unset as empty
+		if !set || value == "" { // templates render unset values as empty
 			return
 		}
 		if err := flags.Set(flag.Name, value); err != nil {
-			problem = fault.Misuse(fmt.Errorf("the variable %s: %w", name, err), "It stands for the flag --"+flag.Name+".")
+			problem = fault.Misuse(fmt.Errorf("the variable %s: %w", name, err), "It sets the flag --"+flag.Name+".")
 		}
 	})
 	return problem
@@ -118,7 +117,7 @@ func (p *program) exit(err error) int {
 	return exitCode(err)
 }
 
-// exitFound is of a verb that has looked and found something.
+// exitFound is the exit code of a verb that only reads and has found something.
 const exitFound = 3
 
 func exitCode(err error) int {
@@ -131,8 +130,7 @@ func exitCode(err error) int {
 	return report.ExitCode(err)
 }
 
-// noArguments refuses arguments with a usage error, where cobra's own check would
-// take them for verbs.
+// noArguments refuses arguments with a usage error; cobra's own check would take them for verbs.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fault.Misuse(fmt.Errorf("%s takes no argument, but got %q", cmd.CommandPath(), args[0]), fmt.Sprintf("See '%s --help'.", cmd.CommandPath()))

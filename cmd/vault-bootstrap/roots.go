@@ -8,19 +8,19 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// systemRoots are where crypto/x509 of Go 1.26 looks for the certificates of authorities on
-// systems that have no verifier of their own.
+// systemRoots are the files in which crypto/x509 of Go 1.26 looks for CA certificates on systems
+// that have no verifier of their own.
 var systemRoots = []string{
 	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
 	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem", "/usr/local/etc/ssl/cert.pem", "/etc/openssl/certs/ca-certificates.crt",
 }
 
-// bringRoots has Mozilla's authorities be trusted where the system names none, as in our own
-// image. Reading them takes a sixth of the time to the first request, so that it is done only
-// there. It comes before the first connection.
+// trustFallbackRoots trusts Mozilla's CAs if the system has none, as in our own image. Parsing them
+// takes a sixth of the time to the first request, so this is done only if necessary. It must be
+// called before the first connection.
 //
-// named is whether the environment names files with authorities, as SSL_CERT_FILE does.
-func bringRoots(named bool) {
+// named is whether the environment names files with CAs, as SSL_CERT_FILE does.
+func trustFallbackRoots(named bool) {
 	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" || named {
 		return
 	}
@@ -37,7 +37,7 @@ func mozillaRoots() *x509.CertPool {
 	for root := range bundle.Roots() {
 		certificate, err := x509.ParseCertificate(root.Certificate)
 		if err != nil {
-			continue // one less is trusted
+			continue // one fewer is trusted
 		}
 		if root.Constraint == nil {
 			roots.AddCert(certificate)

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestMozillaRoots holds that the certificates that come with the program can be read.
+// TestMozillaRoots checks that the certificates that come with the program can be read.
 func TestMozillaRoots(t *testing.T) {
 	if mozillaRoots().Equal(x509.NewCertPool()) {
-		t.Error("there is none")
+		t.Error("there are none")
 	}
 }

@@ -16,9 +16,10 @@ func (p *program) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Take Vault to hardened, from whatever state it is in",
-		Long: "run looks at Vault and does what is left to do: initialize it and store its keys,\n" +
-			"unseal every replica, apply the seed, prove its own login, revoke the root token.\n" +
-			"It may be run again at any time, and by several at once: one acts, the others wait.",
+		Long: "run finds out what state Vault is in and does what is left to do: initialize it and\n" +
+			"store its keys, unseal every replica, apply the seed, prove its own login, revoke the\n" +
+			"root token. It may be run again at any time, and several times at once: one run acts,\n" +
+			"the others wait.",
 		Example: "  vault-bootstrap run --vault-addr https://127.0.0.1:8200 --ca-cert ca.pem --seed seed.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,8 +48,8 @@ func (p *program) run(ctx context.Context, options *job.RunOptions) error {
 	return p.perform(ctx, walk.New(prepared))
 }
 
-// refuse reports an error from before the walk. The format is not known to be right
-// yet, but a machine that reads JSON should get nothing else.
+// refuse reports an error from before the walk. The format may not have been validated yet, but a
+// program that reads JSON should get nothing else.
 func (p *program) refuse(options *job.RunOptions, err error) error {
 	if p.format(options) == "json" {
 		p.reported = report.LogFailure(report.NewLines(p.stderr, slog.LevelError), err)
@@ -56,7 +57,7 @@ func (p *program) refuse(options *job.RunOptions, err error) error {
 	return err
 }
 
-// perform walks and reports how it went.
+// perform walks and reports the outcome.
 func (p *program) perform(ctx context.Context, w *walk.Walk) error {
 	progress := p.reporter(w.Job.Options, w.Job.Level)
 	all := w.WithEvents(progress)

@@ -30,10 +30,10 @@ func (p *program) seedValidateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate FILE|DIRECTORY...",
 		Short: "Check seed files without touching Vault",
-		Long: "validate reads the files as 'run' would and reports everything that is wrong with\n" +
-			"them, with file, line and column. Policies are parsed with Vault's own grammar; what\n" +
-			"they say in vain is a warning. References are not followed, since what they name may\n" +
-			"exist only where the seed is applied.",
+		Long: "validate reads the files as 'run' would and reports every error in them, with file, line\n" +
+			"and column. Policies are parsed with Vault's own grammar; rules that have no effect are\n" +
+			"warnings. References are not followed, since what they name may exist only where the\n" +
+			"seed is applied.",
 		RunE: func(_ *cobra.Command, paths []string) error {
 			if len(paths) == 0 {
 				return errNoSeed("validate")
@@ -50,13 +50,13 @@ func (p *program) seedValidateCommand() *cobra.Command {
 				_, _ = fmt.Fprintln(p.stderr, "warning: "+warning.String())
 			}
 			if strict && len(warnings) > 0 {
-				return fault.BadSeed(fmt.Errorf("the seed has %d warnings", len(warnings)), "Mend them, or leave --strict out.")
+				return fault.BadSeed(fmt.Errorf("the seed has %d warnings", len(warnings)), "Fix them, or omit --strict.")
 			}
 			_, err = fmt.Fprintf(p.stdout, "valid: %d objects, %s\n", len(loaded.Declared()), loaded.Digest())
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for errors")
+	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")
 	return cmd
 }
 
@@ -65,7 +65,7 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 		Use:   "schema",
 		Short: "Print a JSON Schema of seed files, for editors",
 		Long: "schema prints a JSON Schema with descriptions and examples. An editor with a YAML\n" +
-			"language server takes it by a comment in the first line of a seed:\n\n" +
+			"language server uses it if a comment in the first line of a seed names it:\n\n" +
 			"  # yaml-language-server: $schema=seed.schema.json",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -86,8 +86,8 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
 		Short: "Print the policy that 'run' needs to apply the seed",
-		Long: "policy prints the policy of our own login, or with --read-only that of the role beside it\n" +
-			"(NAME-read), which 'plan' and 'verify' log in with. 'run' writes both.",
+		Long: "policy prints the policy of our own login or, with --read-only, that of the role beside\n" +
+			"it (NAME-read), which 'plan' and 'verify' log in with. 'run' writes both.",
 		RunE: func(_ *cobra.Command, paths []string) error {
 			if len(paths) == 0 {
 				return errNoSeed("policy")
@@ -120,7 +120,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
-	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, else kubernetes)")
+	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, otherwise kubernetes)")
 	login.Given = cmd.Flags().Changed
 	cmd.Flags().StringVar(&login.Mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd

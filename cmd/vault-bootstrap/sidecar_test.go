@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestRunEndsTheSidecar looks at it from the proxy's side: it is asked once, by POST,
-// although the run has failed before it reached anything.
+// TestRunEndsTheSidecar checks what the proxy sees: it is asked once, by POST, although the run
+// fails before it reaches anything.
 func TestRunEndsTheSidecar(t *testing.T) {
 	var asked []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -58,7 +58,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewStatus(checkpoint, records.Location())
-	// From outside of a cluster its Vault is not at the default address.
+	// From outside a cluster, its Vault is not at the default address.
 	if kind == job.FileStore || options.vault.Named(p.env) {
 		for _, replica := range servers.Members().Health(ctx) {
 			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Answer: replica.Answer})

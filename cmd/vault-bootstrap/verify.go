@@ -21,7 +21,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// errFound is the error of a look that has found something.
+// errFound means that controls were read and do not hold.
 var errFound = errors.New("controls do not hold")
 
 type verifyOptions struct {
@@ -36,11 +36,11 @@ func (p *program) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Show how well Vault is locked down",
-		Long: "verify logs in by the role that only reads, or else as later runs do, reads what the\n" +
-			"controls judge and shows what they have come to. What it may not see is unknown,\n" +
-			"and unknown does not hold; it says how to allow it. It exits with 3 when a required\n" +
-			"control does not hold. The section 'harden' of the seed chooses controls, exceptions\n" +
-			"and limits. It changes nothing, unless --revoke-foreign-root tells it to.",
+		Long: "verify logs in by the role that only reads or, without one, as later runs do, reads what\n" +
+			"the controls need and shows their results. What it may not read is unknown, and unknown\n" +
+			"does not hold; it says how to allow it. It exits with 3 when a required control does not\n" +
+			"hold. The section 'harden' of the seed chooses controls, exceptions and limits. It\n" +
+			"changes nothing, except with --revoke-foreign-root.",
 		Example: "  vault-bootstrap verify --seed seed.yaml -o html --output-file report.html",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,15 +59,15 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	registerVault(flags, &o.job.Vault)
 	registerLogin(flags, &o.job.Login)
 	flags.StringSliceVar(&o.job.Seed, "seed", nil, "seed file or directory with a section 'harden'; may be repeated")
-	flags.StringVar(&o.job.Profile, "profile", "", "baseline, production or strict (default: the seed's, else production)")
-	flags.BoolVar(&o.deep, "deep", false, "look at every token, too: the more there are, the longer it takes")
-	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then look")
+	flags.StringVar(&o.job.Profile, "profile", "", "baseline, production or strict (default: the seed's, otherwise production)")
+	flags.BoolVar(&o.deep, "deep", false, "check every token, too: the more there are, the longer it takes")
+	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then verify")
 	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
-	flags.StringVar(&o.failOn, "fail-on", "", "exit with 3 also for advice of this severity and worse: low, medium, high or critical")
+	flags.StringVar(&o.failOn, "fail-on", "", "also exit with 3 for advice of this severity or worse: low, medium, high or critical")
 	flags.StringVar(&o.job.PodLabels, "vault-pod-labels", job.DefaultPodLabels, "labels of Vault's pods, on Kubernetes")
-	flags.BoolVar(&o.list, "list", false, "list all controls, without looking at a Vault")
-	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to look")
+	flags.BoolVar(&o.list, "list", false, "list all controls, without reading a Vault")
+	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long it may take")
 	flags.IntVar(&o.job.Parallelism, "parallelism", 16, "calls to Vault in flight")
 }
 
@@ -80,13 +80,13 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 	case !slices.Contains(hardenreport.Formats(), o.output):
 		return 0, fault.Misuse(fmt.Errorf("--output=%q is none of %s", o.output, strings.Join(hardenreport.Formats(), ", ")), "Write one of them.")
 	case o.failOn != "" && !ok:
-		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is no severity", o.failOn), "It is low, medium, high or critical.")
+		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is not a severity", o.failOn), "It is low, medium, high or critical.")
 	case o.revokeForeignRoot && !o.deep:
-		return 0, fault.Misuse(errors.New("--revoke-foreign-root is given without --deep"), "Root tokens are found by looking at every token: write both.")
+		return 0, fault.Misuse(errors.New("--revoke-foreign-root is given without --deep"), "Root tokens are found by checking every token: give both flags.")
 	case o.job.Profile != "" && !known:
-		return 0, fault.Misuse(fmt.Errorf("--profile=%q is no profile", o.job.Profile), "It is baseline, production or strict.")
+		return 0, fault.Misuse(fmt.Errorf("--profile=%q is not a profile", o.job.Profile), "It is baseline, production or strict.")
 	case o.job.Parallelism < 1 || o.timeout <= 0:
-		return 0, fault.Misuse(errors.New("--parallelism and --timeout must be above 0"), "Leave them away for their defaults.")
+		return 0, fault.Misuse(errors.New("--parallelism and --timeout must be positive"), "Omit them for their defaults.")
 	}
 	return severity, nil
 }
@@ -147,7 +147,7 @@ func (p *program) show(shown hardenreport.Report, options *verifyOptions) error 
 	return err
 }
 
-// verdict is the error of a Vault that does not pass. A severity of 0 has advice not
+// verdict returns the error for a Vault that does not pass. With a severity of 0, advice does not
 // count.
 func verdict(shown hardenreport.Report, least harden.Severity) error {
 	worse := slices.ContainsFunc(harden.Failed(shown.Results, false), func(r harden.Result) bool { return least > 0 && r.Severity >= least })

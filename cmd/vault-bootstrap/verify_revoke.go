@@ -8,8 +8,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
-// revokeForeignRoot ends the root tokens that are not ours. It holds the lease, so that
-// none of a break-glass at work is among them.
+// revokeForeignRoot revokes the root tokens that are not ours. It holds the lease, so that no
+// break-glass is running whose token could be among them.
 func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions) error {
 	look, err := options.job.Verifier(ctx, p.env, p.warnings())
 	if err != nil {
@@ -23,7 +23,7 @@ func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions)
 	look.Servers.Cluster.Guard(session.Alive)
 	look.Sources.Access.Log = log
 	administrator := look.Servers.Administrator(session, job.Identity(p.env), log)
-	administrator.Cluster = look.Sources.Cluster // by whose clocks a refusal of our login is explained
+	administrator.Cluster = look.Sources.Cluster // its clocks help to explain a refusal of our login
 	dead, err := ceremony.NewBreakGlass(administrator, options.job.Parallelism).RevokeForeign(ctx, states.OrLockedOut(look.Sources.Access))
 	for _, token := range dead {
 		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)

@@ -17,12 +17,12 @@ func (p *program) waitCommand() *cobra.Command {
 		Short: "Wait until Vault is in a state, for init containers",
 		Long: "wait ends when the bootstrap has reached a state or one after it. It needs no keys, and\n" +
 			"changes nothing. It reads what the Lease shows, or Vault's own health, or both:\n\n" +
-			"  --via=lease   the Lease alone: get on it, and watch to hear of changes at once\n" +
-			"  --via=health  Vault alone, and no rights in Kubernetes. A server says of itself whether\n" +
-			"                it is initialized and unsealed; that it is seeded or hardened it cannot\n" +
-			"                know, so --for=seeded and --for=hardened are refused\n" +
-			"  --via=auto    the Lease for what only it can tell, and Vault's health, if an address is\n" +
-			"                given, for whether it is open now",
+			"  --via=lease   only the Lease: needs get on it, and watch to notice changes at once\n" +
+			"  --via=health  only Vault, and no privileges in Kubernetes. A server knows whether it is\n" +
+			"                initialized and unsealed, but not whether it is seeded or hardened, so\n" +
+			"                --for=seeded and --for=hardened are refused\n" +
+			"  --via=auto    the Lease for what only it shows, and Vault's health, if an address is\n" +
+			"                given, for whether Vault is open now",
 		Example: "  vault-bootstrap wait --for=hardened --namespace=vault --vault-addr=http://vault-active.vault:8200\n" +
 			"  vault-bootstrap wait --for=unsealed --via=health --vault-addr=http://vault-active.vault:8200",
 		Args: noArguments,
@@ -40,5 +40,5 @@ func registerWait(flags *pflag.FlagSet, o *wait.Options) {
 	flags.StringVar(&o.Goal, "for", string(fsm.Hardened), "state to wait for: initialized, unsealed, seeded or hardened")
 	flags.StringVar(&o.Via, "via", wait.ViaAuto, "where to look: auto, lease or health")
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "how long to wait")
-	flags.DurationVar(&o.Interval, "interval", 20*time.Second, "longest wait between two looks where nothing tells of changes; the first one is between a quarter of it and all of it")
+	flags.DurationVar(&o.Interval, "interval", 20*time.Second, "longest wait between two checks if changes are not reported; the first wait is between a quarter of it and all of it")
 }

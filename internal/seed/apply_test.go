@@ -35,12 +35,13 @@ func TestApplyOrderAndLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"intend [sys/audit/file]", "audit<nil>",
-		"intend [sys/auth/ci sys/auth/kubernetes sys/auth/userpass sys/mounts/kv sys/mounts/transit]",
+		"intend [sys/audit/file sys/auth/ci sys/auth/kubernetes sys/auth/userpass sys/mounts/kv sys/mounts/transit " +
+			"auth/kubernetes/config auth/ci/role/builder auth/kubernetes/role/app auth/userpass/users/alice sys/policies/acl/app sys/policies/acl/ci]",
+		"audit<nil>",
 		"mounts<nil>", "mounts<nil>", "mounts<nil>", "mounts<nil>", "mounts<nil>",
-		"intend [auth/kubernetes/config]", "config<nil>",
-		"intend [auth/ci/role/builder auth/kubernetes/role/app auth/userpass/users/alice]", "roles<nil>", "roles<nil>", "roles<nil>",
-		"intend [sys/policies/acl/app sys/policies/acl/ci]", "policies<nil>", "policies<nil>",
+		"config<nil>",
+		"roles<nil>", "roles<nil>", "roles<nil>",
+		"policies<nil>", "policies<nil>",
 	}
 	if !slices.Equal(log, want) {
 		t.Errorf("got  %q\nwant %q", log, want)

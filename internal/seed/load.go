@@ -18,9 +18,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// sizeLimit bounds all files of a seed together, in bytes. 100,000 policies and roles have some
+// SizeLimit bounds all files of a seed together, in bytes. 100,000 policies and roles have some
 // 12 MiB.
-const sizeLimit = 16 << 20
+const SizeLimit = 16 << 20
 
 // Seed is a parsed declaration. References in it are not resolved.
 type Seed struct {
@@ -38,7 +38,7 @@ type Seed struct {
 // All that is wrong is told at once, in one fault of kind fault.Seed whose cause is
 // *Problems.
 func Load(paths []string) (*Seed, error) {
-	l := &loader{problems: &value.Problems{}, left: sizeLimit}
+	l := &loader{problems: &value.Problems{}, left: SizeLimit}
 	for _, path := range paths {
 		l.path(path)
 	}
@@ -75,8 +75,8 @@ func (l *loader) path(path string) {
 func (l *loader) file(path string) {
 	content, err := readFile(path, l.left)
 	if err != nil {
-		if l.left < sizeLimit || strings.Contains(err.Error(), "larger") {
-			err = fmt.Errorf("%w (a seed has at most %d MiB)", err, sizeLimit>>20)
+		if l.left < SizeLimit || strings.Contains(err.Error(), "larger") {
+			err = fmt.Errorf("%w (a seed has at most %d MiB)", err, SizeLimit>>20)
 		}
 		l.problems.Add(value.Position{File: path}, "reading the seed: %s", err)
 		return

@@ -1,9 +1,9 @@
-// Package ceremony does what is done with the key shares of a Vault: take over those of others,
-// exchange them, put them away, give them to a sealed replica, and make a root token from them
-// where nothing else helps.
+// Package ceremony implements what is done with the key shares of a Vault: adopting those of
+// others, exchanging them, retiring them, giving them to a sealed replica, and generating a root
+// token from them where nothing else helps.
 //
-// A ceremony that is cut off is recognized by what is on record, and whoever comes next ends it.
-// The package must not know how later runs log in, nor what a run wants of Vault.
+// A ceremony that was cut off leaves a record, by which the next run recognizes and ends it. The
+// package must not know how later runs log in, nor what a run wants of Vault.
 package ceremony
 
 import (
@@ -33,7 +33,7 @@ type Dialer interface {
 	Session(address string, token secret.Value) (*vault.Session, error)
 }
 
-// Administrator carries out ceremonies: one after another, with the Lease in hand.
+// Administrator carries out ceremonies, one after another. It needs the Lease.
 type Administrator struct {
 	Cluster *cluster.Cluster
 	Records Records
@@ -42,20 +42,20 @@ type Administrator struct {
 	Holder string
 	Log    *slog.Logger
 	Now    func() time.Time
-	// Notify, if not nil, notifies people of what is out of the ordinary, beside the log: reason is
-	// one CamelCase word, as in a Kubernetes Event.
+	// Notify, if not nil, notifies operators of unusual events, beside the log: reason is one
+	// CamelCase word, as in a Kubernetes Event.
 	Notify func(warning bool, reason, message string)
 }
 
-// notify warns people of what is out of the ordinary.
+// notify warns operators of an unusual event.
 func (a *Administrator) notify(reason, message string) {
 	if a.Notify != nil {
 		a.Notify(true, reason, message)
 	}
 }
 
-// activeOfOurs returns the active replica of the cluster whose keys we hold: shares and
-// tokens are shown to no other.
+// activeOfOurs returns the active replica of the cluster whose keys we hold: shares and tokens are
+// sent to no other.
 func (a *Administrator) activeOfOurs(ctx context.Context, keys store.Keys) (cluster.Replica, error) {
 	if keys.Set == nil {
 		return nil, fault.Misuse(errors.New("no keys are stored"), "Check --store, --name and --namespace. A Vault that somebody else has initialized is taken over by 'vault-bootstrap adopt'.")
@@ -67,7 +67,7 @@ func (a *Administrator) activeOfOurs(ctx context.Context, keys store.Keys) (clus
 	active, found := replicas.Active()
 	switch {
 	case !found:
-		return nil, fault.Wait(errors.New("no replica is active"), "Vault must be unsealed first: 'vault-bootstrap run --until=unsealed' does it, or the people who hold the shares.")
+		return nil, fault.Wait(errors.New("no replica is active"), "Vault must be unsealed first: by 'vault-bootstrap run --until=unsealed', or by the custodians of the key shares.")
 	case keys.Set.ClusterID != "" && active.ClusterID != "" && keys.Set.ClusterID != active.ClusterID:
 		return nil, fsm.ForeignCluster(keys.Set.ClusterID, active)
 	}

@@ -21,14 +21,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// OwnLogin tries our own login at address. Where it is refused for good it does not work, and
-// answer is what Vault has said.
+// OwnLogin tries our own login at address. If Vault refuses it permanently, works is false and
+// answer is what Vault said.
 type OwnLogin func(ctx context.Context, address string, keys store.Keys) (works bool, answer string, err error)
 
-// Adopt takes over a Vault that somebody else has initialized: it proves the offered
-// keys and the root token on Vault, and only then stores them. It waits for what may
-// pass until ctx ends; waiting is told what for. Adopting again what is stored already
-// changes nothing.
+// Adopt takes over a Vault that somebody else has initialized: it proves the offered keys and the
+// root token against Vault, and only then stores them. It retries transient errors until ctx ends,
+// and reports each to waiting. Adopting keys that are stored already changes nothing.
 func (a *Administrator) Adopt(ctx context.Context, offer shares.Material, own OwnLogin, waiting func(err error, attempt int)) error {
 	adopting := &adoption{Administrator: a, offer: offer, own: own}
 	backoff := retry.WithCappedDuration(2*time.Second, retry.NewExponential(100*time.Millisecond))
@@ -53,7 +52,7 @@ func (a *Administrator) Adopt(ctx context.Context, offer shares.Material, own Ow
 	return nil
 }
 
-// adoption is one takeover, over as many looks as it needs.
+// adoption is one takeover, with as many tries as it needs.
 type adoption struct {
 	*Administrator
 	offer shares.Material
@@ -62,7 +61,7 @@ type adoption struct {
 	proven *store.KeySet
 }
 
-// once goes from a fresh look to the stored keys, as far as the world lets it.
+// once tries the whole way from a fresh look at the replicas to the stored keys.
 func (a *adoption) once(ctx context.Context) error {
 	keys, err := a.Records.Keys(ctx)
 	if err != nil {
@@ -106,8 +105,7 @@ func (a *adoption) once(ctx context.Context) error {
 	return nil
 }
 
-// adoptable refuses a Vault that has no keys to adopt, and waits for one that does
-// not say.
+// adoptable refuses a Vault that has no keys to adopt, and waits for one that does not answer.
 func adoptable(replicas fsm.Replicas) error {
 	if slices.ContainsFunc(replicas, func(r fsm.Replica) bool { return r.Health.Initialized() }) {
 		return nil
@@ -115,7 +113,7 @@ func adoptable(replicas fsm.Replicas) error {
 	for _, replica := range replicas {
 		if replica.Health == fsm.NoAnswer {
 			return fault.Wait(fmt.Errorf("waiting for an answer from %s (%s)", replica.Address, replica.Answer),
-				"No replica says yet that it is initialized. Check that the addresses are right, the servers are running and the network lets us through.")
+				"No replica reports that it is initialized yet. Check that the addresses are right, the servers are running and the network lets us through.")
 		}
 	}
 	if len(replicas) == 0 {
@@ -125,8 +123,8 @@ func adoptable(replicas fsm.Replicas) error {
 		"Check the addresses. To initialize it: vault-bootstrap run.")
 }
 
-// alreadyStored lets an adoption that was cut off after its last step go on.
-// While a rotation is on record the given ones may be those of either set.
+// alreadyStored lets an adoption that was cut off after its last step succeed. While a rotation is
+// on record, the offered shares may be those of either set.
 func (a *adoption) alreadyStored(keys store.Keys) error {
 	var first error
 	for _, set := range Candidates(keys) {
@@ -145,28 +143,28 @@ func (a *adoption) storedAs(set store.KeySet) error {
 	offered := slices.Concat(a.offer.Unseal, a.offer.Recovery, a.offer.Plain)
 	for _, share := range set.Shares {
 		if !slices.ContainsFunc(offered, share.Equal) {
-			return fault.Misuse(errors.New("keys are stored already, and they are others than the given ones"),
-				"Nothing was changed. If the stored keys are right, leave adopt away: vault-bootstrap run. If they are of another Vault, give this one records of its own (--name), "+
+			return fault.Misuse(errors.New("keys are stored already, and they are not the given ones"),
+				"Nothing was changed. If the stored keys are right, there is nothing to adopt: vault-bootstrap run. If they are of another Vault, give this one records of its own (--name), "+
 					"or move the stored keys away first: docs/runbook.md, 'keys without a Vault', says how.")
 		}
 	}
 	if len(set.Shares) == 0 {
-		return fault.Misuse(errors.New("keys are stored already, encrypted to their custodians"), "Nothing was changed. Go on with vault-bootstrap run.")
+		return fault.Misuse(errors.New("keys are stored already, encrypted to their custodians"), "Nothing was changed. Continue with vault-bootstrap run.")
 	}
 	a.Log.Info("these keys are stored already")
 	return nil
 }
 
-// makeOne says how to get a root token.
-const makeOne = "Make one from the key shares ('vault operator generate-root': docs/runbook.md shows the commands) and give it with --token-file."
+// generateOne says how to get a root token.
+const generateOne = "Generate one from the key shares ('vault operator generate-root': docs/runbook.md shows the commands) and give it with --token-file."
 
-// proveToken makes sure that the first run can log in: with the root token, or, where
-// none is given, with our own login, which an earlier life of ours may have set up.
+// proveToken makes sure that the first run can log in: with the root token or, if none is given,
+// with our own login, which an earlier installation of ours may have set up.
 func (a *adoption) proveToken(ctx context.Context, address string, keys store.Keys) (*store.Root, error) {
 	if a.offer.Root.Empty() {
 		works, answer, err := a.own(ctx, address, keys)
 		if err == nil && !works {
-			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", answer), makeOne)
+			err = fault.Misuse(fmt.Errorf("no root token is given, and our own login does not work: %s", answer), generateOne)
 		}
 		return nil, err
 	}
@@ -177,20 +175,20 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 	identity, err := session.Identity(ctx)
 	switch {
 	case httpstatus.Of(err) == http.StatusForbidden:
-		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+makeOne)
+		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+generateOne)
 	case err != nil:
-		return nil, fmt.Errorf("looking the root token up: %w", err)
+		return nil, fmt.Errorf("looking up the root token: %w", err)
 	case !slices.Contains(identity.Policies, "root"):
-		return nil, fault.Misuse(fmt.Errorf("the token is no root token: its policies are %q", identity.Policies), "Nothing was changed. "+makeOne)
+		return nil, fault.Misuse(fmt.Errorf("the token is not a root token: its policies are %q", identity.Policies), "Nothing was changed. "+generateOne)
 	}
 	return &store.Root{Token: a.offer.Root, Accessor: identity.Accessor}, nil
 }
 
-// errStored means that somebody stored keys while we proved ours.
-var errStored = errors.New("keys were stored while ours were proven")
+// errStored means that somebody else stored keys while ours were being proven.
+var errStored = errors.New("other keys were stored while the given ones were being proven")
 
-// keep stores what is proven in one write, and reads it back. An attempt of ours that
-// came to nothing is kept beside it.
+// keep stores the proven keys in one write, and reads them back. A failed attempt of ours to
+// initialize is kept beside them.
 func (a *adoption) keep(ctx context.Context, set store.KeySet, root *store.Root) error {
 	err := a.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Set != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
 
-// lettingIn is our own login where an earlier life of ours has set it up.
+// lettingIn is our own login where an earlier installation of ours has set it up.
 func lettingIn(context.Context, string, store.Keys) (bool, string, error) { return true, "", nil }
 
 func TestAdopt(t *testing.T) {
@@ -24,7 +24,7 @@ func TestAdopt(t *testing.T) {
 		adopted bool
 		kind    fault.Kind
 	}{
-		"by a rekey that is called off":     {nil, shares.Material{Unseal: sharesOf('a', 5)}, lettingIn, true, 0},
+		"by a rekey that is cancelled":      {nil, shares.Material{Unseal: sharesOf('a', 5)}, lettingIn, true, 0},
 		"whose shares are others":           {nil, shares.Material{Unseal: sharesOf('x', 5)}, lettingIn, false, fault.Usage},
 		"of which too few shares are given": {nil, shares.Material{Unseal: sharesOf('a', 2)}, lettingIn, false, fault.Usage},
 		"that is empty":                     {func(b *bench) { b.vault.code = http.StatusNotImplemented }, shares.Material{Unseal: sharesOf('a', 5)}, lettingIn, false, fault.Usage},
@@ -77,7 +77,7 @@ func TestAdoptWithToken(t *testing.T) {
 		"another token":    {&vaulttest.Token{Accessor: "of app", Policies: []string{"app"}}, false},
 		"one that is dead": {nil, false},
 	} {
-		b, v, _ := newGlass(t)
+		b, v, _ := newRootVault(t)
 		b.records.keys.Set = nil
 		if test.token != nil {
 			v.server.Tokens["given"] = test.token

@@ -14,18 +14,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// Emergency says why a root token is made from key shares, and with what.
+// Emergency says why a root token is generated from key shares, and with what.
 type Emergency struct {
-	// Reason is the person's.
+	// Reason is the operator's.
 	Reason string
-	// Ask returns the shares of people, where we hold none.
+	// Ask returns the shares of custodians, where we hold none.
 	Ask AskShares
-	// Token is for servers that ask for one at generate-root; it may be empty.
+	// Token is for servers that require one for generate-root; it may be empty.
 	Token secret.Value
 }
 
-// rootGrant is the root token in use.
-type rootGrant struct {
+// rootInUse is the root token in use.
+type rootInUse struct {
 	id       string
 	token    secret.Value
 	accessor string
@@ -33,23 +33,23 @@ type rootGrant struct {
 	reason   string
 }
 
-// BreakGlass is a root token that is made from the key shares for one purpose.
+// BreakGlass generates a root token from the key shares, for one purpose, and revokes it.
 type BreakGlass struct {
 	admin       *Administrator
-	parallelism int            // of looking tokens up
-	root        *rootGrant     // nil if none is in use
+	parallelism int            // of token lookups
+	root        *rootInUse     // nil if none is in use
 	latest      *vault.Session // with it
 }
 
-// NewBreakGlass returns a BreakGlass by which no root token is in use yet.
+// NewBreakGlass returns a BreakGlass with no root token in use.
 func NewBreakGlass(by *Administrator, parallelism int) *BreakGlass {
 	return &BreakGlass{admin: by, parallelism: parallelism}
 }
 
-// InUse reports whether the break-glass of that ID is this process's own.
+// InUse reports whether the break-glass with that ID is this process's own.
 func (g *BreakGlass) InUse(id string) bool { return g.root != nil && g.root.id == id }
 
-// session returns a session with the root token in use, which gives Vault the reason.
+// session returns a session with the root token in use, which passes the reason to Vault.
 func (g *BreakGlass) session(address string) (*vault.Session, error) {
 	session, err := g.admin.Dialer.Session(address, g.root.token)
 	if err != nil {
@@ -72,7 +72,7 @@ func (g *BreakGlass) View(address string) (view vault.View, ok bool, err error) 
 	return session.View(), true, nil
 }
 
-// Behind returns the session that a view is of, if it is one with the root token; else nil.
+// Behind returns the session of a view, if it is one with the root token; otherwise nil.
 func (g *BreakGlass) Behind(view vault.View) *vault.Session {
 	if view.Of(g.latest) {
 		return g.latest
@@ -83,11 +83,11 @@ func (g *BreakGlass) Behind(view vault.View) *vault.Session {
 // Active reports whether a root token is in use.
 func (g *BreakGlass) Active() bool { return g.root != nil }
 
-// Make makes a root token from the key shares, for this run only. The caller
-// calls End in every path, also after an error.
+// Make generates a root token from the key shares, for this run only. The caller must call End in
+// every case, also after an error.
 //
-// The key that Vault encrypts the token to is stored before Vault is asked, and the
-// token before it is used: whoever comes after a kill -9 finds it and ends it.
+// The key that Vault encrypts the token to is stored before Vault is asked, and the token before it
+// is used: after a kill -9 the next run finds it and revokes it.
 func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, token secret.Value, err error) {
 	keys, err := g.admin.Records.Keys(ctx)
 	if err != nil {
@@ -100,18 +100,18 @@ func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, t
 	if err := g.Sweep(ctx, replica.Address(), keys); err != nil {
 		return "", secret.Value{}, err
 	}
-	// The set that is marked may be the one that Vault has ceased to take.
+	// The set that is marked as in force may be one that Vault no longer accepts.
 	if keys, err = g.admin.SettleRotation(ctx, replica, keys, why.Token); err != nil {
 		return "", secret.Value{}, err
 	}
-	if err := g.nobodyMakesRoot(ctx, replica, why.Token); err != nil {
+	if err := g.refuseForeignAttempt(ctx, replica, why.Token); err != nil {
 		return "", secret.Value{}, err
 	}
 	made, err := g.intend(ctx, replica, why)
 	if err != nil {
 		return "", secret.Value{}, err
 	}
-	if err := g.makeRoot(ctx, replica, askedOf(keys), made, why); err != nil {
+	if err := g.makeRoot(ctx, replica, setToGive(keys), made, why); err != nil {
 		return "", secret.Value{}, errors.Join(err, g.End(ctx))
 	}
 	g.admin.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", g.root.accessor)
@@ -119,8 +119,8 @@ func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, t
 	return replica.Address(), g.root.token, nil
 }
 
-// nobodyMakesRoot refuses to go on while another's attempt is in progress.
-func (g *BreakGlass) nobodyMakesRoot(ctx context.Context, replica cluster.Replica, token secret.Value) error {
+// refuseForeignAttempt refuses to go on while somebody else's attempt is in progress.
+func (g *BreakGlass) refuseForeignAttempt(ctx context.Context, replica cluster.Replica, token secret.Value) error {
 	attempt, err := replica.RootAttempt(ctx, token)
 	if err != nil {
 		return rootRefused(replica.Address(), err)
@@ -131,13 +131,13 @@ func (g *BreakGlass) nobodyMakesRoot(ctx context.Context, replica cluster.Replic
 	return nil
 }
 
-// rootInProgress is about an attempt that is not ours. It is left alone.
+// rootInProgress is the error for an attempt that is not ours. It is left alone.
 func rootInProgress(attempt vault.RootAttempt) error {
 	return fault.Held(fmt.Errorf("somebody else is generating a root token (nonce %s, %d of %d shares given)", attempt.Nonce, attempt.Progress, attempt.Required),
-		"It is not ours, so it was not touched. Ask who began it; 'vault operator generate-root -status' shows it, 'vault operator generate-root -cancel' ends it.")
+		"It is not ours, so it was not touched. Ask who began it; 'vault operator generate-root -status' shows it, 'vault operator generate-root -cancel' cancels it.")
 }
 
-// intend writes what is about to be done.
+// intend records what is about to be done.
 func (g *BreakGlass) intend(ctx context.Context, replica cluster.Replica, why Emergency) (store.Glass, error) {
 	pair, err := pgp.Generate("vault-bootstrap break-glass", g.admin.Now())
 	if err != nil {
@@ -157,7 +157,7 @@ func (g *BreakGlass) intend(ctx context.Context, replica cluster.Replica, why Em
 	if err != nil {
 		return store.Glass{}, err
 	}
-	g.root = &rootGrant{id: intent.ID, address: replica.Address(), reason: why.Reason}
+	g.root = &rootInUse{id: intent.ID, address: replica.Address(), reason: why.Reason}
 	point.Reach("breakglass.intent")
 	return intent, nil
 }

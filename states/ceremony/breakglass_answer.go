@@ -22,7 +22,7 @@ func EndpointClosed(err error) bool {
 	}
 }
 
-// rootRefused is about a server that lets nobody begin to generate a root token.
+// rootRefused is the error for a server that lets nobody generate a root token.
 func rootRefused(address string, err error) error {
 	if !EndpointClosed(err) {
 		return fmt.Errorf("generating a root token at %s: %w", address, err)
@@ -30,17 +30,17 @@ func rootRefused(address string, err error) error {
 	return fault.Stop("break-glass refused", fmt.Errorf("%s does not let a root token be generated: %w", address, err), openEndpoint(err, "generate-root", "sys/generate-root/attempt", "sys/generate-root/update"))
 }
 
-// openEndpoint says how a server is brought to let key shares be given to it. OpenBao
-// 2.5 answers 405; Vault 2.0 and later ask for a token.
+// openEndpoint says how to make a server accept key shares. OpenBao 2.5 answers 405; Vault 2.0 and
+// later require a token.
 func openEndpoint(err error, family string, paths ...string) string {
 	if httpstatus.Of(err) == http.StatusMethodNotAllowed {
-		return fmt.Sprintf("OpenBao: set disable_unauthed_%s_endpoints = false in the server's listener stanza and send it SIGHUP; take it back afterwards.", underscored(family))
+		return fmt.Sprintf("OpenBao: set disable_unauthed_%s_endpoints = false in the server's listener stanza and send it SIGHUP; revert it afterwards.", underscored(family))
 	}
 	policy := ""
 	for _, path := range paths {
 		policy += fmt.Sprintf("\n  path %q { capabilities = [\"read\", \"update\", \"delete\", \"sudo\"] }", path)
 	}
-	return fmt.Sprintf("Vault 2.0 and later ask for a token here. Either give one with --token-file whose policy says%s\nor set enable_unauthenticated_access = [%q] in the server's configuration, restart it, and take it back afterwards.", policy, family)
+	return fmt.Sprintf("Vault 2.0 and later require a token here. Either give one with --token-file whose policy says%s\nor set enable_unauthenticated_access = [%q] in the server's configuration, restart it, and revert that afterwards.", policy, family)
 }
 
 func underscored(family string) string {
@@ -50,12 +50,11 @@ func underscored(family string) string {
 	return family
 }
 
-// rootAnswer sorts the ways in which the last share fails. The words are those of
-// Vault 1.21.
+// rootAnswer classifies the ways in which the last share fails, by the messages of Vault 1.21.
 func rootAnswer(address string, err error) error {
 	if vault.Says(err, "root generation aborted") || sharesWrong(err) {
 		return fault.Misuse(fmt.Errorf("the key shares are not those of %s: %w", address, err),
-			"No root token was made. Vault cannot tell which share is wrong. Look whether it was rekeyed since they were written down.")
+			"No root token was generated. Vault cannot say which share is wrong. Check whether it was rekeyed since they were written down.")
 	}
 	return fmt.Errorf("generating a root token at %s: %w", address, err)
 }

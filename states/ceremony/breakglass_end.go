@@ -16,15 +16,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// End ends the root token of Make, makes sure that it is dead, and forgets
-// it. It works after ctx has ended, and does nothing if it was done already.
+// End revokes the root token of Make, makes sure that it is dead, and forgets it. It works after
+// ctx has ended, and does nothing if there is no such token any more.
 func (g *BreakGlass) End(ctx context.Context) error {
 	used := g.root
 	if used == nil {
 		return nil
 	}
 	g.root = nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	var last error
 	err := retry.Do(ctx, retry.WithCappedDuration(2*time.Second, retry.NewExponential(100*time.Millisecond)), func(ctx context.Context) error {
@@ -37,11 +37,11 @@ func (g *BreakGlass) End(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return fault.Wait(fmt.Errorf("ending the root token (accessor %q): %w", used.accessor, last),
-		"It may still be alive. It is on record, encrypted: the next 'vault-bootstrap run' ends it as soon as it reaches Vault. By hand: 'vault token revoke -accessor ACCESSOR'.")
+	return fault.Wait(fmt.Errorf("revoking the root token (accessor %q): %w", used.accessor, last),
+		"It may still be alive. It is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as it reaches Vault. To revoke it yourself: 'vault token revoke -accessor ACCESSOR'.")
 }
 
-func (g *BreakGlass) endOnce(ctx context.Context, used *rootGrant) error {
+func (g *BreakGlass) endOnce(ctx context.Context, used *rootInUse) error {
 	keys, err := g.admin.Records.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
@@ -59,9 +59,9 @@ func (g *BreakGlass) endOnce(ctx context.Context, used *rootGrant) error {
 	return g.Sweep(ctx, replica.Address(), keys)
 }
 
-// Sweep ends what a break-glass has left that is not in use here: its token if
-// that is known, its attempt if Vault still has it. What remains is a token that Vault
-// made and nobody has seen; Search looks for it once somebody has logged in.
+// Sweep ends what a break-glass that this process does not use has left behind: its token if that
+// is known, its attempt if Vault still has it. What may remain is a token that Vault created and
+// nobody has seen; Search looks for it once somebody has logged in.
 func (g *BreakGlass) Sweep(ctx context.Context, address string, keys store.Keys) error {
 	left := keys.Glass
 	if left == nil || g.root != nil && g.root.id == left.ID {
@@ -80,12 +80,12 @@ func (g *BreakGlass) Sweep(ctx context.Context, address string, keys store.Keys)
 	attempt, err := replica.RootAttempt(ctx, left.Token)
 	switch {
 	case err != nil && !EndpointClosed(err):
-		return fmt.Errorf("looking for a root token of ours in the making: %w", err)
+		return fmt.Errorf("checking for a pending root token of ours: %w", err)
 	case err == nil && attempt.Started && attempt.Fingerprint == left.Fingerprint:
 		if err := replica.CancelRoot(ctx, left.Token); err != nil {
-			return fmt.Errorf("ending our attempt to make a root token: %w", err)
+			return fmt.Errorf("cancelling our attempt to generate a root token: %w", err)
 		}
-		g.admin.Log.Warn("an attempt of ours to make a root token was called off", "holder", left.Holder, "reason", left.Reason)
+		g.admin.Log.Warn("an attempt of ours to generate a root token was cancelled", "holder", left.Holder, "reason", left.Reason)
 	case !left.Finishing.IsZero():
 		return nil
 	}
@@ -125,13 +125,13 @@ func (g *BreakGlass) forget(ctx context.Context, id string) error {
 	})
 }
 
-// unseenFor bounds when a token was made whose answer nobody has seen: the request for
-// it has ended by then.
+// unseenFor bounds the creation time of a token whose answer nobody has seen: the request for it
+// has ended by then.
 const unseenFor = 2 * time.Minute
 
-// Search looks for a root token that Vault made for us and whose answer was lost.
-// While our attempt was in progress nobody else could make one; so the only one that
-// generate-root made since we gave the last share is ours.
+// Search looks for a root token that Vault created for us and whose answer was lost. While our
+// attempt was in progress nobody else could generate one, so the only one that generate-root has
+// created since we gave the last share is ours.
 func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys store.Keys) error {
 	left := keys.Glass
 	if left == nil || left.Finishing.IsZero() || !left.Token.Empty() || g.root != nil && g.root.id == left.ID {
@@ -139,11 +139,11 @@ func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys st
 	}
 	tokens, err := rootTokens(ctx, session, g.parallelism)
 	if httpstatus.Of(err) == http.StatusForbidden {
-		g.admin.Log.Warn("a root token may be left of a break-glass that was killed, and our policy does not let us look for it", "remedy", "Run 'vault-bootstrap break-glass run' to widen the policy, or look for it with 'vault list auth/token/accessors'.")
+		g.admin.Log.Warn("a killed break-glass may have left a root token, and our policy does not let us look for it", "remedy", "Run 'vault-bootstrap break-glass run' to widen the policy, or look for it with 'vault list auth/token/accessors'.")
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("looking for a root token that was left: %w", err)
+		return fmt.Errorf("looking for a root token that was left behind: %w", err)
 	}
 	var ours []vault.Token
 	for _, token := range tokens {
@@ -153,15 +153,15 @@ func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys st
 	}
 	switch len(ours) {
 	case 0:
-		g.admin.Log.Info("no root token is left of the break-glass that was killed", "holder", left.Holder)
+		g.admin.Log.Info("the killed break-glass has left no root token", "holder", left.Holder)
 	case 1:
 		if err := session.RevokeAccessor(ctx, ours[0].Accessor); err != nil {
-			return fmt.Errorf("revoking the root token that was left: %w", err)
+			return fmt.Errorf("revoking the root token that was left behind: %w", err)
 		}
-		g.admin.Log.Warn("the root token that a killed break-glass has left is revoked", "accessor", ours[0].Accessor, "holder", left.Holder)
+		g.admin.Log.Warn("the root token that a killed break-glass left behind is revoked", "accessor", ours[0].Accessor, "holder", left.Holder)
 	default:
 		for _, token := range ours {
-			g.admin.Log.Warn("one of these root tokens is left of a killed break-glass, and nobody can tell which", "accessor", token.Accessor, "created", token.Created)
+			g.admin.Log.Warn("one of these root tokens was left behind by a killed break-glass, and it is not known which", "accessor", token.Accessor, "created", token.Created)
 		}
 	}
 	return g.forget(ctx, left.ID)

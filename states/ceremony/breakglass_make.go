@@ -13,9 +13,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// makeRoot begins our attempt, gives it the shares, and stores what comes of it.
+// makeRoot begins our attempt, gives the shares, and stores the token.
 func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set store.KeySet, intent store.Glass, why Emergency) error {
-	beginning, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
+	beginning, cancel, err := untilAnswered(ctx, "generating a root token at "+replica.Address())
 	if err != nil {
 		return err
 	}
@@ -52,14 +52,13 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set 
 	}
 	identity, err := session.Identity(ctx)
 	if err != nil {
-		return fmt.Errorf("looking the root token up: %w", err)
+		return fmt.Errorf("looking up the root token: %w", err)
 	}
 	g.root.accessor = identity.Accessor
 	return g.update(ctx, func(record *store.Glass) { record.Accessor = identity.Accessor })
 }
 
-// giveRoot gives the shares. Before the last one it is written down that from now on
-// there may be a token.
+// giveRoot gives the shares. Before the last one it records that there may be a token from now on.
 func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begun vault.RootAttempt, given []secret.Value, token secret.Value) (vault.RootAttempt, error) {
 	var answer vault.RootAttempt
 	for i, share := range given {
@@ -72,8 +71,8 @@ func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begu
 				return answer, err
 			}
 			point.Reach("breakglass.finishing")
-			// Nobody else could end the token that the answer holds.
-			last, cancel, err := toTheAnswer(ctx, "generating a root token at "+replica.Address())
+			// Only we could revoke the token that the answer holds.
+			last, cancel, err := untilAnswered(ctx, "generating a root token at "+replica.Address())
 			if err != nil {
 				return answer, err
 			}
@@ -86,7 +85,7 @@ func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begu
 		}
 	}
 	if !answer.Complete || answer.Token == "" {
-		return answer, fmt.Errorf("%s was given all shares, and answers without a root token", replica.Address())
+		return answer, fmt.Errorf("%s was given all shares, but answers without a root token", replica.Address())
 	}
 	return answer, nil
 }

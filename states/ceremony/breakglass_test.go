@@ -16,7 +16,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
 
-// rootVault also makes root tokens from key shares. They live in a server.
+// rootVault also generates root tokens from key shares. The tokens live in a server.
 type rootVault struct {
 	*fakeVault
 	server  *vaulttest.Server
@@ -68,8 +68,8 @@ func (v *rootVault) CancelRoot(context.Context, secret.Value) error {
 	return nil
 }
 
-// newGlass returns a Vault that makes root tokens, and who breaks the glass there.
-func newGlass(t *testing.T) (*bench, *rootVault, *BreakGlass) {
+// newRootVault returns a Vault that generates root tokens, and a BreakGlass of it.
+func newRootVault(t *testing.T) (*bench, *rootVault, *BreakGlass) {
 	t.Helper()
 	b := newBench(t)
 	v := &rootVault{fakeVault: b.vault, server: vaulttest.New(t)}
@@ -78,26 +78,26 @@ func newGlass(t *testing.T) (*bench, *rootVault, *BreakGlass) {
 }
 
 func TestBreakGlass(t *testing.T) {
-	b, v, glass := newGlass(t)
-	address, token, err := glass.Make(t.Context(), Emergency{Reason: "INC-1"})
-	if err != nil || token.Reveal() != "made" || address != v.server.Address || !glass.Active() {
+	b, v, breakGlass := newRootVault(t)
+	address, token, err := breakGlass.Make(t.Context(), Emergency{Reason: "INC-1"})
+	if err != nil || token.Reveal() != "made" || address != v.server.Address || !breakGlass.Active() {
 		t.Fatalf("made %v at %q: %v", !token.Empty(), address, err)
 	}
 	record := b.records.keys.Glass
-	if record == nil || !record.Token.Equal(token) || record.Accessor != "of made" || record.Reason != "INC-1" || record.Finishing.IsZero() || !glass.InUse(record.ID) {
+	if record == nil || !record.Token.Equal(token) || record.Accessor != "of made" || record.Reason != "INC-1" || record.Finishing.IsZero() || !breakGlass.InUse(record.ID) {
 		t.Errorf("on record is %+v", record)
 	}
-	view, ok, err := glass.View(address)
-	if err != nil || !ok || glass.Behind(view) == nil {
+	view, ok, err := breakGlass.View(address)
+	if err != nil || !ok || breakGlass.Behind(view) == nil {
 		t.Errorf("no view with it: %v", err)
 	}
-	if err := glass.End(t.Context()); err != nil {
+	if err := breakGlass.End(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := glass.End(t.Context()); err != nil {
+	if err := breakGlass.End(t.Context()); err != nil {
 		t.Errorf("ending it twice: %v", err)
 	}
-	if len(v.server.Tokens) > 0 || b.records.keys.Glass != nil || glass.Active() || len(b.notes) != 2 {
+	if len(v.server.Tokens) > 0 || b.records.keys.Glass != nil || breakGlass.Active() || len(b.notes) != 2 {
 		t.Errorf("left are %v and %+v; notified %q", v.server.Tokens, b.records.keys.Glass, b.notes)
 	}
 }
@@ -107,24 +107,25 @@ func TestBreakGlassRefuses(t *testing.T) {
 		spoil func(b *bench, v *rootVault)
 		kind  fault.Kind
 	}{
-		"no keys are stored":         {func(b *bench, _ *rootVault) { b.records.keys.Set = nil }, fault.Usage},
-		"somebody else makes one":    {func(_ *bench, v *rootVault) { v.attempt = &vault.RootAttempt{Started: true, Fingerprint: "theirs"} }, fault.Busy},
-		"the endpoint is closed":     {func(_ *bench, v *rootVault) { v.closed = answer(http.StatusMethodNotAllowed, "") }, fault.Terminal},
-		"Vault wants a token first":  {func(_ *bench, v *rootVault) { v.closed = answer(http.StatusBadRequest, "missing client token") }, fault.Terminal},
-		"the shares are not Vault's": {func(_ *bench, v *rootVault) { v.shares = sharesOf('x', 5) }, fault.Usage},
+		"no keys are stored":           {func(b *bench, _ *rootVault) { b.records.keys.Set = nil }, fault.Usage},
+		"somebody else generates one":  {func(_ *bench, v *rootVault) { v.attempt = &vault.RootAttempt{Started: true, Fingerprint: "theirs"} }, fault.Busy},
+		"the endpoint is closed":       {func(_ *bench, v *rootVault) { v.closed = answer(http.StatusMethodNotAllowed, "") }, fault.Terminal},
+		"Vault requires a token first": {func(_ *bench, v *rootVault) { v.closed = answer(http.StatusBadRequest, "missing client token") }, fault.Terminal},
+		"the shares are not Vault's":   {func(_ *bench, v *rootVault) { v.shares = sharesOf('x', 5) }, fault.Usage},
 	} {
-		b, v, glass := newGlass(t)
+		b, v, breakGlass := newRootVault(t)
 		test.spoil(b, v)
-		if _, _, err := glass.Make(t.Context(), Emergency{Reason: "INC-1"}); err == nil || fault.KindOf(err) != test.kind {
+		if _, _, err := breakGlass.Make(t.Context(), Emergency{Reason: "INC-1"}); err == nil || fault.KindOf(err) != test.kind {
 			t.Errorf("%s: %v (%v)", name, err, fault.KindOf(err))
 		}
-		if glass.Active() || len(v.server.Tokens) > 0 {
+		if breakGlass.Active() || len(v.server.Tokens) > 0 {
 			t.Errorf("%s: left are %v", name, v.server.Tokens)
 		}
 	}
 }
 
-// TestBreakGlassThatWasKilled ends what is left of one, as far as it had come.
+// TestBreakGlassThatWasKilled ends what a killed break-glass leaves behind, however far it has
+// come.
 func TestBreakGlassThatWasKilled(t *testing.T) {
 	for name, test := range map[string]struct {
 		left store.Glass
@@ -135,21 +136,21 @@ func TestBreakGlassThatWasKilled(t *testing.T) {
 		"with the token":     {store.Glass{ID: "g", Token: secret.New("made")}, func(v *rootVault) { v.server.Tokens["made"] = &vaulttest.Token{Accessor: "of made"} }},
 		"with a dead token":  {store.Glass{ID: "g", Token: secret.New("made")}, func(*rootVault) {}},
 	} {
-		b, v, glass := newGlass(t)
+		b, v, breakGlass := newRootVault(t)
 		b.records.keys.Glass = &test.left
 		test.with(v)
-		if err := glass.Sweep(t.Context(), v.server.Address, b.records.keys); err != nil || b.records.keys.Glass != nil || v.attempt != nil || len(v.server.Tokens) > 0 {
+		if err := breakGlass.Sweep(t.Context(), v.server.Address, b.records.keys); err != nil || b.records.keys.Glass != nil || v.attempt != nil || len(v.server.Tokens) > 0 {
 			t.Errorf("%s: %v, left are %+v, %v", name, err, b.records.keys.Glass, v.server.Tokens)
 		}
 	}
 }
 
-// TestLostRootToken finds the token that Vault made for an answer that nobody has seen.
+// TestLostRootToken finds the token that Vault created although nobody has seen its answer.
 func TestLostRootToken(t *testing.T) {
-	b, v, glass := newGlass(t)
+	b, v, breakGlass := newRootVault(t)
 	v.mute = true
-	if _, _, err := glass.Make(t.Context(), Emergency{Reason: "INC-1"}); err == nil {
-		t.Fatal("an answer that was lost is no failure")
+	if _, _, err := breakGlass.Make(t.Context(), Emergency{Reason: "INC-1"}); err == nil {
+		t.Fatal("a lost answer is not a failure")
 	}
 	if b.records.keys.Glass == nil || len(v.server.Tokens) != 1 {
 		t.Fatalf("on record is %+v, alive are %v", b.records.keys.Glass, v.server.Tokens)
@@ -160,7 +161,7 @@ func TestLostRootToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := glass.Search(t.Context(), session, b.records.keys); err != nil {
+	if err := breakGlass.Search(t.Context(), session, b.records.keys); err != nil {
 		t.Fatal(err)
 	}
 	if v.server.Tokens["made"] != nil || v.server.Tokens["old"] == nil || b.records.keys.Glass != nil {
@@ -169,7 +170,7 @@ func TestLostRootToken(t *testing.T) {
 }
 
 func TestRevokeForeign(t *testing.T) {
-	b, v, glass := newGlass(t)
+	b, v, breakGlass := newRootVault(t)
 	v.server.Tokens["own"] = &vaulttest.Token{Accessor: "of own", Orphan: true}
 	v.server.Tokens["theirs"] = &vaulttest.Token{Accessor: "of theirs", Policies: []string{"root"}}
 	v.server.Tokens["app"] = &vaulttest.Token{Accessor: "of app"}
@@ -178,12 +179,12 @@ func TestRevokeForeign(t *testing.T) {
 		session, err := v.server.Cluster.Session(address, secret.New("own"))
 		return session, func(context.Context) { ended = true }, err
 	}
-	dead, err := glass.RevokeForeign(t.Context(), logIn)
+	dead, err := breakGlass.RevokeForeign(t.Context(), logIn)
 	if err != nil || len(dead) != 1 || dead[0].Accessor != "of theirs" || !ended || len(v.server.Tokens) != 2 {
 		t.Errorf("revoked %v, %v; alive are %v", dead, err, v.server.Tokens)
 	}
 	b.records.keys.Root = &store.Root{}
-	if _, err := glass.RevokeForeign(t.Context(), logIn); fault.KindOf(err) != fault.Usage {
+	if _, err := breakGlass.RevokeForeign(t.Context(), logIn); fault.KindOf(err) != fault.Usage {
 		t.Errorf("in the first run: %v", err)
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// WaitForCustodians is how unsealing goes when operators hold the shares: we cannot open
-// them, so people have to.
+// WaitForCustodians is the error for a sealed replica whose shares only their custodians can
+// decrypt.
 func WaitForCustodians(address string, set store.KeySet, waits bool) error {
 	owners := make([]string, len(set.Custody))
 	for i, share := range set.Custody {
 		owners[i] = ownerOf(share)
 	}
-	reason := fmt.Errorf("%s is sealed, and %d of these people must unseal it: %s", address, set.Threshold, strings.Join(owners, ", "))
-	how := fmt.Sprintf("Each takes the own share from the keys record ('set.custody', and 'rotation.set.custody' while a rotation is unsettled), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can open a share.", address)
+	reason := fmt.Errorf("%s is sealed, and %d of these custodians must unseal it: %s", address, set.Threshold, strings.Join(owners, ", "))
+	how := fmt.Sprintf("Each takes their own share from the keys record ('set.custody', and 'rotation.set.custody' while a rotation is unsettled), decrypts it ('base64 -d | gpg --decrypt'), and gives it to 'vault operator unseal' at %s. Nobody else can decrypt a share.", address)
 	if waits {
 		return fault.Wait(reason, "Waiting for them. "+how)
 	}

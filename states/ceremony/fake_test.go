@@ -45,8 +45,8 @@ func (m *memory) UpdateCheckpoint(_ context.Context, change func(*store.Checkpoi
 	return change(&m.checkpoint)
 }
 
-// fakeVault is a server with key shares. What is not written here it does not know: the
-// method of the nil interface ends the test.
+// fakeVault is a server with key shares. A call of any method that is not written here panics,
+// since the interface is nil.
 type fakeVault struct {
 	cluster.Replica
 	code      int // of sys/health
@@ -161,19 +161,19 @@ func (v *fakeVault) GiveRekey(_ context.Context, _ bool, _ secret.Value, nonce s
 		return vault.RekeyStatus{}, answer(http.StatusBadRequest, "cipher: message authentication failed")
 	}
 	v.rekey.fresh = sharesOf('n', len(v.rekey.request.ShareKeys))
-	said := vault.RekeyStatus{Complete: true, VerificationNonce: "verify"}
+	status := vault.RekeyStatus{Complete: true, VerificationNonce: "verify"}
 	for i, key := range v.rekey.request.ShareKeys {
 		raw, err := base64.StdEncoding.DecodeString(v.rekey.fresh[i].Reveal())
 		if err != nil {
-			return said, err
+			return status, err
 		}
 		message, err := pgp.Encrypt(key, hex.EncodeToString(raw))
 		if err != nil {
-			return said, err
+			return status, err
 		}
-		said.Shares = append(said.Shares, message)
+		status.Shares = append(status.Shares, message)
 	}
-	return said, nil
+	return status, nil
 }
 
 func (v *fakeVault) CancelRekey(context.Context, bool, secret.Value, string) error {
@@ -193,7 +193,7 @@ func (v *fakeVault) VerifyRekey(_ context.Context, _ bool, _ secret.Value, nonce
 	return vault.RekeyStatus{Complete: true}, nil
 }
 
-// bench is a Vault with records, and who carries out ceremonies there.
+// bench is a Vault with records, and an Administrator of it.
 type bench struct {
 	vault   *fakeVault
 	records *memory

@@ -11,23 +11,22 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// LogIn logs in at address. The session is the caller's: end ends it.
+// LogIn logs in at address. The caller owns the session and must call end.
 type LogIn func(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error)
 
-// RevokeForeign ends every root token, and returns those that are dead now. It works
-// on a Vault whose first run is through, since that run's own is still needed before.
-// With the Lease in hand no break-glass of ours is at work; what a killed one has left
-// is ended first.
+// RevokeForeign revokes every root token, and returns those that are dead now. It refuses a Vault
+// whose first run has not finished, since that run still needs its own. The caller holds the Lease,
+// so no break-glass of ours is at work; what a killed one left behind is ended first.
 //
-// logIn logs in by our own role, not by one that only reads; end ends that login.
+// logIn logs in by our own role, not by one that only reads.
 func (g *BreakGlass) RevokeForeign(ctx context.Context, logIn LogIn) ([]vault.Token, error) {
 	keys, err := g.admin.Records.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
 	if keys.Root != nil {
-		return nil, fault.Misuse(errors.New("the first run is not through, and still needs its root token"),
-			"Nothing was revoked. 'vault-bootstrap run' ends that token; ask again afterwards.")
+		return nil, fault.Misuse(errors.New("the first run has not finished, and still needs its root token"),
+			"Nothing was revoked. 'vault-bootstrap run' revokes that token; try again afterwards.")
 	}
 	replica, err := g.admin.activeOfOurs(ctx, keys)
 	if err != nil {
@@ -56,5 +55,5 @@ func foreignRefused(err error) error {
 	if httpstatus.Of(err) != 403 {
 		return err
 	}
-	return fault.Stop("login too weak", err, "Our own policy does not let us end other tokens: 'vault-bootstrap break-glass run --reason=…' makes it anew.")
+	return fault.Stop("login too weak", err, "Our own policy does not let us revoke other tokens: 'vault-bootstrap break-glass run --reason=…' writes it again.")
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// proveByRekey begins a rekey with verification on the active node, gives it the
-// shares, and calls it off. Vault says whether the shares fit when it has enough of
-// them, and changes nothing before the new shares are given back. Nobody can give
-// them back: they are encrypted to a key that is forgotten here. See docs/decisions/0008.
+// proveByRekey begins a rekey with verification on the active node, gives it the shares, and
+// cancels it. Vault checks the shares when it has enough of them, and changes nothing before the
+// new shares are given back. Nobody can give them back: they are encrypted to a key that is
+// discarded here. See docs/decisions/0008.
 func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, given []secret.Value) error {
 	status, err := replica.Rekey(ctx, recovery, token)
 	switch {
@@ -34,7 +34,7 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 	if err != nil {
 		return err
 	}
-	defer a.callOffProof(ctx, replica, recovery, token, pair.Fingerprint)
+	defer a.cancelProof(ctx, replica, recovery, token, pair.Fingerprint)
 	begun, err := replica.BeginRekey(ctx, recovery, token, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
 	switch {
 	case vault.Says(err, "rekey already in progress"):
@@ -51,17 +51,17 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 		}
 	}
 	if !status.Complete {
-		return errors.New("the rekey has all shares and does not say whether they fit")
+		return errors.New("the rekey was given all shares, but does not report whether they are right")
 	}
 	return nil
 }
 
-// callOffProof ends a rekey of ours, distinguished from others by the key that it encrypts to, also
-// when the answer that names it was lost, and when the run is being ended.
-func (a *Administrator) callOffProof(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, fingerprint string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callOffTime)
+// cancelProof cancels a rekey of ours, recognized by the key that it encrypts to, even if the
+// answer that names it was lost or the run is ending.
+func (a *Administrator) cancelProof(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, fingerprint string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
-	err := retry.Do(ctx, retry.NewConstant(callOffWait), func(ctx context.Context) error {
+	err := retry.Do(ctx, retry.NewConstant(cancelWait), func(ctx context.Context) error {
 		status, err := replica.Rekey(ctx, recovery, token)
 		if err == nil && !slices.Contains(status.Fingerprints, fingerprint) {
 			return nil
@@ -74,37 +74,36 @@ func (a *Administrator) callOffProof(ctx context.Context, replica cluster.Replic
 		return retry.RetryableError(err)
 	})
 	if err != nil {
-		a.Log.Warn("the rekey that proved the shares could not be called off; it changes nothing, nobody can finish it, and it ends with the active node's process",
+		a.Log.Warn("the rekey that proved the shares could not be cancelled; it changes nothing, nobody can finish it, and it ends with the active node's process",
 			"replica", replica.Address(), "error", err.Error(), "remedy", cancelRemedy)
 	}
 }
 
-// The time for calling a rekey off, and the wait between two looks whether it is gone.
+// The time for cancelling a rekey, and the wait between two checks whether it is gone.
 const (
-	callOffTime = 10 * time.Second
-	callOffWait = 50 * time.Millisecond
+	cancelTime = 10 * time.Second
+	cancelWait = 50 * time.Millisecond
 )
 
-const cancelRemedy = "'vault operator rekey -status' shows it, 'vault operator rekey -cancel -nonce=NONCE' ends it (with -target=recovery for recovery keys)."
+const cancelRemedy = "'vault operator rekey -status' shows it, 'vault operator rekey -cancel -nonce=NONCE' cancels it (with -target=recovery for recovery keys)."
 
 func rekeyInProgress(address, nonce string) error {
 	return fault.Misuse(fmt.Errorf("a rekey is in progress at %s (nonce %q): the shares may be about to change", address, nonce),
-		"Nothing was changed. Have it finished, or cancelled, by whoever began it. "+cancelRemedy)
+		"Nothing was changed. Whoever began it has to finish or cancel it. "+cancelRemedy)
 }
 
-// rekeyRefused is about a server that lets nobody begin a rekey, or not us.
+// rekeyRefused is the error for a server that does not let us, or anybody, begin a rekey.
 func rekeyRefused(address string, err error) error {
 	switch httpstatus.Of(err) {
 	case http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusNotFound:
 		return fault.Misuse(fmt.Errorf("%s does not let the shares be proven by a rekey: %w", address, err),
 			"Nothing was changed. Seal or restart one of the replicas and run again: the shares are then proven by unsealing it. "+
-				"Or let the endpoint be used: OpenBao has a setting of the listener for it (disable_unauthed_rekey_endpoints), Vault 2.0 and later ask for a token that may use it.")
+				"Or open the endpoint: OpenBao has a listener setting for it (disable_unauthed_rekey_endpoints), Vault 2.0 and later require a token that may use it.")
 	}
 	return fmt.Errorf("beginning a rekey at %s: %w", address, err)
 }
 
-// rekeyAnswer sorts the ways in which the last share fails. The words are those of
-// Vault 1.21.
+// rekeyAnswer classifies the ways in which the last share fails, by the messages of Vault 1.21.
 func rekeyAnswer(address string, err error) error {
 	if sharesWrong(err) {
 		return wrongShares(address, err)

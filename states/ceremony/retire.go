@@ -13,19 +13,19 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// Retire puts the stored keys away, under the date, so that an empty Vault can be
-// initialized in the place of the one that they opened. It returns the dates, one for
-// each set: with a rotation on record more than one may be what opens a backup. Keys of
-// a Vault that is there, or may be there, are left where they are.
+// Retire puts the stored keys away, under the date, so that an empty Vault can be initialized to
+// replace the one that they opened. It returns the dates, one for each set: with a rotation on
+// record, any of several sets may open a backup. Keys of a Vault that exists, or may exist, are
+// left where they are.
 //
-// A root token of break-glass that is on record lives on in a backup, and only the
-// record can end it: it is forgotten only if forgetGlass says so.
-func (a *Administrator) Retire(ctx context.Context, forgetGlass bool) ([]string, error) {
+// A root token of break-glass that is on record may live on in a backup, and only the record can
+// revoke it: it is forgotten only if forgetBreakGlass is set.
+func (a *Administrator) Retire(ctx context.Context, forgetBreakGlass bool) ([]string, error) {
 	keys, err := a.Records.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
-	if err := retirable(keys, forgetGlass); err != nil {
+	if err := retirable(keys, forgetBreakGlass); err != nil {
 		return nil, err
 	}
 	replicas, err := cluster.Look(ctx, a.Cluster, nil)
@@ -33,7 +33,7 @@ func (a *Administrator) Retire(ctx context.Context, forgetGlass bool) ([]string,
 		return nil, err
 	}
 	if len(replicas) == 0 {
-		return nil, fault.Wait(errors.New("no replica is known"), "Nothing was changed. Give the addresses of Vault, so that it can be seen to be empty.")
+		return nil, fault.Wait(errors.New("no replica is known"), "Nothing was changed. Give the addresses of Vault, so that it can be checked to be empty.")
 	}
 	for _, replica := range replicas {
 		switch {
@@ -45,8 +45,8 @@ func (a *Administrator) Retire(ctx context.Context, forgetGlass bool) ([]string,
 				"Nothing was changed. Only keys whose Vault is empty are put away.")
 		}
 	}
-	// The ledger first: without it the next Vault would be taken for one that holds
-	// what we made. If it is all that is done, the keys still are where they were.
+	// The ledger first: if it stayed, the next Vault would be taken to hold what we created. If we
+	// fail after this, the keys are still where they were.
 	err = a.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		c.State, c.Since, c.ClusterID = string(fsm.Uninitialized), a.Now().UTC(), ""
 		c.SeedDigest, c.Ledger, c.Hashes, c.Open = "", nil, nil, nil
@@ -57,7 +57,7 @@ func (a *Administrator) Retire(ctx context.Context, forgetGlass bool) ([]string,
 	}
 	var dates []string
 	err = a.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if err := retirable(*keys, forgetGlass); err != nil {
+		if err := retirable(*keys, forgetBreakGlass); err != nil {
 			return err
 		}
 		dates = retire(keys, a.Now())
@@ -66,23 +66,23 @@ func (a *Administrator) Retire(ctx context.Context, forgetGlass bool) ([]string,
 	return dates, err
 }
 
-func retirable(keys store.Keys, forgetGlass bool) error {
+func retirable(keys store.Keys, forgetBreakGlass bool) error {
 	if keys.Set == nil {
 		return fault.Misuse(errors.New("no keys are stored"), "There is nothing to put away: vault-bootstrap run.")
 	}
-	if glass := keys.Glass; glass != nil && !forgetGlass {
-		return fault.Misuse(fmt.Errorf("a break-glass of %s is on record: its root token (accessor %q) may be alive in a backup of this Vault", glass.Holder, glass.Accessor),
-			"Nothing was changed. If a backup is restored, 'vault-bootstrap run' ends the token. If no backup was made while it lived, or you will look for it yourself, give --forget-break-glass.")
+	if rootGrant := keys.Glass; rootGrant != nil && !forgetBreakGlass {
+		return fault.Misuse(fmt.Errorf("a break-glass of %s is on record: its root token (accessor %q) may be alive in a backup of this Vault", rootGrant.Holder, rootGrant.Accessor),
+			"Nothing was changed. If a backup is restored, 'vault-bootstrap run' revokes the token. If no backup was made while it was alive, or you will revoke it yourself, give --forget-break-glass.")
 	}
 	return nil
 }
 
-// retire puts every set away that may have been in force. A rotation without a set had
-// not come to new shares, and its private key opens nothing.
+// retire puts away every set that may have been in force. A rotation without a set had no new
+// shares yet, and its private key opens nothing.
 func retire(keys *store.Keys, now time.Time) []string {
 	dates := PutAway(keys, now, Candidates(*keys)...)
 	if origin := keys.Origin(); origin != nil {
-		// Its answer is what was put away: nothing is left to open with its key. Other answers
+		// Its answer is the set that was put away: its key has nothing left to open. Other answers
 		// and the keys that open them stay.
 		origin.PrivateKey, origin.Answer = secret.Value{}, nil
 	}

@@ -32,7 +32,7 @@ func TestRetireRefuses(t *testing.T) {
 		"it may be there":                 {func(b *bench) { b.vault.code = http.StatusTeapot }, fault.Transient},
 		"no keys are stored":              {func(b *bench) { b.records.keys.Set = nil }, fault.Usage},
 		"no replica is known":             {func(b *bench) { b.admin.Cluster.Replicas = nil }, fault.Transient},
-		"a root token may live in a copy": {func(b *bench) { b.records.keys.Glass = &store.Glass{ID: "g"} }, fault.Usage},
+		"a root token may be in a backup": {func(b *bench) { b.records.keys.Glass = &store.Glass{ID: "g"} }, fault.Usage},
 	} {
 		b := newBench(t)
 		b.vault.code = http.StatusNotImplemented

@@ -11,10 +11,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// rootPath is the path of the tokens that sys/init and generate-root make.
+// rootPath is the path of the tokens that sys/init and generate-root create.
 const rootPath = "auth/token/root"
 
-// Grants are what ending root tokens needs. The listing needs sudo.
+// Grants are the privileges that revoking root tokens needs. Listing needs sudo.
 func Grants() []policy.Grant {
 	return []policy.Grant{
 		{Path: "auth/token/accessors/", Capabilities: []string{"list", "sudo"}},
@@ -51,18 +51,18 @@ func rootTokens(ctx context.Context, session *vault.Session, parallelism int) ([
 	}
 	group.Wait()
 	if len(errs) > 0 {
-		return nil, fmt.Errorf("looking %d tokens up: %w", len(accessors), errs[0])
+		return nil, fmt.Errorf("looking up %d tokens: %w", len(accessors), errs[0])
 	}
 	slices.SortFunc(found, func(a, b vault.Token) int { return a.Created.Compare(b.Created) })
 	return found, nil
 }
 
-// revokeRootTokens ends root tokens, the session's own excepted, and returns those that
-// are dead now.
+// revokeRootTokens revokes root tokens, except for the session's own, and returns those that are
+// dead now.
 func revokeRootTokens(ctx context.Context, session *vault.Session, tokens []vault.Token) ([]vault.Token, error) {
 	self, err := session.Identity(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking our own token up: %w", err)
+		return nil, fmt.Errorf("looking up our own token: %w", err)
 	}
 	var dead []vault.Token
 	var errs []error

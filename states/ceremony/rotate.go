@@ -17,21 +17,21 @@ import (
 
 // Exchange says how to exchange the key shares.
 type Exchange struct {
-	// Into is what to split into; with custodians they hold the new shares.
+	// Into is how to split the new key; its custodians, if any, will hold the new shares.
 	Into KeySplit
-	// Ask returns present shares that people hold, AskNew the new ones once their
-	// owners have opened them.
+	// Ask returns the present shares of custodians, AskNew the new ones once their owners have
+	// decrypted them.
 	Ask, AskNew AskShares
-	// Token is for servers that ask for one at rekey; it may be empty.
+	// Token is for servers that require one for rekey; it may be empty.
 	Token secret.Value
 }
 
-// Rotate exchanges the unseal keys, or the recovery keys with auto-unseal. It returns
-// the set that is in force then.
+// Rotate exchanges the unseal keys, or the recovery keys with auto-unseal. It returns the set that
+// is then in force.
 //
-// Vault puts new shares in force only when they are given back to it, and by then they
-// are stored: at every moment the record holds the shares that open the Vault. Which of
-// two sets it is after a crash, SettleRotation finds out.
+// Vault puts new shares in force only when they are given back to it, and by then they are stored:
+// at every moment the record holds the shares that open the Vault. After a crash, SettleRotation
+// finds out which of two sets is in force.
 func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, error) {
 	keys, err := a.Records.Keys(ctx)
 	if err != nil {
@@ -44,30 +44,30 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 	if keys, err = a.SettleRotation(ctx, replica, keys, x.Token); err != nil {
 		return store.KeySet{}, err
 	}
-	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: askedOf(keys)}
+	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: setToGive(keys)}
 	if left := keys.Rotation; left != nil {
 		waits, err := r.waits(ctx, *left)
 		if err != nil {
 			return store.KeySet{}, err
 		}
 		if waits {
-			a.Log.Info("going on with a rotation whose new shares are stored", "begun", left.Started)
+			a.Log.Info("continuing a rotation whose new shares are stored", "begun", left.Started)
 			r.id, r.set = left.ID, *left.Set
 			return r.putInForce(ctx)
 		}
 		r.doubted = left
 	}
 	if x.Into.Shares == 0 {
-		return store.KeySet{}, fault.Misuse(errors.New("the rekey whose new shares were stored is over, and only the owners of the shares can tell which set is in force"),
-			"Nothing was changed. Begin another exchange with --pgp-keys and the shares that Vault takes: the set that it makes replaces them all.")
+		return store.KeySet{}, fault.Misuse(errors.New("the rekey whose new shares were stored has ended, and only the owners of the shares can say which set is in force"),
+			"Nothing was changed. Begin another exchange with --pgp-keys and the shares that Vault accepts: its new set replaces them all.")
 	}
 	if err := r.begin(ctx); err != nil {
-		return store.KeySet{}, errors.Join(err, r.callOff(ctx))
+		return store.KeySet{}, errors.Join(err, r.cancel(ctx))
 	}
 	return r.putInForce(ctx)
 }
 
-// rotation is one exchange under way.
+// rotation is one exchange in progress.
 type rotation struct {
 	*Administrator
 	x        Exchange
@@ -88,7 +88,7 @@ func (r *rotation) waits(ctx context.Context, left store.Rotation) (bool, error)
 	return status.Started && IsOurs(left, status), nil
 }
 
-// begin goes as far as the new shares are stored. Nothing in Vault has changed then.
+// begin goes on until the new shares are stored. Nothing in Vault has changed by then.
 func (r *rotation) begin(ctx context.Context) error {
 	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
 	switch {
@@ -101,7 +101,7 @@ func (r *rotation) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	beginning, cancel, err := toTheAnswer(ctx, "rekeying "+r.replica.Address())
+	beginning, cancel, err := untilAnswered(ctx, "rekeying "+r.replica.Address())
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (r *rotation) begin(ctx context.Context) error {
 	case err != nil:
 		return rotateRefused(r.replica.Address(), err)
 	case !begun.Verification || begun.Nonce == "":
-		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.replica.Address()), "Nothing was changed. Without verification new shares would be in force before they are stored.")
+		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.replica.Address()), "Nothing was changed. Without verification the new shares would be in force before they are stored.")
 	}
 	point.Reach("rotate.begun")
 	if err := r.update(ctx, func(record *store.Rotation) { record.Nonce = begun.Nonce }); err != nil {
@@ -141,7 +141,7 @@ func (r *rotation) begin(ctx context.Context) error {
 	return nil
 }
 
-// intend writes what is about to be done, and what opens Vault's answer.
+// intend records what is about to be done, and the key that opens Vault's answer.
 func (r *rotation) intend(ctx context.Context) (store.Rotation, vault.RekeyRequest, error) {
 	intent := store.Rotation{ID: newID(), Holder: r.Holder, Started: r.Now().UTC()}
 	request := vault.RekeyRequest{Threshold: r.x.Into.Threshold}
@@ -189,12 +189,12 @@ func (r *rotation) give(ctx context.Context, nonce string, given []secret.Value)
 		}
 	}
 	if !answer.Complete || len(answer.Shares) != r.x.Into.Shares || answer.VerificationNonce == "" {
-		return answer, fmt.Errorf("%s was given all shares, and answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.x.Into.Shares)
+		return answer, fmt.Errorf("%s was given all shares, but answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.x.Into.Shares)
 	}
 	return answer, nil
 }
 
-// open makes a set of Vault's answer. Shares of custodians stay as they are.
+// open turns Vault's answer into a set. Shares of custodians stay encrypted.
 func (r *rotation) open(intent store.Rotation, answer vault.RekeyStatus) (store.KeySet, error) {
 	set := store.KeySet{Kind: r.old.Kind, Threshold: r.x.Into.Threshold, ClusterID: r.old.ClusterID, Created: r.Now().UTC()}
 	for i, message := range answer.Shares {

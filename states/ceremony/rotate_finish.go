@@ -11,37 +11,37 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// putInForce gives new shares back to Vault, which puts all of them in force, and then
-// makes them ours.
+// putInForce gives the new shares back to Vault, which puts all of them in force, and then marks
+// them as the set in force.
 func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 	given, err := collect(ctx, r.set, r.set.Threshold, r.x.AskNew)
 	if err != nil {
 		return store.KeySet{}, err
 	}
-	// By now people may have taken their time: what counts is the rekey as it is.
+	// The owners may have taken their time, so the state of the rekey is read again.
 	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
 	if err != nil {
 		return store.KeySet{}, rotateRefused(r.replica.Address(), err)
 	}
 	if status.VerificationNonce == "" {
-		return store.KeySet{}, fault.Wait(errors.New("the rekey whose new shares are stored is no longer in progress"), "Vault was restarted or somebody called it off: the present shares stay in force. Run again.")
+		return store.KeySet{}, fault.Wait(errors.New("the rekey whose new shares are stored is no longer in progress"), "Vault was restarted or somebody cancelled it: the present shares stay in force. Run again.")
 	}
 	for i, share := range given {
-		said, err := r.replica.VerifyRekey(ctx, r.recovery, r.x.Token, status.VerificationNonce, share)
+		answer, err := r.replica.VerifyRekey(ctx, r.recovery, r.x.Token, status.VerificationNonce, share)
 		if vault.Says(err, "incorrect key shares") {
-			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not taken by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each opened by its owner.")
+			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not accepted by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each decrypted by its owner.")
 		}
 		if err != nil {
 			return store.KeySet{}, fmt.Errorf("giving the new shares back: %w", err)
 		}
-		if i == len(given)-1 && !said.Complete {
-			return store.KeySet{}, errors.New("the new shares were given back to Vault, and it does not say that they are in force")
+		if i == len(given)-1 && !answer.Complete {
+			return store.KeySet{}, errors.New("the new shares were given back to Vault, but it does not report that they are in force")
 		}
 		point.Reach("rotate.share")
 	}
 	point.Reach("rotate.verified")
 	if err := r.promote(ctx, r.id); err != nil {
-		return store.KeySet{}, fmt.Errorf("the new shares are in force and stored, and not marked as such yet: %w", err)
+		return store.KeySet{}, fmt.Errorf("the new shares are in force and stored, but not marked as such yet: %w", err)
 	}
 	point.Reach("rotate.done")
 	r.notify("RotatedKeys", fmt.Sprintf("New %s keys are in force: %d of %d are needed.", r.set.Kind, r.set.Threshold, max(len(r.set.Shares), len(r.set.Custody))))
@@ -60,12 +60,12 @@ func (a *Administrator) promote(ctx context.Context, id string) error {
 	})
 }
 
-// callOff ends a rotation that did not come to stored shares.
-func (r *rotation) callOff(ctx context.Context) error {
+// cancel ends a rotation that failed before its new shares were stored.
+func (r *rotation) cancel(ctx context.Context) error {
 	if r.id == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	keys, err := r.Records.Keys(ctx)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// SettleRotation finds out what a rotation that was cut off has come to, and returns the
-// keys as they are then. A rotation remains on record if its new shares wait for their
-// owners to give them back, or if nobody but the owners can tell which set is in force.
+// SettleRotation finds out how far a rotation that was cut off has come, and returns the keys as
+// they are then. A rotation remains on record if its new shares wait for their owners to give them
+// back, or if only the owners can say which set is in force.
 func (a *Administrator) SettleRotation(ctx context.Context, replica cluster.Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
 	left := keys.Rotation
 	if left == nil {
@@ -26,15 +26,15 @@ func (a *Administrator) SettleRotation(ctx context.Context, replica cluster.Repl
 	status, err := replica.Rekey(ctx, recovery, token)
 	switch {
 	case err != nil && !EndpointClosed(err):
-		return keys, fmt.Errorf("looking for a rotation of ours: %w", err)
+		return keys, fmt.Errorf("checking for a rotation of ours: %w", err)
 	case err == nil && status.Started && IsOurs(*left, status):
 		if left.Set != nil && len(left.Set.Custody) > 0 {
 			return keys, nil
 		}
 		if err := replica.CancelRekey(ctx, recovery, token, status.Nonce); err != nil {
-			return keys, fmt.Errorf("calling a rotation of ours off: %w", err)
+			return keys, fmt.Errorf("cancelling a rotation of ours: %w", err)
 		}
-		a.Log.Warn("a rotation of the key shares that was cut off is called off: the present ones stay in force", "holder", left.Holder)
+		a.Log.Warn("a rotation of the key shares that was cut off is cancelled: the present ones stay in force", "holder", left.Holder)
 		return a.forgetRotation(ctx, left.ID)
 	case left.Set == nil:
 		return a.forgetRotation(ctx, left.ID)
@@ -50,8 +50,8 @@ func IsOurs(left store.Rotation, status vault.RekeyStatus) bool {
 	return slices.Equal(status.Fingerprints, left.Fingerprints)
 }
 
-// settleByProof has Vault say which set is in force. What we hold the shares of can be
-// proven; if all of that is refused, it is one of the sets that operators hold.
+// settleByProof lets Vault decide which set is in force. Sets whose shares we hold can be proven;
+// if Vault refuses all of them, it is one of the sets that custodians hold.
 func (a *Administrator) settleByProof(ctx context.Context, replica cluster.Replica, keys store.Keys, token secret.Value) (store.Keys, error) {
 	seal, err := replica.SealStatus(ctx)
 	if err != nil {
@@ -82,17 +82,16 @@ func (a *Administrator) settleByProof(ctx context.Context, replica cluster.Repli
 		return a.markInForce(ctx, keys, theirs[0], false)
 	case len(theirs) == 0 && slices.ContainsFunc(sets, func(set store.KeySet) bool { return len(set.Shares) > 0 }):
 		return keys, fsm.ForeignShares(fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("neither the present shares nor those of a rotation are in force")})
-	case len(keys.Rotation.Set.Shares) > 0: // not in force, and what it was to replace is in doubt
+	case len(keys.Rotation.Set.Shares) > 0: // not in force, and the set it was to replace is in doubt
 		return a.forgetRotation(ctx, keys.Rotation.ID)
 	}
-	a.Log.Warn("a rotation was cut off, and only the owners of the shares can tell which set is in force: every set is kept, and none is marked",
-		"remedy", "Run 'vault-bootstrap keys rotate' with --pgp-keys and the shares that Vault takes: the set that it makes replaces them all.")
+	a.Log.Warn("a rotation was cut off, and only the owners of the shares can say which set is in force: every set is kept, and none is marked",
+		"remedy", "Run 'vault-bootstrap keys rotate' with --pgp-keys and the shares that Vault accepts: its new set replaces them all.")
 	return keys, nil
 }
 
-// markInForce makes a candidate the set in force and ends the rotation. proven is
-// whether Vault has taken the candidate's own shares: then a set that came after it was
-// never in force, and opens nothing.
+// markInForce makes a candidate the set in force and ends the rotation. proven is whether Vault has
+// accepted the candidate's own shares: then a later set was never in force, and opens nothing.
 func (a *Administrator) markInForce(ctx context.Context, keys store.Keys, index int, proven bool) (store.Keys, error) {
 	left := keys.Rotation
 	switch {
@@ -121,8 +120,8 @@ func (a *Administrator) markInForce(ctx context.Context, keys store.Keys, index 
 	return a.Records.Keys(ctx)
 }
 
-// forgetRotation ends a rotation whose shares are not in force. What it found in doubt
-// stays so.
+// forgetRotation ends a rotation whose shares are not in force. The sets that were in doubt before
+// it stay so.
 func (a *Administrator) forgetRotation(ctx context.Context, id string) (store.Keys, error) {
 	err := a.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
 		if keys.Rotation == nil || keys.Rotation.ID != id {
@@ -141,7 +140,7 @@ func (a *Administrator) forgetRotation(ctx context.Context, id string) (store.Ke
 	return a.Records.Keys(ctx)
 }
 
-// rotateRefused is about a server that lets nobody begin a rekey, or not us.
+// rotateRefused is the error for a server that does not let us, or anybody, begin a rekey.
 func rotateRefused(address string, err error) error {
 	if !EndpointClosed(err) {
 		return fmt.Errorf("rekeying %s: %w", address, err)

@@ -31,7 +31,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("the record is %+v", keys)
 	}
 	if len(b.notes) != 1 {
-		t.Errorf("people were notified of %q", b.notes)
+		t.Errorf("operators were notified of %q", b.notes)
 	}
 }
 
@@ -40,15 +40,15 @@ func TestRotateRefuses(t *testing.T) {
 		spoil func(b *bench)
 		kind  fault.Kind
 	}{
-		"no keys are stored":            {func(b *bench) { b.records.keys.Set = nil }, fault.Usage},
-		"nobody is active":              {func(b *bench) { b.vault.code = http.StatusServiceUnavailable }, fault.Transient},
-		"another cluster":               {func(b *bench) { b.records.keys.Set.ClusterID = "c2" }, fault.Terminal},
-		"the endpoint is closed":        {func(b *bench) { b.vault.noRekey = answer(http.StatusMethodNotAllowed, "") }, fault.Terminal},
-		"somebody else is rekeying":     {func(b *bench) { b.vault.rekey = &fakeRekey{nonce: "theirs"} }, fault.Usage},
-		"it would take effect at once":  {func(b *bench) { b.vault.unchecked = true }, fault.Terminal},
-		"the shares are not Vault's":    {func(b *bench) { b.vault.shares = sharesOf('x', 5) }, fault.Usage},
-		"their owners hold the shares":  {func(b *bench) { b.records.keys.Set.Shares = nil }, fault.Usage},
-		"Vault fails to say what it is": {func(b *bench) { b.vault.noRekey = errors.New("cut off") }, fault.Transient},
+		"no keys are stored":           {func(b *bench) { b.records.keys.Set = nil }, fault.Usage},
+		"nobody is active":             {func(b *bench) { b.vault.code = http.StatusServiceUnavailable }, fault.Transient},
+		"another cluster":              {func(b *bench) { b.records.keys.Set.ClusterID = "c2" }, fault.Terminal},
+		"the endpoint is closed":       {func(b *bench) { b.vault.noRekey = answer(http.StatusMethodNotAllowed, "") }, fault.Terminal},
+		"somebody else is rekeying":    {func(b *bench) { b.vault.rekey = &fakeRekey{nonce: "theirs"} }, fault.Usage},
+		"it would take effect at once": {func(b *bench) { b.vault.unchecked = true }, fault.Terminal},
+		"the shares are not Vault's":   {func(b *bench) { b.vault.shares = sharesOf('x', 5) }, fault.Usage},
+		"their owners hold the shares": {func(b *bench) { b.records.keys.Set.Shares = nil }, fault.Usage},
+		"Vault cannot be asked":        {func(b *bench) { b.vault.noRekey = errors.New("cut off") }, fault.Transient},
 	} {
 		b := newBench(t)
 		test.spoil(b)
@@ -63,8 +63,8 @@ func TestRotateRefuses(t *testing.T) {
 	}
 }
 
-// TestSettleRotation cuts a rotation off at each of its steps, and looks which shares are
-// marked as in force then.
+// TestSettleRotation cuts a rotation off at each of its steps, and checks which shares are then
+// marked as in force.
 func TestSettleRotation(t *testing.T) {
 	for name, test := range map[string]struct {
 		cut  func(b *bench)
@@ -122,8 +122,8 @@ func TestSettleRotationFindsForeignShares(t *testing.T) {
 	}
 }
 
-// TestRotateFromPeople has operators give the present shares.
-func TestRotateFromPeople(t *testing.T) {
+// TestRotateFromCustodians has custodians give the present shares.
+func TestRotateFromCustodians(t *testing.T) {
 	b := newBench(t)
 	b.records.keys.Set.Custody = []store.CustodyShare{{Owner: "alice"}, {Fingerprint: "F2"}}
 	b.records.keys.Set.Shares = nil
@@ -142,9 +142,9 @@ func TestRotateFromPeople(t *testing.T) {
 	}
 }
 
-// TestRotateToPeople stores the new shares for their owners, who give them back in a second
-// call: only then they are in force.
-func TestRotateToPeople(t *testing.T) {
+// TestRotateToCustodians stores the new shares for their owners, who give them back in a second
+// call: only then are they in force.
+func TestRotateToCustodians(t *testing.T) {
 	b := newBench(t)
 	exchange := into
 	var private []secret.Value

@@ -18,25 +18,25 @@ import (
 // KeySplit says how to split the key of a new Vault.
 type KeySplit struct {
 	Shares, Threshold int
-	// Custodians are the operators who each get one share that only they can open;
-	// none if we are to hold the shares. Their order is that of the shares.
+	// Custodians are the operators who each get one share that only they can decrypt; none if we
+	// hold the shares ourselves. Their order is that of the shares.
 	Custodians []pgp.Public
 }
 
-// AskShares returns as many key shares as needed, from people.
+// AskShares asks custodians for as many key shares as needed.
 type AskShares func(ctx context.Context, need ShareNeed) ([]secret.Value, error)
 
 // ShareNeed says which shares are asked for.
 type ShareNeed struct {
-	// What names them ("unseal keys").
+	// What names the shares ("unseal keys").
 	What string
 	// Count is how many are needed.
 	Count int
-	// Owners are who hold them, if that is known.
+	// Owners are those who hold them, if known.
 	Owners []string
 }
 
-// collect returns needed shares: ours, or those of people.
+// collect returns as many shares as needed: ours, or those of custodians.
 func collect(ctx context.Context, set store.KeySet, needed int, ask AskShares) ([]secret.Value, error) {
 	if needed == 0 {
 		needed = set.Threshold
@@ -61,8 +61,8 @@ func ownerOf(share store.CustodyShare) string {
 	return share.Owner
 }
 
-// OpenShare decrypts a share, which is inside in hex, and returns it in base64, the
-// form in which Vault gives unencrypted ones.
+// OpenShare decrypts a share, whose plaintext is hex, and returns it in base64, the form in which
+// Vault returns unencrypted shares.
 func OpenShare(private secret.Value, message string) (secret.Value, error) {
 	text, err := pgp.Decrypt(private, message)
 	if err != nil {
@@ -70,7 +70,7 @@ func OpenShare(private secret.Value, message string) (secret.Value, error) {
 	}
 	raw, err := hex.DecodeString(text.Reveal())
 	if err != nil {
-		return secret.Value{}, errors.New("the share inside is not hexadecimal")
+		return secret.Value{}, errors.New("the decrypted share is not hexadecimal")
 	}
 	return secret.New(base64.StdEncoding.EncodeToString(raw)), nil
 }
@@ -80,8 +80,8 @@ func HoldsShares(keys store.Keys) bool {
 	return slices.ContainsFunc(Candidates(keys), func(set store.KeySet) bool { return len(set.Shares) > 0 })
 }
 
-// Candidates are the sets of which one is in force: the marked one first, then that of
-// the rotation on record, then those that earlier rotations have left in doubt.
+// Candidates returns the sets of which one is in force: the marked one first, then that of the
+// rotation on record, then those that earlier rotations left in doubt.
 func Candidates(keys store.Keys) []store.KeySet {
 	sets := []store.KeySet{*keys.Set}
 	if keys.Rotation == nil {
@@ -93,27 +93,26 @@ func Candidates(keys store.Keys) []store.KeySet {
 	return append(sets, keys.Rotation.Rivals...)
 }
 
-// CustodyOf is what operators hold, of all sets that may be in force.
+// CustodyOf returns the shares that custodians hold, of all sets that may be in force.
 func CustodyOf(keys store.Keys) store.KeySet {
-	people := *keys.Set
-	people.Shares, people.Custody = nil, nil
+	held := *keys.Set
+	held.Shares, held.Custody = nil, nil
 	for _, set := range Candidates(keys) {
-		people.Custody = append(people.Custody, set.Custody...)
+		held.Custody = append(held.Custody, set.Custody...)
 	}
-	return people
+	return held
 }
 
-// askedOf is the set whose shares are given where shares are needed: ours if we hold
-// the ones in force, else those of operators, of every set that may be in force.
-func askedOf(keys store.Keys) store.KeySet {
+// setToGive returns the set whose shares to give to Vault: ours if we hold those in force,
+// otherwise the shares of custodians, of every set that may be in force.
+func setToGive(keys store.Keys) store.KeySet {
 	if keys.Rotation == nil || len(keys.Set.Shares) > 0 {
 		return *keys.Set
 	}
 	return CustodyOf(keys)
 }
 
-// PutAway keeps sets as earlier ones, each under a date of its own, and returns the
-// dates.
+// PutAway keeps sets as old ones, each under its own date, and returns the dates.
 func PutAway(keys *store.Keys, now time.Time, sets ...store.KeySet) []string {
 	if keys.Old == nil {
 		keys.Old = map[string]store.KeySet{}

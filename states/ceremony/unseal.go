@@ -17,14 +17,14 @@ import (
 // Unsealer gives sealed replicas their key shares. It writes no record.
 type Unsealer struct {
 	Log *slog.Logger
-	// WaitForUnseal is whether to wait for custodians to unseal, instead of ending.
+	// WaitForUnseal is whether to wait for custodians to unseal, instead of failing.
 	WaitForUnseal bool
 
 	refused refusedShares
 }
 
-// OpenWith gives one replica as many shares as it asks for, and no more. It returns
-// the ID of the cluster that they opened, if Vault says it.
+// OpenWith gives one replica as many shares as it requires, and no more. It returns the ID of the
+// cluster that they opened, if Vault reports it.
 func (u *Unsealer) OpenWith(ctx context.Context, replica cluster.Replica, set store.KeySet) (string, error) {
 	status, err := replica.SealStatus(ctx)
 	if err != nil || !status.Sealed {
@@ -39,25 +39,25 @@ func (u *Unsealer) OpenWith(ctx context.Context, replica cluster.Replica, set st
 	return u.giveShares(ctx, replica, set, status.Threshold)
 }
 
-// canUnseal says why our shares cannot open a sealed replica.
+// canUnseal returns why our shares cannot open a sealed replica; nil if they may.
 func (u *Unsealer) canUnseal(replica cluster.Replica, status vault.SealStatus, set store.KeySet) error {
 	switch {
 	case status.Recovery:
-		return fault.Wait(fmt.Errorf("its seal (%s) opens it, not our keys", status.Type),
-			"Waiting for auto-unseal. If it does not come, look at the server's log: the KMS or the other Vault may be out of reach.")
+		return fault.Wait(fmt.Errorf("it is unsealed by its seal (%s), not by our keys", status.Type),
+			"Waiting for auto-unseal. If it takes long, check the server's log: the KMS or the other Vault may be out of reach.")
 	case len(set.Custody) > 0:
 		return WaitForCustodians(replica.Address(), set, u.WaitForUnseal)
 	case set.Kind == store.RecoveryKeys:
-		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal wants unseal keys")}
+		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(), Err: errors.New("we hold recovery keys, but its seal requires unseal keys")}
 	case status.Threshold > len(set.Shares):
 		return &fsm.Finding{Kind: fsm.SharesRefused, Replica: replica.Address(),
-			Err: fmt.Errorf("it asks for %d shares, we hold %d", status.Threshold, len(set.Shares))}
+			Err: fmt.Errorf("it requires %d shares, we hold %d", status.Threshold, len(set.Shares))}
 	default:
 		return nil
 	}
 }
 
-// forgetProgress has a replica forget shares that somebody gave it and left there.
+// forgetProgress makes a replica forget the shares of an unfinished unsealing.
 func forgetProgress(ctx context.Context, log *slog.Logger, replica cluster.Replica, status vault.SealStatus) error {
 	if status.Progress == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (u *Unsealer) giveShares(ctx context.Context, replica cluster.Replica, set 
 		}
 		point.Reach("unseal.share")
 	}
-	// A raft member that joins takes the shares first and opens when the leader
-	// has answered its challenge.
-	return "", fault.Wait(errors.New("it has all shares and is still sealed"), "Waiting for it to join the raft cluster.")
+	// A raft member that is joining takes the shares first, and opens when the leader has answered
+	// its challenge.
+	return "", fault.Wait(errors.New("it was given all shares, but is still sealed"), "Waiting for it to join the raft cluster.")
 }

@@ -5,15 +5,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// unsealAnswer sorts the ways in which the last share fails. The words are those
-// of Vault 1.21 and OpenBao 2.5; a server that changes them gets the transient
-// treatment, which is safe and only slower.
+// unsealAnswer classifies the ways in which the last share fails, by the messages of Vault 1.21 and
+// OpenBao 2.5. If a server words them differently, the error counts as transient, which is safe and
+// only slower.
 func unsealAnswer(address string, err error) error {
 	switch {
 	case vault.Says(err, "invalid key size 0"):
-		// A member that has just joined a raft cluster and gets the shares a second time
-		// says so while it opens with the first ones (Vault 1.21): it is about a key of
-		// its own that it does not have yet, not about ours.
+		// A member that has just joined a raft cluster answers this if it gets the shares a second
+		// time while it still opens with the first ones (Vault 1.21). It is about a key of its own
+		// that it does not have yet, not about ours.
 		return err
 	case vault.Says(err, "failed to setup audit table"):
 		return &fsm.Finding{Kind: fsm.AuditBlocks, Replica: address, Err: err}

@@ -26,7 +26,7 @@ func TestUnseal(t *testing.T) {
 		"with too few":                {func(v *fakeVault, _ *store.Keys) { v.threshold = 6 }, false, fsm.SharesRefused, 0},
 		"with recovery keys":          {func(_ *fakeVault, keys *store.Keys) { keys.Set.Kind = store.RecoveryKeys }, false, fsm.SharesRefused, 0},
 		"where the seal does it":      {func(v *fakeVault, _ *store.Keys) { v.recovery = true }, false, "", fault.Transient},
-		"where operators hold them":   {func(_ *fakeVault, keys *store.Keys) { keys.Set.Custody = []store.CustodyShare{{Owner: "alice"}} }, false, "", fault.Terminal},
+		"where custodians hold them":  {func(_ *fakeVault, keys *store.Keys) { keys.Set.Custody = []store.CustodyShare{{Owner: "alice"}} }, false, "", fault.Terminal},
 		"that was opened by somebody": {func(v *fakeVault, _ *store.Keys) { v.code = http.StatusOK }, true, "", 0},
 		"with neither of two sets":    {func(v *fakeVault, keys *store.Keys) { v.shares, keys.Rotation = sharesOf('x', 5), rotating }, false, fsm.SharesRefused, 0},
 	} {
@@ -49,9 +49,9 @@ func TestUnseal(t *testing.T) {
 	}
 }
 
-// TestPeopleKeepTheirProgress gives a replica that operators have to open no share of ours a
-// second time, so that what they have given stays.
-func TestPeopleKeepTheirProgress(t *testing.T) {
+// TestCustodiansKeepTheirProgress does not give our shares again to a replica that custodians have
+// to open, so that what they have given stays.
+func TestCustodiansKeepTheirProgress(t *testing.T) {
 	b := newBench(t)
 	b.vault.code, b.vault.shares = http.StatusServiceUnavailable, sharesOf('x', 5)
 	b.records.keys.Rotation = &store.Rotation{ID: "r1", Set: &store.KeySet{Kind: store.UnsealKeys, Custody: []store.CustodyShare{{Owner: "alice"}}, Threshold: 3}}

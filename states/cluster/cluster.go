@@ -1,8 +1,8 @@
-// Package cluster knows the replicas of one Vault: which there are, what may be asked of each,
-// and how they are.
+// Package cluster knows the replicas of one Vault: which ones there are, what each can be asked,
+// and how healthy they are.
 //
-// It asks what every server says without a token, and gives that its meaning in fsm's terms. It
-// must not know the records, logins or key shares, nor what is done about what it sees.
+// It asks servers what they answer without a token, and translates that into fsm's terms. It must
+// not know the records, logins or key shares, nor what is done about what it sees.
 package cluster
 
 import (
@@ -15,20 +15,19 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// Server is one Vault server as those see it who only look: nothing here changes it, and
-// none of it needs our login.
+// Server is the read-only side of one Vault server: no method changes it or needs our login.
 type Server interface {
 	Address() string
 	Health(ctx context.Context) (vault.Health, error)
 	SealStatus(ctx context.Context) (vault.SealStatus, error)
 	Leader(ctx context.Context) (string, error)
 	Glimpse(ctx context.Context, path string) (vault.Glimpse, error)
-	// Rekey and RootAttempt return how far a ceremony has come that somebody has begun.
+	// Rekey and RootAttempt return the progress of a ceremony that somebody has begun.
 	Rekey(ctx context.Context, recovery bool, token secret.Value) (vault.RekeyStatus, error)
 	RootAttempt(ctx context.Context, token secret.Value) (vault.RootAttempt, error)
 }
 
-// Replica is one Vault server, with what is done to it before anybody has logged in.
+// Replica is one Vault server, with everything that can be done to it without a login.
 type Replica interface {
 	Server
 	Unseal(ctx context.Context, share secret.Value) (vault.SealStatus, error)
@@ -48,21 +47,21 @@ type Replica interface {
 type Cluster struct {
 	// Replicas are the servers, lowest ordinal first. Discover replaces them.
 	Replicas []Replica
-	// Discover, if not nil, finds out which replicas there are now, and how many there are
-	// to be; 0 if it cannot say.
+	// Discover, if not nil, finds out which replicas there are now, and how many are expected; 0 if
+	// that is not known.
 	Discover func(ctx context.Context) (found []Replica, expected int, err error)
-	// Expected is how many replicas there are to be; 0 if nobody has said. Nothing is
-	// initialized before that many are known.
+	// Expected is how many replicas are expected; 0 if not known. Nothing is initialized before
+	// that many are known.
 	Expected int
 }
 
-// Servers is a Cluster as those see it who only look.
+// Servers is the read-only side of a Cluster.
 type Servers interface {
 	// Refresh finds out which servers there are.
 	Refresh(ctx context.Context) error
 	// Servers returns them, lowest ordinal first.
 	Servers() []Server
-	// Awaited returns how many there are to be; 0 if nobody has said.
+	// Awaited returns how many are expected; 0 if that is not known.
 	Awaited() int
 }
 
@@ -82,7 +81,7 @@ func (c *Cluster) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Servers returns the replicas for those who only look.
+// Servers returns the replicas as read-only servers.
 func (c *Cluster) Servers() []Server {
 	servers := make([]Server, len(c.Replicas))
 	for i, replica := range c.Replicas {
@@ -91,7 +90,7 @@ func (c *Cluster) Servers() []Server {
 	return servers
 }
 
-// Awaited returns how many replicas there are to be.
+// Awaited returns how many replicas are expected.
 func (c *Cluster) Awaited() int { return c.Expected }
 
 // ServerAt returns the server at address; nil if there is none.
@@ -124,7 +123,7 @@ func (c *Cluster) Clock(ctx context.Context, address string) (time.Time, error) 
 	return health.ServerTime, err
 }
 
-// Health returns how each replica is, without anything that needs a token.
+// Health returns the health of each replica, which needs no token.
 func (c *Cluster) Health(ctx context.Context) fsm.Replicas {
 	replicas, _ := Look(ctx, c, nil)
 	return replicas

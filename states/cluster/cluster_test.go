@@ -13,7 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// fakeReplica answers to health and leader, and ends the test at every other call.
+// fakeReplica answers to health and leader, and panics at every other call.
 type fakeReplica struct {
 	Replica
 	address string
@@ -62,10 +62,10 @@ func TestLook(t *testing.T) {
 		t.Errorf("found %+v", found[2:])
 	}
 	if witness.asked != 3 || witness.answered.Load() != 3 {
-		t.Errorf("the witness knows of %d servers and %d answers", witness.asked, witness.answered.Load())
+		t.Errorf("the witness was notified of %d servers and %d answers", witness.asked, witness.answered.Load())
 	}
 	if !slices.Equal(members.Health(t.Context()), found) {
-		t.Error("health alone is another")
+		t.Error("Health returns something else than Look")
 	}
 }
 
@@ -79,12 +79,12 @@ func TestDiscoveryFails(t *testing.T) {
 func TestAt(t *testing.T) {
 	members := &Cluster{Replicas: []Replica{&fakeReplica{address: "a", code: 200}}, Expected: 1}
 	if members.At("a") == nil || members.At("b") != nil || ServerAt(members, "a") == nil || ServerAt(members, "b") != nil {
-		t.Error("a replica is not where it is")
+		t.Error("a replica is not found by its address")
 	}
 	if at, err := members.Clock(t.Context(), "a"); err != nil || !at.Equal(time.Unix(5, 0)) {
 		t.Errorf("its clock says %s, %v", at, err)
 	}
 	if _, err := members.Clock(t.Context(), "b"); err == nil {
-		t.Error("nobody's clock says something")
+		t.Error("an address without a replica has a clock")
 	}
 }

@@ -23,15 +23,15 @@ func Each[S Server](servers []S, f func(i int, server S)) {
 	group.Wait()
 }
 
-// Witness learns which servers are about to be asked how they are, and where each answer came
-// from.
+// Witness is notified of the servers that are about to be asked for their health, and of where each
+// answer came from.
 type Witness interface {
 	Asking(ctx context.Context, servers []Server)
 	Answered(address string, from netip.Addr)
 }
 
-// Look asks all replicas at once how they are. One that is expected and not known yet counts
-// as one that does not answer: it may hold data. The witness may be nil.
+// Look asks all replicas at once for their health. One that is expected but not known yet counts as
+// one that does not answer: it may hold data. The witness may be nil.
 func Look(ctx context.Context, among Servers, witness Witness) (fsm.Replicas, error) {
 	if err := among.Refresh(ctx); err != nil {
 		return nil, err
@@ -59,8 +59,8 @@ func Look(ctx context.Context, among Servers, witness Witness) (fsm.Replicas, er
 	return found, misconfigured(errs)
 }
 
-// findCutOff looks for standbys that know of no active node although there is one.
-// sys/health does not show it: Vault says 429 for them all.
+// findCutOff finds standbys that know no active node although there is one. sys/health does not
+// show that: Vault answers 429 for all standbys.
 func findCutOff(ctx context.Context, servers []Server, found fsm.Replicas) {
 	if _, active := found.Active(); !active {
 		return
@@ -81,12 +81,12 @@ func seen(address string, health vault.Health, err error) fsm.Replica {
 	}
 	known, ok := HealthOf(health.Code)
 	if !ok {
-		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: fmt.Sprintf("sys/health answers %d, which Vault does not", health.Code)}
+		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: fmt.Sprintf("sys/health answers %d, which no Vault does", health.Code)}
 	}
 	return fsm.Replica{Address: address, Health: known, ClusterID: health.ClusterID}
 }
 
-// HealthOf returns the meaning of a status code of sys/health; false if Vault has none such.
+// HealthOf returns the meaning of a status code of sys/health; false if Vault has no such code.
 func HealthOf(code int) (fsm.Health, bool) {
 	health, known := healths[code]
 	return health, known
@@ -104,7 +104,7 @@ var healths = map[int]fsm.Health{
 	530:                           fsm.Removed,
 }
 
-// Brief drops what repeats the request, which the reader knows.
+// Brief returns an error's text without the part that repeats the request.
 func Brief(err error) string {
 	text := err.Error()
 	if cut := strings.LastIndex(text, "\": "); cut >= 0 {
@@ -116,8 +116,8 @@ func Brief(err error) string {
 	return text
 }
 
-// misconfigured returns a usage error if no replica could be trusted: waiting does
-// not mend a wrong CA or name.
+// misconfigured returns a usage error if no replica could be trusted: waiting does not fix a wrong
+// CA or name.
 func misconfigured(errs []error) error {
 	for _, err := range errs {
 		if err == nil || !vault.Untrusted(err) {
@@ -128,6 +128,6 @@ func misconfigured(errs []error) error {
 		return nil
 	}
 	return fault.Misuse(fmt.Errorf("the server's certificate is not trusted: %w", errs[0]),
-		"Give the CA that signed it with --ca-cert (VAULT_CACERT), and the name that it was made for with --tls-server-name if that is not the address's host. "+
+		"Give the CA that signed it with --ca-cert (VAULT_CACERT), and the name that it was issued for with --tls-server-name if that is not the address's host. "+
 			"If the server does not speak TLS, write http:// in its address; if it does, https://.")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// TestSeen covers every code of sys/health, also those that only Enterprise shows.
+// TestSeen covers every code of sys/health, including those that only Enterprise returns.
 func TestSeen(t *testing.T) {
 	for code, want := range map[int]fsm.Health{
 		200: fsm.Active, 429: fsm.Standby, 472: fsm.DRSecondary, 473: fsm.PerformanceStandby, 474: fsm.StandbyCutOff,

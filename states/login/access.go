@@ -14,15 +14,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// Access logs in to Vault and keeps the sessions. Those who only look get views of them.
+// Access logs in to Vault and keeps the sessions. Code that only reads gets views of them.
 type Access struct {
 	Dialer Dialer
 	// Methods are how later runs log in.
 	Methods Chain
-	// FromSeed is whether the seed says so, and no flag.
+	// FromSeed is whether the seed, and no flag, chose the methods.
 	FromSeed bool
-	// ReadsOnly has it log in by the role that only reads, where there is one, and with our
-	// own where that is not made yet. Vault itself then refuses every write.
+	// ReadsOnly makes it log in by the role that only reads, if there is one, and by our own if
+	// that does not exist yet. With the former, Vault itself refuses every write.
 	ReadsOnly bool
 	// Clock, if not nil, returns the time of the server at address, to explain a refusal.
 	Clock func(ctx context.Context, address string) (time.Time, error)
@@ -30,14 +30,14 @@ type Access struct {
 	Now   func() time.Time
 
 	kept    kept
-	given   *vault.Session // made latest with a token that was given to us
-	refused refusals       // how long the login has been refused
+	given   *vault.Session // the latest with a token that was given to us
+	refused refusals       // since when the login has been refused
 }
 
 // kept is the session of our login. The zero value is none.
 type kept struct {
 	session *vault.Session
-	address string // of the server that it is a session at
+	address string // of the server that it is connected to
 	lent    bool   // somebody else keeps its token alive
 	reads   bool   // it is that of the role that only reads
 }
@@ -52,8 +52,7 @@ func (a *Access) With(address string, token secret.Value) (vault.View, error) {
 	return session.View(), nil
 }
 
-// Ours returns a view with our own login, which is kept. fresh is whether the login was made
-// just now.
+// Ours returns a view with our own login, which is kept. fresh is whether the login is new.
 func (a *Access) Ours(ctx context.Context, address string, keys store.Keys) (view vault.View, fresh bool, err error) {
 	if a.kept.session != nil && a.kept.address == address {
 		return a.kept.session.View(), false, nil
@@ -70,8 +69,8 @@ func (a *Access) Ours(ctx context.Context, address string, keys store.Keys) (vie
 // Kept returns the session of our own login; nil if there is none.
 func (a *Access) Kept() *vault.Session { return a.kept.session }
 
-// Behind returns the session that a look was made with, for the act that follows it; nil
-// if there was none, or it is not kept any more.
+// Behind returns the session that a look was made with, for the act that follows it; nil if there
+// was none, or it is no longer kept.
 func (a *Access) Behind(view vault.View) *vault.Session {
 	for _, session := range []*vault.Session{a.kept.session, a.given} {
 		if view.Of(session) {
@@ -81,22 +80,22 @@ func (a *Access) Behind(view vault.View) *vault.Session {
 	return nil
 }
 
-// OnlyReads reports whether the login that is kept is by the role that only reads.
+// OnlyReads reports whether the current login is by the role that only reads.
 func (a *Access) OnlyReads() bool { return a.kept.reads }
 
-// Lapse forgets the login that is kept, whose token has ended.
+// Lapse forgets the current login, whose token has expired.
 func (a *Access) Lapse() { a.kept.session = nil }
 
-// RefusedForGood reports whether refusals of our login have lasted long enough to count.
-func (a *Access) RefusedForGood() bool { return a.refused.final(a.Now(), a.Methods.Settles()) }
+// RefusedPermanently reports whether refusals of our login have lasted long enough to count.
+func (a *Access) RefusedPermanently() bool { return a.refused.final(a.Now(), a.Methods.Settles()) }
 
 // Accepted ends the count of refusals.
 func (a *Access) Accepted() { a.refused.clear() }
 
-// Hint says what to look at when the login does not work.
+// Hint says what to check when the login does not work.
 func (a *Access) Hint() string { return a.Methods.Hint() }
 
-// Flags are the flags that choose the login, with a space before them; none if the seed does.
+// Flags returns the flags that choose the login, with a leading space; none if the seed does.
 func (a *Access) Flags() string {
 	if a.FromSeed {
 		return ""
@@ -104,11 +103,11 @@ func (a *Access) Flags() string {
 	return " " + a.Methods.Flags()
 }
 
-// Refused reports whether a login has failed since Vault, or the place where the credential is,
-// has said no.
+// Refused reports whether a login has failed because Vault, or the source of the credential,
+// refused it.
 func Refused(err error) bool { return errors.Is(err, ErrNoCredential) || vault.Refused(err) }
 
-// loginAmong logs in by the first of several ways that lets us in, and returns which.
+// loginAmong logs in by the first of several ways that lets us in, and returns that way.
 func (a *Access) loginAmong(ctx context.Context, ways []way, address string, keys store.Keys) (*vault.Session, way, error) {
 	var refused, unread error
 	for _, way := range ways {
@@ -116,12 +115,12 @@ func (a *Access) loginAmong(ctx context.Context, ways []way, address string, key
 		if err == nil {
 			a.Log.Debug("logged in", "method", way.Name(), "reads_only", way.reads)
 			if unread != nil && !way.reads {
-				a.Log.Warn("the role that only reads does not let us in, so we look with our own; 'run' makes it", "error", unread.Error())
+				a.Log.Warn("the role that only reads does not let us in, so our own is used; 'run' creates the other", "error", unread.Error())
 			}
 			return session, way, nil
 		}
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
-			return nil, way, a.explain(ctx, way.Method, address, err) // nobody has said no: the next cycle tries again
+			return nil, way, a.explain(ctx, way.Method, address, err) // nobody refused: the next cycle tries again
 		}
 		err = a.explain(ctx, way.Method, address, err)
 		switch {
@@ -136,7 +135,7 @@ func (a *Access) loginAmong(ctx context.Context, ways []way, address string, key
 	return nil, way{}, refused
 }
 
-// LogIn logs in by our own role. The session is the caller's: end ends it.
+// LogIn logs in by our own role. The caller owns the session and must call end.
 func (a *Access) LogIn(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error) {
 	session, by, err := a.loginAmong(ctx, a.Methods.own(), address, keys)
 	if err != nil {
@@ -145,7 +144,7 @@ func (a *Access) LogIn(ctx context.Context, address string, keys store.Keys) (se
 	return session, func(ctx context.Context) { a.end(ctx, session, by.lent()) }, nil
 }
 
-// Try reports whether our own role lets us in, and ends that login.
+// Try checks whether our own role lets us in, and ends that login.
 func (a *Access) Try(ctx context.Context, address string, keys store.Keys) error {
 	_, end, err := a.LogIn(ctx, address, keys)
 	if err == nil {
@@ -154,15 +153,15 @@ func (a *Access) Try(ctx context.Context, address string, keys store.Keys) error
 	return err
 }
 
-// Change has later logins be by other methods. What is open by those before ends, and what is
-// remembered of their refusals.
+// Change switches to other methods for later logins. It ends the current login, and forgets past
+// refusals.
 func (a *Access) Change(ctx context.Context, methods Chain, fromSeed bool) {
 	a.Methods, a.FromSeed = methods, fromSeed
 	a.Close(ctx)
 	a.refused.clear()
 }
 
-// logoutTime is how long the end of a login may take: its token ends by itself.
+// logoutTime is how long logging out may take: the token expires by itself.
 const logoutTime = 3 * time.Second
 
 // Close ends our own login, if there is one.
@@ -173,7 +172,7 @@ func (a *Access) Close(ctx context.Context) {
 	}
 }
 
-// end revokes the token of a login, unless it is lent: somebody else keeps it alive then.
+// end revokes the token of a login, unless it is lent: then somebody else keeps it alive.
 func (a *Access) end(ctx context.Context, session *vault.Session, lent bool) {
 	if lent {
 		return
@@ -181,6 +180,6 @@ func (a *Access) end(ctx context.Context, session *vault.Session, lent bool) {
 	ctx, cancel := context.WithTimeout(ctx, logoutTime)
 	defer cancel()
 	if err := session.RevokeSelf(ctx); err != nil && httpstatus.Of(err) != 403 {
-		a.Log.Warn("the login's token could not be revoked, it ends by itself", "after", tokenLife, "error", err.Error())
+		a.Log.Warn("the login's token could not be revoked, it expires by itself", "after", tokenLife, "error", err.Error())
 	}
 }

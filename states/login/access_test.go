@@ -19,7 +19,7 @@ func accessTo(server *vaulttest.Server, methods ...Method) *Access {
 	return &Access{Dialer: server.Cluster, Methods: methods, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Unix(1e9, 0) }}
 }
 
-// letIn has the server give a token to those who log in at path as role.
+// letIn makes the server issue a token to logins at path as role.
 func letIn(server *vaulttest.Server, path, role, token string) {
 	server.Logins[path] = func(credential map[string]any) string {
 		if credential["role"] != role {
@@ -48,11 +48,11 @@ func TestOursIsKept(t *testing.T) {
 	}
 	access.Close(t.Context())
 	if len(server.Tokens) != 0 || access.Behind(view) != nil {
-		t.Errorf("open are still %v", server.Tokens)
+		t.Errorf("still alive are %v", server.Tokens)
 	}
 }
 
-// TestFallsBack tries our own role where the one that only reads is not made yet.
+// TestFallsBack tries our own role where the one that only reads does not exist yet.
 func TestFallsBack(t *testing.T) {
 	server := vaulttest.New(t)
 	letIn(server, "k/login", "vb", "own")
@@ -67,7 +67,7 @@ func TestFallsBack(t *testing.T) {
 		t.Errorf("by the role that only reads: %v, %v", access.OnlyReads(), err)
 	}
 	if err := access.Try(t.Context(), server.Address, store.Keys{}); !Refused(err) {
-		t.Errorf("our own role is not there, and %v", err)
+		t.Errorf("our own role does not exist, and %v", err)
 	}
 }
 
@@ -91,8 +91,8 @@ func TestRefusals(t *testing.T) {
 		if step.accepted {
 			access.Accepted()
 		}
-		if got := access.RefusedForGood(); got != step.want {
-			t.Errorf("after %s: for good %v", step.after, got)
+		if got := access.RefusedPermanently(); got != step.want {
+			t.Errorf("after %s: permanently %v", step.after, got)
 		}
 	}
 	if fault.KindOf(Wait(err)) != fault.Transient {
@@ -144,7 +144,7 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// TestCredentialIsStoredFirst has no secret ID be in Vault that nobody holds.
+// TestCredentialIsStoredFirst checks that Vault never has a secret ID that nobody holds.
 func TestCredentialIsStoredFirst(t *testing.T) {
 	server := vaulttest.New(t)
 	server.Tokens["root"] = &vaulttest.Token{Policies: []string{"root"}}
@@ -157,7 +157,7 @@ func TestCredentialIsStoredFirst(t *testing.T) {
 	lost := errors.New("the record is away")
 	role := AppRole{Mount: "ar", RoleName: "vb"}
 	if err := role.MakeCredential(t.Context(), root, func(store.AppRole) error { return lost }); !errors.Is(err, lost) || len(server.Requests) > 0 {
-		t.Errorf("not stored, and sent all the same: %v, %v", err, server.Requests)
+		t.Errorf("not stored, but sent anyway: %v, %v", err, server.Requests)
 	}
 	var stored store.AppRole
 	if err := role.MakeCredential(t.Context(), root, func(made store.AppRole) error { stored = made; return nil }); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// AppRole logs in with a secret ID that is kept in the keys record. It is for
-// places that give a program no identity of its own.
+// AppRole logs in with a secret ID that is kept in the keys record. It is for platforms that give a
+// program no identity of its own.
 type AppRole struct {
 	// Mount is the auth method's path, RoleName the role's name.
 	Mount, RoleName string
@@ -37,15 +37,15 @@ func (a AppRole) Open(ctx context.Context, dialer Dialer, address string, keys s
 	return present(ctx, dialer, address, a, keys)
 }
 
-// Settles returns 0: AppRole asks nobody else, so that its answer is final.
+// Settles returns 0: AppRole asks nobody else, so its answer is final.
 func (a AppRole) Settles() time.Duration { return 0 }
 
 // Denied says what 'permission denied' means.
-func (a AppRole) Denied() (part, remedy string) { return notTaken() }
+func (a AppRole) Denied() (part, remedy string) { return defaultDenied() }
 
 // Hint says what AppRole needs.
 func (a AppRole) Hint() string {
-	return fmt.Sprintf("Look at the role %q of the auth method %q.", a.RoleName, a.Mount)
+	return fmt.Sprintf("Check the role %q of the auth method %q.", a.RoleName, a.Mount)
 }
 
 // Flags returns the flags that choose this login.
@@ -62,8 +62,8 @@ func (a AppRole) Credential(_ context.Context, keys store.Keys) (map[string]secr
 // Name returns the method's name.
 func (a AppRole) Name() string { return "approle" }
 
-// MakeCredential makes a secret ID with root. keep stores it before Vault learns it, so that no
-// secret ID is ever in Vault that nobody holds.
+// MakeCredential creates a secret ID with root. keep stores it before Vault gets it, so that Vault
+// never has a secret ID that nobody holds.
 func (a AppRole) MakeCredential(ctx context.Context, root *vault.Session, keep func(store.AppRole) error) error {
 	path := "auth/" + a.Mount + "/role/" + a.RoleName
 	data, found, err := root.Read(ctx, path+"/role-id")

@@ -11,8 +11,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// AWS logs in with a request to STS that is signed with the credentials of the place:
-// those of a service account (IRSA), of the instance, or of the environment.
+// AWS logs in with a request to STS that is signed with the ambient credentials: those of a service
+// account (IRSA), of the instance, or of the environment.
 type AWS struct {
 	// Mount is the auth method's path, RoleName the role's name.
 	Mount, RoleName string
@@ -25,9 +25,8 @@ type AWS struct {
 // Name returns the method's name.
 func (a AWS) Name() string { return "aws" }
 
-// Objects returns the mount and the role. The principal's unique ID is not resolved,
-// which would need IAM permissions in Vault: an ARN that is deleted and made again may
-// log in again.
+// Objects returns the mount and the role. The principal's unique ID is not resolved, which would
+// need IAM permissions in Vault: an ARN that is deleted and created again may log in again.
 func (a AWS) Objects(policy string) []object.Object {
 	return []object.Object{
 		object.AuthMount(a.Mount, "aws", nil),
@@ -37,7 +36,7 @@ func (a AWS) Objects(policy string) []object.Object {
 	}
 }
 
-// Open logs in by the official way, which signs a request of its own.
+// Open logs in with the official client, which signs its own request.
 func (a AWS) Open(ctx context.Context, dialer Dialer, address string, _ store.Keys) (*vault.Session, error) {
 	official, err := a.Make()
 	if err != nil {
@@ -54,9 +53,9 @@ func (a AWS) Open(ctx context.Context, dialer Dialer, address string, _ store.Ke
 func (a AWS) Settles() time.Duration { return cloudSettles }
 
 // Denied says what 'permission denied' means.
-func (a AWS) Denied() (part, remedy string) { return notTaken() }
+func (a AWS) Denied() (part, remedy string) { return defaultDenied() }
 
-// Reader returns the same with the role that only reads.
+// Reader returns the same method with the role that only reads.
 func (a AWS) Reader() Method {
 	a.RoleName += ReadSuffix
 	return a
@@ -64,7 +63,7 @@ func (a AWS) Reader() Method {
 
 // Hint says what AWS auth needs.
 func (a AWS) Hint() string {
-	return fmt.Sprintf("Our credentials must be those of %q, Vault must reach STS, and a header that the auth method's configuration asks for (iam_server_id_header_value) is --login-audience.", a.Principal)
+	return fmt.Sprintf("Our credentials must be those of %q, Vault must reach STS, and --login-audience must give the header that the auth method's configuration requires, if any (iam_server_id_header_value).", a.Principal)
 }
 
 // Flags returns the flags that choose this login.

@@ -51,9 +51,9 @@ func (c Cert) Open(ctx context.Context, dialer Dialer, address string, keys stor
 func (c Cert) Settles() time.Duration { return 0 }
 
 // Denied says what 'permission denied' means.
-func (c Cert) Denied() (part, remedy string) { return notTaken() }
+func (c Cert) Denied() (part, remedy string) { return defaultDenied() }
 
-// Reader returns the same with the role that only reads.
+// Reader returns the same method with the role that only reads.
 func (c Cert) Reader() Method {
 	c.RoleName += ReadSuffix
 	return c
@@ -61,7 +61,7 @@ func (c Cert) Reader() Method {
 
 // Hint says what cert auth needs.
 func (c Cert) Hint() string {
-	return "Vault's listener must ask for client certificates (tls_disable_client_certs is not set), and nothing in between may end TLS."
+	return "Vault's listener must ask for client certificates (tls_disable_client_certs is not set), and nothing in between may terminate TLS."
 }
 
 // Flags returns the flags that choose this login.

@@ -7,8 +7,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
-// Chain is the ways to log in, tried in order: the next one only when Vault, or the place
-// where the credential is, has refused the one before.
+// Chain is the ways to log in, tried in order: the next one only when Vault, or the source of the
+// credential, has refused the previous one.
 type Chain []Method
 
 // Name returns the methods' names, in order.
@@ -25,7 +25,7 @@ func (c Chain) Objects(policy string) []object.Object {
 	return all
 }
 
-// Readers returns those of the methods that can have a role for looking only, with that role.
+// Readers returns the methods that can have a role that only reads, with that role.
 func (c Chain) Readers() Chain {
 	var readers Chain
 	for _, each := range c {
@@ -36,7 +36,7 @@ func (c Chain) Readers() Chain {
 	return readers
 }
 
-// Settles returns the longest time that one of them needs.
+// Settles returns the longest time that any of them needs.
 func (c Chain) Settles() time.Duration {
 	var longest time.Duration
 	for _, each := range c {
@@ -90,8 +90,8 @@ func (c Chain) own() []way {
 	return ways
 }
 
-// ways returns the roles to log in by, in order: ours, and before each of them the one that
-// only reads, if that is enough.
+// ways returns the roles to log in by, in order: our own and, if readsOnly is set, before each of
+// them the one that only reads.
 func (c Chain) ways(readsOnly bool) []way {
 	var ways []way
 	for _, method := range c {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestWaysToLook tries the role that only reads before ours, where looking is enough.
+// TestWaysToLook tries the role that only reads before our own, where reading is enough.
 func TestWaysToLook(t *testing.T) {
 	chain := Chain{Kubernetes{RoleName: "vb"}, AppRole{RoleName: "vb"}}
 	for _, test := range []struct {

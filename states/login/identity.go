@@ -14,8 +14,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// cloudSettles is how long a refusal must last: Vault asks the cloud's API, and gives
-// the same answer when it cannot reach it.
+// cloudSettles is how long a refusal must last: Vault asks the cloud's API, and gives the same
+// answer if it cannot reach that.
 const cloudSettles = 10 * time.Second
 
 // Identity logs in with an identity token that the cloud's metadata server gives to the
@@ -62,8 +62,8 @@ func (i Identity) Open(ctx context.Context, dialer Dialer, address string, keys 
 	return session, err
 }
 
-// markRefusal marks what is a refusal and does not look like one: the azure method of
-// Vault 1.21 answers 500 to a token that is not good enough.
+// markRefusal marks a refusal that does not look like one: the azure method of Vault 1.21 answers
+// 500 to a token that it does not accept.
 func (i Identity) markRefusal(err error) {
 	answer, ok := errors.AsType[*vault.Answer](err)
 	if !ok || i.Method != "azure" || answer.Status != http.StatusInternalServerError || vault.Mentions(err, "fetching keys") {
@@ -77,9 +77,9 @@ func (i Identity) markRefusal(err error) {
 func (i Identity) Settles() time.Duration { return cloudSettles }
 
 // Denied says what 'permission denied' means.
-func (i Identity) Denied() (part, remedy string) { return notTaken() }
+func (i Identity) Denied() (part, remedy string) { return defaultDenied() }
 
-// Reader returns the same with the role that only reads.
+// Reader returns the same method with the role that only reads.
 func (i Identity) Reader() Method {
 	i.RoleName += ReadSuffix
 	return i

@@ -11,21 +11,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// JWT logs in with a JSON Web Token of any issuer whose keys the auth method knows: its
-// configuration is the seed's.
+// JWT logs in with a JSON Web Token of any issuer whose keys the auth method knows: the seed
+// configures it.
 type JWT struct {
 	// Mount is the auth method's path, RoleName the role's name.
 	Mount, RoleName string
 	// Subject and Audience are the claims that a token must have.
 	Subject, Audience string
-	// Token reads the token anew for each login.
+	// Token reads the token again for each login.
 	Token func() (secret.Value, error)
 }
 
 // Name returns the method's name.
 func (j JWT) Name() string { return "jwt" }
 
-// Objects returns the mount and the role, which takes tokens of our subject only.
+// Objects returns the mount and the role, which accepts only tokens of our subject.
 func (j JWT) Objects(policy string) []object.Object {
 	return []object.Object{
 		object.AuthMount(j.Mount, "jwt", nil),
@@ -53,9 +53,9 @@ func (j JWT) Open(ctx context.Context, dialer Dialer, address string, keys store
 func (j JWT) Settles() time.Duration { return 5 * time.Second }
 
 // Denied says what 'permission denied' means.
-func (j JWT) Denied() (part, remedy string) { return notTaken() }
+func (j JWT) Denied() (part, remedy string) { return defaultDenied() }
 
-// Reader returns the same with the role that only reads.
+// Reader returns the same method with the role that only reads.
 func (j JWT) Reader() Method {
 	j.RoleName += ReadSuffix
 	return j

@@ -19,14 +19,14 @@ type Kubernetes struct {
 	Host string
 	// ServiceAccount and Namespace name the account that may log in.
 	ServiceAccount, Namespace string
-	// Audience is the one that the token was made for.
+	// Audience is the one that the token was issued for.
 	Audience string
-	// Token reads the token. It is read for each login, as the kubelet renews it.
+	// Token reads the token. It is read for each login, since the kubelet renews it.
 	Token func() (secret.Value, error)
 }
 
-// Objects returns the mount, its configuration and the role. Vault reviews tokens
-// with its own service account, so that no reviewer's token is stored in it.
+// Objects returns the mount, its configuration and the role. Vault reviews tokens with its own
+// service account, so it stores no reviewer token.
 func (k Kubernetes) Objects(policy string) []object.Object {
 	return []object.Object{
 		object.AuthMount(k.Mount, "kubernetes", nil),
@@ -47,19 +47,19 @@ func (k Kubernetes) Open(ctx context.Context, dialer Dialer, address string, key
 	return present(ctx, dialer, address, k, keys)
 }
 
-// Settles returns some seconds: Vault answers 'permission denied' also when it
-// could not reach the Kubernetes API to review the token.
+// Settles returns some seconds: Vault also answers 'permission denied' when it could not reach the
+// Kubernetes API to review the token.
 func (k Kubernetes) Settles() time.Duration { return 15 * time.Second }
 
-// Denied says what 'permission denied' means: Vault says it also when it could not ask the
+// Denied says what 'permission denied' means: Vault also answers that when it could not ask the
 // Kubernetes API.
 func (k Kubernetes) Denied() (part, remedy string) {
-	_, path := notTaken()
-	return "Vault does not reach the token's reviewer, may not ask it, or is told that the token is not valid; or no auth method is mounted at this path",
-		"look at the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster; " + path
+	_, path := defaultDenied()
+	return "Vault does not reach the Kubernetes API, may not review tokens there, or got the answer that the token is invalid; or no auth method is mounted at this path",
+		"check the network from Vault to the Kubernetes API; Vault's service account needs the ClusterRole system:auth-delegator; the token may be of another cluster; " + path
 }
 
-// Reader returns the same with the role that only reads.
+// Reader returns the same method with the role that only reads.
 func (k Kubernetes) Reader() Method {
 	k.RoleName += ReadSuffix
 	return k

@@ -1,9 +1,9 @@
-// Package login knows the ways in which later runs log in to Vault, a file for each, and keeps
+// Package login implements the ways in which later runs log in to Vault, a file for each, and keeps
 // the session that one of them has opened.
 //
-// Each way knows how to open a session, which objects in Vault it needs, and what a refusal of
-// it means: nobody else asks which one it is. The package must not know the state machine, nor
-// what is done with a session.
+// Each way knows how to open a session, which objects in Vault it needs, and what a refusal means,
+// so that no other code depends on which way it is. The package must not know the state machine,
+// nor what is done with a session.
 package login
 
 import (
@@ -20,32 +20,32 @@ import (
 
 // Method is a way to log in: with a role of our own at one of Vault's auth methods.
 type Method interface {
-	// Name is the method's, as --login names it.
+	// Name returns the method's name, as in --login.
 	Name() string
 	// Objects returns the mount, its configuration and the role that make the login
 	// possible. Tokens of the role carry policy.
 	Objects(policy string) []object.Object
-	// Open logs in at address. Without what to log in with, it fails with ErrNoCredential.
+	// Open logs in at address. Without a credential, it fails with ErrNoCredential.
 	Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error)
-	// Settles is how long a refusal must last before it counts.
+	// Settles returns how long a refusal must last before it counts.
 	Settles() time.Duration
 	// Denied says what 'permission denied' means: which part of the login failed, and what to
 	// do about it.
 	Denied() (part, remedy string)
-	// Hint says what to look at when the login does not work.
+	// Hint says what to check when the login does not work.
 	Hint() string
-	// Flags are the flags that choose this login, for messages.
+	// Flags returns the flags that choose this login, for messages.
 	Flags() string
 }
 
-// What some methods can do beside that.
+// Optional abilities of methods.
 type (
-	// readable is a method that can have a second role, for looking only. There is none where
-	// the credential belongs to one role or user: AppRole, userpass and a token in a file.
+	// readable is a method that can have a second role, which only reads. AppRole, userpass and a
+	// token in a file cannot: their credential belongs to one role or user.
 	readable interface{ Reader() Method }
 	// lender is a method whose token somebody else keeps alive.
 	lender interface{ Lends() bool }
-	// CredentialMaker is a method whose credential is for us to make. keep stores it.
+	// CredentialMaker is a method whose credential we create. keep stores it.
 	CredentialMaker interface {
 		MakeCredential(ctx context.Context, root *vault.Session, keep func(store.AppRole) error) error
 	}
@@ -76,22 +76,22 @@ func present(ctx context.Context, dialer Dialer, address string, method presente
 // ReadSuffix ends the names of the role and of the policy that only read.
 const ReadSuffix = "-read"
 
-// ErrNoCredential means that the credential has not been made yet.
+// ErrNoCredential means that the credential does not exist yet.
 var ErrNoCredential = errors.New("no credential for the login is stored")
 
-// The life of a login's token: longer than any run needs between two logins, and
-// short enough not to matter when a crash leaves one behind.
+// The lifetime of a login's token: longer than any run needs between two logins, and short enough
+// not to matter if a crash leaves one behind.
 const (
 	tokenLife    = "20m"
 	tokenMaxLife = "1h"
 )
 
-// tokenFields returns a role's fields with those of the tokens that it gives: short-lived
-// service tokens, since a batch token could not be revoked at the end of the run.
+// tokenFields returns a role's fields with those for the tokens that it issues: short-lived service
+// tokens, since a batch token could not be revoked at the end of the run.
 //
-// They do not carry the policy default. Our own has all that we need, and that one has
-// templates, for whose sake Vault 1.21 parses it anew for each request: a read then takes
-// three times as long (docs/benchmarks.md).
+// They do not carry the policy default. Our own policy has all that we need, and default has
+// templates, because of which Vault 1.21 parses it again for each request: a read then takes three
+// times as long (docs/benchmarks.md).
 func tokenFields(policy string, fields map[string]any) map[string]any {
 	all := map[string]any{
 		"token_policies": []any{policy},

@@ -21,9 +21,9 @@ func given(text string) func() (secret.Value, error) {
 	return func() (secret.Value, error) { return secret.New(text), nil }
 }
 
-// recorder notes logins, and refuses them.
+// recorder records logins, and refuses them.
 type recorder struct {
-	Dialer // nil: what a method must not do ends the test
+	Dialer // nil: panics at what a method must not do
 	path   string
 	body   map[string]secret.Value
 	err    error
@@ -85,7 +85,7 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s reads as %+v", test.name, readers)
 		}
 		if test.method.Name() != test.name || !strings.HasPrefix(test.method.Flags(), "--login="+test.name) || test.method.Hint() == "" || test.method.Settles() > time.Minute {
-			t.Errorf("%s says of itself: %q, %q, %q", test.name, test.method.Name(), test.method.Flags(), test.method.Hint())
+			t.Errorf("%s describes itself as %q, %q, %q", test.name, test.method.Name(), test.method.Flags(), test.method.Hint())
 		}
 	}
 }
@@ -103,7 +103,7 @@ func TestNoCredential(t *testing.T) {
 	}
 }
 
-// TestAzureRefusesWith500 takes an answer for a refusal that does not look like one.
+// TestAzureRefusesWith500 recognizes a refusal that does not look like one.
 func TestAzureRefusesWith500(t *testing.T) {
 	fetch := func(context.Context) (map[string]secret.Value, error) { return map[string]secret.Value{}, nil }
 	for _, test := range []struct {
@@ -122,7 +122,7 @@ func TestAzureRefusesWith500(t *testing.T) {
 	}
 }
 
-// TestTokenFile takes a token as it is, and leaves it alone.
+// TestTokenFile uses a token as it is, and does not revoke it.
 func TestTokenFile(t *testing.T) {
 	server := vaulttest.New(t)
 	server.Tokens["lent"] = &vaulttest.Token{Accessor: "a", Policies: []string{"vb"}, Orphan: true}

@@ -9,13 +9,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// Prove shows that our own login works and may do all that a later run needs. Of several
-// methods each one is tried: one of them must work, and those that do must all be strong
-// enough, since a later run takes the first that lets it in. What does not work is logged,
-// since nobody will notice before it is needed.
+// Prove proves that our own login works and may do all that a later run needs. It tries every
+// method: at least one must work, and all that work must suffice, since a later run takes the first
+// that lets it in. A method that does not work is logged, since nobody would notice before it is
+// needed.
 //
-// open logs in by one method, suffices fails for a session that is too weak. The first login
-// that works is kept.
+// open logs in by one method; suffices fails for a session that is too weak. The first login that
+// works is kept.
 func (a *Access) Prove(ctx context.Context, address string, open func(context.Context, Method) (*vault.Session, error), suffices func(context.Context, *vault.Session) error) error {
 	a.Close(ctx)
 	var refused []error
@@ -47,8 +47,8 @@ func (a *Access) Prove(ctx context.Context, address string, open func(context.Co
 	return nil
 }
 
-// noLogin is the error when no method works: what waiting may mend, unless all of them
-// are for a person to mend.
+// noLogin returns the error when no method works. It is transient, unless all of them need an
+// operator.
 func (a *Access) noLogin(refused []error) error {
 	err := fmt.Errorf("our own login does not work yet: %w", errors.Join(refused...))
 	for _, each := range refused {

@@ -10,7 +10,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// parts are the parts of a login that fail, told by Vault's words (1.21), and what to do.
+// parts returns the parts of a login that may fail, recognized by Vault's messages (1.21), and what
+// to do about each.
 func parts() []struct{ says, part, remedy string } {
 	return []struct{ says, part, remedy string }{
 		{"no handler for route", "the auth method is not mounted", "break-glass run mounts it again"},
@@ -20,35 +21,35 @@ func parts() []struct{ says, part, remedy string } {
 		{"expired", "the credential has expired, or the clocks differ", "have it renewed, and set the clocks by NTP"},
 		{"service account name not authorized", "the role is for another service account", "run with the service account that the role names, or break-glass run with this one"},
 		{"namespace not authorized", "the role is for another Kubernetes namespace", "run in the namespace that the role names, or break-glass run in this one"},
-		{"service account unauthorized", "the Kubernetes API does not know the token", "the service account may have been deleted and made again: restart the pod"},
-		{"invalid role or secret id", "the role or its secret ID is gone", "break-glass run makes both again"},
-		{"invalid role ID", "the role is gone", "break-glass run makes it again"},
-		{"invalid role name", "the role is gone", "break-glass run makes it again"},
-		{"role \"", "the role is gone", "break-glass run makes it again"},
-		{"entry for role", "the role is gone", "break-glass run makes it again"},
+		{"service account unauthorized", "the Kubernetes API does not know the token", "the service account may have been deleted and created again: restart the pod"},
+		{"invalid role or secret id", "the role or its secret ID is gone", "break-glass run creates both again"},
+		{"invalid role ID", "the role is gone", "break-glass run creates it again"},
+		{"invalid role name", "the role is gone", "break-glass run creates it again"},
+		{"role \"", "the role is gone", "break-glass run creates it again"},
+		{"entry for role", "the role is gone", "break-glass run creates it again"},
 		{"invalid username or password", "the user or the password", "correct --login-password-file, or break-glass run sets this one"},
 		{"no chain matching", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
 		{"failed to match all constraints", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
-		{"invalid certificate or no client certificate", "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that ends TLS takes them away"},
+		{"invalid certificate or no client certificate", "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that terminates TLS drops them"},
 		{"service principal not authorized", "the role is for another principal", "correct --login-principal, and break-glass run"},
 		{"not in bound service accounts", "the role is for another service account", "correct --login-principal, and break-glass run"},
-		{"failed to verify signature", "the token's signature", "the token is of another directory, or no token of Azure's"},
-		{"error in cryptographic primitive", "the token's signature", "the token is not of Google's metadata server, or custom_endpoint in the auth method's configuration leads elsewhere"},
-		{"error when attempting to find instance", "the cloud's API does not know the machine, or does not answer Vault", "look at the permissions of Vault's own credentials, and at the network from Vault to the API"},
-		{"error making upstream request", "Vault cannot reach the cloud's API, or was refused there", "look at the network from Vault to it, and at the signing credentials"},
+		{"failed to verify signature", "the token's signature", "the token is of another directory, or not from Azure"},
+		{"error in cryptographic primitive", "the token's signature", "the token is not from Google's metadata server, or custom_endpoint in the auth method's configuration leads elsewhere"},
+		{"error when attempting to find instance", "the cloud's API does not know the machine, or does not answer Vault", "check the permissions of Vault's own credentials, and the network from Vault to the API"},
+		{"error making upstream request", "Vault cannot reach the cloud's API, or was refused there", "check the network from Vault to it, and the signing credentials"},
 		{"does not belong to the role", "the role is for another principal", "correct --login-principal, and break-glass run"},
-		{"error validating token", "the token's signature or claims", "look at the key set in the auth method's configuration"},
-		{"connection refused", "Vault cannot reach the token's reviewer", "look at kubernetes_host in the auth method's configuration, and at the network from Vault to it"},
-		{"no such host", "Vault cannot find the token's reviewer by its name", "look at kubernetes_host in the auth method's configuration, and at Vault's DNS"},
-		{"context deadline exceeded", "the token's reviewer does not answer Vault", "look at the network from Vault to it"},
+		{"error validating token", "the token's signature or claims", "check the key set in the auth method's configuration"},
+		{"connection refused", "Vault cannot reach the token's reviewer", "check kubernetes_host in the auth method's configuration, and the network from Vault to it"},
+		{"no such host", "Vault cannot resolve the name of the token's reviewer", "check kubernetes_host in the auth method's configuration, and Vault's DNS"},
+		{"context deadline exceeded", "the token's reviewer does not answer Vault", "check the network from Vault to it"},
 	}
 }
 
-// notTaken is what "permission denied" means, which Vault says to a login at a path where
-// nothing is mounted, too.
-func notTaken() (part, remedy string) {
-	return "no auth method is mounted at this path, or it does not take the credential",
-		"look at --login-path; break-glass run mounts the auth method again"
+// defaultDenied says what "permission denied" means, which Vault also answers to a login at a path
+// where nothing is mounted.
+func defaultDenied() (part, remedy string) {
+	return "no auth method is mounted at this path, or it does not accept the credential",
+		"check --login-path; break-glass run mounts the auth method again"
 }
 
 // explain says which part of a login failed, with what to do about it.
@@ -68,10 +69,10 @@ func (a *Access) explain(ctx context.Context, method Method, address string, err
 	return fmt.Errorf("by %s: %w", method.Name(), err)
 }
 
-// mostSkew is how far two clocks may be apart without being worth a word.
-const mostSkew = 10 * time.Second
+// maxSkew is how far two clocks may differ without being mentioned.
+const maxSkew = 10 * time.Second
 
-// skew says how far Vault's clock is from ours, if that is far.
+// skew says how far Vault's clock is from ours, if it is more than maxSkew.
 func (a *Access) skew(ctx context.Context, address string) string {
 	if a.Clock == nil {
 		return ""
@@ -81,9 +82,9 @@ func (a *Access) skew(ctx context.Context, address string) string {
 		return ""
 	}
 	switch ahead := its.Sub(a.Now()).Round(time.Second); {
-	case ahead > mostSkew:
+	case ahead > maxSkew:
 		return fmt.Sprintf(" (Vault's clock is %s ahead of ours)", ahead)
-	case ahead < -mostSkew:
+	case ahead < -maxSkew:
 		return fmt.Sprintf(" (Vault's clock is %s behind ours)", -ahead)
 	default:
 		return ""
@@ -105,8 +106,8 @@ func (r *refusals) final(now time.Time, settles time.Duration) bool {
 
 func (r *refusals) clear() { r.since = time.Time{} }
 
-// Wait is the error of a refusal that does not count yet.
+// Wait returns the error for a refusal that does not count yet.
 func Wait(err error) error {
 	return fault.Wait(fmt.Errorf("our login is refused: %w", err),
-		"Waiting a while, since Vault gives the same answer when it cannot reach what it asks about the credential: the Kubernetes API, a key set, the cloud.")
+		"Waiting a while, since Vault gives the same answer when it cannot check the credential: when it does not reach the Kubernetes API, a key set, or the cloud.")
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// TestDeniedLogins holds that each method is told what concerns it.
+// TestDeniedLogins checks that the remedy fits the login method.
 func TestDeniedLogins(t *testing.T) {
 	b := &Access{}
 	for _, test := range []struct {
 		method      Method
 		says, never string
 	}{
-		{AppRole{Mount: "approle", RoleName: "vb"}, "no auth method is mounted at this path, or it does not take the credential", "Kubernetes"},
+		{AppRole{Mount: "approle", RoleName: "vb"}, "no auth method is mounted at this path, or it does not accept the credential", "Kubernetes"},
 		{Kubernetes{Mount: "kubernetes", RoleName: "vb"}, "system:auth-delegator", "credential"},
-		{Kubernetes{Mount: "kubernetes", RoleName: "vb"}, "look at --login-path", "credential"},
+		{Kubernetes{Mount: "kubernetes", RoleName: "vb"}, "check --login-path", "credential"},
 	} {
 		err := b.explain(t.Context(), test.method, "", answered(403, "permission denied"))
 		if !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), test.never) {

@@ -11,19 +11,19 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// TokenFile works with a token that somebody else keeps alive in a file, such as Vault
-// Agent. It is not ours to revoke.
+// TokenFile uses a token in a file that somebody else, such as Vault Agent, keeps alive. We do not
+// revoke it.
 type TokenFile struct {
-	// Token reads the token anew for each run.
+	// Token reads the token again for each run.
 	Token func() (secret.Value, error)
-	// Policy is the one that the token must carry.
+	// Policy is the policy that the token must carry.
 	Policy string
 }
 
 // Name returns the method's name.
 func (t TokenFile) Name() string { return "token-file" }
 
-// Objects returns nothing: whoever makes the token decides how.
+// Objects returns nothing: whoever issues the token decides how.
 func (t TokenFile) Objects(string) []object.Object { return nil }
 
 // Open takes the token as it is now. There is no login.
@@ -39,14 +39,14 @@ func (t TokenFile) Open(ctx context.Context, dialer Dialer, address string, _ st
 	return session, err
 }
 
-// Lends says that somebody else keeps the token alive, and ends it.
+// Lends returns true: somebody else keeps the token alive, and revokes it.
 func (t TokenFile) Lends() bool { return true }
 
 // Settles returns some seconds: the file may be about to be renewed.
 func (t TokenFile) Settles() time.Duration { return 5 * time.Second }
 
 // Denied says what 'permission denied' means.
-func (t TokenFile) Denied() (part, remedy string) { return notTaken() }
+func (t TokenFile) Denied() (part, remedy string) { return defaultDenied() }
 
 // Hint says what the token needs.
 func (t TokenFile) Hint() string {

@@ -50,11 +50,11 @@ func (u Userpass) Open(ctx context.Context, dialer Dialer, address string, keys 
 func (u Userpass) Settles() time.Duration { return 0 }
 
 // Denied says what 'permission denied' means.
-func (u Userpass) Denied() (part, remedy string) { return notTaken() }
+func (u Userpass) Denied() (part, remedy string) { return defaultDenied() }
 
 // Hint says what userpass needs.
 func (u Userpass) Hint() string {
-	return fmt.Sprintf("Look at the user %q of the auth method %q.", u.User, u.Mount)
+	return fmt.Sprintf("Check the user %q of the auth method %q.", u.User, u.Mount)
 }
 
 // Flags returns the flags that choose this login.

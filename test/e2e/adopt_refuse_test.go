@@ -39,7 +39,7 @@ func TestAdoptRefuses(t *testing.T) {
 		"one of another set":    {[]string{"--keys-file=" + kept(t, strings.Join(append(keys.Shares[:4:4], others.Shares[4]), "\n")), token}, []string{"share 5 does not belong"}},
 		"another Vault's":       {[]string{"--keys-file=" + kept(t, initJSON(t, mixed))}, []string{"not those of", "message authentication failed"}},
 		"another's token":       {[]string{"--keys-file=" + kept(t, initJSON(t, others))}, []string{"the root token is refused", "generate-root"}},
-		"a weak token":          {[]string{"--keys-file=" + good, "--token-file=" + kept(t, weak.Auth.ClientToken)}, []string{"no root token", "default"}},
+		"a weak token":          {[]string{"--keys-file=" + good, "--token-file=" + kept(t, weak.Auth.ClientToken)}, []string{"not a root token", "default"}},
 		"no token and no login": {[]string{"--keys-file=" + good}, []string{"no root token is given", "generate-root"}},
 		"a Secret in no store":  {[]string{"--keys-from-secret=x", token}, []string{"needs the records in Kubernetes"}},
 	} {

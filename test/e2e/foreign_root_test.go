@@ -18,7 +18,7 @@ func TestRevokeForeignRoot(t *testing.T) {
 	p, _ := inFiles(t, cluster)
 	wantFailure(t, p.run("verify", "--deep", "--revoke-foreign-root", "--timeout=5s"), 64, "no keys are stored")
 	p.must(0, "run", "--until=seeded")
-	wantFailure(t, p.run("verify", "--deep", "--revoke-foreign-root"), 64, "the first run is not through", "run")
+	wantFailure(t, p.run("verify", "--deep", "--revoke-foreign-root"), 64, "the first run has not finished", "run")
 	p.must(0, "run")
 	foreign := rootOf(t, p, node)
 	var self struct{ Data struct{ Accessor string } }

@@ -161,7 +161,7 @@ func TestSharesTypedAtTerminal(t *testing.T) {
 			s.types(given[1] + "\n")
 		},
 		"pasted at once, for standard input": func(s *terminal) {
-			s.waitFor("What is typed is not shown")
+			s.waitFor("Input is not shown")
 			s.types(given[0] + "\n" + given[1] + "\n")
 		},
 	} {

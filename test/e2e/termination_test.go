@@ -26,7 +26,7 @@ spec:
   initContainers: [{name: one, image: none}, {name: two, image: none, restartPolicy: Always}]
   containers: [{name: vault-bootstrap, image: none}, {name: four, image: none}, {name: five, image: none}]
 `)
-	const left = "this place cannot take Vault's answer"
+	const left = "this spool location cannot take Vault's answer"
 	// Without another place for the answer, the run ends before Vault is asked.
 	full := filepath.Join(t.TempDir(), "file")
 	write(t, full, "")

@@ -149,9 +149,13 @@ func (p *Proxy) pass(client *net.TCPConn) {
 
 // chunk is what was read at once, and when it is to be passed on.
 type chunk struct {
-	bytes []byte
-	due   time.Time
+	buf *[]byte
+	n   int
+	due time.Time
 }
+
+// buffers are used again: with new ones a benchmark would measure the collector of the bed.
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 16<<10)) }}
 
 // pump passes bytes one way until the source has no more, then says so to the
 // other side, which may still be answering.
@@ -160,13 +164,13 @@ func (p *Proxy) pump(c *pair, to, from *net.TCPConn) {
 	go func() {
 		defer close(chunks)
 		for {
-			buf := make([]byte, 16<<10)
-			n, err := from.Read(buf)
+			buf := buffers.Get().(*[]byte)
+			n, err := from.Read(*buf)
 			p.mu.Lock()
-			due := time.Now().Add(p.delay)
+			delay := p.delay
 			p.mu.Unlock()
 			select {
-			case chunks <- chunk{buf[:n], due}:
+			case chunks <- chunk{buf, n, time.Now().Add(delay)}:
 			case <-c.gone:
 				return
 			}
@@ -178,11 +182,15 @@ func (p *Proxy) pump(c *pair, to, from *net.TCPConn) {
 			}
 		}
 	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for ch := range chunks {
-		if !p.wait(c, ch.due) {
+		if !p.wait(c, timer, ch.due) {
 			return
 		}
-		if _, err := to.Write(ch.bytes); err != nil {
+		_, err := to.Write((*ch.buf)[:ch.n])
+		buffers.Put(ch.buf)
+		if err != nil {
 			c.reset()
 			return
 		}
@@ -191,13 +199,14 @@ func (p *Proxy) pump(c *pair, to, from *net.TCPConn) {
 }
 
 // wait waits until it is time and bytes may pass; false means the pair is gone.
-func (p *Proxy) wait(c *pair, due time.Time) bool {
-	timer := time.NewTimer(time.Until(due))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-c.gone:
-		return false
+func (p *Proxy) wait(c *pair, timer *time.Timer, due time.Time) bool {
+	if rest := time.Until(due); rest > 0 {
+		timer.Reset(rest)
+		select {
+		case <-timer.C:
+		case <-c.gone:
+			return false
+		}
 	}
 	p.mu.Lock()
 	flow := p.flow

@@ -41,7 +41,7 @@ func TestLoginOfTheSeedChanges(t *testing.T) {
 	}
 	root, proof := in.root(), logins("userpass")
 	in.sow(after)
-	w.says("the seed says anew how to log in", 1)
+	w.says("the seed has changed how later runs log in", 1)
 	former := logins("approle")
 	if err := in.call(http.MethodDelete, "sys/policies/acl/app", root, nil, nil); err != nil {
 		t.Fatal(err)

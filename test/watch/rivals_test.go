@@ -93,8 +93,8 @@ func TestEventsForbidden(t *testing.T) {
 	if code := run.ends(); code != 0 {
 		t.Errorf("the run ended with %d", code)
 	}
-	if got := strings.Count(run.log(), "not told as Kubernetes Events"); got != 1 {
-		t.Errorf("the missing rule was told %d times", got)
+	if got := strings.Count(run.log(), "Kubernetes Events are not sent"); got != 1 {
+		t.Errorf("the missing rule was logged %d times", got)
 	}
 	if !strings.Contains(run.log(), `resources: [\"events\"]`) {
 		t.Error("the log does not say which rule is missing")

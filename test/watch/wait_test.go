@@ -67,7 +67,7 @@ func TestWait(t *testing.T) {
 	stale := in.start("wait", "--for=hardened", "--interval=1s")
 	stale.says(`"lease":"hardened","health":"initialized"`, 1)
 	hook := in.start("post-start")
-	if code := hook.ends(); code != 0 || !strings.Contains(hook.log(), "our own replica is open") {
+	if code := hook.ends(); code != 0 || !strings.Contains(hook.log(), "our own replica is unsealed") {
 		t.Errorf("post-start ended with %d", code)
 	}
 	if code := stale.ends(); code != 0 {

@@ -14,42 +14,17 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
-
-// Options says how a plan is carried out.
-type Options struct {
-	// Parallelism is how many requests run at a time within a stage; less than 1
-	// means one.
-	Parallelism int
-	// BeforeCreate is called once per stage that creates something, before its first
-	// write, with the IDs in order: the ledger is written ahead, so that a crash
-	// orphans nothing. An error stops the run. May be nil.
-	BeforeCreate func(ctx context.Context, ids []object.ID) error
-	// Done is called after each write with its outcome, one call at a time. May be nil.
-	Done func(change Change, err error)
-}
-
-// Result is what came of a plan.
-type Result struct {
-	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not
-	// among them: nothing is there afterwards that could be owned.
-	Created, Updated, Deleted []object.ID
-	// Taken holds what has gone with what was deleted.
-	Taken []object.ID
-	// Kept holds what the seed no longer names, and Vault cannot delete.
-	Kept []object.ID
-	// Seen holds what was written and is known to be as it was written: Vault keeps such
-	// objects to the letter, or this one was read back at once.
-	Seen Seen
-	// Hashes is what to remember in the place of the Memory given to NewPlan.
-	Hashes map[string]map[string]string
-}
 
 // applying is one run of Apply.
 type applying struct {
 	api     API
 	plan    *Plan
 	options Options
+	// below holds what to learn about ahead, by mount, and asking who does.
+	below  map[object.ID][]object.Object
+	asking sync.WaitGroup
 
 	mu       sync.Mutex
 	result   Result
@@ -83,6 +58,13 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 			pending = append(pending, c)
 		}
 	}
+	if err := a.announce(ctx, pending); err != nil {
+		return a.finish(), err
+	}
+	if slices.ContainsFunc(pending, Change.doubtful) {
+		plan.words.writing, a.below = true, firstBelow(pending)
+		defer a.asking.Wait()
+	}
 	for len(pending) > 0 {
 		end := slices.IndexFunc(pending, func(c Change) bool { return c.Stage != pending[0].Stage })
 		if end < 0 {
@@ -98,9 +80,6 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 
 // stage carries out the changes of one stage. It fails only when the run must stop.
 func (a *applying) stage(ctx context.Context, changes []Change) error {
-	if err := a.announce(ctx, changes); err != nil {
-		return err
-	}
 	stage := changes[0].Stage
 	for len(changes) > 0 && ctx.Err() == nil {
 		// What depends on each other within a stage has an order.
@@ -130,6 +109,9 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 			return nil
 		}
 		hashes, err := a.write(ctx, c)
+		for _, o := range a.below[c.Object.ID] {
+			a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
+		}
 		a.done(c, hashes, err)
 		return nil
 	})
@@ -175,7 +157,7 @@ func (a *applying) kept(id object.ID) {
 	a.result.Kept = append(a.result.Kept, id)
 }
 
-// announce tells the ledger what a stage is about to create.
+// announce says what is about to be created.
 func (a *applying) announce(ctx context.Context, changes []Change) error {
 	var ids []object.ID
 	for _, c := range changes {
@@ -187,7 +169,7 @@ func (a *applying) announce(ctx context.Context, changes []Change) error {
 		return nil
 	}
 	if err := a.options.BeforeCreate(ctx, ids); err != nil {
-		return fmt.Errorf("recording what stage %s is about to create: %w", changes[0].Stage, err)
+		return fmt.Errorf("recording what is about to be created: %w", err)
 	}
 	return nil
 }
@@ -220,8 +202,12 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
 	} else {
 		a.keep(id, hashes)
-		if c.Action != Delete && c.Object.Literal() {
+		switch {
+		case c.Action == Delete:
+		case c.Object.Literal():
 			a.result.Seen[c.Object.Place()] = true
+		case len(hashes) == 0 && c.shows() && !a.result.Seen[c.Object.Place()]:
+			a.result.Written = append(a.result.Written, c.Object)
 		}
 	}
 	if written {
@@ -230,6 +216,12 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	if a.options.Done != nil {
 		a.options.Done(c, err)
 	}
+}
+
+// shows reports whether Vault shows by the path of c's object itself what c has written there.
+func (c Change) shows() bool {
+	listing, _ := c.Object.Table()
+	return listing == "" && !c.Object.IsRequest() && !c.Object.Traits.Once && !value.Pending(c.Object.Data)
 }
 
 // keep puts hashes in the place of what was remembered of id.

@@ -31,8 +31,9 @@ type Goal struct {
 	Prune object.Prune
 	Owned []object.ID
 	Keep  []object.ID
-	// Seen are objects that need not be read.
-	Seen Seen
+	// Seen, if not nil, returns objects that need not be read. It is called once, after
+	// the listings, and may wait.
+	Seen func() Seen
 	// Parallelism is how many requests run at a time; less than 1 means one.
 	Parallelism int
 }

@@ -22,12 +22,21 @@ import (
 // they are written. This is asked once for each endpoint that is written to, and never
 // when there is nothing to write.
 
-// vocabulary knows which fields endpoints take.
+// vocabulary knows which fields endpoints take. Different endpoints are asked at the same time.
 type vocabulary struct {
 	api Reader
 	mu  sync.Mutex
-	// known holds the fields by endpoint; an empty list means that any will do.
-	known map[string][]string
+	// known holds what was learned by endpoint.
+	known map[string]*endpoint
+	// writing is whether what the objects lie in is there by now.
+	writing bool
+}
+
+// endpoint is what Vault says of one: no fields mean that any will do.
+type endpoint struct {
+	mu     sync.Mutex
+	asked  bool
+	fields []string
 }
 
 // unknown returns those of o's fields that Vault does not know, with what may be meant. o is
@@ -52,14 +61,11 @@ func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, er
 }
 
 func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, error) {
-	key := o.Namespace + o.Endpoint
-	if o.IsRequest() {
-		key = o.WritePath()
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if known, asked := v.known[key]; asked {
-		return known, nil
+	at := v.endpoint(endpointOf(o))
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	if at.asked {
+		return at.fields, nil
 	}
 	known, err := v.api.Fields(ctx, o.WritePath())
 	if err == nil && o.Traits.Split != nil && len(known) > 0 {
@@ -71,13 +77,31 @@ func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	if v.known == nil {
-		v.known = map[string][]string{}
-	}
-	if len(known) > 0 { // else the mount may come later
-		v.known[key] = known
-	}
+	// Before anything is written, no answer may only mean that its namespace is not there yet.
+	at.fields, at.asked = known, len(known) > 0 || v.writing
 	return known, nil
+}
+
+func (v *vocabulary) endpoint(key string) *endpoint {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	at := v.known[key]
+	if at == nil {
+		if v.known == nil {
+			v.known = map[string]*endpoint{}
+		}
+		at = &endpoint{}
+		v.known[key] = at
+	}
+	return at
+}
+
+// endpointOf names what objects have in common that take the same fields.
+func endpointOf(o object.Object) string {
+	if o.IsRequest() {
+		return o.WritePath()
+	}
+	return o.Namespace + o.Endpoint
 }
 
 // errIgnored marks an object that names fields which Vault does not know.
@@ -89,8 +113,21 @@ func unknownFields(unknown []string) error {
 
 // findUnknown marks the changes that name fields which Vault does not know, and refuses
 // those that the server cannot hold at all.
-func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, there func(object.ID) bool) error {
+func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, parallelism int, there func(object.ID) bool) error {
 	problems := &value.Problems{}
+	var first []object.Object // of each endpoint
+	met := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.doubtful() && (c.Object.Mount == "" || there(c.Object.Mount)) && !met[endpointOf(c.Object)] {
+			met[endpointOf(c.Object)] = true
+			first = append(first, c.Object)
+		}
+	}
+	// What fails here fails below again, where it is reported.
+	_ = each(ctx, len(first), parallelism, func(ctx context.Context, i int) error {
+		_, err := v.fields(ctx, first[i])
+		return err
+	})
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if !c.doubtful() || c.Object.Mount != "" && !there(c.Object.Mount) {
@@ -142,4 +179,26 @@ func (p *Plan) withPasswordPolicies(ctx context.Context, api reader, objects []o
 		return trouble
 	}
 	return problems.Err("Declare the password policy in the seed, or correct its name.")
+}
+
+// ahead learns the fields of o's endpoint, whose mount was just made, while other mounts are made:
+// whoever writes there waits for them.
+func (v *vocabulary) ahead(ctx context.Context, o object.Object) {
+	_, _ = v.fields(ctx, o) // who writes asks again, and reports it
+}
+
+// firstBelow returns an object of each endpoint that is asked about, by the mounts that are
+// created.
+func firstBelow(pending []Change) map[object.ID][]object.Object {
+	made, met, below := map[object.ID]bool{}, map[string]bool{}, map[object.ID][]object.Object{}
+	for _, c := range pending {
+		made[c.Object.ID] = made[c.Object.ID] || c.Object.IsMount() && c.Action == Create
+	}
+	for _, c := range pending {
+		if made[c.Object.Mount] && c.doubtful() && !met[endpointOf(c.Object)] {
+			met[endpointOf(c.Object)] = true
+			below[c.Object.Mount] = append(below[c.Object.Mount], c.Object)
+		}
+	}
+	return below
 }

@@ -60,6 +60,10 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	for i := range objects {
 		unknown.declared[objects[i].Place()] = &objects[i]
 	}
+	var known Seen
+	if goal.Seen != nil {
+		known = goal.Seen()
+	}
 	var left []int
 	for i, o := range objects {
 		if listing, path := o.Table(); listing != "" && !value.Pending(o.Data) {
@@ -70,7 +74,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
 			continue
 		}
-		if goal.Seen[o.Place()] && !value.Pending(o.Data) {
+		if known[o.Place()] && !value.Pending(o.Data) {
 			l.seen[i] = observation{there: true, matches: true}
 			continue
 		}

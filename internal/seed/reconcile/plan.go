@@ -46,7 +46,7 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 		}
 	}
 	if slices.ContainsFunc(plan.Changes, Change.doubtful) {
-		if err := plan.findUnknown(ctx, plan.words, seen.mounted); err != nil {
+		if err := plan.findUnknown(ctx, plan.words, goal.Parallelism, seen.mounted); err != nil {
 			return nil, err
 		}
 	}

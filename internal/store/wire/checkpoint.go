@@ -51,9 +51,6 @@ func EncodeCheckpoint(c store.Checkpoint) ([]byte, error) {
 	return Encode(wire)
 }
 
-// PlainCheckpoint returns all of c as text, to compare it with another.
-func PlainCheckpoint(c store.Checkpoint) ([]byte, error) { return Encode(plain(c)) }
-
 // NewCheckpoint returns c as it is stored.
 func NewCheckpoint(c store.Checkpoint) (Checkpoint, error) {
 	wire := plain(c)

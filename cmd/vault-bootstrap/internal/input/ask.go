@@ -16,18 +16,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
-// SharesOptions say where key shares come from that operators hold.
+// SharesOptions say where the key shares of operators come from.
 type SharesOptions struct {
 	File string
 	// Flag is the one that names the file, for messages.
 	Flag string
 }
 
-// AskShares returns how to get shares from people: from the file, or at the terminal
-// without showing them. None is ever an argument, which other processes can see.
+// AskShares returns how to get shares from operators: from the file, or at the terminal without
+// showing them. None is ever an argument, which other processes can see.
 func (s Source) AskShares(options *SharesOptions) ceremony.AskShares {
 	return func(ctx context.Context, need ceremony.ShareNeed) ([]secret.Value, error) {
-		// A person who types what --shares-file=- reads must not see it either.
+		// What an operator types for --shares-file=- must not be shown either.
 		if _, ok := s.terminal(); options.File == "" || options.File == "-" && ok {
 			return s.askAtTerminal(ctx, options.Flag, need)
 		}
@@ -39,7 +39,7 @@ func (s Source) AskShares(options *SharesOptions) ceremony.AskShares {
 	}
 }
 
-// enough reads shares, and refuses what cannot be them.
+// enough reads shares, and refuses those that cannot be the needed ones.
 func enough(text []byte, need ceremony.ShareNeed) ([]secret.Value, error) {
 	material, err := shares.Read(text)
 	if err != nil {
@@ -58,20 +58,20 @@ func (s Source) terminal() (*os.File, bool) {
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
 
-// askAtTerminal asks one person after another.
+// askAtTerminal asks for one share after another.
 func (s Source) askAtTerminal(ctx context.Context, flag string, need ceremony.ShareNeed) ([]secret.Value, error) {
 	file, ok := s.terminal()
 	if !ok {
-		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, which %s hold", need.Count, need.What, people(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
+		return nil, fault.Misuse(fmt.Errorf("%d %s are needed, held by %s", need.Count, need.What, owners(need)), "Give them with "+flag+" (- for standard input), or run at a terminal to be asked.")
 	}
-	// Before anything is asked for, and until all are there: a second line may be on its
-	// way while the first one is read.
+	// Hidden before anything is asked for, and until all shares are there: a second line may
+	// already arrive while the first one is read.
 	restore, err := withoutEcho(int(file.Fd()))
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("hiding what is typed: %w", err), "Give the "+need.What+" with "+flag+".")
 	}
 	defer func() { _ = restore() }()
-	_, _ = fmt.Fprintf(s.Prompts, "%d %s are needed, which %s hold. What is typed is not shown.\n", need.Count, need.What, people(need))
+	_, _ = fmt.Fprintf(s.Prompts, "%d %s are needed, held by %s. Input is not shown.\n", need.Count, need.What, owners(need))
 	var lines []string
 	for i := range need.Count {
 		_, _ = fmt.Fprintf(s.Prompts, "share %d of %d: ", i+1, need.Count)
@@ -85,11 +85,11 @@ func (s Source) askAtTerminal(ctx context.Context, flag string, need ceremony.Sh
 	return enough([]byte(strings.Join(lines, "\n")), need)
 }
 
-// longestLine is what a terminal takes for one line.
+// longestLine is the longest line that a terminal accepts.
 const longestLine = 4096
 
-// readLine reads one line from a terminal, and nothing that follows it: that is for the
-// command that may come. A signal while somebody types ends it.
+// readLine reads one line from a terminal, and nothing after it: that is for the command that may
+// follow. A signal ends it.
 func readLine(ctx context.Context, file *os.File) (string, error) {
 	type answer struct {
 		text string
@@ -115,9 +115,9 @@ func readLine(ctx context.Context, file *os.File) (string, error) {
 	}
 }
 
-func people(need ceremony.ShareNeed) string {
+func owners(need ceremony.ShareNeed) string {
 	if len(need.Owners) == 0 {
-		return "people"
+		return "operators"
 	}
 	return strings.Join(need.Owners, ", ")
 }

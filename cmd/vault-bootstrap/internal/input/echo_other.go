@@ -4,7 +4,7 @@ package input
 
 import "errors"
 
-// withoutEcho refuses: here a share would be shown.
+// withoutEcho fails: a share would be shown on this system.
 func withoutEcho(int) (restore func() error, err error) {
-	return nil, errors.New("on this system nothing can be typed without showing it")
+	return nil, errors.New("on this system the terminal cannot hide what is typed")
 }

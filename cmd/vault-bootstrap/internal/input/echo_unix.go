@@ -4,8 +4,8 @@ package input
 
 import "golang.org/x/sys/unix"
 
-// withoutEcho has a terminal show nothing of what is typed, line by line and with its
-// signals, until restore is called.
+// withoutEcho makes a terminal hide what is typed until restore is called. Input stays line by
+// line, and signals work.
 func withoutEcho(fd int) (restore func() error, err error) {
 	before, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package input reads what people hand over: key shares and tokens, from files that they name,
-// from standard input, or typed at a terminal that does not show them. Nothing of it is ever an
+// Package input reads the secrets that operators give: key shares and tokens, from files that they
+// name, from standard input, or typed at a terminal that does not show them. None of it is ever an
 // argument or a variable.
 package input
 
@@ -14,15 +14,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Source is where what people hand over comes from: files that they name, standard input, or
-// the terminal that they sit at.
+// Source is where operators' input comes from: files that they name, standard input, or their
+// terminal.
 type Source struct {
 	Stdin   io.Reader
-	Prompts io.Writer // what they are asked is written there
+	Prompts io.Writer // questions are written there
 }
 
-// mostInput bounds what is read: a spooled answer of Vault with 255 shares to long keys fits.
-const mostInput = 1 << 20
+// maxInput bounds what is read: a spooled answer of Vault with 255 shares for long keys fits.
+const maxInput = 1 << 20
 
 // Read reads a file, or standard input if it is called '-'.
 func (s Source) Read(flag, name string) ([]byte, error) {
@@ -34,19 +34,19 @@ func (s Source) Read(flag, name string) ([]byte, error) {
 	default:
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
+			return nil, fault.Misuse(fmt.Errorf("reading the file that %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
 		}
 		defer func() { _ = file.Close() }()
 		from = file
 	}
-	text, err := io.ReadAll(io.LimitReader(from, mostInput))
+	text, err := io.ReadAll(io.LimitReader(from, maxInput))
 	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading what %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
+		return nil, fault.Misuse(fmt.Errorf("reading the file that %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
 	}
 	return text, nil
 }
 
-// Token reads a token from a file; none if no file is named.
+// Token reads a token from a file; it returns an empty one if no file is named.
 func (s Source) Token(file string) (secret.Value, error) {
 	if file == "" {
 		return secret.Value{}, nil
@@ -57,7 +57,7 @@ func (s Source) Token(file string) (secret.Value, error) {
 	}
 	token := secret.New(strings.TrimSpace(string(text)))
 	if token.Empty() {
-		return token, fault.Misuse(errors.New("what --token-file names is empty"), "It must hold a token.")
+		return token, fault.Misuse(errors.New("the file that --token-file names is empty"), "It must hold a token.")
 	}
 	return token, nil
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// DefaultPodLabels are those that Vault's own chart gives its pods.
+// DefaultPodLabels are the labels that Vault's own chart gives its pods.
 const DefaultPodLabels = "app.kubernetes.io/name=vault"
 
-// lookAround returns how to look at the cluster of the records; nil if they are in files.
+// lookAround returns how to read the Kubernetes cluster of the records; nil if they are in files.
 func lookAround(records store.Store, name, podLabels string) func(context.Context) *harden.Kubernetes {
 	in, ok := records.(kube.Located)
 	if !ok {

@@ -8,19 +8,19 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// WarnOfConcerns warns of what endangers the records although they can be read. That it
-// could not be found out is a warning, too: whoever only looks is not to fail by it.
+// WarnOfConcerns warns of what endangers the records although they can be read. If that cannot be
+// found out, this is a warning, too: a verb that only reads must not fail because of it.
 func WarnOfConcerns(ctx context.Context, log *slog.Logger, records store.Store) {
 	concerns, err := records.Concerns(ctx)
 	if err != nil {
-		log.Warn("what endangers the records is not known", "error", err.Error())
+		log.Warn("checking what endangers the records failed", "error", err.Error())
 	}
 	for _, concern := range concerns {
 		log.Warn(concern.Name+": "+concern.Message, "remedy", concern.Remedy)
 	}
 }
 
-// RefuseInDanger is for what would put new keys where they may be deleted.
+// RefuseInDanger fails if new keys would be stored where they may be deleted.
 func RefuseInDanger(ctx context.Context, records store.Store) error {
 	concerns, err := records.Concerns(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func RefuseInDanger(ctx context.Context, records store.Store) error {
 	return store.Refusal(concerns)
 }
 
-// dangers are the same as a fact. Owners of the keys have a control of their own.
+// dangers returns the concerns as a fact. Owners of the keys record have their own control.
 func dangers(ctx context.Context, records store.Store) harden.Fact[[]string] {
 	concerns, err := records.Concerns(ctx)
 	if err != nil {

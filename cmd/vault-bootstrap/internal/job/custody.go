@@ -10,14 +10,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
-// CustodyOptions name the operators who are to hold the key shares.
+// CustodyOptions name the operators who will hold the key shares.
 type CustodyOptions struct {
 	Keys, RecoveryKeys []string
 	Wait               bool
 }
 
-// Assign gives the splits their custodians. The number of shares is that of the
-// keys where the split does not say it, as when an answer is recovered.
+// Assign gives the splits their custodians. If a split has no number of shares, as when an answer
+// is recovered, it is that of the keys.
 func (o *CustodyOptions) Assign(split, recovery *ceremony.KeySplit, now time.Time) error {
 	for _, each := range []struct {
 		flag  string
@@ -44,7 +44,7 @@ func Custodians(flag string, files []string, shares int, now time.Time) ([]pgp.P
 		return nil, nil
 	}
 	if len(files) != shares {
-		return nil, fault.Misuse(fmt.Errorf("--%s names %d keys for %d shares", flag, len(files), shares), "Give one key for each share, in order; a person may get several.")
+		return nil, fault.Misuse(fmt.Errorf("--%s names %d keys for %d shares", flag, len(files), shares), "Give one key for each share, in order; an operator may hold several shares.")
 	}
 	owners := make([]pgp.Public, len(files))
 	for i, file := range files {

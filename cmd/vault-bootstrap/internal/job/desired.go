@@ -13,7 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// resolved is what a seed says, with its references resolved.
+// resolved is a seed with its references resolved.
 type resolved struct {
 	declared *seed.Seed
 	objects  []object.Object
@@ -26,7 +26,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	options := j.Options
 	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
 	defer cancel()
-	declared, err := loadSeed(options.Seed)
+	declared, err := seed.Load(options.Seed)
 	if err != nil {
 		return resolved{}, err
 	}
@@ -39,19 +39,19 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	own.declared = login // with the files that it names
+	own.declared = login // which names files, too
 	objects, err := declared.Objects(ctx, resolver(j.env, j.Store, own))
 	return resolved{declared, objects, rules, login}, err
 }
 
-// desire returns what Vault is to hold then. name is that of our policy and role.
+// desire returns the desired state of Vault. name is that of our policy and role.
 func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
 	return states.NewDesired(name, methods, states.Declaration{
 		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 
-// Reload reads the seed anew. One that is wrong changes nothing.
+// Reload reads the seed again. An invalid one changes nothing.
 func (j *Job) Reload(ctx context.Context) error {
 	resolved, err := j.desired(ctx)
 	if err != nil {
@@ -60,8 +60,8 @@ func (j *Job) Reload(ctx context.Context) error {
 	return j.reassign(ctx, resolved)
 }
 
-// reassign gives the bootstrap a seed that was read anew. If that fails, the one before it
-// stays, with its login. A session of a login that the seed no longer names ends.
+// reassign gives the bootstrap a seed that was read again. If that fails, the previous one stays,
+// with its login. The session of a login that the seed no longer names ends.
 func (j *Job) reassign(ctx context.Context, r resolved) error {
 	b := j.Bootstrap
 	methods, same := b.Access().Methods, sameLogin(r.login, j.declaredLogin)
@@ -81,11 +81,11 @@ func (j *Job) reassign(ctx context.Context, r resolved) error {
 	}
 	j.declaredLogin = r.login
 	b.Access().Change(context.WithoutCancel(ctx), methods, j.Options.Login.declaredBy(r.login))
-	b.Setting().Log.Info("the seed says anew how to log in", "method", methods.Name())
+	b.Setting().Log.Info("the seed has changed how later runs log in", "method", methods.Name())
 	return nil
 }
 
-// sameLogin compares what two seeds say, wherever in the files they do.
+// sameLogin reports whether two seeds declare the same login methods, wherever in their files.
 func sameLogin(a, b []seed.LoginMethod) bool {
 	return slices.EqualFunc(a, b, func(x, y seed.LoginMethod) bool {
 		x.Position, y.Position = value.Position{}, value.Position{}

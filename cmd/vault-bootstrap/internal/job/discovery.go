@@ -25,7 +25,7 @@ import (
 type DiscoveryOptions struct {
 	Service, Selector, StatefulSet, Scheme string
 	Replicas                               int
-	// anyTarget is whether TLS verifies a name of its own, whatever the DNS answers.
+	// anyTarget is whether TLS verifies a fixed name, whatever the DNS answers.
 	anyTarget bool
 }
 
@@ -43,7 +43,7 @@ type Servers struct {
 	pods *workload.Pods
 }
 
-// Open prepares the way to Vault. It sends nothing. pods are nil outside Kubernetes.
+// Open prepares access to Vault. It sends nothing. pods is nil outside Kubernetes.
 func (o *VaultOptions) Open(env Lookup, pods *workload.Pods) (*Servers, error) {
 	config, err := o.Config(env)
 	if err != nil {
@@ -84,8 +84,8 @@ func (o *VaultOptions) Open(env Lookup, pods *workload.Pods) (*Servers, error) {
 	return found, o.checkTLS(found)
 }
 
-// look returns how to find the replicas' addresses, and how many there are to be; nil
-// if the addresses are given.
+// look returns how to find the replicas' addresses, and how many are expected; nil if the addresses
+// are given.
 func (o *DiscoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) ([]string, int, error), error) {
 	switch {
 	case o.Service != "":
@@ -103,7 +103,7 @@ func (o *DiscoveryOptions) look(pods *workload.Pods) (func(ctx context.Context) 
 	return selection.Addresses, selection.Check()
 }
 
-// use makes the servers at addresses the replicas.
+// use replaces the replicas by the servers at addresses.
 func (s *Servers) use(addresses []string) ([]cluster.Replica, error) {
 	replicas, err := s.Cluster.Use(addresses)
 	return listed(replicas), err
@@ -117,26 +117,25 @@ func listed(replicas []*vault.Replica) []cluster.Replica {
 	return list
 }
 
-// Members are the replicas, or the way to find them.
+// Members returns the replicas, or the way to find them.
 func (s *Servers) Members() *cluster.Cluster {
 	return &cluster.Cluster{Replicas: listed(s.Cluster.Replicas()), Discover: s.discover, Expected: s.expected}
 }
 
-// Sources are the servers, for who logs in by methods, with records that can be read.
+// Sources returns the servers, with logins by methods and records that can be read.
 func (s *Servers) Sources(setting *states.Setting, methods login.Chain, records store.Store, desired *states.Desired) states.Sources {
 	members := s.Members()
 	access := &login.Access{Dialer: s.Cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
 	return states.Sources{Setting: setting, Cluster: members, Records: store.Reader{Store: records}, Access: access, Desired: desired}
 }
 
-// Administrator returns who carries out ceremonies at the servers, with the records that it
-// holds.
+// Administrator returns an Administrator of the servers with the records that it holds.
 func (s *Servers) Administrator(records ceremony.Records, holder string, log *slog.Logger) *ceremony.Administrator {
 	return &ceremony.Administrator{Cluster: s.Members(), Records: records, Dialer: s.Cluster, Holder: holder, Log: log, Now: time.Now}
 }
 
-// reached is how the servers are reached, with the address that stands for those that are
-// found later.
+// reached returns how the servers are reached, with an address that stands for those that are found
+// later.
 func (s *Servers) reached() vault.Config {
 	config := s.config
 	if s.discover != nil {
@@ -148,7 +147,7 @@ func (s *Servers) reached() vault.Config {
 	return config
 }
 
-// risks says what in the way to Vault lets others read the keys, or hides a replica.
+// risks describes what in the connection to Vault lets others read the keys, or hides a replica.
 func (s *Servers) risks() []string {
 	found := tlsRisks(s.reached())
 	if s.discover != nil && s.expected == 0 && !s.counted {
@@ -157,12 +156,12 @@ func (s *Servers) risks() []string {
 	return found
 }
 
-// check refuses what contradicts itself. flags are the addresses of --vault-addr,
-// addresses the ones that are used without --vault-service.
+// check refuses contradictory options. flags are the addresses of --vault-addr, addresses the ones
+// that are used without --vault-service.
 func (o *DiscoveryOptions) check(flags, addresses []string) error {
 	switch {
 	case o.Replicas < 0:
-		return fault.Misuse(fmt.Errorf("--replicas=%d is less than 0", o.Replicas), "Say how many replicas there are to be, or leave it away.")
+		return fault.Misuse(fmt.Errorf("--replicas must not be negative, got %d", o.Replicas), "Give the number of replicas to expect, or omit the flag.")
 	case o.Service != "" && len(flags) > 0:
 		return fault.Misuse(errors.New("--vault-service and --vault-addr exclude each other"), "Give one or the other.")
 	case o.Selector != "" && (o.Service != "" || len(flags) > 0):
@@ -178,8 +177,8 @@ func (o *DiscoveryOptions) check(flags, addresses []string) error {
 	return nil
 }
 
-// mostPort is TCP's.
-const mostPort = 65535
+// maxPort is TCP's.
+const maxPort = 65535
 
 // resolvConf is where the kubelet, and every Unix, puts the search domains.
 const resolvConf = "/etc/resolv.conf"
@@ -190,7 +189,7 @@ func (o *DiscoveryOptions) headless() (discovery.Service, error) {
 		Host: o.Service, Scheme: o.Scheme, StatefulSet: o.StatefulSet, Replicas: o.Replicas, Resolver: net.DefaultResolver,
 		AnyTarget: o.anyTarget,
 	}
-	// Where there is no such file, the name is taken as it is written.
+	// Without such a file, the name is taken as it is written.
 	if content, err := os.ReadFile(resolvConf); err == nil {
 		service.Search = discovery.SearchDomains(string(content))
 	}
@@ -200,9 +199,9 @@ func (o *DiscoveryOptions) headless() (discovery.Service, error) {
 	}
 	service.Host = host
 	service.Port, err = strconv.Atoi(port)
-	// The name is checked as a part of the address that is made from it.
+	// The name is checked as a part of its address.
 	_, nameErr := vault.New(vault.Config{Addresses: []string{o.Scheme + "://" + host}})
-	if err != nil || nameErr != nil || service.Port < 0 || service.Port > mostPort {
+	if err != nil || nameErr != nil || service.Port < 0 || service.Port > maxPort {
 		return service, fault.Misuse(fmt.Errorf("--vault-service=%q is neither HOST nor HOST:PORT", o.Service), "It is a DNS name, as in vault-internal.vault.svc:8200.")
 	}
 	return service, nil

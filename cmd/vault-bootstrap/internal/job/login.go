@@ -18,91 +18,90 @@ type LoginOptions struct {
 	Mount, TokenFile, Audience, Host, Principal string
 	PasswordFile, CAFile, clientCert, Region    string
 	env                                         Lookup
-	// Given reports whether a flag was given; nil if none can be.
+	// Given reports whether a flag was given; nil if there are no flags.
 	Given func(flag string) bool
 }
 
 // DefaultTokenFile is where manifests/job.yaml projects the service account token.
-const DefaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a place, not a token
+const DefaultTokenFile = "/var/run/secrets/vault-bootstrap/token" //nolint:gosec // a path, not a token
 
-// resolve returns the login. role is the name of our role. Of several methods, those
-// whose credential is not here are left out. A flag goes before what the seed declares.
+// resolve returns the login. role is the name of our role. Of several methods, those whose
+// credential is missing are skipped. A flag takes precedence over the seed.
 func (o *LoginOptions) resolve(env Lookup, kind StoreKind, role, clientCert string, declared []seed.LoginMethod) (login.Chain, error) {
 	chosen := *o
 	chosen.env, chosen.clientCert = env, clientCert
 	return chain(chosen.ways(kind, declared), func(way loginWay) (login.Method, error) {
-		return way.identify(way.shape(role))
+		_, identify := way.method(role)
+		return identify()
 	})
 }
 
-// defaultMethod is how a run logs in that is not told how: with what its records have
-// an identity for.
+// defaultMethod is how a run logs in by default, for each kind of store.
 func defaultMethod(kind StoreKind) string {
 	return map[StoreKind]string{KubernetesStore: "kubernetes", FileStore: "approle"}[kind]
 }
 
-// Outline returns the login as far as its paths go, for a policy: nothing is read.
+// Outline returns the login with its paths only, for a policy. It reads nothing.
 func (o *LoginOptions) Outline(kind StoreKind, role string, declared []seed.LoginMethod) (login.Chain, error) {
-	return chain(o.ways(kind, declared), func(way loginWay) (login.Method, error) { return way.shape(role), nil })
-}
-
-// shape returns one method without what is read from files.
-func (o loginWay) shape(role string) login.Method {
-	mount := o.mountPath()
-	switch o.method {
-	case "approle":
-		return login.AppRole{Mount: mount, RoleName: role}
-	case "kubernetes":
-		return login.Kubernetes{Mount: mount, RoleName: role, Host: o.Host, Audience: o.Audience, Token: o.readToken}
-	case "jwt":
-		return login.JWT{Mount: mount, RoleName: role, Audience: o.Audience, Token: o.readToken}
-	case "userpass":
-		return login.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
-	case "cert":
-		return login.Cert{Mount: mount, RoleName: role}
-	case "token-file":
-		return login.TokenFile{Policy: role, Token: o.readToken}
-	default:
-		return o.cloud(o.method, mount, role)
-	}
-}
-
-// identify adds who we are, which the credential itself says.
-func (o loginWay) identify(shape login.Method) (login.Method, error) {
-	switch method := shape.(type) {
-	case login.Kubernetes:
-		claims, err := o.claims()
-		if err != nil {
-			return nil, err
-		}
-		method.Namespace, method.ServiceAccount, err = claims.serviceAccount()
-		return method, o.badToken(err)
-	case login.JWT:
-		claims, err := o.claims()
-		method.Subject = claims.Subject
-		return method, err
-	case login.Userpass:
-		password, err := method.Password()
-		method.Known = password
-		return method, err
-	case login.Cert:
-		var err error
-		method.Trusted, method.CommonName, err = o.trusted()
-		return method, err
-	case login.TokenFile:
-		if o.TokenFile == DefaultTokenFile {
-			return nil, fault.Misuse(errors.New("--login=token-file needs a file"), "Name it with --login-token-file.")
-		}
-		_, err := method.Token()
-		return method, err
-	case login.AWS, login.Identity:
-		return o.named(shape)
-	default:
+	return chain(o.ways(kind, declared), func(way loginWay) (login.Method, error) {
+		shape, _ := way.method(role)
 		return shape, nil
+	})
+}
+
+// method returns one method without anything that is read from files, and a function that adds our
+// identity, which it reads from the credential itself.
+func (o loginWay) method(role string) (shape login.Method, identify func() (login.Method, error)) {
+	mount := o.mountPath()
+	switch o.name {
+	case "approle":
+		method := login.AppRole{Mount: mount, RoleName: role}
+		return method, func() (login.Method, error) { return method, nil } // we create its credential
+	case "kubernetes":
+		method := login.Kubernetes{Mount: mount, RoleName: role, Host: o.Host, Audience: o.Audience, Token: o.readToken}
+		return method, func() (login.Method, error) {
+			claims, err := o.claims()
+			if err != nil {
+				return nil, err
+			}
+			method.Namespace, method.ServiceAccount, err = claims.serviceAccount()
+			return method, o.badToken(err)
+		}
+	case "jwt":
+		method := login.JWT{Mount: mount, RoleName: role, Audience: o.Audience, Token: o.readToken}
+		return method, func() (login.Method, error) {
+			claims, err := o.claims()
+			method.Subject = claims.Subject
+			return method, err
+		}
+	case "userpass":
+		method := login.Userpass{Mount: mount, User: strings.ToLower(role), Password: o.readPassword}
+		return method, func() (_ login.Method, err error) {
+			method.Known, err = o.readPassword()
+			return method, err
+		}
+	case "cert":
+		method := login.Cert{Mount: mount, RoleName: role}
+		return method, func() (_ login.Method, err error) {
+			method.Trusted, method.CommonName, err = o.trusted()
+			return method, err
+		}
+	case "token-file":
+		method := login.TokenFile{Policy: role, Token: o.readToken}
+		return method, func() (login.Method, error) {
+			if o.TokenFile == DefaultTokenFile {
+				return nil, fault.Misuse(errors.New("--login=token-file needs a file"), "Name it with --login-token-file.")
+			}
+			_, err := o.readToken()
+			return method, err
+		}
+	default:
+		method := o.cloud(o.name, mount, role)
+		return method, func() (login.Method, error) { return o.named(method) }
 	}
 }
 
-// claims reads what our JSON Web Token says of itself.
+// claims reads the claims of our JSON Web Token.
 func (o *LoginOptions) claims() (claims, error) {
 	token, err := o.readToken()
 	if err != nil {
@@ -144,7 +143,7 @@ func (o *LoginOptions) readPassword() (secret.Value, error) {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		return secret.Value{}, fault.Misuse(fmt.Errorf("reading what --login-password-file names: %w", err), "It must hold the password.")
+		return secret.Value{}, fault.Misuse(fmt.Errorf("reading the file that --login-password-file names: %w", err), "It must hold the password.")
 	}
 	return secret.New(strings.TrimSpace(string(content))), nil
 }

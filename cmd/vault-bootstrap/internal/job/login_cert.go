@@ -10,8 +10,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// trusted returns what Vault is to trust for --login=cert: the CA and our common name,
-// or our certificate itself.
+// trusted returns what Vault will trust for --login=cert: the CA and our common name, or our
+// certificate itself.
 func (o *LoginOptions) trusted() (certificate, commonName string, err error) {
 	if o.clientCert == "" {
 		return "", "", fault.Misuse(errors.New("--login=cert needs a client certificate"), "Give --client-cert and --client-key.")
@@ -35,7 +35,7 @@ func (o *LoginOptions) trusted() (certificate, commonName string, err error) {
 		err = errors.New("the client certificate has no common name: every certificate of this CA could log in")
 	}
 	if err != nil {
-		return "", "", fault.Misuse(fmt.Errorf("reading what --login-ca names: %w", err), "Give a PEM file with the CA that signed --client-cert.")
+		return "", "", fault.Misuse(fmt.Errorf("reading the file that --login-ca names: %w", err), "Give a PEM file with the CA that signed --client-cert.")
 	}
 	return string(authority), leaf.Subject.CommonName, nil
 }

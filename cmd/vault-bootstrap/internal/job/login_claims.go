@@ -10,8 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// claims are what a JSON Web Token says of itself. They are not verified:
-// Vault does that when we log in.
+// claims are those of a JSON Web Token. They are not verified: Vault does that when we log in.
 type claims struct {
 	Audience audience `json:"aud"`
 	Subject  string   `json:"sub"`
@@ -30,15 +29,15 @@ func (c claims) isFor(audience string) bool {
 func readClaims(token secret.Value) (claims, error) {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
-		return claims{}, errors.New("it is no JSON Web Token")
+		return claims{}, errors.New("it is not a JSON Web Token")
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return claims{}, errors.New("it is no JSON Web Token: its second part is not base64")
+		return claims{}, errors.New("it is not a JSON Web Token: its second part is not base64")
 	}
 	var found claims
 	if err := json.Unmarshal(payload, &found); err != nil {
-		return claims{}, errors.New("it is no JSON Web Token: its claims cannot be read")
+		return claims{}, errors.New("it is not a JSON Web Token: its claims cannot be read")
 	}
 	return found, nil
 }
@@ -47,7 +46,7 @@ func readClaims(token secret.Value) (claims, error) {
 func (c claims) serviceAccount() (namespace, account string, err error) {
 	subject := strings.Split(c.Subject, ":")
 	if len(subject) != 4 || subject[0] != "system" || subject[1] != "serviceaccount" {
-		return "", "", fmt.Errorf("its subject %q is no service account", c.Subject)
+		return "", "", fmt.Errorf("its subject %q is not a service account", c.Subject)
 	}
 	return subject[2], subject[3], nil
 }

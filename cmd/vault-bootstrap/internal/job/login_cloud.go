@@ -34,7 +34,7 @@ func (o *LoginOptions) cloud(method, mount, role string) login.Method {
 	}
 }
 
-// named makes sure that it is said who we are in the cloud.
+// named makes sure that the options name our identity in the cloud.
 func (o *LoginOptions) named(method login.Method) (login.Method, error) {
 	if o.Principal == "" {
 		return nil, fault.Misuse(fmt.Errorf("--login=%s does not say who may log in", method.Name()), "Name our own identity in the cloud with --login-principal.")
@@ -60,12 +60,11 @@ func (o *LoginOptions) aws(mount, role string) (vault.Method, error) {
 	return aws.NewAWSAuth(options...)
 }
 
-// defaultAudience is that of tokens; it is no server ID and no resource of a cloud.
+// defaultAudience is that of tokens; it is neither a server ID nor a cloud resource.
 const defaultAudience = "vault"
 
-// gcp asks the metadata server of a machine or pod for its identity token, whose
-// audience Vault wants to be the role's. GCE_METADATA_HOST means what it means to
-// Google's own tools.
+// gcp asks the metadata server of a machine or pod for its identity token, whose audience must be
+// that of the role. GCE_METADATA_HOST means the same as for Google's own tools.
 func (o *LoginOptions) gcp(ctx context.Context, role string) (map[string]secret.Value, error) {
 	host := o.variable("GCE_METADATA_HOST")
 	if host == "" {
@@ -79,9 +78,9 @@ func (o *LoginOptions) gcp(ctx context.Context, role string) (map[string]secret.
 	return map[string]secret.Value{"jwt": secret.New(strings.TrimSpace(string(token)))}, nil
 }
 
-// azure asks the instance metadata service for a managed identity's token, and for the
-// machine's place, which Vault compares. AZURE_POD_IDENTITY_AUTHORITY_HOST moves it, as
-// in Azure's own libraries.
+// azure asks the instance metadata service for a managed identity's token, and for the machine's
+// resource IDs, which Vault compares. AZURE_POD_IDENTITY_AUTHORITY_HOST sets its address, as in
+// Azure's own libraries.
 func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, error) {
 	host := o.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST")
 	if host == "" {
@@ -115,7 +114,7 @@ func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, erro
 		} `json:"compute"`
 	}
 	if json.Unmarshal(answer, &machine) != nil {
-		return nil, errors.New("the metadata service of Azure answers without the machine's place")
+		return nil, errors.New("the metadata service of Azure answers without the machine's resource IDs")
 	}
 	return map[string]secret.Value{
 		"jwt": secret.New(token.Access), "subscription_id": secret.New(machine.Compute.Subscription),
@@ -124,13 +123,13 @@ func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, erro
 }
 
 const (
-	// metadataTime is how long a metadata server may take: it is on the machine.
+	// metadataTime is how long a metadata server may take: it is local to the machine.
 	metadataTime = 5 * time.Second
-	// mostMetadata bounds its answer.
-	mostMetadata = 64 << 10
+	// maxMetadata bounds its answer.
+	maxMetadata = 64 << 10
 )
 
-// metadata asks a cloud's metadata server. Its errors show nothing of the answer.
+// metadata asks a cloud's metadata server. Its errors reveal nothing of the answer.
 func metadata(ctx context.Context, address, header, value string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTime)
 	defer cancel()
@@ -146,7 +145,7 @@ func metadata(ctx context.Context, address, header, value string) ([]byte, error
 		return nil, fmt.Errorf("%w: asking the cloud's metadata server: %w", login.ErrNoCredential, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(io.LimitReader(response.Body, mostMetadata))
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxMetadata))
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("it answers %s", response.Status)
 	}

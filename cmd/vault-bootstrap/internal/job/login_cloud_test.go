@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// metadataStub answers as a cloud's metadata server does, and refuses what it would.
+// metadataStub answers as a cloud's metadata server does, and refuses what that would refuse.
 func metadataStub(t *testing.T, header, value string, answers map[string]string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,8 +66,8 @@ func TestAzure(t *testing.T) {
 	}
 }
 
-// TestNoCloud shows that a machine outside the cloud has no credential, so that the next
-// method is tried.
+// TestNoCloud checks that a machine outside the cloud has no credential, so that the next method is
+// tried.
 func TestNoCloud(t *testing.T) {
 	for method, variable := range map[string]string{"gcp": "GCE_METADATA_HOST", "azure": "AZURE_POD_IDENTITY_AUTHORITY_HOST"} {
 		address := metadataStub(t, "Metadata", "another", nil)
@@ -94,7 +94,7 @@ func reveal(t *testing.T, identity login.Identity) map[string]string {
 	return shown
 }
 
-// TestLoginMisuse refuses what cannot log in before anything is touched.
+// TestLoginMisuse refuses options that cannot log in, before anything is touched.
 func TestLoginMisuse(t *testing.T) {
 	for says, options := range map[string]LoginOptions{
 		"is not one of the methods":    {Methods: []string{"ldap"}},
@@ -114,6 +114,6 @@ func TestLoginMisuse(t *testing.T) {
 	chain := LoginOptions{Methods: []string{"kubernetes", "approle"}, TokenFile: "/does/not/exist"}
 	login, err := chain.resolve(func(string) (string, bool) { return "", false }, FileStore, "vb", "", nil)
 	if err != nil || login.Name() != "approle" {
-		t.Errorf("without a token of Kubernetes' the login is %v, %v", login, err)
+		t.Errorf("without a Kubernetes token the login is %v, %v", login, err)
 	}
 }

@@ -13,17 +13,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// loginWay is one way to log in, with options of its own.
+// loginWay is one way to log in, with its own options.
 type loginWay struct {
 	*LoginOptions
-	method string
-	// at is where the seed names it; zero if a flag or nobody does.
+	name string // of the method
+	// at is where the seed names it; zero if the seed does not.
 	at value.Position
 }
 
-// ways returns the ways to log in: those of --login, else those that the seed declares,
-// else the one that the records have an identity for. Of a way in the seed, the other
-// flags replace what it says.
+// ways returns the ways to log in: those of --login, otherwise those that the seed declares,
+// otherwise the default for the kind of store. Other flags override what the seed says about a way.
 func (o *LoginOptions) ways(kind StoreKind, declared []seed.LoginMethod) []loginWay {
 	if !o.declaredBy(declared) {
 		methods := o.Methods
@@ -32,13 +31,13 @@ func (o *LoginOptions) ways(kind StoreKind, declared []seed.LoginMethod) []login
 		}
 		ways := make([]loginWay, len(methods))
 		for i, method := range methods {
-			ways[i] = loginWay{LoginOptions: o, method: method}
+			ways[i] = loginWay{LoginOptions: o, name: method}
 		}
 		return ways
 	}
 	ways := make([]loginWay, len(declared))
 	for i, each := range declared {
-		ways[i] = loginWay{LoginOptions: o.with(each), method: each.Method, at: each.Position}
+		ways[i] = loginWay{LoginOptions: o.with(each), name: each.Method, at: each.Position}
 	}
 	return ways
 }
@@ -48,7 +47,7 @@ func (o *LoginOptions) declaredBy(declared []seed.LoginMethod) bool {
 	return len(o.Methods) == 0 && len(declared) > 0
 }
 
-// with returns the options with what the seed says where no flag does.
+// with returns the options, with the seed's values where no flag is given.
 func (o *LoginOptions) with(declared seed.LoginMethod) *LoginOptions {
 	merged := *o
 	for _, each := range []struct {
@@ -72,18 +71,18 @@ func (o *LoginOptions) with(declared seed.LoginMethod) *LoginOptions {
 	return &merged
 }
 
-// chain makes the logins. Those that cannot be made here are left out, unless none can.
+// chain returns the logins. It skips those that are not possible here, unless none is.
 func chain(ways []loginWay, make func(loginWay) (login.Method, error)) (login.Chain, error) {
 	var chain login.Chain
 	var absent []error
 	mounts := map[string]bool{}
 	for i, way := range ways {
-		same := func(other loginWay) bool { return other.method == way.method }
-		if !slices.Contains(lang.LoginMethods(), way.method) || slices.ContainsFunc(ways[:i], same) {
-			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.method), "They are "+strings.Join(lang.LoginMethods(), ", ")+".")
+		same := func(other loginWay) bool { return other.name == way.name }
+		if !slices.Contains(lang.LoginMethods(), way.name) || slices.ContainsFunc(ways[:i], same) {
+			return nil, fault.Misuse(fmt.Errorf("--login=%q is not one of the methods, or is named twice", way.name), "They are "+strings.Join(lang.LoginMethods(), ", ")+".")
 		}
 		if mounts[way.mountPath()] {
-			return nil, fault.Misuse(fmt.Errorf("several login methods would share the path %q", way.mountPath()), "Leave --login-path, or the paths in the seed, away: each is at the path of its type.")
+			return nil, fault.Misuse(fmt.Errorf("several login methods would share the path %q", way.mountPath()), "Omit --login-path, or the paths in the seed: each is then at the path of its type.")
 		}
 		mounts[way.mountPath()] = true
 		method, err := make(way)
@@ -99,18 +98,18 @@ func chain(ways []loginWay, make func(loginWay) (login.Method, error)) (login.Ch
 	return chain, nil
 }
 
-// mountPath is where the auth method is: at its type, if nothing else is said.
+// mountPath returns the path of the auth method; by default its type.
 func (w loginWay) mountPath() string {
 	if path := strings.Trim(w.Mount, "/"); path != "" {
 		return path
 	}
-	return w.method
+	return w.name
 }
 
-// locate says where the seed asks for what failed.
+// locate adds the position in the seed of the way that failed.
 func (w loginWay) locate(err error) error {
 	if w.at.File == "" {
 		return err
 	}
-	return fmt.Errorf("%s: the login method %q: %w", w.at, w.method, err)
+	return fmt.Errorf("%s: the login method %q: %w", w.at, w.name, err)
 }

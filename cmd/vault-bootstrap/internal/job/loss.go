@@ -10,8 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// LossOptions say what may be done about a Vault that nobody can open, or that
-// somebody has closed.
+// LossOptions say what may be done about a Vault that nobody can open, or that somebody has sealed.
 type LossOptions struct {
 	OnLost, Volume string
 	RespectSeal    bool
@@ -23,7 +22,7 @@ const (
 	resetWhenLost = "reset"
 )
 
-// assign gives the config what the options say.
+// assign applies the options to the config.
 func (o *LossOptions) assign(b *states.Config, pods *workload.Pods) error {
 	if o.OnLost != StopWhenLost && o.OnLost != resetWhenLost {
 		return fault.Misuse(fmt.Errorf("--on-keys-lost=%q is neither 'stop' nor 'reset'", o.OnLost), "Write one of the two.")
@@ -34,12 +33,12 @@ func (o *LossOptions) assign(b *states.Config, pods *workload.Pods) error {
 		b.Pods, b.Loss.Volumes = pods, pods
 		return nil
 	}
-	const remedy = "Choose the records in Kubernetes with --store=kubernetes, or leave it away."
+	const remedy = "Choose the records in Kubernetes with --store=kubernetes, or omit the flag."
 	switch {
 	case b.Loss.Reset:
 		return fault.Misuse(errors.New("--on-keys-lost=reset needs the records, and Vault's pods, in Kubernetes"), remedy)
 	case b.RespectSeal:
-		return fault.Misuse(errors.New("--respect-seal needs the records, and Vault's pods, in Kubernetes: elsewhere nothing tells a seal from a restart"), remedy)
+		return fault.Misuse(errors.New("--respect-seal needs the records, and Vault's pods, in Kubernetes: elsewhere a manual seal looks the same as a restart"), remedy)
 	}
 	return nil
 }

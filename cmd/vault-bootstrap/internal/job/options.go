@@ -26,7 +26,7 @@ type RunOptions struct {
 	Parallelism       int
 }
 
-// splitOptions say into how many shares a new key is split.
+// splitOptions say into how many shares to split a new key.
 type splitOptions struct {
 	Shares, Threshold                 int
 	RecoveryShares, RecoveryThreshold int
@@ -54,9 +54,9 @@ func (o *RunOptions) check() error {
 	}
 	switch {
 	case o.Parallelism < 1:
-		return fault.Misuse(fmt.Errorf("--parallelism=%d is less than 1", o.Parallelism), "One call at a time is the least.")
+		return fault.Misuse(fmt.Errorf("--parallelism must be at least 1, got %d", o.Parallelism), "With 1, calls are made one at a time.")
 	case o.Timeout <= 0:
-		return fault.Misuse(fmt.Errorf("--timeout=%s is no time", o.Timeout), "Write it as 10m or 90s.")
+		return fault.Misuse(fmt.Errorf("--timeout must be positive, got %s", o.Timeout), "Write it as 10m or 90s.")
 	case o.Log.Format != "auto" && o.Log.Format != "json" && o.Log.Format != "terminal":
 		return fault.Misuse(fmt.Errorf("--log-format=%q is none of auto, json and terminal", o.Log.Format), "Write one of the three.")
 	}
@@ -67,13 +67,13 @@ func (o *RunOptions) check() error {
 	return nil
 }
 
-// mostShares is Vault's own bound, from the field in which it does its arithmetic.
-const mostShares = 255
+// maxShares is Vault's own bound, from the field in which it does its arithmetic.
+const maxShares = 255
 
 // CheckSplit refuses a split of a key that Vault would refuse.
 func CheckSplit(kind string, shares, threshold int) error {
-	remedy := fmt.Sprintf("Vault wants 1 ≤ threshold ≤ shares ≤ %d, and a threshold above 1 when there is more than one share.", mostShares)
-	if shares < 1 || shares > mostShares || threshold < 1 || threshold > shares || shares > 1 && threshold == 1 {
+	remedy := fmt.Sprintf("Vault requires 1 ≤ threshold ≤ shares ≤ %d, and a threshold above 1 when there is more than one share.", maxShares)
+	if shares < 1 || shares > maxShares || threshold < 1 || threshold > shares || shares > 1 && threshold == 1 {
 		return fault.Misuse(fmt.Errorf("--%s-shares=%d with --%s-threshold=%d is not possible", kind, shares, kind, threshold), remedy)
 	}
 	return nil

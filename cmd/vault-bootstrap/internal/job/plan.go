@@ -17,7 +17,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// PlanOptions say what to plan, and how to look at Vault for it.
+// PlanOptions say what to plan, and how to read Vault.
 type PlanOptions struct {
 	Store       StoreOptions
 	Vault       VaultOptions
@@ -27,10 +27,10 @@ type PlanOptions struct {
 	Parallelism int
 }
 
-// Plan prepares as a run does, without its Lease, and plans. A plan comes together
-// with an error when something in it cannot be put right.
+// Plan prepares as a run does, without its Lease, and plans. It returns the plan along with an
+// error about what no run can change.
 func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*reconcile.Plan, error) {
-	declared, err := loadSeed(o.Seed)
+	declared, err := seed.Load(o.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	return states.NewObserver(sources).Plan(ctx, token, memory)
 }
 
-// planLogin returns the login. With a token it is needed for the names of its objects
-// only.
+// planLogin returns the login. With a token, only the names of its objects are needed.
 func (o *PlanOptions) planLogin(ctx context.Context, env Lookup, kind StoreKind, haveToken bool, declared *seed.Seed, records store.Store) (login.Chain, error) {
 	if haveToken {
 		return o.Login.Outline(kind, o.Store.Name, declared.LoginPaths())
@@ -85,7 +84,7 @@ func (o *PlanOptions) planLogin(ctx context.Context, env Lookup, kind StoreKind,
 	return o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods)
 }
 
-// credentials says where our own credentials are.
+// credentials returns where our own credentials are.
 func (o *PlanOptions) credentials(declared *seed.Seed) credentials {
 	return credentials{store: &o.Store, vault: &o.Vault, login: &o.Login, tokenFile: o.TokenFile, declared: declared.LoginPaths()}
 }
@@ -103,8 +102,8 @@ func (o *PlanOptions) token(env Lookup) (secret.Value, error) {
 	return secret.New(strings.TrimSpace(string(content))), nil
 }
 
-// readMemory reads what earlier runs remember. Who has a token may have no access to
-// the records: then less is known.
+// readMemory reads what earlier runs have recorded. With a token, the records need not be readable:
+// then less is known.
 func readMemory(ctx context.Context, records store.Store, haveToken bool) (states.Memory, error) {
 	var memory states.Memory
 	var err error

@@ -1,9 +1,9 @@
-// Package job makes what a run needs of the options that people give: the records, the way to
-// Vault, the login of later runs, the seed with its references resolved, and the bootstrap
-// that all of it goes into. Whatever can be refused without touching Vault is refused here.
+// Package job prepares what a run needs from the options: the records, access to Vault, the login
+// of later runs, the seed with its references resolved, and the Bootstrap that combines them.
+// Whatever can be refused without touching Vault is refused here.
 //
-// It knows no flags but their names in messages, reads no environment but what it is handed,
-// and neither walks nor reports.
+// It knows flags only by their names in messages, reads only the environment that it is given, and
+// neither walks nor reports.
 package job
 
 import (
@@ -31,27 +31,26 @@ type Job struct {
 	Bootstrap *states.Bootstrap
 	// Holder names this process in the Lease.
 	Holder string
-	// Risks are warnings about the way to Vault.
+	// Risks are warnings about the connection to Vault.
 	Risks []string
-	// Guard has every request to Vault ask first whether it is allowed.
+	// Guard makes every request to Vault ask first whether it is allowed.
 	Guard func(allows func() error)
 
 	env Lookup
-	// resolveLogin makes the login of a seed, for one that changes under a watch.
+	// resolveLogin returns the login of a seed, for one that changes under a watch.
 	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
-	// declaredLogin is what the seed says that Login was made of.
+	// declaredLogin is what the seed says about the current login.
 	declaredLogin []seed.LoginMethod
 }
 
-// Prepare makes a job of the options. verb names what it is for, in the name of this
-// process on record.
+// Prepare returns a job with the options. verb becomes a part of this process's name on record.
 func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) (*Job, error) {
 	if err := options.check(); err != nil {
 		return nil, err
 	}
 	goal, err := fsm.ParseState(options.Until)
 	if err != nil || goal == fsm.Uninitialized {
-		return nil, fault.Misuse(fmt.Errorf("--until=%q is no state to stop at", options.Until), "It is one of initialized, unsealed, seeded and hardened.")
+		return nil, fault.Misuse(fmt.Errorf("--until=%q is not a state to stop at", options.Until), "It is one of initialized, unsealed, seeded and hardened.")
 	}
 	job := &Job{Options: options, Goal: goal, Holder: Identity(env), env: env}
 	if err := job.Level.UnmarshalText([]byte(options.Log.Level)); err != nil {
@@ -86,10 +85,10 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		Parallelism: options.Parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	config := states.Config{
-		Preflight: func(ctx context.Context) error { return store.Ready(ctx, records) },
-		Places:    options.Spool.Places(env, records, &options.Store),
-		Split:     ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
-		Recovery:  ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
+		Preflight:      func(ctx context.Context) error { return store.Ready(ctx, records) },
+		SpoolLocations: options.Spool.Locations(env, records, &options.Store),
+		Split:          ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
+		Recovery:       ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
 
 		AwaitCustodians: options.Custody.Wait,
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// credentialVariables are the environment variables that hold a credential of this
-// program as text, and the method of the login that reads them; "" is for every run.
-// The others that it reads name files, addresses and regions.
+// credentialVariables are the environment variables that hold a credential of this program as text,
+// and the login method that reads them; "" is for every run. All other variables that it reads name
+// files, addresses and regions.
 var credentialVariables = map[string]string{
 	"VAULT_TOKEN":           "",
 	"AWS_ACCESS_KEY_ID":     "aws",
@@ -24,32 +24,32 @@ var credentialVariables = map[string]string{
 	"AWS_SESSION_TOKEN":     "aws",
 }
 
-// serviceAccount is where the kubelet puts the pod's token for the Kubernetes API. The
-// CA and the namespace beside it are no secrets.
+// serviceAccount is where the kubelet puts the pod's token for the Kubernetes API. The CA and the
+// namespace beside it are not secret.
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// credentials are the options that say where this program's own credentials are: a seed
-// refers to none of them, or else who writes one could have them put into Vault.
+// credentials are the options that say where this program's own credentials are. A seed must not
+// refer to any of them, or its author could have them written into Vault.
 type credentials struct {
 	store *StoreOptions
 	vault *VaultOptions
 	login *LoginOptions
 	// spool is nil for the verbs that have none.
 	spool *SpoolOptions
-	// tokenFile is the file of a token for this run only.
+	// tokenFile is a file with a token for this run only.
 	tokenFile string
 	// declared is how the seed says that later runs log in.
 	declared []seed.LoginMethod
 }
 
-// objectReader is a store beside which there are objects to which a seed can refer.
+// objectReader is a store that can also read the objects to which a seed can refer.
 type objectReader interface {
 	ForeignSecret(ctx context.Context, name string) (map[string][]byte, error)
 	ForeignConfigMap(ctx context.Context, name string) (map[string][]byte, error)
 }
 
-// resolver answers the references of a seed with what this process can see, its own
-// credentials aside.
+// resolver resolves the references of a seed with what this process can read, except for its own
+// credentials.
 func resolver(env Lookup, records store.Store, own credentials) seed.Resolver {
 	resolver := seed.Resolver{Env: env, Own: own.guard(env)}
 	if kube, ok := records.(objectReader); ok {
@@ -58,7 +58,7 @@ func resolver(env Lookup, records store.Store, own credentials) seed.Resolver {
 	return resolver
 }
 
-// guard returns what says of a reference that it is our own, and what it is.
+// guard returns a function that describes a reference to something of our own; "" for others.
 func (o credentials) guard(env Lookup) func(kind seed.ReferenceKind, name string) string {
 	secrets := regexp.MustCompile("^" + regexp.QuoteMeta(o.store.Name) + "-(keys|state|state-[ab][0-9]+)$")
 	files := o.files(env)
@@ -85,7 +85,7 @@ func (o credentials) logsInBy(method string) bool {
 type ownFiles struct {
 	// account is the directory with the service account's token.
 	account string
-	// known says by path what a file or directory is.
+	// known describes files and directories, by path.
 	known map[string]string
 }
 
@@ -125,15 +125,15 @@ func (o credentials) files(env Lookup) ownFiles {
 	return files
 }
 
-// holds says what the file is, if it is one of ours. Files are compared as the file
-// system compares them, so that links, mounts and its notion of case make no way around.
+// holds describes the file if it is one of ours. Files are compared as the file system compares
+// them, so links, mounts and letter case are no way around this.
 func (f ownFiles) holds(path string) string {
 	real, err := filepath.EvalSymlinks(path)
 	if err == nil {
 		real, err = filepath.Abs(real)
 	}
 	if err != nil {
-		return "" // reading it fails, and says why
+		return "" // reading it fails, and reports why
 	}
 	if strings.HasPrefix(real, "/proc/") { // environments and memory, ours among them
 		return "in the files of the kernel about processes"

@@ -8,7 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
-// TestOwnSecrets asks of Kubernetes Secrets and of variables what is ours.
+// TestOwnSecrets checks which Kubernetes Secrets and variables count as ours.
 func TestOwnSecrets(t *testing.T) {
 	own := credentials{store: &StoreOptions{Name: "vault.a"}, vault: &VaultOptions{}, login: &LoginOptions{}}
 	env := func(string) (string, bool) { return "", false }
@@ -28,7 +28,7 @@ func TestOwnSecrets(t *testing.T) {
 		{guard, seed.ReferenceSecret, "my-vault.a-keys", false},
 		{guard, seed.ReferenceSecret, "vault.a-keys-of-the-app", false},
 		{guard, seed.ReferenceEnv, "VAULT_TOKEN", true},
-		{guard, seed.ReferenceEnv, "AWS_SECRET_ACCESS_KEY", false}, // of the aws secrets engine, as it is customary
+		{guard, seed.ReferenceEnv, "AWS_SECRET_ACCESS_KEY", false}, // usually that of the aws secrets engine
 		{byAWS, seed.ReferenceEnv, "AWS_SECRET_ACCESS_KEY", true},
 		{guard, seed.ReferenceSecret, "VAULT_TOKEN", false},
 	} {
@@ -38,8 +38,8 @@ func TestOwnSecrets(t *testing.T) {
 	}
 }
 
-// TestOwnFiles has the volume of a service account as the kubelet makes it, and other
-// names of one file.
+// TestOwnFiles checks a service account's volume, as the kubelet lays it out, and several names of
+// one file.
 func TestOwnFiles(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

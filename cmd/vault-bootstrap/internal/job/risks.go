@@ -10,11 +10,11 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// tlsRisks says what in the way to Vault lets others read the keys.
+// tlsRisks describes what in the connection to Vault lets others read the keys.
 func tlsRisks(config vault.Config) []string {
 	var found []string
 	if config.SkipVerify {
-		found = append(found, "Vault's certificate is not verified: whoever is in between can read the keys")
+		found = append(found, "Vault's certificate is not verified: anybody in between can read the keys")
 	}
 	for _, address := range config.Addresses {
 		parsed, err := url.Parse(address)

@@ -14,7 +14,7 @@ type SpoolOptions struct {
 	Dir, Termination string
 }
 
-// directory returns the spool directory, or "" if there is no place for one.
+// directory returns the spool directory, or "" if none can be determined.
 func (o *SpoolOptions) directory(env Lookup, options *StoreOptions) string {
 	if o.Dir != "" {
 		return o.Dir
@@ -29,17 +29,17 @@ func (o *SpoolOptions) directory(env Lookup, options *StoreOptions) string {
 	return filepath.Join(base, "spool")
 }
 
-// podReader is a store beside which the Pods of this run and of earlier ones are.
+// podReader is a store that can also read the Pods of this run and of earlier ones.
 type podReader interface {
 	TerminationMessages(ctx context.Context, pod string) ([][]byte, error)
 	Containers(ctx context.Context, pod string) (int, error)
 }
 
-// Places returns where the answer goes.
-func (o *SpoolOptions) Places(env Lookup, records store.Store, options *StoreOptions) []spool.Place {
-	var places []spool.Place
+// Locations returns where the answer is spooled.
+func (o *SpoolOptions) Locations(env Lookup, records store.Store, options *StoreOptions) []spool.Place {
+	var locations []spool.Place
 	if dir := o.directory(env, options); dir != "" {
-		places = append(places, spool.Dir(dir))
+		locations = append(locations, spool.Dir(dir))
 	}
 	termination := spool.Termination{Path: o.Termination}
 	if kube, ok := records.(podReader); ok {
@@ -49,7 +49,7 @@ func (o *SpoolOptions) Places(env Lookup, records store.Store, options *StoreOpt
 		}
 	}
 	if _, err := os.Stat(o.Termination); err == nil || termination.Earlier != nil {
-		places = append(places, termination)
+		locations = append(locations, termination)
 	}
-	return places
+	return locations
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/workload"
 )
 
-// What the store in Kubernetes can do beyond store.Store, each where it is used. A store
+// What the store in Kubernetes can do beyond store.Store, as an interface where it is used. A store
 // in files has neither pods nor objects beside it.
 var (
 	_ kube.Located     = (*kubestore.Store)(nil)
@@ -109,8 +109,8 @@ func (o *StoreOptions) Open(env Lookup) (store.Store, StoreKind, error) {
 	return records, kind, err
 }
 
-// SettleTime is how long a refusal of the store may be that of a server which has just
-// started, or has not seen a new rule yet.
+// SettleTime is how long a refusal by the store may come from an API server that has just started,
+// or does not know a new rule yet.
 const SettleTime = 5 * time.Second
 
 // podNamespace is where the kubelet puts the pod's namespace.

@@ -29,7 +29,7 @@ func (o *VaultOptions) Named(env Lookup) bool {
 	return len(o.Addresses) > 0 || o.Discovery.Service != "" || address != ""
 }
 
-// defaultAddress is Vault's own.
+// defaultAddress is Vault's own default.
 const defaultAddress = "https://127.0.0.1:8200"
 
 // Config joins the flags with the variables of the vault CLI; a flag wins.
@@ -74,18 +74,18 @@ func (o *VaultOptions) Config(env Lookup) (vault.Config, error) {
 	return config, err
 }
 
-// TLSVariables returns what flags say about TLS, by the variables of the vault CLI that
-// they overrule.
+// TLSVariables returns the TLS settings of flags, by the variables of the vault CLI that they
+// override.
 func (o *VaultOptions) TLSVariables() map[string]string {
-	said := map[string]string{
+	set := map[string]string{
 		"VAULT_CACERT": o.CACert, "VAULT_CAPATH": o.CAPath, "VAULT_CLIENT_CERT": o.ClientCert, "VAULT_CLIENT_KEY": o.ClientKey,
 		"VAULT_TLS_SERVER_NAME": o.TLSName,
 	}
 	if o.SkipVerify {
-		said["VAULT_SKIP_VERIFY"] = "true"
+		set["VAULT_SKIP_VERIFY"] = "true"
 	}
-	maps.DeleteFunc(said, func(_, value string) bool { return value == "" })
-	return said
+	maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
+	return set
 }
 
 // certificate returns the client certificate's file, if there is one.
@@ -108,7 +108,7 @@ func clientTimeout(env Lookup) (time.Duration, error) {
 	}
 	timeout, err := time.ParseDuration(text)
 	if err != nil || timeout <= 0 {
-		return 0, fault.Misuse(fmt.Errorf("the variable VAULT_CLIENT_TIMEOUT is no time: %q", text), "Write it as 60 or as 60s.")
+		return 0, fault.Misuse(fmt.Errorf("the variable VAULT_CLIENT_TIMEOUT is not a positive duration: %q", text), "Write it as 60 or as 60s.")
 	}
 	return timeout, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// VerifyOptions say what to judge, by which rules, and how to look at Vault for it.
+// VerifyOptions say what to judge, by which rules, and how to read Vault.
 type VerifyOptions struct {
 	Store       StoreOptions
 	Vault       VaultOptions
@@ -27,10 +27,10 @@ func (o *VerifyOptions) declared() (*seed.Seed, error) {
 	if len(o.Seed) == 0 {
 		return &seed.Seed{}, nil
 	}
-	return loadSeed(o.Seed)
+	return seed.Load(o.Seed)
 }
 
-// rules returns the rules of the seed, with the profile that a flag says.
+// rules returns the rules of the seed, with the profile of the flag if it is given.
 func (o *VerifyOptions) rules(declared *seed.Seed) (harden.Rules, error) {
 	rules := harden.DefaultRules(harden.Production)
 	if declared.Harden().Declared() {
@@ -45,7 +45,7 @@ func (o *VerifyOptions) rules(declared *seed.Seed) (harden.Rules, error) {
 	return rules, nil
 }
 
-// Verifier can look at Vault.
+// Verifier is what it takes to verify a Vault.
 type Verifier struct {
 	Sources states.Sources
 	Rules   harden.Rules
@@ -53,7 +53,7 @@ type Verifier struct {
 	Servers *Servers
 }
 
-// Verifier prepares to look, with the login that only reads where there is one.
+// Verifier prepares to verify, with the login that only reads if there is one.
 func (o *VerifyOptions) Verifier(ctx context.Context, env Lookup, log *slog.Logger) (*Verifier, error) {
 	declared, err := o.declared()
 	if err != nil {

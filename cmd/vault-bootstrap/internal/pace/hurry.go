@@ -3,19 +3,19 @@ package pace
 import "time"
 
 const (
-	// hurriedInterval is how often a server is asked that has just gone away: whoever waits
-	// for it to be unsealed waits from when it listens again. It is asked about its health
-	// only, which costs it next to nothing.
+	// hurriedInterval is how often a server that has just gone away is asked, so that it is
+	// unsealed soon after it listens again. It is asked only for its health, which costs it next to
+	// nothing.
 	hurriedInterval = 200 * time.Millisecond
-	// hurryTime is for how long that is done. A server that is away for longer is not missed
-	// by a second or two.
+	// hurryTime is how long that lasts. If a server is away for longer, a second or two more do not
+	// matter.
 	hurryTime = 2 * time.Minute
 )
 
-// Hurry makes the waits between questions about health.
+// Hurry returns the waits between health checks.
 type Hurry struct {
 	Usual time.Duration
-	since time.Time // from when on something is away; zero if nothing is
+	since time.Time // since when a server has been away; zero if none is
 }
 
 // Next returns the wait after an answer; away is whether a server did not answer.

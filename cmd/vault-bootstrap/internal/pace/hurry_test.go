@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestHurry asks more often about a server that has gone away, and not for ever.
+// TestHurry asks more often for a server that has gone away, but not forever.
 func TestHurry(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	h := Hurry{Usual: time.Second}

@@ -1,6 +1,6 @@
-// Package pace makes the waits of those who look again and again: after a failure, among many
-// who started together, while a server is away, and between walks that lead to nothing. It
-// counts time and knows nothing else.
+// Package pace returns the waits of loops that look again and again: after a failure, among many
+// processes that started together, while a server is away, and between walks that lead to nothing.
+// It knows time and nothing else.
 package pace
 
 import (
@@ -11,17 +11,17 @@ import (
 	"github.com/sethvargo/go-retry"
 )
 
-// Backoff makes the waits of one who has failed: a quarter of the longest at first, twice
-// as long each time, and never the same for two who started together.
+// Backoff returns the waits after failures: a quarter of the longest at first, twice as long each
+// time, and never the same for two processes that started together.
 type Backoff struct {
 	Longest time.Duration
 	backoff retry.Backoff // nil before the first wait
 }
 
-// jitter is by how much waits differ, in percent.
+// jitter is how much waits vary, in percent.
 const jitter = 20
 
-// Reset begins anew, after a success.
+// Reset starts over, after a success.
 func (p *Backoff) Reset() { p.backoff = nil }
 
 // Next returns the wait after a failure.
@@ -36,25 +36,25 @@ func (p *Backoff) Next() time.Duration {
 // Pause waits for the next turn, and reports whether there is one before ctx ends.
 func (p *Backoff) Pause(ctx context.Context) bool { return Pause(ctx, p.Next()) }
 
-// Crowd makes the waits between the looks of one among many who started together,
-// and all look at once at first. The second look comes anywhere between a quarter of the
-// longest wait and all of it; from then on they are apart, and each looks at its own
-// time. Doubling waits would keep the crowd together for several rounds.
+// Crowd returns the waits between looks of one among many processes that started together and at
+// first all look at once. The second look comes anywhere between a quarter of the longest wait and
+// all of it; from then on they are spread out. Doubling waits would keep the crowd together for
+// several rounds.
 type Crowd struct {
 	Longest time.Duration
-	apart   bool
+	spread  bool
 }
 
-// Reset begins anew: all may look at once again.
-func (p *Crowd) Reset() { p.apart = false }
+// Reset starts over: all may look at once again.
+func (p *Crowd) Reset() { p.spread = false }
 
 // Next returns the wait before the next look.
 func (p *Crowd) Next() time.Duration {
 	least := p.Longest / 4
-	if p.apart {
+	if p.spread {
 		least = p.Longest * 4 / 5
 	}
-	p.apart = true
+	p.spread = true
 	return least + time.Duration(rand.Float64()*float64(p.Longest-least)) //nolint:gosec // no secret depends on it
 }
 
@@ -66,7 +66,7 @@ func Spread(d time.Duration) time.Duration {
 	return time.Duration((0.8 + 0.4*rand.Float64()) * float64(d)) //nolint:gosec // no secret depends on it
 }
 
-// Pause waits, and reports whether that was over before ctx was.
+// Pause waits, and reports whether it did so before ctx ended.
 func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

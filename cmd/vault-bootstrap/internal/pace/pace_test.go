@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// TestCrowdIsPolite bounds what 200 who started together cost after their first look:
+// TestCrowdIsPolite bounds the load of 200 waiters that started together after their first look:
 // less than 20 looks a second, in every five seconds of three minutes.
 func TestCrowdIsPolite(t *testing.T) {
 	const crowd, longest, window, watched = 200, 20 * time.Second, 5 * time.Second, 3 * time.Minute
-	looks := map[int]int{} // by half window, so that what straddles two is seen
+	looks := map[int]int{} // by half window, so that bursts across two windows are seen
 	for range crowd {
 		waits := Crowd{Longest: longest}
 		for at := waits.Next(); at < watched; {

@@ -2,9 +2,8 @@ package pace
 
 import "time"
 
-// The pauses between walks that have not led to rest: the first, by how much each is longer
-// than the one before, and the longest. Bringing keys to safety and opening replicas is
-// tried more often.
+// The pauses between walks that follow one another: the first, the factor by which each grows, and
+// the longest. Storing keys and opening replicas is tried more often.
 const (
 	firstRest   = 5 * time.Second
 	restGrows   = 3
@@ -12,19 +11,19 @@ const (
 	urgentRest  = 10 * time.Second
 )
 
-// Rest makes the pauses between walks. A walk that has reached the goal is followed by a
-// look that finds nothing to do; until then each walk is a try at the same work, also one
-// that succeeded, and the next try waits longer.
+// Rest returns the pauses between walks. A walk that has reached the goal is followed by a look
+// that finds nothing to do; until then each walk counts as another try at the same work, even if it
+// succeeded, and the next try waits longer.
 type Rest struct {
 	walks  int           // since there was nothing to do
 	last   time.Duration // the pause after the latest walk
 	walked time.Time
 }
 
-// Over begins anew: there is nothing to do, or what failed may not fail any more.
+// Over starts over: there is nothing to do, or what failed may succeed now.
 func (r *Rest) Over() { *r = Rest{} }
 
-// Walk notes a walk that has ended now.
+// Walk records a walk that has ended now.
 func (r *Rest) Walk(now time.Time, failed bool) {
 	r.walks++
 	r.walked = now
@@ -38,8 +37,8 @@ func (r *Rest) Walk(now time.Time, failed bool) {
 	}
 }
 
-// Left returns how long to wait for the next walk; urgent is whether it would bring keys to
-// safety or open a replica.
+// Left returns how long to wait for the next walk; urgent is whether it would store keys or open a
+// replica.
 func (r *Rest) Left(now time.Time, urgent bool) time.Duration {
 	pause := r.last
 	if urgent {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestRestGrows lets a walk fail again and again, at a clock that is set by hand: after the
-// first minute there is at most one walk in sixty seconds.
+// TestRestGrows lets a walk fail again and again, with a fake clock: after the first minute there
+// is at most one walk in sixty seconds.
 func TestRestGrows(t *testing.T) {
 	now := time.Unix(0, 0)
 	var r Rest

@@ -13,7 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
-// eventReporter tells each transition as a Kubernetes Event, too.
+// eventReporter also reports each transition as a Kubernetes Event.
 type eventReporter struct {
 	Reporter
 	sender *events.Sender
@@ -26,8 +26,8 @@ func WithEvents(report Reporter, sender *events.Sender) Reporter {
 
 var _ events.Records = (*kubestore.Store)(nil)
 
-// StartEvents returns what sends Events about the pod, or about our record where there is
-// no pod; nil where the records are not in Kubernetes.
+// StartEvents returns a sender of Events about the pod, or about our record if there is no pod; nil
+// if the records are not in Kubernetes.
 func StartEvents(records store.Store, name, pod, holder string, log *slog.Logger) *events.Sender {
 	kube, ok := records.(events.Records)
 	if !ok {
@@ -36,7 +36,7 @@ func StartEvents(records store.Store, name, pod, holder string, log *slog.Logger
 	in := kube.Namespace()
 	in.Rules = kubestore.Rules(name)
 	return events.Start(in, events.Subject{Pod: pod, Secret: kube.CheckpointName()}, holder, func(err error) {
-		log.Warn("what happens is not told as Kubernetes Events", "error", err.Error(), "remedy", fault.RemedyOf(err))
+		log.Warn("Kubernetes Events are not sent", "error", err.Error(), "remedy", fault.RemedyOf(err))
 	})
 }
 
@@ -46,7 +46,7 @@ var reasons = map[fsm.Event]string{
 	fsm.Seal: "Sealed", fsm.Drift: "Drifted", fsm.Weaken: "Weakened", "": "Found",
 }
 
-// Entered tells the transition.
+// Entered sends an Event about the transition.
 func (r *eventReporter) Entered(t fsm.Transition) {
 	r.Reporter.Entered(t)
 	text := fmt.Sprintf("Vault is %s", t.To)
@@ -59,7 +59,7 @@ func (r *eventReporter) Entered(t fsm.Transition) {
 	r.sender.Tell(t.To.Before(t.From), reasons[t.Event], text+".")
 }
 
-// failed tells why a run has ended, or a watch cannot go on.
+// failed sends an Event about why a run has ended, or a watch cannot go on.
 func (r *eventReporter) failed(err error) {
 	reason := "Failed"
 	if name := FailureName(err); name != "" {
@@ -76,19 +76,19 @@ func (r *eventReporter) Close(failed bool) {
 
 // SendFailure sends an Event about a failure, if the report has Events.
 func SendFailure(report Reporter, err error) {
-	if told, ok := report.(*eventReporter); ok {
-		told.failed(err)
+	if events, ok := report.(*eventReporter); ok {
+		events.failed(err)
 	}
 }
 
-// The names of failures that are not terminal, and that a person mends all the same.
+// The names of failures that are not terminal, but still need an operator.
 const (
 	seedInvalid   = "seed invalid"
 	configuration = "configuration"
 )
 
-// FailureName returns the name under which a failure that needs a person is reported; "" for
-// one that may pass.
+// FailureName returns the name under which a failure that needs an operator is reported; "" for a
+// transient one.
 func FailureName(err error) string {
 	switch fault.KindOf(err) {
 	case fault.Terminal:
@@ -105,7 +105,7 @@ func FailureName(err error) string {
 	}
 }
 
-// camelCase makes a reason of a name: 'keys lost' is KeysLost.
+// camelCase turns a name into an Event's reason: 'keys lost' becomes KeysLost.
 func camelCase(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == '-' || r == ',' })
 	for i, word := range words {

@@ -16,16 +16,16 @@ import (
 // Keys is what 'keys list -o json' prints.
 type Keys struct {
 	Record string `json:"record"`
-	// Sets are the set in force first, then earlier ones. While a rotation is unsettled
-	// none is in force for sure: then the former set comes first, and those that were to
-	// replace it next.
+	// Sets are the set in force, then earlier ones. While a rotation is unsettled, it is not
+	// certain which set is in force: then the former set comes first, followed by those that were
+	// to replace it.
 	Sets []setReport `json:"sets"`
 	// RootToken is whether the first run's root token is still stored.
 	RootToken bool `json:"root_token"`
-	// Rotation is one that is under way or was cut off.
+	// Rotation is one that is in progress or was cut off.
 	Rotation   *rotationReport   `json:"rotation,omitempty"`
 	BreakGlass *breakGlassReport `json:"break_glass,omitempty"`
-	// Attempts are those at initializing, latest first.
+	// Attempts are the attempts to initialize, latest first.
 	Attempts []attemptReport `json:"attempts"`
 	// AppRole is whether the credential of our own login is stored here.
 	AppRole bool `json:"approle"`
@@ -69,7 +69,7 @@ type attemptReport struct {
 	Status  string    `json:"status"`
 }
 
-// NewKeys says what the keys record holds; record is where it is.
+// NewKeys returns what the keys record holds; record is its location.
 func NewKeys(keys store.Keys, record string) Keys {
 	report := Keys{Record: record, Sets: []setReport{}, Attempts: []attemptReport{}, RootToken: keys.Root != nil, AppRole: keys.AppRole != nil}
 	report.addPresent(keys)
@@ -78,8 +78,8 @@ func NewKeys(keys store.Keys, record string) Keys {
 		old.PutAway = date
 		report.Sets = append(report.Sets, old)
 	}
-	if glass := keys.Glass; glass != nil {
-		report.BreakGlass = &breakGlassReport{glass.Reason, glass.Holder, glass.Started, glass.Accessor}
+	if rootGrant := keys.Glass; rootGrant != nil {
+		report.BreakGlass = &breakGlassReport{rootGrant.Reason, rootGrant.Holder, rootGrant.Started, rootGrant.Accessor}
 	}
 	attempts := slices.Clone(keys.Past)
 	if keys.Attempt != nil {
@@ -134,13 +134,13 @@ func (r Keys) table() string {
 	facts.AppendRow(table.Row{"record", r.Record})
 	facts.AppendRow(table.Row{"root token", yesNo(r.RootToken, "stored", "none")})
 	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})
-	if glass := r.BreakGlass; glass != nil {
-		facts.AppendRow(table.Row{"break-glass", fmt.Sprintf("since %s: %s (%s)", glass.Started.Format(time.RFC3339), glass.Reason, glass.Holder)})
+	if used := r.BreakGlass; used != nil {
+		facts.AppendRow(table.Row{"break-glass", fmt.Sprintf("since %s: %s (%s)", used.Started.Format(time.RFC3339), used.Reason, used.Holder)})
 	}
 	if left := r.Rotation; left != nil {
 		text := fmt.Sprintf("since %s (%s): no new shares are stored", left.Started.Format(time.RFC3339), left.Holder)
 		if left.Unsettled {
-			text = fmt.Sprintf("unsettled since %s (%s): Vault takes one of the sets; the next run finds out which, where it can", left.Started.Format(time.RFC3339), left.Holder)
+			text = fmt.Sprintf("unsettled since %s (%s): Vault accepts one of the sets; the next run finds out which, if it can", left.Started.Format(time.RFC3339), left.Holder)
 		}
 		facts.AppendRow(table.Row{"rotation", text})
 	}
@@ -170,5 +170,5 @@ func yesNo(condition bool, yes, no string) string {
 	return no
 }
 
-// Write writes the report as JSON, or else as a table.
+// Write writes the report as JSON, or otherwise as a table.
 func (r Keys) Write(w io.Writer, output string) error { return writeAs(w, output, r) }

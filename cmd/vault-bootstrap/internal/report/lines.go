@@ -11,21 +11,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// place is where the machine is, for the attributes of log lines.
-type place struct {
+// phase is the state, event and attempt of the machine, for the attributes of log lines.
+type phase struct {
 	mu      sync.Mutex
 	state   fsm.State
 	event   fsm.Event
 	attempt int
 }
 
-func (p *place) set(change func(p *place)) {
+func (p *phase) set(change func(p *phase)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change(p)
 }
 
-func (p *place) attributes() []slog.Attr {
+func (p *phase) attributes() []slog.Attr {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return []slog.Attr{
@@ -35,46 +35,46 @@ func (p *place) attributes() []slog.Attr {
 	}
 }
 
-// placed adds the place to each line of the handler inside.
-type placed struct {
+// phaseHandler adds the phase to each line of the handler inside.
+type phaseHandler struct {
 	slog.Handler
-	place *place
+	phase *phase
 }
 
-func (h placed) Handle(ctx context.Context, record slog.Record) error {
-	record.AddAttrs(h.place.attributes()...)
+func (h phaseHandler) Handle(ctx context.Context, record slog.Record) error {
+	record.AddAttrs(h.phase.attributes()...)
 	return h.Handler.Handle(ctx, record)
 }
 
-func (h placed) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return placed{h.Handler.WithAttrs(attrs), h.place}
+func (h phaseHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return phaseHandler{h.Handler.WithAttrs(attrs), h.phase}
 }
 
-func (h placed) WithGroup(name string) slog.Handler {
-	return placed{h.Handler.WithGroup(name), h.place}
+func (h phaseHandler) WithGroup(name string) slog.Handler {
+	return phaseHandler{h.Handler.WithGroup(name), h.phase}
 }
 
 // Lines writes one JSON object per line.
 type Lines struct {
-	place *place
+	phase *phase
 	log   *slog.Logger
 }
 
 // NewLines returns a report that writes lines from level on.
 func NewLines(w io.Writer, level slog.Level) *Lines {
-	at := &place{}
-	return &Lines{place: at, log: slog.New(placed{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}), at})}
+	at := &phase{}
+	return &Lines{phase: at, log: slog.New(phaseHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}), at})}
 }
 
-// Log is what the lines are written to.
+// Log returns the logger that writes the lines.
 func (r *Lines) Log() *slog.Logger { return r.log }
 
 // Close does nothing: each line is written at once.
 func (r *Lines) Close(bool) {}
 
-// Waiting writes why, which is a warning once it takes long.
+// Waiting writes the reason, as a warning once it takes long.
 func (r *Lines) Waiting(err error, attempt int) {
-	r.place.set(func(p *place) { p.attempt = attempt })
+	r.phase.set(func(p *phase) { p.attempt = attempt })
 	level := slog.LevelInfo
 	if attempt >= patientTries {
 		level = slog.LevelWarn
@@ -82,19 +82,19 @@ func (r *Lines) Waiting(err error, attempt int) {
 	r.log.Log(context.Background(), level, "waiting", "reason", err.Error(), "remedy", fault.RemedyOf(err))
 }
 
-// patientTries is from when on waiting is worth a warning: with the waits between
+// patientTries is the attempt from which on waiting is worth a warning: with the waits between
 // cycles, after about 3 s.
 const patientTries = 6
 
-// Located writes that Vault was looked at.
+// Located writes that the state was determined.
 func (r *Lines) Located(state fsm.State) {
-	r.place.set(func(p *place) { p.state = state })
+	r.phase.set(func(p *phase) { p.state = state })
 	r.log.Debug("located")
 }
 
 // Began writes that an act has begun.
 func (r *Lines) Began(event fsm.Event, from fsm.State) {
-	r.place.set(func(p *place) { p.state, p.event = from, event })
+	r.phase.set(func(p *phase) { p.state, p.event = from, event })
 	r.log.Info("began")
 }
 
@@ -105,13 +105,12 @@ func (r *Lines) Failed(_ fsm.Event, err error) {
 
 // Entered writes a transition.
 func (r *Lines) Entered(t fsm.Transition) {
-	r.place.set(func(p *place) { p.state, p.attempt = t.To, 0 })
+	r.phase.set(func(p *phase) { p.state, p.attempt = t.To, 0 })
 	r.log.Info("entered", "from", string(t.From), "took", t.Took.Round(time.Millisecond).String())
-	r.place.set(func(p *place) { p.event = "" })
+	r.phase.set(func(p *phase) { p.event = "" })
 }
 
-// LogFailure reports a failure in the form of the log, and reports whether that is all
-// that needs to be said.
+// LogFailure logs a failure if the report writes lines, and reports whether it did.
 func LogFailure(report Reporter, err error) bool {
 	lines, ok := report.(*Lines)
 	if !ok {

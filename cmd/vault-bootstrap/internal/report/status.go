@@ -48,7 +48,7 @@ type transitionEntry struct {
 	Holder string    `json:"holder"`
 }
 
-// NewStatus says what the checkpoint holds.
+// NewStatus returns the status that the checkpoint holds.
 func NewStatus(c store.Checkpoint, location store.Location) Status {
 	report := Status{
 		State: c.State, ClusterID: c.ClusterID, SeedDigest: c.SeedDigest, Objects: len(c.Ledger),

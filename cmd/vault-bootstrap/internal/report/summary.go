@@ -11,15 +11,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// Summary is what a run has come to.
+// Summary is the outcome of a run.
 type Summary struct {
 	Outcome  fsm.Outcome
 	Location store.Location
 	Controls []harden.Result
 }
 
-// Write says what was done, where the keys are and what to do next: in lines of the report,
-// or for people.
+// Write writes what was done, where the keys are and what to do next: in lines of the report, or as
+// plain text.
 func (s Summary) Write(w io.Writer, report Reporter) error {
 	advice := harden.Failed(s.Controls, false)
 	if lines, ok := report.(*Lines); ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// writeAs writes facts as JSON, or else as a table.
+// writeAs writes facts as JSON, or otherwise as a table.
 func writeAs(w io.Writer, output string, facts interface{ table() string }) error {
 	if output == "json" {
 		encoder := json.NewEncoder(w)
@@ -20,7 +20,7 @@ func writeAs(w io.Writer, output string, facts interface{ table() string }) erro
 	return err
 }
 
-// wideColumn is where long cells are wrapped.
+// wideColumn is the width at which long cells are wrapped.
 const wideColumn = 100
 
 func newTable() table.Writer {

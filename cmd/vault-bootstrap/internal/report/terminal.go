@@ -23,9 +23,9 @@ type terminalReporter struct {
 	log     *slog.Logger
 	looked  bool // the driver calls one method at a time
 
-	mu   sync.Mutex
-	step *progress.Tracker // the step at work
-	told string            // the last reason for waiting that was told in full
+	mu     sync.Mutex
+	step   *progress.Tracker // the current step
+	reason string            // the last reason for waiting that was shown in full
 }
 
 // The width of a step's text, and how often the list is drawn.
@@ -76,7 +76,7 @@ func (r *terminalReporter) begin(message string) {
 	r.step.Start()
 }
 
-// end finishes the step at work.
+// end finishes the current step.
 func (r *terminalReporter) end(message string, failed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +94,7 @@ func (r *terminalReporter) end(message string, failed bool) {
 	r.step = nil
 }
 
-// note shows what the step at work is doing.
+// note shows what the current step is doing.
 func (r *terminalReporter) note(message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,20 +103,20 @@ func (r *terminalReporter) note(message string) {
 	}
 }
 
-// Waiting shows the reason, once in full as a line of its own.
+// Waiting shows the reason, once in full on its own line.
 func (r *terminalReporter) Waiting(err error, attempt int) {
 	r.mu.Lock()
-	// What passes at the second try is not worth a line.
-	tell := attempt > 1 && r.told != err.Error()
-	if tell {
-		r.told = err.Error()
+	// A wait that ends with the second try is not worth a line.
+	inFull := attempt > 1 && r.reason != err.Error()
+	if inFull {
+		r.reason = err.Error()
 	}
 	idle := r.step == nil
 	r.mu.Unlock()
 	if idle {
 		r.begin("wait")
 	}
-	if tell {
+	if inFull {
 		r.writer.Log("%s", strings.TrimSpace(err.Error()+"\n  "+fault.RemedyOf(err)))
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
@@ -141,18 +141,17 @@ func (r *terminalReporter) Failed(event fsm.Event, err error) {
 
 func (r *terminalReporter) Entered(t fsm.Transition) {
 	if t.Event == "" {
-		return // Located has told it
+		return // Located has shown it
 	}
 	r.end(fmt.Sprintf("%s: Vault is %s", t.Event, t.To), false)
 }
 
-// Close draws the list a last time. A step that is still at work in a run that
-// failed has failed with it.
+// Close draws the list a last time. If the run failed, its unfinished step has failed with it.
 func (r *terminalReporter) Close(failed bool) {
 	r.end("", failed)
 	for {
-		// Stop does nothing before the drawing has begun in earnest, so it is said again
-		// until the drawing has ended.
+		// Stop does nothing before the drawing has actually begun, so it is called until the
+		// drawing has ended.
 		r.writer.Stop()
 		select {
 		case <-r.stopped:
@@ -162,8 +161,7 @@ func (r *terminalReporter) Close(failed bool) {
 	}
 }
 
-// noteHandler turns log lines into notes on the step at work, and warnings into
-// lines of their own.
+// noteHandler turns log lines into notes on the current step, and warnings into their own lines.
 type noteHandler struct {
 	reporter *terminalReporter
 	level    slog.Level

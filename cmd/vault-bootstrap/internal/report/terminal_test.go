@@ -30,8 +30,8 @@ func (s *screen) String() string {
 	return s.text.String()
 }
 
-// TestReportThatEndsAtOnce closes the report before the drawing has begun: many
-// times, since it is a matter of which goroutine comes first.
+// TestReportThatEndsAtOnce closes the report before the drawing has begun: many times, since it
+// depends on which goroutine comes first.
 func TestReportThatEndsAtOnce(t *testing.T) {
 	for range 50 {
 		NewTerminal(&screen{}, slog.LevelInfo).Close(true)
@@ -41,7 +41,7 @@ func TestReportThatEndsAtOnce(t *testing.T) {
 func TestReportOnATerminal(t *testing.T) {
 	shown := &screen{}
 	report := NewTerminal(shown, slog.LevelInfo)
-	waiting := fault.Wait(errors.New("waiting for an answer from https://a-very-long-address.example.org:8200, which does not come, and does not come"), "Look whether it runs.")
+	waiting := fault.Wait(errors.New("waiting for an answer from https://a-very-long-address.example.org:8200, which does not come, and does not come"), "Check whether it runs.")
 	for attempt := range 4 {
 		report.Waiting(waiting, attempt+1)
 	}
@@ -54,12 +54,12 @@ func TestReportOnATerminal(t *testing.T) {
 	report.Close(true)
 
 	text := shown.String()
-	for _, want := range []string{waiting.Error(), "Look whether it runs.", "it is uninitialized", "initialize: Vault is initialized", "warn: a warning  replica=b", "failed"} {
+	for _, want := range []string{waiting.Error(), "Check whether it runs.", "it is uninitialized", "initialize: Vault is initialized", "warn: a warning  replica=b", "failed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the screen lacks %q:\n%s", want, text)
 		}
 	}
-	if got := strings.Count(text, "Look whether it runs."); got != 1 {
+	if got := strings.Count(text, "Check whether it runs."); got != 1 {
 		t.Errorf("the remedy is shown %d times", got)
 	}
 }

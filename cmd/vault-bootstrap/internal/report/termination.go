@@ -11,13 +11,13 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 )
 
-// longestMessage leaves room in what the kubelet keeps of a termination message,
-// and is short enough to read in 'kubectl describe'.
+// longestMessage stays below what the kubelet keeps of a termination message, and is short enough
+// to read in 'kubectl describe'.
 const longestMessage = 2000
 
-// WriteTermination makes text the container's termination message, which 'kubectl
-// describe pod' shows. A file that does not exist is no container's; one that holds
-// Vault's answer to sys/init is left as it is, since it may be the only copy.
+// WriteTermination makes text the container's termination message, which 'kubectl describe pod'
+// shows. If the file does not exist, we are not in a container; one that holds Vault's answer to
+// sys/init is left as it is, since it may be the only copy.
 func WriteTermination(path, text string) error {
 	found, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -38,7 +38,7 @@ func WriteTermination(path, text string) error {
 	return nil
 }
 
-// Ending says in a few lines how a run has ended.
+// Ending describes in a few lines how a run has ended.
 func Ending(outcome fsm.Outcome, failure error) string {
 	if failure == nil {
 		return fmt.Sprintf("Vault is %s. %s\n", outcome.State, whatWasDone(outcome))

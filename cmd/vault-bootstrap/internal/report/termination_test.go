@@ -34,7 +34,7 @@ func TestTerminationMessage(t *testing.T) {
 
 	leave("x")
 	if fileExists(path) {
-		t.Error("a file was made where no container has one")
+		t.Error("a file was created where no container has one")
 	}
 	hold(nil)
 	failure := fault.Stop("keys lost", errors.New("gone"), "Start over.")
@@ -58,7 +58,7 @@ func TestTerminationMessage(t *testing.T) {
 	}
 	hold(entry[:len(entry)-4])
 	if got := leave("x"); got != string(entry[:len(entry)-4]) {
-		t.Errorf("a copy of the keys that was cut off was overwritten: %q", got)
+		t.Errorf("a truncated copy of the keys was overwritten: %q", got)
 	}
 }
 

@@ -13,40 +13,39 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
-// follower is a store that tells of changes by itself.
+// follower is a store that reports changes by itself.
 type follower interface {
 	FollowMirror(ctx context.Context, seen func(store.Mirror)) error
 }
 
 var _ follower = (*kubestore.Store)(nil)
 
-// leaseFeed tells what the Lease shows, at first and after each change.
+// leaseFeed sends what the Lease shows, at first and after each change.
 type leaseFeed struct {
 	records  store.Store
 	interval time.Duration
-	// optional is whether Vault's health tells the same: then the API server is not
-	// asked again and again.
+	// optional is whether Vault's health shows the same: then the API server is not polled.
 	optional bool
 	log      *slog.Logger
 }
 
-// follow tells until ctx ends. Where changes are not told by the store, or may not be
-// watched, it asks from time to time.
-func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
-	shown := make(chan sight)
-	tell := func(now sight) {
+// follow sends until ctx ends. If the store does not report changes, or does not let us watch them,
+// it polls.
+func (f *leaseFeed) follow(ctx context.Context) <-chan snapshot {
+	shown := make(chan snapshot)
+	send := func(now snapshot) {
 		select {
 		case shown <- now:
 		case <-ctx.Done():
 		}
 	}
 	go func() {
-		teller := teller{tell: tell, log: f.log}
+		latest := forwarder{send: send, log: f.log}
 		kube, watches := f.records.(follower)
 		waits := pace.Crowd{Longest: f.interval}
 		if watches {
 			for began := time.Now(); ; began = time.Now() {
-				err := kube.FollowMirror(ctx, teller.see)
+				err := kube.FollowMirror(ctx, latest.see)
 				if ctx.Err() != nil {
 					return
 				}
@@ -54,39 +53,40 @@ func (f *leaseFeed) follow(ctx context.Context) <-chan sight {
 					break // get alone may be allowed
 				}
 				if err != nil {
-					teller.trouble(err)
+					latest.trouble(err)
 				}
 				if time.Since(began) > f.interval {
 					waits.Reset() // it worked for a while
 				}
-				// Also after a watch that the server has ended properly: one that ends each of
-				// them at once would be asked without a pause.
+				// Pause even after a watch that the server ended without an error: a server that
+				// ends each of them at once would be asked without a pause.
 				if !waits.Pause(ctx) {
 					return
 				}
 			}
 		}
 		if !watches || !f.optional {
-			f.poll(ctx, &teller)
+			f.poll(ctx, &latest)
 		}
 	}()
 	return shown
 }
 
-// poll asks again and again. That a rule is missing may be that it has not arrived yet.
-func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
+// poll asks again and again. A denied request may only mean that an RBAC rule has not taken effect
+// yet.
+func (f *leaseFeed) poll(ctx context.Context, latest *forwarder) {
 	waits, began := pace.Crowd{Longest: f.interval}, time.Now()
 	for {
 		mirror, err := f.records.LeaseMirror(ctx)
 		switch {
 		case err == nil:
-			teller.see(mirror)
+			latest.see(mirror)
 		case kubestore.Denied(err) && time.Since(began) > job.SettleTime:
-			teller.tell(sight{denied: err})
+			latest.send(snapshot{denied: err})
 		case fault.KindOf(err) != fault.Transient:
-			teller.tell(sight{denied: err})
+			latest.send(snapshot{denied: err})
 		default:
-			teller.trouble(err)
+			latest.trouble(err)
 		}
 		if !waits.Pause(ctx) {
 			return
@@ -94,23 +94,23 @@ func (f *leaseFeed) poll(ctx context.Context, teller *teller) {
 	}
 }
 
-// teller passes on what is new.
-type teller struct {
-	tell func(sight)
+// forwarder passes on what has changed.
+type forwarder struct {
+	send func(snapshot)
 	log  *slog.Logger
 	last store.Mirror
 	seen bool
 }
 
-// trouble says why the Lease could not be read.
-func (t *teller) trouble(err error) {
-	t.log.Warn("the Lease could not be read", "error", err.Error(), "remedy", fault.RemedyOf(err))
+// trouble logs why the Lease could not be read.
+func (f *forwarder) trouble(err error) {
+	f.log.Warn("the Lease could not be read", "error", err.Error(), "remedy", fault.RemedyOf(err))
 }
 
-func (t *teller) see(mirror store.Mirror) {
-	if t.seen && mirror == t.last {
-		return // renewed, no more
+func (f *forwarder) see(mirror store.Mirror) {
+	if f.seen && mirror == f.last {
+		return // only renewed
 	}
-	t.tell(sight{lease: fsm.State(mirror.State), fresh: t.seen})
-	t.last, t.seen = mirror, true
+	f.send(snapshot{lease: fsm.State(mirror.State), fresh: f.seen})
+	f.last, f.seen = mirror, true
 }

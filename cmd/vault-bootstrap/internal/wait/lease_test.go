@@ -10,7 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// hasty is a store whose watches end at once, and properly.
+// hasty is a store whose watches end at once, without an error.
 type hasty struct {
 	store.Store
 	watches int

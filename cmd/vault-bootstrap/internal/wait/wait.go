@@ -1,6 +1,6 @@
-// Package wait waits until Vault is in a state, by what the Lease shows and by Vault's own
-// health. It needs no keys, changes nothing, and asks as little as it can, since many may wait
-// for one Vault.
+// Package wait waits until Vault is in a state, by what the Lease shows and by Vault's own health.
+// It needs no keys, changes nothing, and sends as few requests as it can, since many may wait for
+// one Vault.
 package wait
 
 import (
@@ -22,7 +22,7 @@ const (
 	viaHealth = "health"
 )
 
-// Options say what to wait for, and where to look.
+// Options say what to wait for, and what to read.
 type Options struct {
 	Store             job.StoreOptions
 	Vault             job.VaultOptions
@@ -34,14 +34,14 @@ func (o *Options) check() (fsm.State, error) {
 	goal, err := fsm.ParseState(o.Goal)
 	switch {
 	case err != nil || goal == fsm.Uninitialized:
-		return "", fault.Misuse(fmt.Errorf("--for=%q is no state to wait for", o.Goal), "It is one of initialized, unsealed, seeded and hardened.")
+		return "", fault.Misuse(fmt.Errorf("--for=%q is not a state to wait for", o.Goal), "It is one of initialized, unsealed, seeded and hardened.")
 	case o.Via != ViaAuto && o.Via != viaLease && o.Via != viaHealth:
 		return "", fault.Misuse(fmt.Errorf("--via=%q is none of auto, lease and health", o.Via), "Write one of the three.")
 	case o.Timeout <= 0 || o.Interval <= 0:
-		return "", fault.Misuse(errors.New("--timeout and --interval must be longer than nothing"), "Write them as 10m and 20s.")
+		return "", fault.Misuse(errors.New("--timeout and --interval must be positive"), "Write them as 10m and 20s.")
 	case o.Via == viaHealth && fsm.Unsealed.Before(goal):
-		return "", fault.Misuse(fmt.Errorf("the health of Vault does not tell whether it is %s", goal),
-			"A server knows only whether it is initialized and unsealed. Write --for=unsealed; or let the Lease tell, with --via=auto and the rights on it.")
+		return "", fault.Misuse(fmt.Errorf("the health of Vault does not show whether it is %s", goal),
+			"A server knows only whether it is initialized and unsealed. Write --for=unsealed; or read the Lease, with --via=auto and permission to get it.")
 	}
 	return goal, nil
 }
@@ -63,7 +63,7 @@ func Until(ctx context.Context, env job.Lookup, options *Options, log *slog.Logg
 		waiter.lease.optional = waiter.health != nil && !fsm.Unsealed.Before(goal)
 	}
 	if waiter.lease == nil && waiter.health == nil {
-		return fault.Misuse(errors.New("there is nothing to look at: neither records nor a Vault address are known"), "Give --vault-addr, or --namespace.")
+		return fault.Misuse(errors.New("there is nothing to read: neither records nor a Vault address are known"), "Give --vault-addr, or --namespace.")
 	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, options.Timeout)
@@ -75,7 +75,7 @@ func Until(ctx context.Context, env job.Lookup, options *Options, log *slog.Logg
 	return nil
 }
 
-// findLease gives the waiter the Lease, where it is wanted and can be.
+// findLease gives the waiter the Lease, if it is wanted and available.
 func (w *waiter) findLease(env job.Lookup, options *Options) error {
 	if options.Via == viaHealth {
 		return nil
@@ -91,12 +91,12 @@ func (w *waiter) findLease(env job.Lookup, options *Options) error {
 	return nil
 }
 
-// findHealth gives the waiter Vault's health, where it is wanted and can be.
+// findHealth gives the waiter Vault's health, if it is wanted and available.
 func (w *waiter) findHealth(env job.Lookup, options *Options) error {
 	if options.Via == viaLease || options.Via == ViaAuto && !options.Vault.Named(env) {
 		return nil
 	}
-	// Pods are for those who may read them; an init container elsewhere may not.
+	// Without pods: an init container elsewhere may not read them.
 	servers, err := options.Vault.Open(env, nil)
 	if err != nil {
 		return err

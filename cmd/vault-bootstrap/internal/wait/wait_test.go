@@ -12,20 +12,20 @@ func TestReached(t *testing.T) {
 	for name, test := range map[string]struct {
 		goal          fsm.State
 		lease, health bool
-		seen          sight
+		seen          snapshot
 		want, asks    bool
 	}{
-		"nothing is known":                  {fsm.Unsealed, true, true, sight{}, false, true},
-		"health alone":                      {fsm.Unsealed, false, true, sight{health: fsm.Unsealed}, true, true},
-		"health alone, not yet":             {fsm.Unsealed, false, true, sight{health: fsm.Initialized}, false, true},
-		"lease alone":                       {fsm.Hardened, true, false, sight{lease: fsm.Hardened}, true, false},
-		"lease alone, not yet":              {fsm.Hardened, true, false, sight{lease: fsm.Seeded}, false, false},
-		"both, open":                        {fsm.Hardened, true, true, sight{lease: fsm.Hardened, health: fsm.Unsealed}, true, true},
-		"recorded, and sealed since":        {fsm.Hardened, true, true, sight{lease: fsm.Hardened, health: fsm.Initialized}, false, true},
-		"recorded while we waited":          {fsm.Hardened, true, true, sight{lease: fsm.Hardened, fresh: true}, true, true},
-		"open, and not hardened":            {fsm.Hardened, true, true, sight{lease: fsm.Unsealed, health: fsm.Unsealed}, false, false},
-		"open before the lease says so":     {fsm.Unsealed, true, true, sight{lease: fsm.Initialized, health: fsm.Unsealed}, true, true},
-		"the lease says open, Vault sealed": {fsm.Unsealed, true, true, sight{lease: fsm.Hardened, fresh: true, health: fsm.Initialized}, false, true},
+		"nothing is known":                  {fsm.Unsealed, true, true, snapshot{}, false, true},
+		"health alone":                      {fsm.Unsealed, false, true, snapshot{health: fsm.Unsealed}, true, true},
+		"health alone, not yet":             {fsm.Unsealed, false, true, snapshot{health: fsm.Initialized}, false, true},
+		"lease alone":                       {fsm.Hardened, true, false, snapshot{lease: fsm.Hardened}, true, false},
+		"lease alone, not yet":              {fsm.Hardened, true, false, snapshot{lease: fsm.Seeded}, false, false},
+		"both, open":                        {fsm.Hardened, true, true, snapshot{lease: fsm.Hardened, health: fsm.Unsealed}, true, true},
+		"recorded, and sealed since":        {fsm.Hardened, true, true, snapshot{lease: fsm.Hardened, health: fsm.Initialized}, false, true},
+		"recorded while we waited":          {fsm.Hardened, true, true, snapshot{lease: fsm.Hardened, fresh: true}, true, true},
+		"open, and not hardened":            {fsm.Hardened, true, true, snapshot{lease: fsm.Unsealed, health: fsm.Unsealed}, false, false},
+		"open before the lease says so":     {fsm.Unsealed, true, true, snapshot{lease: fsm.Initialized, health: fsm.Unsealed}, true, true},
+		"the lease says open, Vault sealed": {fsm.Unsealed, true, true, snapshot{lease: fsm.Hardened, fresh: true, health: fsm.Initialized}, false, true},
 	} {
 		w := &waiter{goal: test.goal, seen: test.seen}
 		if test.lease {
@@ -37,14 +37,14 @@ func TestReached(t *testing.T) {
 		if got := w.reached(); got != test.want {
 			t.Errorf("%s: reached is %v", name, got)
 		}
-		if got := w.asks(); got != test.asks {
+		if got := w.needsHealth(); got != test.asks {
 			t.Errorf("%s: asks is %v", name, got)
 		}
 	}
 }
 
-// TestCalls has only what the Lease shows of the goal lead to a look at Vault at once.
-func TestCalls(t *testing.T) {
+// TestPromptsHealth checks that Vault is asked at once only if the Lease shows the goal.
+func TestPromptsHealth(t *testing.T) {
 	for _, test := range []struct {
 		goal, lease fsm.State
 		want        bool
@@ -56,8 +56,8 @@ func TestCalls(t *testing.T) {
 		{fsm.Hardened, fsm.Initialized, false},
 		{fsm.Hardened, fsm.Hardened, true},
 	} {
-		w := &waiter{goal: test.goal, seen: sight{lease: test.lease}}
-		if got := w.calls(); got != test.want {
+		w := &waiter{goal: test.goal, seen: snapshot{lease: test.lease}}
+		if got := w.promptsHealth(); got != test.want {
 			t.Errorf("for %s, the Lease shows %q: %v", test.goal, test.lease, got)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
-// begin checks the store and takes the Lease. What may pass is tried again until the
-// run's time is up: a network policy may need seconds to let a new pod through.
+// begin checks the store and takes the Lease. It retries transient errors until the run's time is
+// up: a network policy may need seconds to let a new pod through.
 func (w *Walk) begin(ctx, leased context.Context, reporter report.Reporter) (session *fencing.Session, err error) {
 	began, attempt := time.Now(), 0
 	var last error
@@ -24,7 +24,7 @@ func (w *Walk) begin(ctx, leased context.Context, reporter report.Reporter) (ses
 		if last == nil {
 			session, last = fencing.Begin(leased, w.Job.Store, w.LeaseOptions(reporter))
 		}
-		// A rule that was applied together with us may not have arrived everywhere.
+		// An RBAC rule that was applied together with us may not have taken effect everywhere.
 		settling := fault.KindOf(last) == fault.Usage && time.Since(began) < job.SettleTime
 		if last == nil || fault.KindOf(last) != fault.Transient && !settling {
 			return last
@@ -41,7 +41,7 @@ func (w *Walk) begin(ctx, leased context.Context, reporter report.Reporter) (ses
 	return session, err
 }
 
-// LeaseOptions are those of the Lease of this job.
+// LeaseOptions returns the options of this job's Lease.
 func (w *Walk) LeaseOptions(reporter report.Reporter) store.LeaseOptions {
 	return store.LeaseOptions{
 		Holder: w.Job.Holder, Duration: w.Job.Options.Lease.Duration, RenewDeadline: w.Job.Options.Lease.Renew, RetryPeriod: w.Job.Options.Lease.Retry,
@@ -55,10 +55,9 @@ func newBackoff() retry.Backoff {
 	return retry.WithJitterPercent(waitJitter, retry.WithCappedDuration(longWait, retry.NewExponential(firstWait)))
 }
 
-// WaitThenHold returns a context for a Lease. While we wait for the Lease it ends
-// with ctx; after hold it does not: keys that Vault has just given out are stored
-// also after the run was told to end, and nobody else may act meanwhile. release
-// ends it.
+// WaitThenHold returns a context for a Lease. While we wait for the Lease it ends with ctx; after
+// hold it does not: keys that Vault has just returned are stored even after the run was asked to
+// end, and nobody else may act meanwhile. release ends it.
 func WaitThenHold(ctx context.Context) (leased context.Context, hold, release func()) {
 	leased, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })

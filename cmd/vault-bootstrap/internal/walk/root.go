@@ -8,21 +8,21 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// driveAsRoot walks as far as a Vault goes without a login, makes the root token, and
-// goes on to the goal with it. The token ends with this function.
+// driveAsRoot walks as far as possible without a login, generates the root token, and goes on to
+// the goal with it. The token is revoked before it returns.
 func (w *Walk) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *driver) (outcome fsm.Outcome, err error) {
 	keys, err := w.Job.Bootstrap.Records().Keys(ctx)
 	if err != nil {
 		return outcome, err
 	}
 	if keys.Set == nil {
-		return outcome, fault.Misuse(errors.New("no keys are stored: there is nothing that a root token could be made from"), "Check --store, --name and --namespace; to initialize a Vault: vault-bootstrap run.")
+		return outcome, fault.Misuse(errors.New("no keys are stored: there is nothing to generate a root token from"), "Check --store, --name and --namespace; to initialize a Vault: vault-bootstrap run.")
 	}
 	if outcome, err = driver(fsm.Unsealed).Run(ctx); err != nil {
 		return outcome, err
 	}
 	defer func() {
-		w.Job.Guard(nil) // a token of our own is ended also by a holder that has lost its lease
+		w.Job.Guard(nil) // even a holder that has lost its lease revokes its own token
 		err = errors.Join(err, w.Job.Bootstrap.BreakGlass().End(ctx))
 	}()
 	if _, _, err = w.Job.Bootstrap.BreakGlass().Make(ctx, *w.Emergency); err != nil {

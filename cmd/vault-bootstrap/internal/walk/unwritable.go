@@ -15,17 +15,17 @@ import (
 // errNotOpen means that a replica is not open yet.
 var errNotOpen = errors.New("a replica is still sealed")
 
-// WithoutWriting does what can be done while a record can be read and not written: it opens
-// the sealed replicas, which needs no Lease, since giving a share twice does no harm. If a
-// run would find nothing else to do, that the record cannot be written is a warning.
+// WithoutWriting does what can be done while a record can be read but not written: it opens the
+// sealed replicas, which needs no Lease, since giving a share twice is harmless. If a run would
+// find nothing else to do, it only warns that the record cannot be written.
 func (w *Walk) WithoutWriting(ctx context.Context, reporter report.Reporter, unwritable error) error {
-	reporter.Log().Warn("going on without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
+	reporter.Log().Warn("continuing without writing: sealed replicas are opened", "error", unwritable.Error(), "remedy", fault.RemedyOf(unwritable))
 	w.Job.Guard(Always)
 	w.Job.Bootstrap.LogTo(reporter.Log())
 	defer w.Job.Bootstrap.Close(context.WithoutCancel(ctx))
 	var state fsm.State
 	var idle bool
-	err := retry.Do(ctx, retry.WithMaxRetries(MostWaits, newBackoff()), func(ctx context.Context) error {
+	err := retry.Do(ctx, retry.WithMaxRetries(MaxWaits, newBackoff()), func(ctx context.Context) error {
 		look, verdict, err := w.Driver(reporter).Judge(ctx)
 		if look == nil {
 			return retry.RetryableError(err)

@@ -1,8 +1,8 @@
-// Package walk takes a job to its goal: it takes the Lease, drives the state machine, and gives
-// the Lease back, whatever happens between. It also holds what may be done without the Lease,
-// while a record cannot be written.
+// Package walk takes a job to its goal: it takes the Lease, drives the state machine, and gives the
+// Lease back, whatever happens between. It also does what is possible without the Lease while a
+// record cannot be written.
 //
-// It knows neither flags nor how often walks are made.
+// It knows neither flags nor how often walks take place.
 package walk
 
 import (
@@ -27,11 +27,11 @@ const (
 	firstWait  = 100 * time.Millisecond
 	longWait   = 5 * time.Second
 	waitJitter = 20 // percent
-	// closeTime is for each thing that is left to do when the run is over or was cut off.
+	// closeTime is for each thing that is left to do when the run has ended or was cut off.
 	closeTime = 5 * time.Second
-	// MostWaits is after how many cycles without progress a walk gives way: with the
+	// MaxWaits is the number of cycles without progress after which a walk gives way: with the
 	// waits between cycles, about 6 s.
-	MostWaits = 7
+	MaxWaits = 7
 )
 
 // ErrGaveWay means that a walk gave the Lease back because it only waited: others may
@@ -43,12 +43,12 @@ type Walk struct {
 	Job *job.Job
 	// Offer holds the keys to adopt before walking; nil if there are none.
 	Offer *shares.Material
-	// Emergency is why this walk is made as root; nil for the others.
+	// Emergency is why this walk runs as root; nil for the others.
 	Emergency *ceremony.Emergency
-	// KeepsLogin is whether more is to come after the walk.
+	// KeepsLogin is whether the login is still needed after the walk.
 	KeepsLogin bool
 
-	// Outcome is what the latest run has come to.
+	// Outcome is the outcome of the latest run.
 	Outcome fsm.Outcome
 	// Seen is the latest look; nil before the first.
 	Seen *states.Look
@@ -90,8 +90,8 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	return errors.Join(err, w.close(ctx, session, err))
 }
 
-// OrLost gives a failure its true cause where that is the loss of the Lease: whatever
-// was under way then was merely cut off.
+// OrLost replaces a transient failure by its true cause if that is the loss of the Lease: whatever
+// was in progress was merely cut off.
 func OrLost(leased context.Context, err error) error {
 	lost := context.Cause(leased)
 	if err == nil || !errors.Is(lost, store.ErrLeaseLost) || fault.KindOf(err) != fault.Transient {
@@ -120,10 +120,10 @@ func (w *Walk) drive(ctx context.Context, reporter report.Reporter) error {
 	return err
 }
 
-// driver walks a bootstrap.
+// driver drives a bootstrap.
 type driver = fsm.Driver[*states.Look]
 
-// Driver returns what drives the state machine to the goal.
+// Driver returns a driver of the state machine to the goal.
 func (w *Walk) Driver(reporter fsm.Reporter) *driver {
 	b := w.Job.Bootstrap
 	return &driver{
@@ -143,7 +143,7 @@ func (w *Walk) look(ctx context.Context) (*states.Look, error) {
 	return look, err
 }
 
-// Summary is what the walk has come to, with the controls as the latest look has shown them.
+// Summary returns the outcome of the walk, with the controls as of the latest look.
 func (w *Walk) Summary() report.Summary {
 	s := report.Summary{Outcome: w.Outcome, Location: w.Job.Store.Location()}
 	if w.Seen != nil {
@@ -152,8 +152,8 @@ func (w *Walk) Summary() report.Summary {
 	return s
 }
 
-// close leaves nothing open: it ends the login's token, records how the run ended
-// and gives the Lease back. A run that lost its Lease records nothing.
+// close leaves nothing open: it records how the run ended, revokes the login's token and gives the
+// Lease back. A run that lost its Lease records nothing.
 func (w *Walk) close(ctx context.Context, session *fencing.Session, failure error) error {
 	ctx = context.WithoutCancel(ctx)
 	var err error
@@ -165,16 +165,16 @@ func (w *Walk) close(ctx context.Context, session *fencing.Session, failure erro
 		w.Job.Bootstrap.Close(ctx)
 	}
 	if releaseErr := Briefly(ctx, session.Release); releaseErr != nil {
-		w.Job.Bootstrap.Setting().Log.Warn("the lease was not given back, it runs out by itself", "error", releaseErr.Error())
+		w.Job.Bootstrap.Setting().Log.Warn("the lease was not given back, it expires by itself", "error", releaseErr.Error())
 	}
-	if err != nil && failure != nil { // which matters more than that it could not be recorded
+	if err != nil && failure != nil { // the failure matters more than that it could not be recorded
 		w.Job.Bootstrap.Setting().Log.Warn("the failure is not recorded", "error", err.Error())
 		return nil
 	}
 	return err
 }
 
-// Briefly calls f with a time of its own.
+// Briefly calls f with its own short timeout.
 func Briefly(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()

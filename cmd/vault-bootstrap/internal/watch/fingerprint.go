@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
-// fingerprint returns what changes when the files of a seed do. It reads them: the
-// kubelet swaps a ConfigMap by a symbolic link, which changes no time that a watcher
-// of files would be told of on every file system. What cannot be read is a part of it, too.
+// fingerprint returns a hash that changes when the files of a seed do. It reads them: the kubelet
+// swaps a ConfigMap by a symbolic link, which not every file system reports to a file watcher.
+// Files that cannot be read are a part of it, too.
 func fingerprint(paths []string) string {
 	sum := sha256.New()
 	var read func(path string, depth int)
@@ -28,7 +30,7 @@ func fingerprint(paths []string) string {
 				return
 			}
 			defer func() { _ = file.Close() }()
-			size, _ := io.Copy(sum, io.LimitReader(file, mostSeed))
+			size, _ := io.Copy(sum, io.LimitReader(file, seed.SizeLimit))
 			_, _ = fmt.Fprintf(sum, "%q: %d\n", path, size)
 			return
 		}
@@ -45,6 +47,3 @@ func fingerprint(paths []string) string {
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
-
-// mostSeed bounds what is read of each file.
-const mostSeed = 10 << 20

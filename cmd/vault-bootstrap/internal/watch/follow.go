@@ -17,13 +17,13 @@ type checkpointFeed interface {
 
 var _ checkpointFeed = (*kubestore.Store)(nil)
 
-// calmFollow is how long a request that follows changes lasts at least where nothing is
-// wrong: the server ends it after some minutes.
+// calmFollow is the least time that a request that follows changes lasts if nothing is wrong: the
+// server ends it after some minutes.
 const calmFollow = time.Minute
 
-// follow sends the revision of the checkpoint when it has changed, where the store reports
-// changes and lets us know. Without that, the interval has to do. Only the latest revision
-// waits to be received.
+// follow sends the revision of the checkpoint when it has changed, if the store reports changes and
+// lets us follow them. Otherwise only the interval applies. Only the latest revision waits to be
+// received.
 func (w *Watcher) follow(ctx context.Context) <-chan store.Revision {
 	changes := make(chan store.Revision, 1)
 	feed, ok := w.job.Store.(checkpointFeed)
@@ -37,7 +37,7 @@ func (w *Watcher) follow(ctx context.Context) <-chan store.Revision {
 			began := time.Now()
 			err := feed.FollowCheckpoint(ctx, func(revision store.Revision) {
 				first := known == ""
-				if revision == known || first { // that it is there is no change
+				if revision == known || first { // the first one is not a change
 					known = revision
 					return
 				}

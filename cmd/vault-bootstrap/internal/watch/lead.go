@@ -17,8 +17,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
-// Watcher keeps a Vault at the goal. Its turns come one after another in one
-// goroutine; only the own replica is looked after beside them.
+// Watcher keeps a Vault at the goal. Its turns come one after another in one goroutine; only its
+// own replica is kept unsealed in another one.
 type Watcher struct {
 	job     *job.Job
 	walk    *walk.Walk
@@ -27,28 +27,27 @@ type Watcher struct {
 	lines   *report.Lines
 	report  report.Reporter
 	own     *ownReplica // nil if there is none
-	seed    string      // the fingerprint of its files
+	seed    string      // the fingerprint of the seed's files
 	ready   readiness
 
 	past    attempts
-	seen    []fsm.Replica    // by the latest turn
+	seen    []fsm.Replica    // in the latest turn
 	session *fencing.Session // of the latest walk; nil before the first
 }
 
-// attempts is what has come of the turns so far, by which the next ones are paced.
+// attempts are the results of the turns so far, which pace the next ones.
 type attempts struct {
 	pace    pace.Backoff // the waits after looks that failed
 	rest    pace.Rest    // the waits between walks
 	failure error        // what the latest walk failed with
 	trouble error        // what the latest turn failed with
-	repeats int          // how many turns before it failed with the same
+	repeats int          // how many turns before that one failed in the same way
 }
 
-// longestPause is how long a failure is waited out at most before the next look, if
-// nothing changes.
+// longestPause is the longest wait after a failure before the next look, if nothing changes.
 const longestPause = 30 * time.Second
 
-// watch takes the lead, and takes turns until ctx ends. Without the lead it waits for it.
+// watch waits for the lead, and takes turns until ctx ends.
 func (w *Watcher) watch(ctx context.Context) error {
 	for _, risk := range w.job.Risks {
 		w.report.Log().Warn(risk)
@@ -60,7 +59,7 @@ func (w *Watcher) watch(ctx context.Context) error {
 			w.own.keep(ctx, w.options.HealthInterval)
 		}
 	}()
-	err := w.leadAgain(ctx)
+	err := w.keepLeading(ctx)
 	<-beside
 	if ctx.Err() != nil {
 		return nil
@@ -68,8 +67,8 @@ func (w *Watcher) watch(ctx context.Context) error {
 	return err
 }
 
-// leadAgain ends with ctx, or when the store refuses us for good.
-func (w *Watcher) leadAgain(ctx context.Context) error {
+// keepLeading returns when ctx ends, or when the store refuses us permanently.
+func (w *Watcher) keepLeading(ctx context.Context) error {
 	pause := pace.Backoff{Longest: longestPause}
 	began := time.Now()
 	for ctx.Err() == nil {
@@ -95,7 +94,7 @@ func (w *Watcher) leadAgain(ctx context.Context) error {
 // lead waits for the lead and takes turns while we have it.
 func (w *Watcher) lead(ctx context.Context) (bool, error) {
 	w.metrics.Lead(false)
-	// What can be read and not written does not keep it from unsealing.
+	// Records that can be read but not written do not keep it from unsealing.
 	if err := w.job.Store.Preflight(ctx); err != nil && !errors.Is(err, store.ErrImmutable) {
 		return false, err
 	}
@@ -116,7 +115,7 @@ func (w *Watcher) lead(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// leadOrStandBy waits for the lead, and helps meanwhile with what needs none.
+// leadOrStandBy waits for the lead, and meanwhile does what does not need it.
 func (w *Watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
 	standing, stand := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -126,7 +125,7 @@ func (w *Watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions)
 	}()
 	defer func() {
 		stand()
-		<-ended // the turns are alone with the bootstrap
+		<-ended // the turns must not share the bootstrap
 	}()
 	return w.job.Store.Lead(ctx, options)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// readiness is whether the records could be reached.
+// readiness is whether the records were reached.
 type readiness struct{ reached atomic.Bool }
 
 func (r *readiness) set() { r.reached.Store(true) }
@@ -30,7 +30,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 // headerTime is how long a client may take to send its request.
 const headerTime = 5 * time.Second
 
-// serve serves what --listen promises. stop ends it.
+// serve serves the probes and metrics of --listen. stop ends it.
 func (w *Watcher) serve(ctx context.Context) (stop func(), err error) {
 	if w.options.Listen == "" {
 		return func() {}, nil

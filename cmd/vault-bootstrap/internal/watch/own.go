@@ -13,7 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
-// ownReplica is the one Vault server that this process stands beside.
+// ownReplica is the one Vault server that this process runs beside.
 type ownReplica struct {
 	opener  *states.Opener
 	records store.Store
@@ -21,7 +21,7 @@ type ownReplica struct {
 	logged  string
 }
 
-// newOwnReplica prepares the way to the server at address, with the TLS settings of all.
+// newOwnReplica prepares access to the server at address, with the TLS settings of all servers.
 func newOwnReplica(env job.Lookup, address string, options *job.VaultOptions, records store.Store, log *slog.Logger) (*ownReplica, error) {
 	alone := *options
 	alone.Addresses, alone.Discovery = []string{address}, job.DiscoveryOptions{Scheme: "https", StatefulSet: options.Discovery.StatefulSet}
@@ -32,8 +32,8 @@ func newOwnReplica(env job.Lookup, address string, options *job.VaultOptions, re
 	return &ownReplica{opener: states.NewOpener(&states.Setting{Log: log, Now: time.Now}, servers.Members()), records: records, log: log}, nil
 }
 
-// open unseals it if it is sealed, and returns its health before that. It fails while it is
-// not open; why is logged once.
+// open unseals the replica if it is sealed, and returns its health before that. It fails while the
+// replica is not open, and logs each reason once.
 func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
 	health, err := r.opener.OpenOwn(ctx, store.Reader{Store: r.records})
 	if err == nil {
@@ -42,12 +42,12 @@ func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
 	}
 	if text := err.Error(); text != r.logged && ctx.Err() == nil {
 		r.logged = text
-		r.log.Info("our own replica is not open", "reason", text, "remedy", fault.RemedyOf(err))
+		r.log.Info("our own replica is not unsealed", "reason", text, "remedy", fault.RemedyOf(err))
 	}
 	return health, err
 }
 
-// keep looks after it until ctx ends.
+// keep keeps the replica unsealed until ctx ends.
 func (r *ownReplica) keep(ctx context.Context, every time.Duration) {
 	hurried := pace.Hurry{Usual: every}
 	for {

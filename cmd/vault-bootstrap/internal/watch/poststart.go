@@ -20,11 +20,11 @@ type PostStartOptions struct {
 	Timeout time.Duration
 }
 
-// eachTry is how often post-start looks.
-const eachTry = 500 * time.Millisecond
+// tryInterval is how often post-start checks the replica.
+const tryInterval = 500 * time.Millisecond
 
-// OpenBeside unseals the replica that we stand beside, as soon as it listens. It ends without an
-// error once it is open.
+// OpenBeside unseals the replica that we run beside, as soon as it listens. It returns nil once the
+// replica is unsealed.
 func OpenBeside(ctx context.Context, env job.Lookup, options *PostStartOptions, log *slog.Logger) error {
 	config, err := options.Vault.Config(env)
 	if err != nil {
@@ -38,9 +38,9 @@ func OpenBeside(ctx context.Context, env job.Lookup, options *PostStartOptions, 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(options.Timeout, eachTry))
+	ctx, cancel := context.WithTimeout(ctx, max(options.Timeout, tryInterval))
 	defer cancel()
-	hurried := pace.Hurry{Usual: eachTry}
+	hurried := pace.Hurry{Usual: tryInterval}
 	for {
 		health, err := own.open(ctx)
 		if err == nil || errors.Is(err, states.ErrNoKeys) || fault.KindOf(err) == fault.Usage {

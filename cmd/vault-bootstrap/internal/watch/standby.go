@@ -11,16 +11,16 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// standbyPatience is how long a replica is left to the watch that leads. When that one was
-// killed, it takes until the end of its Lease to show, and unsealing needs no Lease: it
-// changes no record, and giving a share twice does no harm.
+// standbyPatience is how long a replica is left to the watch that leads. If that watch was killed,
+// this shows only when its Lease has expired, and unsealing needs no Lease: it changes no record,
+// and giving a share twice is harmless.
 const standbyPatience = time.Second
 
 // standBy opens replicas that stay sealed while another watch leads, until ctx ends.
 func (w *Watcher) standBy(ctx context.Context) {
 	w.job.Guard(walk.Always)
 	hurried := pace.Hurry{Usual: w.options.HealthInterval}
-	since := map[string]time.Time{} // since when each replica is sealed
+	since := map[string]time.Time{} // since when each replica has been sealed
 	tries := pace.Backoff{Longest: longestPause}
 	var due time.Time
 	logged := ""
@@ -47,8 +47,8 @@ func (w *Watcher) standBy(ctx context.Context) {
 	}
 }
 
-// sealedFor keeps count of since when each replica is sealed, and reports whether one is for
-// longer than the leader is left alone with it.
+// sealedFor notes since when each replica has been sealed, and reports whether any has been for
+// longer than standbyPatience.
 func sealedFor(since map[string]time.Time, replicas []fsm.Replica, now time.Time) bool {
 	for _, replica := range replicas {
 		if replica.Health != fsm.Sealed {

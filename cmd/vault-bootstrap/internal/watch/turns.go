@@ -23,16 +23,16 @@ func (w *Watcher) turns(ctx context.Context) {
 	w.past.rest.Over()
 	for ctx.Err() == nil {
 		pause := w.turn(ctx)
-		if w.wait(ctx, pause, changes) { // what failed may not fail any more
+		if w.wait(ctx, pause, changes) { // what failed may succeed now
 			w.past.pace.Reset()
 			w.past.rest.Over()
 		}
 	}
 }
 
-// purposePause is how long to wait for the next look while a replica counts as sealed
-// on purpose. That its server was restarted shows only when the kubelet has told so,
-// which may be after the server has answered.
+// purposePause is how long to wait for the next look while a replica counts as sealed on purpose. A
+// restart of its server shows only when the kubelet has reported it, which may be after the server
+// has answered.
 const purposePause = 5 * time.Second
 
 // turn is one look, and one walk to the goal if there is something to do. It returns
@@ -49,7 +49,7 @@ func (w *Watcher) takeTurn(ctx context.Context) time.Duration {
 	seedErr := w.job.Reload(ctx)
 	turn := w.attend(ctx)
 	if turn.err == nil {
-		turn.err = seedErr // the seed that was valid last is what was attended to
+		turn.err = seedErr // the last valid seed was used
 	}
 	if ctx.Err() != nil {
 		return 0
@@ -57,8 +57,9 @@ func (w *Watcher) takeTurn(ctx context.Context) time.Duration {
 	w.metrics.Round(w.judge(turn.result, turn.err))
 	switch {
 	case turn.result == acted || turn.rest > 0:
-		// After a walk that succeeded, to see that it holds; after one that did not, when the
-		// next one is due, and to see meanwhile what has changed inside.
+		// After a walk that succeeded, look soon, to see that its result holds; after one that
+		// failed, when the next one is due, but no later than usual, to see what has changed
+		// inside.
 		return min(max(turn.rest, w.options.HealthInterval), pace.Spread(w.options.Interval))
 	case turn.err != nil:
 		return w.past.pace.Next()
@@ -75,11 +76,11 @@ const (
 	waiting = "waiting"
 )
 
-// turn is what a turn has come to.
+// turn is the result of a turn.
 type turn struct {
 	result string
 	err    error
-	// rest is how long to wait until the next walk; 0 if none is to come.
+	// rest is how long to wait until the next walk; 0 if none is due.
 	rest time.Duration
 }
 
@@ -98,7 +99,7 @@ func (w *Watcher) attend(ctx context.Context) turn {
 	case err != nil && (!verdict.Ready || w.known(err)):
 		return turn{result: waiting, err: err}
 	}
-	// Keys that are spooled and could not be stored in one walk's time are tried on, as often.
+	// Spooled keys that one walk could not store are tried again as often.
 	urgent := verdict.Urgent && (fault.KindOf(w.past.failure) == fault.Transient || look.Observation.Keys == fsm.SpooledAnswer)
 	if left := w.past.rest.Left(time.Now(), urgent); left > 0 {
 		if err == nil {
@@ -111,20 +112,19 @@ func (w *Watcher) attend(ctx context.Context) turn {
 		w.seen = seen.Observation.Replicas
 	}
 	if fault.KindOf(w.past.failure) == fault.Busy {
-		return turn{result: waiting, err: w.past.failure} // somebody else does the work
+		return turn{result: waiting, err: w.past.failure} // somebody else is at work
 	}
 	w.past.rest.Walk(time.Now(), w.past.failure != nil)
 	return turn{acted, w.past.failure, w.past.rest.Left(time.Now(), urgent)}
 }
 
-// known reports whether err is the trouble of the turn before: it is recorded, and
-// nothing has changed about it.
+// known reports whether err is the same terminal failure as in the previous turn: it is recorded,
+// and nothing has changed about it.
 func (w *Watcher) known(err error) bool {
-	return w.past.trouble != nil && fault.KindOf(err) == fault.Terminal && sameTrouble(w.past.trouble, err)
+	return w.past.trouble != nil && fault.KindOf(err) == fault.Terminal && sameFailure(w.past.trouble, err)
 }
 
-// look looks without the Lease. settled is whether there is no failure on record that
-// is over.
+// look looks without the Lease. settled is whether no failure is on record.
 func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
 	w.job.Guard(walk.Always)
 	look, verdict, err = w.walk.Driver(w.report).Judge(ctx)
@@ -136,8 +136,7 @@ func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verd
 	return look, verdict, settled, err
 }
 
-// judge reports what a turn has come to, once for each trouble, and names it for the
-// metrics.
+// judge reports the result of a turn, each failure once, and returns its name for the metrics.
 func (w *Watcher) judge(result string, err error) string {
 	before := w.past.trouble
 	w.past.trouble = err
@@ -157,7 +156,7 @@ func (w *Watcher) judge(result string, err error) string {
 	} else {
 		result = kind.String()
 	}
-	if sameTrouble(before, err) {
+	if sameFailure(before, err) {
 		w.past.repeats++
 		return result
 	}
@@ -171,9 +170,9 @@ func (w *Watcher) judge(result string, err error) string {
 	return result
 }
 
-// sameTrouble reports whether two failures are the same to a reader: numbers in them, such
-// as times, attempts and ports, may differ.
-func sameTrouble(a, b error) bool {
+// sameFailure reports whether two failures are the same to a reader: numbers in them, such as
+// times, attempts and ports, may differ.
+func sameFailure(a, b error) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// wait returns when it is time for the next turn: after the pause, or as soon as the
-// replicas, the seed or the records have changed, which it reports.
+// wait returns when it is time for the next turn: after the pause, or as soon as the replicas, the
+// seed or the records have changed. It reports whether they have.
 func (w *Watcher) wait(ctx context.Context, pause time.Duration, changes <-chan store.Revision) (changed bool) {
 	over := time.NewTimer(pause)
 	defer over.Stop()
@@ -45,7 +45,7 @@ func (w *Watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 	}
 }
 
-// differ reports whether a replica is not as it was.
+// differ reports whether the health of any replica has changed.
 func differ(before, now []fsm.Replica) bool {
 	health := map[string]fsm.Health{}
 	for _, replica := range before {
@@ -59,7 +59,7 @@ func differ(before, now []fsm.Replica) bool {
 	return len(before) != len(now)
 }
 
-// count reports to the metrics how the replicas are.
+// count updates the metrics of the replicas' health.
 func (w *Watcher) count(replicas []fsm.Replica) {
 	health := map[string]int{}
 	for _, replica := range replicas {

@@ -14,8 +14,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 )
 
-// acquireTime is how long a walk waits for the Lease. Whoever has it does the same work, so
-// that a new look is worth more than a place in the queue.
+// acquireTime is how long a walk waits for the Lease. Its holder does the same work, so a new look
+// is worth more than waiting in line.
 const acquireTime = 30 * time.Second
 
 // act takes the Lease, walks to the goal, and gives the Lease back.
@@ -32,8 +32,8 @@ func (w *Watcher) act(ctx context.Context) error {
 		return err
 	}
 	hold()
-	w.session = session            // by whose writes it is not to be woken
-	defer w.job.Guard(walk.Always) // what follows only looks, or ends the login
+	w.session = session            // whose writes must not wake the wait
+	defer w.job.Guard(walk.Always) // what follows only reads, or ends the login
 	ctx, cancel := context.WithTimeout(ctx, w.job.Options.Timeout)
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
@@ -41,18 +41,18 @@ func (w *Watcher) act(ctx context.Context) error {
 	return w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.past.failure}, session)
 }
 
-// mostFailures is how often an act may fail in the first walk before it gives way: what a
-// seed has just made, a login above all, may need a moment. Later walks try once.
-const mostFailures = 3
+// maxFailures is how often an act may fail in the first walk before the walk gives way: what a seed
+// has just created, a login above all, may need a moment. Later walks try once.
+const maxFailures = 3
 
-// impatient ends a walk that does nothing but wait, or whose act fails. What the walk before
-// has reported is not reported again.
+// impatient ends a walk that only waits, or whose act fails. It does not report again what the
+// previous walk has reported.
 type impatient struct {
 	report.Reporter
 	giveWay  context.CancelCauseFunc
-	again    error // what the walk before has failed with; nil if it did not
+	again    error // the failure of the previous walk; nil if it succeeded
 	failures int
-	failing  bool // the act that has just failed is an urgent one
+	failing  bool // the latest act has failed, and may give way
 }
 
 // Began reports an act, the first time.
@@ -63,8 +63,8 @@ func (r *impatient) Began(event fsm.Event, from fsm.State) {
 	}
 }
 
-// Failed reports the failure of an act, the first time. Keys are brought to safety and
-// replicas opened without giving way.
+// Failed reports the failure of an act, the first time. Storing keys and opening replicas do not
+// give way.
 func (r *impatient) Failed(event fsm.Event, err error) {
 	if r.again == nil {
 		r.Reporter.Failed(event, err)
@@ -75,16 +75,16 @@ func (r *impatient) Failed(event fsm.Event, err error) {
 	}
 }
 
-// Waiting ends the walk at the last of the waits.
+// Waiting ends the walk after the last allowed wait.
 func (r *impatient) Waiting(err error, attempt int) {
 	if r.again == nil {
 		r.Reporter.Waiting(err, attempt)
 	}
-	most := mostFailures
+	limit := maxFailures
 	if r.again != nil {
-		most = 1
+		limit = 1
 	}
-	if attempt >= walk.MostWaits || r.failing && r.failures >= most {
+	if attempt >= walk.MaxWaits || r.failing && r.failures >= limit {
 		r.giveWay(fault.Wait(fmt.Errorf("%w to others", walk.ErrGaveWay), fault.RemedyOf(err)))
 	}
 }

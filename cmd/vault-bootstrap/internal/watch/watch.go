@@ -1,7 +1,6 @@
-// Package watch keeps a Vault at its goal: it looks again and again, walks when there is
-// something to do, stands by while another watch leads, and unseals the replica that its process
-// stands beside. The postStart hook of such a replica is here, too, since it opens it in the same
-// way.
+// Package watch keeps a Vault at its goal: it looks again and again, walks when there is something
+// to do, stands by while another watch leads, and unseals the replica that its process runs beside.
+// The postStart hook of such a replica is here, too, since it unseals it in the same way.
 //
 // It knows no flags and no signals: it ends with its context.
 package watch
@@ -22,7 +21,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
 )
 
-// Options say what a watch does besides what a run does.
+// Options say what a watch does beyond a run.
 type Options struct {
 	Run                      job.RunOptions
 	Interval, HealthInterval time.Duration
@@ -45,8 +44,8 @@ func (o *Options) check(env job.Lookup) error {
 	return err
 }
 
-// Prepare makes a watch of the options. Its log is lines on stderr; version is ours, for
-// the metrics.
+// Prepare returns a Watcher with the options. It logs lines to stderr; version is ours, for the
+// metrics.
 func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writer, options *Options) (*Watcher, error) {
 	if err := options.check(env); err != nil {
 		return nil, err
@@ -60,7 +59,7 @@ func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writ
 	}
 	walked := walk.New(prepared)
 	walked.KeepsLogin = true
-	// At the goal it goes on looking anyway: nobody has to be waited for.
+	// It keeps looking at the goal anyway, so it need not wait for replicas that are down.
 	options.Run.Patience = 0
 	prepared.Bootstrap.Access().Dialer = countingDialer{prepared.Bootstrap.Access().Dialer, counted}
 	lines := report.NewLines(stderr, prepared.Level)
@@ -79,14 +78,14 @@ func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writ
 	return w, nil
 }
 
-// Run watches until ctx ends, which is no error. It reports its failure itself.
+// Run watches until ctx ends, which is not an error. It reports its failure itself.
 func (w *Watcher) Run(ctx context.Context) error {
 	stop, err := w.serve(ctx)
 	if err == nil {
 		err = w.watch(ctx)
 		stop()
 	}
-	if failed := report.WriteTermination(w.options.Run.Spool.Termination, w.lastWords(err)); failed != nil {
+	if failed := report.WriteTermination(w.options.Run.Spool.Termination, w.terminationMessage(err)); failed != nil {
 		w.report.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
 	w.report.Close(err != nil)
@@ -114,12 +113,12 @@ func eventNames() []string {
 	return list
 }
 
-// lastWords say, in the termination message, how a watch has ended.
-func (w *Watcher) lastWords(failure error) string {
+// terminationMessage says how a watch has ended.
+func (w *Watcher) terminationMessage(failure error) string {
 	if failure != nil {
 		return report.Ending(w.walk.Outcome, failure)
 	}
-	text := "The watch was told to end."
+	text := "The watch was asked to end."
 	if w.past.trouble != nil {
 		text += fmt.Sprintf(" It was waiting: %v\n%s", w.past.trouble, fault.RemedyOf(w.past.trouble))
 	}

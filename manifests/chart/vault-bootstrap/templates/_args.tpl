@@ -1,6 +1,6 @@
 {{/* The command line, from the values. A flag at its default is left out. */}}
 
-{{/* Which replicas there are, and how to reach them. */}}
+{{/* The replicas, and how to reach them. */}}
 {{- define "vault-bootstrap.args.vault" -}}
 {{- $v := .Values.vault -}}
 {{- if $v.addresses }}
@@ -66,7 +66,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What 'run' and 'watch' do. */}}
+{{/* The flags of 'run' and 'watch'. */}}
 {{- define "vault-bootstrap.args.run" -}}
 {{- $r := .Values.run -}}
 - --spool-dir=/spool

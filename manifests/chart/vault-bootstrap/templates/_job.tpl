@@ -9,13 +9,13 @@ ttlSecondsAfterFinished: {{ .ttl }}
 {{- end }}
 podFailurePolicy:
   rules:
-    # What a person must mend is not tried again: usage, seed, terminal.
+    # Errors that need an operator are not retried: usage, seed, terminal.
     - action: FailJob
       onExitCodes:
         containerName: vault-bootstrap
         operator: In
         values: [64, 65, 70]
-    # A pod that was evicted is no attempt that failed.
+    # An evicted pod does not count as a failure.
     - action: Ignore
       onPodConditions:
         - type: DisruptionTarget
@@ -50,8 +50,8 @@ template:
   "deadline" (int $v.job.activeDeadlineSeconds | default (ternary 1500 285 $argo))) -}}
 {{- end }}
 
-{{/* A Job cannot be changed, so in mode job its name is a hash of what it is: an
-     upgrade that changes anything about it, the seed included, makes another one. */}}
+{{/* A Job cannot be changed, so in mode job its name is a hash of its content: an
+     upgrade that changes anything in it, the seed included, creates another one. */}}
 {{- define "vault-bootstrap.job.name" -}}
 {{- if and (eq .Values.mode "job") (not .Values.plain) -}}
 {{ .Values.name }}-{{ include "vault-bootstrap.job.own" . | fromYaml | toJson | sha256sum | trunc 10 }}

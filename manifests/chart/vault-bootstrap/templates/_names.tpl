@@ -1,4 +1,4 @@
-{{/* What things are called, and the labels they carry. */}}
+{{/* Names, and labels. */}}
 
 {{- define "vault-bootstrap.serviceAccount" -}}
 {{ .Values.serviceAccount.name | default .Values.name }}
@@ -10,7 +10,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What selects our pods; it must not change with a version. */}}
+{{/* The selector of our pods; it must not change with a version. */}}
 {{- define "vault-bootstrap.selector" -}}
 app.kubernetes.io/name: vault-bootstrap
 {{- if not .Values.plain }}
@@ -29,7 +29,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* In mode argocd, rights and seed are there before the Job. */}}
+{{/* In mode argocd, RBAC and seed come before the Job. */}}
 {{- define "vault-bootstrap.early" -}}
 {{- if eq .Values.mode "argocd" }}
 annotations:

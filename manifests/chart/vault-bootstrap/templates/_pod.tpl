@@ -1,4 +1,4 @@
-{{/* The pod, as all modes have it. */}}
+{{/* The pod, which all modes share. */}}
 
 {{/* vault-bootstrap.pod.metadata takes root and component. */}}
 {{- define "vault-bootstrap.pod.metadata" -}}
@@ -23,7 +23,7 @@ annotations:
 
 {{- define "vault-bootstrap.pod.annotations" -}}
 {{- if not .Values.plain }}
-# A changed seed makes another pod.
+# A changed seed replaces the pod.
 vault-bootstrap.dev/seed: {{ include "vault-bootstrap.seed.digest" . }}
 {{- end }}
 {{- if eq .Values.mesh.sidecar "off" }}
@@ -39,7 +39,7 @@ config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
 {{- end }}
 
 {{/* vault-bootstrap.seed.digest is over the seed's files, and over the versions of
-     ConfigMaps and Secrets: the content of a Secret is in no name and no annotation. */}}
+     ConfigMaps and Secrets: the content of a Secret is never in a name or an annotation. */}}
 {{- define "vault-bootstrap.seed.digest" -}}
 {{- $seed := .Values.seed -}}
 {{- $all := list (toJson $seed.files) $seed.revision -}}
@@ -56,13 +56,13 @@ config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
 {{- toJson $all | sha256sum | trunc 16 | quote -}}
 {{- end }}
 
-{{/* vault-bootstrap.pod.spec takes root. What differs between the modes comes after it. */}}
+{{/* vault-bootstrap.pod.spec takes root. The parts that differ between modes come after it. */}}
 {{- define "vault-bootstrap.pod.spec" -}}
 {{- $v := .Values -}}
 serviceAccountName: {{ include "vault-bootstrap.serviceAccount" . }}
-# The token for the Kubernetes API is projected below, with a short life.
+# The token for the Kubernetes API is projected below, with a short lifetime.
 automountServiceAccountToken: false
-# Long enough to store keys that Vault has just given out.
+# Long enough to store keys that Vault has just returned.
 terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
 {{- with $v.podSecurityContext }}
 securityContext:
@@ -91,7 +91,7 @@ volumes:
   {{- include "vault-bootstrap.volumes" . | nindent 2 }}
 {{- end }}
 
-{{/* vault-bootstrap.container is one container but for its args, probes and ports. */}}
+{{/* vault-bootstrap.container is one container, without its args, probes and ports. */}}
 {{- define "vault-bootstrap.container" -}}
 {{- $v := .Values -}}
 name: vault-bootstrap

@@ -51,7 +51,7 @@
   {{- if $v.vault.ca.secret }}
   secret:
     secretName: {{ $v.vault.ca.secret }}
-    # The private key that such a Secret may have is not for us.
+    # Such a Secret may also have a private key, which we do not need.
     items:
       - key: {{ $v.vault.ca.key }}
         path: {{ $v.vault.ca.key }}
