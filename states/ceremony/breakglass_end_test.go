@@ -10,7 +10,7 @@ import (
 
 // A root token that still works stays on record, for the next run to end.
 func TestRootTokenThatSurvives(t *testing.T) {
-	b, v, glass := newGlass(t)
+	b, v, glass := newRootVault(t)
 	b.records.keys.Glass = &store.Glass{ID: "g", Token: secret.New("made")}
 	v.server.Tokens["made"] = &vaulttest.Token{Accessor: "of made", Survives: true}
 	if err := glass.Sweep(t.Context(), v.server.Address, b.records.keys); err == nil || b.records.keys.Glass == nil {
