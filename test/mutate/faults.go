@@ -125,7 +125,7 @@ var faults = []fault{
 	{
 		Name: "the root token counts as dead while it still works",
 		File: "states/harden_prove.go",
-		Old:  "if !dead {", New: "if !dead && h.sessions.glass.Active() {",
+		Old:  "if !dead {", New: "if !dead && err != nil {",
 		Package: "./states", Run: "TestHardenKeepsRoot",
 	},
 	{
