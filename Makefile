@@ -4,31 +4,53 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help demo test unit e2e node crash bench tools tools-path build install lint verify generate image clean
+# The suites with a target of their own that differs in nothing but the name.
+SUITES := fuzz binary testbed store seed chart e2e watch verify node
+
+.PHONY: help demo test test-all unit image-test crash mutate leaks bench $(SUITES) tools tools-path build install lint check-generated generate image clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 17
 
 demo: ## watch a real three-node Vault become hardened (KEEP=1 leaves it running)
 	@test/demo/run $(if $(KEEP),--keep)
 
-test: ## everything: unit, store, seed and end to end, on a real Vault and a real API server
+test: ## everything, on a real Vault and a real API server; about 20 minutes on 2 cores
 	@test/run
 
-unit: ## tests that need no server
-	go test -race ./...
+test-all: ## the long form of everything, benchmarks and made-up faults as well: hours
+	@LONG=1 test/run tools unit fuzz binary image testbed store seed chart e2e watch verify node crash mutate bench leaks
 
-e2e: ## the end-to-end suite alone (RUN=TestName for one test)
-	@test/run e2e
+unit: ## tests that need no server (this one and those below: RUN=TestName for one test)
+	go test -race $(if $(RUN),-run '$(RUN)') ./...
 
-node: ## the ways to deploy, in a cluster with a real node (root; RUN=TestName for one test)
-	@test/run tools node
+fuzz: ## the parsers on made-up texts (FUZZTIME=1m for each)
+binary: ## what a release is, and what is linked into it
+image-test: ## the container image, as 'make image' makes it (root)
+	@test/run image
+testbed: ## the test bed itself
+store: ## the records, on a real API server
+seed: ## seeds, on a real Vault
+chart: ## the Helm chart, on a real API server
+e2e: ## the program from end to end, on a real Vault and a real API server
+watch: ## 'watch', 'wait' and the sidecar
+verify: ## the report, on Vaults that are bad in every way that it knows
+node: ## the ways to deploy, in a cluster with a real node (root)
 
-crash: ## kill every verb at every step, cut and starve it, N cases (SEED repeats a run)
-	@N=$${N:-300} SEED=$${SEED:-$$(date +%s)} AWAY=$${AWAY:-60s} REFUSE=$${REFUSE:-10m} FORBID=$${FORBID:-5m} PARALLEL=$${PARALLEL:-5} test/run tools crash leaks
+$(SUITES):
+	@test/run $@
 
-bench: ## speed and memory beside the bare Vault API
-	@test/run tools bench
+crash: ## kill every verb at every step, cut and starve it, N cases (300; SEED repeats a run)
+	@LONG=1 test/run crash leaks
+
+mutate: ## put faults into the code, and see that the tests find each (RUN=REGEXP for some)
+	@test/run mutate
+
+leaks: ## the search for secrets itself, with which 'make test' ends
+	@cd test && go test $(if $(RUN),-run '$(RUN)') ./leaks/...
+
+bench: ## speed and memory beside the bare Vault API (BENCH=REGEXP for some)
+	@test/run bench
 
 tools: ## build the pinned servers and tools of the test bed
 	@test/tools/build
@@ -49,7 +71,7 @@ generate: ## write the golden and generated files
 	go test ./fsm ./internal/seed ./internal/harden/report ./manifests -update
 	manifests/render
 
-verify: generate ## fail if a generated file is not current
+check-generated: generate ## fail if a generated file is not current
 	go mod tidy -diff
 	cd test && go mod tidy -diff
 	git diff --exit-code

@@ -53,6 +53,7 @@ func TestInitialize(t *testing.T) {
 // TestInitializeAsksForNothingThatCannotBeKept ends before Vault is asked.
 func TestInitializeAsksForNothingThatCannotBeKept(t *testing.T) {
 	for name, change := range map[string]func(*Config){
+		"the record is full":  func(c *Config) { s, _ := c.Records.(*memory); s.full = errors.New("too large") },
 		"the store refuses":   func(c *Config) { c.Preflight = func(context.Context) error { return errors.New("read-only") } },
 		"nowhere is a spool":  func(c *Config) { c.SpoolLocations = nil },
 		"the spool is a file": func(c *Config) { c.SpoolLocations = []spool.Location{spool.Dir("/dev/null")} },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -28,7 +29,12 @@ type memory struct {
 	keys       store.Keys
 	checkpoint store.Checkpoint
 	mirror     store.Mirror
-	away       error // what deliveries fail with
+	away       error // what the next delivery fails with
+	loses      int   // so many deliveries, which succeed and store nothing
+	full       error // what rehearsals fail with
+	deliveries int
+	delivering func() // before each of them
+	saved      func() // after each write of the checkpoint
 }
 
 func (m *memory) Keys(context.Context) (store.Keys, error)             { return m.keys, nil }
@@ -41,19 +47,30 @@ func (m *memory) UpdateKeys(_ context.Context, change func(*store.Keys) error) e
 
 func (m *memory) Rehearse(_ context.Context, change func(*store.Keys) error) error {
 	rehearsed := m.keys
-	return change(&rehearsed)
+	return errors.Join(change(&rehearsed), m.full)
 }
 
 func (m *memory) Deliver(_ context.Context, change func(*store.Keys) error) error {
+	m.deliveries++
+	if m.delivering != nil {
+		m.delivering()
+	}
 	if err := m.away; err != nil {
 		m.away = nil // it is back at the next try
 		return err
+	}
+	if m.deliveries <= m.loses {
+		return nil
 	}
 	return change(&m.keys)
 }
 
 func (m *memory) UpdateCheckpoint(_ context.Context, change func(*store.Checkpoint) error) error {
-	return change(&m.checkpoint)
+	err := change(&m.checkpoint)
+	if m.saved != nil {
+		m.saved()
+	}
+	return err
 }
 
 func (m *memory) Show(_ context.Context, mirror store.Mirror) error {
@@ -73,6 +90,7 @@ type fakeReplica struct {
 	joined   []string
 	refuses  error // what sys/init answers
 	requests []vault.InitRequest
+	endable  bool // whether sys/init could be cut off by the end of a context
 }
 
 func (r *fakeReplica) Address() string { return r.address }
@@ -91,8 +109,8 @@ func (r *fakeReplica) SealStatus(context.Context) (vault.SealStatus, error) {
 }
 
 // Initialize answers as Vault does: ciphertext, with the shares in hex.
-func (r *fakeReplica) Initialize(_ context.Context, request vault.InitRequest) (vault.InitAnswer, error) {
-	r.requests = append(r.requests, request)
+func (r *fakeReplica) Initialize(ctx context.Context, request vault.InitRequest) (vault.InitAnswer, error) {
+	r.requests, r.endable = append(r.requests, request), ctx.Done() != nil
 	if r.refuses != nil {
 		return vault.InitAnswer{}, r.refuses
 	}

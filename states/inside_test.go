@@ -90,6 +90,7 @@ func TestHardenKeepsRoot(t *testing.T) {
 		"its token ends with root":        func(s *site) { s.childToken(false, "service") },
 		"its token cannot be revoked":     func(s *site) { s.childToken(true, "batch") },
 		"another root token is on record": func(s *site) { s.store.keys.Root.Accessor = "of another" },
+		"it still works when revoked":     func(s *site) { s.server.Tokens["root"].Survives = true },
 	} {
 		s := opened(t)
 		spoil(s)
@@ -152,6 +153,12 @@ func TestSeed(t *testing.T) {
 	s.server.Data["auth/approle/role/vb/custom-secret-id"] = map[string]any{"secret_id": "sid"}
 	s.store.keys.AppRole = &store.AppRole{RoleID: "id", SecretID: secret.New("sid")}
 	s.store.keys.HashKey = secret.Value{}
+	var announced store.Ownership
+	s.store.saved = func() {
+		if !slices.Contains(s.server.Requests, "PUT sys/policies/acl/app") {
+			announced = s.store.checkpoint.Ledger["sys/policies/acl/app"]
+		}
+	}
 	for _, want := range []fsm.PlanStatus{fsm.PlanChanges, fsm.PlanEmpty} {
 		look := s.outside(t)
 		view, _, err := s.observer.lookAtLogin(t.Context(), s.server.Address, look)
@@ -174,6 +181,9 @@ func TestSeed(t *testing.T) {
 	}
 	if s.store.checkpoint.Ledger["sys/policies/acl/app"] != store.Created || s.store.keys.HashKey.Empty() {
 		t.Errorf("on record is %+v", s.store.checkpoint.Ledger)
+	}
+	if announced != store.Intended {
+		t.Errorf("before it was created, the ledger said %q", announced)
 	}
 	if !slices.Contains(s.server.Requests, "PUT sys/policies/acl/app") {
 		t.Errorf("sent were %q", s.server.Requests)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -83,5 +84,20 @@ func TestReplaceThatFailsLeavesTheOld(t *testing.T) {
 	}
 	if err := Replace(path, []byte("new")); err == nil {
 		t.Error("what cannot be removed was ignored")
+	}
+}
+
+// What has not reached the disk does not count as written. Linux takes everything for
+// /dev/null, and refuses to sync it.
+func TestASyncThatFails(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere /dev/null may be synced")
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.Symlink(os.DevNull, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("x")); err == nil {
+		t.Error("a write that was not synced has succeeded")
 	}
 }

@@ -24,9 +24,17 @@ type memory struct {
 	keys       store.Keys
 	checkpoint store.Checkpoint
 	writes     int
+	loses      bool // the new shares of a rotation
 }
 
-func (m *memory) Keys(context.Context) (store.Keys, error) { return m.keys, nil }
+func (m *memory) Keys(context.Context) (store.Keys, error) {
+	keys := m.keys
+	if m.loses && keys.Rotation != nil {
+		rotation := *keys.Rotation
+		rotation.Set, keys.Rotation = nil, &rotation
+	}
+	return keys, nil
+}
 
 func (m *memory) UpdateKeys(_ context.Context, change func(*store.Keys) error) error {
 	m.writes++

@@ -89,6 +89,30 @@ func TestSettleRotation(t *testing.T) {
 	}
 }
 
+// A rotation of ours is on record, and the rekey in progress is somebody else's.
+func TestSettleRotationLeavesOthersAlone(t *testing.T) {
+	b := newBench(t)
+	theirs := &fakeRekey{nonce: "theirs"}
+	b.vault.rekey = theirs
+	b.records.keys.Rotation = &store.Rotation{ID: "r1", Nonce: "ours"}
+	keys, err := b.admin.SettleRotation(t.Context(), b.vault, b.records.keys, secret.Value{})
+	if err != nil || keys.Rotation != nil || b.vault.rekey != theirs {
+		t.Errorf("settled: %v, rotation %+v, rekey %+v", err, keys.Rotation, b.vault.rekey)
+	}
+}
+
+// Vault goes on with the present shares until the new ones were seen in the record.
+func TestRotateReadsNewSharesBack(t *testing.T) {
+	b := newBench(t)
+	b.records.loses = true
+	if _, err := b.admin.Rotate(t.Context(), into); err == nil {
+		t.Error("shares that were not stored are in force")
+	}
+	if !slices.EqualFunc(b.vault.shares, sharesOf('a', 5), secret.Value.Equal) || b.vault.rekey != nil || b.records.keys.Rotation != nil {
+		t.Errorf("left are the rekey %+v and the rotation %+v", b.vault.rekey, b.records.keys.Rotation)
+	}
+}
+
 func TestSettleRotationFindsForeignShares(t *testing.T) {
 	b := newBench(t)
 	b.vault.shares = sharesOf('x', 5)

@@ -19,8 +19,8 @@ type Program struct {
 	Release bool
 }
 
-// Build builds the program from this repository to path.
-func Build(ctx context.Context, path string, p Program) error {
+// build runs the compiler; see Build.
+func build(ctx context.Context, path string, p Program) error {
 	root, err := Repository()
 	if err != nil {
 		return err

@@ -210,3 +210,26 @@ func TestRevisionsAreRespected(t *testing.T) {
 	_, err = records.SaveKeys(t.Context(), store.Keys{Old: map[string]store.KeySet{"x": {Shares: secret.Values([]string{strings.Repeat("s", 2<<20)})}}}, "")
 	named(t, err, wire.RecordFull)
 }
+
+// What others watch is the time of renewal in the Lease: each renewal moves it on.
+func TestRenewalsAreSeen(t *testing.T) {
+	server := kubetest.Start(t)
+	acquire(t, open(t, server), "a")
+	renewals := make(chan struct{})
+	server.Refuse(func(r kubetest.Request) *metav1.Status {
+		if r.Resource == "leases" && r.Verb == "update" {
+			select {
+			case renewals <- struct{}{}:
+			default: // nobody waits for it
+			}
+		}
+		return nil
+	})
+	claimed := lease(t, server, "vb").Spec.RenewTime
+	for range 2 { // the second one is sent when the first is stored
+		storetest.Receive(t, renewals, "a renewal")
+	}
+	if renewed := lease(t, server, "vb").Spec.RenewTime; !renewed.After(claimed.Time) {
+		t.Errorf("renewed at %s, claimed at %s", renewed, claimed)
+	}
+}

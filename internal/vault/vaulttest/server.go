@@ -27,6 +27,8 @@ type Token struct {
 	Type     string // "service" if empty
 	Path     string
 	Created  time.Time
+	// Survives is set for one that still works after it was revoked.
+	Survives bool
 }
 
 // Server is one active server.
@@ -94,7 +96,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.data(w, shown(token))
 	case path == "auth/token/revoke-self":
 		s.note(r, path)
-		delete(s.Tokens, name)
+		s.revoke(name)
 		w.WriteHeader(http.StatusNoContent)
 	case path == "auth/token/accessors" && listing:
 		var accessors []any
@@ -134,11 +136,17 @@ func (s *Server) byAccessor(w http.ResponseWriter, r *http.Request, path string,
 			return
 		}
 		s.note(r, path)
-		delete(s.Tokens, name)
+		s.revoke(name)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	s.refuse(w, http.StatusForbidden, "invalid accessor")
+}
+
+func (s *Server) revoke(name string) {
+	if !s.Tokens[name].Survives {
+		delete(s.Tokens, name)
+	}
 }
 
 func (s *Server) capabilities(w http.ResponseWriter, paths any) {
