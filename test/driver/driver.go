@@ -68,9 +68,12 @@ func (s *Suite) Kubernetes(t testbed.TB) *testbed.ControlPlane {
 		began := time.Now()
 		options := testbed.ControlPlaneOptions{}
 		if dir := os.Getenv("TESTBED_DIR"); dir != "" {
-			options.Dir = filepath.Join(dir, s.Name+"-kubernetes")
+			// Of its own: several processes may run parts of one suite at the same time.
+			options.Dir, s.err = os.MkdirTemp(dir, s.Name+"-kubernetes-")
 		}
-		s.plane, s.err = testbed.StartControlPlane(t.Context(), options)
+		if s.err == nil {
+			s.plane, s.err = testbed.StartControlPlane(t.Context(), options)
+		}
 		fmt.Printf("control plane: started in %s\n", time.Since(began).Round(time.Millisecond))
 	})
 	if s.err != nil {
