@@ -206,7 +206,7 @@ func TestForeignShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	elsewhere := &program{t: t, keys: p.keys, flags: append(driver.VaultFlags(foreign), "--store=file:"+dir)}
-	wantFailure(t, elsewhere.run("run"), 70, "foreign cluster", "do not open")
+	wantFailure(t, elsewhere.run("run"), 70, "foreign cluster", "do not unseal")
 
 	// Unsealed by its owner, it is still foreign, and gets to see no secret.
 	if err := foreign.Unseal(t.Context(), keys); err != nil {
