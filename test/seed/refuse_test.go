@@ -76,7 +76,7 @@ func TestUnwritableAuditPath(t *testing.T) {
 	if want := `enabling the audit device "file" (`; !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `which writes to "`+file+`/audit.log": `) {
 		t.Errorf("got %v", err)
 	}
-	if !strings.Contains(fault.RemedyOf(err), `make the directory "`+file+`" exist`) || fault.KindOf(err) != fault.Partial {
+	if !strings.Contains(fault.RemedyOf(err), `create the directory "`+file+`" on every replica`) || fault.KindOf(err) != fault.Partial {
 		t.Errorf("kind %v, remedy %q", fault.KindOf(err), fault.RemedyOf(err))
 	}
 	if len(result.Created) != len(objects)-1 {
