@@ -44,11 +44,6 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		},
 	})
 	s.observer.recall.wrote(result.Seen)
-	if len(result.Written) > 0 {
-		s.observer.recall.readBack(func() reconcile.Seen {
-			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Parallelism)
-		})
-	}
 	for _, id := range result.Kept {
 		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
 	}
@@ -59,6 +54,11 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		return errors.Join(err, saveErr)
 	}
 	point.Reach("seed.applied")
+	if len(result.Written) > 0 {
+		s.observer.recall.readBack(func() reconcile.Seen {
+			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Parallelism)
+		})
+	}
 	return err
 }
 

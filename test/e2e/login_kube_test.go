@@ -65,7 +65,7 @@ func TestLoginByKubernetes(t *testing.T) {
 		if err := node.Call(t.Context(), http.MethodPost, "auth/kubernetes/config", watch.token, change, nil); err != nil {
 			t.Fatal(err)
 		}
-		wantFailure(t, p.run("run"), 70, "locked out", "by kubernetes: ", "reviewer")
+		wantFailure(t, p.run("run"), 70, "locked out", "by kubernetes: ", "may not review tokens")
 		p.must(0, "break-glass run", because)
 	})
 	t.Run("the role is gone", func(t *testing.T) {
