@@ -19,7 +19,9 @@ func TestSidecarIsEnded(t *testing.T) {
 		"run":  {[]string{"--seed=/nowhere", "--log-format=json"}, []int{64, 65}},
 		"wait": {[]string{"--timeout=10ms"}, []int{1, 64}},
 	} {
-		t.Run(verb, func(t *testing.T) { endsTheSidecar(t, append([]string{"vault-bootstrap", verb}, ends.args...), ends.codes) })
+		t.Run(verb, func(t *testing.T) {
+			endsTheSidecar(t, append([]string{"vault-bootstrap", verb}, ends.args...), ends.codes)
+		})
 	}
 }
 
