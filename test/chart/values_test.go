@@ -90,7 +90,7 @@ func TestJobNameFollowsWhatItIs(t *testing.T) {
 	if again := name(""); again != base {
 		t.Errorf("the same values give %s and %s", base, again)
 	}
-	for _, same := range []string{"networkPolicy: {enabled: true}", "cronJob: {enabled: false}", "commonLabels: {}", "watch: {replicas: 2}"} {
+	for _, same := range []string{"networkPolicy: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}", "cronJob: {enabled: false}", "commonLabels: {}", "watch: {replicas: 2}"} {
 		if got := name(same); got != base {
 			t.Errorf("%q makes another Job, %s", same, got)
 		}
