@@ -20,6 +20,12 @@ RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/vault-bootstrap ./cmd/vault-bootstrap
 
 FROM ${RUNTIME}
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="vault-bootstrap" \
+    org.opencontainers.image.description="Takes a HashiCorp Vault on Kubernetes from nothing to hardened, and makes every rerun safe." \
+    org.opencontainers.image.source="https://github.com/vault-bootstrap/vault-bootstrap" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/vault-bootstrap /vault-bootstrap
 USER 65532:65532
 ENTRYPOINT ["/vault-bootstrap"]

@@ -28,11 +28,16 @@ const repository = "../../"
 
 // foreign are the flags of other programs that pages name outside of a command line.
 var foreign = map[string]string{
+	"--api-versions":               "helm",
 	"--as":                         "kubectl",
 	"--dry-run":                    "kubectl",
 	"--encryption-provider-config": "kube-apiserver",
 	"--fsync":                      "etcd",
+	"--reset-then-reuse-values":    "helm",
+	"--reuse-values":               "helm",
+	"--rollback-on-failure":        "helm",
 	"--set":                        "helm",
+	"--set-file":                   "helm",
 	"--show":                       "swapon",
 	"--wait":                       "helm",
 	"--wait-for-jobs":              "helm",

@@ -109,7 +109,7 @@ func registerSeal(flags *pflag.FlagSet, o *job.LossOptions) {
 }
 
 func registerSidecar(flags *pflag.FlagSet, o *job.SidecarOptions) {
-	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when the run has ended, in whatever way, so that a service mesh's proxy in our pod ends as well "+
+	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when this has ended, in whatever way, so that a service mesh's proxy in our pod ends as well "+
 		"(Istio: http://127.0.0.1:15020/quitquitquit, Linkerd: http://127.0.0.1:4191/shutdown)")
 }
 

@@ -27,15 +27,20 @@ func (p *program) runCommand() *cobra.Command {
 				return p.refuse(options, err)
 			}
 			err := p.run(cmd.Context(), options)
-			if failed := sidecar.End(cmd.Context()); failed != nil {
-				report.NewLines(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
-			}
+			p.endSidecar(cmd.Context(), sidecar)
 			return err
 		},
 	}
 	registerRun(cmd.Flags(), options)
 	registerSidecar(cmd.Flags(), sidecar)
 	return cmd
+}
+
+// endSidecar asks the mesh's proxy to end. A failure does not change how our own work ended.
+func (p *program) endSidecar(ctx context.Context, sidecar *job.SidecarOptions) {
+	if failed := sidecar.End(ctx); failed != nil {
+		report.NewLines(p.stderr, slog.LevelWarn).Log().Warn("the sidecar keeps the pod from ending", "error", failed.Error())
+	}
 }
 
 // run prepares everything that can be refused without touching Vault, then takes

@@ -4,13 +4,28 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestRunEndsTheSidecar checks what the proxy sees: it is asked once, by POST, although the run
-// fails before it reaches anything.
-func TestRunEndsTheSidecar(t *testing.T) {
+// TestSidecarIsEnded checks what the proxy sees: it is asked once, by POST, although the run
+// fails before it reaches anything, and the wait before it sees anything.
+func TestSidecarIsEnded(t *testing.T) {
+	for verb, ends := range map[string]struct {
+		args  []string
+		codes []int
+	}{
+		"run":  {[]string{"--seed=/nowhere", "--log-format=json"}, []int{64, 65}},
+		"wait": {[]string{"--timeout=10ms"}, []int{1, 64}},
+	} {
+		t.Run(verb, func(t *testing.T) {
+			endsTheSidecar(t, append([]string{"vault-bootstrap", verb}, ends.args...), ends.codes)
+		})
+	}
+}
+
+func endsTheSidecar(t *testing.T, base []string, codes []int) {
 	var asked []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.URL.Path)
@@ -29,10 +44,10 @@ func TestRunEndsTheSidecar(t *testing.T) {
 	} {
 		asked = nil
 		var stderr bytes.Buffer
-		args := []string{"vault-bootstrap", "run", "--store=file:" + t.TempDir(), "--seed=/nowhere", "--log-format=json", "--quit-sidecar=" + test.url}
+		args := append(slices.Clone(base), "--store=file:"+t.TempDir(), "--quit-sidecar="+test.url)
 		code := run(t.Context(), args, nil, strings.NewReader(""), &bytes.Buffer{}, &stderr)
-		if code != 64 && code != 65 {
-			t.Errorf("%q: exit code %d, want that of the run", test.url, code)
+		if !slices.Contains(codes, code) {
+			t.Errorf("%q: exit code %d, want that of the verb, one of %v", test.url, code, codes)
 		}
 		if got := strings.Join(asked, ", "); got != test.asked {
 			t.Errorf("%q: the proxy was asked %q, want %q", test.url, got, test.asked)

@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/wait"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 )
 
 func (p *program) waitCommand() *cobra.Command {
-	options := &wait.Options{}
+	options, sidecar := &wait.Options{}, &job.SidecarOptions{}
 	cmd := &cobra.Command{
 		Use:   "wait --for=STATE",
 		Short: "Wait until Vault is in a state, for init containers",
@@ -27,10 +28,16 @@ func (p *program) waitCommand() *cobra.Command {
 			"  vault-bootstrap wait --for=unsealed --via=health --vault-addr=http://vault-active.vault:8200",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return wait.Until(cmd.Context(), p.env, options, p.logger())
+			if err := sidecar.Check(); err != nil {
+				return err
+			}
+			err := wait.Until(cmd.Context(), p.env, options, p.logger())
+			p.endSidecar(cmd.Context(), sidecar)
+			return err
 		},
 	}
 	registerWait(cmd.Flags(), options)
+	registerSidecar(cmd.Flags(), sidecar)
 	return cmd
 }
 

@@ -1,10 +1,15 @@
 package chart
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -41,10 +46,68 @@ func TestHook(t *testing.T) {
 	}
 }
 
+// TestRollback goes back to a former seed, as an atomic upgrade that fails does by itself: the hook
+// runs again, after the ConfigMap is the former one.
+func TestRollback(t *testing.T) {
+	s := newSite(t)
+	values := func(seed string) string { return "seed: {files: {seed.yaml: '" + seed + "'}}\n" }
+	var last corev1.Pod
+	// next ends the pod of the hook's next Job, in which the seed must be this.
+	next := func(seed string, end func(corev1.Pod)) func() {
+		return func() {
+			s.eventually("a pod after "+last.Name, func() bool {
+				pod := s.admitted(runPods)
+				return pod.UID != last.UID && s.kubectl("get", "configmap", "vault-bootstrap-seed", "-o=jsonpath={.data.seed\\.yaml}") == seed
+			})
+			last = s.admitted(runPods)
+			end(last)
+		}
+	}
+	s.during(next("a: 1", s.finish), values("a: 1"), "install", "rel", chartDir)
+	s.during(next("b: 2", s.finish), values("b: 2"), "upgrade", "rel", chartDir)
+	_, second := s.onlyHook()
+	s.during(next("a: 1", s.finish), "", "rollback", "rel", "1")
+	if _, third := s.onlyHook(); third == second {
+		t.Error("the rollback has not run the hook")
+	}
+}
+
+// TestTwoInstancesAreDrained has two instances in one release, for two Vaults in one namespace. A
+// pod that two budgets choose cannot be evicted at all.
+func TestTwoInstancesAreDrained(t *testing.T) {
+	s := newSite(t)
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "charts", "vault-bootstrap"), os.DirFS(chartDir)); err != nil {
+		t.Fatal(err)
+	}
+	const both = "apiVersion: v2\nname: both\nversion: 0.1.0\ndependencies:\n" +
+		"  - {name: vault-bootstrap, version: 0.1.0, alias: first}\n  - {name: vault-bootstrap, version: 0.1.0, alias: second}\n"
+	if err := os.WriteFile(filepath.Join(dir, "Chart.yaml"), []byte(both), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const each = "%[1]s: {name: %[1]s, mode: watch, watch: {podDisruptionBudget: {enabled: true}}}\n"
+	s.mustHelm(fmt.Sprintf(each, "first")+fmt.Sprintf(each, "second"), "install", "rel", dir)
+	for _, name := range []string{"first", "second"} {
+		s.open(s.admitted("vault-bootstrap.dev/name=" + name))
+	}
+	for _, name := range []string{"first", "second"} {
+		pod := s.admitted("vault-bootstrap.dev/name=" + name)
+		var refused error
+		s.eventually("the eviction of "+pod.Name, func() bool {
+			refused = s.plane.Client.CoreV1().Pods(s.namespace).EvictV1(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: s.namespace}})
+			// 429: the budget's controller has not counted yet.
+			return !apierrors.IsTooManyRequests(refused)
+		})
+		if refused != nil {
+			t.Errorf("the pod of %s is not evicted: %v", name, refused)
+		}
+	}
+}
+
 // TestJob follows a Job through upgrades with and without a change.
 func TestJob(t *testing.T) {
 	s := newSite(t)
-	const seed = "mode: job\nseed: {files: {seed.yaml: {secrets: [{type: kv, path: kv}]}}}\n"
+	const seed = "mode: job\nseed: {files: {seed.yaml: 'secrets: [{type: kv, path: kv}]'}}\n"
 	s.during(func() { s.finish(s.admitted(runPods)) }, seed, "install", "rel", chartDir, "--wait", "--wait-for-jobs")
 	name, uid := s.job()
 
@@ -88,7 +151,7 @@ func TestChangedConfigMapRunsAgain(t *testing.T) {
 // TestWatch has two pods, which a drain must not take at once.
 func TestWatch(t *testing.T) {
 	s := newSite(t)
-	const values = "mode: watch\nwatch: {replicas: 2, podDisruptionBudget: {enabled: true}}\nnetworkPolicy: {enabled: true}\n"
+	const values = "mode: watch\nwatch: {replicas: 2, podDisruptionBudget: {enabled: true}}\nnetworkPolicy: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}\n"
 	s.mustHelm(values, "install", "rel", chartDir)
 	pod := s.admitted(watchPods)
 	policy, err := s.plane.Client.NetworkingV1().NetworkPolicies(s.namespace).Get(t.Context(), "vault-bootstrap", metav1.GetOptions{})
@@ -150,7 +213,9 @@ func TestRights(t *testing.T) {
 	optional := func(allowed bool) map[string]bool {
 		return map[string]bool{
 			"vault-bootstrap watch secrets/vault-bootstrap-state": allowed, "vault-bootstrap watch leases/vault-bootstrap": allowed,
-			"vault-bootstrap update leases/vault-bootstrap-watch": allowed, "vault-bootstrap create events": allowed,
+			"vault-bootstrap create events": allowed,
+			// Sidecars acquire it, whatever else they may.
+			"vault-bootstrap update leases/vault-bootstrap-watch": true, "vault-bootstrap create leases/vault-bootstrap-watch": true,
 		}
 	}
 	check("defaults", optional(true))

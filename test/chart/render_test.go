@@ -16,7 +16,7 @@ var modes = map[string]string{"hook": "Job", "job": "Job", "argocd": "Job", "wat
 // everything turns on what is off by default.
 const everything = `
 vault: {ca: {secret: vault-tls}, clientCertificateSecret: vault-client, tlsServerName: vault, namespace: team}
-seed: {files: {seed.yaml: {secrets: [{type: kv, path: kv}]}}, configMaps: [one], secrets: [two]}
+seed: {files: {seed.yaml: "secrets: [{type: kv, path: kv}]"}, configMaps: [one], secrets: [two]}
 run: {onKeysLost: reset, respectSeal: true, pgpKeys: {configMap: operators, unseal: [a.asc], recovery: [b.asc], waitForUnseal: true}}
 login: {path: k8s, audience: other, kubernetesHost: "https://api.example:6443"}
 rbac: {extraServiceAccounts: [vault], waiters: [{namespace: apps}], unsealers: [vault]}
@@ -89,7 +89,7 @@ func TestModes(t *testing.T) {
 // TestHelmAnnotations looks at who is a hook of whom.
 func TestHelmAnnotations(t *testing.T) {
 	for mode, want := range map[string]map[string]string{
-		"hook": {"helm.sh/hook": "post-install,post-upgrade", "helm.sh/hook-weight": "0", "helm.sh/hook-delete-policy": "before-hook-creation"},
+		"hook": {"helm.sh/hook": "post-install,post-upgrade,post-rollback", "helm.sh/hook-weight": "0", "helm.sh/hook-delete-policy": "before-hook-creation"},
 		"job":  {},
 	} {
 		got := render(t, "", "--set=mode="+mode).one(t, "Job").GetAnnotations()

@@ -47,7 +47,7 @@ func TestFlags(t *testing.T) {
 		"vault: {selector: 'app in (a, b)', replicas: 0}":               {"--vault-selector=app in (a, b)", "--vault-scheme=https"},
 		"vault: {ca: {configMap: x, key: root.pem}}":                    {"--ca-cert=/vault/ca/root.pem"},
 		"vault: {clientCertificateSecret: x}":                           {"--client-cert=/vault/client/tls.crt", "--client-key=/vault/client/tls.key"},
-		"seed: {files: {a.yaml: {}}, configMaps: [b], secrets: [c]}":    {"--seed=/seed/values", "--seed=/seed/configmaps/b", "--seed=/seed/secrets/c"},
+		"seed: {files: {a.yaml: '{}'}, configMaps: [b], secrets: [c]}":  {"--seed=/seed/values", "--seed=/seed/configmaps/b", "--seed=/seed/secrets/c"},
 		"run: {keyShares: 7, keyThreshold: 4, until: seeded}":           {"--key-shares=7", "--key-threshold=4", "--until=seeded"},
 		"run: {extraArgs: ['--lease-duration=30s']}":                    {"--lease-duration=30s"},
 		"run: {respectSeal: true, onKeysLost: reset, storageVolume: v}": {"--respect-seal", "--on-keys-lost=reset", "--storage-volume=v"},
@@ -72,7 +72,7 @@ func TestFlags(t *testing.T) {
 // TestSeedIsNoTemplate holds the templates that policies have to what they are.
 func TestSeedIsNoTemplate(t *testing.T) {
 	const policy = `path "kv/data/{{identity.entity.id}}/*" { capabilities = ["read"] }`
-	found := render(t, "seed: {files: {own.hcl: '"+policy+"', seed.yaml: {audit: [{type: file}]}}}")
+	found := render(t, "seed: {files: {own.hcl: '"+policy+"', seed.yaml: \"audit:\\n- type: file\"}}")
 	data := found.one(t, "ConfigMap").at(t, "data").(map[string]any)
 	if data["own.hcl"] != policy {
 		t.Errorf("the policy became %q", data["own.hcl"])
@@ -90,14 +90,14 @@ func TestJobNameFollowsWhatItIs(t *testing.T) {
 	if again := name(""); again != base {
 		t.Errorf("the same values give %s and %s", base, again)
 	}
-	for _, same := range []string{"networkPolicy: {enabled: true}", "cronJob: {enabled: false}", "commonLabels: {}", "watch: {replicas: 2}"} {
+	for _, same := range []string{"networkPolicy: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}", "cronJob: {enabled: false}", "commonLabels: {}", "watch: {replicas: 2}"} {
 		if got := name(same); got != base {
 			t.Errorf("%q makes another Job, %s", same, got)
 		}
 	}
 	seen := map[string]string{base: ""}
 	for _, other := range []string{
-		"seed: {files: {a.yaml: {}}}", "seed: {files: {a.yaml: {x: y}}}", "seed: {revision: '2'}", "image: {tag: v2}", "vault: {replicas: 5}",
+		"seed: {files: {a.yaml: '{}'}}", "seed: {files: {a.yaml: 'x: y'}}", "seed: {revision: '2'}", "image: {tag: v2}", "vault: {replicas: 5}",
 		"extraEnv: [{name: A, value: b}]", "job: {backoffLimit: 1}", "seed: {configMaps: [x]}", "seed: {secrets: [x]}", "resources: {limits: {memory: 1Gi}}",
 	} {
 		got := name(other)

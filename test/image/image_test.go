@@ -124,6 +124,7 @@ func look(t *testing.T, b built, image descriptor, arch string) {
 		Config           struct {
 			User            string
 			Entrypoint, Cmd []string
+			Labels          map[string]string
 		}
 	}
 	b.blob(t, image.Digest, &manifest)
@@ -136,6 +137,11 @@ func look(t *testing.T, b built, image descriptor, arch string) {
 	}
 	if got := fmt.Sprint(config.Config.Entrypoint, config.Config.Cmd); got != "[/vault-bootstrap] [run]" {
 		t.Errorf("it runs %s", got)
+	}
+	for _, label := range []string{"title", "description", "source", "licenses", "version"} {
+		if config.Config.Labels["org.opencontainers.image."+label] == "" {
+			t.Errorf("it has no label %s, only %v", label, config.Config.Labels)
+		}
 	}
 	size := image.Size + manifest.Config.Size
 	files := map[string][]byte{}

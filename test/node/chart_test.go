@@ -15,7 +15,7 @@ const chartPath = "manifests/chart/vault-bootstrap"
 // chartValues are those of a release beside plainVault, with these policies.
 func chartValues(mode string, policies ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "mode: %s\nvault: {scheme: http}\nseed:\n  files:\n    seed.yaml:\n", mode)
+	fmt.Fprintf(&b, "mode: %s\nvault: {scheme: http}\nseed:\n  files:\n    seed.yaml: |\n", mode)
 	for line := range strings.Lines(strings.TrimSpace(auditToStdout)) {
 		b.WriteString("      " + line)
 	}

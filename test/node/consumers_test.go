@@ -45,7 +45,7 @@ spec:
       securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}}
       initContainers:
         - name: vault
-          image: vault-bootstrap:latest
+          image: localhost/vault-bootstrap:dev
           args: [wait, --for=hardened, --vault-addr=http://vault:8200, --timeout=5m]
           securityContext: &restricted {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
       containers:

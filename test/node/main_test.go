@@ -23,7 +23,7 @@ var (
 // only: it can be stopped at named points. The names of the others are those that
 // manifests and charts have by default.
 const (
-	programImage   = "vault-bootstrap:latest"
+	programImage   = "localhost/vault-bootstrap:dev"
 	stoppableImage = "vault-bootstrap:crashpoints"
 	vaultImage     = "hashicorp/vault:1.21.1"
 )

@@ -3,23 +3,27 @@
 {{/* The replicas, and how to reach them. */}}
 {{- define "vault-bootstrap.args.vault" -}}
 {{- $v := .Values.vault -}}
+{{- $count := len ($v.addresses | default list) -}}
+{{- if and $count $v.replicas (ne $count (int $v.replicas)) -}}
+{{- fail (printf "vault.addresses has %d of them, and vault.replicas is %d: nothing would be initialized. Give the address of each replica, and vault.replicas=%d, or 0 for as many as there are addresses" $count (int $v.replicas) $count) -}}
+{{- end -}}
 {{- if $v.addresses }}
 {{- range $v.addresses }}
 - {{ printf "--vault-addr=%s" . | quote }}
 {{- end }}
 {{- else if $v.selector }}
 - {{ printf "--vault-selector=%s" $v.selector | quote }}
-- --vault-scheme={{ $v.scheme }}
+- {{ printf "--vault-scheme=%s" $v.scheme | quote }}
 {{- else }}
 - {{ printf "--vault-service=%s" $v.service | quote }}
-- --vault-statefulset={{ $v.statefulSet }}
-- --vault-scheme={{ $v.scheme }}
+- {{ printf "--vault-statefulset=%s" $v.statefulSet | quote }}
+- {{ printf "--vault-scheme=%s" $v.scheme | quote }}
 {{- end }}
 {{- with $v.replicas }}
-- --replicas={{ . }}
+- --replicas={{ int64 . }}
 {{- end }}
 {{- if or $v.ca.secret $v.ca.configMap }}
-- --ca-cert=/vault/ca/{{ $v.ca.key }}
+- {{ printf "--ca-cert=/vault/ca/%s" $v.ca.key | quote }}
 {{- end }}
 {{- if $v.clientCertificateSecret }}
 - --client-cert=/vault/client/tls.crt
@@ -44,16 +48,16 @@
 - --seed=/seed/values
 {{- end }}
 {{- range .Values.seed.configMaps }}
-- --seed=/seed/configmaps/{{ . }}
+- {{ printf "--seed=/seed/configmaps/%s" . | quote }}
 {{- end }}
 {{- range .Values.seed.secrets }}
-- --seed=/seed/secrets/{{ . }}
+- {{ printf "--seed=/seed/secrets/%s" . | quote }}
 {{- end }}
 {{- end }}
 
 {{- define "vault-bootstrap.args.login" -}}
 {{- with .Values.login.method }}
-- --login={{ . }}
+- {{ printf "--login=%s" . | quote }}
 {{- end }}
 {{- with .Values.login.path }}
 - {{ printf "--login-path=%s" . | quote }}
@@ -81,17 +85,17 @@
   (list "parallelism" (int $r.parallelism) 16)
   (list "log-level" $r.logLevel "info") }}
 {{- if ne (index $flag 1) (index $flag 2) }}
-- --{{ index $flag 0 }}={{ index $flag 1 }}
+- {{ printf "--%s=%v" (index $flag 0) (index $flag 1) | quote }}
 {{- end }}
 {{- end }}
 {{- if $r.respectSeal }}
 - --respect-seal
 {{- end }}
 {{- range $r.pgpKeys.unseal }}
-- --pgp-keys=/pgp/{{ . }}
+- {{ printf "--pgp-keys=/pgp/%s" . | quote }}
 {{- end }}
 {{- range $r.pgpKeys.recovery }}
-- --recovery-pgp-keys=/pgp/{{ . }}
+- {{ printf "--recovery-pgp-keys=/pgp/%s" . | quote }}
 {{- end }}
 {{- if $r.pgpKeys.waitForUnseal }}
 - --wait-for-unseal
@@ -101,7 +105,7 @@
 {{/* Everything after the verb, for 'run' and 'watch'. */}}
 {{- define "vault-bootstrap.args" -}}
 - --store=kubernetes
-- --name={{ .Values.name }}
+- {{ printf "--name=%s" .Values.name | quote }}
 {{- range list "seed" "vault" "login" "run" }}
 {{- with include (printf "vault-bootstrap.args.%s" .) $ | trim }}
 {{ . }}

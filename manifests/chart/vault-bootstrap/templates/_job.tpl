@@ -1,11 +1,14 @@
-{{/* The Job's spec, for the Job and for the CronJob. It takes root, timeout, deadline
-     and ttl (-1 for none). */}}
+{{/* The Job's spec, for the Job and for the CronJob. It takes root, of (which values these
+     are), timeout, deadline and ttl (-1 for none). */}}
 {{- define "vault-bootstrap.job.spec" -}}
 {{- $v := .root.Values -}}
-backoffLimit: {{ $v.job.backoffLimit }}
-activeDeadlineSeconds: {{ .deadline }}
+{{- if gt (include "vault-bootstrap.seconds" .timeout | int64) (int64 .deadline) -}}
+{{- fail (printf "%s.timeout=%s is longer than %s.activeDeadlineSeconds=%d: the Job would end its pod before the pod can say what is wrong. Raise the second or lower the first" .of .timeout .of (int64 .deadline)) -}}
+{{- end -}}
+backoffLimit: {{ int64 $v.job.backoffLimit }}
+activeDeadlineSeconds: {{ int64 .deadline }}
 {{- if ge (int .ttl) 0 }}
-ttlSecondsAfterFinished: {{ .ttl }}
+ttlSecondsAfterFinished: {{ int64 .ttl }}
 {{- end }}
 podFailurePolicy:
   rules:
@@ -32,7 +35,7 @@ template:
           {{- include "vault-bootstrap.args" .root | nindent 10 }}
           - --timeout={{ .timeout }}
           {{- if eq $v.mesh.sidecar "quit" }}
-          - --quit-sidecar={{ $v.mesh.quitURL }}
+          - {{ printf "--quit-sidecar=%s" $v.mesh.quitURL | quote }}
           {{- end }}
         {{- include "vault-bootstrap.container" .root | nindent 8 }}
 {{- end }}
@@ -45,9 +48,15 @@ template:
 {{- if not (kindIs "invalid" $v.job.ttlSecondsAfterFinished) -}}
 {{- $ttl = int $v.job.ttlSecondsAfterFinished -}}
 {{- end -}}
-{{- include "vault-bootstrap.job.spec" (dict "root" . "ttl" $ttl
-  "timeout" ($v.job.timeout | default (ternary "20m" "4m" $argo))
-  "deadline" (int $v.job.activeDeadlineSeconds | default (ternary 1500 285 $argo))) -}}
+{{- $deadline := int64 $v.job.activeDeadlineSeconds -}}
+{{- if not $deadline -}}
+{{- $deadline = ternary 1500 285 $argo | int64 -}}
+{{- with $v.job.timeout -}}
+{{- $deadline = max $deadline (add (include "vault-bootstrap.seconds" .) 45) -}}
+{{- end -}}
+{{- end -}}
+{{- include "vault-bootstrap.job.spec" (dict "root" . "of" "job" "ttl" $ttl "deadline" $deadline
+  "timeout" ($v.job.timeout | default (ternary "20m" "4m" $argo))) -}}
 {{- end }}
 
 {{/* A Job cannot be changed, so in mode job its name is a hash of its content: an

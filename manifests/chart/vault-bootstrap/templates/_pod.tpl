@@ -1,41 +1,34 @@
 {{/* The pod, which all modes share. */}}
 
-{{/* vault-bootstrap.pod.metadata takes root and component. */}}
+{{/* vault-bootstrap.pod.metadata takes root and component. What is given for the pods takes
+     precedence, and no key is written twice. */}}
 {{- define "vault-bootstrap.pod.metadata" -}}
 {{- $v := .root.Values -}}
+{{- $labels := include "vault-bootstrap.selector" .root | fromYaml -}}
+{{- $_ := set $labels "app.kubernetes.io/component" .component -}}
+{{- if eq $v.mesh.sidecar "off" -}}
+{{- $_ := set $labels "sidecar.istio.io/inject" "false" -}}
+{{- end -}}
 labels:
-  {{- include "vault-bootstrap.selector" .root | nindent 2 }}
-  app.kubernetes.io/component: {{ .component }}
-  {{- with $v.commonLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with $v.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- if eq $v.mesh.sidecar "off" }}
-  sidecar.istio.io/inject: "false"
-  {{- end }}
-{{- with include "vault-bootstrap.pod.annotations" .root | trim }}
+  {{- mergeOverwrite $labels ($v.commonLabels | default dict) ($v.podLabels | default dict) | toYaml | nindent 2 }}
+{{- with include "vault-bootstrap.pod.annotations" .root | fromYaml }}
 annotations:
-  {{- . | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
 {{- define "vault-bootstrap.pod.annotations" -}}
-{{- if not .Values.plain }}
-# A changed seed replaces the pod.
-vault-bootstrap.dev/seed: {{ include "vault-bootstrap.seed.digest" . }}
-{{- end }}
-{{- if eq .Values.mesh.sidecar "off" }}
-linkerd.io/inject: disabled
-consul.hashicorp.com/connect-inject: "false"
-{{- else if eq .Values.mesh.sidecar "native" }}
-sidecar.istio.io/nativeSidecar: "true"
-config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
-{{- end }}
-{{- with .Values.podAnnotations }}
-{{ toYaml . }}
-{{- end }}
+{{- $all := dict -}}
+{{- if not .Values.plain -}}
+{{- /* A changed seed replaces the pod. */ -}}
+{{- $_ := set $all "vault-bootstrap.dev/seed" (include "vault-bootstrap.seed.digest" .) -}}
+{{- end -}}
+{{- if eq .Values.mesh.sidecar "off" -}}
+{{- $all = merge $all (dict "linkerd.io/inject" "disabled" "consul.hashicorp.com/connect-inject" "false") -}}
+{{- else if eq .Values.mesh.sidecar "native" -}}
+{{- $all = merge $all (dict "sidecar.istio.io/nativeSidecar" "true" "config.beta.linkerd.io/proxy-enable-native-sidecar" "true") -}}
+{{- end -}}
+{{- mergeOverwrite $all (.Values.podAnnotations | default dict) | toYaml -}}
 {{- end }}
 
 {{/* vault-bootstrap.seed.digest is over the seed's files, and over the versions of
@@ -53,18 +46,18 @@ config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
 {{- $all = append $all (printf "%s/%s %s %s" $kind $name (get $meta "uid") (get $meta "resourceVersion")) -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $all | sha256sum | trunc 16 | quote -}}
+{{- toJson $all | sha256sum | trunc 16 -}}
 {{- end }}
 
 {{/* vault-bootstrap.pod.spec takes root. The parts that differ between modes come after it. */}}
 {{- define "vault-bootstrap.pod.spec" -}}
 {{- $v := .Values -}}
-serviceAccountName: {{ include "vault-bootstrap.serviceAccount" . }}
+serviceAccountName: {{ include "vault-bootstrap.serviceAccount" . | quote }}
 # The token for the Kubernetes API is projected below, with a short lifetime.
 automountServiceAccountToken: false
 # Long enough to store keys that Vault has just returned.
-terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
-{{- with $v.podSecurityContext }}
+terminationGracePeriodSeconds: {{ int64 $v.terminationGracePeriodSeconds }}
+{{- with include "vault-bootstrap.podSecurityContext" . | fromYaml }}
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -85,10 +78,22 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $v.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 volumes:
   {{- include "vault-bootstrap.volumes" . | nindent 2 }}
+{{- end }}
+
+{{- define "vault-bootstrap.podSecurityContext" -}}
+{{- $context := .Values.podSecurityContext | default dict -}}
+{{- if include "vault-bootstrap.openshift" . -}}
+{{- range list "runAsUser" "runAsGroup" "fsGroup" -}}
+{{- if eq (get $context . | int64) 65532 -}}
+{{- $context = omit $context . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $context -}}
 {{- end }}
 
 {{/* vault-bootstrap.container is one container, without its args, probes and ports. */}}
@@ -97,7 +102,7 @@ volumes:
 name: vault-bootstrap
 image: {{ include "vault-bootstrap.image" . }}
 {{- with $v.image.pullPolicy }}
-imagePullPolicy: {{ . }}
+imagePullPolicy: {{ . | quote }}
 {{- end }}
 env:
   # They name the process in the Lease.

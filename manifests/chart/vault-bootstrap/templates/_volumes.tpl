@@ -1,14 +1,25 @@
 {{/* Volumes and where they are mounted, in the same order. */}}
 
+{{/* vault-bootstrap.fileMode is for what only we read: the group of the files is the pods'
+     fsGroup. Without one they would be root's, and our user could not read them. */}}
+{{- define "vault-bootstrap.fileMode" -}}
+{{- $group := get (.Values.podSecurityContext | default dict) "fsGroup" -}}
+{{- if or (kindIs "float64" $group) (kindIs "int64" $group) (include "vault-bootstrap.openshift" .) -}}
+defaultMode: 0440
+{{- end -}}
+{{- end }}
+
 {{- define "vault-bootstrap.volumes" -}}
 {{- $v := .Values -}}
+{{- $mode := include "vault-bootstrap.fileMode" . -}}
 # Keeps Vault's answer to the initialization, encrypted, until it is stored.
 - name: spool
   emptyDir:
-    sizeLimit: {{ $v.spool.sizeLimit }}
+    sizeLimit: {{ $v.spool.sizeLimit | quote }}
 # The API's own audience, for our records.
 - name: kubernetes-api
   projected:
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
     sources:
       - serviceAccountToken:
           path: token
@@ -26,6 +37,7 @@
 # Vault's audience, for the login: neither can use the other's token.
 - name: vault-login
   projected:
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
     sources:
       - serviceAccountToken:
           path: token
@@ -34,41 +46,48 @@
 {{- if $v.seed.files }}
 - name: seed
   configMap:
-    name: {{ $v.name }}-seed
+    name: {{ printf "%s-seed" $v.name | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
 {{- range $i, $name := $v.seed.configMaps }}
 - name: seed-configmap-{{ $i }}
   configMap:
-    name: {{ $name }}
+    name: {{ $name | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
 {{- range $i, $name := $v.seed.secrets }}
 - name: seed-secret-{{ $i }}
   secret:
-    secretName: {{ $name }}
+    secretName: {{ $name | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
 {{- if or $v.vault.ca.secret $v.vault.ca.configMap }}
 - name: vault-ca
   {{- if $v.vault.ca.secret }}
   secret:
-    secretName: {{ $v.vault.ca.secret }}
+    secretName: {{ $v.vault.ca.secret | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
     # Such a Secret may also have a private key, which we do not need.
     items:
-      - key: {{ $v.vault.ca.key }}
-        path: {{ $v.vault.ca.key }}
+      - key: {{ $v.vault.ca.key | quote }}
+        path: {{ $v.vault.ca.key | quote }}
   {{- else }}
   configMap:
-    name: {{ $v.vault.ca.configMap }}
+    name: {{ $v.vault.ca.configMap | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
   {{- end }}
 {{- end }}
 {{- with $v.vault.clientCertificateSecret }}
 - name: vault-client
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
 {{- with $v.run.pgpKeys.configMap }}
 - name: pgp
   configMap:
-    name: {{ . }}
+    name: {{ . | quote }}
+    {{- with $mode }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
 {{- with $v.extraVolumes }}
 {{ toYaml . }}
@@ -92,12 +111,12 @@
 {{- end }}
 {{- range $i, $name := $v.seed.configMaps }}
 - name: seed-configmap-{{ $i }}
-  mountPath: /seed/configmaps/{{ $name }}
+  mountPath: {{ printf "/seed/configmaps/%s" $name | quote }}
   readOnly: true
 {{- end }}
 {{- range $i, $name := $v.seed.secrets }}
 - name: seed-secret-{{ $i }}
-  mountPath: /seed/secrets/{{ $name }}
+  mountPath: {{ printf "/seed/secrets/%s" $name | quote }}
   readOnly: true
 {{- end }}
 {{- if or $v.vault.ca.secret $v.vault.ca.configMap }}
