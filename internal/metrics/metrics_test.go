@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -158,5 +159,22 @@ func TestTransportCountsErrors(t *testing.T) {
 				t.Errorf("%s, %+v: %s is not served", test.path, test.answer, want)
 			}
 		}
+	}
+}
+
+// TestWhatWeEndIsNoError has a request ended because another one was refused: its error is that
+// refusal, and no failure of the network.
+func TestWhatWeEndIsNoError(t *testing.T) {
+	m := New("test", nil, nil)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	refusal := errors.New("403")
+	cancel(refusal)
+	request := httptest.NewRequest(http.MethodGet, "/v1/sys/mounts", nil).WithContext(ctx)
+	if response, err := m.Wrapper(Vault)(answering{err: refusal}).RoundTrip(request); err == nil {
+		_ = response.Body.Close()
+		t.Fatal("it succeeds")
+	}
+	if !strings.Contains(scrape(m), `vault_bootstrap_api_errors_total{class="network",server="vault"} 0`) {
+		t.Error("it counts as a failure of the network")
 	}
 }
