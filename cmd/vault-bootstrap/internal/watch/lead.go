@@ -28,6 +28,7 @@ type Watcher struct {
 	report  report.Reporter
 	own     *ownReplica // nil if there is none
 	seed    string      // the fingerprint of the seed's files
+	renewal *renewal
 	ready   readiness
 
 	past    attempts

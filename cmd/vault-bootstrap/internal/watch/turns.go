@@ -46,6 +46,7 @@ func (w *Watcher) turn(ctx context.Context) time.Duration {
 }
 
 func (w *Watcher) takeTurn(ctx context.Context) time.Duration {
+	w.renewal.check()
 	seedErr := w.job.Reload(ctx)
 	turn := w.attend(ctx)
 	if turn.err == nil {

@@ -30,6 +30,7 @@ func (w *Watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 			continue
 		case <-health.C:
 		}
+		renewed := w.renewal.check()
 		replicas := w.job.Bootstrap.Health(ctx)
 		health.Reset(hurried.Next(time.Now(), anyAway(replicas)))
 		w.count(replicas)
@@ -39,7 +40,7 @@ func (w *Watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 			w.report.Log().Info("the seed's files have changed")
 			return true
 		}
-		if differ(w.seen, replicas) {
+		if renewed || differ(w.seen, replicas) {
 			return true
 		}
 	}

@@ -70,6 +70,7 @@ func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writ
 	}
 	w.report = walked.WithEvents(report.WithMetrics(lines, counted))
 	prepared.Bootstrap.LogTo(w.report.Log())
+	w.renewal = newRenewal(prepared.Files, prepared.Renew, w.report.Log())
 	if options.OwnReplica != "" {
 		if w.own, err = newOwnReplica(env, options.OwnReplica, &options.Run.Vault, prepared.Store, w.report.Log()); err != nil {
 			return nil, err
