@@ -85,9 +85,10 @@ func (w *Watcher) keepLeading(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			w.report.Waiting(err, 1)
 		}
-		if !pause.Pause(ctx) {
-			break
-		}
+		// Records that cannot be reached are no reason not to know how the replicas are.
+		standing, over := context.WithTimeout(ctx, pause.Next())
+		w.standBy(standing)
+		over()
 	}
 	return nil
 }

@@ -60,13 +60,13 @@ func differ(before, now []fsm.Replica) bool {
 	return len(before) != len(now)
 }
 
-// count updates the metrics of the replicas' health.
+// count updates the metrics of the replicas' health; none are known if finding them has failed.
 func (w *Watcher) count(replicas []fsm.Replica) {
 	health := map[string]int{}
 	for _, replica := range replicas {
 		health[string(replica.Health)]++
 	}
-	w.metrics.Replicas(health, health[string(fsm.Sealed)])
+	w.metrics.Replicas(health, string(fsm.NoAnswer), string(fsm.Sealed))
 }
 
 // anyAway reports whether a replica does not answer.
