@@ -53,6 +53,7 @@ func (w *Watcher) watch(ctx context.Context) error {
 	for _, risk := range w.job.Risks {
 		w.report.Log().Warn(risk)
 	}
+	w.job.WarnOfGrace(ctx, w.report.Log())
 	beside := make(chan struct{})
 	go func() {
 		defer close(beside)
