@@ -39,7 +39,7 @@ func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, erro
 
 // The variables that AKS' webhook for Workload Identity sets, as in Azure's own libraries.
 const (
-	azureTokenFile = "AZURE_FEDERATED_TOKEN_FILE" //nolint:gosec // the name of a variable
+	azureTokenFile = "AZURE_FEDERATED_TOKEN_FILE"
 	azureClientID  = "AZURE_CLIENT_ID"
 	azureTenantID  = "AZURE_TENANT_ID"
 	azureAuthority = "AZURE_AUTHORITY_HOST"
