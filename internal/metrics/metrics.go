@@ -17,67 +17,96 @@ const namespace = "vault_bootstrap"
 // Metrics are the series of one process.
 type Metrics struct {
 	registry *prometheus.Registry
-	states   []string
-	events   []string
+	names    Names
 
-	leader, drift, plan, sealed prometheus.Gauge
-	success                     *timestamp
-	state, terminal, replicas   *prometheus.GaugeVec
-	transitions, failures       *prometheus.CounterVec
-	apiErrors, rounds           *prometheus.CounterVec
-	logins                      prometheus.Counter
-	acts                        *prometheus.HistogramVec
+	leader                          prometheus.Gauge
+	drift, plan, sealed, success    *perhaps
+	state, terminal, replicas, goal *set
+	transitions, failures           *prometheus.CounterVec
+	apiErrors, rounds               *prometheus.CounterVec
+	logins                          prometheus.Counter
+	acts                            *prometheus.HistogramVec
 }
 
-// New returns metrics with the names of all states and events.
-func New(version string, states, events []string) *Metrics {
+// Names are the closed sets that labels have their values from. All counters are there from the
+// start, with every combination that is possible: Prometheus does not see the first increment of
+// one that appears with it.
+type Names struct {
+	// Bootstrap is the name of the records, a label of all series.
+	Bootstrap string
+	// States are all states, in order, and Goal is the one to reach.
+	States []string
+	Goal   string
+	// Transitions are those of the machine, as from, event and to. Acts are the events that have an
+	// act, Kinds the kinds of errors, Results what comes of a look.
+	Transitions          [][3]string
+	Acts, Kinds, Results []string
+}
+
+// meeting returns 1 for the states from the goal on, and 0 for those before it.
+func (n Names) meeting() map[string]float64 {
+	values, met := map[string]float64{}, false
+	for _, state := range n.States {
+		met = met || state == n.Goal
+		values[state] = flag(met)
+	}
+	return values
+}
+
+// New returns metrics of a version of the program.
+func New(version string, names Names) *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
-	}
-	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	}
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
-		registry: prometheus.NewRegistry(), states: states, events: events,
+		registry: prometheus.NewRegistry(), names: names,
 		leader:      gauge("leader", "1 if this watch leads, else 0."),
-		drift:       gauge("drift", "1 if the last look found something of the seed to write."),
-		plan:        gauge("plan_changes", "How many objects the last look would have written."),
-		sealed:      gauge("sealed_replicas", "Replicas that say that they are sealed."),
-		state:       gauges("state", "1 for the state in which Vault was found last.", "state"),
-		terminal:    gauges("terminal_error", "1 while a person is needed.", "name"),
-		replicas:    gauges("replicas", "Replicas by health.", "health"),
+		drift:       newPerhaps("drift", "1 if the last look found something of the seed to write."),
+		plan:        newPerhaps("plan_changes", "How many objects the last look would have written."),
+		sealed:      newPerhaps("sealed_replicas", "Replicas that say that they are sealed."),
+		success:     newPerhaps("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
+		state:       newSet("state", "1 for the state in which Vault was found last.", "state"),
+		goal:        newSet("goal", "1 for the states that meet the goal: it, and those after it.", "state"),
+		terminal:    newSet("terminal_error", "1 while a person is needed.", "name"),
+		replicas:    newSet("replicas", "Replicas by health.", "health"),
 		transitions: counters("transitions_total", "Transitions made.", "from", "event", "to"),
 		failures:    counters("act_failures_total", "Acts that failed.", "event", "kind"),
 		apiErrors:   counters("api_errors_total", "Requests that failed.", "server", "class"),
 		rounds:      counters("rounds_total", "Looks at Vault, and what came of them.", "result"),
 		logins:      prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "login_errors_total", Help: "Logins to Vault that failed."}),
-		success:     &timestamp{gauge: gauge("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do.")},
 		acts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "act_duration_seconds", Help: "How long the acts that succeeded took.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}, []string{"event"}),
 	}
-	build := gauges("build_info", "1, with the version of the program.", "version")
-	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(
-		m.leader, m.drift, m.plan, m.sealed, m.state, m.terminal, m.replicas, m.transitions, m.failures,
+	build := newSet("build_info", "1, with the version of the program.", "version")
+	build.now(map[string]float64{version: 1})
+	m.goal.now(names.meeting())
+	prometheus.WrapRegistererWith(prometheus.Labels{"bootstrap": names.Bootstrap}, m.registry).MustRegister(
+		m.leader, m.drift, m.plan, m.sealed, m.state, m.goal, m.terminal, m.replicas, m.transitions, m.failures,
 		m.apiErrors, m.rounds, m.logins, m.success, m.acts, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.prime()
 	return m
 }
 
-// prime creates the series that alerts use, so that their first increase is seen as an increase.
+// prime makes all counters, so that their first increment is seen as one.
 func (m *Metrics) prime() {
-	for _, state := range m.states {
-		m.state.WithLabelValues(state).Set(0)
+	for _, t := range m.names.Transitions {
+		m.transitions.WithLabelValues(t[0], t[1], t[2])
 	}
-	for _, event := range m.events {
-		m.acts.WithLabelValues(event)
+	for _, act := range m.names.Acts {
+		m.acts.WithLabelValues(act)
+		for _, kind := range m.names.Kinds {
+			m.failures.WithLabelValues(act, kind)
+		}
+	}
+	for _, result := range m.names.Results {
+		m.rounds.WithLabelValues(result)
 	}
 	for _, server := range []string{Vault, Kubernetes} {
 		for _, class := range []string{"4xx", "5xx", network} {
@@ -86,12 +115,13 @@ func (m *Metrics) prime() {
 	}
 }
 
-// Handler serves the series in Prometheus' text format.
+// Handler serves the series in Prometheus' text format, or in OpenMetrics' to those who ask for it.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// Lead records whether this watch leads. One that does not lead knows nothing about Vault.
+// Lead records whether this watch leads. One that does not knows only what the replicas say of
+// themselves, and goes on to say so: what nobody sees must not look as if it were well.
 func (m *Metrics) Lead(leads bool) {
 	m.leader.Set(flag(leads))
 	if leads {
@@ -99,30 +129,53 @@ func (m *Metrics) Lead(leads bool) {
 	}
 	m.State("")
 	m.Recovered()
-	m.Plan(0)
-	m.Replicas(nil, 0)
+	m.Unplanned()
 }
 
-// State records the state in which Vault was found; "" if unknown.
+// State records the state in which Vault was found; "" for unknown, which no series says.
 func (m *Metrics) State(found string) {
-	for _, state := range m.states {
-		m.state.WithLabelValues(state).Set(flag(state == found))
+	if found == "" {
+		m.state.now(nil)
+		return
 	}
+	m.state.now(m.oneOf(found))
+}
+
+// oneOf returns 1 for a state and 0 for the others.
+func (m *Metrics) oneOf(found string) map[string]float64 {
+	values := map[string]float64{}
+	for _, state := range m.names.States {
+		values[state] = flag(state == found)
+	}
+	return values
 }
 
 // Plan records how many objects would have to be written.
 func (m *Metrics) Plan(changes int) {
-	m.plan.Set(float64(changes))
-	m.drift.Set(flag(changes > 0))
+	m.plan.set(float64(changes))
+	m.drift.set(flag(changes > 0))
 }
 
-// Replicas records how many replicas there are by health, and how many are sealed.
-func (m *Metrics) Replicas(health map[string]int, sealed int) {
-	m.replicas.Reset()
+// Unplanned records that it is not known how many objects would have to be written.
+func (m *Metrics) Unplanned() {
+	m.plan.forget()
+	m.drift.forget()
+}
+
+// Replicas records how many replicas there are by health, of which silent ones do not answer and
+// others say that they are sealed. If nobody answers, it is not known how many are sealed.
+func (m *Metrics) Replicas(health map[string]int, silent, sealed string) {
+	values, total := map[string]float64{}, 0
 	for name, count := range health {
-		m.replicas.WithLabelValues(name).Set(float64(count))
+		values[name] = float64(count)
+		total += count
 	}
-	m.sealed.Set(float64(sealed))
+	m.replicas.now(values)
+	if total == health[silent] {
+		m.sealed.forget()
+		return
+	}
+	m.sealed.set(float64(health[sealed]))
 }
 
 // Transition counts a transition, and records how long its act took.
@@ -144,15 +197,14 @@ func (m *Metrics) Round(result string) { m.rounds.WithLabelValues(result).Inc() 
 
 // Terminal records that a person is needed, and why.
 func (m *Metrics) Terminal(name string) {
-	m.terminal.Reset()
-	m.terminal.WithLabelValues(name).Set(1)
+	m.terminal.now(map[string]float64{name: 1})
 }
 
 // Recovered records that nobody is needed any more.
-func (m *Metrics) Recovered() { m.terminal.Reset() }
+func (m *Metrics) Recovered() { m.terminal.now(nil) }
 
 // Succeeded records that Vault is at the goal and nothing is left to do.
-func (m *Metrics) Succeeded(at time.Time) { m.success.set(at) }
+func (m *Metrics) Succeeded(at time.Time) { m.success.set(float64(at.UnixMilli()) / 1000) }
 
 func flag(on bool) float64 {
 	if on {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,11 +19,15 @@ import (
 
 // filled returns metrics with every series.
 func filled() *Metrics {
-	m := New("test", []string{"unsealed", "hardened"}, []string{"seed"})
+	m := New("test", Names{
+		Bootstrap: "vb", States: []string{"unsealed", "seeded", "hardened"}, Goal: "seeded",
+		Transitions: [][3]string{{"unsealed", "seed", "hardened"}, {"", "", "hardened"}},
+		Acts:        []string{"seed"}, Kinds: []string{"transient"}, Results: []string{"acted", "idle"},
+	})
 	m.Lead(true)
 	m.State("hardened")
 	m.Plan(2)
-	m.Replicas(map[string]int{"active": 1, "sealed": 2}, 2)
+	m.Replicas(map[string]int{"active": 1, "sealed": 2}, "no answer", "sealed")
 	m.Transition("unsealed", "seed", "hardened", time.Second)
 	m.ActFailed("seed", "transient")
 	m.LoginFailed()
@@ -32,7 +37,13 @@ func filled() *Metrics {
 	return m
 }
 
+// scrape returns the series, without the label that all have.
 func scrape(m *Metrics) string {
+	text := strings.NewReplacer(`{bootstrap="vb"}`, "", `bootstrap="vb",`, "").Replace(served(m))
+	return strings.NewReplacer(`{bootstrap=""}`, "", `bootstrap="",`, "").Replace(text)
+}
+
+func served(m *Metrics) string {
 	recorder := httptest.NewRecorder()
 	m.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return recorder.Body.String()
@@ -65,13 +76,105 @@ func TestSeries(t *testing.T) {
 	}
 	m.Lead(false)
 	text = scrape(m)
-	for _, gone := range []string{"terminal_error{", "replicas{", `vault_bootstrap_state{state="hardened"} 1`} {
+	for _, gone := range []string{"terminal_error{", "\nvault_bootstrap_state{", "\nvault_bootstrap_drift ", "\nvault_bootstrap_plan_changes "} {
 		if strings.Contains(text, gone) {
 			t.Errorf("one that does not lead still shows %q", gone)
 		}
 	}
-	if strings.Contains(scrape(New("test", nil, nil)), "last_success") {
+	if !strings.Contains(text, `vault_bootstrap_replicas{health="sealed"} 2`) || !strings.Contains(text, "\nvault_bootstrap_sealed_replicas 2\n") {
+		t.Error("what is seen of the replicas does not survive the loss of the lead: the alert would be over")
+	}
+	if strings.Contains(scrape(New("test", Names{})), "last_success") {
 		t.Error("a success is shown before there was one")
+	}
+}
+
+// TestUnknownIsAbsent has nothing look well, or bad, that is not seen.
+func TestUnknownIsAbsent(t *testing.T) {
+	fresh := scrape(New("test", Names{States: []string{"hardened"}}))
+	for _, name := range []string{"state", "drift", "plan_changes", "sealed_replicas", "replicas", "terminal_error"} {
+		if strings.Contains(fresh, "\nvault_bootstrap_"+name) {
+			t.Errorf("%s is shown before anything was seen", name)
+		}
+	}
+	m := filled()
+	m.State("")
+	m.Unplanned()
+	m.Replicas(map[string]int{"no answer": 3}, "no answer", "sealed")
+	text := scrape(m)
+	for _, name := range []string{"state{", "drift ", "plan_changes ", "sealed_replicas ", `replicas{health="active"}`} {
+		if strings.Contains(text, "\nvault_bootstrap_"+name) {
+			t.Errorf("%s is shown of replicas that do not answer", name)
+		}
+	}
+	if !strings.Contains(text, `vault_bootstrap_replicas{health="no answer"} 3`) {
+		t.Error("that they do not answer is not shown")
+	}
+}
+
+// TestPrimed has every counter there before its first increment, which Prometheus would not see.
+func TestPrimed(t *testing.T) {
+	primed := func(m *Metrics) (names []string) {
+		for line := range strings.Lines(scrape(m)) {
+			if name, _, found := strings.Cut(line, " "); found && strings.HasPrefix(name, "vault_bootstrap_") && strings.Contains(name, "_total") {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	before, after := primed(New("test", filled().names)), primed(filled())
+	if len(before) == 0 || !slices.Equal(before, after) {
+		t.Errorf("there are %v at the start, and %v later", before, after)
+	}
+}
+
+// TestGoal holds that states past the goal meet it, too.
+func TestGoal(t *testing.T) {
+	text := scrape(filled())
+	for _, want := range []string{`{state="unsealed"} 0`, `{state="seeded"} 1`, `{state="hardened"} 1`} {
+		if !strings.Contains(text, "\nvault_bootstrap_goal"+want+"\n") {
+			t.Errorf("the goal is not %s", want)
+		}
+	}
+}
+
+// TestOneBootstrap holds that all series of ours say whose they are, and no others.
+func TestOneBootstrap(t *testing.T) {
+	for line := range strings.Lines(served(filled())) {
+		if ours, labelled := strings.HasPrefix(line, "vault_bootstrap_"), strings.Contains(line, `bootstrap="vb"`); ours != labelled {
+			t.Errorf("served is %s", line)
+		}
+	}
+}
+
+// TestNoGapBetweenValues scrapes while the replicas are counted again and again.
+func TestNoGapBetweenValues(t *testing.T) {
+	m, done := filled(), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 2000 {
+			m.Replicas(map[string]int{"active": 1 + i%2}, "no answer", "sealed")
+		}
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		if !strings.Contains(scrape(m), "\nvault_bootstrap_replicas{") {
+			t.Fatal("a scrape has seen no replicas")
+		}
+	}
+}
+
+// TestOpenMetrics asks as Prometheus does.
+func TestOpenMetrics(t *testing.T) {
+	recorder, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Header.Set("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+	filled().Handler().ServeHTTP(recorder, request)
+	if got := recorder.Header().Get("Content-Type"); !strings.HasPrefix(got, "application/openmetrics-text") || !strings.HasSuffix(recorder.Body.String(), "# EOF\n") {
+		t.Errorf("the answer is %s", got)
 	}
 }
 
@@ -143,7 +246,7 @@ func TestTransportCountsErrors(t *testing.T) {
 		{"/v1/sys/mounts", answering{status: 503}, "5xx"},
 		{"/v1/sys/health", answering{err: errors.New("refused")}, "network"},
 	} {
-		m := New("test", nil, nil)
+		m := New("test", Names{})
 		response, err := m.Wrapper(Vault)(test.answer).RoundTrip(httptest.NewRequest(http.MethodGet, test.path, nil))
 		if err == nil {
 			_ = response.Body.Close()
@@ -158,5 +261,22 @@ func TestTransportCountsErrors(t *testing.T) {
 				t.Errorf("%s, %+v: %s is not served", test.path, test.answer, want)
 			}
 		}
+	}
+}
+
+// TestWhatWeEndIsNoError has a request ended because another one was refused: its error is that
+// refusal, and no failure of the network.
+func TestWhatWeEndIsNoError(t *testing.T) {
+	m := New("test", Names{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	refusal := errors.New("403")
+	cancel(refusal)
+	request := httptest.NewRequest(http.MethodGet, "/v1/sys/mounts", nil).WithContext(ctx)
+	if response, err := m.Wrapper(Vault)(answering{err: refusal}).RoundTrip(request); err == nil {
+		_ = response.Body.Close()
+		t.Fatal("it succeeds")
+	}
+	if !strings.Contains(scrape(m), `vault_bootstrap_api_errors_total{class="network",server="vault"} 0`) {
+		t.Error("it counts as a failure of the network")
 	}
 }

@@ -38,8 +38,8 @@ func (c counting) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func classOf(request *http.Request, response *http.Response, err error) string {
 	switch {
-	case errors.Is(err, context.Canceled):
-		return "" // we have ended it ourselves
+	case err != nil && errors.Is(request.Context().Err(), context.Canceled):
+		return "" // we have ended it ourselves; the error may be the cause of that, since Go 1.23
 	case err != nil:
 		return network
 	case response.StatusCode < 400, response.StatusCode == http.StatusNotFound, strings.HasSuffix(request.URL.Path, "/sys/health"):

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -105,12 +104,12 @@ func (c *Cluster) Use(addresses []string) ([]*Replica, error) {
 		}
 		seen[address] = true
 		if known[address] == nil {
-			client, err := newClient(c.config, address)
+			client, transport, err := newClient(c.config, address)
 			if err != nil {
 				return nil, err
 			}
 			known[address] = &Replica{
-				address: address, client: client, guard: &c.guard,
+				address: address, client: client, transport: transport, guard: &c.guard,
 				trust: trust{file: c.config.CACert, content: c.config.CACertBytes, name: c.config.TLSServerName},
 			}
 		}
@@ -137,37 +136,31 @@ func (c *Cluster) Replica(address string) (*Replica, error) {
 	return nil, fmt.Errorf("no replica is at %q", address)
 }
 
-func newClient(config Config, address string) (*api.Client, error) {
+// newClient returns a client of the server at address, and the transport that it uses; nil for a
+// socket.
+func newClient(config Config, address string) (*api.Client, *renewable, error) {
 	if err := checkAddress(address); err != nil {
-		return nil, fault.Misuse(err, "An address looks like https://vault-0.vault-internal:8200.")
+		return nil, nil, fault.Misuse(err, "An address looks like https://vault-0.vault-internal:8200.")
 	}
-	settings := api.DefaultConfig()
-	if settings.Error != nil {
-		return nil, fault.Misuse(fmt.Errorf("reading the VAULT_* variables: %w", settings.Error), "Correct the variable, or unset it where a flag says the same.")
+	settings, transport, err := newTransport(config)
+	if err != nil {
+		return nil, nil, err
 	}
 	settings.Address, settings.AgentAddress = address, ""
-	settings.MaxRetries = 0 // each call here has its own retry class
-	settings.Timeout = 0    // and its own timeout, on its context
-	transport, ok := settings.HttpClient.Transport.(*http.Transport)
-	if !ok {
-		return nil, fmt.Errorf("the Vault API's transport is a %T", settings.HttpClient.Transport)
-	}
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	transport.MaxIdleConnsPerHost = 32 // as many as calls in flight, so that no connection is made twice
-	err := settings.ConfigureTLS(&api.TLSConfig{
-		CACert: config.CACert, CACertBytes: []byte(config.CACertBytes), CAPath: config.CAPath,
-		ClientCert: config.ClientCert, ClientKey: config.ClientKey,
-		TLSServerName: config.TLSServerName, Insecure: config.SkipVerify,
-	})
-	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("setting up TLS for %s: %w", address, err), "Check --ca-cert, --ca-path, --client-cert and --client-key: the files must exist, be readable and hold PEM.")
-	}
-	if config.Wrap != nil && !strings.HasPrefix(address, "unix:") { // for a socket the API sets up the transport itself
-		settings.HttpClient.Transport = config.Wrap(transport)
+	settings.MaxRetries = 0 // each call here has a retry class of its own
+	settings.Timeout = 0    // and a time-out of its own, on its context
+	var renewed *renewable
+	if !strings.HasPrefix(address, "unix:") { // for a socket the API sets up the transport itself, without TLS
+		renewed = &renewable{}
+		renewed.now.Store(transport)
+		settings.HttpClient.Transport = renewed
+		if config.Wrap != nil {
+			settings.HttpClient.Transport = config.Wrap(renewed)
+		}
 	}
 	client, err := api.NewClient(settings)
 	if err != nil {
-		return nil, fault.Misuse(fmt.Errorf("configuring the client for %s: %w", address, err), "Check the address and the VAULT_* variables.")
+		return nil, nil, fault.Misuse(fmt.Errorf("configuring the client for %s: %w", address, err), "Check the address and the VAULT_* variables.")
 	}
 	// The API client reads VAULT_TOKEN: a person's token must not be used for our work.
 	client.ClearToken()
@@ -175,7 +168,7 @@ func newClient(config Config, address string) (*api.Client, error) {
 	if config.Namespace != "" {
 		client.SetNamespace(config.Namespace)
 	}
-	return client, nil
+	return client, renewed, nil
 }
 
 func checkAddress(address string) error {

@@ -19,10 +19,11 @@ import (
 
 // Replica is one Vault server.
 type Replica struct {
-	address string
-	client  *api.Client
-	guard   *guard
-	trust   trust
+	address   string
+	client    *api.Client
+	transport *renewable // nil for a socket
+	guard     *guard
+	trust     trust
 }
 
 // Address returns the server's URL.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -79,6 +80,21 @@ func (p *Pods) Ended(ctx context.Context, name string) (bool, error) {
 		return false, p.in.Explain(kube.Access{Verb: "get", Resource: "pods"}, err)
 	}
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed, nil
+}
+
+// defaultGrace is what the API server fills in.
+const defaultGrace = 30 * time.Second
+
+// Grace returns how long the kubelet lets the pod called name end by itself.
+func (p *Pods) Grace(ctx context.Context, name string) (time.Duration, error) {
+	pod := &corev1.Pod{}
+	if err := p.in.Pods().Get(ctx, name, pod); err != nil {
+		return 0, p.in.Explain(kube.Access{Verb: "get", Resource: "pods"}, err)
+	}
+	if pod.Spec.TerminationGracePeriodSeconds == nil {
+		return defaultGrace, nil
+	}
+	return time.Duration(*pod.Spec.TerminationGracePeriodSeconds) * time.Second, nil
 }
 
 // serverContainer is what the official chart calls the container with the server.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -173,6 +174,25 @@ func TestEnded(t *testing.T) {
 	server.Refuse(kubetest.Broken)
 	if _, err := found.Ended(t.Context(), "vault-0"); err == nil {
 		t.Error("an outage is an answer")
+	}
+}
+
+func TestGrace(t *testing.T) {
+	server := kubetest.Start(t)
+	found := pods(t, server)
+	if _, err := found.Grace(t.Context(), "vault-0"); err == nil {
+		t.Error("a pod that is gone has a grace period")
+	}
+	pod := vaultPod(0)
+	server.Put("pods", pod)
+	if grace, err := found.Grace(t.Context(), "vault-0"); err != nil || grace != 30*time.Second {
+		t.Errorf("the default is %s, %v", grace, err)
+	}
+	ten := int64(10)
+	pod.Spec.TerminationGracePeriodSeconds = &ten
+	server.Put("pods", pod)
+	if grace, err := found.Grace(t.Context(), "vault-0"); err != nil || grace != 10*time.Second {
+		t.Errorf("it is %s, %v", grace, err)
 	}
 }
 

@@ -11,20 +11,30 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// impatientRules is a copy of the rules that we ship in which drift is an alert after
-// seconds, not minutes. Nothing else differs.
-func impatientRules(t *testing.T) string {
+// impatientRules is a copy of the rules that we ship in which alerts fire after other times than
+// minutes, each given as what it is and what it becomes. Nothing else differs.
+func impatientRules(t *testing.T, times map[string][2]string) string {
 	t.Helper()
-	const shipped, is, becomes = "../../manifests/monitoring/alerts.yaml", "for: 5m", "for: 5s"
-	before, rule, found := strings.Cut(read(t, shipped), "- alert: VaultBootstrapDrift\n")
-	rule, after, another := strings.Cut(rule, "- alert: ")
-	if !found || !another || strings.Count(rule, is) != 1 {
-		t.Fatalf("the rule for drift does not say %q once", is)
+	const shipped, begins = "../../manifests/monitoring/alerts.yaml", "- alert: "
+	rules := strings.Split(read(t, shipped), begins)
+	for i, rule := range rules {
+		name, _, _ := strings.Cut(rule, "\n")
+		change, wanted := times[name]
+		if !wanted {
+			continue
+		}
+		if strings.Count(rule, "for: "+change[0]+"\n") != 1 {
+			t.Fatalf("the rule %s does not say %q once", name, change[0])
+		}
+		rules[i] = strings.Replace(rule, "for: "+change[0]+"\n", "for: "+change[1]+"\n", 1)
+		delete(times, name)
+		t.Logf("%s is as in %s, but for %s instead of %s", name, shipped, change[1], change[0])
 	}
-	t.Logf("the rules are those of %s; only VaultBootstrapDrift has %q instead of %q", shipped, becomes, is)
+	if len(times) > 0 {
+		t.Fatalf("there are no rules %v", times)
+	}
 	file := filepath.Join(t.TempDir(), "alerts.yaml")
-	text := before + "- alert: VaultBootstrapDrift\n" + strings.Replace(rule, is, becomes, 1) + "- alert: " + after
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Join(rules, begins)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -33,7 +43,7 @@ func impatientRules(t *testing.T) string {
 // TestAlertsFire has a real Prometheus scrape real watches, and breaks what they watch.
 func TestAlertsFire(t *testing.T) {
 	t.Parallel()
-	rules := impatientRules(t)
+	rules := impatientRules(t, map[string][2]string{"VaultBootstrapDrift": {"5m", "5s"}})
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	node := cluster.Nodes[0]
 	proxy := testbed.HTTPProxyFor(t, node.Addr)
@@ -90,6 +100,19 @@ func TestAlertsFire(t *testing.T) {
 			t.Errorf("it fires %s after the replica was seen to be sealed", after)
 		}
 		t.Logf("it fires %s after the replica was seen to be sealed", after.Round(time.Millisecond))
+		// The lead is lost, and another one has it: nothing is mended.
+		second := in.watch()
+		second.Says("another watch leads", 1)
+		p.watches(map[string]*process{"ours": ours, "ours/second": second, "theirs": theirs})
+		p.scrapes(3)
+		ours.Kill()
+		second.Says(`"msg":"leading"`, 1)
+		ours = second
+		p.watches(map[string]*process{"ours": ours, "theirs": theirs})
+		p.scrapes(2)
+		if still := p.becomes("VaultBootstrapSealed", "ours", "firing", 15*time.Second); !still.ActiveAt.Equal(fires.ActiveAt) {
+			t.Errorf("when the lead was lost, the alert was over: it was active since %s, and is since %s", fires.ActiveAt, still.ActiveAt)
+		}
 		proxy.Clear()
 		in.sow(in.text() + "# And again.\n")
 		p.quiet("ours")
@@ -104,4 +127,77 @@ func TestAlertsFire(t *testing.T) {
 	})
 	ours.Terminates()
 	theirs.Terminates()
+}
+
+// TestAlertsOfSilence kills one replica, and then all.
+func TestAlertsOfSilence(t *testing.T) {
+	t.Parallel()
+	rules := impatientRules(t, map[string][2]string{"VaultBootstrapDown": {"2m", "10s"}, "VaultBootstrapSilentReplica": {"5m", "20s"}})
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3})
+	in := install(t, cluster)
+	w := in.watch()
+	w.shows(`vault_bootstrap_state{state="hardened"}`, 1)
+	for _, node := range cluster.Nodes {
+		opens(t, node)
+	}
+	w.shows(`vault_bootstrap_sealed_replicas`, 0)
+	p := prometheusFor(t, rules, map[string]*process{"vault": w})
+	p.scrapes(1)
+	p.quiet("vault")
+	active, err := cluster.Active(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	standby := cluster.Nodes[0]
+	if standby == active {
+		standby = cluster.Nodes[1]
+	}
+	kill := func(nodes ...*testbed.VaultNode) time.Time {
+		t.Helper()
+		for _, node := range nodes {
+			if err := node.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return time.Now()
+	}
+	bring := func(nodes ...*testbed.VaultNode) {
+		t.Helper()
+		for _, node := range nodes {
+			if err := node.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.quiet("vault")
+	}
+
+	died := kill(standby)
+	p.becomes("VaultBootstrapSilentReplica", "vault", "firing", 90*time.Second)
+	t.Logf("one dead: VaultBootstrapSilentReplica fires after %s", time.Since(died).Round(time.Millisecond))
+	all, err := p.alerts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, each := range all {
+		if each.is("VaultBootstrapDown", "vault") {
+			t.Errorf("one is dead, and there is %v", each)
+		}
+	}
+	w.shows(`vault_bootstrap_state{state="hardened"}`, 1)
+	bring(standby)
+
+	died = kill(cluster.Nodes...)
+	fires := p.becomes("VaultBootstrapDown", "vault", "firing", 90*time.Second)
+	t.Logf("all dead: VaultBootstrapDown fires after %s", time.Since(died).Round(time.Millisecond))
+	if fires.Labels["severity"] != "critical" || fires.Labels["bootstrap"] != "vault-bootstrap" || !strings.Contains(fires.Annotations["runbook_url"], "#what-you-see") {
+		t.Errorf("it is %v", fires)
+	}
+	for _, series := range []string{`vault_bootstrap_state{state="hardened"}`, "vault_bootstrap_sealed_replicas", "vault_bootstrap_drift"} {
+		if value, there := w.metric(series); there {
+			t.Errorf("nobody answers, and %s is %v", series, value)
+		}
+	}
+	bring(cluster.Nodes...)
+	w.shows(`vault_bootstrap_state{state="hardened"}`, 1)
+	w.Terminates()
 }

@@ -19,7 +19,8 @@ import (
 // prometheus is a server that scrapes watches and judges them by our rules.
 type prometheus struct {
 	*process
-	api string
+	api     string
+	targets string // a file with them
 }
 
 // alert is what Prometheus says of one.
@@ -50,14 +51,9 @@ func prometheusFor(t *testing.T, rules string, watches map[string]*process) *pro
 		"global":     map[string]string{"scrape_interval": "2s", "evaluation_interval": "1s"},
 		"rule_files": []string{rules},
 	}
-	var targets []any
-	for namespace, watch := range watches {
-		targets = append(targets, map[string]any{
-			"targets": []string{strings.TrimPrefix(watch.URL(), "http://")},
-			"labels":  map[string]string{"namespace": namespace},
-		})
-	}
-	config["scrape_configs"] = []any{map[string]any{"job_name": "watch", "static_configs": targets}}
+	p := &prometheus{targets: filepath.Join(dir, "targets.json")}
+	p.watches(watches)
+	config["scrape_configs"] = []any{map[string]any{"job_name": "watch", "file_sd_configs": []any{map[string]any{"files": []string{p.targets}}}}}
 	text, err := json.Marshal(config) // which is YAML, too
 	if err != nil {
 		t.Fatal(err)
@@ -66,10 +62,10 @@ func prometheusFor(t *testing.T, rules string, watches map[string]*process) *pro
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &prometheus{process: launch(t, driver.Command{
+	p.process = launch(t, driver.Command{
 		Binary: program,
 		Args:   []string{"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0"},
-	})}
+	})
 	p.Says("Server is ready to receive web requests", 1)
 	_, rest, found := strings.Cut(p.Shown(), `msg="Listening on" address=`)
 	if !found {
@@ -77,6 +73,33 @@ func prometheusFor(t *testing.T, rules string, watches map[string]*process) *pro
 	}
 	p.api = "http://" + strings.Fields(rest)[0] + "/api/v1/"
 	return p
+}
+
+// watches replaces the targets. A name is that of a namespace, with what tells several watches in
+// it apart after a slash.
+func (p *prometheus) watches(watches map[string]*process) {
+	var targets []any
+	for name, watch := range watches {
+		watch.t.Helper()
+		namespace, _, _ := strings.Cut(name, "/")
+		targets = append(targets, map[string]any{
+			"targets": []string{strings.TrimPrefix(watch.URL(), "http://")},
+			"labels":  map[string]string{"namespace": namespace},
+		})
+	}
+	for _, watch := range watches {
+		text, err := json.Marshal(targets)
+		if err == nil {
+			err = os.WriteFile(p.targets+".new", text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(p.targets+".new", p.targets)
+		}
+		if err != nil {
+			watch.t.Fatal(err)
+		}
+		return
+	}
 }
 
 // query asks the API for something.

@@ -2,8 +2,8 @@ package job
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,51 +75,33 @@ func (o *LoginOptions) gcp(ctx context.Context, role string) (map[string]secret.
 	if err != nil {
 		return nil, err
 	}
-	return map[string]secret.Value{"jwt": secret.New(strings.TrimSpace(string(token)))}, nil
+	jwt := strings.TrimSpace(string(token))
+	if gcpWithoutMachine(jwt) {
+		return nil, fmt.Errorf("%w: the identity token of Google's metadata server has no claims about the machine (google.compute_engine), which our role of type gce needs: "+
+			"GKE's Workload Identity leaves them out; use --login=kubernetes there, or a node without it", login.ErrNoCredential)
+	}
+	return map[string]secret.Value{"jwt": secret.New(jwt)}, nil
 }
 
-// azure asks the instance metadata service for a managed identity's token, and for the machine's
-// resource IDs, which Vault compares. AZURE_POD_IDENTITY_AUTHORITY_HOST sets its address, as in
-// Azure's own libraries.
-func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, error) {
-	host := o.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST")
-	if host == "" {
-		host = "http://169.254.169.254"
+// gcpWithoutMachine reports whether an identity token has no claims about a machine. Roles of type
+// gce need them, and Google says about GKE's Workload Identity only that they may be missing.
+func gcpWithoutMachine(token string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false // Vault will say what it is
 	}
-	resource := o.Audience
-	if resource == "" || resource == defaultAudience {
-		resource = "https://management.azure.com/"
-	}
-	query := url.Values{"api-version": {"2018-02-01"}, "resource": {resource}}
-	answer, err := metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/identity/oauth2/token?"+query.Encode(), "Metadata", "true")
+	content, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	if err != nil {
-		return nil, err
+		return false
 	}
-	var token struct {
-		Access string `json:"access_token"`
+	var claims struct {
+		Google struct {
+			Compute struct {
+				InstanceID string `json:"instance_id"`
+			} `json:"compute_engine"`
+		} `json:"google"`
 	}
-	if json.Unmarshal(answer, &token) != nil || token.Access == "" {
-		return nil, errors.New("the metadata service of Azure answers without a token")
-	}
-	answer, err = metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/instance?api-version=2021-02-01", "Metadata", "true")
-	if err != nil {
-		return nil, err
-	}
-	var machine struct {
-		Compute struct {
-			VM           string `json:"name"`
-			ScaleSet     string `json:"vmScaleSetName"`
-			Group        string `json:"resourceGroupName"`
-			Subscription string `json:"subscriptionId"`
-		} `json:"compute"`
-	}
-	if json.Unmarshal(answer, &machine) != nil {
-		return nil, errors.New("the metadata service of Azure answers without the machine's resource IDs")
-	}
-	return map[string]secret.Value{
-		"jwt": secret.New(token.Access), "subscription_id": secret.New(machine.Compute.Subscription),
-		"resource_group_name": secret.New(machine.Compute.Group), "vm_name": secret.New(machine.Compute.VM), "vmss_name": secret.New(machine.Compute.ScaleSet),
-	}, nil
+	return json.Unmarshal(content, &claims) == nil && claims.Google.Compute.InstanceID == ""
 }
 
 const (

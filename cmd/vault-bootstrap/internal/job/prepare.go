@@ -39,6 +39,10 @@ type Job struct {
 	env Lookup
 	// resolveLogin returns the login of a seed, for one that changes under a watch.
 	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
+	// loginFiles returns the files that it keeps something of.
+	loginFiles func(declared []seed.LoginMethod) []string
+	// renewCertificates has later requests to Vault connect with the files as they are then.
+	renewCertificates func() error
 	// declaredLogin is what the seed says about the current login.
 	declaredLogin []seed.LoginMethod
 }
@@ -73,6 +77,8 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
 		return options.Login.resolve(env, kind, options.Store.Name, options.Vault.certificate(env), declared)
 	}
+	job.loginFiles = func(declared []seed.LoginMethod) []string { return options.Login.files(kind, declared) }
+	job.renewCertificates = servers.Cluster.Renew
 	methods, err := job.resolveLogin(resolved.login)
 	if err != nil {
 		return nil, err

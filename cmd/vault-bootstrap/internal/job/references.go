@@ -108,6 +108,9 @@ func (o credentials) files(env Lookup) ownFiles {
 	if o.logsInBy("aws") {
 		add("a credential that this program logs in with", variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_SHARED_CREDENTIALS_FILE"))
 	}
+	if o.logsInBy("azure") {
+		add("a credential that this program logs in with", variable(azureTokenFile))
+	}
 	add("the kubeconfig of this program", o.store.Kubeconfig)
 	add("the kubeconfig of this program", filepath.SplitList(variable(clientcmd.RecommendedConfigPathEnvVar))...)
 	if home := variable("HOME"); home != "" {

@@ -71,3 +71,23 @@ func TestOwnFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestFederatedTokenIsOurs keeps a seed from reading what we log in to Azure with.
+func TestFederatedTokenIsOurs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := func(name string) (string, bool) {
+		if name != azureTokenFile {
+			return "", false
+		}
+		return file, true
+	}
+	for method, own := range map[string]bool{"azure": true, "approle": false} {
+		guard := credentials{store: &StoreOptions{Name: "vb"}, vault: &VaultOptions{}, login: &LoginOptions{Methods: []string{method}}}.guard(env)
+		if got := guard(seed.ReferenceFile, file); (got != "") != own {
+			t.Errorf("%s: %q, want it to be ours: %v", method, got, own)
+		}
+	}
+}

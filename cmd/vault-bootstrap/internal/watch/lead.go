@@ -28,6 +28,7 @@ type Watcher struct {
 	report  report.Reporter
 	own     *ownReplica // nil if there is none
 	seed    string      // the fingerprint of the seed's files
+	renewal *renewal
 	ready   readiness
 
 	past    attempts
@@ -52,6 +53,7 @@ func (w *Watcher) watch(ctx context.Context) error {
 	for _, risk := range w.job.Risks {
 		w.report.Log().Warn(risk)
 	}
+	w.job.WarnOfGrace(ctx, w.report.Log())
 	beside := make(chan struct{})
 	go func() {
 		defer close(beside)
@@ -84,9 +86,10 @@ func (w *Watcher) keepLeading(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			w.report.Waiting(err, 1)
 		}
-		if !pause.Pause(ctx) {
-			break
-		}
+		// Records that cannot be reached are no reason not to know how the replicas are.
+		standing, over := context.WithTimeout(ctx, pause.Next())
+		w.standBy(standing)
+		over()
 	}
 	return nil
 }

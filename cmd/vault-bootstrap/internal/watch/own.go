@@ -17,6 +17,7 @@ import (
 type ownReplica struct {
 	opener  *states.Opener
 	records store.Store
+	renewal *renewal
 	log     *slog.Logger
 	logged  string
 }
@@ -29,12 +30,19 @@ func newOwnReplica(env job.Lookup, address string, options *job.VaultOptions, re
 	if err != nil {
 		return nil, err
 	}
-	return &ownReplica{opener: states.NewOpener(&states.Setting{Log: log, Now: time.Now}, servers.Members()), records: records, log: log}, nil
+	// The watch logs that the same files have changed.
+	files := func() []string { return alone.CertificateFiles(env) }
+	return &ownReplica{
+		opener:  states.NewOpener(&states.Setting{Log: log, Now: time.Now}, servers.Members()),
+		records: records, log: log,
+		renewal: newRenewal(files, servers.Cluster.Renew, slog.New(slog.DiscardHandler)),
+	}, nil
 }
 
 // open unseals the replica if it is sealed, and returns its health before that. It fails while the
 // replica is not open, and logs each reason once.
 func (r *ownReplica) open(ctx context.Context) (fsm.Health, error) {
+	r.renewal.check()
 	health, err := r.opener.OpenOwn(ctx, store.Reader{Store: r.records})
 	if err == nil {
 		r.logged = ""

@@ -25,6 +25,7 @@ func (w *Watcher) standBy(ctx context.Context) {
 	var due time.Time
 	logged := ""
 	for pace.Pause(ctx, hurried.Next(time.Now(), anyAway(w.seen))) {
+		w.renewal.check()
 		w.seen = w.job.Bootstrap.Health(ctx)
 		w.count(w.seen)
 		if !sealedFor(since, w.seen, time.Now()) {

@@ -46,6 +46,7 @@ func (w *Watcher) turn(ctx context.Context) time.Duration {
 }
 
 func (w *Watcher) takeTurn(ctx context.Context) time.Duration {
+	w.renewal.check()
 	seedErr := w.job.Reload(ctx)
 	turn := w.attend(ctx)
 	if turn.err == nil {
@@ -128,12 +129,20 @@ func (w *Watcher) known(err error) bool {
 func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
 	w.job.Guard(walk.Always)
 	look, verdict, err = w.walk.Driver(w.report).Judge(ctx)
-	if look != nil {
-		w.metrics.Plan(look.Planned())
-		w.count(look.Observation.Replicas)
-		settled = look.Checkpoint.LastError == nil
+	if verdict.State == "" && ctx.Err() == nil {
+		w.metrics.State("") // what was seen before is not known to be so still
 	}
-	return look, verdict, settled, err
+	if look == nil {
+		w.metrics.Unplanned()
+		return nil, verdict, false, err
+	}
+	w.count(look.Observation.Replicas)
+	if look.Plan == nil {
+		w.metrics.Unplanned()
+	} else {
+		w.metrics.Plan(look.Planned())
+	}
+	return look, verdict, look.Checkpoint.LastError == nil, err
 }
 
 // judge reports the result of a turn, each failure once, and returns its name for the metrics.

@@ -30,6 +30,7 @@ func (w *Watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 			continue
 		case <-health.C:
 		}
+		renewed := w.renewal.check()
 		replicas := w.job.Bootstrap.Health(ctx)
 		health.Reset(hurried.Next(time.Now(), anyAway(replicas)))
 		w.count(replicas)
@@ -39,7 +40,7 @@ func (w *Watcher) wait(ctx context.Context, pause time.Duration, changes <-chan 
 			w.report.Log().Info("the seed's files have changed")
 			return true
 		}
-		if differ(w.seen, replicas) {
+		if renewed || differ(w.seen, replicas) {
 			return true
 		}
 	}
@@ -59,13 +60,13 @@ func differ(before, now []fsm.Replica) bool {
 	return len(before) != len(now)
 }
 
-// count updates the metrics of the replicas' health.
+// count updates the metrics of the replicas' health; none are known if finding them has failed.
 func (w *Watcher) count(replicas []fsm.Replica) {
 	health := map[string]int{}
 	for _, replica := range replicas {
 		health[string(replica.Health)]++
 	}
-	w.metrics.Replicas(health, health[string(fsm.Sealed)])
+	w.metrics.Replicas(health, string(fsm.NoAnswer), string(fsm.Sealed))
 }
 
 // anyAway reports whether a replica does not answer.

@@ -16,7 +16,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/pace"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
-	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/metrics"
 )
@@ -50,7 +49,7 @@ func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writ
 	if err := options.check(env); err != nil {
 		return nil, err
 	}
-	counted := metrics.New(version, names(fsm.States()), eventNames())
+	counted := metrics.New(version, countedNames(options.Run.Store.Name, options.Run.Until))
 	options.Run.Store.Wrap = counted.Wrapper(metrics.Kubernetes)
 	options.Run.Vault.Wrap = counted.Wrapper(metrics.Vault)
 	prepared, err := job.Prepare(ctx, env, "watch", &options.Run)
@@ -70,6 +69,7 @@ func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writ
 	}
 	w.report = walked.WithEvents(report.WithMetrics(lines, counted))
 	prepared.Bootstrap.LogTo(w.report.Log())
+	w.renewal = newRenewal(prepared.Files, prepared.Renew, w.report.Log())
 	if options.OwnReplica != "" {
 		if w.own, err = newOwnReplica(env, options.OwnReplica, &options.Run.Vault, prepared.Store, w.report.Log()); err != nil {
 			return nil, err
@@ -95,22 +95,6 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	w.report.Log().Info("ended")
 	return nil
-}
-
-func names(states []fsm.State) []string {
-	list := make([]string, 0, len(states))
-	for _, state := range states {
-		list = append(list, string(state))
-	}
-	return list
-}
-
-func eventNames() []string {
-	var list []string
-	for _, edge := range fsm.Table() {
-		list = append(list, string(edge.Event))
-	}
-	return list
 }
 
 // terminationMessage says how a watch has ended.
