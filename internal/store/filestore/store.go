@@ -23,7 +23,10 @@ import (
 // Store is a store.Store in a directory: NAME-keys.json, NAME-state.json and
 // NAME-lease.json hold the records and the mirror, NAME.lock is the Lease and
 // NAME.cas guards each single write. Records are readable by their owner only.
-type Store struct{ files }
+type Store struct {
+	files
+	ledgers *wire.Ledgers
+}
 
 // files knows where the files are, and the remedies for their errors.
 type files struct{ dir, name string }
@@ -43,7 +46,7 @@ func Open(dir, name string) (*Store, error) {
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("locating %q: %w", dir, err), "Give an absolute path: --store=file:DIR.")
 	}
-	return &Store{files{absolute, name}}, nil
+	return &Store{files{absolute, name}, &wire.Ledgers{}}, nil
 }
 
 func (f files) path(suffix string) string { return filepath.Join(f.dir, f.name+suffix) }
@@ -97,13 +100,13 @@ func (f *Store) Checkpoint(context.Context) (store.Checkpoint, store.Revision, e
 	if err != nil || revision == "" {
 		return store.Checkpoint{}, "", err
 	}
-	checkpoint, err := wire.DecodeCheckpoint(data, f.stateObject())
+	checkpoint, err := f.ledgers.DecodeCheckpoint(data, f.stateObject())
 	return checkpoint, revision, err
 }
 
 // SaveCheckpoint writes the checkpoint if it still is at revision.
 func (f *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint, revision store.Revision) (store.Revision, error) {
-	data, err := wire.EncodeCheckpoint(checkpoint)
+	data, err := f.ledgers.EncodeCheckpoint(checkpoint)
 	if err != nil {
 		return "", err
 	}

@@ -75,6 +75,6 @@ func (k *Store) RecentCheckpoint() (store.Checkpoint, store.Revision, bool) {
 		return store.Checkpoint{}, "", false
 	}
 	k.pieces.book.inForce(last.revision, nil)
-	checkpoint, err := record.Record(k.stateObject())
+	checkpoint, err := k.ledgers.Record(record, k.stateObject())
 	return checkpoint, last.revision, err == nil
 }

@@ -22,8 +22,9 @@ import (
 // NAME. They have no owner, so that only a person deletes them.
 type Store struct {
 	secrets
-	leases leases
-	pieces *pieces
+	leases  leases
+	pieces  *pieces
+	ledgers *wire.Ledgers
 }
 
 var _ store.Store = (*Store)(nil)
@@ -43,7 +44,7 @@ func New(config *rest.Config, namespace, name string) (*Store, error) {
 	in := kube.Namespace{Client: client, Name: namespace, Rules: Rules(name)}
 	at, recent := site{in: in, name: name, seen: &seenObjects{}}, &recentObjects{}
 	records := secrets{at, recent}
-	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}}, nil
+	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}, &wire.Ledgers{}}, nil
 }
 
 // Namespace returns the namespace of the records, for others that need its API.
@@ -115,7 +116,7 @@ func (k *Store) Checkpoint(ctx context.Context) (store.Checkpoint, store.Revisio
 			return store.Checkpoint{}, "", err
 		}
 		k.pieces.book.inForce(revision, record.Pieces)
-		checkpoint, err := record.Record(k.stateObject())
+		checkpoint, err := k.ledgers.Record(record, k.stateObject())
 		return checkpoint, revision, err
 	}
 }
@@ -127,7 +128,7 @@ func (k *Store) SaveCheckpoint(ctx context.Context, checkpoint store.Checkpoint,
 	if err := k.writable(k.stateName(), revision); err != nil {
 		return "", err
 	}
-	record, err := wire.NewCheckpoint(checkpoint)
+	record, err := k.ledgers.NewCheckpoint(checkpoint)
 	if err == nil && len(record.Packed) > pieceLimit {
 		record.Pieces, err = k.pieces.save(ctx, record.Packed, revision)
 		record.Packed = nil

@@ -43,8 +43,8 @@ type wireTransition struct {
 
 // EncodeCheckpoint returns the stored form of c, with the latest HistoryLimit
 // transitions.
-func EncodeCheckpoint(c store.Checkpoint) ([]byte, error) {
-	wire, err := NewCheckpoint(c)
+func (l *Ledgers) EncodeCheckpoint(c store.Checkpoint) ([]byte, error) {
+	wire, err := l.NewCheckpoint(c)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,9 @@ func EncodeCheckpoint(c store.Checkpoint) ([]byte, error) {
 }
 
 // NewCheckpoint returns c as it is stored.
-func NewCheckpoint(c store.Checkpoint) (Checkpoint, error) {
+func (l *Ledgers) NewCheckpoint(c store.Checkpoint) (Checkpoint, error) {
 	wire := plain(c)
-	packed, err := wireLedger{c.Ledger, c.Hashes}.pack()
+	packed, err := l.pack(wireLedger{c.Ledger, c.Hashes})
 	if packed != nil {
 		wire.Packed, wire.Ledger, wire.Hashes = packed, nil, nil
 	}
@@ -86,18 +86,18 @@ func plain(c store.Checkpoint) Checkpoint {
 }
 
 // DecodeCheckpoint is the inverse of EncodeCheckpoint. o names the record in errors.
-func DecodeCheckpoint(data []byte, o Object) (store.Checkpoint, error) {
+func (l *Ledgers) DecodeCheckpoint(data []byte, o Object) (store.Checkpoint, error) {
 	var wire Checkpoint
 	if err := Decode(data, &wire, o); err != nil {
 		return store.Checkpoint{}, err
 	}
-	return wire.Record(o)
+	return l.Record(wire, o)
 }
 
 // Record returns what is stored.
-func (wire Checkpoint) Record(o Object) (store.Checkpoint, error) {
+func (l *Ledgers) Record(wire Checkpoint, o Object) (store.Checkpoint, error) {
 	if wire.Packed != nil {
-		ledger, err := unpack(wire.Packed, o)
+		ledger, err := l.unpack(wire.Packed, o)
 		if err != nil {
 			return store.Checkpoint{}, err
 		}

@@ -82,11 +82,11 @@ func TestEveryFieldSurvives(t *testing.T) {
 	}
 
 	checkpoint := filled[store.Checkpoint](t)
-	data, err = EncodeCheckpoint(checkpoint)
+	data, err = new(Ledgers).EncodeCheckpoint(checkpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back, err := DecodeCheckpoint(data, testObject); err != nil || !reflect.DeepEqual(back, checkpoint) {
+	if back, err := new(Ledgers).DecodeCheckpoint(data, testObject); err != nil || !reflect.DeepEqual(back, checkpoint) {
 		t.Errorf("the checkpoint came back as %+v, want %+v (error %v); stored as %s", back, checkpoint, err, data)
 	}
 }
@@ -99,21 +99,21 @@ func TestZeroRecordsSurvive(t *testing.T) {
 	if back, err := DecodeKeys(data, testObject); err != nil || !reflect.DeepEqual(back, store.Keys{}) {
 		t.Errorf("zero keys came back as %+v, %v", back, err)
 	}
-	if data, err = EncodeCheckpoint(store.Checkpoint{}); err != nil {
+	if data, err = new(Ledgers).EncodeCheckpoint(store.Checkpoint{}); err != nil {
 		t.Fatal(err)
 	}
-	if back, err := DecodeCheckpoint(data, testObject); err != nil || !reflect.DeepEqual(back, store.Checkpoint{}) {
+	if back, err := new(Ledgers).DecodeCheckpoint(data, testObject); err != nil || !reflect.DeepEqual(back, store.Checkpoint{}) {
 		t.Errorf("a zero checkpoint came back as %+v, %v", back, err)
 	}
 }
 
 func TestTimesAreStoredInUTC(t *testing.T) {
 	when := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("east", 7200))
-	data, err := EncodeCheckpoint(store.Checkpoint{Since: when})
+	data, err := new(Ledgers).EncodeCheckpoint(store.Checkpoint{Since: when})
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := DecodeCheckpoint(data, testObject)
+	back, err := new(Ledgers).DecodeCheckpoint(data, testObject)
 	if err != nil || !back.Since.Equal(when) || back.Since.Location() != time.UTC {
 		t.Errorf("since came back as %v, %v", back.Since, err)
 	}
@@ -156,7 +156,7 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, keysErr := DecodeKeys([]byte(test.data), testObject)
-			_, checkpointErr := DecodeCheckpoint([]byte(test.data), testObject)
+			_, checkpointErr := new(Ledgers).DecodeCheckpoint([]byte(test.data), testObject)
 			for _, err := range []error{keysErr, checkpointErr} {
 				if fault.KindOf(err) != fault.Terminal || fault.NameOf(err) != test.fault {
 					t.Fatalf("got %v (%v), want a terminal %q", err, fault.KindOf(err), test.fault)
@@ -199,11 +199,11 @@ func TestHistoryIsCapped(t *testing.T) {
 	for i := range store.HistoryLimit + 7 {
 		c.History = append(c.History, store.Transition{Event: fmt.Sprint(i)})
 	}
-	data, err := EncodeCheckpoint(c)
+	data, err := new(Ledgers).EncodeCheckpoint(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := DecodeCheckpoint(data, testObject)
+	back, err := new(Ledgers).DecodeCheckpoint(data, testObject)
 	if err != nil || len(back.History) != store.HistoryLimit || back.History[0].Event != "7" {
 		t.Errorf("%d transitions came back, the first is %q (%v)", len(back.History), back.History[0].Event, err)
 	}
@@ -225,8 +225,8 @@ func FuzzDecode(f *testing.F) {
 		} else if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Terminal || e.Remedy == "" {
 			t.Errorf("%q: %v is no terminal fault with a remedy", data, err)
 		}
-		if checkpoint, err := DecodeCheckpoint(data, testObject); err == nil && len(checkpoint.History) <= store.HistoryLimit {
-			if again := reencode(t, checkpoint, EncodeCheckpoint, DecodeCheckpoint); !reflect.DeepEqual(again, checkpoint) {
+		if checkpoint, err := new(Ledgers).DecodeCheckpoint(data, testObject); err == nil && len(checkpoint.History) <= store.HistoryLimit {
+			if again := reencode(t, checkpoint, new(Ledgers).EncodeCheckpoint, new(Ledgers).DecodeCheckpoint); !reflect.DeepEqual(again, checkpoint) {
 				t.Errorf("%q: the checkpoint changed on the way: %+v, then %+v", data, checkpoint, again)
 			}
 		}

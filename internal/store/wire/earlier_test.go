@@ -37,12 +37,12 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 				t.Errorf("%s: %v", file, err)
 			}
 		} else {
-			checkpoint, err := DecodeCheckpoint(data, testObject)
+			checkpoint, err := new(Ledgers).DecodeCheckpoint(data, testObject)
 			if err != nil {
 				t.Errorf("%s: %v", file, err)
 				continue
 			}
-			if again, err = EncodeCheckpoint(checkpoint); err != nil {
+			if again, err = new(Ledgers).EncodeCheckpoint(checkpoint); err != nil {
 				t.Errorf("%s: %v", file, err)
 			}
 		}
