@@ -33,6 +33,7 @@ type Desired struct {
 	declaration Declaration
 	objects     []object.Object // the seed's and our own
 	needs       []policy.Grant  // of our own login
+	own         ownPolicy
 }
 
 // NewDesired returns the desired state for a declaration: the seed's objects and, beside them, the
@@ -40,7 +41,8 @@ type Desired struct {
 func NewDesired(name string, methods login.Chain, declaration Declaration) (*Desired, error) {
 	d := &Desired{name: name, methods: methods, declaration: declaration}
 	own := append(methods.Objects(name), d.readObjects()...)
-	own = append(own, object.Policy(name, d.policyText(own)))
+	d.own = ownPolicy{name, d.policyText(own)}
+	own = append(own, object.Policy(name, d.own.text))
 	var err error
 	if d.objects, err = seed.Combine(own, declaration.Objects); err != nil {
 		return nil, err

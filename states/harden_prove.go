@@ -42,7 +42,7 @@ func (h *hardening) proveSession(ctx context.Context, session *vault.Session) er
 	if err := checkIndependent(ctx, session); err != nil {
 		return err
 	}
-	missing, err := missingPrivileges(ctx, session.View(), h.setting.Name, h.observer.desired.needs)
+	missing, err := missingPrivileges(ctx, session.View(), h.observer.desired.own, h.observer.desired.needs)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 // checkPrivilege makes sure, before anything is written, that our login may do all that the
 // seed needs.
 func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
-	missing, err := missingPrivileges(ctx, view, o.setting.Name, o.desired.needs)
+	missing, err := missingPrivileges(ctx, view, o.desired.own, o.desired.needs)
 	if err != nil || len(missing) == 0 {
 		return err
 	}

@@ -60,18 +60,7 @@ func (l *live) mounted(id object.ID) bool {
 // listing that cannot be read shows nothing. What is owned is assumed to exist, since we have
 // created it.
 func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID) ([]int, error) {
-	made := make(map[object.ID]bool, len(owned))
-	for _, id := range owned {
-		made[id] = true
-	}
-	count := map[string]int{}
-	for _, i := range left {
-		if o := &l.objects[i]; !made[o.ID] {
-			count[o.Listed()]++
-		}
-	}
-	delete(count, "")
-	maps.DeleteFunc(count, func(_ string, declared int) bool { return declared < minListed })
+	count := l.countListed(left, owned)
 	var mu sync.Mutex
 	names := map[string]map[string]bool{}
 	group, ctx := errgroup.WithContext(ctx)
@@ -104,6 +93,38 @@ func (l *live) withoutAbsent(ctx context.Context, left []int, owned []object.ID)
 		there, read := names[o.Listed()]
 		return read && !value.Pending(o.Data) && !there[strings.ToLower(path.Base(o.ReadPath()))]
 	}), nil
+}
+
+// countListed returns the listings that are worth reading before the objects in left, with how many
+// of these they show.
+func (l *live) countListed(left []int, owned []object.ID) map[string]int {
+	made := make(map[object.ID]bool, len(owned))
+	for _, id := range owned {
+		made[id] = true
+	}
+	count := map[string]int{}
+	for _, i := range left {
+		if o := &l.objects[i]; !made[o.ID] {
+			count[o.Listed()]++
+		}
+	}
+	delete(count, "")
+	maps.DeleteFunc(count, func(_ string, declared int) bool { return declared < minListed })
+	return count
+}
+
+// listAhead begins to read the listings of what lies in no mount, while those of the mounts are
+// read. Whoever needs one reads it again, and gets what this read has returned.
+func (l *live) listAhead(ctx context.Context, owned []object.ID) {
+	var free []int
+	for i, o := range l.objects {
+		if listing, _ := o.Table(); listing == "" && o.Mount == "" && !o.IsRequest() {
+			free = append(free, i)
+		}
+	}
+	for listing := range l.countListed(free, owned) {
+		go func() { _, _, _ = l.reads.Read(ctx, listing+"?list=true") }()
+	}
 }
 
 // withoutClash returns an error for the mounts and audit devices that cannot coexist with an

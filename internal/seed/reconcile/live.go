@@ -45,6 +45,9 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]observation, len(objects)),
 		reads: &shared{api: api, once: readOnce(objects)},
 	}
+	if goal.Seen == nil && len(objects) >= minListed {
+		l.listAhead(ctx, goal.Owned)
+	}
 	if needed := neededListings(objects); len(needed) > 0 {
 		if err := l.listings(ctx, needed); err != nil {
 			return nil, err
