@@ -20,8 +20,8 @@ type Metrics struct {
 	names    Names
 
 	leader                          prometheus.Gauge
-	drift, plan, sealed, success    *perhaps
-	state, terminal, replicas, goal *set
+	drift, plan, sealed, success    *optional
+	state, terminal, replicas, goal *labelled
 	transitions, failures           *prometheus.CounterVec
 	apiErrors, rounds               *prometheus.CounterVec
 	logins                          prometheus.Counter
@@ -64,14 +64,14 @@ func New(version string, names Names) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), names: names,
 		leader:      gauge("leader", "1 if this watch leads, else 0."),
-		drift:       newPerhaps("drift", "1 if the last look found something of the seed to write."),
-		plan:        newPerhaps("plan_changes", "How many objects the last look would have written."),
-		sealed:      newPerhaps("sealed_replicas", "Replicas that say that they are sealed."),
-		success:     newPerhaps("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
-		state:       newSet("state", "1 for the state in which Vault was found last.", "state"),
-		goal:        newSet("goal", "1 for the states that meet the goal: it, and those after it.", "state"),
-		terminal:    newSet("terminal_error", "1 while a person is needed.", "name"),
-		replicas:    newSet("replicas", "Replicas by health.", "health"),
+		drift:       newOptional("drift", "1 if the last look found something of the seed to write."),
+		plan:        newOptional("plan_changes", "How many objects the last look would have written."),
+		sealed:      newOptional("sealed_replicas", "Replicas that say that they are sealed."),
+		success:     newOptional("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
+		state:       newLabelled("state", "1 for the state in which Vault was found last.", "state"),
+		goal:        newLabelled("goal", "1 for the states that meet the goal: it, and those after it.", "state"),
+		terminal:    newLabelled("terminal_error", "1 while a person is needed.", "name"),
+		replicas:    newLabelled("replicas", "Replicas by health.", "health"),
 		transitions: counters("transitions_total", "Transitions made.", "from", "event", "to"),
 		failures:    counters("act_failures_total", "Acts that failed.", "event", "kind"),
 		apiErrors:   counters("api_errors_total", "Requests that failed.", "server", "class"),
@@ -82,9 +82,9 @@ func New(version string, names Names) *Metrics {
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}, []string{"event"}),
 	}
-	build := newSet("build_info", "1, with the version of the program.", "version")
-	build.now(map[string]float64{version: 1})
-	m.goal.now(names.meeting())
+	build := newLabelled("build_info", "1, with the version of the program.", "version")
+	build.replace(map[string]float64{version: 1})
+	m.goal.replace(names.meeting())
 	prometheus.WrapRegistererWith(prometheus.Labels{"bootstrap": names.Bootstrap}, m.registry).MustRegister(
 		m.leader, m.drift, m.plan, m.sealed, m.state, m.goal, m.terminal, m.replicas, m.transitions, m.failures,
 		m.apiErrors, m.rounds, m.logins, m.success, m.acts, build,
@@ -135,10 +135,10 @@ func (m *Metrics) Lead(leads bool) {
 // State records the state in which Vault was found; "" for unknown, which no series says.
 func (m *Metrics) State(found string) {
 	if found == "" {
-		m.state.now(nil)
+		m.state.replace(nil)
 		return
 	}
-	m.state.now(m.oneOf(found))
+	m.state.replace(m.oneOf(found))
 }
 
 // oneOf returns 1 for a state and 0 for the others.
@@ -170,7 +170,7 @@ func (m *Metrics) Replicas(health map[string]int, silent, sealed string) {
 		values[name] = float64(count)
 		total += count
 	}
-	m.replicas.now(values)
+	m.replicas.replace(values)
 	if total == health[silent] {
 		m.sealed.forget()
 		return
@@ -197,11 +197,11 @@ func (m *Metrics) Round(result string) { m.rounds.WithLabelValues(result).Inc() 
 
 // Terminal records that a person is needed, and why.
 func (m *Metrics) Terminal(name string) {
-	m.terminal.now(map[string]float64{name: 1})
+	m.terminal.replace(map[string]float64{name: 1})
 }
 
 // Recovered records that nobody is needed any more.
-func (m *Metrics) Recovered() { m.terminal.now(nil) }
+func (m *Metrics) Recovered() { m.terminal.replace(nil) }
 
 // Succeeded records that Vault is at the goal and nothing is left to do.
 func (m *Metrics) Succeeded(at time.Time) { m.success.set(float64(at.UnixMilli()) / 1000) }
