@@ -34,16 +34,7 @@ func TestTerminatedDuringInit(t *testing.T) {
 	// The answer is held up after Vault has initialized itself.
 	hits := proxy.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", After: true, Delay: 3 * time.Second, Times: 1})
 	first := in.watch()
-	eventually(t, "initialization", time.Minute, func(ctx context.Context) error {
-		var status struct{ Initialized bool }
-		if err := cluster.Nodes[0].Call(ctx, http.MethodGet, "sys/init", "", nil, &status); err != nil {
-			return err
-		}
-		if hits() == 0 || !status.Initialized {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	untilAnswering(t, cluster.Nodes[0], hits)
 	if stored() {
 		t.Fatal("the keys were stored already: nothing is shown")
 	}
@@ -58,6 +49,21 @@ func TestTerminatedDuringInit(t *testing.T) {
 	}
 	in.root() // made from the stored shares
 	second.Terminates()
+}
+
+// untilAnswering waits until Vault has initialized itself, and its answer is held up.
+func untilAnswering(t *testing.T, node *testbed.VaultNode, hits func() int) {
+	t.Helper()
+	eventually(t, "initialization", time.Minute, func(ctx context.Context) error {
+		var status struct{ Initialized bool }
+		if err := node.Call(ctx, http.MethodGet, "sys/init", "", nil, &status); err != nil {
+			return err
+		}
+		if hits() == 0 || !status.Initialized {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 }
 
 // server finds the API server in a kubeconfig.
@@ -101,16 +107,7 @@ func TestSidecarDeletedDuringInit(t *testing.T) {
 	hits := vault.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", After: true, Delay: 3 * time.Second, Times: 1})
 	sidecar := in.watch("--own-replica="+vault.URL, "--lease-duration=120s", "--lease-renew-deadline=100s", "--lease-retry-period=5s")
 	sidecar.Says("our pod may take 30s to end", 1)
-	eventually(t, "initialization", time.Minute, func(ctx context.Context) error {
-		var status struct{ Initialized bool }
-		if err := cluster.Nodes[0].Call(ctx, http.MethodGet, "sys/init", "", nil, &status); err != nil {
-			return err
-		}
-		if hits() == 0 || !status.Initialized {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	untilAnswering(t, cluster.Nodes[0], hits)
 	api.Delay(3 * time.Second) // each way
 	sidecar.Send(syscall.SIGTERM)
 	deleted := time.Now()
