@@ -72,7 +72,7 @@ type Bootstrap struct {
 func New(config Config) *Bootstrap {
 	setting, members, records := config.Setting, config.Cluster, &held{}
 	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
-	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Parallelism)}
+	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Reads)}
 	responses := &responses{setting.Now, config.Split, config.Recovery}
 	delivery := &Delivery{records: records, log: setting.Log, responses: responses, locations: config.SpoolLocations}
 	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians}, responses}
@@ -188,8 +188,8 @@ type Setting struct {
 	// Holder is this process's identity, Pod the name of its Pod and Process its name on
 	// this machine; both are empty where there is none.
 	Holder, Pod, Process string
-	// Parallelism is how many calls to Vault may be in flight.
-	Parallelism int
-	Log         *slog.Logger
-	Now         func() time.Time
+	// Writes and Reads are how many of each may be in flight to Vault.
+	Writes, Reads int
+	Log           *slog.Logger
+	Now           func() time.Time
 }

@@ -174,7 +174,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	s := &site{server: vaulttest.New(t), store: &memory{}, logged: &strings.Builder{}, clock: time.Unix(1e9, 0), dir: spool.Dir(t.TempDir())}
 	s.replica = &fakeReplica{address: s.server.Address, code: http.StatusNotImplemented, storage: "raft"}
 	setting := &Setting{
-		Name: "vb", Holder: "me", Parallelism: 4, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
+		Name: "vb", Holder: "me", Writes: 4, Reads: 8, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
 		Now: func() time.Time { // a look asks for the time from several goroutines
 			s.ticking.Lock()
 			defer s.ticking.Unlock()

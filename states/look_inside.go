@@ -24,7 +24,7 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 		objects = o.desired.declaration.Objects
 		go func() { proven <- o.checkPrivilege(ctx, view) }()
 	}
-	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Parallelism)
+	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Reads)
 	now := o.setting.Now()
 	goal.Seen = o.recall.fresh(look, now)
 	plan, err := reconcile.NewPlan(ctx, view, goal)
@@ -76,7 +76,7 @@ func list(items []string, most int) string {
 func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
 	look.Facts = o.surroundings.newFacts()
 	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
-	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.setting.Parallelism, &look.Facts); err != nil {
+	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.setting.Reads, &look.Facts); err != nil {
 		return fmt.Errorf("reading the controls: %w", err)
 	}
 	return nil

@@ -42,7 +42,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		return nil, err
 	}
 	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.desired.goal(o.desired.declaration.Objects, memory.Checkpoint, memory.Keys, o.setting.Parallelism)
+	goal := o.desired.goal(o.desired.declaration.Objects, memory.Checkpoint, memory.Keys, o.setting.Reads)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if err != nil && httpstatus.Of(err) == 403 {
@@ -79,7 +79,7 @@ func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]reconcile.
 	rules.Fix, rules.Limits, rules.Exceptions = o.desired.declaration.Rules.Fix, o.desired.declaration.Rules.Limits, o.desired.declaration.Rules.Exceptions
 	groups := rules.Groups()
 	facts := o.surroundings.newFacts()
-	if err := gather.Vault(ctx, view, groups, o.setting.Parallelism, &facts); err != nil {
+	if err := gather.Vault(ctx, view, groups, o.setting.Reads, &facts); err != nil {
 		return nil, fmt.Errorf("reading the controls to fix: %w", err)
 	}
 	o.surroundings.look(ctx, groups, &facts)

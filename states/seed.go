@@ -35,7 +35,7 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	look.Plan.Remember(hashKey)
 	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
 	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
-		Parallelism:  s.setting.Parallelism,
+		Parallelism:  s.setting.Writes,
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change reconcile.Change, err error) {
 			if err == nil {
@@ -56,7 +56,7 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	point.Reach("seed.applied")
 	if len(result.Written) > 0 {
 		s.observer.recall.readBack(func() reconcile.Seen {
-			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Parallelism)
+			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Reads)
 		})
 	}
 	return err

@@ -41,7 +41,7 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 	groups := harden.AllGroups()
 	if !view.None() {
 		defer o.access.Close(context.WithoutCancel(ctx))
-		if err := gather.Vault(ctx, view, readable(groups, deep), o.setting.Parallelism, &facts); err != nil {
+		if err := gather.Vault(ctx, view, readable(groups, deep), o.setting.Reads, &facts); err != nil {
 			o.setting.Log.Warn("not everything could be read", "error", err.Error())
 		}
 	}

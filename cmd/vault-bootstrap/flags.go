@@ -37,7 +37,7 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	flags.StringSliceVar(&o.Seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&o.Until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
-	flags.IntVar(&o.Parallelism, "parallelism", 16, "calls to Vault in flight")
+	flags.IntVar(&o.Parallelism, "parallelism", 16, "writes to Vault in flight; twice as many reads")
 	flags.DurationVar(&o.Lease.Duration, "lease-duration", 15*time.Second, "how long others wait for a holder that does not renew")
 	flags.DurationVar(&o.Lease.Renew, "lease-renew-deadline", 10*time.Second, "how long the holder tries to renew")
 	flags.DurationVar(&o.Lease.Retry, "lease-retry-period", 2*time.Second, "wait between tries to acquire or renew")

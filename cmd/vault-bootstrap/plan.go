@@ -40,7 +40,7 @@ func (p *program) planCommand() *cobra.Command {
 	registerLogin(flags, &options.job.Login)
 	flags.StringSliceVar(&options.job.Seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&options.job.TokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, otherwise the login of later runs)")
-	flags.IntVar(&options.job.Parallelism, "parallelism", 16, "calls to Vault in flight")
+	flags.IntVar(&options.job.Parallelism, "parallelism", 32, "calls to Vault in flight")
 	flags.DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	flags.StringVarP(&options.output, "output", "o", "text", "text or json")
 	flags.BoolVar(&options.detailed, "detailed-exitcode", false, "exit with 3 when there are changes")

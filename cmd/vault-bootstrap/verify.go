@@ -68,7 +68,7 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.job.PodLabels, "vault-pod-labels", job.DefaultPodLabels, "labels of Vault's pods, on Kubernetes")
 	flags.BoolVar(&o.list, "list", false, "list all controls, without reading a Vault")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long it may take")
-	flags.IntVar(&o.job.Parallelism, "parallelism", 16, "calls to Vault in flight")
+	flags.IntVar(&o.job.Parallelism, "parallelism", 32, "calls to Vault in flight")
 }
 
 // check refuses what cannot work. It returns the least severity of --fail-on, 0 if none

@@ -10,18 +10,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// parallelism is how many requests run at a time, here as in the program.
-const parallelism = 16
+// writesAtOnce and readsAtOnce are how many requests run at a time, here as in the program.
+const (
+	writesAtOnce = 16
+	readsAtOnce  = 2 * writesAtOnce
+)
 
 // bare sends requests with a bare HTTP client and a token, one phase after another.
 func bare(b *testing.B, s *server, token string, phases [][]call) {
 	b.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: parallelism, MaxConnsPerHost: parallelism}
+	transport := &http.Transport{MaxIdleConnsPerHost: readsAtOnce, MaxConnsPerHost: readsAtOnce}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	for _, calls := range phases {
 		var group errgroup.Group
-		group.SetLimit(parallelism)
+		group.SetLimit(writesAtOnce)
+		if len(calls) > 0 && calls[0].method == http.MethodGet {
+			group.SetLimit(readsAtOnce)
+		}
 		for _, c := range calls {
 			group.Go(func() error { return send(client, s.addr, token, c) })
 		}

@@ -54,7 +54,7 @@ func (o *RunOptions) check() error {
 	}
 	switch {
 	case o.Parallelism < 1:
-		return fault.Misuse(fmt.Errorf("--parallelism must be at least 1, got %d", o.Parallelism), "With 1, calls are made one at a time.")
+		return fault.Misuse(fmt.Errorf("--parallelism must be at least 1, got %d", o.Parallelism), "With 1, writes are made one at a time.")
 	case o.Timeout <= 0:
 		return fault.Misuse(fmt.Errorf("--timeout must be positive, got %s", o.Timeout), "Write it as 10m or 90s.")
 	case o.Log.Format != "auto" && o.Log.Format != "json" && o.Log.Format != "terminal":

@@ -58,7 +58,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: o.Store.Name, Parallelism: o.Parallelism, Now: time.Now, Log: log}
+	setting := &states.Setting{Name: o.Store.Name, Reads: o.Parallelism, Now: time.Now, Log: log}
 	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules})
 	if err != nil {
 		return nil, err

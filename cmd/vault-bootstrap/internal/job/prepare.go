@@ -88,7 +88,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	pod, _ := env("POD_NAME")
 	setting := &states.Setting{
 		Name: options.Store.Name, Holder: job.Holder, Pod: pod, Process: process.Self(verb),
-		Parallelism: options.Parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Writes: options.Parallelism, Reads: 2 * options.Parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	config := states.Config{
 		Preflight:      func(ctx context.Context) error { return store.Ready(ctx, records) },

@@ -79,7 +79,7 @@ func (o *VerifyOptions) Verifier(ctx context.Context, env Lookup, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: o.Store.Name, Parallelism: o.Parallelism, Now: time.Now, Log: log}
+	setting := &states.Setting{Name: o.Store.Name, Reads: o.Parallelism, Now: time.Now, Log: log}
 	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
 	if err != nil {
 		return nil, err
