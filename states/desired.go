@@ -20,6 +20,8 @@ type Declaration struct {
 	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
+	// Ceremonies says whether our login may reach the endpoints that take key shares.
+	Ceremonies Ceremonies
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
 	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
@@ -33,7 +35,9 @@ type Desired struct {
 	declaration Declaration
 	objects     []object.Object // the seed's and our own
 	needs       []policy.Grant  // of our own login
-	own         ownPolicy
+	// own is our policy, and ceremonial the one by which our login also reaches the endpoints that
+	// take key shares.
+	own, ceremonial ownPolicy
 }
 
 // NewDesired returns the desired state for a declaration: the seed's objects and, beside them, the
@@ -41,7 +45,7 @@ type Desired struct {
 func NewDesired(name string, methods login.Chain, declaration Declaration) (*Desired, error) {
 	d := &Desired{name: name, methods: methods, declaration: declaration}
 	own := append(methods.Objects(name), d.readObjects()...)
-	d.own = ownPolicy{name, d.policyText(own)}
+	d.own, d.ceremonial = ownPolicy{name, d.policyText(own)}, ownPolicy{name, d.policyText(own, ceremony.SharesGrants()...)}
 	own = append(own, object.Policy(name, d.own.text))
 	var err error
 	if d.objects, err = seed.Combine(own, declaration.Objects); err != nil {
@@ -52,20 +56,43 @@ func NewDesired(name string, methods login.Chain, declaration Declaration) (*Des
 	return d, nil
 }
 
-// PolicyText returns our own policy for a seed: what the seed needs, and no way to widen the policy
-// itself.
-func (d *Desired) PolicyText() string {
-	return d.policyText(append(d.methods.Objects(d.name), d.readObjects()...))
+// PolicyText returns our own policy for a seed, as it is where the record holds the key shares or
+// where operators do: what the seed needs, and no way to widen the policy itself.
+func (d *Desired) PolicyText(holdsShares bool) string {
+	if d.declaration.Ceremonies.allowed(holdsShares) {
+		return d.ceremonial.text
+	}
+	return d.own.text
 }
 
-func (d *Desired) policyText(own []object.Object) string {
+// policyFor returns our own policy for a keys record.
+func (d *Desired) policyFor(keys store.Keys) ownPolicy {
+	return ownPolicy{d.name, d.PolicyText(keys.Set != nil && ceremony.HoldsShares(keys))}
+}
+
+// objectsFor returns the seed's objects and our own, with the policy for a keys record.
+func (d *Desired) objectsFor(keys store.Keys) []object.Object {
+	text := d.policyFor(keys).text
+	if text == d.own.text {
+		return d.objects
+	}
+	objects, own := slices.Clone(d.objects), object.Policy(d.name, text)
+	for i := range objects {
+		if objects[i].ID == own.ID {
+			objects[i].Data = own.Data
+		}
+	}
+	return objects
+}
+
+func (d *Desired) policyText(own []object.Object, more ...policy.Grant) string {
 	protected := []string{"sys/policies/acl/" + d.name}
 	for _, o := range own {
 		if o.Stage == object.StageRoles || o.Stage == object.StagePolicies {
 			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants())
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants(), more)
 	return policy.HCL(grants, protected)
 }
 

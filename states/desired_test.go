@@ -31,7 +31,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 			t.Errorf("the policy does not let us read %s:\n%s", path, text)
 		}
 	}
-	if own := desired.PolicyText(); !strings.Contains(own, "path \"auth/kubernetes/role/vb-read\" {\n  capabilities = [\"read\"]") {
+	if own := desired.PolicyText(true); !strings.Contains(own, "path \"auth/kubernetes/role/vb-read\" {\n  capabilities = [\"read\"]") {
 		t.Errorf("our own policy may write the role that reads:\n%s", own)
 	}
 }

@@ -16,7 +16,10 @@ func (h *hardening) proveLogin(ctx context.Context, address string, look *Look) 
 	open := func(ctx context.Context, method login.Method) (*vault.Session, error) {
 		return h.loginWithCredential(ctx, method, address, look)
 	}
-	return h.sessions.access.Prove(ctx, address, open, h.proveSession)
+	prove := func(ctx context.Context, session *vault.Session) error {
+		return h.proveSession(ctx, session, look.StoredKeys)
+	}
+	return h.sessions.access.Prove(ctx, address, open, prove)
 }
 
 // loginWithCredential logs in by one method, and creates the credential first where that is up to
@@ -38,11 +41,11 @@ func (h *hardening) loginWithCredential(ctx context.Context, method login.Method
 }
 
 // proveSession makes sure that the token of a login outlives root, and suffices.
-func (h *hardening) proveSession(ctx context.Context, session *vault.Session) error {
+func (h *hardening) proveSession(ctx context.Context, session *vault.Session, keys store.Keys) error {
 	if err := checkIndependent(ctx, session); err != nil {
 		return err
 	}
-	missing, err := missingPrivileges(ctx, session.View(), h.observer.desired.own, h.observer.desired.needs)
+	missing, err := missingPrivileges(ctx, session.View(), h.observer.desired.policyFor(keys), h.observer.desired.needs)
 	if err != nil {
 		return err
 	}

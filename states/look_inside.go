@@ -10,19 +10,20 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // lookAtSeed compares the live state with what is declared.
 func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) error {
-	objects := o.desired.objects
+	objects := o.desired.objectsFor(look.StoredKeys)
 	proven := make(chan error, 1)
 	if view == look.root {
 		proven <- nil
 	} else {
 		// Our policy denies us our own policy and role: only root can repair them.
 		objects = o.desired.declaration.Objects
-		go func() { proven <- o.checkPrivilege(ctx, view) }()
+		go func() { proven <- o.checkPrivilege(ctx, view, look.StoredKeys) }()
 	}
 	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Reads)
 	now := o.setting.Now()
@@ -45,8 +46,8 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 
 // checkPrivilege makes sure, before anything is written, that our login may do all that the
 // seed needs.
-func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
-	missing, err := missingPrivileges(ctx, view, o.desired.own, o.desired.needs)
+func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, keys store.Keys) error {
+	missing, err := missingPrivileges(ctx, view, o.desired.policyFor(keys), o.desired.needs)
 	if err != nil || len(missing) == 0 {
 		return err
 	}

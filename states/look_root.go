@@ -119,7 +119,7 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	server := cluster.ServerAt(o.servers, address)
-	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, secret.Value{})
+	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, vault.Endpoints{})
 	if err != nil && !ceremony.EndpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}

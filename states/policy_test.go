@@ -29,7 +29,7 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 		for _, prune := range []bool{false, true} {
 			desired := desiredOf(t, login.Kubernetes{Mount: "vb-kubernetes", RoleName: "vb"}, Declaration{Objects: objectsOf(t, path), Prune: object.Prune{Owned: prune}})
 			granted := map[string][]string{}
-			for _, match := range grantForm.FindAllStringSubmatch(desired.PolicyText(), -1) {
+			for _, match := range grantForm.FindAllStringSubmatch(desired.PolicyText(true), -1) {
 				granted[match[1]] = strings.Split(strings.ReplaceAll(match[2], `"`, ""), ", ")
 			}
 			for _, need := range desired.needs {

@@ -39,7 +39,7 @@ type breakGlassOptions struct {
 
 func (o *breakGlassOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.reason, "reason", "", "why root is needed: a ticket, a sentence (required)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/generate-root, or - for standard input: Vault 2.0 and later require one")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for the endpoints that generate a root token, or - for standard input (default: our own login, where the server wants a token)")
 	registerShares(flags, &o.shares)
 }
 

@@ -28,6 +28,7 @@ type execOptions struct {
 	breakGlass breakGlassOptions
 	store      job.StoreOptions
 	vault      job.VaultOptions
+	own        job.OwnLoginOptions
 	timeout    time.Duration
 }
 
@@ -52,6 +53,8 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 	options.breakGlass.register(cmd.Flags())
 	registerStore(cmd.Flags(), &options.store)
 	registerVault(cmd.Flags(), &options.vault)
+	options.own.Store, options.own.Vault = &options.store, &options.vault
+	registerOwnLogin(cmd.Flags(), &options.own)
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to generate the root token; the command may take longer")
 	return cmd
 }
@@ -65,7 +68,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was generated. Give a command that is on the PATH.")
 	}
-	records, _, err := options.store.Open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
@@ -75,12 +78,17 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
+	logIn, err := options.own.LogIn(ctx, p.env, records, kind, servers, p.warnings())
+	if err != nil {
+		return err
+	}
 	session, log, err := p.beginHeld(ctx, options.timeout, records)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = session.Close() }()
 	administrator := servers.Administrator(session, job.Identity(p.env), log)
+	administrator.LogIn = logIn
 	breakGlass := ceremony.NewBreakGlass(administrator, 1)
 	pod, _ := p.env("POD_NAME")
 	if sender := report.StartEvents(records, options.store.Name, pod, administrator.Holder, log); sender != nil {

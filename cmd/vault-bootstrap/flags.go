@@ -38,6 +38,7 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	flags.StringVar(&o.Until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
 	flags.IntVar(&o.Parallelism, "parallelism", 16, "writes to Vault in flight; twice as many reads")
+	flags.StringVar(&o.Ceremonies, "ceremonies", "auto", "whether our login may use the endpoints that take key shares, where the server wants a token for them: always, never, or auto: if the record holds the shares")
 	flags.DurationVar(&o.Lease.Duration, "lease-duration", 15*time.Second, "how long others wait for a holder that does not renew")
 	flags.DurationVar(&o.Lease.Renew, "lease-renew-deadline", 10*time.Second, "how long the holder tries to renew")
 	flags.DurationVar(&o.Lease.Retry, "lease-retry-period", 2*time.Second, "wait between tries to acquire or renew")
@@ -86,6 +87,12 @@ func registerLogin(flags *pflag.FlagSet, o *job.LoginOptions) {
 	flags.StringVar(&o.PasswordFile, "login-password-file", "", "file with the password of our own user, for --login=userpass")
 	flags.StringVar(&o.CAFile, "login-ca", "", "PEM file with the CA that signed --client-cert, for --login=cert (default: that certificate itself, and no other)")
 	flags.StringVar(&o.Region, "login-region", "", "region of STS, for --login=aws (default: AWS_REGION, otherwise us-east-1)")
+}
+
+// registerOwnLogin registers how our own login works, for verbs that apply no seed.
+func registerOwnLogin(flags *pflag.FlagSet, o *job.OwnLoginOptions) {
+	registerLogin(flags, &o.Login)
+	flags.StringSliceVar(&o.Seed, "seed", nil, "seed file or directory that says how our login works, where the server wants a token and no --login does; may be repeated")
 }
 
 func registerSpool(flags *pflag.FlagSet, o *job.SpoolOptions) {

@@ -43,6 +43,7 @@ func (p *program) keysRotateCommand() *cobra.Command {
 type rotateOptions struct {
 	store             job.StoreOptions
 	vault             job.VaultOptions
+	own               job.OwnLoginOptions
 	present, fresh    input.SharesOptions
 	shares, threshold int
 	pgpKeys           []string
@@ -54,6 +55,8 @@ type rotateOptions struct {
 func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	registerStore(flags, &o.store)
 	registerVault(flags, &o.vault)
+	o.own.Store, o.own.Vault = &o.store, &o.vault
+	registerOwnLogin(flags, &o.own)
 	registerShares(flags, &o.present)
 	o.fresh.Flag = "--new-shares-file"
 	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have decrypted, one on each line, or - for standard input")
@@ -61,7 +64,7 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
 	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who will hold the new shares, a file for each")
 	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record, unencrypted, if operators hold the present ones")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for sys/rekey, or - for standard input: Vault 2.0 and later require one")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for the endpoints that exchange key shares, or - for standard input (default: our own login, where the server wants a token)")
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the lease")
 }
 
@@ -70,11 +73,15 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
-	records, _, err := options.store.Open(p.env)
+	records, kind, err := options.store.Open(p.env)
 	if err != nil {
 		return err
 	}
 	servers, err := options.vault.Open(p.env, job.Pods(records))
+	if err != nil {
+		return err
+	}
+	logIn, err := options.own.LogIn(ctx, p.env, records, kind, servers, p.warnings())
 	if err != nil {
 		return err
 	}
@@ -100,7 +107,9 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 			return err
 		}
 	}
-	set, err := servers.Administrator(session, job.Identity(p.env), log).Rotate(ctx, exchange)
+	administrator := servers.Administrator(session, job.Identity(p.env), log)
+	administrator.LogIn = logIn
+	set, err := administrator.Rotate(ctx, exchange)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 func (p *program) seedPolicyCommand() *cobra.Command {
 	name := "vault-bootstrap"
 	login := &job.LoginOptions{}
-	readOnly := false
+	readOnly, ceremonies := false, "auto"
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
 		Short: "Print the policy that 'run' needs to apply the seed",
@@ -104,11 +104,15 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules})
+			rights, err := states.ParseCeremonies(ceremonies)
 			if err != nil {
 				return err
 			}
-			text := desired.PolicyText()
+			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules, Ceremonies: rights})
+			if err != nil {
+				return err
+			}
+			text := desired.PolicyText(true)
 			if readOnly {
 				if text = desired.ReadPolicyText(); text == "" {
 					return fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method.Name()), "Its credential belongs to one role: plan and verify use it.")
@@ -119,6 +123,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
+	cmd.Flags().StringVar(&ceremonies, "ceremonies", ceremonies, "whether it includes the endpoints that take key shares, as for 'run': auto and always include them, never does not")
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
 	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, otherwise kubernetes)")
 	login.Given = cmd.Flags().Changed

@@ -75,7 +75,10 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
-var token = secret.New("hvs.token")
+var (
+	token = secret.New("hvs.token")
+	via   = Endpoints{Token: token}
+)
 
 func TestGenerateRoot(t *testing.T) {
 	replica := script{
@@ -86,22 +89,22 @@ func TestGenerateRoot(t *testing.T) {
 		`PUT sys/generate-root/update {"key":"share","nonce":"?"}`:  `hvs.secret`,
 		`DELETE sys/generate-root/attempt`:                          `204 `,
 	}.replica(t, "hvs.token")
-	attempt, err := replica.RootAttempt(t.Context(), token)
+	attempt, err := replica.RootAttempt(t.Context(), via)
 	check(t, err)
 	same(t, "before", attempt, RootAttempt{})
-	attempt, err = replica.BeginRoot(t.Context(), token, "KEY")
+	attempt, err = replica.BeginRoot(t.Context(), via, "KEY")
 	check(t, err)
 	same(t, "begun", attempt, RootAttempt{Started: true, Nonce: "n", Required: 3, Fingerprint: "f"})
-	attempt, err = replica.GiveRoot(t.Context(), token, "n", secret.New("share"))
+	attempt, err = replica.GiveRoot(t.Context(), via, "n", secret.New("share"))
 	check(t, err)
 	same(t, "done", attempt, RootAttempt{Started: true, Progress: 3, Required: 3, Complete: true, Token: "T"})
-	if _, err := replica.GiveRoot(t.Context(), token, "no", secret.New("share")); httpstatus.Of(err) != http.StatusBadRequest || !Says(err, "does not match") || !Refused(err) {
+	if _, err := replica.GiveRoot(t.Context(), via, "no", secret.New("share")); httpstatus.Of(err) != http.StatusBadRequest || !Says(err, "does not match") || !Refused(err) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := replica.GiveRoot(t.Context(), token, "?", secret.New("share")); err == nil || strings.Contains(err.Error(), "hvs.secret") {
+	if _, err := replica.GiveRoot(t.Context(), via, "?", secret.New("share")); err == nil || strings.Contains(err.Error(), "hvs.secret") {
 		t.Errorf("an answer is shown: %v", err)
 	}
-	check(t, replica.CancelRoot(t.Context(), token))
+	check(t, replica.CancelRoot(t.Context(), via))
 }
 
 func TestRekey(t *testing.T) {
@@ -115,25 +118,64 @@ func TestRekey(t *testing.T) {
 		`PUT sys/rekey/verify {"key":"s","nonce":"v"}`:    `{"complete":true}`,
 		`DELETE sys/rekey/init {"nonce":"n"}`:             `400 {"errors":["invalid request"]}`,
 	}.replica(t, "hvs.token")
-	status, err := replica.Rekey(t.Context(), false, token)
+	status, err := replica.Rekey(t.Context(), false, via)
 	check(t, err)
 	same(t, "before", status, RekeyStatus{})
 	for recovery, threshold := range map[bool]int{false: 0, true: 1} { // none means all
-		status, err = replica.BeginRekey(t.Context(), recovery, token, RekeyRequest{ShareKeys: []string{"A", "B"}, Threshold: threshold})
+		status, err = replica.BeginRekey(t.Context(), recovery, via, RekeyRequest{ShareKeys: []string{"A", "B"}, Threshold: threshold})
 		check(t, err)
 		same(t, "begun", status, RekeyStatus{Started: true, Nonce: "n", Required: 2, Verification: true, Fingerprints: []string{"a", "b"}})
 	}
-	status, err = replica.GiveRekey(t.Context(), false, token, "n", secret.New("s"))
+	status, err = replica.GiveRekey(t.Context(), false, via, "n", secret.New("s"))
 	check(t, err)
 	same(t, "given", status, RekeyStatus{Complete: true, VerificationNonce: "v", Shares: []string{"x", "y"}})
-	if _, err := replica.GiveRekey(t.Context(), false, token, "half", secret.New("s")); err == nil || !strings.Contains(err.Error(), "share 2 of the answer is empty") {
+	if _, err := replica.GiveRekey(t.Context(), false, via, "half", secret.New("s")); err == nil || !strings.Contains(err.Error(), "share 2 of the answer is empty") {
 		t.Errorf("got %v", err)
 	}
-	status, err = replica.VerifyRekey(t.Context(), false, token, "v", secret.New("s"))
+	status, err = replica.VerifyRekey(t.Context(), false, via, "v", secret.New("s"))
 	check(t, err)
 	same(t, "verified", status, RekeyStatus{Complete: true})
-	if err := replica.CancelRekey(t.Context(), false, token, "n"); httpstatus.Of(err) != http.StatusBadRequest {
+	if err := replica.CancelRekey(t.Context(), false, via, "n"); httpstatus.Of(err) != http.StatusBadRequest {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAuthenticatedEndpoints uses those of OpenBao 2.6, whose answers are in an envelope.
+func TestAuthenticatedEndpoints(t *testing.T) {
+	replica := script{
+		`GET sys/generate-root-token/attempt`:                            `{"data":{"started":false,"required":3}}`,
+		`PUT sys/generate-root-token/attempt {"pgp_key":"KEY"}`:          `{"data":{"started":true,"nonce":"n","required":3,"pgp_fingerprint":"f"}}`,
+		`PUT sys/generate-root-token/update {"key":"share","nonce":"n"}`: `{"data":{"complete":true,"encoded_token":"T"}}`,
+		`DELETE sys/generate-root-token/attempt`:                         `204 `,
+		`GET sys/rotate/root/init`:                                       `{"data":{"started":false,"n":0,"t":0,"required":3}}`,
+		`PUT sys/rotate/recovery/update {"key":"s","nonce":"n"}`:         `{"data":{"complete":true,"verification_nonce":"v","keys_base64":["x","y"]}}`,
+		`PUT sys/rotate/root/verify {"key":"s","nonce":"v"}`:             `{"data":{"complete":true,"nonce":"v"}}`,
+		`DELETE sys/rotate/root/init {"nonce":"n"}`:                      `204 `,
+		`PUT sys/rotate/root/update {"key":"s","nonce":"n"}`:             `hvs.secret`,
+	}.replica(t, "hvs.token")
+	via := Endpoints{Token: token, Authenticated: true}
+	attempt, err := replica.RootAttempt(t.Context(), via)
+	check(t, err)
+	same(t, "before", attempt, RootAttempt{Required: 3})
+	attempt, err = replica.BeginRoot(t.Context(), via, "KEY")
+	check(t, err)
+	same(t, "begun", attempt, RootAttempt{Started: true, Nonce: "n", Required: 3, Fingerprint: "f"})
+	attempt, err = replica.GiveRoot(t.Context(), via, "n", secret.New("share"))
+	check(t, err)
+	same(t, "done", attempt, RootAttempt{Complete: true, Token: "T"})
+	check(t, replica.CancelRoot(t.Context(), via))
+	status, err := replica.Rekey(t.Context(), false, via)
+	check(t, err)
+	same(t, "no rekey", status, RekeyStatus{Required: 3})
+	status, err = replica.GiveRekey(t.Context(), true, via, "n", secret.New("s"))
+	check(t, err)
+	same(t, "given", status, RekeyStatus{Complete: true, VerificationNonce: "v", Shares: []string{"x", "y"}})
+	status, err = replica.VerifyRekey(t.Context(), false, via, "v", secret.New("s"))
+	check(t, err)
+	same(t, "verified", status, RekeyStatus{Complete: true, Nonce: "v"})
+	check(t, replica.CancelRekey(t.Context(), false, via, "n"))
+	if _, err := replica.GiveRekey(t.Context(), false, via, "n", secret.New("s")); err == nil || strings.Contains(err.Error(), "hvs.secret") {
+		t.Errorf("an answer is shown: %v", err)
 	}
 }
 

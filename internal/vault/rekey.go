@@ -37,19 +37,18 @@ type RekeyRequest struct {
 	Threshold int
 }
 
-// Rekey returns whether a rekey is in progress. With recovery it is about recovery keys. The token
-// may be empty: Vault 1.21 asks for none, later ones do.
-func (r *Replica) Rekey(ctx context.Context, recovery bool, token secret.Value) (RekeyStatus, error) {
-	return r.rekey(ctx, http.MethodGet, recovery, "init", token, nil)
+// Rekey returns whether a rekey is in progress. With recovery it is about recovery keys.
+func (r *Replica) Rekey(ctx context.Context, recovery bool, via Endpoints) (RekeyStatus, error) {
+	return r.rekey(ctx, http.MethodGet, recovery, "init", via, nil)
 }
 
 // BeginRekey starts a rekey that takes effect only once its new shares are submitted.
-func (r *Replica) BeginRekey(ctx context.Context, recovery bool, token secret.Value, request RekeyRequest) (RekeyStatus, error) {
+func (r *Replica) BeginRekey(ctx context.Context, recovery bool, via Endpoints, request RekeyRequest) (RekeyStatus, error) {
 	threshold := request.Threshold
 	if threshold == 0 {
 		threshold = len(request.ShareKeys)
 	}
-	return r.rekey(ctx, http.MethodPut, recovery, "init", token, map[string]any{
+	return r.rekey(ctx, http.MethodPut, recovery, "init", via, map[string]any{
 		"secret_shares": len(request.ShareKeys), "secret_threshold": threshold,
 		"pgp_keys": request.ShareKeys, "require_verification": true,
 	})
@@ -57,28 +56,26 @@ func (r *Replica) BeginRekey(ctx context.Context, recovery bool, token secret.Va
 
 // GiveRekey submits one present share to the rekey that nonce names. It is sent once: only the
 // answer to the last share holds the new ones.
-func (r *Replica) GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (RekeyStatus, error) {
-	return r.rekey(ctx, http.MethodPut, recovery, "update", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
+func (r *Replica) GiveRekey(ctx context.Context, recovery bool, via Endpoints, nonce string, share secret.Value) (RekeyStatus, error) {
+	return r.rekey(ctx, http.MethodPut, recovery, "update", via, map[string]any{"nonce": nonce, "key": share.Reveal()})
 }
 
 // VerifyRekey submits one new share. The one that reaches the threshold puts all of them in force.
-func (r *Replica) VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (RekeyStatus, error) {
-	return r.rekey(ctx, http.MethodPut, recovery, "verify", token, map[string]any{"nonce": nonce, "key": share.Reveal()})
+func (r *Replica) VerifyRekey(ctx context.Context, recovery bool, via Endpoints, nonce string, share secret.Value) (RekeyStatus, error) {
+	return r.rekey(ctx, http.MethodPut, recovery, "verify", via, map[string]any{"nonce": nonce, "key": share.Reveal()})
 }
 
-// CancelRekey cancels the rekey that nonce names, and no other.
-func (r *Replica) CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error {
-	_, err := r.rekey(ctx, http.MethodDelete, recovery, "init", token, map[string]any{"nonce": nonce})
+// CancelRekey cancels the rekey that nonce names. Vault 1.21 cancels no other; OpenBao's sys/rotate
+// takes no nonce (2.6), so that the caller checks first.
+func (r *Replica) CancelRekey(ctx context.Context, recovery bool, via Endpoints, nonce string) error {
+	_, err := r.rekey(ctx, http.MethodDelete, recovery, "init", via, map[string]any{"nonce": nonce})
 	return err
 }
 
-func (r *Replica) rekey(ctx context.Context, method string, recovery bool, verb string, token secret.Value, in any) (RekeyStatus, error) {
-	path := "sys/rekey/" + verb
-	if recovery {
-		path = "sys/rekey-recovery-key/" + verb
-	}
+func (r *Replica) rekey(ctx context.Context, method string, recovery bool, verb string, via Endpoints, in any) (RekeyStatus, error) {
+	path := via.rekey(recovery, verb)
 	var status RekeyStatus
-	if err := r.ceremony(ctx, token, method, path, in, &status); err != nil {
+	if err := r.ceremony(ctx, via, method, path, in, &status); err != nil {
 		return RekeyStatus{}, err
 	}
 	for i, share := range status.Shares {

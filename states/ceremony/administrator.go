@@ -38,6 +38,8 @@ type Administrator struct {
 	Cluster *cluster.Cluster
 	Records Records
 	Dialer  Dialer
+	// LogIn, if not nil, authorizes a ceremony where the server asks for a token and none is given.
+	LogIn LogIn
 	// Holder is this process's identity.
 	Holder string
 	Log    *slog.Logger

@@ -57,6 +57,8 @@ type adoption struct {
 	*Administrator
 	offer shares.Material
 	own   OwnLogin
+	// stored is the keys record as the latest try has found it.
+	stored store.Keys
 	// proven is the set of keys that Vault has accepted; nil before that.
 	proven *store.KeySet
 }
@@ -70,6 +72,7 @@ func (a *adoption) once(ctx context.Context) error {
 	if keys.Set != nil {
 		return a.alreadyStored(keys)
 	}
+	a.stored = keys
 	replicas, err := cluster.Look(ctx, a.Cluster, nil)
 	if err != nil {
 		return err

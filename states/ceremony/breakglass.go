@@ -104,31 +104,24 @@ func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, t
 	if keys, err = g.admin.SettleRotation(ctx, replica, keys, why.Token); err != nil {
 		return "", secret.Value{}, err
 	}
-	if err := g.refuseForeignAttempt(ctx, replica, why.Token); err != nil {
-		return "", secret.Value{}, err
+	way, attempt, err := g.admin.enterRoot(ctx, replica, keys, why.Token)
+	if err != nil {
+		return "", secret.Value{}, rootRefused(replica.Address(), err)
+	}
+	defer way.close(ctx)
+	if attempt.Started {
+		return "", secret.Value{}, rootInProgress(attempt)
 	}
 	made, err := g.intend(ctx, replica, why)
 	if err != nil {
 		return "", secret.Value{}, err
 	}
-	if err := g.makeRoot(ctx, replica, setToGive(keys), made, why); err != nil {
+	if err := g.makeRoot(ctx, replica, way.Endpoints, setToGive(keys), made, why); err != nil {
 		return "", secret.Value{}, errors.Join(err, g.End(ctx))
 	}
 	g.admin.Log.Warn("a root token is in use", "reason", why.Reason, "accessor", g.root.accessor)
 	g.admin.notify("BrokeGlass", fmt.Sprintf("A root token (accessor %s) is in use by %s: %s", g.root.accessor, g.admin.Holder, why.Reason))
 	return replica.Address(), g.root.token, nil
-}
-
-// refuseForeignAttempt refuses to go on while somebody else's attempt is in progress.
-func (g *BreakGlass) refuseForeignAttempt(ctx context.Context, replica cluster.Replica, token secret.Value) error {
-	attempt, err := replica.RootAttempt(ctx, token)
-	if err != nil {
-		return rootRefused(replica.Address(), err)
-	}
-	if attempt.Started {
-		return rootInProgress(attempt)
-	}
-	return nil
 }
 
 // rootInProgress is the error for an attempt that is not ours. It is left alone.

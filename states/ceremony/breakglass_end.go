@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -77,12 +78,13 @@ func (g *BreakGlass) Sweep(ctx context.Context, address string, keys store.Keys)
 	if replica == nil {
 		return fmt.Errorf("no replica is at %q", address)
 	}
-	attempt, err := replica.RootAttempt(ctx, left.Token)
+	way, attempt, err := g.admin.enterRoot(ctx, replica, keys, secret.Value{})
+	defer way.close(ctx)
 	switch {
 	case err != nil && !EndpointClosed(err):
 		return fmt.Errorf("checking for a pending root token of ours: %w", err)
 	case err == nil && attempt.Started && attempt.Fingerprint == left.Fingerprint:
-		if err := replica.CancelRoot(ctx, left.Token); err != nil {
+		if err := replica.CancelRoot(ctx, way.Endpoints); err != nil {
 			return fmt.Errorf("cancelling our attempt to generate a root token: %w", err)
 		}
 		g.admin.Log.Warn("an attempt of ours to generate a root token was cancelled", "holder", left.Holder, "reason", left.Reason)

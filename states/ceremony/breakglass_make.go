@@ -14,13 +14,13 @@ import (
 )
 
 // makeRoot begins our attempt, gives the shares, and stores the token.
-func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set store.KeySet, intent store.RootGrant, why Emergency) error {
+func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, via vault.Endpoints, set store.KeySet, intent store.RootGrant, why Emergency) error {
 	beginning, cancel, err := untilAnswered(ctx, "generating a root token at "+replica.Address())
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	begun, err := replica.BeginRoot(beginning, why.Token, intent.PublicKey)
+	begun, err := replica.BeginRoot(beginning, via, intent.PublicKey)
 	if vault.Says(err, "already in progress") {
 		return rootInProgress(vault.RootAttempt{Nonce: "unknown"})
 	}
@@ -32,7 +32,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set 
 	if err != nil {
 		return err
 	}
-	answer, err := g.giveRoot(ctx, replica, begun, given, why.Token)
+	answer, err := g.giveRoot(ctx, replica, via, begun, given)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, set 
 }
 
 // giveRoot gives the shares. Before the last one it records that there may be a token from now on.
-func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begun vault.RootAttempt, given []secret.Value, token secret.Value) (vault.RootAttempt, error) {
+func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, via vault.Endpoints, begun vault.RootAttempt, given []secret.Value) (vault.RootAttempt, error) {
 	var answer vault.RootAttempt
 	for i, share := range given {
 		if i == len(given)-1 {
@@ -80,7 +80,7 @@ func (g *BreakGlass) giveRoot(ctx context.Context, replica cluster.Replica, begu
 			ctx = last
 		}
 		var err error
-		if answer, err = replica.GiveRoot(ctx, token, begun.Nonce, share); err != nil {
+		if answer, err = replica.GiveRoot(ctx, via, begun.Nonce, share); err != nil {
 			return answer, rootAnswer(replica.Address(), err)
 		}
 	}

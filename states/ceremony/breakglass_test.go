@@ -29,14 +29,14 @@ type rootVault struct {
 
 func (v *rootVault) Address() string { return v.server.Address }
 
-func (v *rootVault) RootAttempt(context.Context, secret.Value) (vault.RootAttempt, error) {
+func (v *rootVault) RootAttempt(context.Context, vault.Endpoints) (vault.RootAttempt, error) {
 	if v.attempt == nil {
 		return vault.RootAttempt{}, v.closed
 	}
 	return *v.attempt, v.closed
 }
 
-func (v *rootVault) BeginRoot(_ context.Context, _ secret.Value, key string) (vault.RootAttempt, error) {
+func (v *rootVault) BeginRoot(_ context.Context, _ vault.Endpoints, key string) (vault.RootAttempt, error) {
 	content, err := decode(key)
 	if err != nil {
 		return vault.RootAttempt{}, err
@@ -46,7 +46,7 @@ func (v *rootVault) BeginRoot(_ context.Context, _ secret.Value, key string) (va
 	return *v.attempt, nil
 }
 
-func (v *rootVault) GiveRoot(_ context.Context, _ secret.Value, _ string, share secret.Value) (vault.RootAttempt, error) {
+func (v *rootVault) GiveRoot(_ context.Context, _ vault.Endpoints, _ string, share secret.Value) (vault.RootAttempt, error) {
 	v.given = append(v.given, share)
 	if len(v.given) < v.threshold {
 		return vault.RootAttempt{Started: true}, nil
@@ -63,7 +63,7 @@ func (v *rootVault) GiveRoot(_ context.Context, _ secret.Value, _ string, share 
 	return vault.RootAttempt{Complete: true, Token: token}, err
 }
 
-func (v *rootVault) CancelRoot(context.Context, secret.Value) error {
+func (v *rootVault) CancelRoot(context.Context, vault.Endpoints) error {
 	v.attempt = nil
 	return nil
 }

@@ -125,7 +125,7 @@ func (v *fakeVault) ResetUnseal(context.Context) (vault.SealStatus, error) {
 	return vault.SealStatus{Sealed: true}, nil
 }
 
-func (v *fakeVault) Rekey(context.Context, bool, secret.Value) (vault.RekeyStatus, error) {
+func (v *fakeVault) Rekey(context.Context, bool, vault.Endpoints) (vault.RekeyStatus, error) {
 	if v.noRekey != nil || v.rekey == nil {
 		return vault.RekeyStatus{}, v.noRekey
 	}
@@ -136,7 +136,7 @@ func (v *fakeVault) Rekey(context.Context, bool, secret.Value) (vault.RekeyStatu
 	return status, nil
 }
 
-func (v *fakeVault) BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error) {
+func (v *fakeVault) BeginRekey(ctx context.Context, recovery bool, via vault.Endpoints, request vault.RekeyRequest) (vault.RekeyStatus, error) {
 	v.rekey = &fakeRekey{request: request, nonce: "nonce"}
 	for _, key := range request.ShareKeys {
 		public, err := decode(key)
@@ -145,10 +145,10 @@ func (v *fakeVault) BeginRekey(ctx context.Context, recovery bool, token secret.
 		}
 		v.rekey.fingerprints = append(v.rekey.fingerprints, public.Fingerprint)
 	}
-	return v.Rekey(ctx, recovery, token)
+	return v.Rekey(ctx, recovery, via)
 }
 
-func (v *fakeVault) GiveRekey(_ context.Context, _ bool, _ secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error) {
+func (v *fakeVault) GiveRekey(_ context.Context, _ bool, _ vault.Endpoints, nonce string, share secret.Value) (vault.RekeyStatus, error) {
 	if v.rekey == nil || nonce != v.rekey.nonce {
 		return vault.RekeyStatus{}, answer(http.StatusBadRequest, "no rekey in progress")
 	}
@@ -176,12 +176,12 @@ func (v *fakeVault) GiveRekey(_ context.Context, _ bool, _ secret.Value, nonce s
 	return status, nil
 }
 
-func (v *fakeVault) CancelRekey(context.Context, bool, secret.Value, string) error {
+func (v *fakeVault) CancelRekey(context.Context, bool, vault.Endpoints, string) error {
 	v.rekey = nil
 	return nil
 }
 
-func (v *fakeVault) VerifyRekey(_ context.Context, _ bool, _ secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error) {
+func (v *fakeVault) VerifyRekey(_ context.Context, _ bool, _ vault.Endpoints, nonce string, share secret.Value) (vault.RekeyStatus, error) {
 	if v.rekey == nil || nonce != "verify" || !slices.ContainsFunc(v.rekey.fresh, share.Equal) {
 		return vault.RekeyStatus{}, answer(http.StatusBadRequest, "incorrect key shares")
 	}

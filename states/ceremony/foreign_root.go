@@ -7,12 +7,8 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
-
-// LogIn logs in at address. The caller owns the session and must call end.
-type LogIn func(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error)
 
 // RevokeForeign revokes every root token, and returns those that are dead now. It refuses a Vault
 // whose first run has not finished, since that run still needs its own. The caller holds the Lease,

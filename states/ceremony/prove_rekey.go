@@ -14,6 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
@@ -22,8 +23,9 @@ import (
 // cancels it. Vault checks the shares when it has enough of them, and changes nothing before the
 // new shares are given back. Nobody can give them back: they are encrypted to a key that is
 // discarded here. See docs/decisions/0008.
-func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, given []secret.Value) error {
-	status, err := replica.Rekey(ctx, recovery, token)
+func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replica, keys store.Keys, recovery bool, token secret.Value, given []secret.Value) error {
+	way, status, err := a.enterRekey(ctx, replica, keys, recovery, token)
+	defer way.close(ctx)
 	switch {
 	case err != nil:
 		return rekeyRefused(replica.Address(), err)
@@ -34,10 +36,10 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 	if err != nil {
 		return err
 	}
-	defer a.cancelProof(ctx, replica, recovery, token, pair.Fingerprint)
-	begun, err := replica.BeginRekey(ctx, recovery, token, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
+	defer a.cancelProof(ctx, replica, recovery, way.Endpoints, pair.Fingerprint)
+	begun, err := replica.BeginRekey(ctx, recovery, way.Endpoints, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
 	switch {
-	case vault.Says(err, "rekey already in progress"):
+	case vault.Says(err, "already in progress"):
 		return rekeyInProgress(replica.Address(), "")
 	case err != nil:
 		return rekeyRefused(replica.Address(), err)
@@ -46,7 +48,7 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 			"Nothing was changed. Seal one of the replicas and run again: the shares are then proven by unsealing it.")
 	}
 	for _, share := range given {
-		if status, err = replica.GiveRekey(ctx, recovery, token, begun.Nonce, share); err != nil {
+		if status, err = replica.GiveRekey(ctx, recovery, way.Endpoints, begun.Nonce, share); err != nil {
 			return rekeyAnswer(replica.Address(), err)
 		}
 	}
@@ -58,16 +60,16 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 
 // cancelProof cancels a rekey of ours, recognized by the key that it encrypts to, even if the
 // answer that names it was lost or the run is ending.
-func (a *Administrator) cancelProof(ctx context.Context, replica cluster.Replica, recovery bool, token secret.Value, fingerprint string) {
+func (a *Administrator) cancelProof(ctx context.Context, replica cluster.Replica, recovery bool, via vault.Endpoints, fingerprint string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
 	err := retry.Do(ctx, retry.NewConstant(cancelWait), func(ctx context.Context) error {
-		status, err := replica.Rekey(ctx, recovery, token)
+		status, err := replica.Rekey(ctx, recovery, via)
 		if err == nil && !slices.Contains(status.Fingerprints, fingerprint) {
 			return nil
 		}
 		if err == nil {
-			if err = replica.CancelRekey(ctx, recovery, token, status.Nonce); err == nil {
+			if err = replica.CancelRekey(ctx, recovery, via, status.Nonce); err == nil {
 				err = errors.New("it is still in progress")
 			}
 		}

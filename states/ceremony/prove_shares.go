@@ -47,7 +47,7 @@ func (a *adoption) proveShares(ctx context.Context, replicas fsm.Replicas) (*sto
 	if err != nil {
 		return nil, err
 	}
-	if err := a.proveByRekey(ctx, replica, status.Recovery, a.offer.Root, set.Shares[:set.Threshold]); err != nil {
+	if err := a.proveByRekey(ctx, replica, a.stored, status.Recovery, a.offer.Root, set.Shares[:set.Threshold]); err != nil {
 		return nil, err
 	}
 	return set, nil

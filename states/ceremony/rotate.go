@@ -45,12 +45,14 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 		return store.KeySet{}, err
 	}
 	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: setToGive(keys)}
+	way, status, err := a.enterRekey(ctx, replica, keys, r.recovery, x.Token)
+	if err != nil {
+		return store.KeySet{}, rotateRefused(replica.Address(), err)
+	}
+	defer way.close(ctx)
+	r.via = way.Endpoints
 	if left := keys.Rotation; left != nil {
-		waits, err := r.waits(ctx, *left)
-		if err != nil {
-			return store.KeySet{}, err
-		}
-		if waits {
+		if status.Started && IsOurs(*left, status) { // Vault still waits for its new shares
 			a.Log.Info("continuing a rotation whose new shares are stored", "begun", left.Started)
 			r.id, r.set = left.ID, *left.Set
 			return r.putInForce(ctx)
@@ -61,7 +63,7 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 		return store.KeySet{}, fault.Misuse(errors.New("the rekey whose new shares were stored has ended, and only the owners of the shares can say which set is in force"),
 			"Nothing was changed. Begin another exchange with --pgp-keys and the shares that Vault accepts: its new set replaces them all.")
 	}
-	if err := r.begin(ctx); err != nil {
+	if err := r.begin(ctx, status); err != nil {
 		return store.KeySet{}, errors.Join(err, r.cancel(ctx))
 	}
 	return r.putInForce(ctx)
@@ -73,28 +75,16 @@ type rotation struct {
 	x        Exchange
 	replica  cluster.Replica
 	recovery bool
+	via      vault.Endpoints
 	id       string
 	old, set store.KeySet
 	// doubted is an earlier rotation that could not be settled; this one settles it.
 	doubted *store.Rotation
 }
 
-// waits reports whether Vault still waits for the new shares of a rotation.
-func (r *rotation) waits(ctx context.Context, left store.Rotation) (bool, error) {
-	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
-	if err != nil {
-		return false, rotateRefused(r.replica.Address(), err)
-	}
-	return status.Started && IsOurs(left, status), nil
-}
-
 // begin goes on until the new shares are stored. Nothing in Vault has changed by then.
-func (r *rotation) begin(ctx context.Context) error {
-	status, err := r.replica.Rekey(ctx, r.recovery, r.x.Token)
-	switch {
-	case err != nil:
-		return rotateRefused(r.replica.Address(), err)
-	case status.Started:
+func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
+	if status.Started {
 		return rekeyInProgress(r.replica.Address(), status.Nonce)
 	}
 	intent, request, err := r.intend(ctx)
@@ -106,9 +96,9 @@ func (r *rotation) begin(ctx context.Context) error {
 		return err
 	}
 	defer cancel()
-	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.x.Token, request)
+	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.via, request)
 	switch {
-	case vault.Says(err, "rekey already in progress"):
+	case vault.Says(err, "already in progress"):
 		return rekeyInProgress(r.replica.Address(), "")
 	case err != nil:
 		return rotateRefused(r.replica.Address(), err)
@@ -181,7 +171,7 @@ func (r *rotation) give(ctx context.Context, nonce string, given []secret.Value)
 	var answer vault.RekeyStatus
 	for _, share := range given {
 		var err error
-		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.x.Token, nonce, share); err != nil {
+		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.via, nonce, share); err != nil {
 			if sharesWrong(err) {
 				return answer, wrongShares(r.replica.Address(), err)
 			}

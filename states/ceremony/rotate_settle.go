@@ -23,7 +23,8 @@ func (a *Administrator) SettleRotation(ctx context.Context, replica cluster.Repl
 		return keys, nil
 	}
 	recovery := keys.Set.Kind == store.RecoveryKeys
-	status, err := replica.Rekey(ctx, recovery, token)
+	way, status, err := a.enterRekey(ctx, replica, keys, recovery, token)
+	defer way.close(ctx)
 	switch {
 	case err != nil && !EndpointClosed(err):
 		return keys, fmt.Errorf("checking for a rotation of ours: %w", err)
@@ -31,7 +32,7 @@ func (a *Administrator) SettleRotation(ctx context.Context, replica cluster.Repl
 		if left.Set != nil && len(left.Set.Custody) > 0 {
 			return keys, nil
 		}
-		if err := replica.CancelRekey(ctx, recovery, token, status.Nonce); err != nil {
+		if err := replica.CancelRekey(ctx, recovery, way.Endpoints, status.Nonce); err != nil {
 			return keys, fmt.Errorf("cancelling a rotation of ours: %w", err)
 		}
 		a.Log.Warn("a rotation of the key shares that was cut off is cancelled: the present ones stay in force", "holder", left.Holder)
@@ -39,7 +40,7 @@ func (a *Administrator) SettleRotation(ctx context.Context, replica cluster.Repl
 	case left.Set == nil:
 		return a.forgetRotation(ctx, left.ID)
 	}
-	return a.settleByProof(ctx, replica, keys, token)
+	return a.settleByProof(ctx, replica, keys, way.Token)
 }
 
 // IsOurs reports whether the rekey in progress is that of the record.
@@ -69,7 +70,7 @@ func (a *Administrator) settleByProof(ctx context.Context, replica cluster.Repli
 			}
 			continue
 		}
-		err := a.proveByRekey(ctx, replica, keys.Set.Kind == store.RecoveryKeys, token, set.Shares[:set.Threshold])
+		err := a.proveByRekey(ctx, replica, keys, keys.Set.Kind == store.RecoveryKeys, token, set.Shares[:set.Threshold])
 		if err == nil {
 			return a.markInForce(ctx, keys, i, true)
 		}

@@ -23,8 +23,8 @@ type Server interface {
 	Leader(ctx context.Context) (string, error)
 	Glimpse(ctx context.Context, path string) (vault.Glimpse, error)
 	// Rekey and RootAttempt return the progress of a ceremony that somebody has begun.
-	Rekey(ctx context.Context, recovery bool, token secret.Value) (vault.RekeyStatus, error)
-	RootAttempt(ctx context.Context, token secret.Value) (vault.RootAttempt, error)
+	Rekey(ctx context.Context, recovery bool, via vault.Endpoints) (vault.RekeyStatus, error)
+	RootAttempt(ctx context.Context, via vault.Endpoints) (vault.RootAttempt, error)
 }
 
 // Replica is one Vault server, with everything that can be done to it without a login.
@@ -34,13 +34,13 @@ type Replica interface {
 	ResetUnseal(ctx context.Context) (vault.SealStatus, error)
 	Initialize(ctx context.Context, request vault.InitRequest) (vault.InitAnswer, error)
 	Join(ctx context.Context, leader string) error
-	BeginRekey(ctx context.Context, recovery bool, token secret.Value, request vault.RekeyRequest) (vault.RekeyStatus, error)
-	GiveRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
-	CancelRekey(ctx context.Context, recovery bool, token secret.Value, nonce string) error
-	VerifyRekey(ctx context.Context, recovery bool, token secret.Value, nonce string, share secret.Value) (vault.RekeyStatus, error)
-	BeginRoot(ctx context.Context, token secret.Value, publicKey string) (vault.RootAttempt, error)
-	GiveRoot(ctx context.Context, token secret.Value, nonce string, share secret.Value) (vault.RootAttempt, error)
-	CancelRoot(ctx context.Context, token secret.Value) error
+	BeginRekey(ctx context.Context, recovery bool, via vault.Endpoints, request vault.RekeyRequest) (vault.RekeyStatus, error)
+	GiveRekey(ctx context.Context, recovery bool, via vault.Endpoints, nonce string, share secret.Value) (vault.RekeyStatus, error)
+	CancelRekey(ctx context.Context, recovery bool, via vault.Endpoints, nonce string) error
+	VerifyRekey(ctx context.Context, recovery bool, via vault.Endpoints, nonce string, share secret.Value) (vault.RekeyStatus, error)
+	BeginRoot(ctx context.Context, via vault.Endpoints, publicKey string) (vault.RootAttempt, error)
+	GiveRoot(ctx context.Context, via vault.Endpoints, nonce string, share secret.Value) (vault.RootAttempt, error)
+	CancelRoot(ctx context.Context, via vault.Endpoints) error
 }
 
 // Cluster is the replicas of one Vault.

@@ -1,0 +1,43 @@
+package job
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
+)
+
+// OwnLoginOptions say how our own login works, for verbs that need it only where the server asks
+// for a token: by the flags, or as the seed says.
+type OwnLoginOptions struct {
+	Store *StoreOptions
+	Vault *VaultOptions
+	Login LoginOptions
+	Seed  []string
+}
+
+// LogIn returns how to log in by our own role at servers, with records of a kind.
+func (o *OwnLoginOptions) LogIn(ctx context.Context, env Lookup, records store.Store, kind StoreKind, servers *Servers, log *slog.Logger) (ceremony.LogIn, error) {
+	declared := &seed.Seed{}
+	if len(o.Seed) > 0 {
+		var err error
+		if declared, err = seed.Load(o.Seed); err != nil {
+			return nil, err
+		}
+	}
+	own := credentials{store: o.Store, vault: o.Vault, login: &o.Login, declared: declared.LoginPaths()}
+	methods, err := declared.Login(ctx, resolver(env, records, own))
+	if err != nil {
+		return nil, err
+	}
+	chain, err := o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods)
+	if err != nil {
+		return nil, err
+	}
+	return states.OrLockedOut(&login.Access{Dialer: servers.Cluster, Methods: chain, Clock: servers.Members().Clock, Log: log, Now: time.Now}), nil
+}

@@ -1,0 +1,95 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
+)
+
+// LogIn logs in by our own role at address. The caller owns the session and must call end.
+type LogIn func(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error)
+
+// entry is a way to the endpoints that take key shares, which the server has let us through.
+type entry struct {
+	vault.Endpoints
+	login func(context.Context) // ends our own login; nil if there is none
+}
+
+// close ends the login that the entry needed, if any.
+func (e entry) close(ctx context.Context) {
+	if e.login != nil {
+		e.login(context.WithoutCancel(ctx))
+	}
+}
+
+// enterRoot finds the endpoints that generate a root token, and returns what they show. The caller
+// must close the entry.
+func (a *Administrator) enterRoot(ctx context.Context, replica cluster.Replica, keys store.Keys, given secret.Value) (entry, vault.RootAttempt, error) {
+	return enter(ctx, a, replica.Address(), keys, given, replica.RootAttempt)
+}
+
+// enterRekey finds the endpoints that exchange key shares, and returns what they show. The caller
+// must close the entry.
+func (a *Administrator) enterRekey(ctx context.Context, replica cluster.Replica, keys store.Keys, recovery bool, given secret.Value) (entry, vault.RekeyStatus, error) {
+	return enter(ctx, a, replica.Address(), keys, given, func(ctx context.Context, via vault.Endpoints) (vault.RekeyStatus, error) {
+		return replica.Rekey(ctx, recovery, via)
+	})
+}
+
+// enter asks for the status of a ceremony until an endpoint answers: the old one; if that is
+// closed, the one that wants a token; and both with the token of our own login if the server wants
+// one and none is given. The error is the server's if none lets us through.
+func enter[S any](ctx context.Context, a *Administrator, address string, keys store.Keys, given secret.Value, status func(context.Context, vault.Endpoints) (S, error)) (entry, S, error) {
+	var none S
+	way := entry{Endpoints: vault.Endpoints{Token: given}}
+	shown, err := status(ctx, way.Endpoints)
+	if err == nil || !EndpointClosed(err) {
+		return way, shown, err
+	}
+	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusNotFound {
+		way.Authenticated = true
+	}
+	if given.Empty() {
+		if a.LogIn == nil {
+			return way, none, err
+		}
+		session, end, failed := a.LogIn(ctx, address, keys)
+		switch {
+		case failed != nil && fault.KindOf(failed) == fault.Transient:
+			return way, none, fmt.Errorf("logging in to %s, where the server wants a token: %w", address, failed)
+		case failed != nil:
+			return way, none, fmt.Errorf("%w; our own login could authorize it, and fails: %w", err, failed)
+		}
+		way.Token, way.login = session.Token(), end
+	} else if !way.Authenticated {
+		return way, none, err
+	}
+	if shown, err = status(ctx, way.Endpoints); err != nil {
+		way.close(ctx)
+		return way, none, err
+	}
+	return way, shown, nil
+}
+
+// SharesGrants are the privileges by which our login reaches the endpoints that take key shares, on
+// servers that ask for a token there. Each path is exact, none names sys/rotate/root itself, which
+// exchanges the shares without asking for the present ones. Vault 2 may want sudo on its own.
+//
+// They are for the login of a record that holds the shares, and so is worth as much as they are. A
+// Vault that has no recovery keys hands out new ones on sys/rotate/recovery/init without a quorum.
+func SharesGrants() []policy.Grant {
+	var grants []policy.Grant
+	for _, path := range vault.CeremonyPaths() {
+		capabilities := []string{"update", "read", "delete"}
+		grants = append(grants, policy.Grant{Path: path, Capabilities: capabilities})
+	}
+	return grants
+}
