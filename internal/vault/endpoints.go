@@ -43,17 +43,12 @@ func (e Endpoints) rekey(recovery bool, verb string) string {
 	}
 }
 
-// CeremonyPaths returns all paths to which key shares are given, or that begin, show or cancel what
-// they are given for.
-func CeremonyPaths() []string {
-	var paths []string
-	for _, via := range []Endpoints{{}, {Authenticated: true}} {
-		paths = append(paths, via.root("attempt"), via.root("update"))
-		for _, recovery := range []bool{false, true} {
-			paths = append(paths, via.rekey(recovery, "init"), via.rekey(recovery, "update"), via.rekey(recovery, "verify"))
-		}
-	}
-	return paths
+// RootPaths returns the paths that generate a root token.
+func (e Endpoints) RootPaths() []string { return []string{e.root("attempt"), e.root("update")} }
+
+// RekeyPaths returns the paths that exchange the unseal keys, or with recovery the recovery keys.
+func (e Endpoints) RekeyPaths(recovery bool) []string {
+	return []string{e.rekey(recovery, "init"), e.rekey(recovery, "update"), e.rekey(recovery, "verify")}
 }
 
 // ceremony sends one request to an endpoint that takes key shares. Its errors reveal nothing of the

@@ -106,7 +106,7 @@ func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, t
 	}
 	way, attempt, err := g.admin.enterRoot(ctx, replica, keys, why.Token)
 	if err != nil {
-		return "", secret.Value{}, rootRefused(replica.Address(), err)
+		return "", secret.Value{}, rootRefused(replica.Address(), way.Endpoints, err)
 	}
 	defer way.close(ctx)
 	if attempt.Started {

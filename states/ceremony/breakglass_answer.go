@@ -22,32 +22,12 @@ func EndpointClosed(err error) bool {
 	}
 }
 
-// rootRefused is the error for a server that lets nobody generate a root token.
-func rootRefused(address string, err error) error {
+// rootRefused is the error for a server that does not let us generate a root token.
+func rootRefused(address string, via vault.Endpoints, err error) error {
 	if !EndpointClosed(err) {
 		return fmt.Errorf("generating a root token at %s: %w", address, err)
 	}
-	return fault.Stop("break-glass refused", fmt.Errorf("%s does not let a root token be generated: %w", address, err), openEndpoint(err, "generate-root", "sys/generate-root/attempt", "sys/generate-root/update"))
-}
-
-// openEndpoint says how to make a server accept key shares. OpenBao 2.5 answers 405; Vault 2.0 and
-// later require a token.
-func openEndpoint(err error, family string, paths ...string) string {
-	if httpstatus.Of(err) == http.StatusMethodNotAllowed {
-		return fmt.Sprintf("OpenBao: set disable_unauthed_%s_endpoints = false in the server's listener stanza and send it SIGHUP; revert it afterwards.", underscored(family))
-	}
-	policy := ""
-	for _, path := range paths {
-		policy += fmt.Sprintf("\n  path %q { capabilities = [\"read\", \"update\", \"delete\", \"sudo\"] }", path)
-	}
-	return fmt.Sprintf("Vault 2.0 and later require a token here. Either give one with --token-file whose policy says%s\nor set enable_unauthenticated_access = [%q] in the server's configuration, restart it, and revert that afterwards.", policy, family)
-}
-
-func underscored(family string) string {
-	if family == "generate-root" {
-		return "generate_root"
-	}
-	return family
+	return fault.Stop("break-glass refused", fmt.Errorf("%s does not let a root token be generated: %w", address, err), opening(via, err, "generate-root", via.RootPaths()))
 }
 
 // rootAnswer classifies the ways in which the last share fails, by the messages of Vault 1.21.

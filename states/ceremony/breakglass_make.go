@@ -25,7 +25,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, via 
 		return rootInProgress(vault.RootAttempt{Nonce: "unknown"})
 	}
 	if err != nil {
-		return rootRefused(replica.Address(), err)
+		return rootRefused(replica.Address(), via, err)
 	}
 	point.Reach("breakglass.begun")
 	given, err := collect(ctx, set, begun.Required, why.Ask)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
@@ -80,16 +82,40 @@ func enter[S any](ctx context.Context, a *Administrator, address string, keys st
 }
 
 // SharesGrants are the privileges by which our login reaches the endpoints that take key shares, on
-// servers that ask for a token there. Each path is exact, none names sys/rotate/root itself, which
-// exchanges the shares without asking for the present ones. Vault 2 may want sudo on its own.
+// servers that ask for a token there. Each path is exact, and none is sys/rotate/root itself, which
+// exchanges the shares without asking for the present ones.
 //
 // They are for the login of a record that holds the shares, and so is worth as much as they are. A
-// Vault that has no recovery keys hands out new ones on sys/rotate/recovery/init without a quorum.
+// server that has no recovery keys hands out new ones on sys/rotate/recovery/init without a quorum.
 func SharesGrants() []policy.Grant {
 	var grants []policy.Grant
-	for _, path := range vault.CeremonyPaths() {
-		capabilities := []string{"update", "read", "delete"}
-		grants = append(grants, policy.Grant{Path: path, Capabilities: capabilities})
+	for _, via := range []vault.Endpoints{{}, {Authenticated: true}} {
+		for _, path := range slices.Concat(via.RootPaths(), via.RekeyPaths(false), via.RekeyPaths(true)) {
+			grants = append(grants, policy.Grant{Path: path, Capabilities: sharesCapabilities})
+		}
 	}
 	return grants
+}
+
+// sharesCapabilities are to begin and to feed, to look at, and to cancel. Neither product asks for
+// sudo.
+var sharesCapabilities = []string{"update", "read", "delete"}
+
+// opening says how to have the server let us through at endpoints that are closed to us. family is
+// what its configuration calls them, and paths are those that a token needs.
+func opening(via vault.Endpoints, err error, family string, paths []string) string {
+	listener := fmt.Sprintf("set disable_unauthed_%s_endpoints = false on a second listener of OpenBao, on loopback, and use that one. "+
+		"A listener is read when the server starts, and a restart seals it.", strings.ReplaceAll(family, "-", "_"))
+	if via.Authenticated && httpstatus.Of(err) == http.StatusNotFound { // as generate-root of 2.5.3 to 2.5.5
+		return "This version of OpenBao has closed the endpoint and has no other: " + listener
+	}
+	text := "The server wants a token here, and our own login may not do it: 'vault-bootstrap seed policy' prints the policy that lets it. " +
+		"Or give a token with --token-file whose policy says"
+	for _, path := range paths {
+		text += fmt.Sprintf("\n  path %q { capabilities = [\"%s\"] }", path, strings.Join(sharesCapabilities, `", "`))
+	}
+	if via.Authenticated {
+		return text + "\nOr " + listener
+	}
+	return text + fmt.Sprintf("\nOr set enable_unauthenticated_access = [%q] in Vault's configuration, send it SIGHUP, and take that back afterwards.", family)
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/sethvargo/go-retry"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -28,7 +26,7 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 	defer way.close(ctx)
 	switch {
 	case err != nil:
-		return rekeyRefused(replica.Address(), err)
+		return rekeyRefused(replica.Address(), way.Endpoints, recovery, err)
 	case status.Started:
 		return rekeyInProgress(replica.Address(), status.Nonce)
 	}
@@ -42,7 +40,7 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 	case vault.Says(err, "already in progress"):
 		return rekeyInProgress(replica.Address(), "")
 	case err != nil:
-		return rekeyRefused(replica.Address(), err)
+		return rekeyRefused(replica.Address(), way.Endpoints, recovery, err)
 	case !begun.Verification || begun.Nonce == "":
 		return fault.Misuse(fmt.Errorf("%s begins a rekey without verification: it would take effect", replica.Address()),
 			"Nothing was changed. Seal one of the replicas and run again: the shares are then proven by unsealing it.")
@@ -94,15 +92,13 @@ func rekeyInProgress(address, nonce string) error {
 		"Nothing was changed. Whoever began it has to finish or cancel it. "+cancelRemedy)
 }
 
-// rekeyRefused is the error for a server that does not let us, or anybody, begin a rekey.
-func rekeyRefused(address string, err error) error {
-	switch httpstatus.Of(err) {
-	case http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusNotFound:
-		return fault.Misuse(fmt.Errorf("%s does not let the shares be proven by a rekey: %w", address, err),
-			"Nothing was changed. Seal or restart one of the replicas and run again: the shares are then proven by unsealing it. "+
-				"Or open the endpoint: OpenBao has a listener setting for it (disable_unauthed_rekey_endpoints), Vault 2.0 and later require a token that may use it.")
+// rekeyRefused is the error for a server that does not let us begin a rekey.
+func rekeyRefused(address string, via vault.Endpoints, recovery bool, err error) error {
+	if !EndpointClosed(err) {
+		return fmt.Errorf("beginning a rekey at %s: %w", address, err)
 	}
-	return fmt.Errorf("beginning a rekey at %s: %w", address, err)
+	return fault.Misuse(fmt.Errorf("%s does not let the shares be proven by a rekey: %w", address, err),
+		"Nothing was changed. Seal or restart one of the replicas and run again: the shares are then proven by unsealing it. "+opening(via, err, "rekey", via.RekeyPaths(recovery)))
 }
 
 // rekeyAnswer classifies the ways in which the last share fails, by the messages of Vault 1.21.

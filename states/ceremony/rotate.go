@@ -47,7 +47,7 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: setToGive(keys)}
 	way, status, err := a.enterRekey(ctx, replica, keys, r.recovery, x.Token)
 	if err != nil {
-		return store.KeySet{}, rotateRefused(replica.Address(), err)
+		return store.KeySet{}, r.refused(way.Endpoints, err)
 	}
 	defer way.close(ctx)
 	r.via = way.Endpoints
@@ -101,7 +101,7 @@ func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
 	case vault.Says(err, "already in progress"):
 		return rekeyInProgress(r.replica.Address(), "")
 	case err != nil:
-		return rotateRefused(r.replica.Address(), err)
+		return r.refused(r.via, err)
 	case !begun.Verification || begun.Nonce == "":
 		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.replica.Address()), "Nothing was changed. Without verification the new shares would be in force before they are stored.")
 	}

@@ -21,7 +21,7 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 	// The owners may have taken their time, so the state of the rekey is read again.
 	status, err := r.replica.Rekey(ctx, r.recovery, r.via)
 	if err != nil {
-		return store.KeySet{}, rotateRefused(r.replica.Address(), err)
+		return store.KeySet{}, r.refused(r.via, err)
 	}
 	if status.VerificationNonce == "" {
 		return store.KeySet{}, fault.Wait(errors.New("the rekey whose new shares are stored is no longer in progress"), "Vault was restarted or somebody cancelled it: the present shares stay in force. Run again.")

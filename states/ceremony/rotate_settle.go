@@ -39,6 +39,10 @@ func (a *Administrator) SettleRotation(ctx context.Context, replica cluster.Repl
 		return a.forgetRotation(ctx, left.ID)
 	case left.Set == nil:
 		return a.forgetRotation(ctx, left.ID)
+	case err != nil && len(left.Set.Custody) > 0: // Vault may still wait for the new shares
+		a.Log.Warn("a rotation is on record, and the server does not let us see whether it waits for its new shares: every set is kept", "holder", left.Holder, "error", err.Error(),
+			"remedy", "'vault-bootstrap keys rotate' continues it, with --token-file.")
+		return keys, nil
 	}
 	return a.settleByProof(ctx, replica, keys, way.Token)
 }
@@ -141,11 +145,11 @@ func (a *Administrator) forgetRotation(ctx context.Context, id string) (store.Ke
 	return a.Records.Keys(ctx)
 }
 
-// rotateRefused is the error for a server that does not let us, or anybody, begin a rekey.
-func rotateRefused(address string, err error) error {
+// refused is the error for a server that does not let us begin a rekey.
+func (r *rotation) refused(via vault.Endpoints, err error) error {
 	if !EndpointClosed(err) {
-		return fmt.Errorf("rekeying %s: %w", address, err)
+		return fmt.Errorf("rekeying %s: %w", r.replica.Address(), err)
 	}
-	return fault.Stop("rotation refused", fmt.Errorf("%s does not let the key shares be exchanged: %w", address, err),
-		"Nothing was changed. "+openEndpoint(err, "rekey", "sys/rekey/*", "sys/rekey-recovery-key/*"))
+	return fault.Stop("rotation refused", fmt.Errorf("%s does not let the key shares be exchanged: %w", r.replica.Address(), err),
+		"Nothing was changed. "+opening(via, err, "rekey", via.RekeyPaths(r.recovery)))
 }

@@ -74,7 +74,7 @@ func RecordFile(dir, record string) string {
 func VaultFlags(cluster *testbed.VaultCluster) []string {
 	var flags []string
 	for _, node := range cluster.Nodes {
-		flags = append(flags, "--vault-addr="+node.Addr)
+		flags = append(flags, "--vault-addr="+node.Front)
 	}
 	if cluster.CAFile != "" {
 		flags = append(flags, "--ca-cert="+cluster.CAFile)

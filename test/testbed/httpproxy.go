@@ -36,6 +36,8 @@ type HTTPProxyOptions struct {
 	CA *CA
 	// Certificate, if set, has the proxy speak TLS to clients.
 	Certificate *Certificate
+
+	guarded bool // see guard
 }
 
 // Fault is what happens to some requests instead of, or after, their handling.
@@ -90,7 +92,11 @@ func StartHTTPProxy(o HTTPProxyOptions) (*HTTPProxy, error) {
 		ErrorHandler:   answerSpoilt,
 		ErrorLog:       quiet,
 	}
-	p.server = &http.Server{Handler: WholeBody(p.handler(reverse)), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
+	handler := http.Handler(reverse)
+	if o.guarded {
+		handler = guard(strings.TrimSuffix(o.Target, "/"), transport)(reverse)
+	}
+	p.server = &http.Server{Handler: WholeBody(p.handler(handler)), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
 	if o.Certificate == nil {
 		go func() { _ = p.server.Serve(l) }()
 		return p, nil

@@ -22,6 +22,8 @@ type VaultOptions struct {
 	// users meet. Otherwise the bed opens it: OpenBao then makes audit devices by its API,
 	// and takes key shares for generate-root and rekey without a token.
 	Guarded bool
+	// Front puts guards before the nodes, see GuardsVariable, which does it for all.
+	Front bool
 	// Nodes is how many servers; more than one needs raft. Zero means 1.
 	Nodes int
 	// Storage is "file", "raft", "inmem", or "shared": one directory for all nodes, with
@@ -77,7 +79,14 @@ func StartVault(ctx context.Context, o VaultOptions) (*VaultCluster, error) {
 		return nil, fmt.Errorf("starting vault: %w", err)
 	}
 	if err = c.prepare(o); err == nil {
-		err = retryPorts(2*o.Nodes, func(ports []*port) error { return c.startNodes(ctx, o, ports) })
+		perNode := 2
+		if o.Front && server.Product == OpenBao {
+			perNode = 3
+		}
+		err = retryPorts(perNode*o.Nodes, func(ports []*port) error { return c.startNodes(ctx, o, ports) })
+	}
+	if err == nil && o.Front {
+		err = c.putGuards()
 	}
 	if err != nil {
 		// The directory stays: its logs tell what happened.
@@ -101,6 +110,7 @@ func (o *VaultOptions) complete(ctx context.Context) (Server, error) {
 		o.LogLevel = "info"
 	}
 	o.TLS = o.TLS || o.Certificate != nil
+	o.Front = o.Front || os.Getenv(GuardsVariable) != ""
 	switch o.Storage {
 	case "raft", "shared":
 	case "file", "inmem":
@@ -128,13 +138,18 @@ func (c *VaultCluster) prepare(o VaultOptions) error {
 	return nil
 }
 
-// startNodes makes nodes for these ports, two for each, and starts them.
+// startNodes makes nodes for these ports, as many for each, and starts them.
 func (c *VaultCluster) startNodes(ctx context.Context, o VaultOptions, ports []*port) error {
 	c.Nodes = nil
 	for i := range o.Nodes {
-		n, err := newVaultNode(c, o, i, ports[2*i], ports[2*i+1])
+		own := ports[i*len(ports)/o.Nodes:]
+		n, err := newVaultNode(c, o, i, own[0], own[1])
 		if err != nil {
 			return err
+		}
+		if len(ports) > 2*o.Nodes {
+			n.front = own[2]
+			n.Front = n.scheme() + loopback(n.front.number)
 		}
 		c.Nodes = append(c.Nodes, n)
 	}
@@ -177,6 +192,11 @@ func (c *VaultCluster) Stop() error { return c.each((*VaultNode).Stop) }
 // Close stops every node, and removes the working directory if the bed made it.
 func (c *VaultCluster) Close() error {
 	err := c.Stop()
+	for _, n := range c.Nodes {
+		if n.guard != nil {
+			err = errors.Join(err, n.guard.Close())
+		}
+	}
 	if c.remove {
 		err = errors.Join(err, os.RemoveAll(c.Dir))
 	}

@@ -37,6 +37,9 @@ func (n *VaultNode) writeConfig(o VaultOptions, others []*VaultNode) error {
 		line("  disable_unauthed_generate_root_endpoints = false\n  disable_unauthed_rekey_endpoints = false")
 	}
 	line("%s\n}", o.ListenerConfig)
+	if n.front != nil {
+		line("%s", n.frontListener())
+	}
 	stanza, storage := "storage", o.Storage
 	if storage == "shared" {
 		// Vault warns that nothing but its own lock keeps nodes apart here: that is raft's.

@@ -19,6 +19,8 @@ type VaultNode struct {
 	Name string
 	// Addr is the API's address: https://127.0.0.1:PORT, or http without TLS.
 	Addr string
+	// Front is where programs reach the API: Addr, unless there are guards (see GuardsVariable).
+	Front string
 	// ClusterAddr is what the node's peers talk to.
 	ClusterAddr string
 	// Dir is the node's own directory, writable by it: a good place for an audit log.
@@ -30,6 +32,8 @@ type VaultNode struct {
 	cluster *VaultCluster
 	api     *port
 	peer    *port
+	front   *port // nil unless it has a listener of its own
+	guard   *HTTPProxy
 	client  *http.Client
 	process *process
 }
@@ -63,6 +67,7 @@ func newVaultNode(c *VaultCluster, o VaultOptions, i int, api, peer *port) (*Vau
 		}
 		n.cert, trust = cert, &tls.Config{RootCAs: c.CA.Pool()}
 	}
+	n.Front = n.Addr
 	n.client = &http.Client{
 		// Connections that a restart broke would only confuse who asks next.
 		Transport: &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true},
@@ -78,6 +83,13 @@ func newVaultNode(c *VaultCluster, o VaultOptions, i int, api, peer *port) (*Vau
 		logFile: n.LogFile,
 	}
 	return n, nil
+}
+
+func (n *VaultNode) scheme() string {
+	if n.cert == nil {
+		return "http://"
+	}
+	return "https://"
 }
 
 // pinned trusts one certificate, whatever may be wrong with it.
@@ -101,6 +113,9 @@ func pinned(c *Certificate) *tls.Config {
 func (n *VaultNode) Start(ctx context.Context) error {
 	n.api.release()
 	n.peer.release()
+	if n.front != nil {
+		n.front.release()
+	}
 	return n.process.start(ctx, n.answers)
 }
 

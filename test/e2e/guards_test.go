@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// behindGuards returns a program with a hardened Vault whose endpoints for key shares want a
+// token, and a root token of the test's own in it.
+func behindGuards(t *testing.T, flags ...string) (*program, *testbed.VaultCluster, *observer) {
+	t.Helper()
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Front: true})
+	seed := filepath.Join(t.TempDir(), "seed.yaml")
+	write(t, seed, "secrets:\n  - type: kv\n")
+	p, _ := inFiles(t, cluster, append(flags, "--seed="+seed)...)
+	p.must(0, "run")
+	token, child := inside(p, "")
+	watch := observe(t, cluster.Nodes[0], token)
+	child.Send(syscall.SIGTERM)
+	child.Wait()
+	return p, cluster, watch
+}
+
+// mayCeremonies returns a file with a token that may use exactly the endpoints for key shares.
+func mayCeremonies(t *testing.T, o *observer) string {
+	t.Helper()
+	var rules strings.Builder
+	for _, family := range []string{"generate-root/attempt generate-root/update generate-root-token/attempt generate-root-token/update", "rekey/init rekey/update rekey/verify rotate/root/init rotate/root/update rotate/root/verify"} {
+		for _, path := range strings.Fields(family) {
+			fmt.Fprintf(&rules, "path \"sys/%s\" { capabilities = [\"update\", \"read\", \"delete\"] }\n", path)
+		}
+	}
+	var made struct {
+		Auth struct {
+			ClientToken string `json:"client_token"`
+		}
+	}
+	o.call(http.MethodPut, "sys/policies/acl/ceremonies", map[string]string{"policy": rules.String()}, nil)
+	o.call(http.MethodPost, "auth/token/create-orphan", map[string]any{"policies": []string{"ceremonies"}}, &made)
+	testbed.NoteSecrets(t, made.Auth.ClientToken)
+	return kept(t, made.Auth.ClientToken+"\n")
+}
+
+// call sends a request with the observer's root token.
+func (o *observer) call(method, path string, in, out any) {
+	o.t.Helper()
+	if err := o.node.Call(o.t.Context(), method, path, o.token, in, out); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// TestGuards takes every ceremony through endpoints that want a token, by our own login.
+func TestGuards(t *testing.T) {
+	p, cluster, watch := behindGuards(t)
+	before := rotatedIn(t, p)
+	p.must(0, "break-glass run", because)
+	p.must(0, "break-glass exec", because, "--", "/bin/true")
+	watch.wantNoRoot("two break-glasses")
+	p.must(0, "keys rotate", "--key-shares=4", "--key-threshold=2")
+	if after := rotatedIn(t, p); len(after.Set.Shares) != 4 || slices.Contains(after.Set.Shares, before.Set.Shares[0]) || len(after.Old) != 1 {
+		t.Errorf("the record holds %d shares and %d old sets", len(after.Set.Shares), len(after.Old))
+	}
+	opens(t, p, cluster)
+}
+
+// TestGuardsAndCustody moves the shares to operators and back. Our login may begin a ceremony only
+// while the record holds the shares; a token of somebody else's may do it then.
+func TestGuardsAndCustody(t *testing.T) {
+	p, cluster, watch := behindGuards(t)
+	pairs, flag := operators(t, 3)
+	wantFailure(t, p.run("keys rotate", flag, "--key-threshold=2"), 64, "operator 0", "--new-shares-file")
+	p.must(0, "run") // leaves the exchange that waits for people alone
+	record := rotatedIn(t, p)
+	var shares []string
+	for i := range 2 {
+		share, err := pgp.Decrypt(pairs[i].Private, record.Rotation.Set.Custody[i].Message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testbed.NoteSecrets(t, share.Reveal())
+		shares = append(shares, share.Reveal())
+	}
+	file := kept(t, strings.Join(shares, "\n"))
+	p.must(0, "keys rotate", "--new-shares-file="+file)
+	given := "--shares-file=" + file
+	// The policy was written when the record held the shares. Root writes it again, without.
+	p.must(0, "break-glass run", because, given)
+	watch.wantNoRoot("break-glass")
+	for _, verb := range []string{"break-glass run", "break-glass exec"} {
+		command := []string{because, given}
+		if verb == "break-glass exec" {
+			command = append(command, "--", "/bin/true")
+		}
+		wantFailure(t, p.run(verb, command...), 70, "break-glass refused", "--token-file", "/attempt")
+	}
+	wantFailure(t, p.run("keys rotate", given, "--store-shares"), 70, "rotation refused", "--token-file", "/verify")
+	token := "--token-file=" + mayCeremonies(t, watch)
+	p.must(0, "keys rotate", given, "--store-shares", token)
+	if after := rotatedIn(t, p); len(after.Set.Shares) != 3 {
+		t.Errorf("the record holds %d shares", len(after.Set.Shares))
+	}
+	opens(t, p, cluster)
+	p.must(0, "break-glass run", because, token) // and the policy fits again
+	p.must(0, "break-glass exec", because, "--", "/bin/true")
+	watch.wantNoRoot("the last break-glass")
+}
+
+// TestGuardsLimits tries with the token of our own login what its grants leave out.
+func TestGuardsLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		flags []string
+		may   bool
+	}{
+		"the record holds the shares": {nil, true},
+		"never":                       {[]string{"--ceremonies=never"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{Front: true})
+			p, _ := inFiles(t, cluster, test.flags...)
+			p.must(0, "run")
+			node, token := cluster.Nodes[0], ownToken(t, p, cluster.Nodes[0])
+			may := func(path string) []string {
+				var said struct{ Data map[string][]string }
+				if err := node.Call(t.Context(), http.MethodPost, "sys/capabilities-self", token, map[string]any{"paths": []string{path}}, &said); err != nil {
+					t.Fatal(err)
+				}
+				return said.Data[path]
+			}
+			for _, path := range []string{"sys/generate-root-token/attempt", "sys/rotate/root/init", "sys/rotate/recovery/init", "sys/rekey/verify", "sys/rekey-recovery-key/update"} {
+				if slices.Contains(may(path), "update") != test.may {
+					t.Errorf("at %s it may %v", path, may(path))
+				}
+			}
+			for _, path := range []string{"sys/rotate/root", "sys/rotate/recovery", "sys/rotate", "sys/rotate/keyring", "sys/rotate/root/backup", "sys/rekey/backup", "sys/rekey/recovery-key-backup", "sys/generate-root", "sys/seal", "sys/step-down"} {
+				if got := may(path); !slices.Equal(got, []string{"deny"}) {
+					t.Errorf("at %s it may %v", path, got)
+				}
+				if path == "sys/step-down" { // which a server that is alone takes from anybody
+					continue
+				}
+				if err := node.Call(t.Context(), http.MethodPost, path, token, map[string]any{}, nil); err == nil {
+					t.Errorf("POST %s is not refused", path)
+				}
+			}
+		})
+	}
+}
+
+// ownToken logs in as the program does, with its AppRole.
+func ownToken(t *testing.T, p *program, node *testbed.VaultNode) string {
+	t.Helper()
+	var record struct {
+		AppRole struct {
+			RoleID   string `json:"role_id"`
+			SecretID string `json:"secret_id"`
+		} `json:"app_role"`
+	}
+	if err := json.Unmarshal(p.keys(), &record); err != nil {
+		t.Fatal(err)
+	}
+	var said struct {
+		Auth struct {
+			ClientToken string `json:"client_token"`
+		}
+	}
+	in := map[string]string{"role_id": record.AppRole.RoleID, "secret_id": record.AppRole.SecretID}
+	if err := node.Call(t.Context(), http.MethodPost, "auth/approle/login", "", in, &said); err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, said.Auth.ClientToken)
+	return said.Auth.ClientToken
+}
+
+// TestGuardsLeaveOthersAlone has somebody else in the middle of each ceremony, behind endpoints
+// whose cancelling takes no nonce.
+func TestGuardsLeaveOthersAlone(t *testing.T) {
+	p, cluster, watch := behindGuards(t)
+	root, rekey := "sys/generate-root/attempt", "sys/rekey/init" // the bed reaches them by Addr
+	if cluster.Server.Product == testbed.OpenBao {
+		rekey = "sys/rotate/root/init" // which knows nothing of the old one
+	}
+	begin := func(path string, in any) (status func() (nonce string)) {
+		watch.call(http.MethodPut, path, in, nil)
+		return func() string {
+			var said struct {
+				Nonce string
+				Data  struct{ Nonce string }
+			}
+			watch.call(http.MethodGet, path, nil, &said)
+			return said.Nonce + said.Data.Nonce
+		}
+	}
+	attempt := begin(root, map[string]any{})
+	exchange := begin(rekey, map[string]int{"secret_shares": 1, "secret_threshold": 1})
+	before := []string{attempt(), exchange()}
+	wantFailure(t, p.run("break-glass exec", because, "--", "/bin/true"), 75, "somebody else is generating a root token", before[0])
+	wantFailure(t, p.run("keys rotate"), 64, "a rekey is in progress", before[1])
+	p.must(0, "run")
+	if after := []string{attempt(), exchange()}; !slices.Equal(after, before) || slices.Contains(after, "") {
+		t.Errorf("in progress are %q, were %q", after, before)
+	}
+}
