@@ -44,13 +44,13 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 	if keys, err = a.SettleRotation(ctx, replica, keys, x.Token); err != nil {
 		return store.KeySet{}, err
 	}
-	r := &rotation{Administrator: a, x: x, replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys, old: setToGive(keys)}
-	way, status, err := a.enterRekey(ctx, replica, keys, r.recovery, x.Token)
+	r := &rotation{Administrator: a, x: x, at: rekeyed{replica: replica, recovery: keys.Set.Kind == store.RecoveryKeys}, old: setToGive(keys)}
+	way, status, err := a.enterRekey(ctx, replica, keys, r.at.recovery, x.Token)
 	if err != nil {
 		return store.KeySet{}, r.refused(way.Endpoints, err)
 	}
 	defer way.close(ctx)
-	r.via = way.Endpoints
+	r.at.via = way.Endpoints
 	if left := keys.Rotation; left != nil {
 		if status.Started && IsOurs(*left, status) { // Vault still waits for its new shares
 			a.Log.Info("continuing a rotation whose new shares are stored", "begun", left.Started)
@@ -69,13 +69,18 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 	return r.putInForce(ctx)
 }
 
+// rekeyed is whose keys are exchanged, and how it is reached.
+type rekeyed struct {
+	replica  cluster.Replica
+	recovery bool
+	via      vault.Endpoints
+}
+
 // rotation is one exchange in progress.
 type rotation struct {
 	*Administrator
 	x        Exchange
-	replica  cluster.Replica
-	recovery bool
-	via      vault.Endpoints
+	at       rekeyed
 	id       string
 	old, set store.KeySet
 	// doubted is an earlier rotation that could not be settled; this one settles it.
@@ -85,25 +90,25 @@ type rotation struct {
 // begin goes on until the new shares are stored. Nothing in Vault has changed by then.
 func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
 	if status.Started {
-		return rekeyInProgress(r.replica.Address(), status.Nonce)
+		return rekeyInProgress(r.at.replica.Address(), status.Nonce)
 	}
 	intent, request, err := r.intend(ctx)
 	if err != nil {
 		return err
 	}
-	beginning, cancel, err := untilAnswered(ctx, "rekeying "+r.replica.Address())
+	beginning, cancel, err := untilAnswered(ctx, "rekeying "+r.at.replica.Address())
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.via, request)
+	begun, err := r.at.replica.BeginRekey(beginning, r.at.recovery, r.at.via, request)
 	switch {
 	case vault.Says(err, "already in progress"):
-		return rekeyInProgress(r.replica.Address(), "")
+		return rekeyInProgress(r.at.replica.Address(), "")
 	case err != nil:
-		return r.refused(r.via, err)
+		return r.refused(r.at.via, err)
 	case !begun.Verification || begun.Nonce == "":
-		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.replica.Address()), "Nothing was changed. Without verification the new shares would be in force before they are stored.")
+		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.at.replica.Address()), "Nothing was changed. Without verification the new shares would be in force before they are stored.")
 	}
 	point.Reach("rotate.begun")
 	if err := r.update(ctx, func(record *store.Rotation) { record.Nonce = begun.Nonce }); err != nil {
@@ -171,15 +176,15 @@ func (r *rotation) give(ctx context.Context, nonce string, given []secret.Value)
 	var answer vault.RekeyStatus
 	for _, share := range given {
 		var err error
-		if answer, err = r.replica.GiveRekey(ctx, r.recovery, r.via, nonce, share); err != nil {
+		if answer, err = r.at.replica.GiveRekey(ctx, r.at.recovery, r.at.via, nonce, share); err != nil {
 			if sharesWrong(err) {
-				return answer, wrongShares(r.replica.Address(), err)
+				return answer, wrongShares(r.at.replica.Address(), err)
 			}
-			return answer, fmt.Errorf("rekeying %s: %w", r.replica.Address(), err)
+			return answer, fmt.Errorf("rekeying %s: %w", r.at.replica.Address(), err)
 		}
 	}
 	if !answer.Complete || len(answer.Shares) != r.x.Into.Shares || answer.VerificationNonce == "" {
-		return answer, fmt.Errorf("%s was given all shares, but answers with %d new ones instead of %d", r.replica.Address(), len(answer.Shares), r.x.Into.Shares)
+		return answer, fmt.Errorf("%s was given all shares, but answers with %d new ones instead of %d", r.at.replica.Address(), len(answer.Shares), r.x.Into.Shares)
 	}
 	return answer, nil
 }

@@ -19,15 +19,15 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 		return store.KeySet{}, err
 	}
 	// The owners may have taken their time, so the state of the rekey is read again.
-	status, err := r.replica.Rekey(ctx, r.recovery, r.via)
+	status, err := r.at.replica.Rekey(ctx, r.at.recovery, r.at.via)
 	if err != nil {
-		return store.KeySet{}, r.refused(r.via, err)
+		return store.KeySet{}, r.refused(r.at.via, err)
 	}
 	if status.VerificationNonce == "" {
 		return store.KeySet{}, fault.Wait(errors.New("the rekey whose new shares are stored is no longer in progress"), "Vault was restarted or somebody cancelled it: the present shares stay in force. Run again.")
 	}
 	for i, share := range given {
-		answer, err := r.replica.VerifyRekey(ctx, r.recovery, r.via, status.VerificationNonce, share)
+		answer, err := r.at.replica.VerifyRekey(ctx, r.at.recovery, r.at.via, status.VerificationNonce, share)
 		if vault.Says(err, "incorrect key shares") {
 			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not accepted by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each decrypted by its owner.")
 		}
@@ -71,6 +71,6 @@ func (r *rotation) cancel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.SettleRotation(ctx, r.replica, keys, r.via.Token)
+	_, err = r.SettleRotation(ctx, r.at.replica, keys, r.at.via.Token)
 	return err
 }

@@ -148,8 +148,8 @@ func (a *Administrator) forgetRotation(ctx context.Context, id string) (store.Ke
 // refused is the error for a server that does not let us begin a rekey.
 func (r *rotation) refused(via vault.Endpoints, err error) error {
 	if !EndpointClosed(err) {
-		return fmt.Errorf("rekeying %s: %w", r.replica.Address(), err)
+		return fmt.Errorf("rekeying %s: %w", r.at.replica.Address(), err)
 	}
-	return fault.Stop("rotation refused", fmt.Errorf("%s does not let the key shares be exchanged: %w", r.replica.Address(), err),
-		"Nothing was changed. "+opening(via, err, "rekey", via.RekeyPaths(r.recovery)))
+	return fault.Stop("rotation refused", fmt.Errorf("%s does not let the key shares be exchanged: %w", r.at.replica.Address(), err),
+		"Nothing was changed. "+opening(via, err, "rekey", via.RekeyPaths(r.at.recovery)))
 }

@@ -178,3 +178,16 @@ func TestRotateToCustodians(t *testing.T) {
 		t.Errorf("rotated to %+v: %v", set, err)
 	}
 }
+
+// TestRotationThatCannotBeSeen keeps every set while the server does not show whether it waits for
+// the shares of operators.
+func TestRotationThatCannotBeSeen(t *testing.T) {
+	b := newBench(t)
+	left := &store.Rotation{ID: "r", Nonce: "nonce", Set: &store.KeySet{Threshold: 2, Custody: make([]store.CustodyShare, 3)}}
+	b.records.keys.Set = &store.KeySet{Kind: store.UnsealKeys, Threshold: 3, Custody: make([]store.CustodyShare, 5)}
+	b.records.keys.Rotation, b.vault.noRekey = left, answer(http.StatusForbidden, "permission denied")
+	keys, err := b.admin.SettleRotation(t.Context(), b.vault, b.records.keys, secret.Value{})
+	if err != nil || keys.Rotation != left || b.records.writes > 0 {
+		t.Errorf("settled with %v: on record is %+v", err, keys.Rotation)
+	}
+}

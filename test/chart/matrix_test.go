@@ -57,6 +57,7 @@ var oddities = map[string][]any{
 	"seed.secrets":          {[]any{"1e3"}},
 	"run.until":             {"initialized"},
 	"run.onKeysLost":        {"stop"},
+	"run.ceremonies":        {"never"},
 	"run.logLevel":          {"debug"},
 	"run.keyShares":         {255},
 	"run.parallelism":       {10000},

@@ -82,6 +82,7 @@
   (list "recovery-threshold" (int $r.recoveryThreshold) 3)
   (list "on-keys-lost" $r.onKeysLost "stop")
   (list "storage-volume" $r.storageVolume "data")
+  (list "ceremonies" $r.ceremonies "auto")
   (list "parallelism" (int $r.parallelism) 16)
   (list "log-level" $r.logLevel "info") }}
 {{- if ne (index $flag 1) (index $flag 2) }}
