@@ -71,7 +71,7 @@ type Bootstrap struct {
 // New returns a Bootstrap.
 func New(config Config) *Bootstrap {
 	setting, members, records := config.Setting, config.Cluster, &held{}
-	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, LogIn: OrLockedOut(config.Access), Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
+	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, LogIns: CeremonyLogins(config.Access, setting.Name), Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
 	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Reads)}
 	responses := &responses{setting.Now, config.Split, config.Recovery}
 	delivery := &Delivery{records: records, log: setting.Log, responses: responses, locations: config.SpoolLocations}

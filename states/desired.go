@@ -20,8 +20,10 @@ type Declaration struct {
 	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
-	// Ceremonies says whether our login may reach the endpoints that take key shares.
+	// Ceremonies says whether our login may reach the endpoints that take key shares, and
+	// Credential whether there is a login of its own for them, whose credential is on record.
 	Ceremonies Ceremonies
+	Credential bool
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
 	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
@@ -45,6 +47,7 @@ type Desired struct {
 func NewDesired(name string, methods login.Chain, declaration Declaration) (*Desired, error) {
 	d := &Desired{name: name, methods: methods, declaration: declaration}
 	own := append(methods.Objects(name), d.readObjects()...)
+	own = append(own, d.credentialObjects()...)
 	d.own, d.ceremonial = ownPolicy{name, d.policyText(own)}, ownPolicy{name, d.policyText(own, ceremony.SharesGrants()...)}
 	own = append(own, object.Policy(name, d.own.text))
 	var err error
@@ -92,7 +95,7 @@ func (d *Desired) policyText(own []object.Object, more ...policy.Grant) string {
 			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants(), more)
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants(), d.renewalGrants(), more)
 	return policy.HCL(grants, protected)
 }
 

@@ -41,6 +41,9 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 		if err := h.proveLogin(ctx, active.Address, look); err != nil {
 			return err
 		}
+		if err := h.ensureCredential(ctx, active.Address, look); err != nil {
+			return err
+		}
 		if err := h.revokeRoot(ctx, look, keys); err != nil {
 			return fmt.Errorf("revoking the root token: %w", err)
 		}

@@ -78,7 +78,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	logIn, err := options.own.LogIn(ctx, p.env, records, kind, servers, p.warnings())
+	logIns, err := options.own.LogIns(ctx, p.env, records, kind, servers, p.warnings())
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	}
 	defer func() { _ = session.Close() }()
 	administrator := servers.Administrator(session, job.Identity(p.env), log)
-	administrator.LogIn = logIn
+	administrator.LogIns = logIns
 	breakGlass := ceremony.NewBreakGlass(administrator, 1)
 	pod, _ := p.env("POD_NAME")
 	if sender := report.StartEvents(records, options.store.Name, pod, administrator.Holder, log); sender != nil {

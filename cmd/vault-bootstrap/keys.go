@@ -19,7 +19,7 @@ func (p *program) keysCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysRecoverCommand(), p.keysRetireCommand())
+	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysTestCommand(), p.keysRecoverCommand(), p.keysRetireCommand())
 	return cmd
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 func (p *program) keysRotateCommand() *cobra.Command {
@@ -81,7 +82,7 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
-	logIn, err := options.own.LogIn(ctx, p.env, records, kind, servers, p.warnings())
+	logIns, err := options.own.LogIns(ctx, p.env, records, kind, servers, p.warnings())
 	if err != nil {
 		return err
 	}
@@ -108,10 +109,13 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 		}
 	}
 	administrator := servers.Administrator(session, job.Identity(p.env), log)
-	administrator.LogIn = logIn
+	administrator.LogIns = logIns
 	set, err := administrator.Rotate(ctx, exchange)
 	if err != nil {
 		return err
+	}
+	if _, err := ceremony.RenewCredential(ctx, administrator, login.NewCeremony(options.store.Name)); err != nil {
+		log.Warn("the credential for ceremonies was not exchanged, the former one stays", "error", err.Error())
 	}
 	_, err = fmt.Fprintf(p.stdout, "New %s keys are in force, %d of %d are needed. They are stored in %s; take a new copy to a safe place.\n",
 		set.Kind, set.Threshold, max(len(set.Shares), len(set.Custody)), records.Location().Keys)

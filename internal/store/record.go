@@ -24,6 +24,9 @@ type Keys struct {
 	Root *Root
 	// AppRole is the credential of the tool's own login where it uses AppRole.
 	AppRole *AppRole
+	// Ceremony is the credential that authorizes ceremonies when our own login does not work; nil
+	// unless somebody has asked for it.
+	Ceremony *AppRole
 	// HashKey is the key of the hashes of write-only values in the checkpoint.
 	HashKey secret.Value
 	// Old holds sets of keys that are no longer in force, by the date (RFC 3339) on which they were

@@ -38,8 +38,9 @@ type Administrator struct {
 	Cluster *cluster.Cluster
 	Records Records
 	Dialer  Dialer
-	// LogIn, if not nil, authorizes a ceremony where the server asks for a token and none is given.
-	LogIn LogIn
+	// LogIns authorize a ceremony where the server asks for a token and none is given; they are
+	// tried in order.
+	LogIns []LogIn
 	// Holder is this process's identity.
 	Holder string
 	Log    *slog.Logger

@@ -16,7 +16,8 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// LogIn logs in by our own role at address. The caller owns the session and must call end.
+// LogIn logs in at address. The caller owns the session and must call end. The session is nil where
+// there is no such login.
 type LogIn func(ctx context.Context, address string, keys store.Keys) (session *vault.Session, end func(context.Context), err error)
 
 // entry is a way to the endpoints that take key shares, which the server has let us through.
@@ -59,26 +60,38 @@ func enter[S any](ctx context.Context, a *Administrator, address string, keys st
 	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusNotFound {
 		way.Authenticated = true
 	}
-	if given.Empty() {
-		if a.LogIn == nil {
-			return way, none, err
+	if !given.Empty() {
+		if way.Authenticated {
+			shown, err = status(ctx, way.Endpoints)
 		}
-		session, end, failed := a.LogIn(ctx, address, keys)
+		return way, shown, err
+	}
+	for i, logIn := range a.LogIns {
+		session, end, failed := logIn(ctx, address, keys)
 		switch {
 		case failed != nil && fault.KindOf(failed) == fault.Transient:
 			return way, none, fmt.Errorf("logging in to %s, where the server wants a token: %w", address, failed)
 		case failed != nil:
-			return way, none, fmt.Errorf("%w; our own login could authorize it, and fails: %w", err, failed)
+			err = fmt.Errorf("%w; %w", err, failed)
+			continue
+		case session == nil:
+			continue
 		}
 		way.Token, way.login = session.Token(), end
-	} else if !way.Authenticated {
-		return way, none, err
-	}
-	if shown, err = status(ctx, way.Endpoints); err != nil {
+		shown, refused := status(ctx, way.Endpoints)
+		if refused == nil {
+			if i > 0 {
+				a.Log.Warn("our own login may not do it, so the credential for ceremonies is used")
+			}
+			return way, shown, nil
+		}
 		way.close(ctx)
-		return way, none, err
+		way.Token, way.login, err = secret.Value{}, nil, refused
+		if !EndpointClosed(refused) {
+			break
+		}
 	}
-	return way, shown, nil
+	return way, none, err
 }
 
 // SharesGrants are the privileges by which our login reaches the endpoints that take key shares, on

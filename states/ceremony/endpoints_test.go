@@ -33,13 +33,14 @@ func TestEndpointsThatWantAToken(t *testing.T) {
 		b := newBench(t)
 		server := vaulttest.New(t)
 		ended := false
-		b.admin.LogIn = func(context.Context, string, store.Keys) (*vault.Session, func(context.Context), error) {
+		logIn := func(context.Context, string, store.Keys) (*vault.Session, func(context.Context), error) {
 			if test.logIn != nil {
 				return nil, nil, test.logIn
 			}
 			session, err := server.Cluster.Session(server.Address, secret.New("right"))
 			return session, func(context.Context) { ended = true }, err
 		}
+		b.admin.LogIns = []LogIn{logIn}
 		way, shown, err := enter(t.Context(), b.admin, "https://vault-0:8200", b.records.keys, secret.New(test.given), func(_ context.Context, via vault.Endpoints) (string, error) {
 			replaced := test.status == http.StatusMethodNotAllowed
 			if test.status == http.StatusOK || via.Token.Reveal() == "right" && via.Authenticated == replaced {

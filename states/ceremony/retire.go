@@ -86,7 +86,7 @@ func retire(keys *store.Keys, now time.Time) []string {
 		// and the keys that open them stay.
 		origin.PrivateKey, origin.Answer = secret.Value{}, nil
 	}
-	keys.Set, keys.Root, keys.AppRole, keys.Rotation, keys.RootGrant = nil, nil, nil, nil, nil
+	keys.Set, keys.Root, keys.AppRole, keys.Ceremony, keys.Rotation, keys.RootGrant = nil, nil, nil, nil, nil, nil
 	if keys.Attempt != nil {
 		keys.Past = append(keys.Past, *keys.Attempt)
 		keys.Attempt = nil

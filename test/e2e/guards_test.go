@@ -209,3 +209,85 @@ func TestGuardsLeaveOthersAlone(t *testing.T) {
 		t.Errorf("in progress are %q, were %q", after, before)
 	}
 }
+
+// TestCeremonyCredential is let in by the credential beside the shares when our own login no longer
+// works, and tries it before.
+func TestCeremonyCredential(t *testing.T) {
+	p, _, watch := behindGuards(t, "--ceremony-credential")
+	secretID := func() string {
+		var record struct {
+			Ceremony struct {
+				SecretID string `json:"secret_id"`
+			}
+		}
+		if err := json.Unmarshal(p.keys(), &record); err != nil || record.Ceremony.SecretID == "" {
+			t.Fatalf("no credential is on record: %v", err)
+		}
+		testbed.NoteSecrets(t, record.Ceremony.SecretID)
+		return record.Ceremony.SecretID
+	}
+	first := secretID()
+	tried := p.must(0, "keys test").Stdout
+	for _, text := range []string{"unseal keys", "our own login", "credential for ceremonies"} {
+		if !strings.Contains(tried, text) {
+			t.Errorf("keys test does not say %q:\n%s", text, tried)
+		}
+	}
+	p.must(0, "keys rotate")
+	if secretID() == first {
+		t.Error("the credential was not exchanged with the keys")
+	}
+	if !strings.Contains(p.must(0, "keys list").Stdout, "a credential is stored") {
+		t.Error("keys list does not show it")
+	}
+	var listed struct{ Data struct{ Keys []string } }
+	watch.call("LIST", "auth/vault-bootstrap-ceremony/role/vault-bootstrap-ceremony/secret-id", nil, &listed)
+	if len(listed.Data.Keys) != 1 {
+		t.Errorf("the role has %d secret IDs", len(listed.Data.Keys))
+	}
+
+	watch.call(http.MethodDelete, "auth/approle/role/vault-bootstrap", nil, nil)
+	wantFailure(t, p.run("run"), 70, "locked out")
+	wantFailure(t, p.run("keys test"), 70, "our own login", "locked out")
+	p.must(0, "break-glass run", because)
+	watch.wantNoRoot("break-glass run")
+	p.must(0, "run")
+	p.must(0, "keys test")
+}
+
+// TestCeremonyCredentialLimits tries with the credential what its policy leaves out.
+func TestCeremonyCredentialLimits(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Front: true})
+	p, _ := inFiles(t, cluster, "--ceremony-credential")
+	p.must(0, "run")
+	var record struct {
+		Ceremony struct {
+			RoleID   string `json:"role_id"`
+			SecretID string `json:"secret_id"`
+		}
+	}
+	if err := json.Unmarshal(p.keys(), &record); err != nil {
+		t.Fatal(err)
+	}
+	node := cluster.Nodes[0]
+	var said struct {
+		Auth struct {
+			ClientToken   string   `json:"client_token"`
+			LeaseDuration int      `json:"lease_duration"`
+			Policies      []string `json:"policies"`
+		}
+	}
+	in := map[string]string{"role_id": record.Ceremony.RoleID, "secret_id": record.Ceremony.SecretID}
+	if err := node.Call(t.Context(), http.MethodPost, "auth/vault-bootstrap-ceremony/login", "", in, &said); err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, said.Auth.ClientToken, record.Ceremony.SecretID)
+	if said.Auth.LeaseDuration != 300 || !slices.Equal(said.Auth.Policies, []string{"vault-bootstrap-ceremony"}) {
+		t.Errorf("the token lives for %d s, with %v", said.Auth.LeaseDuration, said.Auth.Policies)
+	}
+	for _, path := range []string{"sys/policies/acl", "sys/mounts", "auth/token/lookup-self", "auth/token/accessors", "sys/rotate/root", "auth/vault-bootstrap-ceremony/role/vault-bootstrap-ceremony"} {
+		if err := node.Call(t.Context(), http.MethodGet, path, said.Auth.ClientToken, nil, nil); err == nil {
+			t.Errorf("it may read %s", path)
+		}
+	}
+}

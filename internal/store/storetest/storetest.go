@@ -149,7 +149,7 @@ func sampleKeys() store.Keys {
 			ClusterID: "c", Created: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
 		},
 		Root:    &store.Root{Token: secret.New("hvs.root"), Accessor: "acc"},
-		AppRole: &store.AppRole{RoleID: "r", SecretID: secret.New("s")},
+		AppRole: &store.AppRole{RoleID: "r", SecretID: secret.New("s")}, Ceremony: &store.AppRole{RoleID: "cr", SecretID: secret.New("cs")},
 		HashKey: secret.New("h"),
 		Old:     map[string]store.KeySet{"2025-12-31T00:00:00Z": {Kind: store.RecoveryKeys, Shares: secret.Values([]string{"old"}), Threshold: 1}},
 		RootGrant: &store.RootGrant{

@@ -12,13 +12,16 @@ import (
 // wireKeys is Keys as it is stored. It is a separate type because a secret.Value marshals as
 // REDACTED and refuses to be decoded: only the conversions below turn secrets into text.
 type wireKeys struct {
-	Version int                   `json:"version"`
-	Epoch   int64                 `json:"epoch"`
-	Attempt *wireAttempt          `json:"attempt,omitempty"`
-	Past    []wireAttempt         `json:"past,omitempty"`
-	Set     *wireKeySet           `json:"set,omitempty"`
-	Root    *wireRoot             `json:"root,omitempty"`
-	AppRole *wireAppRole          `json:"app_role,omitempty"`
+	Version int           `json:"version"`
+	Epoch   int64         `json:"epoch"`
+	Attempt *wireAttempt  `json:"attempt,omitempty"`
+	Past    []wireAttempt `json:"past,omitempty"`
+	Set     *wireKeySet   `json:"set,omitempty"`
+	Root    *wireRoot     `json:"root,omitempty"`
+	AppRole *wireAppRole  `json:"app_role,omitempty"`
+
+	Ceremony *wireAppRole `json:"ceremony,omitempty"`
+
 	HashKey string                `json:"hash_key,omitempty"`
 	Old     map[string]wireKeySet `json:"old,omitempty"`
 
@@ -90,6 +93,14 @@ type wireAppRole struct {
 	SecretID string `json:"secret_id"`
 }
 
+func (e *revealer) appRole(a store.AppRole) wireAppRole {
+	return wireAppRole{RoleID: a.RoleID, SecretID: e.text(a.SecretID)}
+}
+
+func fromWireAppRole(a wireAppRole) store.AppRole {
+	return store.AppRole{RoleID: a.RoleID, SecretID: secret.New(a.SecretID)}
+}
+
 // EncodeKeys returns the stored form of keys. It refuses a secret that is not
 // UTF-8: JSON would replace its bytes, and the replacement opens nothing.
 func EncodeKeys(keys store.Keys) ([]byte, error) {
@@ -103,9 +114,7 @@ func EncodeKeys(keys store.Keys) ([]byte, error) {
 		Root: maybe(keys.Root, func(r store.Root) wireRoot {
 			return wireRoot{Token: e.text(r.Token), Accessor: r.Accessor}
 		}),
-		AppRole: maybe(keys.AppRole, func(a store.AppRole) wireAppRole {
-			return wireAppRole{RoleID: a.RoleID, SecretID: e.text(a.SecretID)}
-		}),
+		AppRole: maybe(keys.AppRole, e.appRole), Ceremony: maybe(keys.Ceremony, e.appRole),
 		HashKey: e.text(keys.HashKey),
 
 		RootGrant: maybe(keys.RootGrant, e.rootGrant), Rotation: maybe(keys.Rotation, e.rotation),
@@ -136,9 +145,7 @@ func DecodeKeys(data []byte, o Object) (store.Keys, error) {
 		Root: maybe(wire.Root, func(r wireRoot) store.Root {
 			return store.Root{Token: secret.New(r.Token), Accessor: r.Accessor}
 		}),
-		AppRole: maybe(wire.AppRole, func(a wireAppRole) store.AppRole {
-			return store.AppRole{RoleID: a.RoleID, SecretID: secret.New(a.SecretID)}
-		}),
+		AppRole: maybe(wire.AppRole, fromWireAppRole), Ceremony: maybe(wire.Ceremony, fromWireAppRole),
 		HashKey: secret.New(wire.HashKey),
 
 		RootGrant: maybe(wire.RootGrant, fromWireRootGrant), Rotation: maybe(wire.Rotation, fromWireRotation),

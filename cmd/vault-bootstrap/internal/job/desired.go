@@ -21,6 +21,7 @@ type resolved struct {
 	login    []seed.LoginMethod
 	// ceremonies says whether our login may reach the endpoints that take key shares.
 	ceremonies states.Ceremonies
+	credential bool // whether there is a login of its own for them
 }
 
 // desired reads the seed and resolves its references, within the time of a run.
@@ -46,14 +47,14 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	ceremonies, err := states.ParseCeremonies(options.Ceremonies)
-	return resolved{declared, objects, rules, login, ceremonies}, err
+	ceremonies, err := states.ParseCeremonies(options.Ceremonies.Rights)
+	return resolved{declared, objects, rules, login, ceremonies, options.Ceremonies.Credential}, err
 }
 
 // desire returns the desired state of Vault. name is that of our policy and role.
 func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
 	return states.NewDesired(name, methods, states.Declaration{
-		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Ceremonies: r.ceremonies, Digest: sync.OnceValue(r.declared.Digest),
+		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Ceremonies: r.ceremonies, Credential: r.credential, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 

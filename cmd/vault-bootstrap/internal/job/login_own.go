@@ -12,6 +12,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
+// CeremonyOptions say how the endpoints that take key shares are reached where the server wants a
+// token.
+type CeremonyOptions struct {
+	// Rights is whether our own login may use them: auto, always or never.
+	Rights string
+	// Credential is whether a login of its own for them is made.
+	Credential bool
+}
+
 // OwnLoginOptions say how our own login works, for verbs that need it only where the server asks
 // for a token: by the flags, or as the seed says.
 type OwnLoginOptions struct {
@@ -21,8 +30,8 @@ type OwnLoginOptions struct {
 	Seed  []string
 }
 
-// LogIn returns how to log in by our own role at servers, with records of a kind.
-func (o *OwnLoginOptions) LogIn(ctx context.Context, env Lookup, records store.Store, kind StoreKind, servers *Servers, log *slog.Logger) (ceremony.LogIn, error) {
+// LogIns returns how to log in at servers for a ceremony, with records of a kind.
+func (o *OwnLoginOptions) LogIns(ctx context.Context, env Lookup, records store.Store, kind StoreKind, servers *Servers, log *slog.Logger) ([]ceremony.LogIn, error) {
 	declared := &seed.Seed{}
 	if len(o.Seed) > 0 {
 		var err error
@@ -39,5 +48,5 @@ func (o *OwnLoginOptions) LogIn(ctx context.Context, env Lookup, records store.S
 	if err != nil {
 		return nil, err
 	}
-	return states.OrLockedOut(&login.Access{Dialer: servers.Cluster, Methods: chain, Clock: servers.Members().Clock, Log: log, Now: time.Now}), nil
+	return states.CeremonyLogins(&login.Access{Dialer: servers.Cluster, Methods: chain, Clock: servers.Members().Clock, Log: log, Now: time.Now}, o.Store.Name), nil
 }

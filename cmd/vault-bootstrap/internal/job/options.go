@@ -24,9 +24,7 @@ type RunOptions struct {
 	Until             string
 	Timeout, Patience time.Duration
 	Parallelism       int
-	// Ceremonies says whether our login may use the endpoints that take key shares: auto, always
-	// or never.
-	Ceremonies string
+	Ceremonies        CeremonyOptions
 }
 
 // splitOptions say into how many shares to split a new key.

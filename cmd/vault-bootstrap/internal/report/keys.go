@@ -29,6 +29,8 @@ type Keys struct {
 	Attempts []attemptReport `json:"attempts"`
 	// AppRole is whether the credential of our own login is stored here.
 	AppRole bool `json:"approle"`
+	// Ceremony is whether the credential for ceremonies is stored here.
+	Ceremony bool `json:"ceremony"`
 }
 
 type setReport struct {
@@ -71,7 +73,7 @@ type attemptReport struct {
 
 // NewKeys returns what the keys record holds; record is its location.
 func NewKeys(keys store.Keys, record string) Keys {
-	report := Keys{Record: record, Sets: []setReport{}, Attempts: []attemptReport{}, RootToken: keys.Root != nil, AppRole: keys.AppRole != nil}
+	report := Keys{Record: record, Sets: []setReport{}, Attempts: []attemptReport{}, RootToken: keys.Root != nil, AppRole: keys.AppRole != nil, Ceremony: keys.Ceremony != nil}
 	report.addPresent(keys)
 	for _, date := range slices.Backward(slices.Sorted(maps.Keys(keys.Old))) {
 		old := newSetReport("earlier", keys.Old[date])
@@ -134,6 +136,9 @@ func (r Keys) table() string {
 	facts.AppendRow(table.Row{"record", r.Record})
 	facts.AppendRow(table.Row{"root token", yesNo(r.RootToken, "stored", "none")})
 	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})
+	if r.Ceremony {
+		facts.AppendRow(table.Row{"ceremonies", "a credential is stored"})
+	}
 	if used := r.BreakGlass; used != nil {
 		facts.AppendRow(table.Row{"break-glass", fmt.Sprintf("since %s: %s (%s)", used.Started.Format(time.RFC3339), used.Reason, used.Holder)})
 	}

@@ -92,6 +92,9 @@
 {{- if $r.respectSeal }}
 - --respect-seal
 {{- end }}
+{{- if $r.ceremonyCredential }}
+- --ceremony-credential
+{{- end }}
 {{- range $r.pgpKeys.unseal }}
 - {{ printf "--pgp-keys=/pgp/%s" . | quote }}
 {{- end }}
