@@ -18,7 +18,7 @@ type line struct {
 func newLine(node *testbed.VaultNode) (*line, error) {
 	l := &line{}
 	var err error
-	if l.tap, err = startTap(node.Addr); err != nil {
+	if l.tap, err = startTap(node.Front); err != nil {
 		return nil, err
 	}
 	if l.http, err = testbed.StartHTTPProxy(testbed.HTTPProxyOptions{Target: l.tap.URL}); err != nil {
