@@ -16,6 +16,7 @@ import (
 // for the path.
 type endpointHelp struct {
 	OpenAPI struct {
+		Info  struct{ Title string }
 		Paths map[string]struct {
 			Parameters []struct{ Name string }
 			Post       struct {
@@ -77,6 +78,11 @@ func (h endpointHelp) stub() bool {
 func (h endpointHelp) fields() []string {
 	names := map[string]bool{}
 	for _, path := range h.OpenAPI.Paths {
+		// OpenBao 2.6 does not show which endpoints take any field, such as those of KV version 1:
+		// they look like endpoints that take none.
+		if h.OpenAPI.Info.Title == "OpenBao API" && len(path.Post.RequestBody.Content) == 0 {
+			return nil
+		}
 		for _, content := range path.Post.RequestBody.Content {
 			schema := h.OpenAPI.Components.Schemas[strings.TrimPrefix(content.Schema.Ref, "#/components/schemas/")]
 			if len(schema.Properties) == 0 || string(schema.AdditionalProperties) == "true" {

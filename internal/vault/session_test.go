@@ -189,13 +189,16 @@ func TestFields(t *testing.T) {
 	}
 	takes := object{"requestBody": object{"content": object{"application/json": object{"schema": object{"$ref": "#/components/schemas/XRequest"}}}}}
 	session := script{
-		`GET x/a?help=1`:     help(takes, object{"properties": object{"ttl": object{}, "b": object{}}}),
-		`GET x/any?help=1`:   help(takes, object{"properties": object{"ttl": object{}}, "additionalProperties": true}),
+		`GET x/a?help=1`:   help(takes, object{"properties": object{"ttl": object{}, "b": object{}}}),
+		`GET x/any?help=1`: help(takes, object{"properties": object{"ttl": object{}}, "additionalProperties": true}),
+		// KV version 1, as OpenBao 2.6 shows it: it takes any field, and does not say so.
+		`GET x/kv?help=1`:    `{"openapi":{"info":{"title":"OpenBao API"},"paths":{"/{path}":{"parameters":[{"name":"path"}],"post":{"operationId":"write-path"}}}}}`,
+		`GET x/seal?help=1`:  help(object{"operationId": "seal"}, object{}),
 		`GET x/stub?help=1`:  help(object{"operationId": "enterprise-stub-write-x"}, object{}),
 		`GET x/none?help=1`:  `404 {"errors":["no handler"]}`,
 		`GET x/empty?help=1`: `{}`,
 	}.session(t, "hvs.token")
-	for path, want := range map[string][]string{"x/a": {"b", "name", "ttl"}, "x/any": nil, "x/none": nil, "x/empty": nil} {
+	for path, want := range map[string][]string{"x/a": {"b", "name", "ttl"}, "x/any": nil, "x/kv": nil, "x/seal": {"name"}, "x/none": nil, "x/empty": nil} {
 		fields, err := session.Fields(t.Context(), path)
 		check(t, err)
 		if len(fields) > 0 || len(want) > 0 {

@@ -11,11 +11,15 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// TestFirstLight takes three raft nodes with TLS from nothing to hardened, and
-// then shows that nothing is done twice.
+// TestFirstLight takes three raft nodes with TLS, in their product's own settings, from nothing to
+// hardened, and then shows that nothing is done twice.
 func TestFirstLight(t *testing.T) {
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true})
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true, Guarded: true})
 	seed, auditLog := exampleSeed(t)
+	device := testbed.AuditDevice{Type: "file", Path: "file", Options: map[string]string{"file_path": auditLog, "log_raw": "true"}}
+	if err := cluster.DeclareAudit(t.Context(), device); err != nil {
+		t.Fatal(err)
+	}
 	p, _ := inFiles(t, cluster, "--seed="+seed)
 
 	stoppedRun := p.stopped("entered.initialized", "run")

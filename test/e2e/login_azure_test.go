@@ -154,6 +154,7 @@ func (a *azure) set(change func()) {
 // stub of the directory. Vault's settings cannot move that address; a proxy and
 // certificates in its environment can.
 func TestLoginByAzure(t *testing.T) {
+	testbed.NeedsPlugin(t, "auth", "azure")
 	a := newAzure(t)
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Env: []string{"HTTPS_PROXY=" + a.proxy, "SSL_CERT_FILE=" + a.roots}})
 	p, _ := inFiles(t, cluster, "--login=azure", "--login-principal="+azurePrincipal, "--login-audience="+azureResource,

@@ -200,6 +200,7 @@ func (g *google) set(change func()) {
 // TestLoginByGCP has a real Vault verify a machine's identity against a stub of Google's
 // APIs: its keys, the machine, and its service account.
 func TestLoginByGCP(t *testing.T) {
+	testbed.NeedsPlugin(t, "auth", "gcp")
 	g := newGoogle(t)
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Env: []string{"GOOGLE_APPLICATION_CREDENTIALS=" + g.credentials()}})
 	p, _ := inFiles(t, cluster, "--login=gcp", "--login-principal="+googleAccount,

@@ -157,6 +157,7 @@ func TestFallbackThatDoesNotWork(t *testing.T) {
 // TestLoginByAWS has Vault pass our signed request on to a stub of STS, which checks the
 // signature.
 func TestLoginByAWS(t *testing.T) {
+	testbed.NeedsPlugin(t, "auth", "aws")
 	sts := newSTS(t)
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, _ := inFiles(t, cluster, "--login=aws", "--login-principal="+sts.arn, "--login-region=eu-central-1",

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // recipe is a seed of the cookbook and what the suite does with it.
@@ -20,6 +21,8 @@ type recipe struct {
 	// cut is the first line of the part that is taken out, which ends where the next
 	// one of the same depth begins; deleted is the one delete that this makes.
 	cut, deleted string
+	// needs is an auth method without which the recipe is for nothing.
+	needs string
 	// use shows that the result is of use.
 	use func(t *testing.T, b *bed)
 }
@@ -43,7 +46,7 @@ func recipes() []recipe {
 			cut: "        - name: releases", deleted: "delete transit/keys/releases", use: useTransit,
 		},
 		{
-			file: "aws-audit", edits: startSTS, old: "auth_type, canonical_arn,", new: "auth_type, canonical_arn, client_arn,", write: "update auth/aws/config/identity",
+			file: "aws-audit", needs: "aws", edits: startSTS, old: "auth_type, canonical_arn,", new: "auth_type, canonical_arn, client_arn,", write: "update auth/aws/config/identity",
 			cut: "      - name: audit", deleted: "delete auth/aws/role/audit", use: useAWS,
 		},
 		{
@@ -75,9 +78,10 @@ func recipes() []recipe {
 
 // outsideOfPods has Vault do without the CA and the token of a pod, since there is none.
 // test/node has the seeds as they are.
-func outsideOfPods(*testing.T, *bed) []string {
+func outsideOfPods(t *testing.T, _ *bed) []string {
+	t.Helper()
 	const host = "kubernetes_host: https://kubernetes.default.svc"
-	return []string{host, host + "\n      disable_local_ca_jwt: true"}
+	return []string{host, host + "\n      " + withoutPod(t)}
 }
 
 // TestCookbook does with every seed of the cookbook what its users will.
@@ -87,7 +91,12 @@ func TestCookbook(t *testing.T) {
 		t.Fatalf("%d seeds and %d recipes: %v", len(files), len(recipes()), err)
 	}
 	for _, r := range recipes() {
-		t.Run(r.file, func(t *testing.T) { r.run(t, start(t)) })
+		t.Run(r.file, func(t *testing.T) {
+			if r.needs != "" {
+				testbed.NeedsPlugin(t, "auth", r.needs)
+			}
+			r.run(t, start(t))
+		})
 	}
 }
 

@@ -50,7 +50,7 @@ func TestDrift(t *testing.T) {
 		{"role claims", "PUT", "auth/jwt/role/deployer", m{"role_type": "jwt", "user_claim": "sub", "bound_audiences": "a,z", "bound_claims": m{"project": "one"}}, `bound_claims: {"project":"one"} → {"project":["one","two"],"ref_protected":"true"}`, "update auth/jwt/role/deployer"},
 		{"user's token", "PUT", "auth/userpass/users/alice", m{"token_ttl": "2h"}, "token_ttl: 7200 → 60", "update auth/userpass/users/alice"},
 		{"user gone", "DELETE", "auth/userpass/users/bob", nil, "+ auth/userpass/users/bob", "create auth/userpass/users/bob"},
-		{"config", "PUT", "auth/team/k8s/config", m{"kubernetes_host": "https://evil.example", "token_reviewer_jwt": "x", "disable_local_ca_jwt": true}, `kubernetes_host: "https://evil.example" → "https://10.0.0.1:6443"`, "update auth/team/k8s/config"},
+		{"config", "PUT", "auth/team/k8s/config", m{"kubernetes_host": "https://evil.example", "kubernetes_ca_cert": clusterCA(t), "token_reviewer_jwt": "x", "disable_local_ca_jwt": true}, `kubernetes_host: "https://evil.example" → "https://10.0.0.1:6443"`, "update auth/team/k8s/config"},
 		{"ldap config", "PUT", "auth/ldap/config", m{"url": "ldap://evil.example"}, `url: "ldap://evil.example" → "ldaps://ldap.example"`, "update auth/ldap/config"},
 		{"token role", "PUT", "auth/token/roles/orphans", m{"orphan": false}, "orphan: false → true", "update auth/token/roles/orphans"},
 		{"auth lease", "PUT", "sys/auth/team/k8s/tune", m{"default_lease_ttl": "99h", "max_lease_ttl": "100h"}, `config.default_lease_ttl: 356400 → "30m"`, "update sys/auth/team/k8s/tune"},
@@ -78,6 +78,9 @@ type drift struct {
 func (b *bed) drifts(t *testing.T, objects []object.Object, all []drift) {
 	t.Helper()
 	for _, d := range all {
+		if !fittingPath(t, d.path) {
+			continue
+		}
 		b.call(t, d.method, d.path, d.in)
 		p := b.plan(t, objects)
 		if got := text(t, p); !strings.Contains(got, d.named) || p.Count(reconcile.Create)+p.Count(reconcile.Update) != 1 || p.Count(reconcile.Delete) != 0 {

@@ -6,11 +6,15 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // TestEnterpriseOnly declares what the server of the suite does not have: the plan says
 // so with the place, and nothing is written.
 func TestEnterpriseOnly(t *testing.T) {
+	if testbed.FactsFor(t).Namespaces {
+		testbed.NotApplicable(t, "it has namespaces, and quotas of leases")
+	}
 	b := start(t)
 	for name, test := range map[string]struct{ text, want string }{
 		"namespace":          {"namespaces: [{path: team}]\n", "seed.yaml:1:14: sys/namespaces/team: this server lacks namespaces, which Vault Enterprise has"},

@@ -35,14 +35,14 @@ func TestEverything(t *testing.T) {
 	}
 	// What Vault does not show as it was written, and nothing else.
 	slices.Sort(remembered)
-	if want := []string{
+	if want := slices.DeleteFunc([]string{
 		"auth/aws/config/client secret_key",
 		"auth/jwt/config jwt_validation_pubkeys", // shown without its last newline
 		"auth/ldap/config bindpass",
 		"auth/team/k8s/config token_reviewer_jwt",
 		"auth/userpass/users/alice password",
 		"auth/userpass/users/bob password",
-	}; !slices.Equal(remembered, want) {
+	}, func(each string) bool { return !fittingPath(t, each) }); !slices.Equal(remembered, want) {
 		t.Errorf("remembered %q, want %q", remembered, want)
 	}
 
