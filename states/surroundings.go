@@ -73,7 +73,7 @@ func (s *surroundings) lookAtServer(ctx context.Context, replica cluster.Server)
 		server.Trouble = cluster.Brief(err)
 		return server
 	}
-	server.Version, server.Skew = health.Version, skew(before, health.ServerTime, after)
+	server.Version, server.Skew = health.Product.Version.String(), skew(before, health.ServerTime, after)
 	if known, _ := cluster.HealthOf(health.Code); known != fsm.Active && known != fsm.Standby && known != fsm.PerformanceStandby {
 		server.Trouble = string(known)
 		return server
