@@ -15,8 +15,8 @@ type VaultOptions struct {
 	// Dir is the working directory; empty means a new temporary one, which Close
 	// removes.
 	Dir string
-	// Binary is the server program, Vault's or OpenBao's; empty means the one that VAULT_BINARY
-	// names or, without that, the pinned vault.
+	// Binary is the server program, Vault's or OpenBao's; empty means the pinned
+	// vault.
 	Binary string
 	// Nodes is how many servers; more than one needs raft. Zero means 1.
 	Nodes int
@@ -103,9 +103,6 @@ func (o *VaultOptions) complete() error {
 		}
 	default:
 		return fmt.Errorf("unknown storage %q: file, raft, inmem and shared are known", o.Storage)
-	}
-	if o.Binary == "" {
-		o.Binary = os.Getenv("VAULT_BINARY")
 	}
 	if o.Binary != "" {
 		return nil
