@@ -9,15 +9,16 @@ import (
 func TestRetryPorts(t *testing.T) {
 	t.Parallel()
 	o := VaultOptions{Storage: "inmem"}
-	if err := o.complete(); err != nil {
+	server, err := o.complete(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := &VaultCluster{Dir: t.TempDir()}
+	c := &VaultCluster{Dir: t.TempDir(), Server: server}
 	if err := c.prepare(o); err != nil {
 		t.Fatal(err)
 	}
 	attempts := 0
-	err := retryPorts(2, func(ports []*port) error {
+	err = retryPorts(2, func(ports []*port) error {
 		if attempts++; attempts == 1 {
 			ports[0].release()
 			thief, err := net.Listen("tcp4", loopback(ports[0].number))

@@ -21,3 +21,6 @@ func (n *VaultNode) Present(c *Certificate) error {
 	n.client.Transport = &http.Transport{TLSClientConfig: pinned(c), DisableKeepAlives: true}
 	return nil
 }
+
+// Replace has the node run another program from its next start on, as an upgrade does.
+func (n *VaultNode) Replace(s Server) { n.process.argv[0] = s.Binary }

@@ -15,9 +15,13 @@ type VaultOptions struct {
 	// Dir is the working directory; empty means a new temporary one, which Close
 	// removes.
 	Dir string
-	// Binary is the server program, Vault's or OpenBao's; empty means the pinned
-	// vault.
+	// Binary is the server program, Vault's or OpenBao's; empty means the one that the
+	// suites run against, see LookServer.
 	Binary string
+	// Guarded leaves closed what the product closes by default, for tests of what its
+	// users meet. Otherwise the bed opens it: OpenBao then makes audit devices by its API,
+	// and takes key shares for generate-root and rekey without a token.
+	Guarded bool
 	// Nodes is how many servers; more than one needs raft. Zero means 1.
 	Nodes int
 	// Storage is "file", "raft", "inmem", or "shared": one directory for all nodes, with
@@ -55,6 +59,8 @@ type VaultCluster struct {
 	CA *CA
 	// CAFile is the CA's certificate, or empty without TLS.
 	CAFile string
+	// Server is the program that all nodes run.
+	Server Server
 
 	remove bool
 }
@@ -62,11 +68,11 @@ type VaultCluster struct {
 // StartVault starts the servers and returns when each of them answers: nothing is
 // initialized or unsealed.
 func StartVault(ctx context.Context, o VaultOptions) (*VaultCluster, error) {
-	if err := o.complete(); err != nil {
+	server, err := o.complete(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("starting vault: %w", err)
 	}
-	c := &VaultCluster{Dir: o.Dir}
-	var err error
+	c := &VaultCluster{Dir: o.Dir, Server: server}
 	if c.Dir, c.remove, err = workDir(o.Dir, "vault"); err != nil {
 		return nil, fmt.Errorf("starting vault: %w", err)
 	}
@@ -81,7 +87,7 @@ func StartVault(ctx context.Context, o VaultOptions) (*VaultCluster, error) {
 }
 
 // complete fills in defaults and refuses what contradicts itself.
-func (o *VaultOptions) complete() error {
+func (o *VaultOptions) complete(ctx context.Context) (Server, error) {
 	if o.Nodes == 0 {
 		o.Nodes = 1
 	}
@@ -99,17 +105,15 @@ func (o *VaultOptions) complete() error {
 	case "raft", "shared":
 	case "file", "inmem":
 		if o.Nodes > 1 {
-			return fmt.Errorf("storage %q serves one node, not %d", o.Storage, o.Nodes)
+			return Server{}, fmt.Errorf("storage %q serves one node, not %d", o.Storage, o.Nodes)
 		}
 	default:
-		return fmt.Errorf("unknown storage %q: file, raft, inmem and shared are known", o.Storage)
+		return Server{}, fmt.Errorf("unknown storage %q: file, raft, inmem and shared are known", o.Storage)
 	}
 	if o.Binary != "" {
-		return nil
+		return ReadServer(ctx, o.Binary)
 	}
-	var err error
-	o.Binary, err = LookTool("vault")
-	return err
+	return LookServer()
 }
 
 // prepare makes what does not depend on ports.

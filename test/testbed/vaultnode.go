@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -73,7 +72,7 @@ func newVaultNode(c *VaultCluster, o VaultOptions, i int, api, peer *port) (*Vau
 	}
 	n.process = &process{
 		name:    "vault " + name,
-		argv:    []string{o.Binary, "server", "-config=" + n.ConfigFile, "-log-level=" + o.LogLevel},
+		argv:    []string{c.Server.Binary, "server", "-config=" + n.ConfigFile, "-log-level=" + o.LogLevel},
 		env:     append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, o.Env...),
 		dir:     dir,
 		logFile: n.LogFile,
@@ -139,51 +138,4 @@ func (n *VaultNode) answers(ctx context.Context) error {
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return errors.Join(err, resp.Body.Close())
-}
-
-// writeConfig writes the server's configuration.
-func (n *VaultNode) writeConfig(o VaultOptions, others []*VaultNode) error {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("ui            = false")
-	line("disable_mlock = true")
-	line("api_addr      = %q", n.Addr)
-	line("cluster_addr  = %q", n.ClusterAddr)
-	line("telemetry {\n  disable_hostname    = true\n  usage_gauge_period  = \"none\"\n}")
-	line("listener \"tcp\" {")
-	line("  address         = %q", loopback(n.api.number))
-	line("  cluster_address = %q", loopback(n.peer.number))
-	if n.cert == nil {
-		line("  tls_disable     = true")
-	} else {
-		line("  tls_cert_file   = %q\n  tls_key_file    = %q", n.cert.CertFile, n.cert.KeyFile)
-	}
-	line("%s}", o.ListenerConfig)
-	stanza, storage := "storage", o.Storage
-	if storage == "shared" {
-		// Vault warns that nothing but its own lock keeps nodes apart here: that is raft's.
-		line("storage \"file\" {\n  path = %q\n}", filepath.Join(n.cluster.Dir, "shared"))
-		stanza, storage, others = "ha_storage", "raft", nil
-	}
-	line("%s %q {", stanza, storage)
-	if storage != "inmem" {
-		line("  path    = %q", filepath.Join(n.Dir, "data"))
-	}
-	if storage == "raft" {
-		line("  node_id = %q", n.Name)
-		// Vault's default timings are for slow networks: 5 to 9 s for sys/init, 1 to 2 s with these.
-		line("  performance_multiplier = \"1\"")
-		if o.NoRetryJoin {
-			others = nil
-		}
-		for _, peer := range others {
-			line("  retry_join {\n    leader_api_addr = %q", peer.Addr)
-			if n.cluster.CAFile != "" {
-				line("    leader_ca_cert_file = %q", n.cluster.CAFile)
-			}
-			line("  }")
-		}
-	}
-	line("}\n%s\n%s", o.Seal, o.ExtraConfig)
-	return os.WriteFile(n.ConfigFile, []byte(b.String()), 0o600)
 }
