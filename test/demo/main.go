@@ -23,7 +23,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	d := &demo{}
-	flag.StringVar(&d.server, "server", "vault", "Vault's or OpenBao's binary")
+	flag.StringVar(&d.server, "server", "", "the path of Vault's or OpenBao's binary")
 	flag.StringVar(&d.binary, "binary", "bin/vault-bootstrap", "vault-bootstrap's binary")
 	flag.StringVar(&d.seed, "seed", "demo/seed.yaml", "the seed to apply")
 	flag.BoolVar(&d.keep, "keep", false, "leave everything running until interrupted")
@@ -55,16 +55,20 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(d.dir) }()
-	step("Starting three servers with raft storage and TLS (%s)", filepath.Base(d.server))
-	options := testbed.VaultOptions{Dir: filepath.Join(d.dir, "servers"), Binary: d.server, Nodes: 3, TLS: true}
-	if filepath.Base(d.server) == "bao" {
-		// OpenBao takes audit devices by API only where its configuration says so.
-		options.ExtraConfig = "unsafe_allow_api_audit_creation = true\n"
+	server, err := testbed.ReadServer(ctx, d.server)
+	if err != nil {
+		return err
 	}
+	step("Starting three servers with raft storage and TLS (%s)", server)
+	// In the product's own settings, as anybody would meet it.
+	options := testbed.VaultOptions{Dir: filepath.Join(d.dir, "servers"), Binary: d.server, Nodes: 3, TLS: true, Guarded: true}
 	if d.cluster, err = testbed.StartVault(ctx, options); err != nil {
 		return err
 	}
 	defer func() { _ = d.cluster.Close() }()
+	if err := d.declare(ctx); err != nil {
+		return err
+	}
 	d.prepare()
 	for _, show := range []func(context.Context) error{d.first, d.status, d.again, d.restart, d.checks} {
 		if err := show(ctx); err != nil {
@@ -76,6 +80,13 @@ func (d *demo) run(ctx context.Context) (err error) {
 		d.explore(ctx)
 	}
 	return nil
+}
+
+// declare has OpenBao make the audit devices of the seed, which it does not do by its API.
+func (d *demo) declare(ctx context.Context) error {
+	return d.cluster.DeclareAudit(ctx,
+		testbed.AuditDevice{Type: "file", Path: "first", Description: "who did what", Options: map[string]string{"file_path": d.audit()}},
+		testbed.AuditDevice{Type: "file", Path: "second", Options: map[string]string{"file_path": d.audit() + ".2"}})
 }
 
 func (d *demo) prepare() {

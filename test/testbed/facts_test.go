@@ -52,7 +52,7 @@ func TestDeclareAudit(t *testing.T) {
 	c := testbed.VaultFor(t, testbed.VaultOptions{Guarded: true})
 	log := filepath.Join(t.TempDir(), "audit.log")
 	options := map[string]string{"file_path": log, "log_raw": "true"}
-	if err := c.DeclareAudit(t.Context(), "file", "declared", options); err != nil {
+	if err := c.DeclareAudit(t.Context(), testbed.AuditDevice{Type: "file", Path: "declared", Options: options}); err != nil {
 		t.Fatal(err)
 	}
 	keys := initialize(t, c, 1, 1)

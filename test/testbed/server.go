@@ -73,3 +73,18 @@ func ReadServer(ctx context.Context, binary string) (Server, error) {
 	servers.Store(binary, s)
 	return s, nil
 }
+
+// EarlierFor returns the second Vault that is pinned: an earlier minor version, from which tests
+// upgrade.
+func EarlierFor(t TB) Server {
+	t.Helper()
+	binary, err := LookTool("vault-earlier")
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	s, err := ReadServer(t.Context(), binary)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return s
+}

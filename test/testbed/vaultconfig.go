@@ -66,19 +66,27 @@ func (n *VaultNode) writeConfig(o VaultOptions, others []*VaultNode) error {
 	return os.WriteFile(n.ConfigFile, []byte(b.String()), 0o600)
 }
 
-// DeclareAudit puts an audit device into the configuration of a server that makes none by its
-// API (see Facts.AuditByAPI), as its users have to, and restarts the nodes. Elsewhere it does
-// nothing, and whoever wants the device makes it. Nothing may be initialized yet.
-func (c *VaultCluster) DeclareAudit(ctx context.Context, kind, path string, options map[string]string) error {
+// AuditDevice is an audit device as a server's configuration declares it.
+type AuditDevice struct {
+	Type, Path, Description string
+	Options                 map[string]string
+}
+
+// DeclareAudit puts audit devices into the configuration of a server that makes none by its API
+// (see Facts.AuditByAPI), as its users have to, and restarts the nodes. Elsewhere it does
+// nothing, and whoever wants a device makes it. Nothing may be initialized yet.
+func (c *VaultCluster) DeclareAudit(ctx context.Context, devices ...AuditDevice) error {
 	if c.Server.Product != OpenBao {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "audit %q %q {\n  options {\n", kind, path)
-	for _, key := range slices.Sorted(maps.Keys(options)) {
-		fmt.Fprintf(&b, "    %s = %q\n", key, options[key])
+	for _, device := range devices {
+		fmt.Fprintf(&b, "audit %q %q {\n  description = %q\n  options {\n", device.Type, device.Path, device.Description)
+		for _, key := range slices.Sorted(maps.Keys(device.Options)) {
+			fmt.Fprintf(&b, "    %s = %q\n", key, device.Options[key])
+		}
+		b.WriteString("  }\n}\n")
 	}
-	b.WriteString("  }\n}\n")
 	return c.each(func(n *VaultNode) error {
 		config, err := os.ReadFile(n.ConfigFile)
 		if err == nil {
