@@ -3,6 +3,7 @@ package product_test
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
@@ -129,38 +130,46 @@ func TestMaintained(t *testing.T) {
 	}
 }
 
-// TestEndpoints holds the table to the versions at which a name changed.
-func TestEndpoints(t *testing.T) {
-	old := map[product.Ceremony]product.Endpoint{
-		product.GenerateRoot:  {Path: "sys/generate-root/attempt"},
-		product.Rekey:         {Path: "sys/rekey/init"},
-		product.RekeyRecovery: {Path: "sys/rekey-recovery-key/init"},
+// TestStatuses holds the table to the versions at which an endpoint was replaced.
+func TestStatuses(t *testing.T) {
+	type endpoints = map[product.Ceremony][]product.Endpoint
+	old := endpoints{
+		product.GenerateRoot:  {{Path: "sys/generate-root/attempt"}},
+		product.Rekey:         {{Path: "sys/rekey/init"}},
+		product.RekeyRecovery: {{Path: "sys/rekey-recovery-key/init"}},
 	}
-	granted := map[product.Ceremony]product.Endpoint{}
-	for of, endpoint := range old {
-		granted[of] = product.Endpoint{Path: endpoint.Path, Granted: true}
+	granted := endpoints{}
+	for of, list := range old {
+		granted[of] = []product.Endpoint{{Path: list[0].Path, Granted: true}}
 	}
-	rotates := map[product.Ceremony]product.Endpoint{
+	rotates := endpoints{
 		product.GenerateRoot:  old[product.GenerateRoot],
-		product.Rekey:         {Path: "sys/rotate/root/init", Granted: true},
-		product.RekeyRecovery: {Path: "sys/rotate/recovery/init", Granted: true},
+		product.Rekey:         {{Path: "sys/rotate/root/init", Granted: true}, {Path: "sys/rekey/init", Closable: true}},
+		product.RekeyRecovery: {{Path: "sys/rotate/recovery/init", Granted: true}, {Path: "sys/rekey-recovery-key/init", Closable: true}},
 	}
-	all := map[product.Ceremony]product.Endpoint{
-		product.GenerateRoot: {Path: "sys/generate-root-token/attempt", Granted: true},
+	all := endpoints{
+		product.GenerateRoot: {{Path: "sys/generate-root-token/attempt", Granted: true}},
 		product.Rekey:        rotates[product.Rekey], product.RekeyRecovery: rotates[product.RekeyRecovery],
 	}
+	granting := product.GrantedStatuses()
 	for _, test := range []struct {
 		kind    product.Kind
 		version string
-		want    map[product.Ceremony]product.Endpoint
+		want    endpoints
 	}{
 		{product.Vault, "1.21.1", old}, {product.Vault, "2.0.0", granted}, {product.Vault, "2.6.2", granted}, {product.Vault, "nightly", old},
 		{product.OpenBao, "2.3.2", old}, {product.OpenBao, "2.4.0", rotates}, {product.OpenBao, "2.5.5", rotates},
 		{product.OpenBao, "2.6.0", all}, {product.OpenBao, "2.6.2", all}, {product.Unknown, "2.6.2", old}, {product.Unknown, "", old},
 	} {
 		for ceremony, want := range test.want {
-			if got := of(test.kind, test.version).Status(ceremony); got != want {
+			got := of(test.kind, test.version).Statuses(ceremony)
+			if !slices.Equal(got, want) {
 				t.Errorf("%s of %s %s: %+v, want %+v", ceremony, test.kind, test.version, got, want)
+			}
+			for _, endpoint := range got {
+				if endpoint.Granted && !slices.Contains(granting, endpoint.Path) {
+					t.Errorf("%s is not among those that want a grant", endpoint.Path)
+				}
 			}
 		}
 	}

@@ -28,19 +28,26 @@ func truthOf(fact harden.Fact[bool]) bool {
 }
 
 func (g *gatherer) started(ctx context.Context, on product.Product, ceremony product.Ceremony) harden.Fact[bool] {
-	path := on.Status(ceremony).Path
-	answer, err := g.api.Peek(ctx, path)
-	err = g.note(path, err)
-	switch {
-	case httpstatus.Of(err) == closed:
-		return harden.NotKnown[bool](path + " is closed to those without a token, and this version has no other endpoint")
-	case err != nil:
-		return unknown[bool](path, "read", err)
+	for _, endpoint := range on.Statuses(ceremony) {
+		answer, err := g.api.Peek(ctx, endpoint.Path)
+		err = g.note(endpoint.Path, err)
+		status := httpstatus.Of(err)
+		switch {
+		case endpoint.Closable && (status == closed || status == absentPath):
+			continue
+		case status == closed:
+			return harden.NotKnown[bool](endpoint.Path + " is closed to those without a token, and this version has no other endpoint")
+		case err != nil:
+			return unknown[bool](endpoint.Path, "read", err)
+		}
+		if inner := mapping(answer["data"]); inner != nil { // as OpenBao answers where it takes a token
+			answer = inner
+		}
+		if truth(answer["started"]) {
+			return harden.Known(true)
+		}
 	}
-	if inner := mapping(answer["data"]); inner != nil { // as OpenBao answers where it takes a token
-		answer = inner
-	}
-	return harden.Known(truth(answer["started"]))
+	return harden.Known(false)
 }
 
 func (g *gatherer) key(ctx context.Context, facts *harden.Facts) {

@@ -131,10 +131,11 @@ func listEach[T any](ctx context.Context, g *gatherer, path string, decode func(
 	return harden.Known(found)
 }
 
-// Statuses of Vault's answers: permission denied, an endpoint that the listener has closed, and
-// server errors.
+// Statuses of Vault's answers: permission denied, a path that there is not, an endpoint that the
+// listener has closed, and server errors.
 const (
 	forbidden   = 403
+	absentPath  = 404
 	closed      = 405
 	serverError = 500
 )
