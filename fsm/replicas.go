@@ -1,6 +1,10 @@
 package fsm
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
+)
 
 // Replica is one Vault server.
 type Replica struct {
@@ -8,6 +12,8 @@ type Replica struct {
 	Health  Health
 	// ClusterID is empty while the replica is sealed.
 	ClusterID string
+	// Product is what the server runs.
+	Product product.Product
 	// Answer says why there is no Health.
 	Answer string
 	// OnPurpose is whether a sealed replica was unsealed before, and its server was not restarted

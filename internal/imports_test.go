@@ -18,7 +18,7 @@ import (
 const module = "github.com/vault-bootstrap/vault-bootstrap/"
 
 // leaves may be imported by every package; they import none of ours.
-var leaves = []string{"internal/acl", "internal/durable", "internal/fault", "internal/httpstatus", "internal/point", "internal/secret"}
+var leaves = []string{"internal/acl", "internal/durable", "internal/fault", "internal/httpstatus", "internal/point", "internal/product", "internal/secret"}
 
 // base is the client of the Kubernetes API, which the packages in internal share: it does not know
 // what objects mean to us, and only they may import it.

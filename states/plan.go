@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
@@ -49,7 +50,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
 	if plan != nil {
-		fixes, fixErr := o.planFixes(ctx, view)
+		fixes, fixErr := o.planFixes(ctx, active, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
 	}
 	return plan, err
@@ -71,14 +72,14 @@ func (o *Observer) planView(ctx context.Context, address string, token secret.Va
 
 // planFixes returns the calls that a run would make to fix the controls that the seed says to fix,
 // as Vault is now. What the run writes before that may change them.
-func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]reconcile.Fix, error) {
+func (o *Observer) planFixes(ctx context.Context, active fsm.Replica, view vault.View) ([]reconcile.Fix, error) {
 	if len(o.desired.declaration.Rules.Fix) == 0 {
 		return nil, nil
 	}
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' reports that
 	rules.Fix, rules.Limits, rules.Exceptions = o.desired.declaration.Rules.Fix, o.desired.declaration.Rules.Limits, o.desired.declaration.Rules.Exceptions
 	groups := rules.Groups()
-	facts := o.surroundings.newFacts()
+	facts := o.surroundings.newFacts(active)
 	if err := gather.Vault(ctx, view, groups, o.setting.Reads, &facts); err != nil {
 		return nil, fmt.Errorf("reading the controls to fix: %w", err)
 	}

@@ -41,7 +41,8 @@ func (d *Desired) controlNeeds() []policy.Grant {
 // controlGrants returns what our policy grants for the controls: what 'verify' reads, whatever the
 // seed requires, and what the fixes that the seed asks for write.
 func (d *Desired) controlGrants() []policy.Grant {
-	return grants(append(harden.Reads(harden.AllGroups()...), d.declaration.Rules.FixGrants()...))
+	reads := append(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...)...)
+	return grants(append(reads, d.declaration.Rules.FixGrants()...))
 }
 
 func grants(list []harden.Grant) []policy.Grant {

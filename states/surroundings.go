@@ -22,9 +22,9 @@ type surroundings struct {
 	around func(ctx context.Context) *harden.Kubernetes
 }
 
-// newFacts returns facts before anything is known.
-func (s *surroundings) newFacts() harden.Facts {
-	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name}
+// newFacts returns facts before anything is known but the active node.
+func (s *surroundings) newFacts(active fsm.Replica) harden.Facts {
+	return harden.Facts{Now: s.setting.Now(), Product: active.Product, OwnPolicy: s.setting.Name}
 }
 
 // look gathers the facts that take no token.
@@ -73,7 +73,7 @@ func (s *surroundings) lookAtServer(ctx context.Context, replica cluster.Server)
 		server.Trouble = cluster.Brief(err)
 		return server
 	}
-	server.Version, server.Skew = health.Version, skew(before, health.ServerTime, after)
+	server.Product, server.Skew = health.Product, skew(before, health.ServerTime, after)
 	if known, _ := cluster.HealthOf(health.Code); known != fsm.Active && known != fsm.Standby && known != fsm.PerformanceStandby {
 		server.Trouble = string(known)
 		return server

@@ -36,7 +36,7 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be verified. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
-	facts := o.surroundings.newFacts()
+	facts := o.surroundings.newFacts(active)
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
 	if !view.None() {

@@ -21,6 +21,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/doccheck"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // repository is the root of ours.
@@ -262,7 +263,7 @@ func counts(t *testing.T) []doccheck.Count {
 		{Of: regexp.MustCompile(number + ` controls are required always`), Want: always, From: "internal/harden"},
 		{Of: regexp.MustCompile(number + ` controls\b`), Want: len(harden.Controls()), From: "internal/harden"},
 		{Of: regexp.MustCompile(number + ` profiles\b`), Want: int(harden.Strict - harden.Baseline + 1), From: "internal/harden"},
-		{Of: regexp.MustCompile(`No API shows ` + number + ` more points`), Want: len(harden.ByHand()), From: "internal/harden/manual.go"},
+		{Of: regexp.MustCompile(`No API shows ` + number + ` more points`), Want: len(harden.ByHand(product.Product{})), From: "internal/harden/manual.go"},
 		{Of: regexp.MustCompile(number + ` tested seeds`), Want: len(seeds), From: "docs/cookbook"},
 	}
 }

@@ -61,7 +61,8 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	// From outside a cluster, its Vault is not at the default address.
 	if kind == job.FileStore || options.vault.Named(p.env) {
 		for _, replica := range servers.Members().Health(ctx) {
-			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Answer: replica.Answer})
+			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Product: string(replica.Product.Kind),
+				Version: replica.Product.Version.String(), Answer: replica.Answer})
 		}
 	}
 	return shown.Write(p.stdout, options.output)

@@ -112,23 +112,13 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 		return err
 	}
 	shown := hardenreport.Report{
-		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Version: versionOf(verified),
-		Profile: look.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(),
+		Tool: version, At: verified.Facts.Now, Address: verified.Address, Cluster: verified.ClusterID, Product: verified.Facts.Product,
+		Profile: look.Rules.Profile, Deep: options.deep, Results: verified.Results, ByHand: harden.ByHand(verified.Facts.Product),
 	}
 	if err := p.show(shown, options); err != nil {
 		return err
 	}
 	return verdict(shown, least)
-}
-
-func versionOf(verified states.Verified) string {
-	replicas, _ := verified.Facts.Replicas.Get()
-	for _, replica := range replicas {
-		if replica.Address == verified.Address {
-			return replica.Version
-		}
-	}
-	return ""
 }
 
 // show writes the report to where the options say.

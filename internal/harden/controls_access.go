@@ -48,7 +48,7 @@ func accessControls() []Control {
 				if policies[i].Broken != "" {
 					return Finding{Status: Unknown, Seen: policies[i].Broken}
 				}
-				return blame(beyondDefault(policies[i]), "paths beyond Vault's own: %d", "nothing beyond Vault's own")
+				return blame(beyondDefault(policies[i]), "paths beyond those that are shipped: %d", "nothing beyond what is shipped")
 			}),
 		},
 		{

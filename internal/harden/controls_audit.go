@@ -6,10 +6,11 @@ func auditControls() []Control {
 	return []Control{
 		{
 			ID: "audit-device", Name: "an audit device is enabled", Severity: High, Profile: Baseline, Groups: []Group{GroupAudit},
-			Why:    "Without one, nobody can find out who did what.",
-			How:    "Listing the audit devices.",
-			Remedy: "Declare one under 'audit' in the seed.",
-			Source: docs + "audit",
+			Why:       "Without one, nobody can find out who did what.",
+			How:       "Listing the audit devices.",
+			Remedy:    "Declare one under 'audit' in the seed.",
+			OnOpenBao: "Add an 'audit' stanza to the server's configuration and restart it or send it SIGHUP. OpenBao takes no devices by the API, unless unsafe_allow_api_audit_creation is set.",
+			Source:    docs + "audit",
 			Check: on(devices, func(devices []AuditDevice, _ Limits) Finding {
 				if len(devices) == 0 {
 					return fails("none is")
@@ -19,10 +20,11 @@ func auditControls() []Control {
 		},
 		{
 			ID: "second-audit-device", Name: "a second audit device is enabled", Severity: Medium, Profile: Strict, Groups: []Group{GroupAudit},
-			Why:    "Vault stops answering, and stays sealed after a restart, when its only audit device cannot be written.",
-			How:    "Listing the audit devices.",
-			Remedy: "Declare two under 'audit' in the seed, on different targets.",
-			Source: docs + "audit/best-practices",
+			Why:       "Vault stops answering, and stays sealed after a restart, when its only audit device cannot be written.",
+			How:       "Listing the audit devices.",
+			Remedy:    "Declare two under 'audit' in the seed, on different targets.",
+			OnOpenBao: "Have two 'audit' stanzas in the server's configuration, with different targets.",
+			Source:    docs + "audit/best-practices",
 			Check: on(devices, func(devices []AuditDevice, _ Limits) Finding {
 				if len(devices) < 2 {
 					return fails("%d enabled", len(devices))

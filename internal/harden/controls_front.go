@@ -35,7 +35,7 @@ func frontControls() []Control {
 			Remedy: "Remove the header, so that Vault's own comes back, or set one that is as strict.",
 			Source: apiDocs + "system/config-ui",
 			Check: on(headersOf, func(headers map[string]string, _ Limits) Finding {
-				return blame(weakHeaders(headers), "weak headers: %d", "Vault's own, or as strict")
+				return blame(weakHeaders(headers), "weak headers: %d", "the server's own, or as strict")
 			}),
 			Fix: func(facts Facts, _ Limits) []Call {
 				headers, _ := facts.Headers.Get()

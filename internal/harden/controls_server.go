@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // serverControls are about the server's own configuration.
@@ -72,25 +74,7 @@ func serverControls() []Control {
 				return holds("it is off")
 			}),
 		},
-		{
-			ID: "mlock", Name: "memory locking fits the storage", Severity: Medium, Profile: Production, Groups: []Group{GroupServer, GroupSeal}, ActiveOnly: true,
-			Why: "Without mlock the system may swap secrets to disk. With integrated storage it is the other way round: the storage is mapped into memory, " +
-				"all of which mlock would pin, so that Vault runs out of memory.",
-			How:    "Reading disable_mlock of the server's configuration and the type of the storage.",
-			Remedy: "With integrated storage set disable_mlock = true and turn swap off on the machine; with other storage remove disable_mlock and give Vault the capability IPC_LOCK.",
-			Source: docs + "configuration#disable_mlock",
-			Check: both(serverOf, sealOf, func(server Server, seal Seal, _ Limits) Finding {
-				raft := seal.Storage == "raft"
-				switch {
-				case server.DisableMlock && !raft:
-					return fails("disable_mlock is set, and the storage is %s", seal.Storage)
-				case !server.DisableMlock && raft:
-					return fails("disable_mlock is not set, and the storage is raft")
-				default:
-					return holds("disable_mlock is %v, and the storage is %s", server.DisableMlock, seal.Storage)
-				}
-			}),
-		},
+		mlockControl(),
 		{
 			ID: "log-level", Name: "the server does not log for debugging", Severity: Medium, Profile: Production, Groups: []Group{GroupLoggers}, ActiveOnly: true,
 			Why:    "At the levels debug and trace the log reveals more than it should, and grows fast.",
@@ -114,16 +98,13 @@ func serverControls() []Control {
 		},
 		{
 			ID: "version", Name: "the version still gets security fixes", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
-			Why:    "Known vulnerabilities stay open in a version that is no longer maintained.",
-			How:    "Comparing each server's version with those that are known to be out of support, and with the limit 'version' if the seed sets one.",
-			Remedy: "Upgrade Vault. Then raise the limit 'version', so that nobody downgrades.",
-			Source: "https://endoflife.date/hashicorp-vault",
-			Check: eachReplica("servers out of date: %d", "none is known to be out of support", func(r Replica, limits Limits) []string {
-				if outdated(r.Version, limits.Version) {
-					return []string{r.Address}
-				}
-				return nil
-			}),
+			Why: "Known vulnerabilities stay open in a version that is no longer maintained.",
+			How: "Recognizing each server's product by what it shows, and comparing its version with those of this product that are known to be out of support, " +
+				"and with the limit 'version' if the seed sets one.",
+			Remedy:    "Upgrade Vault. Then raise the limit 'version', so that nobody downgrades.",
+			OnOpenBao: "Upgrade OpenBao: its newest minor versions get fixes (https://endoflife.date/openbao). Then raise the limit 'version', so that nobody downgrades.",
+			Source:    "https://endoflife.date/hashicorp-vault",
+			Check:     eachReplica("servers out of date: %d", "none is known to be out of support", outdated),
 		},
 		{
 			ID: "clock-skew", Name: "the servers' clocks are right", Severity: Medium, Profile: Production, Groups: []Group{GroupReplicas},
@@ -141,6 +122,35 @@ func serverControls() []Control {
 	}
 }
 
+// mlockControl is about memory that is swapped to disk.
+func mlockControl() Control {
+	judge := both(serverOf, sealOf, func(server Server, seal Seal, _ Limits) Finding {
+		raft := seal.Storage == "raft"
+		switch {
+		case server.DisableMlock && !raft:
+			return fails("disable_mlock is set, and the storage is %s", seal.Storage)
+		case !server.DisableMlock && raft:
+			return fails("disable_mlock is not set, and the storage is raft")
+		default:
+			return holds("disable_mlock is %v, and the storage is %s", server.DisableMlock, seal.Storage)
+		}
+	})
+	return Control{
+		ID: "mlock", Name: "memory locking fits the storage", Severity: Medium, Profile: Production, Groups: []Group{GroupServer, GroupSeal}, ActiveOnly: true,
+		Why: "Without mlock the system may swap secrets to disk. With integrated storage it is the other way round: the storage is mapped into memory, " +
+			"all of which mlock would pin, so that Vault runs out of memory.",
+		How:    "Reading disable_mlock of the server's configuration and the type of the storage. OpenBao cannot lock its memory.",
+		Remedy: "With integrated storage set disable_mlock = true and turn swap off on the machine; with other storage remove disable_mlock and give Vault the capability IPC_LOCK.",
+		Source: docs + "configuration#disable_mlock",
+		Check: func(facts Facts, limits Limits) Finding {
+			if !facts.Product.HasMlock() {
+				return inapplicable("%s does not lock memory: turn swap off on the machine", facts.Product.Name())
+			}
+			return judge(facts, limits)
+		},
+	}
+}
+
 func sealOf(f Facts) Fact[Seal] { return f.Seal }
 
 // orDefault returns a TTL of the server's configuration, or Vault's default.
@@ -149,6 +159,15 @@ func orDefault(ttl time.Duration) time.Duration {
 		return vaultTTL
 	}
 	return ttl
+}
+
+// outdated blames a server whose version is not known to be maintained, or older than the limit.
+func outdated(r Replica, limits Limits) []string {
+	least, limited := product.ParseVersion(limits.Version)
+	if r.Product.Maintained() && (!limited || r.Product.Version.Compare(least) >= 0) {
+		return nil
+	}
+	return []string{r.Address}
 }
 
 // eachReplica returns a check that applies check to each replica. If it finds nothing, and a

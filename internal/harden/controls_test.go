@@ -6,9 +6,16 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // hardened are the facts of a Vault on which every control holds.
+// running returns a product by its version.
+func running(kind product.Kind, version string) product.Product {
+	parsed, _ := product.ParseVersion(version)
+	return product.Product{Kind: kind, Version: parsed}
+}
+
 func hardened() harden.Facts {
 	return harden.Facts{
 		Now: now, OwnPolicy: "vault-bootstrap", RootStored: harden.Known(false), Login: harden.Known(true),
@@ -35,7 +42,7 @@ func hardened() harden.Facts {
 		Seal:     harden.Known(harden.Seal{Type: "awskms", Storage: "raft"}),
 		Raft:     harden.Known(harden.Raft{Healthy: true, Voters: 5, Tolerance: 2}),
 		Loggers:  harden.Known(map[string]string{"core": "info"}),
-		Replicas: harden.Known([]harden.Replica{{Address: "https://vault-0", Version: "1.21.1", TLS: true, Expires: now.AddDate(1, 0, 0)}}),
+		Replicas: harden.Known([]harden.Replica{{Address: "https://vault-0", Product: running(product.Vault, "1.21.1"), TLS: true, Expires: now.AddDate(1, 0, 0)}}),
 		Roles:    harden.Known([]harden.Role{{Path: "kubernetes/role/app"}}),
 		Tokens:   harden.Known([]harden.Token{{Accessor: "a", Path: "auth/kubernetes/login", Policies: []string{"app"}, TTL: time.Hour}}),
 		Kubernetes: &harden.Kubernetes{
@@ -76,8 +83,8 @@ func weak() harden.Facts {
 	facts.Raft = harden.Known(harden.Raft{Voters: 1, Dead: []string{"b"}})
 	facts.Loggers = harden.Known(map[string]string{"core": "trace"})
 	facts.Replicas = harden.Known([]harden.Replica{
-		{Address: "http://vault-0", Version: "1.10.0", Skew: time.Hour, Open: []string{"sys/metrics", "sys/pprof"}},
-		{Address: "https://vault-1", Version: "1.21.1", TLS: true, Expires: now.Add(time.Hour)},
+		{Address: "http://vault-0", Product: running(product.Vault, "1.10.0"), Skew: time.Hour, Open: []string{"sys/metrics", "sys/pprof"}},
+		{Address: "https://vault-1", Product: running(product.Vault, "1.21.1"), TLS: true, Expires: now.Add(time.Hour)},
 	})
 	facts.Roles = harden.Known([]harden.Role{{Path: "kubernetes/role/app", Open: "any service account of any namespace"}})
 	facts.Tokens = harden.Known([]harden.Token{

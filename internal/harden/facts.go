@@ -1,6 +1,10 @@
 package harden
 
-import "time"
+import (
+	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
+)
 
 // Fact is something that was read, or the reason why it was not. The zero Fact was never read.
 type Fact[T any] struct {
@@ -30,6 +34,8 @@ func (f Fact[T]) Why() string {
 type Facts struct {
 	// Now is when they were gathered.
 	Now time.Time
+	// Product is what the active node runs. Endpoints and remedies depend on it.
+	Product product.Product
 	// OwnPolicy is the name of the program's own policy.
 	OwnPolicy string
 	// RootStored is whether a root token is in our keys record, and Login whether the login of
@@ -156,7 +162,7 @@ type Replica struct {
 	Address string
 	// Trouble says why the rest is not known.
 	Trouble string
-	Version string
+	Product product.Product
 	// Skew is the least that its clock differs from ours.
 	Skew time.Duration
 	// TLS is whether it was reached over TLS; Expires is when its certificate expires.

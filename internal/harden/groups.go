@@ -1,5 +1,11 @@
 package harden
 
+import (
+	"slices"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
+)
+
 // Group is a set of facts that are read together.
 type Group string
 
@@ -53,6 +59,24 @@ func reads() map[Group][]Grant {
 		},
 		GroupTokens: {{"auth/token/accessors", []string{"list", "sudo"}}, {"auth/token/lookup-accessor", []string{"update"}}},
 	}
+}
+
+// ReadsElsewhere returns what reading the groups takes on some products and versions only, besides
+// Reads. Our policy grants it everywhere; no server that does not ask for it misses it.
+//
+// OpenBao 2.6 judges a listing by its path with a slash at the end, which 'auth/+/role/+' matches as
+// well, so that 'auth/+/role' does not grant it.
+func ReadsElsewhere(groups ...Group) []Grant {
+	var grants []Grant
+	if slices.Contains(groups, GroupAttempts) {
+		for _, path := range product.GrantedStatuses() {
+			grants = append(grants, Grant{path, []string{"read"}})
+		}
+	}
+	if slices.Contains(groups, GroupRoles) {
+		grants = append(grants, Grant{"auth/+/role/", []string{"list"}}, Grant{"auth/+/certs/", []string{"list"}})
+	}
+	return grants
 }
 
 // Reads returns what a token needs to read the groups.

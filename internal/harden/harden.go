@@ -138,6 +138,8 @@ type Control struct {
 	// Why says what goes wrong otherwise, How how it is checked, Remedy how to repair it, and
 	// Source where the vendor recommends it.
 	Why, How, Remedy, Source string
+	// OnOpenBao is the remedy on OpenBao, if it is another one.
+	OnOpenBao string
 	// Groups are the facts that the check needs.
 	Groups []Group
 	// ActiveOnly is whether the facts are of the active node only.

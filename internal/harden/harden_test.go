@@ -1,12 +1,14 @@
 package harden_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -186,20 +188,56 @@ func TestBrokenPolicyIsUnknown(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	for _, test := range []struct {
-		version, least string
-		want           harden.Status
+		server product.Product
+		least  string
+		want   harden.Status
 	}{
-		{"1.21.1", "", harden.Holds}, {"1.18.5", "", harden.Fails}, {"1.9.0+ent", "", harden.Fails}, {"0.11.0", "", harden.Fails},
-		{"2.5.5", "", harden.Holds}, {"1.21.1", "1.21.2", harden.Fails}, {"1.21.2+ent.hsm", "1.21.2", harden.Holds}, {"nightly", "", harden.Fails},
+		{running(product.Vault, "1.21.1"), "", harden.Holds}, {running(product.Vault, "1.18.5"), "", harden.Fails},
+		{running(product.Vault, "2.0.4"), "", harden.Holds}, {running(product.Vault, "nightly"), "", harden.Fails},
+		{running(product.OpenBao, "2.6.2"), "", harden.Holds}, {running(product.OpenBao, "2.5.5"), "", harden.Fails},
+		{running(product.Unknown, "2.6.2"), "", harden.Fails},
+		{running(product.Vault, "1.21.1"), "1.21.2", harden.Fails}, {running(product.Vault, "1.21.2+ent.hsm"), "1.21.2", harden.Holds},
+		{running(product.OpenBao, "2.6.2"), "2.6.3", harden.Fails},
 	} {
-		facts := harden.Facts{Now: now, Replicas: harden.Known([]harden.Replica{{Address: "a", Version: test.version}})}
+		facts := harden.Facts{Now: now, Replicas: harden.Known([]harden.Replica{{Address: "a", Product: test.server}})}
 		limits := map[string]string{}
 		if test.least != "" {
 			limits["version"] = test.least
 		}
 		if got := find(t, harden.Judge(facts, rules(t, harden.Spec{Limits: limits}), false), "version"); got.Status != test.want {
-			t.Errorf("%s, at least %q: %s", test.version, test.least, got.Status)
+			t.Errorf("%s, at least %q: %s", test.server, test.least, got.Status)
 		}
+	}
+}
+
+// TestWordsOfTheProduct: what is printed about an OpenBao names it, its command, and what helps there.
+func TestWordsOfTheProduct(t *testing.T) {
+	facts := harden.Facts{Now: now, Product: running(product.OpenBao, "2.6.2"), Server: harden.Known(harden.Server{DisableMlock: true}), Seal: harden.Known(harden.Seal{Storage: "file"})}
+	foreign := regexp.MustCompile(`\bVault\b|\bvault [a-z]`)
+	for _, result := range harden.Judge(facts, harden.DefaultRules(harden.Strict), true) {
+		for _, text := range []string{result.Name, result.Why, result.How, result.Remedy} {
+			if foreign.MatchString(text) {
+				t.Errorf("%s: %s", result.ID, text)
+			}
+		}
+	}
+	for _, each := range harden.ByHand(facts.Product) {
+		if foreign.MatchString(each.Name + each.How) {
+			t.Errorf("by hand: %+v", each)
+		}
+	}
+	results := harden.Judge(facts, harden.DefaultRules(harden.Strict), false)
+	if got := find(t, results, "mlock"); got.Status != harden.Inapplicable {
+		t.Errorf("mlock: %s (%s)", got.Status, got.Seen)
+	}
+	for id, remedy := range map[string]string{"rekey-idle": "bao operator rotate-keys -cancel", "audit-device": "'audit' stanza", "key-age": "bao operator rotate"} {
+		if got := find(t, results, id).Remedy; !strings.Contains(got, remedy) {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+	facts.Product = running(product.Vault, "1.21.1")
+	if got := find(t, harden.Judge(facts, harden.DefaultRules(harden.Strict), false), "rekey-idle").Remedy; !strings.Contains(got, "vault operator rekey -cancel") {
+		t.Errorf("on Vault: %s", got)
 	}
 }
 

@@ -40,7 +40,7 @@ func Judge(facts Facts, rules Rules, deep bool) []Result {
 
 func judge(control Control, facts Facts, rules Rules) Result {
 	result := Result{
-		Control: control, Finding: control.Check(facts, rules.Limits),
+		Control: control.For(facts.Product), Finding: control.Check(facts, rules.Limits),
 		Required: rules.Requires(control), Fixed: slices.Contains(rules.Fix, control.ID),
 	}
 	if result.Status != Fails {

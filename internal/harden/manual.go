@@ -1,10 +1,20 @@
 package harden
 
+import "github.com/vault-bootstrap/vault-bootstrap/internal/product"
+
 // Manual is something that no API shows, and how to check it by hand.
 type Manual struct{ Name, How string }
 
-// ByHand returns what cannot be checked here.
-func ByHand() []Manual {
+// ByHand returns what cannot be checked here, as it is true of a server.
+func ByHand(of product.Product) []Manual {
+	list := byHand()
+	for i := range list {
+		list[i] = Manual{worded(list[i].Name, of), worded(list[i].How, of)}
+	}
+	return list
+}
+
+func byHand() []Manual {
 	return []Manual{
 		{"Vault does not run as root", "ps -o user= -C vault on each machine, or runAsNonRoot of its pods."},
 		{"swap is off", "swapon --show on each machine prints nothing."},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // Spec is what a seed says about the controls, as written.
@@ -178,7 +180,7 @@ func (l *Limits) set(name, value string) error {
 		}
 		*numbers[name] = number
 	case name == "version":
-		if _, ok := parseVersion(value); !ok {
+		if _, ok := product.ParseVersion(value); !ok {
 			return fmt.Errorf("the limit version must be a version such as 1.21.1, got %q", value)
 		}
 		l.Version = value

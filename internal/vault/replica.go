@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -38,7 +39,8 @@ type Health struct {
 	// ClusterID and ClusterName are empty while the server is sealed.
 	ClusterID   string
 	ClusterName string
-	Version     string
+	// Product is what the server runs, and its version.
+	Product product.Product
 	// ServerTime is the server's clock.
 	ServerTime time.Time
 	// From is the address that the answer came from; invalid if that is not an IP address.
@@ -68,7 +70,6 @@ func (r *Replica) Health(ctx context.Context) (Health, error) {
 		Sealed      *bool  `json:"sealed"`
 		ClusterID   string `json:"cluster_id"`
 		ClusterName string `json:"cluster_name"`
-		Version     string `json:"version"`
 		ServerTime  int64  `json:"server_time_utc"`
 	}
 	if code == http.StatusBadRequest && strings.Contains(string(body), "HTTP request to an HTTPS server") {
@@ -78,7 +79,21 @@ func (r *Replica) Health(ctx context.Context) (Health, error) {
 		return Health{}, fmt.Errorf("the answer (%d) to sys/health is not Vault's: %q", code, oneLine(string(body)))
 	}
 	return Health{Code: code, ClusterID: said.ClusterID, ClusterName: said.ClusterName,
-		Version: said.Version, ServerTime: time.Unix(said.ServerTime, 0).UTC(), From: from}, nil
+		Product: r.product(ctx, body), ServerTime: time.Unix(said.ServerTime, 0).UTC(), From: from}, nil
+}
+
+// product recognizes what the server runs by its answer to sys/health and, if that leaves it open,
+// by the one to sys/seal-status.
+func (r *Replica) product(ctx context.Context, health []byte) product.Product {
+	found := product.Recognize(health, nil)
+	if found.Kind != product.Unknown || found == (product.Product{}) {
+		return found
+	}
+	code, seal, err := r.raw(ctx, http.MethodGet, "sys/seal-status", nil)
+	if err != nil || code != http.StatusOK {
+		return found
+	}
+	return product.Recognize(health, seal)
 }
 
 // SealStatus is the status of a server's seal.
@@ -90,13 +105,25 @@ type SealStatus struct {
 	Shares      int    `json:"n"`
 	// Progress is how many shares were submitted since the last reset.
 	Progress int    `json:"progress"`
-	Version  string `json:"version"`
 	Storage  string `json:"storage_type"`
 	// Recovery is whether a KMS or another Vault unseals it, so that sys/init returns recovery keys
 	// instead of unseal keys.
 	Recovery bool `json:"recovery_seal"`
 	// ClusterID is empty while the server is sealed.
 	ClusterID string `json:"cluster_id"`
+	// Product is what the server runs, as far as this answer shows it: often the version alone.
+	// Health knows more.
+	Product product.Product `json:"-"`
+}
+
+// UnmarshalJSON reads the server's answer.
+func (s *SealStatus) UnmarshalJSON(answer []byte) error {
+	type plain SealStatus
+	if err := json.Unmarshal(answer, (*plain)(s)); err != nil {
+		return err
+	}
+	s.Product = product.Recognize(nil, answer)
+	return nil
 }
 
 // SealStatus asks the server for the status of its seal.

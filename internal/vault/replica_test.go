@@ -38,7 +38,7 @@ func TestHealthKeepsEveryCode(t *testing.T) {
 			t.Errorf("%d: %v", code, err)
 			continue
 		}
-		if health.Code != code || health.ClusterID != "c" || health.Version != "1.21.1+ent" {
+		if health.Code != code || health.ClusterID != "c" || health.Product.String() != "Vault 1.21.1+ent" {
 			t.Errorf("%d: got %+v", code, health)
 		}
 		if calls != 1 {
@@ -240,5 +240,49 @@ func TestSessionKeepsPaths(t *testing.T) {
 	want := []string{"GET /v1/" + path + " ", "PUT /v1/" + path + " ", "DELETE /v1/" + path + " ", "GET /v1/" + path + " help=1"}
 	if !slices.Equal(seen, want) {
 		t.Errorf("got %q, want %q", seen, want)
+	}
+}
+
+// TestProductTakesAThirdMark: where the two marks of sys/health disagree, sys/seal-status decides.
+func TestProductTakesAThirdMark(t *testing.T) {
+	for name, test := range map[string]struct {
+		health, seal string
+		want         string
+		asked        int
+	}{
+		"both agree":              {`"version":"2.0.4","enterprise":false,"clock_skew_ms":0`, "", "Vault 2.0.4", 0},
+		"none":                    {`"version":"2.6.2"`, "", "OpenBao 2.6.2", 0},
+		"one, and build_date":     {`"version":"2.1.0","enterprise":false`, `{"build_date":""}`, "Vault 2.1.0", 1},
+		"one, and commit_date":    {`"version":"2.8.0","enterprise":false`, `{"commit_date":""}`, "OpenBao 2.8.0", 1},
+		"one, and no seal-status": {`"version":"2.8.0","enterprise":false`, "", "Vault or OpenBao 2.8.0", 1},
+		"no version":              {`"enterprise":false`, "", "", 0},
+	} {
+		asked := 0
+		replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/v1/sys/health":
+				_, _ = w.Write([]byte(`{"initialized":true,"sealed":false,` + test.health + `}`))
+			case test.seal == "":
+				asked++
+				w.WriteHeader(http.StatusServiceUnavailable)
+			default:
+				asked++
+				_, _ = w.Write([]byte(test.seal))
+			}
+		})
+		health, err := replica.Health(t.Context())
+		if err != nil || health.Product.String() != test.want || asked != test.asked {
+			t.Errorf("%s: %q, %v, sys/seal-status was asked %d times", name, health.Product, err, asked)
+		}
+	}
+}
+
+func TestSealStatusShowsTheProduct(t *testing.T) {
+	replica := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(`{"type":"shamir","sealed":true,"t":3,"version":"2.6.2","commit_date":""}`))
+	})
+	status, err := replica.SealStatus(t.Context())
+	if err != nil || status.Product.String() != "OpenBao 2.6.2" || !status.Sealed || status.Threshold != 3 {
+		t.Errorf("got %+v, %v", status, err)
 	}
 }

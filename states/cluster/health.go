@@ -83,7 +83,7 @@ func seen(address string, health vault.Health, err error) fsm.Replica {
 	if !ok {
 		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: fmt.Sprintf("sys/health answers %d, which no Vault does", health.Code)}
 	}
-	return fsm.Replica{Address: address, Health: known, ClusterID: health.ClusterID}
+	return fsm.Replica{Address: address, Health: known, ClusterID: health.ClusterID, Product: health.Product}
 }
 
 // HealthOf returns the meaning of a status code of sys/health; false if Vault has no such code.

@@ -3,6 +3,8 @@ package e2e
 import (
 	"errors"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,12 +95,36 @@ func TestFirstLight(t *testing.T) {
 			t.Errorf("state is %v", state)
 		}
 		table := p.must(0, "status").Stdout
-		for _, want := range []string{"hardened", cluster.Nodes[2].Addr, "standby", "active", "initialize"} {
+		name, version := logged(t, cluster.Nodes[2])
+		for _, want := range []string{"hardened", cluster.Nodes[2].Addr, "standby", "active", "initialize", name + " " + version} {
 			if !strings.Contains(table, want) {
 				t.Errorf("the table lacks %q:\n%s", want, table)
 			}
 		}
+		replicas, _ := status(p)["replicas"].([]any)
+		for _, replica := range replicas {
+			if shown, _ := replica.(map[string]any); shown["product"] != name || shown["version"] != version {
+				t.Errorf("the replica is shown as %v, and runs %s %s", shown, name, version)
+			}
+		}
+		if len(replicas) != 3 {
+			t.Errorf("%d replicas are shown", len(replicas))
+		}
 	})
+}
+
+// logged returns the product and the version that a server has written into its log.
+func logged(t *testing.T, node *testbed.VaultNode) (name, version string) {
+	t.Helper()
+	log, err := os.ReadFile(node.LogFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Version: (Vault|OpenBao) v([^,\s]+)`).FindSubmatch(log)
+	if found == nil {
+		t.Fatalf("%s does not say what the server is", node.LogFile)
+	}
+	return string(found[1]), string(found[2])
 }
 
 func standbyOf(t *testing.T, cluster *testbed.VaultCluster) *testbed.VaultNode {

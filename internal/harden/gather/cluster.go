@@ -6,15 +6,17 @@ import (
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // attempts asks whether a root token is being generated, or a rekey is in progress. With
 // auto-unseal there are recovery keys, whose rekey is another endpoint.
 func (g *gatherer) attempts(ctx context.Context, facts *harden.Facts) {
-	facts.GenerateRoot = g.started(ctx, "sys/generate-root/attempt")
-	facts.Rekey = g.started(ctx, "sys/rekey/init")
+	facts.GenerateRoot = g.started(ctx, facts.Product, product.GenerateRoot)
+	facts.Rekey = g.started(ctx, facts.Product, product.Rekey)
 	if started, known := facts.Rekey.Get(); known && !started {
-		if recovery := g.started(ctx, "sys/rekey-recovery-key/init"); truthOf(recovery) {
+		if recovery := g.started(ctx, facts.Product, product.RekeyRecovery); truthOf(recovery) {
 			facts.Rekey = recovery
 		}
 	}
@@ -25,13 +27,27 @@ func truthOf(fact harden.Fact[bool]) bool {
 	return known && value
 }
 
-func (g *gatherer) started(ctx context.Context, path string) harden.Fact[bool] {
-	data, err := g.api.Peek(ctx, path)
-	err = g.note(path, err)
-	if err != nil {
-		return unknown[bool](path, "read", err)
+func (g *gatherer) started(ctx context.Context, on product.Product, ceremony product.Ceremony) harden.Fact[bool] {
+	for _, endpoint := range on.Statuses(ceremony) {
+		answer, err := g.api.Peek(ctx, endpoint.Path)
+		err = g.note(endpoint.Path, err)
+		status := httpstatus.Of(err)
+		switch {
+		case endpoint.Closable && (status == closed || status == absentPath):
+			continue
+		case status == closed:
+			return harden.NotKnown[bool](endpoint.Path + " is closed to those without a token, and this version has no other endpoint")
+		case err != nil:
+			return unknown[bool](endpoint.Path, "read", err)
+		}
+		if inner := mapping(answer["data"]); inner != nil { // as OpenBao answers where it takes a token
+			answer = inner
+		}
+		if truth(answer["started"]) {
+			return harden.Known(true)
+		}
 	}
-	return harden.Known(truth(data["started"]))
+	return harden.Known(false)
 }
 
 func (g *gatherer) key(ctx context.Context, facts *harden.Facts) {

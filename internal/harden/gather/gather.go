@@ -37,6 +37,7 @@ type gatherer struct {
 
 // Vault reads the groups into facts, at most parallelism requests at a time. The error is one that
 // may pass: what Vault refuses is an unknown fact, not an error. All facts are set in either case.
+// facts.Product is known before: it says where some facts are read.
 func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int, facts *harden.Facts) error {
 	var trouble error
 	g := &gatherer{api: api, slots: make(chan struct{}, max(1, parallelism)), mu: &sync.Mutex{}, trouble: &trouble}
@@ -130,9 +131,12 @@ func listEach[T any](ctx context.Context, g *gatherer, path string, decode func(
 	return harden.Known(found)
 }
 
-// Statuses of Vault's answers: permission denied, and server errors.
+// Statuses of Vault's answers: permission denied, a path that there is not, an endpoint that the
+// listener has closed, and server errors.
 const (
 	forbidden   = 403
+	absentPath  = 404
+	closed      = 405
 	serverError = 500
 )
 

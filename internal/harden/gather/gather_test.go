@@ -14,6 +14,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 type object = map[string]any
@@ -257,5 +258,56 @@ func TestWhatIsNotThere(t *testing.T) {
 	}
 	if why := facts.Key.Why(); !strings.Contains(why, "shows no install time") {
 		t.Errorf("the key is not known since %q", why)
+	}
+}
+
+// TestAttemptsByProduct reads whether a ceremony is in progress from where the product says it.
+func TestAttemptsByProduct(t *testing.T) {
+	bao := func(version string) product.Product {
+		parsed, _ := product.ParseVersion(version)
+		return product.Product{Kind: product.OpenBao, Version: parsed}
+	}
+	for name, test := range map[string]struct {
+		server                product.Product
+		root, rekey, recovery bool
+		closed                string
+		old                   bool // by the endpoint that takes no token
+	}{
+		"OpenBao 2.6, idle":              {bao("2.6.2"), false, false, false, "", false},
+		"OpenBao 2.6, generating a root": {bao("2.6.2"), true, false, false, "", false},
+		"OpenBao 2.6, rotating":          {bao("2.6.2"), false, true, false, "", false},
+		"OpenBao 2.6, recovery keys":     {bao("2.6.2"), false, false, true, "", false},
+		"OpenBao 2.6, an old rekey":      {bao("2.6.2"), false, false, false, "", true},
+		"OpenBao 2.5, rotating":          {bao("2.5.5"), false, true, false, "sys/generate-root/attempt", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api, facts := furnished(t), &harden.Facts{Product: test.server}
+			data := func(started bool) object { return object{"data": map[string]any{"started": started}} }
+			api.objects = map[string]object{test.server.Statuses(product.GenerateRoot)[0].Path: data(test.root),
+				"sys/rotate/root/init": data(test.rekey), "sys/rotate/recovery/init": data(test.recovery)}
+			api.fails["sys/rekey/init"], api.fails["sys/rekey-recovery-key/init"] = refusal{405, "unsupported operation"}, refusal{404, "unsupported path"}
+			if test.old {
+				delete(api.fails, "sys/rekey/init")
+				api.objects["sys/rekey/init"] = object{"started": true}
+			}
+			if test.closed != "" {
+				api.fails[test.closed] = refusal{405, "unsupported operation"}
+			}
+			if err := gather.Vault(t.Context(), api, []harden.Group{harden.GroupAttempts}, 1, facts); err != nil {
+				t.Fatal(err)
+			}
+			if got := known(t, facts.Rekey); got != (test.rekey || test.recovery || test.old) {
+				t.Errorf("rekey: %v", got)
+			}
+			if test.closed != "" {
+				if _, is := facts.GenerateRoot.Get(); is || !strings.Contains(facts.GenerateRoot.Why(), "closed") {
+					t.Errorf("generate-root: known %v, %q", is, facts.GenerateRoot.Why())
+				}
+				return
+			}
+			if got := known(t, facts.GenerateRoot); got != test.root {
+				t.Errorf("generate-root: %v", got)
+			}
+		})
 	}
 }

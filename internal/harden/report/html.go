@@ -70,7 +70,7 @@ func (p *page) summary(r Report) {
 	if !r.Passed() {
 		no = " no"
 	}
-	p.put("<header>\n<h1>Hardening report</h1>\n<p class=\"facts\"><code>%s</code> · Vault %s · cluster <code>%s</code><br>\n", r.Address, r.Version, r.Cluster)
+	p.put("<header>\n<h1>Hardening report</h1>\n<p class=\"facts\"><code>%s</code> · %s · cluster <code>%s</code><br>\n", r.Address, r.Product.String(), r.Cluster)
 	p.put("profile %s%s · %s · vault-bootstrap %s</p>\n</header>\n", r.Profile, deep, r.At.UTC().Format("2006-01-02 15:04:05 UTC"), r.Tool)
 	p.put("<p class=\"verdict%s\">%s</p>\n", no, r.Verdict())
 	count := r.Count()

@@ -48,6 +48,7 @@ func (r Report) json(w io.Writer) error {
 		At       time.Time     `json:"at"`
 		Address  string        `json:"address"`
 		Cluster  string        `json:"cluster_id"`
+		Product  string        `json:"product"`
 		Version  string        `json:"vault_version"`
 		Profile  string        `json:"profile"`
 		Deep     bool          `json:"deep"`
@@ -56,7 +57,7 @@ func (r Report) json(w io.Writer) error {
 		Controls []controlJSON `json:"controls"`
 		ByHand   []manualJSON  `json:"not_checkable_here"`
 	}{
-		Tool: r.Tool, At: r.At.UTC(), Address: r.Address, Cluster: r.Cluster, Version: r.Version, Profile: r.Profile.String(),
+		Tool: r.Tool, At: r.At.UTC(), Address: r.Address, Cluster: r.Cluster, Product: string(r.Product.Kind), Version: r.Product.Version.String(), Profile: r.Profile.String(),
 		Deep: r.Deep, Passed: r.Passed(), Count: r.Count(), Controls: []controlJSON{}, ByHand: []manualJSON{},
 	}
 	for _, result := range r.Sorted() {

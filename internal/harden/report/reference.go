@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // Reference writes the part of docs/controls.md that is generated from the table of controls.
@@ -23,16 +24,22 @@ func Reference(w io.Writer) error {
 		fmt.Fprintf(out, "\n### %s\n%s", control.ID, capital(control.Name)+". "+control.Why+"\n\n")
 		fmt.Fprintf(out, "- How it is checked: %s%s\n", control.How, remarks(control))
 		fmt.Fprintf(out, "- Remedy: %s\n", control.Remedy)
+		if control.OnOpenBao != "" {
+			fmt.Fprintf(out, "- Remedy on OpenBao: %s\n", control.OnOpenBao)
+		}
 		if control.Fix != nil {
 			fmt.Fprintf(out, "- Fix: with `fix: [%s]`; our policy then grants %s.\n", control.ID, grants(control.FixGrants))
 		}
 		if reads := harden.Reads(control.Groups...); len(reads) > 0 {
 			fmt.Fprintf(out, "- Needs: %s.\n", grants(reads))
 		}
+		if reads := harden.ReadsElsewhere(control.Groups...); len(reads) > 0 {
+			fmt.Fprintf(out, "- Needs on some products and versions: %s.\n", grants(reads))
+		}
 		fmt.Fprintf(out, "- Source: <%s>\n", control.Source)
 	}
 	out.WriteString("\n## Not checkable here\nNo API shows these points.\n\n| what should be true | how to check it by hand |\n| --- | --- |\n")
-	for _, each := range harden.ByHand() {
+	for _, each := range harden.ByHand(product.Product{}) {
 		fmt.Fprintf(out, "| %s | %s |\n", each.Name, each.How)
 	}
 	_, err := io.WriteString(w, out.String())

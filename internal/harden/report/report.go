@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // Report is the hardening report of a Vault.
@@ -17,13 +18,13 @@ type Report struct {
 	// Tool is the program's version.
 	Tool string
 	At   time.Time
-	// Address and Cluster are the active node's URL and the cluster's ID; Version is the
-	// server's.
-	Address, Cluster, Version string
-	Profile                   harden.Profile
-	Deep                      bool
-	Results                   []harden.Result
-	ByHand                    []harden.Manual
+	// Address and Cluster are the active node's URL and the cluster's ID; Product is what it runs.
+	Address, Cluster string
+	Product          product.Product
+	Profile          harden.Profile
+	Deep             bool
+	Results          []harden.Result
+	ByHand           []harden.Manual
 }
 
 // Count is how many controls have which status.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 var update = flag.Bool("update", false, "write the golden files and docs/controls.md")
@@ -37,9 +38,14 @@ func sample(t *testing.T) report.Report {
 		GenerateRoot: harden.Known(true), Rekey: harden.NotKnown[bool]("our policy does not let us read sys/rekey/init"),
 	}
 	return report.Report{
-		Tool: "v1", At: now, Address: "https://vault:8200", Cluster: "c", Version: "1.21.1", Profile: harden.Production,
-		Results: harden.Judge(facts, rules, false), ByHand: harden.ByHand(),
+		Tool: "v1", At: now, Address: "https://vault:8200", Cluster: "c", Product: vault1(), Profile: harden.Production,
+		Results: harden.Judge(facts, rules, false), ByHand: harden.ByHand(vault1()),
 	}
+}
+
+func vault1() product.Product {
+	version, _ := product.ParseVersion("1.21.1")
+	return product.Product{Kind: product.Vault, Version: version}
 }
 
 func written(t *testing.T, format string) string {

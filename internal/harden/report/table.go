@@ -27,7 +27,7 @@ func (r Report) table(w io.Writer) error {
 		rows.AppendRow(table.Row{statusText(result), result.Severity.String(), result.ID, seenText(result)})
 	}
 	out := &strings.Builder{}
-	fmt.Fprintf(out, "%s, Vault %s, profile %s\n\n%s\n", r.Address, r.Version, r.Profile, rows.Render())
+	fmt.Fprintf(out, "%s, %s, profile %s\n\n%s\n", r.Address, r.Product, r.Profile, rows.Render())
 	for _, result := range r.Sorted() {
 		if !result.Failed() {
 			continue

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -28,6 +29,9 @@ type Status struct {
 type Replica struct {
 	Address string `json:"address"`
 	Health  string `json:"health"`
+	// Product is 'Vault' or 'OpenBao'; empty if the server does not answer, or does not show it.
+	Product string `json:"product,omitempty"`
+	Version string `json:"version,omitempty"`
 	Answer  string `json:"answer,omitempty"`
 }
 
@@ -96,9 +100,9 @@ func (r Status) table() string {
 		facts.AppendRow(table.Row{"replicas", "not asked: --vault-addr or --vault-service says where they are"})
 	}
 	replicas := newTable()
-	replicas.AppendHeader(table.Row{"replica", "health", ""})
+	replicas.AppendHeader(table.Row{"replica", "health", "product", ""})
 	for _, each := range r.Replicas {
-		replicas.AppendRow(table.Row{each.Address, each.Health, each.Answer})
+		replicas.AppendRow(table.Row{each.Address, each.Health, strings.TrimSpace(each.Product + " " + each.Version), each.Answer})
 	}
 	shown := facts.Render()
 	if len(r.Replicas) > 0 {
