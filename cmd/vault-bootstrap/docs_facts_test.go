@@ -44,10 +44,11 @@ var foreign = map[string]string{
 	"--wait-for-jobs":              "helm",
 }
 
-// ofWatch are names under which a watch reports what does not end it, beside the terminal errors.
-var ofWatch = []string{
+// ofReports are names under which metrics and Events report what has no name of its own.
+var ofReports = []string{
 	report.FailureName(fault.BadSeed(errors.New("x"), "")),
 	report.FailureName(fault.Misuse(errors.New("x"), "")),
+	report.FailureName(fault.Stop("", errors.New("x"), "")),
 }
 
 // gather collects what the pages are held to.
@@ -85,7 +86,7 @@ func gather(t *testing.T) *doccheck.Facts {
 		t.Fatal(err)
 	}
 	facts.Terminal = terminalNames(t, facts)
-	for _, name := range ofWatch {
+	for _, name := range ofReports {
 		facts.Terminal[name] = true
 	}
 	for _, file := range facts.Files {

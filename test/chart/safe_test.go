@@ -587,3 +587,28 @@ func TestEgress(t *testing.T) {
 	}
 	refused(t, "networkPolicy: {enabled: true}", "networkPolicy.apiServerCIDRs", "0.0.0.0/0")
 }
+
+// TestEgressOfGKE pairs each address of GKE's metadata server with the port that Google names for
+// it, and with no other: the wrong pair shows as a login that times out.
+func TestEgressOfGKE(t *testing.T) {
+	policy := render(t, "networkPolicy: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}\nlogin: {method: gcp}").one(t, "NetworkPolicy")
+	found := map[string][]int64{}
+	for _, each := range policy.at(t, "spec", "egress").([]any) {
+		rule := each.(map[string]any)
+		peers, _ := rule["to"].([]any)
+		for _, peer := range peers {
+			block, _ := peer.(map[string]any)["ipBlock"].(map[string]any)
+			cidr, _ := block["cidr"].(string)
+			if !strings.HasPrefix(cidr, "169.254.") {
+				continue
+			}
+			for _, port := range rule["ports"].([]any) {
+				found[cidr] = append(found[cidr], int64(port.(map[string]any)["port"].(float64)))
+			}
+		}
+	}
+	want := map[string][]int64{"169.254.169.252/32": {988}, "169.254.169.254/32": {80}}
+	if !maps.EqualFunc(found, want, slices.Equal[[]int64]) {
+		t.Errorf("the metadata server is allowed at %v, want %v", found, want)
+	}
+}

@@ -45,14 +45,13 @@ func TestJobPodDeleted(t *testing.T) {
 // TestJobPodEvicted drains the node in each state: the program is told to end, and
 // the next pod starts when the node takes pods again.
 func TestJobPodEvicted(t *testing.T) {
-	var cordon sync.Mutex // there is one node
 	for _, state := range states {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			pod := s.stopAt("entered." + state)
 			s.kubectl("delete", "configmap", stopMap)
-			s.evict(pod, &cordon)
+			s.evict(pod)
 			if state == "hardened" {
 				pod = corev1.Pod{} // it may be through before it hears that it is to end
 			}
@@ -61,9 +60,13 @@ func TestJobPodEvicted(t *testing.T) {
 	}
 }
 
+// cordon is held while the node takes no pods. All tests share the node, so cordons come one
+// after another.
+var cordon sync.Mutex
+
 // evict has the node take no pods, evicts one, and lets the node take pods again when
-// that one has ended. The node is shared, so cordons come one after another.
-func (s *site) evict(pod corev1.Pod, cordon *sync.Mutex) {
+// that one has ended.
+func (s *site) evict(pod corev1.Pod) {
 	s.t.Helper()
 	cordon.Lock()
 	defer cordon.Unlock()

@@ -71,9 +71,13 @@ func (s *site) end() {
 		s.t.Error(err)
 	}
 	testbed.NoteOutput(s.t, logs)
-	secret, err := cluster.Client.CoreV1().Secrets(s.namespace).Get(ctx, "vault-bootstrap-keys", metav1.GetOptions{})
-	if err == nil {
-		testbed.NoteSecrets(s.t, testbed.SecretsIn(secret.Data["keys.json"])...)
+	secrets, err := cluster.Client.CoreV1().Secrets(s.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		s.t.Error(err)
+	} else {
+		for _, each := range secrets.Items {
+			testbed.NoteSecrets(s.t, testbed.SecretsIn(each.Data["keys.json"])...)
+		}
 	}
 	if s.t.Failed() {
 		s.t.Log(cluster.Describe(ctx, s.namespace))

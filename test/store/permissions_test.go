@@ -30,7 +30,8 @@ func required(name string) []kube.Rule {
 	return slices.DeleteFunc(kubestore.Rules(name), func(rule kube.Rule) bool { return rule.Optional })
 }
 
-// Without the optional rules everything works: what they serve is Events and watching.
+// Without the optional rules a run works: they are for Events, for being notified of changes, and
+// for the lead, which only a watch takes.
 func TestOptionalRulesAreOptional(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, defaultName, func(role *rbacv1.Role) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +80,19 @@ func (c *Cluster) MakeNamespace(ctx context.Context, name string) error {
 		_, err := c.Client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	})
+}
+
+// ProxyForPods starts a proxy between pods and the API server, whose certificate is valid for the
+// proxy's address. It does not run in the cluster, and whoever starts it closes it.
+func (c *Cluster) ProxyForPods() (*Proxy, error) {
+	if c.Attached {
+		return nil, errAttached
+	}
+	api, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	return startProxy(hostIP, api.Host)
 }
 
 // PodLogs returns what every container of a namespace's pods has printed, also in a

@@ -12,7 +12,7 @@ import (
 // Proxy passes TCP connections to a server, until it is told to spoil them. It does
 // not look into what it passes, so TLS stays between client and server.
 type Proxy struct {
-	// Addr is host:port on loopback, for clients to connect to.
+	// Addr is host:port on this machine, for clients to connect to.
 	Addr string
 
 	target   string
@@ -28,8 +28,10 @@ type Proxy struct {
 
 // StartProxy listens on a free loopback port, and passes connections to the target
 // (host:port).
-func StartProxy(target string) (*Proxy, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+func StartProxy(target string) (*Proxy, error) { return startProxy("127.0.0.1", target) }
+
+func startProxy(host, target string) (*Proxy, error) {
+	l, err := net.Listen("tcp4", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("starting a proxy: %w", err)
 	}

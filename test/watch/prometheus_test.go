@@ -113,8 +113,17 @@ func (p *prometheus) query(ctx context.Context, path string, data any) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer := struct{ Data any }{data}
-	return json.NewDecoder(response.Body).Decode(&answer)
+	answer := struct {
+		Data  any
+		Error string
+	}{Data: data}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return errors.New(answer.Error)
+	}
+	return nil
 }
 
 // alerts returns those that are pending or fire.

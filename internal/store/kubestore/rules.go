@@ -20,12 +20,14 @@ func Rules(name string) []kube.Rule {
 		{Group: "coordination.k8s.io", Resource: "leases", Name: name, Verbs: verbs},
 		// The Pod of an earlier run may hold Vault's answer in its termination message.
 		{Resource: "pods", Verbs: []string{"get"}},
-		// A run can do without what follows: being notified of changes at once, leading among
-		// several watches, reporting what happens as Events, and noticing that the namespace is
-		// being deleted (decision 50).
+		// Nobody needs to be notified of changes at once.
 		{Resource: "secrets", Name: name + "-state", Verbs: []string{"watch"}, Optional: true},
 		{Group: "coordination.k8s.io", Resource: "leases", Name: name, Verbs: []string{"watch"}, Optional: true},
+		// A run never acquires the Lease of the watch that leads, so its preflight does not require
+		// this. Every watch and every sidecar does acquire it, also a single one, and ends without it.
 		{Group: "coordination.k8s.io", Resource: "leases", Name: name + store.LeadSuffix, Verbs: verbs, Optional: true},
+		// Nor does anybody need to report what happens as Events, or to notice that the namespace is
+		// being deleted (decision 50).
 		{Resource: "events", Verbs: []string{"create"}, Optional: true},
 	}
 }
