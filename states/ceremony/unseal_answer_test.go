@@ -16,6 +16,9 @@ func answered(status int, words string) error {
 func TestUnsealAnswer(t *testing.T) {
 	for words, want := range map[string]fsm.SymptomKind{
 		"failed to setup audit table":                             fsm.AuditBlocks,
+		// OpenBao 2.6.2, of stanzas in its configuration.
+		"failed to validate audit device config file/: modifications to audit devices are not allowed: x": fsm.AuditBlocks,
+		"failed to create new audit device file/: sanity check failed; unable to open":                    fsm.AuditBlocks,
 		"cipher: message authentication failed":                   fsm.SharesRefused,
 		"failed to decrypt keys from storage":                     fsm.SharesRefused,
 		"'key' must be a valid hex or base64 string":              fsm.SharesRefused,

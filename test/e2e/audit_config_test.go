@@ -145,6 +145,70 @@ func TestAuditByConfiguration(t *testing.T) {
 	}
 }
 
+// TestAuditStanzaBlocksUnseal changes the stanza of a device that is there, with which OpenBao does not
+// unseal.
+func TestAuditStanzaBlocksUnseal(t *testing.T) {
+	if filepath.Base(os.Getenv("TESTBED_SERVER")) != "bao" {
+		t.Skip("Vault has no audit devices in its configuration")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	seed, file := filepath.Join(dir, "seed.yaml"), filepath.Join(dir, "audit.log")
+	write(t, seed, "policies: []\n")
+	g := guardedServer(t, seed)
+	g.program.must(0, "run")
+	before, err := os.ReadFile(g.node.ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stanza := fmt.Sprintf("audit \"file\" \"trail\" {\n  options = {\n    file_path = %q\n  }\n}\n", file)
+	g.configure(stanza)
+	within(t, time.Minute, "the device", func() bool {
+		_, err := os.Stat(file)
+		return err == nil
+	})
+	restart := func(config string) {
+		write(t, g.node.ConfigFile, config)
+		if err := g.node.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart(string(before) + strings.Replace(stanza, "{", "{\n  description = \"another\"", 1))
+	wantFailure(t, g.program.run("run"), 70, "audit blocks unseal", "Put its stanza back as it was")
+	restart(string(before) + stanza)
+	g.program.must(0, "run")
+
+	// Another one cannot be set up.
+	blocked := filepath.Join(dir, "blocked")
+	write(t, blocked, "in the way")
+	restart(string(before) + stanza + strings.NewReplacer("trail", "second", file, filepath.Join(blocked, "audit.log")).Replace(stanza))
+	wantFailure(t, g.program.run("run"), 70, "audit blocks unseal", "Make the device's target work again")
+}
+
+// TestAuditBlocksActivation takes the only audit device's target away from a server on raft. It
+// unseals, and gives up becoming active again and again, which only its log explains: the remedy says
+// where to look.
+func TestAuditBlocksActivation(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	seed, target := filepath.Join(dir, "seed.yaml"), filepath.Join(dir, "audit")
+	if err := os.Mkdir(target, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, seed, auditSeed(filepath.Join(target, "audit.log"), "all"))
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Storage: "raft"})
+	p, _ := inFiles(t, cluster, "--seed="+seed)
+	p.must(0, "run")
+	if err := os.RemoveAll(target); err != nil {
+		t.Fatal(err)
+	}
+	write(t, target, "in the way")
+	if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantFailure(t, p.run("run", "--timeout=10s"), 1, "no replica is active", "failed to setup audit table")
+}
+
 // TestAuditRefused has a login whose policy does not show the server's settings: the server's refusal
 // of the device ends the run before anything else is written.
 func TestAuditRefused(t *testing.T) {
