@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
 
@@ -130,7 +131,7 @@ func TestAuditByConfigurationDiffers(t *testing.T) {
 	}{
 		{"from the configuration", guarded(false, "file", "collector/one"), "audit by configuration", "Not in one step", "audit disable"},
 		{"from the configuration, API open", guarded(true, "file"), "audit by configuration", "Not in one step", "audit disable"},
-		{"made by API, now closed", guarded(false), "audit by configuration", "another path, in the seed and with its stanza", "audit disable"},
+		{"made by API, now closed", guarded(false), "audit by configuration", "changed to that path", "audit disable"},
 		{"made by API, open", guarded(true), "cannot be changed in place", "vault audit disable file", "stanza"},
 		{"another product", map[string]any{}, "cannot be changed in place", "vault audit disable file", "stanza"},
 	} {
@@ -168,6 +169,11 @@ func TestAuditRefusedUnseen(t *testing.T) {
 			}
 			if len(w.writes) != 1 {
 				t.Errorf("it has tried to write %v", w.writes)
+			}
+			// What was announced in the ledger is not there: pruning forgets it.
+			p, err := reconcile.NewPlan(t.Context(), w, reconcile.Goal{Prune: object.Prune{Owned: true}, Owned: []object.ID{"sys/audit/file"}, Parallelism: 1})
+			if err != nil || !p.Empty() || len(p.Forget) != 1 {
+				t.Errorf("pruning what was announced: %v, %+v", err, p)
 			}
 		})
 	}

@@ -21,6 +21,19 @@ type auditGuard struct {
 	store   string
 	// configure has the configuration declare the device of stanza.
 	configure func(stanza string)
+	// replace takes the stanza old away, which disables its device, and then adds another; nil where
+	// the configuration is emulated.
+	replace func(old, stanza string)
+}
+
+// devices returns the audit devices that are enabled, as their paths.
+func (g *auditGuard) devices(t *testing.T, token string) map[string]any {
+	t.Helper()
+	var devices struct{ Data map[string]any }
+	if err := g.node.Call(t.Context(), http.MethodGet, "sys/audit", token, nil, &devices); err != nil {
+		t.Fatal(err)
+	}
+	return devices.Data
 }
 
 // guardedServer starts OpenBao if the suites run against it. Otherwise it stands in front of Vault,
@@ -31,18 +44,32 @@ func guardedServer(t *testing.T, seed string) *auditGuard {
 	if filepath.Base(server) != "bao" {
 		return emulatedGuard(t, seed)
 	}
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: server})
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: server, ListenerConfig: "  disable_unauthed_generate_root_endpoints = false\n"})
 	p, dir := inFiles(t, cluster, "--seed="+seed)
 	g := &auditGuard{program: p, node: cluster.Nodes[0], store: dir}
-	g.configure = func(stanza string) {
+	reload := func(change func(config string) string) {
 		content, err := os.ReadFile(g.node.ConfigFile)
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, g.node.ConfigFile, string(content)+stanza)
+		write(t, g.node.ConfigFile, change(string(content)))
 		if err := syscall.Kill(g.node.PID(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
+	}
+	g.configure = func(stanza string) {
+		reload(func(config string) string { return config + stanza })
+	}
+	g.replace = func(old, stanza string) {
+		root, err := g.node.GenerateRoot(t.Context(), keysIn(t, p).Set.Vault())
+		if err != nil {
+			t.Fatal(err)
+		}
+		testbed.NoteSecrets(t, root)
+		reload(func(config string) string { return strings.Replace(config, old, "", 1) })
+		within(t, time.Minute, "the end of the device", func() bool { return g.devices(t, root)["trail/"] == nil })
+		g.configure(stanza)
+		within(t, time.Minute, "the new device", func() bool { return g.devices(t, root)["trail/"] != nil })
 	}
 	return g
 }
@@ -122,9 +149,7 @@ func TestAuditByConfiguration(t *testing.T) {
 
 	g.configure(plan.Refusals[0].Stanza)
 	within(t, time.Minute, "the device", func() bool {
-		var devices struct{ Data map[string]any }
-		err := g.node.Call(t.Context(), http.MethodGet, "sys/audit", keysIn(t, p).Root.Token, nil, &devices)
-		return err == nil && devices.Data["trail/"] != nil
+		return g.devices(t, keysIn(t, p).Root.Token)["trail/"] != nil
 	})
 	second := p.must(0, "run")
 	for _, line := range second.Log("wrote") {
@@ -137,16 +162,34 @@ func TestAuditByConfiguration(t *testing.T) {
 		t.Errorf("the rerun has written %v", wrote)
 	}
 
+	var judged struct{ Controls []struct{ ID, Status string } }
+	if err := json.Unmarshal([]byte(p.run("verify", "--seed="+seed, "-o", "json").Stdout), &judged); err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for _, control := range judged.Controls {
+		if (control.ID == "audit-device" || control.ID == "audit-raw") && control.Status == "holds" {
+			held++
+		}
+	}
+	if held != 2 {
+		t.Errorf("%d of the 2 controls about audit devices hold: %v", held, judged.Controls)
+	}
+
 	write(t, seed, auditSeed(file, "everything"))
 	changed := p.run("run")
 	wantFailure(t, changed, 70, "audit by configuration", "Not in one step", `description = \"everything\"`)
 	if strings.Contains(changed.Stderr, "audit disable") {
 		t.Errorf("it advises what the server refuses\n%s", changed)
 	}
+	if g.replace != nil {
+		g.replace(plan.Refusals[0].Stanza, strings.Replace(plan.Refusals[0].Stanza, `"all"`, `"everything"`, 1))
+		p.must(0, "run")
+	}
 }
 
-// TestAuditStanzaBlocksUnseal changes the stanza of a device that is there, with which OpenBao does not
-// unseal.
+// TestAuditStanzaBlocksUnseal changes the stanza of a device that is there, with which OpenBao does
+// not unseal.
 func TestAuditStanzaBlocksUnseal(t *testing.T) {
 	if filepath.Base(os.Getenv("TESTBED_SERVER")) != "bao" {
 		t.Skip("Vault has no audit devices in its configuration")

@@ -32,7 +32,8 @@ func parseError(what string, err error) error {
 	return fmt.Errorf("not a valid %s: %w", what, err)
 }
 
-// setTwice is what the parser says about an attribute that is set twice, which Vault refuses since 2.1.
+// setTwice is what the parser says about an attribute that is set twice, which Vault refuses since
+// 2.1.
 var setTwice = regexp.MustCompile(`^The argument (.*) at (\d+):\d+ was already set`)
 
 // onLine names the line of a policy; the lines of JSON are not known.

@@ -43,8 +43,10 @@ type applying struct {
 // Apply applies the plan, stage by stage. Unchanged objects are not written.
 //
 // An object that Vault refuses does not stop the others; those below a mount that failed are
-// skipped. An audit device that the server takes only from its configuration ends the run. The error then holds an *ApplyError, and is of kind fault.Partial if it is permanent.
-// The Result is correct in any case: the caller saves it even if there is an error.
+// skipped. An audit device that the server takes only from its configuration ends the run. The
+// error then holds an *ApplyError, and is of kind fault.Partial if it is permanent; the one about
+// audit devices is terminal and holds none. The Result is correct in any case: the caller saves it
+// even if there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}

@@ -16,9 +16,9 @@ import (
 // serverSettings is where a server shows its configuration.
 const serverSettings = "sys/config/state/sanitized"
 
-// auditSettings is what a server's configuration says about audit devices, as OpenBao shows it: from
-// 2.3.2 on it takes them from its configuration, and by API only where that is allowed. Vault has no
-// such setting.
+// auditSettings is what a server's configuration says about audit devices, as OpenBao shows it:
+// from 2.3.2 on it takes them from its configuration, and by API only where that is allowed.
+// Vault has no such setting.
 type auditSettings struct {
 	// guarded means that the server has the setting, and open that it takes devices by API.
 	guarded, open bool
@@ -26,8 +26,9 @@ type auditSettings struct {
 	made map[string]bool
 }
 
-// auditByConfiguration refuses the audit devices that the server takes from its configuration alone,
-// so that nothing is written before they are there. Only a plan that concerns one asks the server.
+// auditByConfiguration refuses the audit devices that the server takes from its configuration
+// alone, so that nothing is written before they are there. Only a plan that concerns one asks
+// the server.
 func (p *Plan) auditByConfiguration(ctx context.Context, api reader) error {
 	creates := slices.ContainsFunc(p.Changes, Change.createsAudit)
 	if !creates && !slices.ContainsFunc(p.Refusals, func(r Refusal) bool { return rootAudit(r.Object) }) {
@@ -76,14 +77,15 @@ func readAuditSettings(ctx context.Context, api reader) (auditSettings, error) {
 	return s, nil
 }
 
-// rootAudit reports whether o is an audit device of the root namespace: configurations have no other.
+// rootAudit reports whether o is an audit device of the root namespace: configurations have no
+// other.
 func rootAudit(o object.Object) bool { return o.IsAudit() && o.Namespace == "" }
 
 // createsAudit reports whether c creates an audit device that a configuration can hold.
 func (c Change) createsAudit() bool { return c.Action == Create && rootAudit(c.Object) }
 
-// missingDevice refuses a device that is not there. configured means that the server's configuration
-// has a device at its path.
+// missingDevice refuses a device that is not there. configured means that the server's
+// configuration has a device at its path.
 func missingDevice(o object.Object, configured bool) Refusal {
 	if configured {
 		return Refusal{
@@ -100,13 +102,14 @@ func missingDevice(o object.Object, configured bool) Refusal {
 	}
 }
 
-// replaced returns r, which is about a device that differs, with a remedy for a server that takes
-// devices from its configuration. made means that it came from there: then OpenBao 2.6 neither
-// disables nor changes it, and a changed stanza keeps a server that restarts from unsealing.
+// replaced returns r, which is about a device that differs, with a remedy for a server that
+// takes devices from its configuration. made means that it came from there: then OpenBao 2.6
+// neither disables nor changes it, and a changed stanza keeps a server that restarts from
+// unsealing.
 func (r Refusal) replaced(made bool) Refusal {
 	r.Stanza = auditStanza(r.Object)
 	if !made {
-		r.Remedy = "Declare the new device under another path, in the seed and with its stanza in the configuration of every server, " +
+		r.Remedy = "Declare the new device under another path, in the seed and with the stanza below, changed to that path, in the configuration of every server, " +
 			"send them SIGHUP, and remove the old device by hand. Or change the seed to its present settings."
 		return r
 	}
@@ -116,14 +119,14 @@ func (r Refusal) replaced(made bool) Refusal {
 	return r
 }
 
-// refusesAudit reports whether a server that takes audit devices from its configuration has refused
-// one.
+// refusesAudit reports whether a server that takes audit devices from its configuration has
+// refused one.
 func refusesAudit(o object.Object, err error) bool {
 	return err != nil && rootAudit(o) && strings.Contains(err.Error(), "cannot enable audit device via API")
 }
 
-// halt returns the error that ends the run if c has failed with err; nil if the run goes on. Audit
-// devices come first and one by one, so that nothing was written when one of them ends it.
+// halt returns the error that ends the run if c has failed with err; nil if the run goes on.
+// Audit devices come first and one by one, so that nothing was written when one of them ends it.
 func (a *applying) halt(c Change, err error) error {
 	if refusesAudit(c.Object, err) {
 		a.halted = a.plan.auditRefused()
@@ -142,7 +145,8 @@ func (p *Plan) auditRefused() error {
 	return refused(refusals)
 }
 
-// refused returns the error of refusals, which name what a person has to do; nil if there are none.
+// refused returns the error of refusals, which name what a person has to do; nil if there are
+// none.
 func refused(refusals []Refusal) error {
 	if len(refusals) == 0 {
 		return nil

@@ -18,9 +18,9 @@ import (
 
 // NewPlan reads what is live and returns the difference from the goal. It writes nothing.
 //
-// If a difference cannot be changed in place, or not by API, it returns the plan and a terminal fault. A mount or
-// a reference that is neither declared nor there is a fault of kind fault.Seed; an error of Vault
-// is returned as it is.
+// If a difference cannot be changed in place, or not by API, it returns the plan and a terminal
+// fault. A mount or a reference that is neither declared nor there is a fault of kind fault.Seed;
+// an error of Vault is returned as it is.
 func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	seen, err := observe(ctx, api, goal)
 	if err != nil {
