@@ -163,7 +163,7 @@ func waitForSeal(o Observation) error {
 
 func waitForActive(o Observation) error {
 	return fault.Wait(fmt.Errorf("no replica is active (%s)", describe(o.Replicas)),
-		"Waiting for Vault to elect an active node. If it elects none, check the servers' logs: a raft cluster needs more than half of its members.")
+		"Waiting for Vault to elect an active node. If it elects none, check the servers' logs: a raft cluster needs more than half of its members, and no server stays active that can set up none of its audit devices ('failed to setup audit table').")
 }
 
 func waitForAnswers(silent Replicas, total int) error {

@@ -3,6 +3,7 @@ package fsm
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -88,8 +89,13 @@ func ForeignCluster(stored string, active Replica) error {
 // AuditBlocksUnseal is about a Vault that stays sealed because an audit device
 // cannot be set up.
 func AuditBlocksUnseal(s Symptom) error {
-	return fault.Stop(NameAuditBlocks,
-		fmt.Errorf("%s does not unseal: %w", s.Replica, s.Err),
+	cause := fmt.Errorf("%s does not unseal: %w", s.Replica, s.Err)
+	if strings.Contains(s.Err.Error(), "modifications to audit devices are not allowed") {
+		return fault.Stop(NameAuditBlocks, cause,
+			"The configuration of that server declares an audit device otherwise than it was made, and OpenBao changes none. Put its stanza back as it was, restart the server, and run again. "+
+				"To replace the device: remove the stanza, send the servers SIGHUP, which disables it, then add the new stanza and send SIGHUP again.")
+	}
+	return fault.Stop(NameAuditBlocks, cause,
 		"Vault stays sealed while it can set up none of its audit devices. Make the device's target work again on that server (a file: its directory exists, Vault's user may write there, the disk is not full), then run again. "+
 			"A second audit device of another kind keeps this from happening.")
 }

@@ -52,6 +52,9 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if plan != nil {
 		fixes, fixErr := o.planFixes(ctx, active, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
+		if !plan.Empty() && o.lookForAudit(ctx, view) {
+			plan.Warnings = append(plan.Warnings, unauditedWarning)
+		}
 	}
 	return plan, err
 }

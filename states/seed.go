@@ -32,6 +32,7 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	if look.Plan == nil || session == nil {
 		return errors.New("nothing is planned yet")
 	}
+	s.warn(look)
 	look.Plan.Remember(hashKey)
 	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
 	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
@@ -60,6 +61,16 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		})
 	}
 	return err
+}
+
+// warn logs what a person should know before anything is written.
+func (s *seeding) warn(look *Look) {
+	if s.observer.desired.unaudited(look.Facts) {
+		s.setting.Log.Warn(unauditedWarning, "remedy", "Declare a device under 'audit' in the seed.")
+	}
+	for _, warning := range look.Plan.Warnings {
+		s.setting.Log.Warn(warning)
+	}
 }
 
 // remember stores what the first look inside Vault has shown: the cluster's ID, and the key for the

@@ -88,8 +88,8 @@ func addRequests(b *builder, r lang.Record, problems *value.Problems) {
 // request adds a request.
 func (b *builder) request(r lang.Record, problems *value.Problems) {
 	name, ok := nameOf(r, "name", value.CheckName, problems)
-	path := value.TrimPath(r.Text("path"))
-	if err := value.CheckPath(path); ok && err != nil {
+	path, err := value.CheckWritten(r.Text("path"))
+	if ok && err != nil {
 		problems.Add(r.At, "the path %q cannot be used: %s", r.Text("path"), err)
 		ok = false
 	}

@@ -23,8 +23,8 @@ func (b *builder) kv(r lang.Record, ns string, problems *value.Problems) {
 		b.startup(each, problems)
 	}
 	for _, each := range r.Records("secretsOnce") {
-		path := value.TrimPath(each.Text("path"))
-		if err := value.CheckPath(path); err != nil {
+		path, err := value.CheckWritten(each.Text("path"))
+		if err != nil {
 			problems.Add(each.At, "the path %q cannot be used: %s", each.Text("path"), err)
 			continue
 		}
@@ -45,8 +45,9 @@ func (b *builder) kv(r lang.Record, ns string, problems *value.Problems) {
 
 // startup adds one of bank-vaults' startup secrets.
 func (b *builder) startup(r lang.Record, problems *value.Problems) {
-	path, data := value.TrimPath(r.Text("path")), r.Inner("data")
-	if err := value.CheckPath(path); err != nil {
+	data := r.Inner("data")
+	path, err := value.CheckWritten(r.Text("path"))
+	if err != nil {
 		problems.Add(r.At, "the path %q cannot be used: %s", r.Text("path"), err)
 		return
 	}
@@ -70,11 +71,11 @@ func (b *builder) startup(r lang.Record, problems *value.Problems) {
 
 // saved sets the path in KV at which Vault's answer to o is kept.
 func (b *builder) saved(o object.Object, r lang.Record, ns string, problems *value.Problems) object.Object {
-	path := value.TrimPath(r.Text("save_to"))
 	if _, given := r.Values["save_to"]; !given {
 		return o
 	}
-	if err := value.CheckPath(path); err != nil {
+	path, err := value.CheckWritten(r.Text("save_to"))
+	if err != nil {
 		problems.Add(r.Positions["save_to"], "save_to: the path %q cannot be used: %s", r.Text("save_to"), err)
 		return o
 	}

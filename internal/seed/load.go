@@ -47,7 +47,7 @@ func Load(paths []string) (*Seed, error) {
 	}
 	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
 	warnings, err := policy.Check(s.objects)
-	s.warnings = append(s.warnings, warnings...)
+	s.warnings = append(append(s.warnings, withoutAudience(s.objects)...), warnings...)
 	return s, err
 }
 

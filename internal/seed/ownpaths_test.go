@@ -23,7 +23,7 @@ func TestRequestsToOurOwn(t *testing.T) {
 		"{path: sys/policies/acl/vault-bootstrap}":                                    true,
 		"{path: sys/policies/acl/vault-bootstrap, operation: delete}":                 true,
 		"{path: sys/policies/acl/Vault-Bootstrap}":                                    true,
-		"{path: /sys/policies/acl/vault-bootstrap/}":                                  true,
+		"{path: /sys/policies/acl/vault-bootstrap}":                                   true,
 		"{path: sys/policy/VAULT-bootstrap}":                                          true,
 		"{path: sys/policy/vault-bootstrap-read}":                                     true,
 		"{path: auth/team/kubernetes/role/vault-bootstrap}":                           true,

@@ -15,7 +15,9 @@ func unsealAnswer(address string, err error) error {
 		// time while it still opens with the first ones (Vault 1.21). It is about a key of its own
 		// that it does not have yet, not about ours.
 		return err
-	case vault.Says(err, "failed to setup audit table"):
+	case vault.Says(err, "failed to setup audit table"),
+		// OpenBao 2.6, about the stanzas in its configuration.
+		vault.Says(err, "failed to validate audit device config"), vault.Says(err, "failed to create new audit device"):
 		return &fsm.Symptom{Kind: fsm.AuditBlocks, Replica: address, Err: err}
 	case vault.Says(err, "message authentication failed"), vault.Says(err, "failed to decrypt keys"),
 		vault.Says(err, "invalid key"), vault.Says(err, "must be a valid hex or base64 string"):

@@ -120,7 +120,7 @@ func furnished(t *testing.T) *vault {
 		"auth/aws/role/open": {"bound_iam_principal_arn": ["arn:aws:iam::*:role/x"], "ttl": 5}, "auth/aws/role/good": {"bound_account_id": ["1"]},
 		"auth/cert/certs/open": {"allowed_names": ["*"]}, "auth/cert/certs/good": {"allowed_dns_sans": ["x"]}
 	}`), names: map[string][]string{
-		"sys/config/ui/headers": {"a", "b"}, "sys/policies/acl": {"app", "root"}, "sys/policies/password": {"good", "bad"},
+		"sys/config/ui/headers": {"a", "b"}, "sys/policies/acl": {"app", "default-ceiling", "root"}, "sys/policies/password": {"good", "bad"},
 		"sys/quotas/rate-limit": {"q"}, "auth/token/accessors": {"one", "two"},
 		"auth/kube/role": {"open", "good"}, "auth/jwt/role": {"open", "good", "subject"}, "auth/approle/role": {"open", "good", "cidr"},
 		"auth/aws/role": {"open", "good"}, "auth/cert/certs": {"open", "good"},

@@ -111,7 +111,9 @@ func (g *gatherer) policies(ctx context.Context, facts *harden.Facts) {
 		facts.Policies = unknown[[]harden.Policy](path, "list", err)
 		return
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "root" }) // has no text
+	// The policy root has no text, and default-ceiling is Vault's own, of 2.0 and later: neither can be
+	// changed, nor be to blame.
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "root" || name == "default-ceiling" })
 	found, err := each(ctx, g, path, names, func(name string, data map[string]any) harden.Policy {
 		return harden.ParsePolicy(name, text(data["policy"]))
 	})

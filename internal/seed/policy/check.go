@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -10,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/hashicorp/hcl/hcl/ast"
-	"github.com/hashicorp/hcl/hcl/parser"
 	"github.com/hashicorp/hcl/hcl/token"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
@@ -62,9 +60,16 @@ func Check(objects []object.Object) (warnings []value.Problem, err error) {
 		})
 	}
 	group.Wait()
+	used := map[string][]expansion{}
 	for _, c := range checks {
 		problems.Join(c.problems)
 		warnings = append(warnings, c.warnings...)
+		if len(c.expansions) > 0 {
+			used[c.policy.Namespace] = append(used[c.policy.Namespace], c.expansions...)
+		}
+	}
+	if len(used) > 0 {
+		warnings = append(warnings, expanded(objects, used)...)
 	}
 	return warnings, problems.Err("Correct the policy. Nothing was sent to Vault.")
 }
@@ -91,30 +96,15 @@ func refusedPolicy(o object.Object, rules string) bool {
 	return len(c.problems.List) > 0
 }
 
-// parseRules parses a policy.
-func parseRules(rules string) (*ast.ObjectList, error) {
-	list, err := acl.Parse(rules)
-	if err != nil {
-		return nil, parseError("policy", err)
-	}
-	return list, nil
-}
-
-// parseError rewords the parser's errors: the line counts within the policy.
-func parseError(what string, err error) error {
-	if e, ok := errors.AsType[*parser.PosError](err); ok {
-		return fmt.Errorf("not a valid %s%s: %w", what, onLine(e.Pos.Line), e.Err)
-	}
-	return fmt.Errorf("not a valid %s: %w", what, err)
-}
-
 // policyCheck finds what Vault refuses in a policy, and what has no effect.
 type policyCheck struct {
 	policy object.Object
 	// engines holds the KV engines of version 2, by namespace and path, with a trailing slash.
-	engines  map[string]bool
-	warnings []value.Problem
-	problems *value.Problems
+	engines map[string]bool
+	// expansions are the templates in its paths.
+	expansions []expansion
+	warnings   []value.Problem
+	problems   *value.Problems
 }
 
 func (c *policyCheck) warn(line int, format string, args ...any) {
@@ -122,18 +112,13 @@ func (c *policyCheck) warn(line int, format string, args ...any) {
 	c.warnings = append(c.warnings, value.Problem{Position: c.policy.Position, Text: fmt.Sprintf("%s%s: %s", c.policy.ID, onLine(line), text)})
 }
 
-// onLine names the line of a policy; the lines of JSON are not known.
-func onLine(line int) string {
-	if line == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", line %d of it", line)
-}
-
 // checkName reports a policy that cannot be written.
 func (c *policyCheck) checkName() {
-	if name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); slices.Contains(builtinPolicies, name) {
+	switch name := strings.TrimPrefix(string(c.policy.ID), c.policy.Namespace+"sys/policies/acl/"); {
+	case slices.Contains(builtinPolicies, name):
 		c.problems.Add(c.policy.Position, "%s: this policy is built into Vault and cannot be written; use another name", c.policy.ID)
+	case name == "default-ceiling":
+		c.warn(0, "Vault 2.0 and later have a policy of their own by this name: use another one")
 	}
 }
 
@@ -142,6 +127,9 @@ func (c *policyCheck) run(rules string) {
 	if err != nil {
 		c.problems.Add(c.policy.Position, "%s: %s", c.policy.ID, err)
 		return
+	}
+	if strings.Contains(rules, "{{") {
+		c.expansions = expansions(c.policy.ID, list)
 	}
 	seen := map[string]bool{}
 	for _, item := range list.Items {
@@ -162,6 +150,7 @@ func (c *policyCheck) run(rules string) {
 		}
 		seen[path] = true
 		c.path(path, line)
+		c.segments(path, line)
 		c.templates(path, line)
 		c.block(path, item)
 		if !plain(item) {

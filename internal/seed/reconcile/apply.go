@@ -36,17 +36,21 @@ type applying struct {
 	// stopped is set when a request failed: later ones are not sent.
 	stopped bool
 	written int
+	// halted is the error that ends the run before anything else is written.
+	halted error
 }
 
 // Apply applies the plan, stage by stage. Unchanged objects are not written.
 //
 // An object that Vault refuses does not stop the others; those below a mount that failed are
-// skipped. The error then holds an *ApplyError, and is of kind fault.Partial if it is permanent.
-// The Result is correct in any case: the caller saves it even if there is an error.
+// skipped. An audit device that the server takes only from its configuration ends the run. The
+// error then holds an *ApplyError, and is of kind fault.Partial if it is permanent; the one about
+// audit devices is terminal and holds none. The Result is correct in any case: the caller saves it
+// even if there is an error.
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}
-	if err := plan.refused(); err != nil {
+	if err := refused(plan.Refusals); err != nil {
 		return a.result, err
 	}
 	var pending []Change
@@ -87,6 +91,9 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 			end = len(changes)
 		}
 		a.batch(ctx, changes[:end])
+		if a.halted != nil {
+			return a.halted
+		}
 		changes = changes[end:]
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -97,7 +104,7 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 
 // batch applies changes that do not depend on each other.
 func (a *applying) batch(ctx context.Context, changes []Change) {
-	// No failure ends it: each is recorded, and the others go on.
+	// Failures are recorded, and the others go on, except after one that ends the run.
 	_ = each(ctx, len(changes), a.parallelism(changes[0].Stage), func(ctx context.Context, i int) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -112,7 +119,7 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 			a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
 		}
 		a.done(c, hashes, err)
-		return nil
+		return a.halt(c, err)
 	})
 }
 

@@ -79,11 +79,13 @@ type Change struct {
 	matches bool
 }
 
-// Refusal is a difference that cannot be changed in place.
+// Refusal is a difference that cannot be changed in place, or not by API.
 type Refusal struct {
 	Object object.Object
 	// Reason says what differs and why it cannot be changed, Remedy what a person can do.
 	Reason, Remedy string
+	// Stanza declares the object in the server's configuration, if it has to be declared there.
+	Stanza string
 }
 
 // Fix is a call that repairs a control, as the section harden of the seed requests.
@@ -106,6 +108,8 @@ type Plan struct {
 	Forget []object.ID
 	// Fixes holds the fixes of controls, for printing the plan. Apply does not make them.
 	Fixes []Fix
+	// Warnings say what a person should know before the plan is applied.
+	Warnings []string
 
 	memory Memory
 	known  *echoes

@@ -43,8 +43,8 @@ func fixedFields(o object.Object, fields []FieldChange, refusals []Refusal) []Re
 	for _, f := range fields {
 		if slices.Contains(object.FixedAtCreation(o), f.Field) {
 			refusals = append(refusals, Refusal{
-				o, fmt.Sprintf("%s can be set only when the object is created", f.Field),
-				"Delete the object and run again, or change the seed to the field's present value.",
+				Object: o, Reason: fmt.Sprintf("%s can be set only when the object is created", f.Field),
+				Remedy: "Delete the object and run again, or change the seed to the field's present value.",
 			})
 		}
 	}
@@ -63,7 +63,7 @@ func tableDiff(o object.Object, entry map[string]any, refusals []Refusal) ([]Fie
 		}
 		change := fieldChange(o, name, shown, want[name])
 		if reason, remedy := immutable(o, change); reason != "" {
-			refusals = append(refusals, Refusal{o, reason, remedy})
+			refusals = append(refusals, Refusal{Object: o, Reason: reason, Remedy: remedy})
 			continue
 		}
 		fields = append(fields, change)

@@ -89,11 +89,6 @@ func explain(c Change, err error) error {
 	case c.Action == Create:
 		verb = "creating"
 	}
-	if o.IsAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
-		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
-			"This is OpenBao, which since 2.3.2 takes audit devices only from its configuration: declare the device there and remove it from the seed, "+
-				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
-	}
 	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
 		// Vault 1.21 registers a device before it records it, and leaves it registered when
 		// the request ends in between (enableAudit in audit.go).

@@ -8,12 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
@@ -21,9 +18,9 @@ import (
 
 // NewPlan reads what is live and returns the difference from the goal. It writes nothing.
 //
-// If a difference cannot be changed in place, it returns the plan and a terminal fault. A mount or
-// a reference that is neither declared nor there is a fault of kind fault.Seed; an error of Vault
-// is returned as it is.
+// If a difference cannot be changed in place, or not by API, it returns the plan and a terminal
+// fault. A mount or a reference that is neither declared nor there is a fault of kind fault.Seed;
+// an error of Vault is returned as it is.
 func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	seen, err := observe(ctx, api, goal)
 	if err != nil {
@@ -34,6 +31,9 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	plan.Changes = make([]Change, 0, len(seen.objects))
 	for i, o := range seen.objects {
 		plan.add(o, seen.seen[i])
+	}
+	if err := plan.auditByConfiguration(ctx, seen.reads); err != nil {
+		return nil, err
 	}
 	if slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Object.IsRequest() }) {
 		if err := plan.checkAnswers(); err != nil {
@@ -58,7 +58,7 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	slices.SortFunc(plan.Changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.Order, b.Object.Order), cmp.Compare(a.Object.ID, b.Object.ID))
 	})
-	return plan, plan.refused()
+	return plan, refused(plan.Refusals)
 }
 
 // add plans what to do with o.
@@ -96,22 +96,6 @@ func (p *Plan) add(o object.Object, s observation) {
 		}
 	}
 	p.Changes = append(p.Changes, change)
-}
-
-// refused returns an error that names what cannot be changed in place.
-func (p *Plan) refused() error {
-	if len(p.Refusals) == 0 {
-		return nil
-	}
-	lines := make([]string, len(p.Refusals))
-	ways := make([]string, 0, len(p.Refusals))
-	for i, r := range p.Refusals {
-		lines[i] = fmt.Sprintf("%s (%s): %s", r.Object.ID, r.Object.Position, r.Reason)
-		if !slices.Contains(ways, r.Remedy) {
-			ways = append(ways, r.Remedy)
-		}
-	}
-	return fault.Stop("cannot be changed in place", fmt.Errorf("%s", strings.Join(lines, "\n")), strings.Join(ways, " "))
 }
 
 // allFields returns the fields of an object that is to be created.

@@ -21,6 +21,9 @@ func (p *Plan) Print(w io.Writer) error {
 	}
 	for _, r := range p.Refusals {
 		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.Remedy)
+		for _, line := range lines(r.Stanza) {
+			fmt.Fprintf(&b, "      %s\n", escape(line))
+		}
 	}
 	for _, f := range p.Fixes {
 		if f.Call == "" {
@@ -41,6 +44,9 @@ func (p *Plan) Print(w io.Writer) error {
 	}
 	if blind > 0 {
 		fmt.Fprintf(&b, "Vault does not show %d of the values, and the key to compare them is not available: whether they changed is not known.\n", blind)
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(&b, "Warning: %s.\n", warning)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

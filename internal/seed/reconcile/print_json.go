@@ -20,6 +20,7 @@ type planJSON struct {
 	Refusals []refusalJSON `json:"refusals"`
 	Left     []leftJSON    `json:"left"`
 	Fixes    []fixJSON     `json:"fixes"`
+	Warnings []string      `json:"warnings"`
 }
 
 // fixJSON has no call if it is not known whether one is needed.
@@ -55,6 +56,8 @@ type refusalJSON struct {
 	Position string    `json:"position,omitempty"`
 	Reason   string    `json:"reason"`
 	Remedy   string    `json:"way_out"`
+	// Stanza is to be added to the server's configuration.
+	Stanza string `json:"stanza,omitempty"`
 }
 
 type leftJSON struct {
@@ -67,7 +70,7 @@ type leftJSON struct {
 func (p *Plan) PrintJSON(w io.Writer) error {
 	out := planJSON{
 		Empty: p.Empty(), Create: p.Count(Create), Update: p.Count(Update), Delete: p.Count(Delete), None: p.Count(None),
-		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Left: []leftJSON{}, Fixes: []fixJSON{},
+		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Left: []leftJSON{}, Fixes: []fixJSON{}, Warnings: append([]string{}, p.Warnings...),
 	}
 	for _, c := range p.Changes {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
@@ -80,7 +83,7 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 		out.Changes = append(out.Changes, change)
 	}
 	for _, r := range p.Refusals {
-		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, positionText(r.Object.Position), r.Reason, r.Remedy})
+		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, positionText(r.Object.Position), r.Reason, r.Remedy, r.Stanza})
 	}
 	for _, l := range p.Left {
 		out.Left = append(out.Left, leftJSON(l))

@@ -33,6 +33,11 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 		if _, goes := removed.holder(id); goes || goal.Prune.Excludes(at) {
 			continue
 		}
+		if id.IsBuiltinPolicy() {
+			// Of an earlier server, to which it was a policy like any other.
+			p.Left = append(p.Left, Left{id, "newer servers make this policy themselves, and need it"})
+			continue
+		}
 		there, err := stillThere(ctx, api, id, at)
 		_, buried := removed[id]
 		switch {

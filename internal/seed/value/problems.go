@@ -100,6 +100,17 @@ func CheckPath(path string) error {
 	return nil
 }
 
+// CheckWritten returns the path of a write as the seed gives it, without a leading slash, and says
+// what is wrong with it. Vault refuses to write to a path that ends with a slash (1.21.5 and later;
+// OpenBao since 2.5.3), or cuts the slash off (earlier).
+func CheckWritten(given string) (path string, err error) {
+	path = strings.TrimPrefix(given, "/")
+	if path != "" && strings.HasSuffix(path, "/") {
+		return path, fmt.Errorf("it ends with a slash")
+	}
+	return path, CheckPath(path)
+}
+
 // CheckName says what is wrong with a name. A valid name cannot redirect an API path.
 func CheckName(name string) error {
 	if strings.ContainsAny(name, "/*+?#") {

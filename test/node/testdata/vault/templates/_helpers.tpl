@@ -25,8 +25,11 @@ vault
 {{- end -}}
 
 {{- define "vault.config" -}}
+{{- $config := ternary .Values.server.ha.raft.config .Values.server.standalone.config .Values.server.ha.enabled -}}
+{{ $config }}
+{{- if not (contains "disable_mlock" $config) }}
 disable_mlock = true
-{{ ternary .Values.server.ha.raft.config .Values.server.standalone.config .Values.server.ha.enabled }}
+{{- end }}
 {{- end -}}
 
 {{/* Which pods: the selector of the StatefulSet and of every Service. */}}
@@ -45,7 +48,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* One claim of the StatefulSet: its name and its values. */}}
 {{- define "vault.claim" -}}
-- metadata:
+- apiVersion: v1
+  kind: PersistentVolumeClaim
+  metadata:
     name: {{ .name }}
   spec:
     accessModes: [{{ .storage.accessMode }}]
