@@ -20,6 +20,9 @@ type Declaration struct {
 	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
+	// Namespace is the namespace that the seed and our login are in, without slashes at its ends;
+	// empty for the root namespace.
+	Namespace string
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
 	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
@@ -43,7 +46,10 @@ func NewDesired(name string, methods login.Chain, declaration Declaration) (*Des
 	own := append(methods.Objects(name), d.readObjects()...)
 	d.own = ownPolicy{name, d.policyText(own)}
 	own = append(own, object.Policy(name, d.own.text))
-	var err error
+	err := withoutServerObjects(declaration)
+	if err != nil {
+		return nil, err
+	}
 	if d.objects, err = seed.Combine(own, declaration.Objects); err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (h *hardening) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	} else if err := h.revokeByAccessor(ctx, root, keys); err != nil {
 		return err
 	}
-	dead, err := root.Dead(ctx)
+	dead, err := root.InRoot().Dead(ctx)
 	if err != nil {
 		return fmt.Errorf("verifying that it is dead: %w", err)
 	}
@@ -108,13 +108,20 @@ func (h *hardening) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	return nil
 }
 
+// revokeByAccessor revokes the root token by its accessor, with our own login. A login that lives in
+// a namespace cannot see tokens of the root namespace (OpenBao 2.6: 'cannot lookup token in
+// different namespace'), so there the root token revokes itself.
 func (h *hardening) revokeByAccessor(ctx context.Context, root *vault.Session, keys store.Keys) error {
-	identity, err := root.Identity(ctx)
+	identity, err := root.InRoot().Identity(ctx)
 	if err != nil {
 		return fmt.Errorf("looking it up: %w", err)
 	}
 	if keys.Root.Accessor != "" && keys.Root.Accessor != identity.Accessor {
 		return fmt.Errorf("its accessor is %s, and %s is on record", identity.Accessor, keys.Root.Accessor)
 	}
-	return h.sessions.access.Kept().RevokeAccessor(ctx, identity.Accessor)
+	own := h.sessions.access.Kept()
+	if own.Namespace() != "" {
+		return root.InRoot().RevokeSelf(ctx)
+	}
+	return own.RevokeAccessor(ctx, identity.Accessor)
 }

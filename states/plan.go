@@ -51,6 +51,9 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if plan != nil {
 		fixes, fixErr := o.planFixes(ctx, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
+		if err == nil {
+			err = plan.Incomplete()
+		}
 	}
 	return plan, err
 }
@@ -78,7 +81,10 @@ func (o *Observer) planFixes(ctx context.Context, view vault.View) ([]reconcile.
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' reports that
 	rules.Fix, rules.Limits, rules.Exceptions = o.desired.declaration.Rules.Fix, o.desired.declaration.Rules.Limits, o.desired.declaration.Rules.Exceptions
 	groups := rules.Groups()
-	facts := o.surroundings.newFacts()
+	if o.desired.declaration.Namespace != "" {
+		groups = harden.WithoutServer(groups)
+	}
+	facts := o.surroundings.newFacts(o.desired)
 	if err := gather.Vault(ctx, view, groups, o.setting.Parallelism, &facts); err != nil {
 		return nil, fmt.Errorf("reading the controls to fix: %w", err)
 	}

@@ -27,12 +27,6 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 	return rules, nil
 }
 
-// runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for
-// the audit devices, about which it always advises.
-func (d *Desired) runGroups() []harden.Group {
-	return append(d.declaration.Rules.Groups(), harden.GroupAudit)
-}
-
 // controlNeeds returns what our login needs for the controls of a run.
 func (d *Desired) controlNeeds() []policy.Grant {
 	return grants(append(harden.Reads(d.runGroups()...), d.declaration.Rules.FixGrants()...))

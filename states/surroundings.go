@@ -23,8 +23,8 @@ type surroundings struct {
 }
 
 // newFacts returns facts before anything is known.
-func (s *surroundings) newFacts() harden.Facts {
-	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name}
+func (s *surroundings) newFacts(desired *Desired) harden.Facts {
+	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name, Namespace: desired.declaration.Namespace}
 }
 
 // look gathers the facts that take no token.

@@ -36,9 +36,12 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be verified. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
-	facts := o.surroundings.newFacts()
+	facts := o.surroundings.newFacts(o.desired)
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
+	if o.desired.declaration.Namespace != "" {
+		groups = harden.WithoutServer(groups)
+	}
 	if !view.None() {
 		defer o.access.Close(context.WithoutCancel(ctx))
 		if err := gather.Vault(ctx, view, readable(groups, deep), o.setting.Parallelism, &facts); err != nil {

@@ -40,9 +40,13 @@ func Judge(facts Facts, rules Rules, deep bool) []Result {
 
 func judge(control Control, facts Facts, rules Rules) Result {
 	result := Result{
-		Control: control, Finding: control.Check(facts, rules.Limits),
-		Required: rules.Requires(control), Fixed: slices.Contains(rules.Fix, control.ID),
+		Control: control, Required: rules.Requires(control), Fixed: slices.Contains(rules.Fix, control.ID),
 	}
+	if facts.Namespace != "" && len(WithoutServer(control.Groups)) < len(control.Groups) {
+		result.Finding = inapplicable("it is about the server, which only its root namespace shows")
+		return result
+	}
+	result.Finding = control.Check(facts, rules.Limits)
 	if result.Status != Fails {
 		return result
 	}

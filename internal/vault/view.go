@@ -17,6 +17,14 @@ func (v View) Of(session *Session) bool { return v.session != nil && v.session =
 // None reports whether it has no session.
 func (v View) None() bool { return v.session == nil }
 
+// InRoot is Session.InRoot.
+func (v View) InRoot() View {
+	if v.session == nil {
+		return v
+	}
+	return View{v.session.InRoot()}
+}
+
 // Read is Session.Read.
 func (v View) Read(ctx context.Context, path string) (map[string]any, bool, error) {
 	return v.session.Read(ctx, path)

@@ -19,6 +19,8 @@ type resolved struct {
 	objects  []object.Object
 	rules    harden.Rules
 	login    []seed.LoginMethod
+	// namespace is the Vault namespace of the seed.
+	namespace string
 }
 
 // desired reads the seed and resolves its references, within the time of a run.
@@ -41,13 +43,13 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	}
 	own.declared = login // which names files, too
 	objects, err := declared.Objects(ctx, resolver(j.env, j.Store, own))
-	return resolved{declared, objects, rules, login}, err
+	return resolved{declared, objects, rules, login, options.Vault.SeedNamespace(j.env)}, err
 }
 
 // desire returns the desired state of Vault. name is that of our policy and role.
 func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
 	return states.NewDesired(name, methods, states.Declaration{
-		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Digest: sync.OnceValue(r.declared.Digest),
+		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 
