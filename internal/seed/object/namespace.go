@@ -53,6 +53,15 @@ func (o Object) Namespaces() []ID {
 	return found
 }
 
+// NamespacePath returns the path of the namespace that o is, without slashes at its ends; empty if
+// it is none.
+func (o Object) NamespacePath() string {
+	if o.Stage != StageNamespaces {
+		return ""
+	}
+	return o.Namespace + strings.TrimPrefix(string(o.ID), o.Namespace+namespaces)
+}
+
 // MountComes reports whether o's mount comes with its namespace: every one has the auth method of
 // tokens from the start.
 func (o Object) MountComes() bool { return o.Mount == ID(o.Namespace+"sys/auth/token") }
