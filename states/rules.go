@@ -35,7 +35,25 @@ func (d *Desired) controlNeeds() []policy.Grant {
 // controlGrants returns what our policy grants for the controls: what 'verify' reads, whatever the
 // seed requires, and what the fixes that the seed asks for write.
 func (d *Desired) controlGrants() []policy.Grant {
-	return grants(append(harden.Reads(harden.AllGroups()...), d.declaration.Rules.FixGrants()...))
+	fixes := d.declaration.Rules.FixGrants()
+	reads := append(harden.Reads(harden.AllGroups()...), fixes...)
+	spaces := d.namespaces()
+	reads = append(reads, harden.InnerReads(spaces...)...)
+	for _, path := range spaces {
+		reads = append(reads, harden.Within(path, fixes)...)
+	}
+	return grants(reads)
+}
+
+// namespaces returns the paths of the namespaces that the seed declares.
+func (d *Desired) namespaces() []string {
+	var paths []string
+	for _, o := range d.declaration.Objects {
+		if path := o.NamespacePath(); path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func grants(list []harden.Grant) []policy.Grant {

@@ -46,8 +46,13 @@ func judge(control Control, facts Facts, rules Rules) Result {
 		result.Finding = inapplicable("it is about the server, which only its root namespace shows")
 		return result
 	}
-	result.Finding = control.Check(facts, rules.Limits)
-	if result.Status != Fails {
+	result.Finding = control.check(facts, rules.Limits)
+	if control.Fix != nil {
+		result.Fix = control.fix
+	}
+	// A namespace that could not be looked into can be accepted by its name.
+	unread := result.Status == Unknown && len(result.Objects) > 0
+	if result.Status != Fails && !unread {
 		return result
 	}
 	left := slices.Clone(result.Objects)
@@ -71,7 +76,7 @@ func judge(control Control, facts Facts, rules Rules) Result {
 		result.Seen += fmt.Sprintf(", %d of them accepted", len(result.Objects)-len(left))
 		result.Objects = left
 	}
-	if result.Status == Fails && len(result.Expired) > 0 {
+	if result.Failed() && len(result.Expired) > 0 {
 		result.Seen += ", and an exception for it has expired"
 	}
 	return result
