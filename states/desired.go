@@ -22,8 +22,11 @@ type Declaration struct {
 	Rules harden.Rules
 	// Ceremonies says whether our login may reach the endpoints that take key shares, and
 	// Credential whether there is a login of its own for them, whose credential is on record.
-	Ceremonies Ceremonies
+	Ceremonies ceremony.Rights
 	Credential bool
+	// Namespace is the namespace that the seed and our login are in, without slashes at its ends;
+	// empty for the root namespace.
+	Namespace string
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
 	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
@@ -50,7 +53,10 @@ func NewDesired(name string, methods login.Chain, declaration Declaration) (*Des
 	own = append(own, d.credentialObjects()...)
 	d.own, d.ceremonial = ownPolicy{name, d.policyText(own)}, ownPolicy{name, d.policyText(own, ceremony.SharesGrants()...)}
 	own = append(own, object.Policy(name, d.own.text))
-	var err error
+	err := withoutServerObjects(declaration)
+	if err != nil {
+		return nil, err
+	}
 	if d.objects, err = seed.Combine(own, declaration.Objects); err != nil {
 		return nil, err
 	}
@@ -62,7 +68,7 @@ func NewDesired(name string, methods login.Chain, declaration Declaration) (*Des
 // PolicyText returns our own policy for a seed, as it is where the record holds the key shares or
 // where operators do: what the seed needs, and no way to widen the policy itself.
 func (d *Desired) PolicyText(holdsShares bool) string {
-	if d.declaration.Ceremonies.allowed(holdsShares) {
+	if d.declaration.Ceremonies.Allow(holdsShares) {
 		return d.ceremonial.text
 	}
 	return d.own.text
@@ -176,4 +182,32 @@ func readGrants(grants []policy.Grant) []policy.Grant {
 		kept = append(kept, policy.Grant{Path: grant.Path, Capabilities: read})
 	}
 	return kept
+}
+
+// credentialObjects returns what the login for ceremonies needs; none if there is to be none.
+func (d *Desired) credentialObjects() []object.Object {
+	if !d.declaration.Credential {
+		return nil
+	}
+	grants := ceremony.SharesGrants()
+	for _, path := range []string{"auth/token/revoke-self", "sys/capabilities-self"} {
+		grants = append(grants, policy.Grant{Path: path, Capabilities: []string{"update"}})
+	}
+	return login.NewCeremony(d.name).Objects(policy.HCL(grants, nil))
+}
+
+// renewalGrants lets our own login renew the credential for ceremonies, when the keys are rotated.
+func (d *Desired) renewalGrants() []policy.Grant {
+	if !d.declaration.Credential {
+		return nil
+	}
+	var grants []policy.Grant
+	written, read := login.NewCeremony(d.name).RenewPaths()
+	for _, path := range written {
+		grants = append(grants, policy.Grant{Path: path, Capabilities: []string{"update"}})
+	}
+	for _, path := range read {
+		grants = append(grants, policy.Grant{Path: path, Capabilities: []string{"read"}})
+	}
+	return grants
 }

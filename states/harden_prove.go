@@ -100,7 +100,7 @@ func (h *hardening) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	} else if err := h.revokeByAccessor(ctx, root, keys); err != nil {
 		return err
 	}
-	dead, err := root.Dead(ctx)
+	dead, err := root.InRoot().Dead(ctx)
 	if err != nil {
 		return fmt.Errorf("verifying that it is dead: %w", err)
 	}
@@ -111,13 +111,51 @@ func (h *hardening) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	return nil
 }
 
+// revokeByAccessor revokes the root token by its accessor, with our own login. A login that lives in
+// a namespace cannot see tokens of the root namespace (OpenBao 2.6: 'cannot lookup token in
+// different namespace'), so there the root token revokes itself.
 func (h *hardening) revokeByAccessor(ctx context.Context, root *vault.Session, keys store.Keys) error {
-	identity, err := root.Identity(ctx)
+	identity, err := root.InRoot().Identity(ctx)
 	if err != nil {
 		return fmt.Errorf("looking it up: %w", err)
 	}
 	if keys.Root.Accessor != "" && keys.Root.Accessor != identity.Accessor {
 		return fmt.Errorf("its accessor is %s, and %s is on record", identity.Accessor, keys.Root.Accessor)
 	}
-	return h.sessions.access.Kept().RevokeAccessor(ctx, identity.Accessor)
+	own := h.sessions.access.Kept()
+	if own.Namespace() != "" {
+		return root.InRoot().RevokeSelf(ctx)
+	}
+	return own.RevokeAccessor(ctx, identity.Accessor)
+}
+
+// ensureCredential makes the credential for ceremonies while root is there, if it is to be one and
+// none on record works.
+func (h *hardening) ensureCredential(ctx context.Context, address string, look *Look) error {
+	desired := h.observer.desired
+	if !desired.declaration.Credential {
+		return nil
+	}
+	keys, err := h.records.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the keys: %w", err)
+	}
+	way, dialer := login.NewCeremony(desired.name), h.sessions.access.Dialer
+	session, err := way.Open(ctx, dialer, address, keys)
+	if err == nil {
+		return session.RevokeSelf(ctx)
+	}
+	if !login.Refused(err) {
+		return fmt.Errorf("logging in for ceremonies: %w", err)
+	}
+	err = way.MakeCredential(ctx, h.sessions.behind(look.root), keys.Ceremony, func(credential store.AppRole) error {
+		return h.records.UpdateKeys(ctx, func(keys *store.Keys) error {
+			keys.Ceremony = &credential
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("creating the credential for ceremonies: %w", err)
+	}
+	return nil
 }

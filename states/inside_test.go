@@ -222,7 +222,7 @@ func TestLookAtRotation(t *testing.T) {
 func TestSurroundings(t *testing.T) {
 	s := newSite(t)
 	s.replica.code = http.StatusServiceUnavailable
-	facts := s.observer.surroundings.newFacts(fsm.Replica{})
+	facts := s.observer.surroundings.newFacts(s.observer.desired, fsm.Replica{})
 	s.observer.surroundings.look(t.Context(), []harden.Group{harden.GroupReplicas, harden.GroupSeal, harden.GroupKubernetes}, &facts)
 	replicas, ok := facts.Replicas.Get()
 	if !ok || len(replicas) != 1 || replicas[0].Trouble != "sealed" {
@@ -252,7 +252,7 @@ func TestVerifyWithoutLogin(t *testing.T) {
 	}
 	s = opened(t)
 	active, _ := s.outside(t).Observation.Replicas.Active()
-	facts := s.observer.surroundings.newFacts(fsm.Replica{})
+	facts := s.observer.surroundings.newFacts(s.observer.desired, fsm.Replica{})
 	if view := s.observer.viewToVerify(t.Context(), active, harden.Known(s.store.keys), &facts); !view.None() {
 		t.Error("a login without a credential works")
 	}

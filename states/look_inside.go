@@ -76,7 +76,7 @@ func list(items []string, most int) string {
 // gatherFacts reads from Vault what the controls of a run are judged by.
 func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look) error {
 	active, _ := look.Observation.Replicas.Active()
-	look.Facts = o.surroundings.newFacts(active)
+	look.Facts = o.surroundings.newFacts(o.desired, active)
 	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
 	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.setting.Reads, &look.Facts); err != nil {
 		return fmt.Errorf("reading the controls: %w", err)

@@ -98,9 +98,10 @@ func (o *Observer) works(ctx context.Context, address string, token secret.Value
 	return alive, err
 }
 
-// lookUp looks up a token, and reports whether it is alive.
+// lookUp looks up a root token, and reports whether it is alive. It asks in the root namespace: that
+// of the seed may not exist yet.
 func lookUp(ctx context.Context, view vault.View) (vault.Identity, bool, error) {
-	identity, err := view.Identity(ctx)
+	identity, err := view.InRoot().Identity(ctx)
 	if httpstatus.Of(err) == http.StatusForbidden {
 		return identity, false, nil
 	}

@@ -55,6 +55,9 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		if !plan.Empty() && o.lookForAudit(ctx, view) {
 			plan.Warnings = append(plan.Warnings, unauditedWarning)
 		}
+		if err == nil {
+			err = plan.Incomplete()
+		}
 	}
 	return plan, err
 }
@@ -82,7 +85,10 @@ func (o *Observer) planFixes(ctx context.Context, active fsm.Replica, view vault
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' reports that
 	rules.Fix, rules.Limits, rules.Exceptions = o.desired.declaration.Rules.Fix, o.desired.declaration.Rules.Limits, o.desired.declaration.Rules.Exceptions
 	groups := rules.Groups()
-	facts := o.surroundings.newFacts(active)
+	if o.desired.declaration.Namespace != "" {
+		groups = harden.WithoutServer(groups)
+	}
+	facts := o.surroundings.newFacts(o.desired, active)
 	if err := gather.Vault(ctx, view, groups, o.setting.Reads, &facts); err != nil {
 		return nil, fmt.Errorf("reading the controls to fix: %w", err)
 	}

@@ -1,6 +1,8 @@
 package states
 
 import (
+	"slices"
+
 	"fmt"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -27,12 +29,6 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 	return rules, nil
 }
 
-// runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for
-// the audit devices, about which it always advises.
-func (d *Desired) runGroups() []harden.Group {
-	return append(d.declaration.Rules.Groups(), harden.GroupAudit)
-}
-
 // controlNeeds returns what our login needs for the controls of a run.
 func (d *Desired) controlNeeds() []policy.Grant {
 	return grants(append(harden.Reads(d.runGroups()...), d.declaration.Rules.FixGrants()...))
@@ -41,8 +37,25 @@ func (d *Desired) controlNeeds() []policy.Grant {
 // controlGrants returns what our policy grants for the controls: what 'verify' reads, whatever the
 // seed requires, and what the fixes that the seed asks for write.
 func (d *Desired) controlGrants() []policy.Grant {
-	reads := append(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...)...)
-	return grants(append(reads, d.declaration.Rules.FixGrants()...))
+	fixes := d.declaration.Rules.FixGrants()
+	reads := slices.Concat(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...), fixes)
+	spaces := d.namespaces()
+	reads = append(reads, harden.InnerReads(spaces...)...)
+	for _, path := range spaces {
+		reads = append(reads, harden.Within(path, fixes)...)
+	}
+	return grants(reads)
+}
+
+// namespaces returns the paths of the namespaces that the seed declares.
+func (d *Desired) namespaces() []string {
+	var paths []string
+	for _, o := range d.declaration.Objects {
+		if path := o.NamespacePath(); path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func grants(list []harden.Grant) []policy.Grant {

@@ -33,6 +33,11 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		return errors.New("nothing is planned yet")
 	}
 	s.warn(look)
+	if !look.root.None() {
+		if err := s.enterNamespace(ctx, session); err != nil {
+			return err
+		}
+	}
 	look.Plan.Remember(hashKey)
 	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
 	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{

@@ -22,9 +22,9 @@ type surroundings struct {
 	around func(ctx context.Context) *harden.Kubernetes
 }
 
-// newFacts returns facts before anything is known but the active node.
-func (s *surroundings) newFacts(active fsm.Replica) harden.Facts {
-	return harden.Facts{Now: s.setting.Now(), Product: active.Product, OwnPolicy: s.setting.Name}
+// newFacts returns facts before anything is known but what is desired and the active node.
+func (s *surroundings) newFacts(desired *Desired, active fsm.Replica) harden.Facts {
+	return harden.Facts{Now: s.setting.Now(), Product: active.Product, OwnPolicy: s.setting.Name, Namespace: desired.declaration.Namespace}
 }
 
 // look gathers the facts that take no token.

@@ -36,9 +36,12 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		return Verified{}, fault.Wait(errors.New("no server is active"),
 			"Only an unsealed Vault can be verified. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
-	facts := o.surroundings.newFacts(active)
+	facts := o.surroundings.newFacts(o.desired, active)
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
+	if o.desired.declaration.Namespace != "" {
+		groups = harden.WithoutServer(groups)
+	}
 	if !view.None() {
 		defer o.access.Close(context.WithoutCancel(ctx))
 		if err := gather.Vault(ctx, view, readable(groups, deep), o.setting.Reads, &facts); err != nil {
@@ -119,4 +122,25 @@ func OrLockedOut(access *login.Access) ceremony.LogIn {
 		}
 		return session, end, err
 	}
+}
+
+// CeremonyLogins returns how to log in where a ceremony needs a token: by our own role, and with the
+// credential for ceremonies, if there is one. name is that of our role.
+func CeremonyLogins(access *login.Access, name string) []ceremony.LogIn {
+	way := login.NewCeremony(name)
+	other := func(ctx context.Context, address string, keys store.Keys) (*vault.Session, func(context.Context), error) {
+		if keys.Ceremony == nil {
+			return nil, nil, nil
+		}
+		session, err := way.Open(ctx, access.Dialer, address, keys)
+		if err != nil {
+			return nil, nil, fmt.Errorf("logging in with the credential for ceremonies: %w", err)
+		}
+		return session, func(ctx context.Context) {
+			if err := session.RevokeSelf(ctx); err != nil {
+				access.Log.Warn("the token for a ceremony could not be revoked, it expires by itself", "error", err.Error())
+			}
+		}, nil
+	}
+	return []ceremony.LogIn{OrLockedOut(access), other}
 }

@@ -111,13 +111,13 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return err
 	}
-	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.TLSVariables()))
+	return p.runChild(working, program, command, childEnvironment(p.environment, address, token, options.vault.Variables()))
 }
 
-// childEnvironment returns our environment with the root token, the active node's address, and the
-// TLS settings of our flags.
-func childEnvironment(env []string, address string, token secret.Value, tls map[string]string) []string {
-	set := maps.Clone(tls)
+// childEnvironment returns our environment with the root token, the active node's address, and
+// flags, the settings of our flags.
+func childEnvironment(env []string, address string, token secret.Value, flags map[string]string) []string {
+	set := maps.Clone(flags)
 	set["VAULT_ADDR"], set["VAULT_TOKEN"] = address, token.Reveal()
 	env = slices.DeleteFunc(slices.Clone(env), func(each string) bool {
 		name, _, _ := strings.Cut(each, "=")

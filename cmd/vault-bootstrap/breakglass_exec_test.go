@@ -14,7 +14,7 @@ func TestChildEnvironment(t *testing.T) {
 	options := job.VaultOptions{CACert: "ours.pem", ClientCert: "me.pem", ClientKey: "me.key", SkipVerify: true}
 	got := childEnvironment(
 		[]string{"HOME=/h", "VAULT_TOKEN=old", "VAULT_ADDR=http://old", "VAULT_CACERT=old.pem", "VAULT_TLS_SERVER_NAME=vault"},
-		"https://vault-0:8200", secret.New("new"), options.TLSVariables())
+		"https://vault-0:8200", secret.New("new"), options.Variables())
 	slices.Sort(got)
 	want := []string{
 		"HOME=/h", "VAULT_ADDR=https://vault-0:8200", "VAULT_CACERT=ours.pem", "VAULT_CLIENT_CERT=me.pem", "VAULT_CLIENT_KEY=me.key",

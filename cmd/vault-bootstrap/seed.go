@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 func (p *program) seedCommand() *cobra.Command {
@@ -104,7 +105,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rights, err := states.ParseCeremonies(ceremonies)
+			rights, err := ceremony.ParseRights(ceremonies)
 			if err != nil {
 				return err
 			}

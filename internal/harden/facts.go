@@ -38,6 +38,11 @@ type Facts struct {
 	Product product.Product
 	// OwnPolicy is the name of the program's own policy.
 	OwnPolicy string
+	// Namespace is the namespace that is judged, without slashes at its ends; empty for the root
+	// namespace, and with it the server.
+	Namespace string
+	// Inner are the namespaces in it, at any depth.
+	Inner []Inner
 	// RootStored is whether a root token is in our keys record, and Login whether the login of
 	// later runs works.
 	RootStored, Login Fact[bool]

@@ -89,6 +89,15 @@ func Reads(groups ...Group) []Grant {
 	return grants
 }
 
+// serverGroups are the facts about the server as a whole, which only a token of the root namespace
+// can read.
+var serverGroups = []Group{GroupAudit, GroupServer, GroupCORS, GroupHeaders, GroupQuotas, GroupKey, GroupRaft, GroupLoggers}
+
+// WithoutServer returns those of the groups that can be read in a namespace other than root.
+func WithoutServer(groups []Group) []Group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return slices.Contains(serverGroups, g) })
+}
+
 // AllGroups returns every group there is.
 func AllGroups() []Group {
 	return []Group{GroupOwn, GroupAudit, GroupMounts, GroupServer, GroupCORS, GroupHeaders, GroupPolicies, GroupPasswords, GroupQuotas,

@@ -40,10 +40,19 @@ func Judge(facts Facts, rules Rules, deep bool) []Result {
 
 func judge(control Control, facts Facts, rules Rules) Result {
 	result := Result{
-		Control: control.For(facts.Product), Finding: control.Check(facts, rules.Limits),
-		Required: rules.Requires(control), Fixed: slices.Contains(rules.Fix, control.ID),
+		Control: control.For(facts.Product), Required: rules.Requires(control), Fixed: slices.Contains(rules.Fix, control.ID),
 	}
-	if result.Status != Fails {
+	if facts.Namespace != "" && len(WithoutServer(control.Groups)) < len(control.Groups) {
+		result.Finding = inapplicable("it is about the server, which only its root namespace shows")
+		return result
+	}
+	result.Finding = control.check(facts, rules.Limits)
+	if control.Fix != nil {
+		result.Fix = control.fix
+	}
+	// A namespace that could not be looked into can be accepted by its name.
+	unread := result.Status == Unknown && len(result.Objects) > 0
+	if result.Status != Fails && !unread {
 		return result
 	}
 	left := slices.Clone(result.Objects)
@@ -67,7 +76,7 @@ func judge(control Control, facts Facts, rules Rules) Result {
 		result.Seen += fmt.Sprintf(", %d of them accepted", len(result.Objects)-len(left))
 		result.Objects = left
 	}
-	if result.Status == Fails && len(result.Expired) > 0 {
+	if result.Failed() && len(result.Expired) > 0 {
 		result.Seen += ", and an exception for it has expired"
 	}
 	return result

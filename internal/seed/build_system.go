@@ -21,11 +21,51 @@ func addNamespaces(b *builder, r lang.Record, problems *value.Problems) {
 			problems.Add(each.At, "the namespace %q cannot be used: %s is Vault's own", path, word)
 			continue
 		}
-		b.add(object.Namespace(path), each.At, problems)
+		metadata, ok := namespaceMetadata(each, problems)
+		if !ok || !withoutServerWide(each, path, problems) {
+			continue
+		}
+		b.add(object.Namespace(path, metadata), each.At, problems)
 		b.ns = path + "/"
 		b.contents(each, problems)
 		b.ns = ""
 	}
+}
+
+// namespaceMetadata returns the custom metadata of a namespace, whose values are texts; nil if none
+// is declared.
+func namespaceMetadata(r lang.Record, problems *value.Problems) (map[string]any, bool) {
+	declared := r.Mapping("custom_metadata")
+	if declared == nil {
+		return nil, true
+	}
+	texts := make(map[string]any, len(declared))
+	for name, v := range declared {
+		if value.Pending(v) || value.Hidden(v) {
+			texts[name] = v
+			continue
+		}
+		text, ok := value.ScalarText(v)
+		if !ok {
+			problems.Add(r.Positions["custom_metadata"], "%q in custom_metadata must be a text", name)
+			return nil, false
+		}
+		texts[name] = text
+	}
+	return texts, true
+}
+
+// withoutServerWide reports sections of a namespace that every server has only in its root
+// namespace.
+func withoutServerWide(r lang.Record, path string, problems *value.Problems) bool {
+	ok := true
+	for _, each := range []struct{ section, belong string }{{"audit", "audit devices belong"}, {"cors", "the CORS settings belong"}} {
+		if _, there := r.Values[each.section]; there {
+			problems.Add(r.Positions[each.section], "%s cannot be in the namespace %q: %s to the server as a whole. Move the section to the top level of the seed", each.section, path, each.belong)
+			ok = false
+		}
+	}
+	return ok
 }
 
 func addAudit(b *builder, r lang.Record, problems *value.Problems) {

@@ -86,7 +86,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"tombstone of two mounts", "prune: owned\ntombstones: [{namespace: n, secrets: a, auth: b, destroy: true}]\n", `s.yaml:2:14: a tombstone names one of secrets and auth, or a namespace`},
 		{"tombstone at no path", "prune: owned\ntombstones: [{namespace: 'a*', destroy: true}]\n", `s.yaml:2:14: the path "a*" cannot be used: it holds`},
 		{"tombstone of a namespace that is declared", "prune: owned\nnamespaces: [{path: n}]\ntombstones: [{namespace: n, destroy: true}]\n", `s.yaml:3:14: sys/namespaces/n has a tombstone and is declared`},
-		{"tombstone around what is declared", "prune: owned\nnamespaces: [{path: n/m}]\ntombstones: [{namespace: n, destroy: true}]\n", `s.yaml:3:14: sys/namespaces/n/m has a tombstone and is declared`},
+		{"tombstone around what is declared", "prune: owned\nnamespaces: [{path: n/m}]\ntombstones: [{namespace: n, destroy: true}]\n", `s.yaml:3:14: n/sys/namespaces/m has a tombstone and is declared`},
 		{"tombstone of a declared mount in a namespace", "prune: owned\nnamespaces: [{path: n, secrets: [{type: kv}]}]\ntombstones: [{namespace: n, secrets: kv, destroy: true}]\n", `s.yaml:3:14: n/sys/mounts/kv has a tombstone and is declared`},
 		{"value in no engine", "secretsOnce: [{path: kv/a, data: {a: b}}]\n", `s.yaml:1:15: "kv/a" is not in a kv engine that the seed declares`},
 		{"unknown key of a generator", "secrets: [{type: kv}]\nsecretsOnce: [{path: kv/a, data: {a: {generate: {size: 3}}}}]\n", `generate takes length and alphabet, or policy; "size" is unknown`},

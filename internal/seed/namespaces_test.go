@@ -99,7 +99,7 @@ func TestNestedNamespaces(t *testing.T) {
 	if _, err := reconcile.Apply(t.Context(), w, p, reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
-	made := []string{"sys/namespaces/a", "sys/namespaces/z", "sys/namespaces/a/b", "sys/namespaces/a/b/c"}
+	made := []string{"sys/namespaces/a", "sys/namespaces/z", "a/sys/namespaces/b", "a/b/sys/namespaces/c"}
 	if !slices.Equal(w.writes[:4], made) {
 		t.Errorf("wrote %q, want %q", w.writes, made)
 	}
@@ -110,19 +110,19 @@ func TestNestedNamespaces(t *testing.T) {
 	if want := []string{"sys/namespaces/a", "sys/namespaces/z"}; err == nil || !slices.Equal(slices.Sorted(slices.Values(refusing.writes)), want) {
 		t.Errorf("wrote %q, want %q: %v", refusing.writes, want, err)
 	}
-	for _, id := range []string{"sys/namespaces/a/b", "sys/namespaces/a/b/c", "a/b/sys/policies/acl/p"} {
+	for _, id := range []string{"a/sys/namespaces/b", "a/b/sys/namespaces/c", "a/b/sys/policies/acl/p"} {
 		if err == nil || !strings.Contains(err.Error(), "creating "+id+" ") {
 			t.Errorf("%s is not among what was not tried: %v", id, err)
 		}
 	}
 
-	there := &world{data: map[string]map[string]any{"sys/namespaces/a": {}, "sys/namespaces/a/b": {}, "sys/namespaces/a/b/c": {}, "sys/namespaces/z": {}, "sys/policies/acl/p": {}}}
+	there := &world{data: map[string]map[string]any{"sys/namespaces/a": {}, "a/sys/namespaces/b": {}, "a/b/sys/namespaces/c": {}, "sys/namespaces/z": {}, "sys/policies/acl/p": {}}}
 	gone := pruned(t, there, "prune: owned\ntombstones: [{namespace: a, destroy: true}, {namespace: z, destroy: true}]\n",
-		"a/b/sys/policies/acl/p", "sys/namespaces/a", "sys/namespaces/a/b", "sys/namespaces/a/b/c", "sys/namespaces/z", "sys/policies/acl/p")
+		"a/b/sys/policies/acl/p", "sys/namespaces/a", "a/sys/namespaces/b", "a/b/sys/namespaces/c", "sys/namespaces/z", "sys/policies/acl/p")
 	if _, err := reconcile.Apply(t.Context(), there, gone, reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
-	deleted := []string{"sys/namespaces/a/b/c", "sys/namespaces/a/b", "sys/namespaces/a", "sys/namespaces/z", "sys/policies/acl/p"}
+	deleted := []string{"a/b/sys/namespaces/c", "a/sys/namespaces/b", "sys/namespaces/a", "sys/namespaces/z", "sys/policies/acl/p"}
 	if !slices.Equal(there.deletes, deleted) {
 		t.Errorf("deleted %q, want %q", there.deletes, deleted)
 	}

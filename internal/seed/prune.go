@@ -3,7 +3,6 @@ package seed
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
@@ -62,7 +61,7 @@ func (p pruneReader) check(objects []object.Object, problems *value.Problems) {
 		problems.Add(p.Tombstones[0].Position, "tombstones need prune: owned")
 	}
 	for _, t := range p.Tombstones {
-		if p.Excludes(object.Site{Namespace: t.Namespace, Path: strings.TrimPrefix(string(t.ID), t.Namespace)}) && !t.IsNamespace() {
+		if p.Excludes(t.Site()) && !t.IsNamespace() {
 			problems.Add(t.Position, "%s has a tombstone, and purgeUnmanagedConfig excludes what it is", t.ID)
 		}
 	}
@@ -119,7 +118,8 @@ func readTombstone(r lang.Record, problems *value.Problems) (t object.Tombstone,
 	case auth != "":
 		t.ID = object.ID(t.Namespace + "sys/auth/" + auth)
 	default:
-		t.ID = object.ID("sys/namespaces/" + namespace)
+		o := object.Namespace(namespace, nil)
+		t.ID, t.Namespace = o.ID, o.Namespace
 	}
 	return t, true
 }

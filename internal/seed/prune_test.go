@@ -325,7 +325,9 @@ func TestTombstoneGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} {sys/namespaces/o [read delete]} {sys/namespaces/o/* [read delete]}]"
+	want := "[{n/sys/auth [read]} {n/sys/auth/d [delete sudo]} {n/sys/mounts [read]} {n/sys/mounts/c [delete]} " +
+		"{o/+/+/sys/namespaces/ [list]} {o/+/+/sys/namespaces/+ [read delete]} {o/+/sys/namespaces/ [list]} {o/+/sys/namespaces/+ [read delete]} " +
+		"{o/sys/namespaces/ [list]} {o/sys/namespaces/+ [read delete]} {sys/namespaces/o [read delete]}]"
 	if got := fmt.Sprint(policy.TombstoneGrants(s.Prune())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -116,6 +116,9 @@ func retryable(err error) bool {
 	if !ok {
 		return true
 	}
+	if NamespaceSealed(err) {
+		return false
+	}
 	switch answer.Status {
 	case http.StatusPreconditionFailed, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -130,6 +133,10 @@ func retryable(err error) bool {
 // quotaChanging reports whether err is Vault's answer to a request that hit a rate limit quota just
 // when it was changed or deleted: the old counter is stopped, and the request was not processed.
 func quotaChanging(err error) bool { return Says(err, "store is stopped") }
+
+// NamespaceSealed reports whether err says that a namespace with a seal of its own is sealed, as
+// OpenBao 2.6 answers with status 503. It stays so until somebody unseals it.
+func NamespaceSealed(err error) bool { return Says(err, "namespace is sealed") }
 
 // Electing reports whether err says that the cluster has no active node at the moment. Vault
 // answers 500 with these words while a standby looks for the active node.

@@ -41,7 +41,8 @@ type Config struct {
 	TLSServerName string
 	// SkipVerify turns verification of TLS off.
 	SkipVerify bool
-	// Namespace is sent with logical calls.
+	// Namespace is the namespace of all sessions, without slashes at its ends; empty for the root
+	// namespace. What a Replica asks is the server's own and has no namespace.
 	Namespace string
 	// Timeout is for one logical call; zero means DefaultTimeout.
 	Timeout time.Duration
@@ -164,10 +165,9 @@ func newClient(config Config, address string) (*api.Client, *renewable, error) {
 	}
 	// The API client reads VAULT_TOKEN: a person's token must not be used for our work.
 	client.ClearToken()
+	// Whatever the variables say, the server's own endpoints are in the root namespace only: OpenBao
+	// 2.6 answers 400 'operation unavailable in namespaces' to sys/health in another one.
 	client.ClearNamespace()
-	if config.Namespace != "" {
-		client.SetNamespace(config.Namespace)
-	}
 	return client, renewed, nil
 }
 

@@ -12,11 +12,11 @@ import (
 )
 
 // Peek reads an endpoint whose answer has no 'data', such as sys/rekey/init, with the
-// session's token.
+// session's token. These are the server's, so it asks in the root namespace.
 func (s *Session) Peek(ctx context.Context, path string) (map[string]any, error) {
 	var data map[string]any
 	_, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
-		response, err := s.client.Logical().ReadRawWithContext(ctx, path)
+		response, err := s.InRoot().client.Logical().ReadRawWithContext(ctx, path)
 		if response != nil {
 			defer func() { _ = response.Body.Close() }()
 		}
@@ -52,7 +52,6 @@ func (r *Replica) Glimpse(ctx context.Context, path string) (Glimpse, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	request := r.client.NewRequest(http.MethodGet, "/v1/"+path)
-	request.Headers.Del(api.NamespaceHeaderName)
 	request.ClientToken = ""
 	//nolint:staticcheck // deprecated in favour of calls that hide the status code, which is what matters here
 	response, err := r.client.RawRequestWithContext(ctx, request)

@@ -18,7 +18,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Replica is one Vault server.
+// Replica is one Vault server. What it is asked is not in any namespace.
 type Replica struct {
 	address   string
 	client    *api.Client
@@ -246,7 +246,6 @@ func (r *Replica) rawAs(ctx context.Context, token secret.Value, method, path st
 		return 0, nil, err
 	}
 	request := r.client.NewRequest(method, "/v1/"+path)
-	request.Headers.Del(api.NamespaceHeaderName) // these paths exist in the root namespace only
 	request.ClientToken = token.Reveal()
 	if in != nil {
 		if err := request.SetJSONBody(in); err != nil {

@@ -35,7 +35,23 @@ func (c *Cluster) Session(address string, token secret.Value) (*Session, error) 
 		return nil, fmt.Errorf("preparing a session at %s: %w", address, err)
 	}
 	client.SetToken(token.Reveal())
+	if c.config.Namespace != "" {
+		client.SetNamespace(c.config.Namespace)
+	}
 	return &Session{client: client, timeout: c.config.Timeout, guard: &c.guard}, nil
+}
+
+// Namespace returns the session's namespace, without slashes at its ends; empty for the root
+// namespace.
+func (s *Session) Namespace() string { return s.client.Namespace() }
+
+// InRoot returns the session in the root namespace, with the same token: only there are the root
+// tokens and what belongs to the server as a whole.
+func (s *Session) InRoot() *Session {
+	if s.Namespace() == "" {
+		return s
+	}
+	return &Session{client: s.client.WithNamespace(""), timeout: s.timeout, guard: s.guard}
 }
 
 // Read returns the data at path, and false if there is none. The path may end in a query, as in

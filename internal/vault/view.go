@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // View is a read-only session: it has no method that changes Vault. The zero View has no session.
@@ -16,6 +17,14 @@ func (v View) Of(session *Session) bool { return v.session != nil && v.session =
 
 // None reports whether it has no session.
 func (v View) None() bool { return v.session == nil }
+
+// InRoot is Session.InRoot.
+func (v View) InRoot() View {
+	if v.session == nil {
+		return v
+	}
+	return View{v.session.InRoot()}
+}
 
 // Read is Session.Read.
 func (v View) Read(ctx context.Context, path string) (map[string]any, bool, error) {
@@ -46,12 +55,12 @@ func (v View) Capabilities(ctx context.Context, paths []string) (map[string][]st
 }
 
 // Ask sends a query that has a body, which is a write to Vault but changes nothing. It refuses all
-// other paths.
+// other paths. The path may begin with a namespace.
 func (v View) Ask(ctx context.Context, path string, data map[string]any) (map[string]any, error) {
-	switch path {
-	case "auth/token/lookup-accessor", "sys/capabilities-self":
-		return v.session.Write(ctx, path, data)
-	default:
-		return nil, fmt.Errorf("%s: not a query that a read-only session may send", path)
+	for _, query := range []string{"auth/token/lookup-accessor", "sys/capabilities-self"} {
+		if path == query || strings.HasSuffix(path, "/"+query) {
+			return v.session.Write(ctx, path, data)
+		}
 	}
+	return nil, fmt.Errorf("%s: not a query that a read-only session may send", path)
 }

@@ -175,7 +175,7 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 	if err != nil {
 		return nil, err
 	}
-	identity, err := session.Identity(ctx)
+	identity, err := session.InRoot().Identity(ctx)
 	switch {
 	case httpstatus.Of(err) == http.StatusForbidden:
 		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+generateOne)

@@ -101,6 +101,7 @@ func (g *BreakGlass) revoke(ctx context.Context, address string, left store.Root
 		return err
 	}
 	session.SetReason(left.Reason)
+	session = session.InRoot()
 	dead, err := session.Dead(ctx)
 	if err == nil && !dead {
 		if err = session.RevokeSelf(ctx); err == nil {
@@ -138,6 +139,15 @@ func (g *BreakGlass) Search(ctx context.Context, session *vault.Session, keys st
 	left := keys.RootGrant
 	if left == nil || left.Finishing.IsZero() || !left.Token.Empty() || g.root != nil && g.root.id == left.ID {
 		return nil
+	}
+	if session.Namespace() != "" {
+		// Root tokens cannot be seen from there. Nobody has the answer that held the token, and
+		// without the key on record nobody could open it.
+		g.admin.Log.Warn("a killed break-glass may have left a root token that nobody knows, and our login sees no tokens of the root namespace",
+			"holder", left.Holder, "reason", left.Reason, "after", left.Finishing.Format(time.RFC3339),
+			"remedy", "Look for a root token of that time in the root namespace with 'vault list auth/token/accessors', and revoke it by its accessor.")
+		g.admin.notify("RootTokenUnknown", fmt.Sprintf("A root token that nobody knows may be alive, of the break-glass of %s after %s", left.Holder, left.Finishing.Format(time.RFC3339)))
+		return g.forget(ctx, left.ID)
 	}
 	tokens, err := rootTokens(ctx, session, g.parallelism)
 	if httpstatus.Of(err) == http.StatusForbidden {

@@ -50,7 +50,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, via 
 	if err != nil {
 		return err
 	}
-	identity, err := session.Identity(ctx)
+	identity, err := session.InRoot().Identity(ctx)
 	if err != nil {
 		return fmt.Errorf("looking up the root token: %w", err)
 	}

@@ -36,6 +36,10 @@ func (g *BreakGlass) RevokeForeign(ctx context.Context, logIn LogIn) ([]vault.To
 		return nil, err
 	}
 	defer end(context.WithoutCancel(ctx))
+	if session.Namespace() != "" {
+		return nil, fault.Misuse(fmt.Errorf("our login lives in the namespace %q, and root tokens are in the root namespace, where it sees nothing", session.Namespace()),
+			"Nothing was revoked. Look for them with a login of the root namespace: 'vault list auth/token/accessors', then 'vault token revoke -accessor ACCESSOR'.")
+	}
 	tokens, err := rootTokens(ctx, session, g.parallelism)
 	if err != nil {
 		return nil, foreignRefused(err)

@@ -18,6 +18,8 @@ type Audited struct {
 	Type    string
 	Request struct {
 		Operation, Path string
+		// Namespace is where the path begins; its path has a trailing slash, or is empty.
+		Namespace struct{ Path string }
 		ClientToken     string `json:"client_token"`
 		Data            map[string]any
 		Headers         map[string][]string
@@ -30,8 +32,10 @@ type Audited struct {
 	Error string
 }
 
-// Call is the operation and the path.
-func (a Audited) Call() string { return a.Request.Operation + " " + a.Request.Path }
+// Call is the operation and the path, with its namespace.
+func (a Audited) Call() string {
+	return a.Request.Operation + " " + a.Request.Namespace.Path + a.Request.Path
+}
 
 // ReadAudit returns what a log shows from a line on, counted from 0, and how many lines it
 // has. A line that Vault has not written to its end does not count.

@@ -44,14 +44,14 @@ func mayCeremonies(t *testing.T, o *observer) string {
 			ClientToken string `json:"client_token"`
 		}
 	}
-	o.call(http.MethodPut, "sys/policies/acl/ceremonies", map[string]string{"policy": rules.String()}, nil)
-	o.call(http.MethodPost, "auth/token/create-orphan", map[string]any{"policies": []string{"ceremonies"}}, &made)
+	o.ask(http.MethodPut, "sys/policies/acl/ceremonies", map[string]string{"policy": rules.String()}, nil)
+	o.ask(http.MethodPost, "auth/token/create-orphan", map[string]any{"policies": []string{"ceremonies"}}, &made)
 	testbed.NoteSecrets(t, made.Auth.ClientToken)
 	return kept(t, made.Auth.ClientToken+"\n")
 }
 
-// call sends a request with the observer's root token.
-func (o *observer) call(method, path string, in, out any) {
+// ask sends a request with the observer's root token.
+func (o *observer) ask(method, path string, in, out any) {
 	o.t.Helper()
 	if err := o.node.Call(o.t.Context(), method, path, o.token, in, out); err != nil {
 		o.t.Fatal(err)
@@ -189,13 +189,13 @@ func TestGuardsLeaveOthersAlone(t *testing.T) {
 		rekey = "sys/rotate/root/init" // which knows nothing of the old one
 	}
 	begin := func(path string, in any) (status func() (nonce string)) {
-		watch.call(http.MethodPut, path, in, nil)
+		watch.ask(http.MethodPut, path, in, nil)
 		return func() string {
 			var said struct {
 				Nonce string
 				Data  struct{ Nonce string }
 			}
-			watch.call(http.MethodGet, path, nil, &said)
+			watch.ask(http.MethodGet, path, nil, &said)
 			return said.Nonce + said.Data.Nonce
 		}
 	}
@@ -241,12 +241,12 @@ func TestCeremonyCredential(t *testing.T) {
 		t.Error("keys list does not show it")
 	}
 	var listed struct{ Data struct{ Keys []string } }
-	watch.call("LIST", "auth/vault-bootstrap-ceremony/role/vault-bootstrap-ceremony/secret-id", nil, &listed)
+	watch.ask("LIST", "auth/vault-bootstrap-ceremony/role/vault-bootstrap-ceremony/secret-id", nil, &listed)
 	if len(listed.Data.Keys) != 1 {
 		t.Errorf("the role has %d secret IDs", len(listed.Data.Keys))
 	}
 
-	watch.call(http.MethodDelete, "auth/approle/role/vault-bootstrap", nil, nil)
+	watch.ask(http.MethodDelete, "auth/approle/role/vault-bootstrap", nil, nil)
 	wantFailure(t, p.run("run"), 70, "locked out")
 	wantFailure(t, p.run("keys test"), 70, "our own login", "locked out")
 	p.must(0, "break-glass run", because)

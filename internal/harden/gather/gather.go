@@ -42,23 +42,31 @@ func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int,
 	var trouble error
 	g := &gatherer{api: api, slots: make(chan struct{}, max(1, parallelism)), mu: &sync.Mutex{}, trouble: &trouble}
 	var work sync.WaitGroup
-	for group, read := range map[harden.Group]func(context.Context, *harden.Facts){
-		harden.GroupAudit: g.audit, harden.GroupMounts: g.mounts, harden.GroupServer: g.server, harden.GroupCORS: g.cors,
-		harden.GroupHeaders: g.headers, harden.GroupPolicies: g.policies, harden.GroupPasswords: g.passwords,
-		harden.GroupQuotas: g.quotas, harden.GroupAttempts: g.attempts, harden.GroupKey: g.key, harden.GroupRaft: g.raft,
-		harden.GroupLoggers: g.loggers, harden.GroupRoles: g.roles, harden.GroupTokens: g.tokens,
-	} {
+	for group, read := range g.readers() {
 		if slices.Contains(groups, group) {
 			work.Go(func() { read(ctx, facts) })
 		}
+	}
+	if own := harden.InnerGroups(groups); len(own) > 0 {
+		work.Go(func() { facts.Inner = g.inner(ctx, own) })
 	}
 	work.Wait()
 	return trouble
 }
 
+// readers returns what reads each group.
+func (g *gatherer) readers() map[harden.Group]func(context.Context, *harden.Facts) {
+	return map[harden.Group]func(context.Context, *harden.Facts){
+		harden.GroupAudit: g.audit, harden.GroupMounts: g.mounts, harden.GroupServer: g.server, harden.GroupCORS: g.cors,
+		harden.GroupHeaders: g.headers, harden.GroupPolicies: g.policies, harden.GroupPasswords: g.passwords,
+		harden.GroupQuotas: g.quotas, harden.GroupAttempts: g.attempts, harden.GroupKey: g.key, harden.GroupRaft: g.raft,
+		harden.GroupLoggers: g.loggers, harden.GroupRoles: g.roles, harden.GroupTokens: g.tokens,
+	}
+}
+
 // note remembers an error that is not a refusal, and returns it.
 func (g *gatherer) note(path string, err error) error {
-	if status := httpstatus.Of(err); err != nil && (status == 0 || status >= serverError) {
+	if status := httpstatus.Of(err); err != nil && (status == 0 || status >= serverError) && !sealed(err) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if *g.trouble == nil {

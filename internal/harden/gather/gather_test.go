@@ -121,7 +121,7 @@ func furnished(t *testing.T) *vault {
 		"auth/cert/certs/open": {"allowed_names": ["*"]}, "auth/cert/certs/good": {"allowed_dns_sans": ["x"]}
 	}`), names: map[string][]string{
 		"sys/config/ui/headers": {"a", "b"}, "sys/policies/acl": {"app", "default-ceiling", "root"}, "sys/policies/password": {"good", "bad"},
-		"sys/quotas/rate-limit": {"q"}, "auth/token/accessors": {"one", "two"},
+		"sys/quotas/rate-limit": {"q"}, "auth/token/accessors": {"one", "two"}, "sys/namespaces": nil,
 		"auth/kube/role": {"open", "good"}, "auth/jwt/role": {"open", "good", "subject"}, "auth/approle/role": {"open", "good", "cidr"},
 		"auth/aws/role": {"open", "good"}, "auth/cert/certs": {"open", "good"},
 	}}

@@ -54,6 +54,7 @@ func language() []key {
 	return append(perNamespace(),
 		key{name: "namespaces", kind: many, fields: append([]key{
 			{name: "path", kind: text, required: true, about: "path of the namespace", example: "team-a"},
+			{name: "custom_metadata", kind: free, about: "texts about it"},
 		}, perNamespace()...), about: "namespaces, each with what it holds; for servers that have them"},
 		key{name: "prune", kind: text, values: []string{"none", "owned"}, about: "what happens to objects that the seed no longer names: nothing, or those that we created are deleted", example: "owned"},
 		key{name: "purgeUnmanagedConfig", kind: one, fields: purgeKeys(), about: "as prune: owned; what others created is never deleted"},

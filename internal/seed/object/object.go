@@ -148,6 +148,14 @@ func (o Object) IsMount() bool { return o.Stage == StageMounts }
 // IsAudit reports whether o is an audit device.
 func (o Object) IsAudit() bool { return o.Stage == StageAudit }
 
+// ServerWide reports whether o is something that every server has only in its root namespace.
+//
+// Quotas and the UI's headers are so on OpenBao, too, but Vault Enterprise lets an administrative
+// namespace have its own: whether they are refused is seen when the server is asked.
+func (o Object) ServerWide() bool {
+	return o.IsAudit() || o.Stage == StageSettings && o.Endpoint == "cors"
+}
+
 // IsRequest reports whether o is a request, rather than an object of Vault.
 func (o Object) IsRequest() bool { return o.Traits.Unless != nil }
 
@@ -199,21 +207,6 @@ func (o Object) CanonicalID() ID {
 	end := len(o.ID) - o.tail
 	start := end - o.Folded
 	return o.ID[:start] + ID(strings.ToLower(string(o.ID[start:end]))) + o.ID[end:]
-}
-
-// Namespaces returns the IDs of the namespaces that o is in, except the root.
-func (o Object) Namespaces() []ID {
-	path := o.Namespace
-	if o.Stage == StageNamespaces {
-		path = strings.TrimPrefix(string(o.ID), "sys/namespaces/")
-	}
-	var found []ID
-	for i, char := range path {
-		if char == '/' {
-			found = append(found, ID("sys/namespaces/"+path[:i]))
-		}
-	}
-	return found
 }
 
 // Owned reports whether o is recorded in the ledger, so that it can be pruned later: values,

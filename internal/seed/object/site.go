@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -22,6 +23,7 @@ func SitesOf(owned []ID, objects []Object, tombstones []Tombstone) Sites {
 	for _, o := range objects {
 		ids = append(ids, o.ID)
 	}
+	slices.SortStableFunc(ids, func(a, b ID) int { return cmp.Compare(len(a), len(b)) }) // a namespace after those around it
 	// A namespace and a root mount with the same path cannot exist at the same time. The one that
 	// protects more is assumed to exist.
 	for _, learn := range []func(ID){known.learnMount, known.learnNamespace} {
@@ -33,13 +35,16 @@ func SitesOf(owned []ID, objects []Object, tombstones []Tombstone) Sites {
 		if t.Namespace != "" {
 			known[t.Namespace] = t.Namespace
 		}
+		if t.IsNamespace() {
+			known[t.Site().Content()] = t.Site().Content()
+		}
 	}
 	return known
 }
 
 func (s Sites) learnNamespace(id ID) {
-	if path, ok := strings.CutPrefix(string(id), "sys/namespaces/"); ok {
-		s[path+"/"] = path + "/"
+	if at := s.Of(id); at.isNamespace() {
+		s[at.Content()] = at.Content()
 	}
 }
 
@@ -104,14 +109,22 @@ func (s Site) HoldsData() bool {
 	return isMount || s.isNamespace()
 }
 
-func (s Site) isNamespace() bool { return strings.HasPrefix(s.Path, "sys/namespaces/") }
+func (s Site) isNamespace() bool { return strings.HasPrefix(s.Path, namespaces) }
+
+// NamespacePath returns the path of the namespace that the object is; empty if it is none.
+func (s Site) NamespacePath() string {
+	if !s.isNamespace() {
+		return ""
+	}
+	return strings.TrimSuffix(s.Content(), "/")
+}
 
 // Content returns the prefix of the IDs of what is in a mount or namespace.
 func (s Site) Content() string {
 	if path, isAuth := strings.CutPrefix(s.Path, "sys/auth/"); isAuth {
 		return s.Namespace + "auth/" + path + "/"
 	}
-	return s.Namespace + strings.TrimPrefix(strings.TrimPrefix(s.Path, "sys/namespaces/"), "sys/mounts/") + "/"
+	return s.Namespace + strings.TrimPrefix(strings.TrimPrefix(s.Path, namespaces), "sys/mounts/") + "/"
 }
 
 // DeletionOrder returns when the object is deleted: namespaces first, inner ones before outer ones;
@@ -120,7 +133,7 @@ func (s Site) DeletionOrder() int {
 	_, isMount := s.Listing()
 	switch {
 	case s.isNamespace():
-		return -strings.Count(s.Path, "/")
+		return -strings.Count(s.Content(), "/")
 	case isMount:
 		return 1
 	}

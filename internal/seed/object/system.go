@@ -77,14 +77,6 @@ func CORS(fields map[string]any) Object {
 	}
 }
 
-// Namespace returns a namespace. It is created after those that it is in.
-func Namespace(path string) Object {
-	return Object{
-		ID: ID("sys/namespaces/" + path), Stage: StageNamespaces, Data: map[string]any{}, Endpoint: "namespace",
-		Order: strings.Count(path, "/"),
-	}
-}
-
 // Lacking names the feature that a server needs for o.
 func Lacking(o Object) string {
 	switch {

@@ -10,22 +10,30 @@ import (
 // Tombstone is for a mount or namespace that is to be deleted with everything in it.
 type Tombstone struct {
 	ID ID
-	// Namespace is the namespace to delete, or that of the mount, with a trailing slash; empty for
-	// a mount in the root namespace.
+	// Namespace is the namespace that it is in, with a trailing slash, or empty.
 	Namespace string
 	Position  value.Position
 }
 
-// Takes reports whether the tombstone is for id, or for a namespace around it: Vault may refuse to
-// delete a namespace that contains others.
+// Site returns the parsed ID.
+func (t Tombstone) Site() Site {
+	return Site{t.Namespace, strings.TrimPrefix(string(t.ID), t.Namespace)}
+}
+
+// Takes reports whether the tombstone is for id, or for a namespace around the namespace id: a
+// namespace that contains others cannot be deleted.
 func (t Tombstone) Takes(id ID) bool {
-	return id == t.ID || t.IsNamespace() && strings.HasPrefix(string(id), string(t.ID)+"/")
+	if id == t.ID {
+		return true
+	}
+	around, path := id.parts()
+	return t.IsNamespace() && strings.HasPrefix(path, namespaces) && strings.HasPrefix(around, t.Site().Content())
 }
 
 // Holds reports whether o is written into what is to be deleted, without being declared below it: a
 // value, a request or an answer that is kept. Nested mounts do not count.
 func (t Tombstone) Holds(o Object, objects []Object) bool {
-	content := Site{t.Namespace, strings.TrimPrefix(string(t.ID), t.Namespace)}.Content()
+	content := t.Site().Content()
 	paths := []string{string(o.ID), o.Traits.Write}
 	if o.Traits.SaveTo != nil {
 		paths = append(paths, o.Traits.SaveTo.Path)
@@ -39,7 +47,7 @@ func (t Tombstone) Holds(o Object, objects []Object) bool {
 }
 
 // IsNamespace reports whether t is for a namespace.
-func (t Tombstone) IsNamespace() bool { return strings.HasPrefix(string(t.ID), "sys/namespaces/") }
+func (t Tombstone) IsNamespace() bool { return t.Site().isNamespace() }
 
 // Prune says what may be deleted.
 type Prune struct {

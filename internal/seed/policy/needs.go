@@ -75,6 +75,9 @@ func (s grantSet) document(o object.Object) {
 		listing, _, _ := strings.Cut(strings.TrimPrefix(string(o.Mount), o.Namespace+"sys/"), "/")
 		s.add(o.Namespace+"sys/"+listing, "read")
 	}
+	if around := value.TrimPath(o.Namespace); o.Stage == object.StageNamespaces && around != "" {
+		s.add(string(object.NamespaceID(around)), "read")
+	}
 	read, _, _ := strings.Cut(o.ReadPath(), "?")
 	path := strings.TrimPrefix(o.WritePath(), o.Namespace)
 	switch {

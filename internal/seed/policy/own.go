@@ -112,7 +112,7 @@ func TombstoneGrants(p object.Prune) []Grant {
 		switch {
 		case t.IsNamespace():
 			set.add(string(t.ID), "read", "delete")
-			set.add(string(t.ID)+"/*", "read", "delete") // those in it, which go before it
+			set.namespacesIn(t.Site().Content())
 		case t.Namespace != "" && strings.HasPrefix(path, "sys/auth/"):
 			set.add(t.Namespace+"sys/auth", "read")
 			set.add(string(t.ID), "delete", "sudo")
@@ -122,6 +122,20 @@ func TombstoneGrants(p object.Prune) []Grant {
 		}
 	}
 	return set.sorted()
+}
+
+// tombstoneDepth is how many levels of namespaces in one with a tombstone can be deleted that the
+// seed does not name: a policy has no wildcard for any number of names.
+const tombstoneDepth = 3
+
+// namespacesIn adds what finding and deleting the namespaces in one takes, given its path with a
+// trailing slash.
+func (s grantSet) namespacesIn(path string) {
+	for range tombstoneDepth {
+		s.add(path+"sys/namespaces/", "list")
+		s.add(path+"sys/namespaces/+", "read", "delete")
+		path += "+/"
+	}
 }
 
 // HCL returns grants as a policy. The text is deterministic.

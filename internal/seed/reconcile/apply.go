@@ -78,7 +78,10 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 		}
 		pending = pending[end:]
 	}
-	return a.finish(), a.summary()
+	if err := a.summary(); err != nil {
+		return a.finish(), err
+	}
+	return a.finish(), plan.Incomplete()
 }
 
 // stage applies the changes of one stage. It fails only if the run must stop.

@@ -66,9 +66,14 @@ type Change struct {
 	// Unknown names the fields that Vault does not recognize, with suggestions. Such an object is
 	// not written.
 	Unknown []string
+	// ServerWide is set for an object in a namespace that the server has only in its root namespace.
+	// It is not written.
+	ServerWide bool
 	// Holds is what we have created in a mount or namespace that is deleted, and is deleted with
 	// it.
 	Holds []object.ID
+	// namespace is the path of a namespace that is deleted.
+	namespace string
 	// key identifies the object to update, if the path does not.
 	key any
 	// hashes is what to remember when nothing is written.
@@ -106,6 +111,8 @@ type Plan struct {
 	Left []Left
 	// Forget holds what is in the ledger but no longer exists.
 	Forget []object.ID
+	// Sealed holds the sealed namespaces, whose objects are in no change.
+	Sealed []Sealed
 	// Fixes holds the fixes of controls, for printing the plan. Apply does not make them.
 	Fixes []Fix
 	// Warnings say what a person should know before the plan is applied.
@@ -126,7 +133,7 @@ func (p *Plan) Remember(key secret.Value) {
 
 // Empty reports whether there is nothing to write.
 func (p *Plan) Empty() bool {
-	return len(p.Refusals) == 0 && p.fixes() == 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action != None })
+	return len(p.Refusals) == 0 && len(p.Sealed) == 0 && p.fixes() == 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action != None })
 }
 
 // fixes returns how many calls are made for controls.
@@ -178,6 +185,9 @@ func (p *Plan) Summary() string {
 	}
 	if n := len(p.Refusals); n > 0 {
 		text += fmt.Sprintf(", %d refused", n)
+	}
+	if n := len(p.Sealed); n > 0 {
+		text += fmt.Sprintf(", %d sealed namespaces skipped", n)
 	}
 	return text
 }

@@ -57,7 +57,7 @@ func (e *ApplyError) Unwrap() []error {
 func (e *ApplyError) Permanent() bool {
 	for _, f := range e.Failures {
 		code := httpstatus.Of(f.Err)
-		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) {
+		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) || errors.Is(f.Err, errServerWide) || namespaceSealed(f.Err) {
 			continue
 		}
 		if !f.Skipped && code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {
@@ -88,6 +88,9 @@ func explain(c Change, err error) error {
 		verb = "sending"
 	case c.Action == Create:
 		verb = "creating"
+	}
+	if serverWide(err) {
+		err = fmt.Errorf("%w (%w)", refusedServerWide(), err)
 	}
 	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
 		// Vault 1.21 registers a device before it records it, and leaves it registered when

@@ -27,6 +27,10 @@ func (l *live) listings(ctx context.Context, needed map[string]bool) error {
 	for _, listing := range slices.Sorted(maps.Keys(needed)) {
 		group.Go(func() error {
 			data, _, err := l.reads.Read(ctx, listing)
+			if namespaceSealed(err) {
+				l.seal(strings.TrimSuffix(listing, "sys/"+path.Base(listing)))
+				return nil
+			}
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", listing, err)
 			}
@@ -157,7 +161,7 @@ func missingMounts(objects []object.Object, there func(object.ID) bool) error {
 	}
 	problems := &value.Problems{}
 	for _, o := range objects {
-		if o.Mount != "" && !declared[o.Mount] && !there(o.Mount) {
+		if o.Mount != "" && !declared[o.Mount] && !o.MountComes() && !there(o.Mount) {
 			problems.Add(o.Position, "%s needs %s, which is neither declared nor there", o.ID, o.Mount)
 		}
 		// Vault shows a generated value only once, so its destination is checked in advance.

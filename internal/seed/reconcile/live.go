@@ -18,6 +18,8 @@ type observation struct {
 	there bool
 	// blind means that the API at this path cannot be read at all.
 	blind bool
+	// serverWide means that the server has it in its root namespace only, and o is in another.
+	serverWide bool
 	// matches means that Vault shows every field as the object has it. Then data is dropped, since
 	// ten thousand answers are tens of megabytes.
 	matches bool
@@ -33,6 +35,24 @@ type live struct {
 	objects []object.Object
 	seen    []observation
 	reads   *shared
+
+	mu sync.Mutex // over sealed
+	// sealed holds the namespaces that turned out to be sealed, with a count for others to use.
+	sealed sealedSpaces
+}
+
+// seal notes that a namespace, or one around it, is sealed.
+func (l *live) seal(ns string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealed[ns] += 0
+}
+
+// isSealed reports whether a namespace is known to be sealed.
+func (l *live) isSealed(ns string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sealed.holds(ns)
 }
 
 // observe reads what is live: each listing once, then every object that has its own path, and
@@ -43,7 +63,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	objects := goal.Objects
 	l := &live{
 		tables: map[string]map[string]map[string]any{}, objects: slices.Clone(objects), seen: make([]observation, len(objects)),
-		reads: &shared{api: api, once: readOnce(objects)},
+		reads: &shared{api: api, once: readOnce(objects)}, sealed: sealedSpaces{},
 	}
 	if goal.Seen == nil && len(objects) >= minListed {
 		l.listAhead(ctx, goal.Owned)
@@ -52,12 +72,16 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		if err := l.listings(ctx, needed); err != nil {
 			return nil, err
 		}
-		if err := missingMounts(objects, l.mounted); err != nil {
+		open := slices.DeleteFunc(slices.Clone(objects), func(o object.Object) bool { return l.isSealed(o.Namespace) })
+		if err := missingMounts(open, l.mounted); err != nil {
 			return nil, err
 		}
 		if err := l.withoutClash(); err != nil {
 			return nil, err
 		}
+	}
+	if err := missingNamespaces(ctx, l.reads, objects); err != nil {
+		return nil, err
 	}
 	unknown := unknowns{declared: make(map[object.ID]*object.Object, len(objects))}
 	for i := range objects {
@@ -69,6 +93,9 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	}
 	var left []int
 	for i, o := range objects {
+		if l.isSealed(o.Namespace) {
+			continue
+		}
 		if listing, path := o.Table(); listing != "" && !value.Pending(o.Data) {
 			data, there := l.tables[listing][path]
 			l.seen[i] = observation{there: there, data: data}
@@ -89,7 +116,18 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 			return nil, fmt.Errorf("reading what is there: %w", err)
 		}
 	}
-	err := each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error { return l.observeOne(ctx, left[i], &unknown) })
+	err := each(ctx, len(left), goal.Parallelism, func(ctx context.Context, i int) error {
+		err := l.observeOne(ctx, left[i], &unknown)
+		switch {
+		case namespaceSealed(err):
+			l.seal(objects[left[i]].Namespace)
+			return nil
+		case serverWide(err):
+			l.seen[left[i]] = observation{serverWide: true}
+			return nil
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

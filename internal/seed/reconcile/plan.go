@@ -30,11 +30,16 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 	plan := &Plan{memory: goal.Memory, known: &echoes{known: map[string]bool{"policy/policy": true}}, words: &vocabulary{api: api}}
 	plan.Changes = make([]Change, 0, len(seen.objects))
 	for i, o := range seen.objects {
+		if seen.sealed.holds(o.Namespace) {
+			seen.sealed[o.Namespace]++
+			continue
+		}
 		plan.add(o, seen.seen[i])
 	}
 	if err := plan.auditByConfiguration(ctx, seen.reads); err != nil {
 		return nil, err
 	}
+	plan.Sealed = seen.sealed.list()
 	if slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Object.IsRequest() }) {
 		if err := plan.checkAnswers(); err != nil {
 			return nil, err
@@ -66,6 +71,9 @@ func (p *Plan) add(o object.Object, s observation) {
 	change := Change{Object: o, Stage: o.Stage}
 	hashes := p.memory.Hashes[string(o.ID)]
 	switch {
+	case s.serverWide:
+		change.Action, change.ServerWide = Create, true
+		change.Fields = allFields(o)
 	case o.IsRequest():
 		p.request(&change, s)
 	case !s.there && (!s.blind || len(hashes) == 0):

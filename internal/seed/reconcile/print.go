@@ -19,6 +19,9 @@ func (p *Plan) Print(w io.Writer) error {
 			c.print(&b)
 		}
 	}
+	for _, s := range p.Sealed {
+		fmt.Fprintf(&b, "! the namespace %s is sealed: %d objects in it were not compared\n    %s\n", escape(s.Namespace), s.Objects, unsealRemedy)
+	}
 	for _, r := range p.Refusals {
 		fmt.Fprintf(&b, "! %s  (%s)\n    %s\n    %s\n", r.Object.ID, r.Object.Position, r.Reason, r.Remedy)
 		for _, line := range lines(r.Stanza) {
@@ -62,6 +65,9 @@ func (c Change) print(b *strings.Builder) {
 		sign = "+"
 	}
 	fmt.Fprintf(b, "%s %s  (%s)\n", sign, c.Object.ID, c.Object.Position)
+	if c.ServerWide {
+		b.WriteString("    ! The server has this in its root namespace only: the object will not be written\n")
+	}
 	for _, name := range c.Unknown {
 		fmt.Fprintf(b, "    ! Vault does not recognize the field %s: the object will not be written\n", name)
 	}

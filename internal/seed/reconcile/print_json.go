@@ -18,9 +18,11 @@ type planJSON struct {
 	None     int           `json:"unchanged"`
 	Changes  []changeJSON  `json:"changes"`
 	Refusals []refusalJSON `json:"refusals"`
-	Left     []leftJSON    `json:"left"`
-	Fixes    []fixJSON     `json:"fixes"`
-	Warnings []string      `json:"warnings"`
+	// Sealed holds the sealed namespaces, whose objects were not compared.
+	Sealed   []sealedJSON `json:"sealed"`
+	Left     []leftJSON   `json:"left"`
+	Fixes    []fixJSON    `json:"fixes"`
+	Warnings []string     `json:"warnings"`
 }
 
 // fixJSON has no call if it is not known whether one is needed.
@@ -28,6 +30,11 @@ type fixJSON struct {
 	Control string `json:"control"`
 	Seen    string `json:"seen"`
 	Call    string `json:"call,omitempty"`
+}
+
+type sealedJSON struct {
+	Namespace string `json:"namespace"`
+	Objects   int    `json:"objects"`
 }
 
 type changeJSON struct {
@@ -42,6 +49,8 @@ type changeJSON struct {
 	NotCompared []string `json:"not_compared,omitempty"`
 	// Unknown names fields that Vault does not recognize.
 	Unknown []string `json:"unknown_fields,omitempty"`
+	// ServerWide objects are in a namespace, and the server has them in its root namespace only.
+	ServerWide bool `json:"root_namespace_only,omitempty"`
 }
 
 type fieldJSON struct {
@@ -70,13 +79,13 @@ type leftJSON struct {
 func (p *Plan) PrintJSON(w io.Writer) error {
 	out := planJSON{
 		Empty: p.Empty(), Create: p.Count(Create), Update: p.Count(Update), Delete: p.Count(Delete), None: p.Count(None),
-		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Left: []leftJSON{}, Fixes: []fixJSON{}, Warnings: append([]string{}, p.Warnings...),
+		Changes: []changeJSON{}, Refusals: []refusalJSON{}, Sealed: []sealedJSON{}, Left: []leftJSON{}, Fixes: []fixJSON{}, Warnings: append([]string{}, p.Warnings...),
 	}
 	for _, c := range p.Changes {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
 			continue
 		}
-		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown}
+		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide}
 		for _, f := range c.Fields {
 			change.Fields = append(change.Fields, fieldJSON(f))
 		}
@@ -84,6 +93,9 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 	}
 	for _, r := range p.Refusals {
 		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, positionText(r.Object.Position), r.Reason, r.Remedy, r.Stanza})
+	}
+	for _, s := range p.Sealed {
+		out.Sealed = append(out.Sealed, sealedJSON(s))
 	}
 	for _, l := range p.Left {
 		out.Left = append(out.Left, leftJSON(l))

@@ -44,13 +44,16 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 		case at.HoldsData() && !buried && (there || httpstatus.Of(err) == http.StatusForbidden):
 			p.Left = append(p.Left, Left{id, "it may hold data: to delete it with everything in it, give it a tombstone in the seed"})
 			continue
+		case namespaceSealed(err):
+			p.Left = append(p.Left, Left{id, "its namespace is sealed: it goes when that is unsealed"})
+			continue
 		case err != nil:
 			return fmt.Errorf("looking for %s, which the seed no longer names: %w", id, err)
 		case !there:
 			p.Forget = append(p.Forget, append(held[id], id)...)
 			continue
 		}
-		p.Changes = append(p.Changes, Change{Object: object.Object{ID: id, Order: at.DeletionOrder()}, Action: Delete, Stage: object.StageDeletions, Holds: held[id]})
+		p.Changes = append(p.Changes, Change{Object: object.Object{ID: id, Order: at.DeletionOrder()}, Action: Delete, Stage: object.StageDeletions, Holds: held[id], namespace: at.NamespacePath()})
 	}
 	return p.foreign(ctx, api, goal, known, removed)
 }
@@ -62,7 +65,7 @@ func (p *Plan) foreign(ctx context.Context, api reader, goal Goal, known object.
 			continue
 		}
 		there, err := stillThere(ctx, api, t.ID, known.Of(t.ID))
-		if err != nil && httpstatus.Of(err) != http.StatusForbidden {
+		if err != nil && httpstatus.Of(err) != http.StatusForbidden && !namespaceSealed(err) {
 			return fmt.Errorf("looking for %s, which has a tombstone: %w", t.ID, err)
 		}
 		if there || err != nil {
@@ -85,9 +88,14 @@ func (g Goal) undeclared() []object.ID {
 	return gone
 }
 
-// removals holds the mounts and namespaces to delete with everything in them, each with the prefix
-// of the IDs of its content.
-type removals map[object.ID]string
+// removals holds the mounts and namespaces to delete with everything in them.
+type removals map[object.ID]removal
+
+// removal is one of them: content is the prefix of the IDs of what is in it.
+type removal struct {
+	content   string
+	namespace bool
+}
 
 // removalsOf returns those of gone that have a tombstone. They are determined first, since their
 // content must not be deleted separately.
@@ -96,18 +104,26 @@ func removalsOf(p object.Prune, gone []object.ID, known object.Sites) removals {
 	for _, id := range gone {
 		at := known.Of(id)
 		if p.HasTombstone(id) && !p.Excludes(at) {
-			found[id] = at.Content()
+			found[id] = removal{at.Content(), at.NamespacePath() != ""}
 		}
 	}
 	return found
 }
 
-// holder returns the removal that contains id: the outermost, if there are several.
+// holder returns the removal that id is deleted with: that of its namespace or, in none, that of its
+// mount. Namespaces go one by one, the inner ones first.
 func (r removals) holder(id object.ID) (holder object.ID, found bool) {
-	shortest := string(id)
-	for each, beginning := range r {
-		if strings.HasPrefix(string(id), beginning) && len(beginning) < len(shortest) {
-			holder, shortest = each, beginning
+	if r[id].namespace {
+		return "", false
+	}
+	for each, of := range r {
+		best, chosen := r[holder]
+		switch {
+		case !strings.HasPrefix(string(id), of.content):
+		case !chosen, of.namespace && !best.namespace:
+			holder = each
+		case of.namespace == best.namespace && (len(of.content) > len(best.content)) == of.namespace:
+			holder = each // the innermost namespace, the outermost mount
 		}
 	}
 	return holder, holder != ""
@@ -129,7 +145,8 @@ func stillThere(ctx context.Context, api reader, id object.ID, at object.Site) (
 		return false, err
 	}
 	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest {
-		return true, nil
+		// A namespace of several names was recorded by versions that could not create it.
+		return !strings.Contains(strings.TrimPrefix(at.Path, "sys/namespaces/"), "/") || at.NamespacePath() == "", nil
 	}
 	return there, err
 }

@@ -49,6 +49,12 @@ func (c Change) writes() []put {
 
 // write applies c and returns what to remember of it.
 func (a *applying) write(ctx context.Context, c Change) (map[string]string, error) {
+	switch {
+	case c.Action == Delete && c.namespace != "":
+		return nil, removeNamespace(ctx, a.api, c.Object.ID, c.namespace)
+	case c.ServerWide:
+		return nil, explain(c, refusedServerWide())
+	}
 	if c.Action == Delete {
 		kept, err := a.remove(ctx, c.Object.ID)
 		if kept {
@@ -63,6 +69,12 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 	c.Object = o
 	if err := a.checkFields(ctx, c); err != nil {
 		return nil, explain(c, err)
+	}
+	if o.Stage == object.StageNamespaces {
+		if err := a.writeNamespace(ctx, c); err != nil {
+			return nil, explain(c, err)
+		}
+		return a.remember(ctx, o), nil
 	}
 	if o.Traits.Deletes {
 		if err := a.api.Delete(ctx, o.Namespace+o.Traits.Write); err != nil {

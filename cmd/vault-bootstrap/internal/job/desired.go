@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -20,8 +21,10 @@ type resolved struct {
 	rules    harden.Rules
 	login    []seed.LoginMethod
 	// ceremonies says whether our login may reach the endpoints that take key shares.
-	ceremonies states.Ceremonies
+	ceremonies ceremony.Rights
 	credential bool // whether there is a login of its own for them
+	// namespace is the Vault namespace of the seed.
+	namespace string
 }
 
 // desired reads the seed and resolves its references, within the time of a run.
@@ -47,14 +50,18 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	ceremonies, err := states.ParseCeremonies(options.Ceremonies.Rights)
-	return resolved{declared, objects, rules, login, ceremonies, options.Ceremonies.Credential}, err
+	ceremonies, err := ceremony.ParseRights(options.Ceremonies.Rights)
+	return resolved{
+		declared: declared, objects: objects, rules: rules, login: login,
+		ceremonies: ceremonies, credential: options.Ceremonies.Credential, namespace: options.Vault.SeedNamespace(j.env),
+	}, err
 }
 
 // desire returns the desired state of Vault. name is that of our policy and role.
 func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
 	return states.NewDesired(name, methods, states.Declaration{
-		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Ceremonies: r.ceremonies, Credential: r.credential, Digest: sync.OnceValue(r.declared.Digest),
+		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace,
+		Ceremonies: r.ceremonies, Credential: r.credential, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 

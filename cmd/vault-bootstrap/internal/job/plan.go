@@ -59,7 +59,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 		return nil, err
 	}
 	setting := &states.Setting{Name: o.Store.Name, Reads: o.Parallelism, Now: time.Now, Log: log}
-	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules})
+	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules, Namespace: o.Vault.SeedNamespace(env)})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -53,7 +54,7 @@ func (o *VaultOptions) Config(env Lookup) (vault.Config, error) {
 		ClientKey:     or(o.ClientKey, "VAULT_CLIENT_KEY"),
 		TLSServerName: or(o.TLSName, "VAULT_TLS_SERVER_NAME"),
 		SkipVerify:    o.SkipVerify,
-		Namespace:     or(o.Namespace, "VAULT_NAMESPACE"),
+		Namespace:     o.SeedNamespace(env),
 		Wrap:          o.Wrap,
 	}
 	if len(config.Addresses) == 0 {
@@ -74,12 +75,25 @@ func (o *VaultOptions) Config(env Lookup) (vault.Config, error) {
 	return config, err
 }
 
-// TLSVariables returns the TLS settings of flags, by the variables of the vault CLI that they
-// override.
-func (o *VaultOptions) TLSVariables() map[string]string {
+// SeedNamespace returns the namespace of the seed and of our login, without slashes at its ends;
+// empty for the root namespace, which both products also call root.
+func (o *VaultOptions) SeedNamespace(env Lookup) string {
+	namespace := o.Namespace
+	if namespace == "" {
+		namespace, _ = env("VAULT_NAMESPACE")
+	}
+	if namespace = strings.Trim(namespace, "/"); namespace == "root" {
+		return ""
+	}
+	return namespace
+}
+
+// Variables returns the settings of flags, TLS and the namespace, by the variables of the vault CLI
+// that they override.
+func (o *VaultOptions) Variables() map[string]string {
 	set := map[string]string{
 		"VAULT_CACERT": o.CACert, "VAULT_CAPATH": o.CAPath, "VAULT_CLIENT_CERT": o.ClientCert, "VAULT_CLIENT_KEY": o.ClientKey,
-		"VAULT_TLS_SERVER_NAME": o.TLSName,
+		"VAULT_TLS_SERVER_NAME": o.TLSName, "VAULT_NAMESPACE": o.Namespace,
 	}
 	if o.SkipVerify {
 		set["VAULT_SKIP_VERIFY"] = "true"

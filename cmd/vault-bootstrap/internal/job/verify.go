@@ -80,7 +80,7 @@ func (o *VerifyOptions) Verifier(ctx context.Context, env Lookup, log *slog.Logg
 		return nil, err
 	}
 	setting := &states.Setting{Name: o.Store.Name, Reads: o.Parallelism, Now: time.Now, Log: log}
-	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules})
+	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules, Namespace: o.Vault.SeedNamespace(env)})
 	if err != nil {
 		return nil, err
 	}

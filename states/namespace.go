@@ -1,0 +1,54 @@
+package states
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+)
+
+// withoutServerObjects returns an error for the objects of a seed in a namespace that belong to the
+// server as a whole, on every server.
+func withoutServerObjects(declaration Declaration) error {
+	if declaration.Namespace == "" {
+		return nil
+	}
+	problems := &value.Problems{}
+	for _, o := range declaration.Objects {
+		if o.ServerWide() {
+			problems.Add(o.Position, "%s belongs to the server as a whole, and --vault-namespace=%s makes this the seed of a namespace", o.ID, declaration.Namespace)
+		}
+	}
+	return problems.Err("Move it to a seed for the root namespace, which is applied without --vault-namespace and with records of its own, or to the server's configuration. Nothing was sent to Vault.")
+}
+
+// runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for
+// the audit devices, about which it always advises. What only the root namespace shows is not
+// gathered from another one.
+func (d *Desired) runGroups() []harden.Group {
+	groups := append(d.declaration.Rules.Groups(), harden.GroupAudit)
+	if d.declaration.Namespace != "" {
+		groups = harden.WithoutServer(groups)
+	}
+	return groups
+}
+
+// enterNamespace makes sure that the namespace of the seed is there, with those around it. Only root
+// can: our own login lives inside.
+func (s *seeding) enterNamespace(ctx context.Context, session *vault.Session) error {
+	path := session.Namespace()
+	if path == "" {
+		return nil
+	}
+	made, err := reconcile.MakeNamespaces(ctx, session.InRoot(), path)
+	for _, each := range made {
+		s.setting.Log.Info("created the namespace", "namespace", each)
+	}
+	if err != nil {
+		return fmt.Errorf("creating the namespace %q of the seed: %w", path, err)
+	}
+	return nil
+}
