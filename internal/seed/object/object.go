@@ -222,11 +222,13 @@ func (o Object) Owned() bool {
 	return !o.IsRequest() && o.Stage != StageValues && !o.Traits.Once
 }
 
-// Checked reports whether Vault can be asked about o's fields. Those of mounts, and of objects with
-// a table in lang, were checked when the seed was read. A database connection accepts what its
-// plugin accepts.
+// Checked reports whether Vault can be asked about o's fields. Those of objects with a table in lang
+// were checked when the seed was read, but which settings a mount has depends on the server. A
+// database connection accepts what its plugin accepts.
 func (o Object) Checked() bool {
 	switch o.Stage {
+	case StageMounts:
+		return len(o.CheckedFields()) > 0
 	case StageConfig, StageRoles, StageQuotas, StageNamespaces:
 		return o.Endpoint != "database/config"
 	}

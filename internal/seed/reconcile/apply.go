@@ -107,6 +107,10 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 			a.done(c, nil, reason)
 			return nil
 		}
+		if a.repeats(c) {
+			a.done(c, nil, explain(c, repeated(c)))
+			return nil
+		}
 		hashes, err := a.write(ctx, c)
 		for _, o := range a.below[c.Object.ID] {
 			a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
@@ -210,6 +214,9 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	}
 	if written {
 		a.written++
+		if c.Action != Delete {
+			a.result.Applied = append(a.result.Applied, c.Object.CanonicalID())
+		}
 	}
 	if a.options.Done != nil {
 		a.options.Done(c, err)

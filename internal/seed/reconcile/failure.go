@@ -57,7 +57,7 @@ func (e *ApplyError) Unwrap() []error {
 func (e *ApplyError) Permanent() bool {
 	for _, f := range e.Failures {
 		code := httpstatus.Of(f.Err)
-		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) {
+		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) || errors.Is(f.Err, errUnchanged) {
 			continue
 		}
 		if !f.Skipped && code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {

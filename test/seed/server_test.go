@@ -1,0 +1,74 @@
+package seed_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
+)
+
+// startServer starts the server that VAULT_BINARY names, or the pinned one.
+func startServer(t *testing.T) *bed {
+	t.Helper()
+	t.Parallel()
+	options := testbed.VaultOptions{Binary: os.Getenv("VAULT_BINARY")}
+	if strings.HasSuffix(options.Binary, "bao") {
+		options.ExtraConfig = "unsafe_allow_api_audit_creation = true\n"
+	}
+	return startVault(t, options)
+}
+
+// isOpenBao reports which product the server is: Vault's seal status has a build_date instead.
+func (b *bed) isOpenBao(t *testing.T) bool {
+	t.Helper()
+	var status map[string]any
+	if err := b.Call(t.Context(), "GET", "sys/seal-status", "", nil, &status); err != nil {
+		t.Fatal(err)
+	}
+	_, found := status["commit_date"]
+	return found
+}
+
+// TestSettingsOfTheServer declares settings of mounts that OpenBao drops and Vault has. Where
+// they are dropped, plan and run name them and the mount is not written; what is there is not
+// tuned either. Where they are not, a second plan is empty.
+func TestSettingsOfTheServer(t *testing.T) {
+	b := startServer(t)
+	b.call(t, "PUT", "sys/mounts/there", m{"type": "transit"})
+	b.call(t, "PUT", "sys/auth/there", m{"type": "approle"})
+	engine := "delegated_auth_accessors: [a], trim_request_trailing_slashes: true, allowed_managed_keys: [k], identity_token_key: default, max_lease_ttl: 10h, force_no_cache: CACHE"
+	method := "options: {trim_request_trailing_slashes: true, identity_token_key: default, max_lease_ttl: 10h}"
+	objects := b.inline(t, "secrets:\n  - {type: transit, config: {"+strings.Replace(engine, "CACHE", "true", 1)+"}}\n  - {type: transit, path: there, config: {"+strings.Replace(engine, "CACHE", "false", 1)+"}}\n"+
+		"auth:\n  - {type: approle, "+method+"}\n  - {type: approle, path: there, "+method+"}\n")
+	plan := b.plan(t, objects)
+	if !b.isOpenBao(t) {
+		if got := text(t, plan); strings.Contains(got, "does not recognize") {
+			t.Errorf("the plan says\n%s", got)
+		}
+		b.apply(t, objects)
+		wantEmpty(t, b.plan(t, objects))
+		return
+	}
+	for _, field := range []string{"allowed_managed_keys", "delegated_auth_accessors", "identity_token_key", "trim_request_trailing_slashes"} {
+		want := 4
+		if field == "allowed_managed_keys" || field == "delegated_auth_accessors" { // of engines only
+			want = 2
+		}
+		if got := strings.Count(text(t, plan), `! Vault does not recognize the field "`+field+`"`); got != want {
+			t.Errorf("the plan names %q %d times, want %d", field, got, want)
+		}
+	}
+	writes := b.writes(t, func() {
+		_, err := reconcile.Apply(t.Context(), b.as(t, b.root), plan, reconcile.Options{Parallelism: 16})
+		want := `seed.yaml:2:5): Vault does not recognize these fields: "allowed_managed_keys", "delegated_auth_accessors", "identity_token_key", "trim_request_trailing_slashes"`
+		if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Partial || strings.Contains(err.Error(), `"max_lease_ttl"`) {
+			t.Errorf("got %v", err)
+		}
+	})
+	if len(writes) > 0 {
+		t.Errorf("wrote %v", writes)
+	}
+}
