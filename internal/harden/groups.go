@@ -49,7 +49,9 @@ func reads() map[Group][]Grant {
 		GroupLoggers:   {{"sys/loggers", read}},
 		GroupRoles: {
 			{"sys/auth", read},
-			{"auth/+/role", list}, {"auth/+/role/+", read}, {"auth/+/certs", list}, {"auth/+/certs/+", read},
+			// With the slash, as a list request has it: for OpenBao 2.6, auth/+/role/+ is the closer
+			// match, while sys/capabilities-self answers for the path without it. Vault 1.21 takes both.
+			{"auth/+/role/", list}, {"auth/+/role/+", read}, {"auth/+/certs/", list}, {"auth/+/certs/+", read},
 		},
 		GroupTokens: {{"auth/token/accessors", []string{"list", "sudo"}}, {"auth/token/lookup-accessor", []string{"update"}}},
 	}
