@@ -103,7 +103,7 @@ func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownershi
 }
 
 func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.Result) error {
-	done := len(result.Created) + len(result.Updated) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
+	done := len(result.Created) + len(result.Updated) + len(result.Refused) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
 	if done == 0 && reflect.DeepEqual(result.Hashes, look.Checkpoint.Hashes) {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.R
 				own(c, []object.ID{id}, store.TakenOver)
 			}
 		}
-		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
+		for _, id := range slices.Concat(result.Refused, result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
 			delete(c.Ledger, string(id))
 		}
 		c.Hashes = result.Hashes

@@ -82,6 +82,8 @@ func quirks(o *Object, root, kind, segment string) {
 	case kind == "ssh" && segment == "config/ca":
 		// Vault refuses to replace the key, and answers 400 while there is none.
 		o.Traits.Once, o.Traits.AbsentStatus = true, http.StatusBadRequest
+	case kind == "auth/cert" && segment == "crls":
+		o.Traits.AbsentStatus = http.StatusBadRequest // 'no such CRL'
 	case kind == "transit" && segment == "keys":
 		o.Traits.Split = &Split{
 			Update: id + "/config",

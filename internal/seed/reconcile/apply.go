@@ -103,17 +103,9 @@ func (a *applying) batch(ctx context.Context, changes []Change) {
 			return ctx.Err()
 		}
 		c := changes[i]
-		if reason := a.blocked(c); reason != nil {
-			a.done(c, nil, reason)
-			return nil
-		}
-		if a.repeats(c) {
-			a.done(c, nil, explain(c, repeated(c)))
-			return nil
-		}
-		hashes, err := a.write(ctx, c)
-		for _, o := range a.below[c.Object.ID] {
-			a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
+		hashes, err := a.attempt(ctx, c)
+		if err != nil && a.notMade(ctx, c, err) {
+			a.refuse(c)
 		}
 		a.done(c, hashes, err)
 		return nil
@@ -181,7 +173,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := c.Object.ID
-	skipped := errors.Is(err, errSkipped) || errors.Is(err, errNoNamespace) || errors.Is(err, errStopped)
+	skipped := untried(err)
 	if skipped {
 		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
 	}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,21 @@ import (
 
 // errUnchanged marks an object that differs from the seed although it was just written.
 var errUnchanged = errors.New("not written a second time")
+
+// attempt applies one change, unless something speaks against it.
+func (a *applying) attempt(ctx context.Context, c Change) (hashes map[string]string, err error) {
+	if reason := a.blocked(c); reason != nil {
+		return nil, reason
+	}
+	if a.repeats(c) {
+		return nil, explain(c, repeated(c))
+	}
+	hashes, err = a.write(ctx, c)
+	for _, o := range a.below[c.Object.ID] {
+		a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
+	}
+	return hashes, err
+}
 
 // repeats reports whether c would write what was written a moment ago.
 func (a *applying) repeats(c Change) bool {

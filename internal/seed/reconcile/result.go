@@ -31,6 +31,9 @@ type Result struct {
 	Applied []object.ID
 	// Taken holds what was deleted together with its mount or namespace.
 	Taken []object.ID
+	// Refused holds what was to be created and is known not to exist: Vault refused it, or it was
+	// not tried.
+	Refused []object.ID
 	// Kept holds what the seed no longer names but Vault cannot delete.
 	Kept []object.ID
 	// Seen holds the written objects that are known to match: Vault keeps them verbatim, or they
