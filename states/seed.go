@@ -43,7 +43,7 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change reconcile.Change, err error) {
 			if err == nil {
-				s.setting.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
+				s.setting.Log.Info("wrote", "object", change.Object.ID.String(), "action", change.Action.String())
 			}
 		},
 	})
@@ -52,10 +52,10 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	}
 	s.observer.recall.wrote(result.Seen)
 	for _, id := range result.Kept {
-		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
+		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", id.String())
 	}
 	for _, left := range look.Plan.Left {
-		s.setting.Log.Warn("the seed no longer names it, and it stays", "object", string(left.ID), "reason", left.Reason)
+		s.setting.Log.Warn("the seed no longer names it, and it stays", "object", left.ID.String(), "reason", left.Reason)
 	}
 	if saveErr := s.saveLedger(context.WithoutCancel(ctx), look, result); saveErr != nil {
 		return errors.Join(err, saveErr)
@@ -109,6 +109,10 @@ func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.R
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		own(c, result.Created, store.Created)
+		for before, after := range result.Renamed {
+			own(c, []object.ID{after}, c.Ledger[string(before)])
+			delete(c.Ledger, string(before))
+		}
 		for _, id := range result.Updated {
 			if _, known := c.Ledger[string(id)]; !known {
 				own(c, []object.ID{id}, store.TakenOver)

@@ -95,8 +95,8 @@ func TestPrintDrift(t *testing.T) {
 func TestPlanReadsLittle(t *testing.T) {
 	w := &world{}
 	plan(t, w, example(t), reconcile.Memory{})
-	// Three listings and two policies: nothing below mounts that are not there.
-	if len(w.reads) != 5 {
+	// Four listings and two policies: nothing below mounts that are not there.
+	if len(w.reads) != 6 {
 		t.Errorf("%d reads: %v", len(w.reads), w.reads)
 	}
 }

@@ -72,3 +72,42 @@ func TestSettingsOfTheServer(t *testing.T) {
 		t.Errorf("wrote %v", writes)
 	}
 }
+
+// TestTypesOfTheServer declares a mount of a type that the server does not have: the plan says so
+// with the place, before anything is written. A plugin of the seed's own is none of those, nor is
+// what is compiled in.
+func TestTypesOfTheServer(t *testing.T) {
+	b := startServer(t)
+	lacking := map[string]string{
+		"secrets: [{type: kmip}]\n":                               `seed.yaml:1:11: sys/mounts/kmip: this server has no secrets engine "kmip": it is not in the plugin catalog`,
+		"auth: [{type: kubernets}]\n":                             `seed.yaml:1:8: sys/auth/kubernets: this server has no auth method "kubernets": it is not in the plugin catalog; did you mean "kubernetes"?`,
+		"secrets: [{type: plugin, path: p, plugin_name: mine}]\n": `seed.yaml:1:11: sys/mounts/p: this server has no secrets engine "mine"`,
+	}
+	if b.isOpenBao(t) {
+		for _, kind := range []string{"aws", "azure", "gcp"} {
+			lacking["secrets: [{type: "+kind+"}]\n"] = `sys/mounts/` + kind + `: this server has no secrets engine "` + kind + `"`
+			lacking["auth: [{type: "+kind+"}]\n"] = `sys/auth/` + kind + `: this server has no auth method "` + kind + `"`
+		}
+		lacking["auth: [{type: github}]\n"] = `sys/auth/github: this server has no auth method "github"`
+	}
+	for seedText, want := range lacking {
+		writes := b.writes(t, func() {
+			objects := b.inline(t, seedText+"policies: [{name: faultless, rules: 'path \"x\" {}'}]\n")
+			_, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
+			if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Seed || !strings.Contains(fault.RemedyOf(err), "plugins") {
+				t.Errorf("%s got %v, want %s", seedText, err, want)
+			}
+		})
+		if len(writes) > 0 {
+			t.Errorf("%s: wrote %v", seedText, writes)
+		}
+	}
+	known := "secrets: [{type: database}, {type: generic}, {type: kv-v2, path: kv}, {type: transit}, {type: own}]\nauth: [{type: userpass}, {type: jwt}, {type: oidc}]\nplugins: [{type: secret, plugin_name: own, command: own, sha256: '" + strings.Repeat("ab", 32) + "'}]\n"
+	b.plan(t, b.inline(t, known))
+
+	// A policy that an earlier version made does not grant the catalog.
+	earlier := b.as(t, b.token(t, "earlier", `path "sys/mounts" { capabilities = ["read"] }`))
+	if _, err := reconcile.NewPlan(t.Context(), earlier, reconcile.Goal{Objects: b.inline(t, "secrets: [{type: kmip}]\n"), Memory: b.memory}); err != nil {
+		t.Errorf("without the right to read the catalog: %v", err)
+	}
+}

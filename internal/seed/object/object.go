@@ -11,6 +11,14 @@ import (
 // ID names an object: its API path, such as "auth/kubernetes/role/app".
 type ID string
 
+// String returns the ID as people write it: in that of an alias, names are escaped.
+func (id ID) String() string {
+	if alias, isAlias := ParseAlias(id); isAlias {
+		return alias.Namespace + "identity/" + alias.Of + "-alias/" + alias.Owner + "/" + alias.Name + "/" + alias.Mount
+	}
+	return string(id)
+}
+
 // IsPlugin reports whether id is that of an entry of the plugin catalog.
 func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
 

@@ -46,6 +46,7 @@ type applying struct {
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}
+	a.result.Renamed = map[object.ID]object.ID{}
 	if err := plan.refused(); err != nil {
 		return a.result, err
 	}
@@ -191,6 +192,9 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.result.Created = append(a.result.Created, id)
 	case c.Action == Update && c.Object.Owned():
 		a.result.Updated = append(a.result.Updated, id)
+		if c.renames != "" {
+			a.result.Renamed[c.renames] = id
+		}
 	}
 	if err != nil {
 		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})

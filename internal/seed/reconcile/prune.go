@@ -30,7 +30,7 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	}
 	for _, id := range gone {
 		at := known.Of(id)
-		if _, goes := removed.holder(id); goes || goal.Prune.Excludes(at) {
+		if _, goes := removed.holder(id); goes || goal.Prune.Excludes(at) || p.renamed(id) {
 			continue
 		}
 		there, err := stillThere(ctx, api, id, at)

@@ -29,6 +29,8 @@ type Result struct {
 	Created, Updated, Deleted []object.ID
 	// Applied holds the canonical IDs of all that was written, requests included.
 	Applied []object.ID
+	// Renamed holds the aliases that have another name now: the ID before → the ID after.
+	Renamed map[object.ID]object.ID
 	// Taken holds what was deleted together with its mount or namespace.
 	Taken []object.ID
 	// Refused holds what was to be created and is known not to exist: Vault refused it, or it was
