@@ -22,6 +22,7 @@ type Left struct {
 func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 	known, gone := object.SitesOf(goal.Owned, goal.Objects, goal.Prune.Tombstones), goal.undeclared()
 	removed := removalsOf(goal.Prune, gone, known)
+	ways := deletions{api: p.words.api, known: map[string]bool{}}
 	held := map[object.ID][]object.ID{} // what lies in each of those
 	for _, id := range gone {
 		if holder, goes := removed.holder(id); goes {
@@ -43,6 +44,14 @@ func (p *Plan) prune(ctx context.Context, api reader, goal Goal) error {
 			return fmt.Errorf("looking for %s, which the seed no longer names: %w", id, err)
 		case !there:
 			p.Forget = append(p.Forget, append(held[id], id)...)
+			continue
+		}
+		switch deletable, err := ways.deletable(ctx, id, at); {
+		case err != nil:
+			return err
+		case !deletable:
+			p.Left = append(p.Left, Left{id, "Vault has no way to delete it: it stays as it is"})
+			p.Forget = append(p.Forget, id)
 			continue
 		}
 		p.Changes = append(p.Changes, Change{Object: object.Object{ID: id, Order: at.DeletionOrder()}, Action: Delete, Stage: object.StageDeletions, Holds: held[id]})
