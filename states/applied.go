@@ -1,20 +1,20 @@
 package states
 
-import "github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+import "github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 
-// applied is what a walk has written. An object that differs from the seed nevertheless is not
-// written again in the same walk: a server that drops a field would otherwise be written to without
-// end. The next walk comes after a pause, and tries once.
+// applied is what a walk has applied. An object that was written and differs from the seed all the
+// same is not written again in the same walk: a server that drops a field would otherwise be
+// written to without end. The next walk comes after a pause, and tries once.
 type applied struct {
-	// cluster is where it was written: a Vault that was initialized anew has none of it.
+	// cluster is where it was applied: a Vault that was initialized anew has none of it.
 	cluster string
-	objects map[object.ID]bool
+	history *reconcile.History
 }
 
-// to returns what was written to a cluster.
-func (a *applied) to(cluster string) map[object.ID]bool {
-	if a.cluster != cluster || a.objects == nil {
-		a.cluster, a.objects = cluster, map[object.ID]bool{}
+// to returns what was applied to a cluster.
+func (a *applied) to(cluster string) *reconcile.History {
+	if a.cluster != cluster || a.history == nil {
+		a.cluster, a.history = cluster, &reconcile.History{}
 	}
-	return a.objects
+	return a.history
 }

@@ -35,11 +35,10 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	}
 	look.Plan.Remember(hashKey)
 	active, _ := look.Observation.Replicas.Active()
-	before := s.applied.to(active.ClusterID)
 	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
 	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
 		Parallelism:  s.setting.Parallelism,
-		Before:       before,
+		History:      s.applied.to(active.ClusterID),
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change reconcile.Change, err error) {
 			if err == nil {
@@ -47,9 +46,6 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 			}
 		},
 	})
-	for _, id := range result.Applied {
-		before[id] = true
-	}
 	s.observer.recall.wrote(result.Seen)
 	for _, id := range result.Kept {
 		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", id.String())

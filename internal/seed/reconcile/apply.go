@@ -22,6 +22,7 @@ type applying struct {
 	api     API
 	plan    *Plan
 	options Options
+	history *History
 	// below holds what to learn about ahead, by mount, and asking who does.
 	below  map[object.ID][]object.Object
 	asking sync.WaitGroup
@@ -35,7 +36,6 @@ type applying struct {
 	answers map[string]map[string]any
 	// stopped is set when a request failed: later ones are not sent.
 	stopped bool
-	written int
 }
 
 // Apply applies the plan, stage by stage. Unchanged objects are not written.
@@ -46,6 +46,9 @@ type applying struct {
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}
+	if a.history = options.History; a.history == nil {
+		a.history = &History{}
+	}
 	a.result.Renamed = map[object.ID]object.ID{}
 	if err := plan.refused(); err != nil {
 		return a.result, err
@@ -208,11 +211,11 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 			a.result.Written = append(a.result.Written, c.Object)
 		}
 	}
-	if written {
-		a.written++
-		if c.Action != Delete {
-			a.result.Applied = append(a.result.Applied, c.Object.CanonicalID())
-		}
+	switch {
+	case written && c.Action == Delete:
+		a.history.removed()
+	case written:
+		a.history.wrote(c.Object.CanonicalID())
 	}
 	if a.options.Done != nil {
 		a.options.Done(c, err)
@@ -254,14 +257,17 @@ func (a *applying) summary() error {
 	slices.SortFunc(a.failures, func(x, y Failure) int {
 		return cmp.Or(cmp.Compare(x.Position.File, y.Position.File), cmp.Compare(x.Position.Line, y.Position.Line), cmp.Compare(x.ID, y.ID))
 	})
-	err := &ApplyError{a.failures, a.written}
+	for _, f := range a.failures {
+		a.history.fail(f)
+	}
+	err := &ApplyError{a.failures, a.history.count()}
 	remedy := "Correct what Vault names, at the position given, and run again: only the rest is written."
 	for _, f := range slices.Backward(a.failures) {
 		if its := fault.RemedyOf(f.Err); its != "" {
 			remedy = its
 		}
 	}
-	if err.Permanent() {
+	if err.permanent(a.history) {
 		return fault.Part(err, remedy)
 	}
 	return fault.Wait(err, remedy)

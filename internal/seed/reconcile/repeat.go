@@ -29,7 +29,7 @@ func (a *applying) attempt(ctx context.Context, c Change) (hashes map[string]str
 
 // repeats reports whether c would write what was written a moment ago.
 func (a *applying) repeats(c Change) bool {
-	return c.Action != None && c.Action != Delete && a.options.Before[c.Object.CanonicalID()]
+	return c.Action != None && c.Action != Delete && a.history.hasWritten(c.Object.CanonicalID())
 }
 
 // repeated returns why c is not written a second time. Whatever the cause is, the answer to another

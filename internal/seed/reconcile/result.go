@@ -15,9 +15,9 @@ type Options struct {
 	// IDs in the order of the plan: the ledger is written in advance, so that a crash orphans
 	// nothing. An error stops the run. May be nil.
 	BeforeCreate func(ctx context.Context, ids []object.ID) error
-	// Before holds the canonical IDs of what an earlier Apply wrote a short while ago. What of it
-	// still differs is not written again, and fails.
-	Before map[object.ID]bool
+	// History is what earlier calls in the same walk have come to, and is added to. What one of
+	// them wrote and still differs is not written again, and fails. nil is an empty one.
+	History *History
 	// Done is called after each write with its outcome, one call at a time. May be nil.
 	Done func(change Change, err error)
 }
@@ -27,8 +27,6 @@ type Result struct {
 	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not included: they
 	// leave nothing behind that could be owned.
 	Created, Updated, Deleted []object.ID
-	// Applied holds the canonical IDs of all that was written, requests included.
-	Applied []object.ID
 	// Renamed holds the aliases that have another name now: the ID before → the ID after.
 	Renamed map[object.ID]object.ID
 	// Taken holds what was deleted together with its mount or namespace.
