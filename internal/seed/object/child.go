@@ -96,6 +96,10 @@ func quirks(o *Object, root, kind, segment string) {
 			shown := maps.Clone(answer)
 			details, _ := answer["connection_details"].(map[string]any)
 			maps.Copy(shown, details)
+			// These statements are written under one name and shown under another.
+			if statements, there := answer["root_credentials_rotate_statements"]; there {
+				shown["root_rotation_statements"] = statements
+			}
 			return shown, true
 		}
 	}
