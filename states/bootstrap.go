@@ -87,7 +87,7 @@ func New(config Config) *Bootstrap {
 		initializing: &initializing{setting: setting, cluster: members, records: records, delivery: delivery, attempts: observer.attempts, preflight: config.Preflight},
 		unsealing:    &unsealing{opener, records, delivery},
 		joining:      &joining{setting: setting, cluster: members},
-		seeding:      &seeding{setting, records, sessions, observer},
+		seeding:      &seeding{setting: setting, records: records, sessions: sessions, observer: observer},
 		hardening:    &hardening{setting, records, observer, sessions, delivery},
 		settling:     &settling{setting, records, sessions, admin, delivery},
 		recording:    &recording{setting, records, observer},

@@ -21,7 +21,7 @@ func TestObserverCannotWrite(t *testing.T) {
 		"PodReader":    {"Ended", "Life"},
 		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedPermanently", "Try", "With"},
 		"rootViewer":   {"InUse", "View"},
-		"View":         {"Ask", "Capabilities", "Fields", "Identity", "InRoot", "List", "None", "Of", "Peek", "Read"},
+		"View":         {"Ask", "Capabilities", "Deletable", "Fields", "Identity", "InRoot", "List", "None", "Of", "Peek", "Read"},
 		// Open logs in by a Dialer, which an Observer does not have.
 		"Method": {"Denied", "Flags", "Hint", "Name", "Objects", "Open", "Settles"},
 		// What is given as a function.

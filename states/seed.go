@@ -19,6 +19,7 @@ type seeding struct {
 	records  *held
 	sessions *sessions
 	observer *Observer
+	applied  applied
 }
 
 // act applies what is missing, with root on the first run and with our own login
@@ -39,22 +40,24 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		}
 	}
 	look.Plan.Remember(hashKey)
+	active, _ := look.Observation.Replicas.Active()
 	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
 	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
 		Parallelism:  s.setting.Writes,
+		History:      s.applied.to(active.ClusterID),
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change reconcile.Change, err error) {
 			if err == nil {
-				s.setting.Log.Info("wrote", "object", string(change.Object.ID), "action", change.Action.String())
+				s.setting.Log.Info("wrote", "object", change.Object.ID.String(), "action", change.Action.String())
 			}
 		},
 	})
 	s.observer.recall.wrote(result.Seen)
 	for _, id := range result.Kept {
-		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", string(id))
+		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", id.String())
 	}
 	for _, left := range look.Plan.Left {
-		s.setting.Log.Warn("the seed no longer names it, and it stays", "object", string(left.ID), "reason", left.Reason)
+		s.setting.Log.Warn("the seed no longer names it, and it stays", "object", left.ID.String(), "reason", left.Reason)
 	}
 	if saveErr := s.saveLedger(context.WithoutCancel(ctx), look, result); saveErr != nil {
 		return errors.Join(err, saveErr)
@@ -112,18 +115,22 @@ func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownershi
 }
 
 func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.Result) error {
-	done := len(result.Created) + len(result.Updated) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
+	done := len(result.Created) + len(result.Updated) + len(result.Refused) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
 	if done == 0 && reflect.DeepEqual(result.Hashes, look.Checkpoint.Hashes) {
 		return nil
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		own(c, result.Created, store.Created)
+		for before, after := range result.Renamed {
+			own(c, []object.ID{after}, c.Ledger[string(before)])
+			delete(c.Ledger, string(before))
+		}
 		for _, id := range result.Updated {
 			if _, known := c.Ledger[string(id)]; !known {
 				own(c, []object.ID{id}, store.TakenOver)
 			}
 		}
-		for _, id := range slices.Concat(result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
+		for _, id := range slices.Concat(result.Refused, result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
 			delete(c.Ledger, string(id))
 		}
 		c.Hashes = result.Hashes

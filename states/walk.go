@@ -31,6 +31,7 @@ func (b *Bootstrap) Desire(desired *Desired) { b.observer.desired = desired }
 func (b *Bootstrap) Hold(records Records) {
 	b.records.Records, b.admin.Records = records, records
 	b.observer.recall.begin()
+	b.seeding.applied = applied{}
 }
 
 // Records returns the records of the walk.

@@ -55,7 +55,9 @@ func reads() map[Group][]Grant {
 		GroupLoggers:   {{"sys/loggers", read}},
 		GroupRoles: {
 			{"sys/auth", read},
-			{"auth/+/role", list}, {"auth/+/role/+", read}, {"auth/+/certs", list}, {"auth/+/certs/+", read},
+			// With the slash, as a list request has it: for OpenBao 2.6, auth/+/role/+ is the closer
+			// match, while sys/capabilities-self answers for the path without it. Vault 1.21 takes both.
+			{"auth/+/role/", list}, {"auth/+/role/+", read}, {"auth/+/certs/", list}, {"auth/+/certs/+", read},
 		},
 		GroupTokens: {{"auth/token/accessors", []string{"list", "sudo"}}, {"auth/token/lookup-accessor", []string{"update"}}},
 	}
@@ -63,18 +65,12 @@ func reads() map[Group][]Grant {
 
 // ReadsElsewhere returns what reading the groups takes on some products and versions only, besides
 // Reads. Our policy grants it everywhere; no server that does not ask for it misses it.
-//
-// OpenBao 2.6 judges a listing by its path with a slash at the end, which 'auth/+/role/+' matches as
-// well, so that 'auth/+/role' does not grant it.
 func ReadsElsewhere(groups ...Group) []Grant {
 	var grants []Grant
 	if slices.Contains(groups, GroupAttempts) {
 		for _, path := range product.GrantedStatuses() {
 			grants = append(grants, Grant{path, []string{"read"}})
 		}
-	}
-	if slices.Contains(groups, GroupRoles) {
-		grants = append(grants, Grant{"auth/+/role/", []string{"list"}}, Grant{"auth/+/certs/", []string{"list"}})
 	}
 	return grants
 }

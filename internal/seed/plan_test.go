@@ -95,9 +95,9 @@ func TestPrintDrift(t *testing.T) {
 func TestPlanReadsLittle(t *testing.T) {
 	w := &world{}
 	plan(t, w, example(t), reconcile.Memory{})
-	// Three listings, two policies, and whether audit devices are taken by API: nothing below mounts
+	// Four listings, two policies, and whether audit devices are taken by API: nothing below mounts
 	// that are not there.
-	if len(w.reads) != 6 {
+	if len(w.reads) != 7 {
 		t.Errorf("%d reads: %v", len(w.reads), w.reads)
 	}
 }

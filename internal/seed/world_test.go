@@ -38,6 +38,8 @@ func (w *world) Read(ctx context.Context, path string) (map[string]any, bool, er
 
 func (w *world) Fields(context.Context, string) ([]string, error) { return nil, nil }
 
+func (w *world) Deletable(context.Context, string) (bool, error) { return true, nil }
+
 func (w *world) Put(_ context.Context, path string, data map[string]any) (map[string]any, []string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,6 +19,7 @@ type endpointHelp struct {
 		Info  struct{ Title string }
 		Paths map[string]struct {
 			Parameters []struct{ Name string }
+			Delete     *struct{}
 			Post       struct {
 				OperationID string `json:"operationId"`
 				RequestBody struct {
@@ -43,15 +44,7 @@ type endpointHelp struct {
 // any, or if Vault does not say. For a path of a feature that only Vault Enterprise has, the error
 // is an Answer with status 404.
 func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
-	var help endpointHelp
-	_, err := s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
-		response, err := s.client.Logical().ReadRawWithDataWithContext(ctx, path, map[string][]string{"help": {"1"}})
-		if response == nil || err != nil {
-			return nil, err
-		}
-		defer func() { _ = response.Body.Close() }()
-		return nil, json.NewDecoder(response.Body).Decode(&help)
-	})
+	help, err := s.help(ctx, path)
 	if err != nil {
 		if Refused(err) { // nothing is mounted there yet, or there is no such path
 			return nil, nil
@@ -65,6 +58,30 @@ func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 	return help.fields(), nil
 }
 
+// Deletable reports whether there is a way to delete what is at path; true if Vault does not say.
+func (s *Session) Deletable(ctx context.Context, path string) (bool, error) {
+	help, err := s.help(ctx, path)
+	if err != nil {
+		if Refused(err) {
+			return true, nil
+		}
+		return false, fmt.Errorf("asking whether %s can be deleted: %w", path, err)
+	}
+	return help.deletable(), nil
+}
+
+func (s *Session) help(ctx context.Context, path string) (help endpointHelp, err error) {
+	_, err = s.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
+		response, err := s.client.Logical().ReadRawWithDataWithContext(ctx, path, map[string][]string{"help": {"1"}})
+		if response == nil || err != nil {
+			return nil, err
+		}
+		defer func() { _ = response.Body.Close() }()
+		return nil, json.NewDecoder(response.Body).Decode(&help)
+	})
+	return help, err
+}
+
 // stub reports whether the path is only a stub for an Enterprise feature.
 func (h endpointHelp) stub() bool {
 	for _, path := range h.OpenAPI.Paths {
@@ -73,6 +90,16 @@ func (h endpointHelp) stub() bool {
 		}
 	}
 	return false
+}
+
+// deletable reports whether one of the paths can be deleted; true if there are none.
+func (h endpointHelp) deletable() bool {
+	for _, path := range h.OpenAPI.Paths {
+		if path.Delete != nil {
+			return true
+		}
+	}
+	return len(h.OpenAPI.Paths) == 0
 }
 
 func (h endpointHelp) fields() []string {

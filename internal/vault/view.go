@@ -41,6 +41,11 @@ func (v View) Fields(ctx context.Context, path string) ([]string, error) {
 	return v.session.Fields(ctx, path)
 }
 
+// Deletable is Session.Deletable.
+func (v View) Deletable(ctx context.Context, path string) (bool, error) {
+	return v.session.Deletable(ctx, path)
+}
+
 // Peek is Session.Peek.
 func (v View) Peek(ctx context.Context, path string) (map[string]any, error) {
 	return v.session.Peek(ctx, path)

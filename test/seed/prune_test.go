@@ -36,8 +36,13 @@ func (l *ledger) run(t *testing.T, b *bed, s *seed.Seed) (reconcile.Result, []st
 			t.Fatal(err)
 		}
 		b.memory.Hashes = result.Hashes
+		for before, after := range result.Renamed {
+			if slices.Contains(l.owned, before) {
+				l.owned = append(slices.DeleteFunc(l.owned, func(id object.ID) bool { return id == before }), after)
+			}
+		}
 		l.owned = slices.DeleteFunc(l.owned, func(id object.ID) bool {
-			return slices.Contains(slices.Concat(result.Deleted, result.Kept, p.Forget), id)
+			return slices.Contains(slices.Concat(result.Refused, result.Deleted, result.Taken, result.Kept, p.Forget), id)
 		})
 		slices.Sort(l.owned)
 		l.owned = slices.Compact(l.owned)

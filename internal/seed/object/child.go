@@ -82,6 +82,8 @@ func quirks(o *Object, root, kind, segment string) {
 	case kind == "ssh" && segment == "config/ca":
 		// Vault refuses to replace the key, and answers 400 while there is none.
 		o.Traits.Once, o.Traits.AbsentStatus = true, http.StatusBadRequest
+	case kind == "auth/cert" && segment == "crls":
+		o.Traits.AbsentStatus = http.StatusBadRequest // 'no such CRL'
 	case kind == "transit" && segment == "keys":
 		o.Traits.Split = &Split{
 			Update: id + "/config",
@@ -94,6 +96,10 @@ func quirks(o *Object, root, kind, segment string) {
 			shown := maps.Clone(answer)
 			details, _ := answer["connection_details"].(map[string]any)
 			maps.Copy(shown, details)
+			// These statements are written under one name and shown under another.
+			if statements, there := answer["root_credentials_rotate_statements"]; there {
+				shown["root_rotation_statements"] = statements
+			}
 			return shown, true
 		}
 	}

@@ -58,6 +58,27 @@ func mountFields(fields map[string]any) map[string]any {
 	return data
 }
 
+// CheckedFields returns the names of the fields that Vault is asked about, sorted: of a mount, the
+// settings that a tune request takes.
+func (o Object) CheckedFields() []string {
+	fields := o.Data
+	if o.IsMount() {
+		fields, _ = o.Data["config"].(map[string]any)
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(fields)), func(name string) bool {
+		return o.IsMount() && name == "force_no_cache" // taken only at creation
+	})
+}
+
+// FieldsPath returns the path that Vault is asked about o's fields at. What Vault 1.21 and OpenBao
+// 2.6 say about the path that creates a mount does not name its settings.
+func (o Object) FieldsPath() string {
+	if o.IsMount() {
+		return string(o.ID) + "/tune"
+	}
+	return o.WritePath()
+}
+
 // IsVersion2 reports whether a KV engine is of version 2.
 func IsVersion2(mount Object) bool {
 	options, _ := mount.Data["options"].(map[string]any)

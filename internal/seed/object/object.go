@@ -11,6 +11,14 @@ import (
 // ID names an object: its API path, such as "auth/kubernetes/role/app".
 type ID string
 
+// String returns the ID as people write it: in that of an alias, names are escaped.
+func (id ID) String() string {
+	if alias, isAlias := ParseAlias(id); isAlias {
+		return alias.Namespace + "identity/" + alias.Of + "-alias/" + alias.Owner + "/" + alias.Name + "/" + alias.Mount
+	}
+	return string(id)
+}
+
 // IsPlugin reports whether id is that of an entry of the plugin catalog.
 func (id ID) IsPlugin() bool { return strings.Contains("/"+string(id), "/sys/plugins/catalog/") }
 
@@ -215,11 +223,13 @@ func (o Object) Owned() bool {
 	return !o.IsRequest() && o.Stage != StageValues && !o.Traits.Once
 }
 
-// Checked reports whether Vault can be asked about o's fields. Those of mounts, and of objects with
-// a table in lang, were checked when the seed was read. A database connection accepts what its
-// plugin accepts.
+// Checked reports whether Vault can be asked about o's fields. Those of objects with a table in lang
+// were checked when the seed was read, but which settings a mount has depends on the server. A
+// database connection accepts what its plugin accepts.
 func (o Object) Checked() bool {
 	switch o.Stage {
+	case StageMounts:
+		return len(o.CheckedFields()) > 0
 	case StageConfig, StageRoles, StageQuotas, StageNamespaces:
 		return o.Endpoint != "database/config"
 	}

@@ -57,6 +57,7 @@ func standingGrants(prune bool) []Grant {
 		{"sys/mounts/*", mounts},
 		{"sys/policies/acl/*", system},
 		{"sys/policies/password/*", system},
+		{"sys/plugins/catalog", []string{"read"}},
 		{"sys/plugins/catalog/*", append([]string{"sudo"}, system...)},
 		{"sys/quotas/config", []string{"read", "update"}},
 		{"sys/quotas/rate-limit/+", system},

@@ -13,6 +13,9 @@ type Reader interface {
 	// or if Vault does not say. For Enterprise features other servers answer 404 'enterprise-only
 	// feature', as they do to a write.
 	Fields(ctx context.Context, path string) (names []string, err error)
+	// Deletable reports whether there is a way to delete what is at path; true if Vault does not
+	// say.
+	Deletable(ctx context.Context, path string) (bool, error)
 }
 
 // API is what applying needs from Vault.

@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
@@ -22,6 +19,7 @@ type applying struct {
 	api     API
 	plan    *Plan
 	options Options
+	history *History
 	// below holds what to learn about ahead, by mount, and asking who does.
 	below  map[object.ID][]object.Object
 	asking sync.WaitGroup
@@ -35,7 +33,6 @@ type applying struct {
 	answers map[string]map[string]any
 	// stopped is set when a request failed: later ones are not sent.
 	stopped bool
-	written int
 	// halted is the error that ends the run before anything else is written.
 	halted error
 }
@@ -50,6 +47,10 @@ type applying struct {
 func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, error) {
 	a := &applying{api: api, plan: plan, options: options, failed: map[object.ID]bool{}, answers: map[string]map[string]any{}}
 	a.result.Hashes, a.result.Seen = clone(plan.memory.Hashes), Seen{}
+	if a.history = options.History; a.history == nil {
+		a.history = &History{}
+	}
+	a.result.Renamed = map[object.ID]object.ID{}
 	if err := refused(plan.Refusals); err != nil {
 		return a.result, err
 	}
@@ -62,7 +63,7 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 		}
 	}
 	if err := a.announce(ctx, pending); err != nil {
-		return a.finish(), err
+		return a.result.sorted(), err
 	}
 	if slices.ContainsFunc(pending, Change.doubtful) {
 		plan.words.writing, a.below = true, firstBelow(pending)
@@ -74,14 +75,14 @@ func Apply(ctx context.Context, api API, plan *Plan, options Options) (Result, e
 			end = len(pending)
 		}
 		if err := a.stage(ctx, pending[:end]); err != nil {
-			return a.finish(), err
+			return a.result.sorted(), err
 		}
 		pending = pending[end:]
 	}
 	if err := a.summary(); err != nil {
-		return a.finish(), err
+		return a.result.sorted(), err
 	}
-	return a.finish(), plan.Incomplete()
+	return a.result.sorted(), plan.Incomplete()
 }
 
 // stage applies the changes of one stage. It fails only if the run must stop.
@@ -108,32 +109,18 @@ func (a *applying) stage(ctx context.Context, changes []Change) error {
 // batch applies changes that do not depend on each other.
 func (a *applying) batch(ctx context.Context, changes []Change) {
 	// Failures are recorded, and the others go on, except after one that ends the run.
-	_ = each(ctx, len(changes), a.parallelism(changes[0].Stage), func(ctx context.Context, i int) error {
+	_ = each(ctx, len(changes), parallelism(changes[0].Stage, a.options), func(ctx context.Context, i int) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		c := changes[i]
-		if reason := a.blocked(c); reason != nil {
-			a.done(c, nil, reason)
-			return nil
-		}
-		hashes, err := a.write(ctx, c)
-		for _, o := range a.below[c.Object.ID] {
-			a.asking.Go(func() { a.plan.words.ahead(ctx, o) })
+		hashes, err := a.attempt(ctx, c)
+		if err != nil && a.notMade(ctx, c, err) {
+			a.refuse(c)
 		}
 		a.done(c, hashes, err)
 		return a.halt(c, err)
 	})
-}
-
-// parallelism returns how many requests of a stage run at a time. Audit devices are enabled one by
-// one: Vault 1.21 registers a device before it can write its salt, so that a request that ends at
-// that moment cannot be logged there ("cannot write to storage during setup").
-func (a *applying) parallelism(stage object.Stage) int {
-	if stage == object.StageAudit {
-		return 1
-	}
-	return max(a.options.Parallelism, 1)
 }
 
 // blocked returns why c cannot be applied because another change failed; nil if it can.
@@ -187,7 +174,7 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := c.Object.ID
-	skipped := errors.Is(err, errSkipped) || errors.Is(err, errNoNamespace) || errors.Is(err, errStopped)
+	skipped := untried(err)
 	if skipped {
 		err = fmt.Errorf("creating %s (%s): %w", id, c.Object.Position, err)
 	}
@@ -205,6 +192,9 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 		a.result.Created = append(a.result.Created, id)
 	case c.Action == Update && c.Object.Owned():
 		a.result.Updated = append(a.result.Updated, id)
+		if c.renames != "" {
+			a.result.Renamed[c.renames] = id
+		}
 	}
 	if err != nil {
 		a.failures = append(a.failures, Failure{id, c.Object.Position, err, skipped})
@@ -218,8 +208,11 @@ func (a *applying) done(c Change, hashes map[string]string, err error) {
 			a.result.Written = append(a.result.Written, c.Object)
 		}
 	}
-	if written {
-		a.written++
+	switch {
+	case written && c.Action == Delete:
+		a.history.removed()
+	case written:
+		a.history.wrote(c.Object.CanonicalID())
 	}
 	if a.options.Done != nil {
 		a.options.Done(c, err)
@@ -244,13 +237,6 @@ func (a *applying) keep(id object.ID, hashes map[string]string) {
 	a.result.Hashes[string(id)] = hashes
 }
 
-func (a *applying) finish() Result {
-	slices.Sort(a.result.Created)
-	slices.Sort(a.result.Updated)
-	slices.Sort(a.result.Deleted)
-	return a.result
-}
-
 // summary returns the failures as one error, in the order of the seed, with the first remedy there
 // is. If Vault refused the objects themselves, it is partial: another try in this run gives the
 // same answer.
@@ -261,39 +247,18 @@ func (a *applying) summary() error {
 	slices.SortFunc(a.failures, func(x, y Failure) int {
 		return cmp.Or(cmp.Compare(x.Position.File, y.Position.File), cmp.Compare(x.Position.Line, y.Position.Line), cmp.Compare(x.ID, y.ID))
 	})
-	err := &ApplyError{a.failures, a.written}
+	for _, f := range a.failures {
+		a.history.fail(f)
+	}
+	err := &ApplyError{a.failures, a.history.count()}
 	remedy := "Correct what Vault names, at the position given, and run again: only the rest is written."
 	for _, f := range slices.Backward(a.failures) {
 		if its := fault.RemedyOf(f.Err); its != "" {
 			remedy = its
 		}
 	}
-	if err.Permanent() {
+	if err.permanent(a.history) {
 		return fault.Part(err, remedy)
 	}
 	return fault.Wait(err, remedy)
-}
-
-// each calls do for every index below n, in order and at most parallelism at a time, until one
-// fails.
-//
-// A few goroutines take one index after another. With a goroutine for each index, growing the
-// stacks to the depth of an HTTP request took a tenth of the CPU time of a run.
-func each(ctx context.Context, n, parallelism int, do func(ctx context.Context, i int) error) error {
-	var next atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
-	for range min(max(parallelism, 1), n) {
-		group.Go(func() error {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return nil
-				}
-				if err := do(ctx, i); err != nil {
-					return err
-				}
-			}
-		})
-	}
-	return group.Wait()
 }

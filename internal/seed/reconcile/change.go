@@ -76,6 +76,8 @@ type Change struct {
 	namespace string
 	// key identifies the object to update, if the path does not.
 	key any
+	// renames is the alias that an update gives another name; empty for other changes.
+	renames object.ID
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
 	// unreadable is set for an object to create that Vault cannot show.

@@ -26,7 +26,7 @@ type Failure struct {
 // the failed ones were applied.
 type ApplyError struct {
 	Failures []Failure
-	// Written is how many objects were written.
+	// Written is how many objects were written, in all calls of the walk.
 	Written int
 }
 
@@ -52,15 +52,15 @@ func (e *ApplyError) Unwrap() []error {
 	return causes
 }
 
-// Permanent reports whether Vault refused all the objects themselves, so that trying again with the
-// same seed gives the same answer.
-func (e *ApplyError) Permanent() bool {
+// permanent reports whether Vault refused all the objects themselves, so that trying again with the
+// same seed gives the same answer, or has given it several times.
+func (e *ApplyError) permanent(history *History) bool {
 	for _, f := range e.Failures {
 		code := httpstatus.Of(f.Err)
-		if errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) || errors.Is(f.Err, errServerWide) || namespaceSealed(f.Err) {
+		if f.Skipped || errors.Is(f.Err, errIgnored) || errors.Is(f.Err, errDropped) || errors.Is(f.Err, errUnchanged) || errors.Is(f.Err, errServerWide) || namespaceSealed(f.Err) || history.givesUp(f.ID) {
 			continue
 		}
-		if !f.Skipped && code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {
+		if code != http.StatusBadRequest && code != http.StatusNotFound && code != http.StatusMethodNotAllowed && code != http.StatusConflict {
 			return false
 		}
 	}

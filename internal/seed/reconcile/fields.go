@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,7 +45,7 @@ func (v *vocabulary) unknown(ctx context.Context, o object.Object) ([]string, er
 		return nil, err
 	}
 	var unknown []string
-	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
+	for _, name := range o.CheckedFields() {
 		if slices.Contains(known, name) {
 			continue
 		}
@@ -66,7 +65,7 @@ func (v *vocabulary) fields(ctx context.Context, o object.Object) ([]string, err
 	if at.asked {
 		return at.fields, nil
 	}
-	known, err := v.api.Fields(ctx, o.WritePath())
+	known, err := v.api.Fields(ctx, o.FieldsPath())
 	if err == nil && o.Traits.Split != nil && len(known) > 0 {
 		var more []string
 		if more, err = v.api.Fields(ctx, o.Traits.Split.Update); err == nil {
@@ -99,6 +98,9 @@ func (v *vocabulary) endpoint(key string) *endpoint {
 func endpointOf(o object.Object) string {
 	if o.IsRequest() {
 		return o.WritePath()
+	}
+	if listing, _ := o.Table(); listing != "" { // those of auth methods and of engines differ
+		return listing
 	}
 	return o.Namespace + o.Endpoint
 }

@@ -50,10 +50,16 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 			return nil, err
 		}
 	}
+	if err := plan.findPlugins(ctx, seen.reads); err != nil {
+		return nil, err
+	}
 	if slices.ContainsFunc(plan.Changes, Change.doubtful) {
 		if err := plan.findUnknown(ctx, plan.words, goal.Parallelism, seen.mounted); err != nil {
 			return nil, err
 		}
+	}
+	if err := plan.findRenamed(ctx, seen.reads, goal); err != nil {
+		return nil, err
 	}
 	if goal.Prune.Owned {
 		if err := plan.prune(ctx, seen.reads, goal); err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -38,7 +37,7 @@ type sealedJSON struct {
 }
 
 type changeJSON struct {
-	ID       object.ID   `json:"id"`
+	ID       string      `json:"id"`
 	Action   string      `json:"action"`
 	Stage    string      `json:"stage"`
 	Position string      `json:"position,omitempty"`
@@ -61,17 +60,17 @@ type fieldJSON struct {
 }
 
 type refusalJSON struct {
-	ID       object.ID `json:"id"`
-	Position string    `json:"position,omitempty"`
-	Reason   string    `json:"reason"`
-	Remedy   string    `json:"way_out"`
+	ID       string `json:"id"`
+	Position string `json:"position,omitempty"`
+	Reason   string `json:"reason"`
+	Remedy   string `json:"way_out"`
 	// Stanza is to be added to the server's configuration.
 	Stanza string `json:"stanza,omitempty"`
 }
 
 type leftJSON struct {
-	ID     object.ID `json:"id"`
-	Reason string    `json:"reason"`
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
 }
 
 // PrintJSON writes the plan for machines, with unchanged objects only if some of their fields could
@@ -85,20 +84,20 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
 			continue
 		}
-		change := changeJSON{ID: c.Object.ID, Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide}
+		change := changeJSON{ID: c.Object.ID.String(), Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide}
 		for _, f := range c.Fields {
 			change.Fields = append(change.Fields, fieldJSON(f))
 		}
 		out.Changes = append(out.Changes, change)
 	}
 	for _, r := range p.Refusals {
-		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID, positionText(r.Object.Position), r.Reason, r.Remedy, r.Stanza})
+		out.Refusals = append(out.Refusals, refusalJSON{r.Object.ID.String(), positionText(r.Object.Position), r.Reason, r.Remedy, r.Stanza})
 	}
 	for _, s := range p.Sealed {
 		out.Sealed = append(out.Sealed, sealedJSON(s))
 	}
 	for _, l := range p.Left {
-		out.Left = append(out.Left, leftJSON(l))
+		out.Left = append(out.Left, leftJSON{l.ID.String(), l.Reason})
 	}
 	for _, f := range p.Fixes {
 		out.Fixes = append(out.Fixes, fixJSON(f))

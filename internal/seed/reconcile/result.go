@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
@@ -15,6 +16,9 @@ type Options struct {
 	// IDs in the order of the plan: the ledger is written in advance, so that a crash orphans
 	// nothing. An error stops the run. May be nil.
 	BeforeCreate func(ctx context.Context, ids []object.ID) error
+	// History is what earlier calls in the same walk have come to, and is added to. What one of
+	// them wrote and still differs is not written again, and fails. nil is an empty one.
+	History *History
 	// Done is called after each write with its outcome, one call at a time. May be nil.
 	Done func(change Change, err error)
 }
@@ -24,8 +28,13 @@ type Result struct {
 	// Created, Updated and Deleted hold the IDs written, sorted. Requests are not included: they
 	// leave nothing behind that could be owned.
 	Created, Updated, Deleted []object.ID
+	// Renamed holds the aliases that have another name now: the ID before → the ID after.
+	Renamed map[object.ID]object.ID
 	// Taken holds what was deleted together with its mount or namespace.
 	Taken []object.ID
+	// Refused holds what was to be created and is known not to exist: Vault refused it, or it was
+	// not tried.
+	Refused []object.ID
 	// Kept holds what the seed no longer names but Vault cannot delete.
 	Kept []object.ID
 	// Seen holds the written objects that are known to match: Vault keeps them verbatim, or they
@@ -54,4 +63,12 @@ func ReadBack(ctx context.Context, api Reader, written []object.Object, parallel
 		}
 	}
 	return seen
+}
+
+// sorted returns the result with its lists in order.
+func (r Result) sorted() Result {
+	slices.Sort(r.Created)
+	slices.Sort(r.Updated)
+	slices.Sort(r.Deleted)
+	return r
 }

@@ -86,7 +86,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 	var ignored []string
 	for _, each := range c.writes() {
 		var warnings []string
-		answer, warnings, err = a.send(ctx, each)
+		answer, warnings, err = a.put(ctx, o, each)
 		if err != nil {
 			return nil, explain(c, scrub(err, o))
 		}

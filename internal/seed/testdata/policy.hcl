@@ -98,6 +98,10 @@ path "sys/mounts/*" {
   capabilities = ["update"]
 }
 
+path "sys/plugins/catalog" {
+  capabilities = ["read"]
+}
+
 path "sys/plugins/catalog/*" {
   capabilities = ["read", "update", "delete", "sudo"]
 }

@@ -3,6 +3,7 @@ package value
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,13 +186,26 @@ func AsSet(field string, list []any) (set []string, ok bool) {
 			return nil, false
 		}
 		text = strings.TrimSpace(text)
-		if strings.Contains(Leaf(field), "policies") {
+		switch {
+		case strings.Contains(Leaf(field), "policies"):
 			text = strings.ToLower(text)
+		case strings.Contains(Leaf(field), "cidr"):
+			text = sameBlock(text)
 		}
 		set = append(set, text)
 	}
 	slices.Sort(set)
 	return slices.Compact(set), true
+}
+
+// sameBlock returns an address for a CIDR block that holds only that: Vault shows 127.0.0.1/32 as
+// 127.0.0.1. Other texts are returned as they are.
+func sameBlock(text string) string {
+	block, err := netip.ParsePrefix(text)
+	if err != nil || block.Bits() != block.Addr().BitLen() {
+		return text
+	}
+	return block.Addr().String()
 }
 
 // SplitList returns the words of a comma-separated text.

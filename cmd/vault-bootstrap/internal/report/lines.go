@@ -58,6 +58,7 @@ func (h phaseHandler) WithGroup(name string) slog.Handler {
 type Lines struct {
 	phase *phase
 	log   *slog.Logger
+	waits waits
 }
 
 // NewLines returns a report that writes lines from level on.
@@ -72,14 +73,28 @@ func (r *Lines) Log() *slog.Logger { return r.log }
 // Close does nothing: each line is written at once.
 func (r *Lines) Close(bool) {}
 
-// Waiting writes the reason, as a warning once it takes long.
+// GivesUp has waits say when the run gives up.
+func (r *Lines) GivesUp(at time.Time) { r.waits.givesUp(at) }
+
+// Waiting writes the reason once, then that it still waits; as a warning once it takes long.
 func (r *Lines) Waiting(err error, attempt int) {
 	r.phase.set(func(p *phase) { p.attempt = attempt })
 	level := slog.LevelInfo
 	if attempt >= patientTries {
 		level = slog.LevelWarn
 	}
-	r.log.Log(context.Background(), level, "waiting", "reason", err.Error(), "remedy", fault.RemedyOf(err))
+	now := time.Now()
+	inFull, atAll := r.waits.next(now, err.Error(), attempt)
+	message, attributes := "still waiting", []any{}
+	if inFull {
+		message, attributes = "waiting", []any{"reason", err.Error(), "remedy", fault.RemedyOf(err)}
+	}
+	if left := r.waits.left(now); left != "" {
+		attributes = append(attributes, "gives_up_in", left)
+	}
+	if atAll {
+		r.log.Log(context.Background(), level, message, attributes...)
+	}
 }
 
 // patientTries is the attempt from which on waiting is worth a warning: with the waits between

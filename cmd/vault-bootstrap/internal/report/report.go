@@ -5,6 +5,7 @@ package report
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 )
@@ -14,6 +15,8 @@ type Reporter interface {
 	fsm.Reporter
 	// Log returns the logger of the acts.
 	Log() *slog.Logger
+	// GivesUp says when the run ends if it still waits then.
+	GivesUp(at time.Time)
 	// Close ends the report; nothing is reported after it.
 	Close(failed bool)
 }

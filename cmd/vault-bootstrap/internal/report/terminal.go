@@ -26,6 +26,7 @@ type terminalReporter struct {
 	mu     sync.Mutex
 	step   *progress.Tracker // the current step
 	reason string            // the last reason for waiting that was shown in full
+	waits  waits
 }
 
 // The width of a step's text, and how often the list is drawn.
@@ -103,6 +104,9 @@ func (r *terminalReporter) note(message string) {
 	}
 }
 
+// GivesUp has waits show when the run gives up.
+func (r *terminalReporter) GivesUp(at time.Time) { r.waits.givesUp(at) }
+
 // Waiting shows the reason, once in full on its own line.
 func (r *terminalReporter) Waiting(err error, attempt int) {
 	r.mu.Lock()
@@ -120,6 +124,9 @@ func (r *terminalReporter) Waiting(err error, attempt int) {
 		r.writer.Log("%s", strings.TrimSpace(err.Error()+"\n  "+fault.RemedyOf(err)))
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
+	if left := r.waits.left(time.Now()); left != "" && attempt > 1 {
+		reason = fmt.Sprintf("try %d, gives up in %s: %s", attempt, left, reason)
+	}
 	r.note("waiting: " + reason)
 }
 

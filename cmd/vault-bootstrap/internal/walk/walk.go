@@ -61,6 +61,9 @@ func New(j *job.Job) *Walk { return &Walk{Job: j} }
 func (w *Walk) Run(ctx context.Context, reporter report.Reporter) error {
 	ctx, cancel := context.WithTimeout(ctx, w.Job.Options.Timeout)
 	defer cancel()
+	if deadline, limited := ctx.Deadline(); limited {
+		reporter.GivesUp(deadline)
+	}
 	w.Job.Bootstrap.LogTo(reporter.Log())
 	for _, risk := range w.Job.Risks {
 		reporter.Log().Warn(risk)

@@ -1,0 +1,36 @@
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestGivesUpEqualAnswers declares what Vault refuses with 500: a CIDR block without a mask, and
+// metadata with an umlaut. The run does not try until its time is up: it ends with exit code 1,
+// counts what it has written in all, and names both.
+func TestGivesUpEqualAnswers(t *testing.T) {
+	seed := filepath.Join(t.TempDir(), "seed.yaml")
+	write(t, seed, "policies: [{name: app, rules: 'path \"kv/data/app\" { capabilities = [\"read\"] }'}]\n"+
+		"auth:\n  - {type: approle, path: ci, roles: [{name: refused, secret_id_bound_cidrs: [127.0.0.1]}, {name: good, token_ttl: 20m}]}\n"+
+		"entities: [{name: umlaut, metadata: {ü: x}}]\n")
+	p, _ := inFiles(t, anyServer(t), "--seed="+seed, "--login=approle", "--timeout=10m")
+	r := p.must(1, "run")
+	if r.Took > time.Minute {
+		t.Errorf("it took %s", r.Took)
+	}
+	failed := r.Log("failed")
+	if len(failed) != 1 || failed[0].Text("kind") != "partial" {
+		t.Fatalf("it ended with %v\n%s", failed, r)
+	}
+	// The mount, a role and a policy of the seed, and mount, role and policy of our own login.
+	for _, want := range []string{"6 objects written, 2 not", "creating auth/ci/role/refused", "invalid CIDR address", "creating identity/entity/name/umlaut", "key contains invalid characters"} {
+		if !strings.Contains(failed[0].Text("error"), want) {
+			t.Errorf("it does not say %q:\n%s", want, failed[0].Text("error"))
+		}
+	}
+	if tries := len(r.Log("waiting")) + len(r.Log("still waiting")); tries > 2 {
+		t.Errorf("it was said %d times that it waits", tries)
+	}
+}
