@@ -11,7 +11,8 @@ type Observation struct {
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
 	RecoveryKeys bool
-	// ClusterID is the cluster ID stored with the keys; empty if not known yet.
+	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
+	// checkpoint; empty if not known yet.
 	ClusterID string
 	// Root is the status of the stored root token.
 	Root RootStatus
@@ -62,6 +63,8 @@ const (
 	SpooledAnswer
 	// StoredKeys: the keys are stored.
 	StoredKeys
+	// KeysElsewhere: the keys are not ours. Somebody else initializes Vault and unseals it.
+	KeysElsewhere
 )
 
 // RootStatus is the status of the stored root token.
@@ -71,7 +74,7 @@ type RootStatus int
 const (
 	// NoRoot: none is stored.
 	NoRoot RootStatus = iota
-	// LiveRoot: it is stored, and Vault accepts it.
+	// LiveRoot: it is stored, or a person has given a token for this run, and Vault accepts it.
 	LiveRoot
 	// DeadRoot: it is stored, and Vault refuses it.
 	DeadRoot
@@ -159,7 +162,7 @@ func (o Observation) Tends(state, goal State) bool {
 }
 
 // CanUnseal reports whether our keys can unseal a sealed replica: not if operators hold the shares,
-// and not if the seal does it.
+// not if the seal does it, and not if we have no keys.
 func (o Observation) CanUnseal() bool {
-	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys
+	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys && o.Keys != KeysElsewhere
 }

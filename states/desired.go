@@ -20,6 +20,8 @@ type Declaration struct {
 	Prune object.Prune
 	// Rules say which controls are required, fixed and accepted.
 	Rules harden.Rules
+	// Keyless is whether the keys of Vault are not ours. Then no token is ours to revoke either.
+	Keyless bool
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
 	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
@@ -34,6 +36,8 @@ type Desired struct {
 	objects     []object.Object // the seed's and our own
 	needs       []policy.Grant  // of our own login
 	own         ownPolicy
+	// givenNeeds are the needs of a token that makes all of it, our own login included.
+	givenNeeds []policy.Grant
 }
 
 // NewDesired returns the desired state for a declaration: the seed's objects and, beside them, the
@@ -48,8 +52,19 @@ func NewDesired(name string, methods login.Chain, declaration Declaration) (*Des
 		return nil, err
 	}
 	d.needs = append(policy.Needs(declaration.Objects, declaration.Prune.Owned), policy.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
-	d.needs = slices.Concat(d.needs, ceremony.Grants(), d.controlNeeds())
+	d.needs = slices.Concat(d.needs, d.tokenGrants(), d.controlNeeds())
+	d.givenNeeds = slices.Concat(policy.Needs(d.objects, declaration.Prune.Owned), d.controlNeeds())
 	return d, nil
+}
+
+// tokenGrants returns what our login may do with the tokens of others: look at all of them and, where
+// we make root tokens, revoke them.
+func (d *Desired) tokenGrants() []policy.Grant {
+	grants := ceremony.Grants()
+	if !d.declaration.Keyless {
+		return grants
+	}
+	return slices.DeleteFunc(grants, func(grant policy.Grant) bool { return grant.Path == "auth/token/revoke-accessor" })
 }
 
 // PolicyText returns our own policy for a seed: what the seed needs, and no way to widen the policy
@@ -65,7 +80,7 @@ func (d *Desired) policyText(own []object.Object) string {
 			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants())
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), d.tokenGrants(), d.controlGrants())
 	return policy.HCL(grants, protected)
 }
 

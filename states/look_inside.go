@@ -50,11 +50,14 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
+	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run.", o.access.Flags()
+	if o.setting.Keyless {
+		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run.", " --keys=none"+flags
+	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing, 5)),
-		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
-			"With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, o.access.Flags(), o.setting.Name))
+		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+widen+" Or an administrator: "+
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, flags, o.setting.Name))
 }
 
 // list joins the first items and counts the rest.

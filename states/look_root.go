@@ -18,14 +18,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// lookAtRoot checks whether a root token that we may use is alive: the first run's, or that of this
-// process's break-glass.
+// lookAtRoot checks whether a root token that we may use is alive: the first run's, that of this
+// process's break-glass, or what a person has given in its place.
 func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) error {
 	if stored := look.StoredKeys.Root; stored != nil {
 		alive, err := o.lookAtStoredRoot(ctx, address, look)
 		if err != nil || alive {
 			return err
 		}
+	}
+	if o.given.inUse() {
+		return o.lookAtGiven(ctx, address, look)
 	}
 	view, used, err := o.grant.View(address)
 	if err != nil || !used {

@@ -28,6 +28,11 @@ type Memory struct {
 //
 // It returns the plan along with an error about what no run can change.
 func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*reconcile.Plan, error) {
+	if o.setting.Keyless {
+		if err := RefuseKeys(memory.Keys); err != nil {
+			return nil, err
+		}
+	}
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err

@@ -67,7 +67,8 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error) {
 	active, _ := look.Observation.Replicas.Active()
 	keys := look.StoredKeys
-	if keys.Set == nil || keys.Set.ClusterID == active.ClusterID && !keys.HashKey.Empty() {
+	known := s.setting.Keyless || keys.Set != nil && keys.Set.ClusterID == active.ClusterID // or the checkpoint has it
+	if known && !keys.HashKey.Empty() || keys.Set == nil && !s.setting.Keyless {
 		return keys.HashKey, nil
 	}
 	hashKey := keys.HashKey

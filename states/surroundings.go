@@ -24,7 +24,7 @@ type surroundings struct {
 
 // newFacts returns facts before anything is known.
 func (s *surroundings) newFacts() harden.Facts {
-	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name}
+	return harden.Facts{Now: s.setting.Now(), OwnPolicy: s.setting.Name, Keyless: s.setting.Keyless}
 }
 
 // look gathers the facts that take no token.

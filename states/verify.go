@@ -37,6 +37,12 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 			"Only an unsealed Vault can be verified. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
 	facts := o.surroundings.newFacts()
+	if o.setting.Keyless {
+		known, _ := keys.Get()
+		if err := RefuseKeys(known); err != nil {
+			return Verified{}, err
+		}
+	}
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
 	if !view.None() {

@@ -49,6 +49,7 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
 	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, otherwise file: in the user's state directory)")
+	flags.StringVar(&o.Keys, "keys", job.StoredKeys, "whose the keys of Vault are: 'stored', ours, in the keys record; or 'none', somebody else's: it is configured once others have initialized and unsealed it, and nothing that opens it is stored")
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, otherwise the kubeconfig's)")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, otherwise as kubectl)")
 	flags.StringVar(&o.Context, "context", "", "context of the kubeconfig (default: its current one)")
@@ -111,6 +112,11 @@ func registerSeal(flags *pflag.FlagSet, o *job.LossOptions) {
 func registerSidecar(flags *pflag.FlagSet, o *job.SidecarOptions) {
 	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when this has ended, in whatever way, so that a service mesh's proxy in our pod ends as well "+
 		"(Istio: http://127.0.0.1:15020/quitquitquit, Linkerd: http://127.0.0.1:4191/shutdown)")
+}
+
+func registerToken(flags *pflag.FlagSet, o *job.TokenOptions) {
+	flags.StringVar(&o.File, "token-file", "", "with --keys=none: file with an administrator's token, or - for standard input, for what our login may not do, its own policy and role above all. It is used for this run only, and stored nowhere")
+	flags.BoolVar(&o.Revoke, "revoke-token", false, "with --token-file: revoke that token when our own login is proven")
 }
 
 func registerShares(flags *pflag.FlagSet, o *input.SharesOptions) {

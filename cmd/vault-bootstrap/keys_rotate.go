@@ -66,6 +66,9 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
+	if err := options.store.NeedsKeys("keys rotate"); err != nil {
+		return err
+	}
 	token, err := p.input().Token(options.tokenFile)
 	if err != nil {
 		return err

@@ -32,6 +32,8 @@ type Facts struct {
 	Now time.Time
 	// OwnPolicy is the name of the program's own policy.
 	OwnPolicy string
+	// Keyless is whether the keys of Vault are not ours, so that nobody gives us a root token.
+	Keyless bool
 	// RootStored is whether a root token is in our keys record, and Login whether the login of
 	// later runs works.
 	RootStored, Login Fact[bool]

@@ -24,6 +24,8 @@ type Access struct {
 	// ReadsOnly makes it log in by the role that only reads, if there is one, and by our own if
 	// that does not exist yet. With the former, Vault itself refuses every write.
 	ReadsOnly bool
+	// Keyless is whether the keys of Vault are not ours, which decides who can repair the login.
+	Keyless bool
 	// Clock, if not nil, returns the time of the server at address, to explain a refusal.
 	Clock func(ctx context.Context, address string) (time.Time, error)
 	Log   *slog.Logger

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -59,14 +60,22 @@ func (a *Access) explain(ctx context.Context, method Method, address string, err
 	}
 	for _, each := range parts() {
 		if vault.Mentions(err, each.says) {
-			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, a.skew(ctx, address), err, each.remedy)
+			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, a.skew(ctx, address), err, a.possible(each.remedy))
 		}
 	}
 	if vault.Mentions(err, "permission denied") {
 		part, remedy := method.Denied()
-		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, remedy)
+		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, a.possible(remedy))
 	}
 	return fmt.Errorf("by %s: %w", method.Name(), err)
+}
+
+// possible returns a remedy with what can repair the login: break-glass takes keys.
+func (a *Access) possible(remedy string) string {
+	if !a.Keyless {
+		return remedy
+	}
+	return strings.ReplaceAll(remedy, "break-glass run", "run --token-file")
 }
 
 // maxSkew is how far two clocks may differ without being mentioned.

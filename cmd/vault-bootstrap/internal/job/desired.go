@@ -34,7 +34,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	own := credentials{store: &options.Store, vault: &options.Vault, login: &options.Login, spool: &options.Spool, declared: declared.LoginPaths()}
+	own := credentials{store: &options.Store, vault: &options.Vault, login: &options.Login, spool: &options.Spool, tokenFile: options.Token.File, declared: declared.LoginPaths()}
 	login, err := declared.Login(ctx, resolver(j.env, j.Store, own))
 	if err != nil {
 		return resolved{}, err
@@ -44,10 +44,10 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	return resolved{declared, objects, rules, login}, err
 }
 
-// desire returns the desired state of Vault. name is that of our policy and role.
-func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
-	return states.NewDesired(name, methods, states.Declaration{
-		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Digest: sync.OnceValue(r.declared.Digest),
+// desire returns the desired state of Vault, with the names of a setting.
+func (r resolved) desire(setting *states.Setting, methods login.Chain) (*states.Desired, error) {
+	return states.NewDesired(setting.Name, methods, states.Declaration{
+		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Keyless: setting.Keyless, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 
@@ -71,7 +71,7 @@ func (j *Job) reassign(ctx context.Context, r resolved) error {
 			return err
 		}
 	}
-	desired, err := r.desire(b.Setting().Name, methods)
+	desired, err := r.desire(b.Setting(), methods)
 	if err != nil {
 		return err
 	}

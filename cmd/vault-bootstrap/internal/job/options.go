@@ -18,6 +18,7 @@ type RunOptions struct {
 	Loss    LossOptions
 	Split   splitOptions
 	Lease   leaseOptions
+	Token   TokenOptions
 	Log     logOptions
 
 	Seed              []string
@@ -44,6 +45,9 @@ type logOptions struct {
 
 // check refuses what cannot work before anything is touched.
 func (o *RunOptions) check() error {
+	if err := o.checkKeys(); err != nil {
+		return err
+	}
 	for _, split := range []struct {
 		kind              string
 		shares, threshold int
