@@ -1,7 +1,9 @@
 package states
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -65,6 +67,34 @@ func (d *Desired) tokenGrants() []policy.Grant {
 		return grants
 	}
 	return slices.DeleteFunc(grants, func(grant policy.Grant) bool { return grant.Path == "auth/token/revoke-accessor" })
+}
+
+// OfLogin returns what our own login needs, in the order in which Vault takes it: policies, and each
+// auth method with what the seed declares of its configuration, and our role.
+func (d *Desired) OfLogin() []object.Object {
+	own, mounts := map[object.ID]bool{object.Policy(d.name, nil).ID: true}, map[object.ID]bool{}
+	for _, o := range append(d.methods.Objects(d.name), d.readObjects()...) {
+		own[o.CanonicalID()] = true
+		if o.IsMount() {
+			mounts[o.CanonicalID()] = true
+		}
+	}
+	var found []object.Object
+	for _, o := range d.objects {
+		if own[o.CanonicalID()] || o.Stage == object.StageConfig && mounts[o.Mount] {
+			found = append(found, o)
+		}
+	}
+	rank := func(o object.Object) int {
+		if o.Stage == object.StagePolicies {
+			return -1
+		}
+		return int(o.Stage)
+	}
+	slices.SortStableFunc(found, func(a, b object.Object) int {
+		return cmp.Or(rank(a)-rank(b), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	return found
 }
 
 // PolicyText returns our own policy for a seed: what the seed needs, and no way to widen the policy

@@ -49,10 +49,14 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
 	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, otherwise file: in the user's state directory)")
-	flags.StringVar(&o.Keys, "keys", job.StoredKeys, "whose the keys of Vault are: 'stored', ours, in the keys record; or 'none', somebody else's: it is configured once others have initialized and unsealed it, and nothing that opens it is stored")
+	registerKeys(flags, o)
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, otherwise the kubeconfig's)")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, otherwise as kubectl)")
 	flags.StringVar(&o.Context, "context", "", "context of the kubeconfig (default: its current one)")
+}
+
+func registerKeys(flags *pflag.FlagSet, o *job.StoreOptions) {
+	flags.StringVar(&o.Keys, "keys", job.StoredKeys, "whose the keys of Vault are: 'stored', ours, in the keys record; or 'none', somebody else's: it is configured once others have initialized and unsealed it, and nothing that opens it is stored")
 }
 
 func registerVault(flags *pflag.FlagSet, o *job.VaultOptions) {

@@ -21,7 +21,7 @@ func (p *program) seedCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.seedValidateCommand(), p.seedSchemaCommand(), p.seedPolicyCommand())
+	cmd.AddCommand(p.seedValidateCommand(), p.seedSchemaCommand(), p.seedPolicyCommand(), p.seedSelfInitCommand())
 	return cmd
 }
 
@@ -81,7 +81,7 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 
 func (p *program) seedPolicyCommand() *cobra.Command {
 	name := "vault-bootstrap"
-	login := &job.LoginOptions{}
+	login, keys := &job.LoginOptions{}, &job.StoreOptions{}
 	readOnly := false
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
@@ -96,6 +96,9 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := keys.CheckKeys(); err != nil {
+				return err
+			}
 			method, err := login.Outline(job.KubernetesStore, name, loaded.LoginPaths())
 			if err != nil {
 				return err
@@ -104,7 +107,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules})
+			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules, Keyless: keys.Keyless()})
 			if err != nil {
 				return err
 			}
@@ -119,6 +122,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
+	registerKeys(cmd.Flags(), keys)
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
 	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, otherwise kubernetes)")
 	login.Given = cmd.Flags().Changed

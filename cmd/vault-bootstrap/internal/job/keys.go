@@ -8,6 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
@@ -52,6 +53,11 @@ func (o *StoreOptions) allow(chain login.Chain, err error) (login.Chain, error) 
 		}
 	}
 	return chain, nil
+}
+
+// Login returns the login of later runs that options and seed declare, for records in Kubernetes.
+func (o *StoreOptions) Login(env Lookup, options *LoginOptions, clientCert string, declared []seed.LoginMethod) (login.Chain, error) {
+	return o.allow(options.resolve(env, KubernetesStore, o.Name, clientCert, declared))
 }
 
 // RefuseKeys fails if --keys=none is given and the record holds some.

@@ -29,6 +29,8 @@ type Keys struct {
 	Attempts []attemptReport `json:"attempts"`
 	// AppRole is whether the credential of our own login is stored here.
 	AppRole bool `json:"approle"`
+	// Keyless is whether the keys of Vault are not ours.
+	Keyless bool `json:"keyless,omitempty"`
 }
 
 type setReport struct {
@@ -132,6 +134,9 @@ func newSetReport(use string, set store.KeySet) setReport {
 func (r Keys) table() string {
 	facts := newTable()
 	facts.AppendRow(table.Row{"record", r.Record})
+	if r.Keyless {
+		facts.AppendRow(table.Row{"keys", notOurs})
+	}
 	facts.AppendRow(table.Row{"root token", yesNo(r.RootToken, "stored", "none")})
 	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})
 	if used := r.BreakGlass; used != nil {
