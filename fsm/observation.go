@@ -11,6 +11,8 @@ type Observation struct {
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
 	RecoveryKeys bool
+	// Shareless is whether there are no recovery keys either: no root token can be generated.
+	Shareless bool
 	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
 	// checkpoint; empty if not known yet.
 	ClusterID string

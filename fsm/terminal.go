@@ -120,7 +120,12 @@ func LockedOut(answer string) error {
 
 // lockedOut is LockedOut, with the remedy for those who have no keys.
 func lockedOut(o Observation) error {
-	if o.Keys != KeysElsewhere {
+	switch {
+	case o.Keys != KeysElsewhere && o.Shareless:
+		return fault.Stop(NameLockedOut, fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(o.LoginAnswer)),
+			"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
+				"An administrator can restore them. Nobody else can: this server has no recovery keys, from which a root token could be generated.")
+	case o.Keys != KeysElsewhere:
 		return LockedOut(o.LoginAnswer)
 	}
 	return fault.Stop(NameLockedOut,

@@ -144,6 +144,7 @@ func (o *Observer) lookAtSet(look *Look) {
 		return
 	}
 	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
+	look.Observation.Shareless = set.Shareless()
 	sealed := look.Observation.Replicas.ToUnseal()
 	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
 		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.awaitCustodians)

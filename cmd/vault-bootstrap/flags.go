@@ -24,7 +24,7 @@ func registerInit(flags *pflag.FlagSet, o *job.RunOptions) {
 	registerReset(flags, &o.Loss)
 	flags.IntVar(&o.Split.Shares, "key-shares", 5, "number of unseal keys to split the root key into")
 	flags.IntVar(&o.Split.Threshold, "key-threshold", 3, "number of unseal keys needed to unseal")
-	flags.IntVar(&o.Split.RecoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal")
+	flags.IntVar(&o.Split.RecoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal; 0 is for none, where the server takes it (OpenBao since 2.6)")
 	flags.IntVar(&o.Split.RecoveryThreshold, "recovery-threshold", 3, "number of recovery keys needed, with auto-unseal")
 }
 

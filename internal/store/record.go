@@ -150,6 +150,12 @@ type KeySet struct {
 	Attempt string
 }
 
+// Shareless reports whether there never were any shares: the server unseals itself, and was
+// initialized without recovery keys.
+func (s KeySet) Shareless() bool {
+	return s.Kind == RecoveryKeys && s.Threshold == 0 && len(s.Shares) == 0 && len(s.Custody) == 0
+}
+
 // CustodyShare is a key share that only one operator can decrypt.
 type CustodyShare struct {
 	// Owner and Fingerprint are of the operator's PGP key.

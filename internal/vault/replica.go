@@ -97,7 +97,14 @@ type SealStatus struct {
 	Recovery bool `json:"recovery_seal"`
 	// ClusterID is empty while the server is sealed.
 	ClusterID string `json:"cluster_id"`
+	// CommitDate is what OpenBao shows since 2.6.0, where Vault shows the date of the build; nil if
+	// the server does not show it. A server that was built without release data shows an empty one.
+	CommitDate *string `json:"commit_date"`
 }
+
+// Shareless reports whether the server can be initialized without recovery keys: OpenBao can since
+// 2.6.0, if a KMS unseals it.
+func (s SealStatus) Shareless() bool { return s.Recovery && s.CommitDate != nil }
 
 // SealStatus asks the server for the status of its seal.
 func (r *Replica) SealStatus(ctx context.Context) (SealStatus, error) {

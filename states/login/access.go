@@ -122,9 +122,9 @@ func (a *Access) loginAmong(ctx context.Context, ways []way, address string, key
 			return session, way, nil
 		}
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
-			return nil, way, a.explain(ctx, way.Method, address, err) // nobody refused: the next cycle tries again
+			return nil, way, a.explain(ctx, way.Method, address, keys, err) // nobody refused: the next cycle tries again
 		}
-		err = a.explain(ctx, way.Method, address, err)
+		err = a.explain(ctx, way.Method, address, keys, err)
 		switch {
 		case way.reads:
 			unread = err

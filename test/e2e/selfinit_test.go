@@ -53,7 +53,9 @@ func TestSelfInit(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "audit.log")
 	t.Cleanup(func() { driver.NoteTokens(t, log) })
 	k := withoutKeys(t, nil, false)
-	printed := k.must(0, "seed self-init", append(k.reading(false), k.seed)...)
+	bare := *k.program
+	bare.flags = nil
+	printed := bare.must(0, "seed self-init", append(k.reading(false), k.seed)...)
 	audit := fmt.Sprintf("audit \"file\" \"file\" {\n  options = {\n    file_path = %q\n    log_raw   = \"true\"\n  }\n}\n", log)
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: binary, Storage: "raft", Seal: staticSeal(t), ExtraConfig: audit + printed.Stdout})
 	k.flags = append(k.flags, driver.VaultFlags(cluster)...)
@@ -83,7 +85,7 @@ func TestSelfInit(t *testing.T) {
 	}
 
 	// What our login may not do takes somebody's token, and nobody has one: the policy is printed.
-	write(t, k.seed, k.content+"  - type: pki\n    path: teams/a/pki\n")
+	write(t, k.seed, k.content+grown)
 	r := k.run("run")
 	wantFailure(t, r, 70, "seed exceeds policy", "--token-file", "seed policy")
 	wantNoBreakGlass(t, r)
@@ -103,7 +105,7 @@ func TestNoRecoveryKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEvents(t, "a run after a restart", p.must(0, "run").Events())
-	if r := p.must(0, "keys list"); !strings.Contains(r.Stdout, "recovery  none") {
+	if r := p.must(0, "keys list"); !strings.Contains(r.Stdout, "none    nobody") {
 		t.Errorf("keys list: %s", r)
 	}
 	for verb, flags := range map[string][]string{

@@ -240,11 +240,18 @@ func mendsWithoutKeys(t *testing.T, k *keyless, node *testbed.VaultNode, root st
 	watch.Terminates()
 }
 
+// grown is a secrets engine that our policy does not know of, for the end of the seed.
+const grown = `  - type: pki
+    path: teams/a/pki
+    configuration:
+      config:
+        - name: urls
+          issuing_certificates: ["https://ca.example"]
+`
+
 // growsWithoutKeys lets the seed grow beyond what our login may do, and lends a token for it.
 func growsWithoutKeys(t *testing.T, k *keyless, node *testbed.VaultNode, root string) {
-	write(t, k.seed, k.content+"  - type: kv\n    path: teams/a/kv\npolicies-of-teams: []\n")
-	wantFailure(t, k.run("run"), 65)
-	write(t, k.seed, k.content+"  - type: kv\n    path: teams/a/kv\n  - type: pki\n    path: teams/a/pki\n    configuration:\n      config:\n        - name: urls\n          issuing_certificates: [\"https://ca.example\"]\n")
+	write(t, k.seed, k.content+grown)
 	r := k.run("run")
 	wantFailure(t, r, 70, "seed exceeds policy", "--token-file", "--keys=none")
 	wantNoBreakGlass(t, r)

@@ -122,6 +122,9 @@ func newSetReport(use string, set store.KeySet) setReport {
 		Use: use, Kind: string(set.Kind), Shares: len(set.Shares), Threshold: set.Threshold,
 		Custody: "this record", ClusterID: set.ClusterID, Created: set.Created,
 	}
+	if set.Shareless() {
+		report.Custody = "nobody"
+	}
 	if len(set.Custody) > 0 {
 		report.Custody, report.Shares = "operators", len(set.Custody)
 	}
@@ -163,7 +166,11 @@ func (r Keys) table() string {
 		if len(owners) > 0 {
 			holders = strings.Join(owners, ", ")
 		}
-		sets.AppendRow(table.Row{set.Use, set.Kind, fmt.Sprintf("%d of %d", set.Threshold, set.Shares), holders, set.Created.Format(time.RFC3339)})
+		shares := fmt.Sprintf("%d of %d", set.Threshold, set.Shares)
+		if set.Shares == 0 {
+			shares, holders = "none", "nobody: the server has none"
+		}
+		sets.AppendRow(table.Row{set.Use, set.Kind, shares, holders, set.Created.Format(time.RFC3339)})
 	}
 	return facts.Render() + "\n\n" + sets.Render()
 }
