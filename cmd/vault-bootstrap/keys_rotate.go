@@ -94,6 +94,9 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
+	if err := ceremony.RefuseWithoutShares(keys); err != nil {
+		return err
+	}
 	exchange := ceremony.Exchange{Token: token, Ask: p.input().AskShares(&options.present), AskNew: p.input().AskShares(&options.fresh)}
 	// A rotation on record may only wait for its new shares, and is not split again.
 	left := keys.Rotation

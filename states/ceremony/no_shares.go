@@ -7,9 +7,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
-// refuseWithoutShares fails if the server was initialized without recovery keys: then there is
+// RefuseWithoutShares fails if the server was initialized without recovery keys: then there is
 // nothing to generate a root token from, and nothing to exchange.
-func refuseWithoutShares(keys store.Keys) error {
+func RefuseWithoutShares(keys store.Keys) error {
 	if keys.Set == nil || !keys.Set.Shareless() {
 		return nil
 	}

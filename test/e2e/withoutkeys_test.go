@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -257,7 +258,7 @@ func growsWithoutKeys(t *testing.T, k *keyless, node *testbed.VaultNode, root st
 	wantNoBreakGlass(t, r)
 	lent := madeToken(t, node, root, map[string]any{"policies": []string{"root"}})
 	r = k.must(0, "run", tokenFile(t, lent), "--revoke-token")
-	wantEvents(t, "the seed that has grown", r.Events(), "seed", "harden")
+	wantEvents(t, "the seed that has grown", r.Events(), "drift", "seed", "harden")
 	if len(r.Log("our own login is proven: the token that was given is revoked")) != 1 || !dead(t, node, lent) || dead(t, node, root) {
 		t.Errorf("the token that was given is alive, or another is dead\n%s", r)
 	}
@@ -359,4 +360,46 @@ func TestWithoutKeysElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved.must(0, "run", tokenFile(t, otherRoot))
+}
+
+// TestWithoutKeysInKubernetes works with nothing but the rules that the chart's Role has then.
+func TestWithoutKeysInKubernetes(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{TLS: true})
+	keys, err := cluster.Initialize(t.Context(), 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Unseal(t.Context(), keys); err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, append(keys.Shares, keys.RootToken)...)
+	p, namespace, auditLog := inKubernetes(t, cluster, "--keys=none")
+	helm, err := testbed.LookTool("helm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	role, err := exec.CommandContext(t.Context(), helm, "template", "--namespace="+namespace, "x", "../../manifests/chart/vault-bootstrap", "--set=keys=none", "--show-only=templates/role.yaml").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "role.yaml")
+	write(t, file, string(role))
+	kubectl(t, "apply", "-n", namespace, "-f", file)
+	if out := kubectl(t, "get", "role", "vault-bootstrap", "-n", namespace, "-o=yaml"); strings.Contains(out, "pods") {
+		t.Fatalf("the Role still has a rule about pods: %s", out)
+	}
+	wantFailure(t, p.run("run", "--timeout=40s"), 70, "locked out", "--token-file")
+	wantEvents(t, "the first run", p.must(0, "run", tokenFile(t, keys.RootToken), "--revoke-token").Events(), "seed", "harden")
+	if !dead(t, cluster.Nodes[0], keys.RootToken) {
+		t.Error("the token that was given is alive")
+	}
+	_, before := driver.AuditFor(t, auditLog, 0)
+	wantEvents(t, "a rerun", p.must(0, "run").Events())
+	entries, _ := driver.AuditFor(t, auditLog, before)
+	if found := writes(entries); len(found) > 0 {
+		t.Errorf("a rerun wrote %q", found)
+	}
+	if stored := keysIn(t, p); stored.Set != nil || stored.Root != nil || stored.Attempt != nil || stored.Epoch == 0 {
+		t.Errorf("stored is %+v", stored)
+	}
 }
