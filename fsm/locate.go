@@ -80,6 +80,9 @@ func judge(o Observation) error {
 
 // locateEmpty is about a Vault no replica of which reports that it is initialized.
 func locateEmpty(o Observation) (State, error) {
+	if o.Keys == KeysElsewhere && len(o.Replicas) > 0 {
+		return locateEmptyElsewhere(o)
+	}
 	silent := o.Replicas.with(is(NoAnswer))
 	if len(silent) > 0 || len(o.Replicas) == 0 {
 		return "", waitForAnswers(silent, len(o.Replicas))
@@ -99,17 +102,27 @@ func locateEmpty(o Observation) (State, error) {
 	return Uninitialized, nil
 }
 
-// locateOurs is about an initialized Vault whose keys we hold.
+// locateEmptyElsewhere is about a Vault that somebody else is to initialize.
+func locateEmptyElsewhere(o Observation) (State, error) {
+	waiting := fault.Wait(fmt.Errorf("waiting for somebody else to initialize it (%s)", describe(o.Replicas)),
+		"With --keys=none we never do: its keys would be ours. Initialize it ('vault operator init'), or have it initialize itself (OpenBao, 'vault-bootstrap seed self-init').")
+	if len(o.Replicas.with(is(NotInitialized))) < len(o.Replicas) {
+		return "", waiting // a silent replica may be initialized
+	}
+	return Uninitialized, waiting
+}
+
+// locateOurs is about an initialized Vault whose keys we hold, or that is ours to configure.
 func locateOurs(o Observation) (State, error) {
 	active, found := o.Replicas.Active()
 	if !found {
 		return locateWithoutActive(o)
 	}
 	if o.ClusterID != "" && active.ClusterID != "" && o.ClusterID != active.ClusterID {
-		return "", ForeignCluster(o.ClusterID, active)
+		return "", foreignCluster(o, active)
 	}
 	if o.Root != LiveRoot && o.Login == LoginRefused {
-		return Unsealed, LockedOut(o.LoginAnswer)
+		return Unsealed, lockedOut(o)
 	}
 	if o.Trouble != nil {
 		return Unsealed, o.Trouble
@@ -149,11 +162,18 @@ func locateSealed(o Observation) (State, error) {
 		// Replicas come up one after another: a cluster that is partly unsealed was not sealed; it
 		// has no active node yet.
 		return Unsealed, waitForActive(o)
-	case o.RecoveryKeys:
+	case o.Keys == KeysElsewhere:
+		return Initialized, waitForUnseal(o)
+	case o.Recovery != NoRecovery:
 		return Initialized, waitForSeal(o)
 	default:
 		return Initialized, o.Custodians
 	}
+}
+
+func waitForUnseal(o Observation) error {
+	return fault.Wait(fmt.Errorf("waiting for its seal, or for somebody else, to unseal it (%s)", describe(o.Replicas.with(is(Sealed)))),
+		"With --keys=none we have no keys to unseal it with. If a seal is to open it, check the server's log: the KMS may be unreachable. Otherwise whoever holds its keys unseals it.")
 }
 
 func waitForSeal(o Observation) error {

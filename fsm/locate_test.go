@@ -38,6 +38,14 @@ func ours(o Observation) Observation {
 	return o
 }
 
+// elsewhere sets the keys to those of somebody else, and adds an active replica if there are no
+// replicas.
+func elsewhere(o Observation) Observation {
+	o = ours(o)
+	o.Keys = KeysElsewhere
+	return o
+}
+
 // located is a row of the table: an observation and what it amounts to.
 type located struct {
 	name  string
@@ -100,7 +108,7 @@ func locateRows() []located {
 		{"sealed", ours(Observation{Replicas: replicas(Sealed, Sealed, Sealed)}), Initialized, 0, ""},
 		{"sealed, a replica silent", ours(Observation{Replicas: replicas(NoAnswer, Sealed, Sealed)}), Initialized, 0, ""},
 		{"sealed, and people hold the shares", ours(Observation{Replicas: replicas(Sealed), Custodians: fault.Stop("custodians must unseal", errors.New("alice"), "ask them")}), Initialized, fault.Terminal, "custodians must unseal"},
-		{"sealed, and its seal opens it", ours(Observation{Replicas: replicas(Sealed), RecoveryKeys: true}), Initialized, fault.Transient, "auto-unseal"},
+		{"sealed, and its seal opens it", ours(Observation{Replicas: replicas(Sealed), Recovery: RecoveryKeys}), Initialized, fault.Transient, "auto-unseal"},
 		{"a part is sealed since it was open", ours(Observation{Replicas: replicas(Standby, Sealed, Sealed), Remembered: Hardened}), Unsealed, fault.Transient, "no replica is active"},
 		{"all are sealed since it was open", ours(Observation{Replicas: replicas(Sealed, Sealed), Remembered: Hardened}), Initialized, 0, ""},
 		{"sealed without quorum", ours(Observation{Replicas: replicas(Standby, Sealed, Sealed)}), Initialized, 0, ""},
@@ -123,6 +131,19 @@ func locateRows() []located {
 		{"seeded", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsFail}), Seeded, 0, ""},
 		{"hardened", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		{"a sealed standby does not change the state", ours(Observation{Replicas: replicas(Sealed, Active, NoAnswer), Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
+		// the keys are elsewhere
+		{"elsewhere, fresh", elsewhere(Observation{Replicas: replicas(NotInitialized, NotInitialized)}), Uninitialized, fault.Transient, "somebody else to initialize"},
+		{"elsewhere, fresh and silent", elsewhere(Observation{Replicas: replicas(NotInitialized, NoAnswer)}), "", fault.Transient, "somebody else to initialize"},
+		{"elsewhere, no replica known", Observation{Keys: KeysElsewhere}, "", fault.Transient, "no replica"},
+		{"elsewhere, sealed", elsewhere(Observation{Replicas: replicas(Sealed, Sealed)}), Initialized, fault.Transient, "to unseal it"},
+		{"elsewhere, a part is open", elsewhere(Observation{Replicas: replicas(Standby, Sealed), Remembered: Hardened}), Unsealed, fault.Transient, "no replica is active"},
+		{"elsewhere, open", elsewhere(Observation{Login: LoginWorks, Plan: PlanChanges}), Unsealed, 0, ""},
+		{"elsewhere, seeded", elsewhere(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsFail}), Seeded, 0, ""},
+		{"elsewhere, hardened", elsewhere(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
+		{"elsewhere, a person's token is in use", elsewhere(Observation{Root: LiveRoot, Plan: PlanEmpty, Controls: ControlsHold}), Seeded, 0, ""},
+		{"elsewhere, login refused", elsewhere(Observation{Login: LoginRefused, LoginAnswer: "invalid role"}), Unsealed, fault.Terminal, NameLockedOut},
+		{"elsewhere, login refused and a token", elsewhere(Observation{Root: LiveRoot, Login: LoginRefused, Plan: PlanChanges}), Unsealed, 0, ""},
+		{"elsewhere, another cluster", elsewhere(Observation{ClusterID: "c0", Login: LoginWorks}), "", fault.Terminal, NameForeignCluster},
 		// what the table leaves open
 		{"trouble inside", ours(Observation{Login: LoginWorks, Trouble: fault.Stop("x", errors.New("mount type differs"), "mend it")}), Unsealed, fault.Terminal, "x"},
 		{"election", ours(Observation{Replicas: replicas(Standby, Standby, NoAnswer)}), "", fault.Transient, "no replica is active"},
@@ -156,6 +177,9 @@ func TestLocate(t *testing.T) {
 			}
 			if fault.RemedyOf(err) == "" {
 				t.Error("the error has no remedy")
+			}
+			if test.o.Keys == KeysElsewhere && strings.Contains(err.Error()+fault.RemedyOf(err), "break-glass") {
+				t.Errorf("break-glass takes keys, and there are none: %v (%s)", err, fault.RemedyOf(err))
 			}
 			if test.kind == fault.Terminal && fault.NameOf(err) != test.failure {
 				t.Errorf("error is called %q, want %q", fault.NameOf(err), test.failure)
@@ -193,7 +217,7 @@ func FuzzLocate(f *testing.F) {
 	all := []Health{NoAnswer, Active, Standby, DRSecondary, PerformanceStandby, StandbyCutOff, NotInitialized, Sealed, Removed}
 	f.Fuzz(func(t *testing.T, healths []byte, keys, root, login, plan, controls byte, since int64) {
 		o := Observation{
-			Keys: KeyStatus(keys % 4), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
+			Keys: KeyStatus(keys % 5), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
 			Plan: PlanStatus(plan % 3), Controls: ControlStatus(controls % 3), UninitializedFor: time.Duration(since),
 		}
 		empty := true
@@ -203,7 +227,7 @@ func FuzzLocate(f *testing.F) {
 			o.Replicas = append(o.Replicas, Replica{Address: "a", Health: health})
 		}
 		state, err := Locate(o)
-		if state == "" && err == nil || state != "" && err != nil && state != Unsealed && state != Initialized {
+		if state == "" && err == nil || state != "" && err != nil && state != Unsealed && state != Initialized && (state != Uninitialized || o.Keys != KeysElsewhere) {
 			t.Fatalf("state %q and error %v", state, err)
 		}
 		if state == Uninitialized && (!empty || len(healths) == 0 || o.Keys == StoredKeys || o.Keys == SpooledAnswer) {

@@ -9,9 +9,10 @@ type Observation struct {
 	Replicas Replicas
 	// Keys is what the keys record says.
 	Keys KeyStatus
-	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
-	RecoveryKeys bool
-	// ClusterID is the cluster ID stored with the keys; empty if not known yet.
+	// Recovery is which recovery keys are stored.
+	Recovery RecoveryStatus
+	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
+	// checkpoint; empty if not known yet.
 	ClusterID string
 	// Root is the status of the stored root token.
 	Root RootStatus
@@ -49,6 +50,18 @@ type Maker struct {
 	Grace time.Duration
 }
 
+// RecoveryStatus is which recovery keys are stored.
+type RecoveryStatus int
+
+const (
+	// NoRecovery means that the stored keys are unseal keys.
+	NoRecovery RecoveryStatus = iota
+	// RecoveryKeys means that they are recovery keys, which unseal nothing.
+	RecoveryKeys
+	// Shareless means that there are no recovery keys either: no root token can be generated.
+	Shareless
+)
+
 // KeyStatus is what the keys record says.
 type KeyStatus int
 
@@ -62,6 +75,8 @@ const (
 	SpooledAnswer
 	// StoredKeys: the keys are stored.
 	StoredKeys
+	// KeysElsewhere: the keys are not ours. Somebody else initializes Vault and unseals it.
+	KeysElsewhere
 )
 
 // RootStatus is the status of the stored root token.
@@ -71,7 +86,7 @@ type RootStatus int
 const (
 	// NoRoot: none is stored.
 	NoRoot RootStatus = iota
-	// LiveRoot: it is stored, and Vault accepts it.
+	// LiveRoot: it is stored, or a person has given a token for this run, and Vault accepts it.
 	LiveRoot
 	// DeadRoot: it is stored, and Vault refuses it.
 	DeadRoot
@@ -159,7 +174,7 @@ func (o Observation) Tends(state, goal State) bool {
 }
 
 // CanUnseal reports whether our keys can unseal a sealed replica: not if operators hold the shares,
-// and not if the seal does it.
+// not if the seal does it, and not if we have no keys.
 func (o Observation) CanUnseal() bool {
-	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys
+	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && o.Recovery == NoRecovery && o.Keys != KeysElsewhere
 }

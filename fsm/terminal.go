@@ -68,7 +68,8 @@ func NotOurs(replicas Replicas) error {
 	return fault.Stop(NameNotOurs,
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
 		"If the keys are stored elsewhere, say where with --store, --name and --namespace. "+
-			"If somebody else initialized this Vault and holds its keys, take it over: vault-bootstrap adopt (docs/runbook.md, 'not ours').")
+			"If somebody else initialized this Vault and holds its keys, take it over: vault-bootstrap adopt (docs/runbook.md, 'not ours'). "+
+			"If its keys are to stay where they are, or if nobody has any, configure it without them: --keys=none (docs/without-keys.md).")
 }
 
 // ForeignShares is about a sealed Vault that the stored keys do not open.
@@ -84,6 +85,17 @@ func ForeignCluster(stored string, active Replica) error {
 	return fault.Stop(NameForeignCluster,
 		fmt.Errorf("%s belongs to the cluster %s, the stored keys to %s", active.Address, active.ClusterID, stored),
 		"Check the addresses, --store, --name and --namespace: they name two different Vaults. Nothing was changed in either.")
+}
+
+// foreignCluster is about an unsealed Vault that is not the one on record.
+func foreignCluster(o Observation, active Replica) error {
+	if o.Keys != KeysElsewhere {
+		return ForeignCluster(o.ClusterID, active)
+	}
+	return fault.Stop(NameForeignCluster,
+		fmt.Errorf("%s belongs to the cluster %s, and our checkpoint to %s", active.Address, active.ClusterID, o.ClusterID),
+		"Nothing was sent to it. Check the addresses, --store, --name and --namespace: they may name two different Vaults. "+
+			"If this Vault was made anew on purpose, delete the checkpoint, which is about the former one, and run again (docs/runbook.md, 'foreign cluster').")
 }
 
 // AuditBlocksUnseal is about a Vault that stays sealed because an audit device
@@ -110,6 +122,23 @@ func LockedOut(answer string) error {
 		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
 			"An administrator can restore them. Or use the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run generates a root token, repairs everything, and revokes the token.")
+}
+
+// lockedOut is LockedOut, with the remedy for those who have no keys.
+func lockedOut(o Observation) error {
+	switch {
+	case o.Keys != KeysElsewhere && o.Recovery == Shareless:
+		return fault.Stop(NameLockedOut, fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(o.LoginAnswer)),
+			"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
+				"An administrator can restore them. Nobody else can: this server has no recovery keys, from which a root token could be generated.")
+	case o.Keys != KeysElsewhere:
+		return LockedOut(o.LoginAnswer)
+	}
+	return fault.Stop(NameLockedOut,
+		fmt.Errorf("Vault refuses our login, and no token is given: %w", errors.New(o.LoginAnswer)),
+		"The auth method, the role or the policy that this program logs in with is not there yet, or was changed, or the credential is wrong. "+
+			"An administrator's token makes or repairs them, and is stored nowhere: 'vault-bootstrap run --keys=none --token-file=FILE' with the flags of this run. "+
+			"An OpenBao makes them at its first start: 'vault-bootstrap seed self-init'.")
 }
 
 // SealedOnPurpose is about a cluster that was sealed while its servers kept running.

@@ -56,6 +56,7 @@ var rooms = map[string][]string{
 	"internal/seed/object":    {"internal/seed/value"},
 	"internal/seed/policy":    {"internal/seed/object", "internal/seed/value"},
 	"internal/seed/reconcile": {"internal/seed/object", "internal/seed/value"},
+	"internal/seed/selfinit":  {"internal/seed/object", "internal/seed/value"},
 	"internal/seed/value":     {},
 	seedTests: {
 		"internal/seed", "internal/seed/lang", "internal/seed/object", "internal/seed/policy", "internal/seed/reconcile", "internal/seed/value",

@@ -2,6 +2,7 @@ package states
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -44,6 +45,9 @@ type Config struct {
 	Loss Loss
 	// RespectSeal is whether a replica that somebody has sealed stays so. It needs Pods.
 	RespectSeal bool
+	// Given is the token that a person lends to this run; nil if there is none. It needs a Setting
+	// that is Keyless.
+	Given *GivenToken
 	// AwaitCustodians is whether to wait for custodians to unseal, instead of failing.
 	AwaitCustodians bool
 }
@@ -77,7 +81,7 @@ func New(config Config) *Bootstrap {
 	delivery := &Delivery{records: records, log: setting.Log, responses: responses, locations: config.SpoolLocations}
 	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians}, responses}
 	observer := NewObserver(config.Sources)
-	observer.grant, observer.awaitCustodians = sessions.breakGlass, config.AwaitCustodians
+	observer.grant, observer.given, observer.awaitCustodians = sessions.breakGlass, config.Given, config.AwaitCustodians
 	observer.attempts.pods, observer.seals.pods, observer.seals.respected = config.Pods, config.Pods, config.RespectSeal
 	for _, location := range config.SpoolLocations {
 		observer.attempts.spools = append(observer.attempts.spools, location)
@@ -97,15 +101,37 @@ func New(config Config) *Bootstrap {
 
 // Acts returns the act of every event.
 func (b *Bootstrap) Acts() map[fsm.Event]fsm.Act[*Look] {
+	initialize, unseal := b.initializing.act, b.unsealing.act
+	if b.setting.Keyless {
+		initialize, unseal = notOurs("initialize"), notOurs("unseal")
+	}
 	return map[fsm.Event]fsm.Act[*Look]{
-		fsm.Initialize: b.thenForget(b.initializing.act),
-		fsm.Unseal:     b.thenForget(b.unsealing.act),
+		fsm.Initialize: b.thenForget(initialize),
+		fsm.Unseal:     b.thenForget(unseal),
 		fsm.Seed:       b.seeding.act,
 		fsm.Harden:     b.hardening.act,
 		fsm.Seal:       b.thenForget(b.observed("Vault was sealed since the last run")),
 		fsm.Drift:      b.observed("Vault no longer matches the seed"),
-		fsm.Weaken:     b.observed("a required control no longer holds"),
+		fsm.Weaken:     b.weakened,
 	}
+}
+
+// notOurs returns an act that does nothing: where the keys are elsewhere, Locate leads to no such
+// event, and this makes sure that nothing else does.
+func notOurs(what string) fsm.Act[*Look] {
+	return func(context.Context, *Look) error {
+		return fmt.Errorf("the keys are not ours: it is not for us to %s this Vault", what)
+	}
+}
+
+// weakened logs why a hardened Vault is hardened again. With a token that is not that of our login,
+// nobody can say yet whether the controls hold.
+func (b *Bootstrap) weakened(ctx context.Context, look *Look) error {
+	if look.Observation.Root == fsm.LiveRoot {
+		b.setting.Log.Info("another token than that of our own login is in use: the login is proven again")
+		return nil
+	}
+	return b.observed("a required control no longer holds")(ctx, look)
 }
 
 // thenForget returns an act after which everything is read from Vault again.
@@ -135,7 +161,7 @@ func (b *Bootstrap) Settle(ctx context.Context, look *Look) (changed bool, err e
 // Tend joins and unseals the replicas that lag behind a running cluster.
 func (b *Bootstrap) Tend(ctx context.Context, look *Look) error {
 	b.joining.join(ctx, look.Observation.Replicas)
-	if len(look.Observation.Replicas.ToUnseal()) == 0 {
+	if len(look.Observation.Replicas.ToUnseal()) == 0 || b.setting.Keyless {
 		return nil
 	}
 	return b.unsealing.act(ctx, look)
@@ -188,6 +214,9 @@ type Setting struct {
 	// Holder is this process's identity, Pod the name of its Pod and Process its name on
 	// this machine; both are empty where there is none.
 	Holder, Pod, Process string
+	// Keyless is whether the keys of Vault are not ours (--keys=none): somebody else initializes it
+	// and unseals it, and nothing that opens it is ever stored.
+	Keyless bool
 	// Writes and Reads are how many of each may be in flight to Vault.
 	Writes, Reads int
 	Log           *slog.Logger

@@ -1,13 +1,16 @@
 package states
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
@@ -27,6 +30,8 @@ type Declaration struct {
 	// Namespace is the namespace that the seed and our login are in, without slashes at its ends;
 	// empty for the root namespace.
 	Namespace string
+	// Keyless is whether the keys of Vault are not ours. Then no token is ours to revoke either.
+	Keyless bool
 	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
 	// called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
@@ -43,6 +48,8 @@ type Desired struct {
 	// own is our policy, and ceremonial the one by which our login also reaches the endpoints that
 	// take key shares.
 	own, ceremonial ownPolicy
+	// givenNeeds are the needs of a token that makes all of it, our own login included.
+	givenNeeds []policy.Grant
 }
 
 // NewDesired returns the desired state for a declaration: the seed's objects and, beside them, the
@@ -61,14 +68,53 @@ func NewDesired(name string, methods login.Chain, declaration Declaration) (*Des
 		return nil, err
 	}
 	d.needs = append(policy.Needs(declaration.Objects, declaration.Prune.Owned), policy.Grant{Path: "sys/audit", Capabilities: []string{"read", "sudo"}})
-	d.needs = slices.Concat(d.needs, ceremony.Grants(), d.controlNeeds())
+	d.needs = slices.Concat(d.needs, d.tokenGrants(), d.controlNeeds())
+	d.givenNeeds = slices.Concat(policy.Needs(d.objects, declaration.Prune.Owned), d.controlNeeds())
 	return d, nil
+}
+
+// tokenGrants returns what our login may do with the tokens of others: look at all of them and, where
+// we make root tokens, revoke them.
+func (d *Desired) tokenGrants() []policy.Grant {
+	grants := ceremony.Grants()
+	if !d.declaration.Keyless {
+		return grants
+	}
+	return slices.DeleteFunc(grants, func(grant policy.Grant) bool { return grant.Path == "auth/token/revoke-accessor" })
+}
+
+// OfLogin returns what our own login needs, in the order in which Vault takes it: policies, and each
+// auth method with what the seed declares of its configuration, and our role.
+func (d *Desired) OfLogin() []object.Object {
+	own, mounts := map[object.ID]bool{object.Policy(d.name, nil).ID: true}, map[object.ID]bool{}
+	for _, o := range append(d.methods.Objects(d.name), d.readObjects()...) {
+		own[o.CanonicalID()] = true
+		if o.IsMount() {
+			mounts[o.CanonicalID()] = true
+		}
+	}
+	var found []object.Object
+	for _, o := range d.objects {
+		if own[o.CanonicalID()] || o.Stage == object.StageConfig && mounts[o.Mount] {
+			found = append(found, o)
+		}
+	}
+	rank := func(o object.Object) int {
+		if o.Stage == object.StagePolicies {
+			return -1
+		}
+		return int(o.Stage)
+	}
+	slices.SortStableFunc(found, func(a, b object.Object) int {
+		return cmp.Or(rank(a)-rank(b), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	return found
 }
 
 // PolicyText returns our own policy for a seed, as it is where the record holds the key shares or
 // where operators do: what the seed needs, and no way to widen the policy itself.
 func (d *Desired) PolicyText(holdsShares bool) string {
-	if d.declaration.Ceremonies.Allow(holdsShares) {
+	if !d.declaration.Keyless && d.declaration.Ceremonies.Allow(holdsShares) {
 		return d.ceremonial.text
 	}
 	return d.own.text
@@ -101,7 +147,7 @@ func (d *Desired) policyText(own []object.Object, more ...policy.Grant) string {
 			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), ceremony.Grants(), d.controlGrants(), d.renewalGrants(), more)
+	grants := slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), d.tokenGrants(), d.controlGrants(), d.renewalGrants(), more)
 	return policy.HCL(grants, protected)
 }
 
@@ -210,4 +256,19 @@ func (d *Desired) renewalGrants() []policy.Grant {
 		grants = append(grants, policy.Grant{Path: path, Capabilities: []string{"read"}})
 	}
 	return grants
+}
+
+// withoutServerObjects returns an error for the objects of a seed in a namespace that belong to the
+// server as a whole, on every server.
+func withoutServerObjects(declaration Declaration) error {
+	if declaration.Namespace == "" {
+		return nil
+	}
+	problems := &value.Problems{}
+	for _, o := range declaration.Objects {
+		if o.ServerWide() {
+			problems.Add(o.Position, "%s belongs to the server as a whole, and --vault-namespace=%s makes this the seed of a namespace", o.ID, declaration.Namespace)
+		}
+	}
+	return problems.Err("Move it to a seed for the root namespace, which is applied without --vault-namespace and with records of its own, or to the server's configuration. Nothing was sent to Vault.")
 }

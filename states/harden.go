@@ -31,15 +31,23 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 	}
 	keys := look.StoredKeys
 	fixed, err := h.fixControls(ctx, look)
-	if err != nil || fixed && keys.Root == nil && !h.sessions.breakGlass.Active() {
+	asRoot := keys.Root != nil || h.sessions.breakGlass.Active() || h.observer.given.inUse()
+	if err != nil || fixed && !asRoot {
 		return err // the next look shows what is left to do
 	}
-	if keys.Root == nil && !h.sessions.breakGlass.Active() {
+	if !asRoot {
 		return unmet(look.Controls)
 	}
 	if look.Observation.Root == fsm.LiveRoot {
 		if err := h.proveLogin(ctx, active.Address, look); err != nil {
 			return err
+		}
+		if h.observer.given.inUse() {
+			point.Reach("harden.proven")
+			if err := h.endGiven(ctx, look); err != nil {
+				return fmt.Errorf("revoking the token in %s: %w", h.observer.given.From, err)
+			}
+			return nil
 		}
 		if err := h.ensureCredential(ctx, active.Address, look); err != nil {
 			return err

@@ -42,6 +42,9 @@ func (h *hardening) loginWithCredential(ctx context.Context, method login.Method
 
 // proveSession makes sure that the token of a login outlives root, and suffices.
 func (h *hardening) proveSession(ctx context.Context, session *vault.Session, keys store.Keys) error {
+	if err := h.checkOther(ctx, session); err != nil {
+		return err
+	}
 	if err := checkIndependent(ctx, session); err != nil {
 		return err
 	}
@@ -51,7 +54,7 @@ func (h *hardening) proveSession(ctx context.Context, session *vault.Session, ke
 	}
 	if len(missing) > 0 {
 		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(missing, 5)),
-			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role. The root token is kept until this is fixed.")
+			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role. The root token, or the one that was given, is kept until this is fixed.")
 	}
 	return nil
 }
@@ -78,10 +81,10 @@ func checkIndependent(ctx context.Context, session *vault.Session) error {
 		return fmt.Errorf("looking up our own token: %w", err)
 	case !identity.Orphan:
 		return fault.Stop("login too weak", errors.New("the token of our own login is the child of another and would be revoked with it"),
-			"Log in through an auth method, or with a token that is an orphan. The root token is kept until this is fixed.")
+			"Log in through an auth method, or with a token that is an orphan. The root token, or the one that was given, is kept until this is fixed.")
 	case identity.Type == "batch":
 		return fault.Stop("login too weak", errors.New("our own login issues batch tokens, which cannot be revoked"),
-			"Remove token_type=batch from the role or from the mount's tuning. The root token is kept until this is fixed.")
+			"Remove token_type=batch from the role or from the mount's tuning. The root token, or the one that was given, is kept until this is fixed.")
 	}
 	return nil
 }

@@ -44,6 +44,10 @@ func (i *initializing) act(ctx context.Context, look *Look) error {
 		return fmt.Errorf("reading the seal of %s: %w", target.Address(), err)
 	}
 	split := i.delivery.responses.splitOf(status.Recovery)
+	if split.Shares == 0 && !status.Shareless() {
+		return fault.Misuse(fmt.Errorf("--recovery-shares=0: %s cannot be initialized without recovery keys", target.Address()),
+			"Nothing was sent. OpenBao can since 2.6.0, and this server is another, or an earlier one: give a number of recovery keys.")
+	}
 	if err := i.preflight(ctx); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}

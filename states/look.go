@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
@@ -82,7 +83,7 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	}
 	active, found := look.Observation.Replicas.Active()
 	foreign := look.Observation.ClusterID != "" && active.ClusterID != "" && look.Observation.ClusterID != active.ClusterID
-	if !found || look.StoredKeys.Set == nil || foreign {
+	if !found || foreign || look.StoredKeys.Set == nil && !o.setting.Keyless {
 		return look, nil // nothing secret is shown to a server that is not ours
 	}
 	// Even if nothing inside can be read, the replicas of the cluster are ours to unseal.
@@ -105,6 +106,10 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
+	if o.setting.Keyless {
+		look.Observation.Keys, look.Observation.ClusterID = fsm.KeysElsewhere, look.Checkpoint.ClusterID
+		return look, RefuseKeys(look.StoredKeys)
+	}
 	if err := o.attempts.look(ctx, look); err != nil {
 		return nil, err
 	}
@@ -113,6 +118,17 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	}
 	o.lookAtSet(look)
 	return look, nil
+}
+
+// RefuseKeys fails if the keys record of a Vault whose keys are not ours holds something that opens
+// one: then they are ours after all, and nobody would look after them.
+func RefuseKeys(keys store.Keys) error {
+	held := keys.Opens()
+	if len(held) == 0 {
+		return nil
+	}
+	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", list(held, 5)),
+		"Nothing was changed. If these are the keys of this Vault, omit --keys=none: they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
 }
 
 // Health returns how each replica is, without anything that needs a token or a record.
@@ -127,9 +143,15 @@ func (o *Observer) lookAtSet(look *Look) {
 	if set == nil {
 		return
 	}
-	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
+	look.Observation.ClusterID = set.ClusterID
+	switch {
+	case set.Shareless():
+		look.Observation.Recovery = fsm.Shareless
+	case set.Kind == store.RecoveryKeys:
+		look.Observation.Recovery = fsm.RecoveryKeys
+	}
 	sealed := look.Observation.Replicas.ToUnseal()
-	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
+	if len(sealed) > 0 && len(set.Custody) > 0 && look.Observation.Recovery == fsm.NoRecovery && !ceremony.HoldsShares(look.StoredKeys) {
 		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.awaitCustodians)
 	}
 }

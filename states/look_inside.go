@@ -10,7 +10,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -23,7 +22,7 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 	} else {
 		// Our policy denies us our own policy and role: only root can repair them.
 		objects = o.desired.declaration.Objects
-		go func() { proven <- o.checkPrivilege(ctx, view, look.StoredKeys) }()
+		go func() { proven <- o.checkPrivilege(ctx, view, look) }()
 	}
 	goal := o.desired.goal(objects, look.Checkpoint, look.StoredKeys, o.setting.Reads)
 	now := o.setting.Now()
@@ -46,16 +45,22 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 
 // checkPrivilege makes sure, before anything is written, that our login may do all that the
 // seed needs.
-func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, keys store.Keys) error {
-	missing, err := missingPrivileges(ctx, view, o.desired.policyFor(keys), o.desired.needs)
+func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Look) error {
+	missing, err := missingPrivileges(ctx, view, o.desired.policyFor(look.StoredKeys), o.desired.needs)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
+	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: ", o.access.Flags()
+	switch {
+	case o.setting.Keyless:
+		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run. Or by hand: ", " --keys=none"+flags
+	case look.Observation.Recovery == fsm.Shareless:
+		widen = "An administrator can: "
+	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing, 5)),
-		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+
-			"With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: "+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, o.access.Flags(), o.setting.Name))
+		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+widen+
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, flags, o.setting.Name))
 }
 
 // list joins the first items and counts the rest.

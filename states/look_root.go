@@ -18,14 +18,17 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
-// lookAtRoot checks whether a root token that we may use is alive: the first run's, or that of this
-// process's break-glass.
+// lookAtRoot checks whether a root token that we may use is alive: the first run's, that of this
+// process's break-glass, or what a person has given in its place.
 func (o *Observer) lookAtRoot(ctx context.Context, address string, look *Look) error {
 	if stored := look.StoredKeys.Root; stored != nil {
 		alive, err := o.lookAtStoredRoot(ctx, address, look)
 		if err != nil || alive {
 			return err
 		}
+	}
+	if o.given.inUse() {
+		return o.lookAtGiven(ctx, address, look)
 	}
 	view, used, err := o.grant.View(address)
 	if err != nil || !used {
@@ -120,7 +123,7 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	server := cluster.ServerAt(o.servers, address)
-	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, vault.Endpoints{})
+	status, err := server.Rekey(ctx, look.Observation.Recovery != fsm.NoRecovery, vault.Endpoints{})
 	if err != nil && !ceremony.EndpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}

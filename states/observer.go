@@ -22,7 +22,8 @@ type Observer struct {
 	records RecordReader // read at each look
 	access  opener
 	grant   rootViewer
-	desired *Desired // the desired state of Vault
+	given   *GivenToken // nil if there is none
+	desired *Desired    // the desired state of Vault
 	// awaitCustodians is whether to wait for custodians to unseal, instead of failing.
 	awaitCustodians bool
 

@@ -29,6 +29,11 @@ type Memory struct {
 //
 // It returns the plan along with an error about what no run can change.
 func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*reconcile.Plan, error) {
+	if o.setting.Keyless {
+		if err := RefuseKeys(memory.Keys); err != nil {
+			return nil, err
+		}
+	}
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err
@@ -52,7 +57,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if plan != nil {
 		fixes, fixErr := o.planFixes(ctx, active, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
-		if !plan.Empty() && o.lookForAudit(ctx, view) {
+		if !plan.Empty() && lookForAudit(ctx, o.desired, view) {
 			plan.Warnings = append(plan.Warnings, unauditedWarning)
 		}
 		if err == nil {

@@ -85,13 +85,24 @@ func (d *Desired) unaudited(facts harden.Facts) bool {
 
 // lookForAudit reads whether there is an audit device, for the warning. Without the right to read it,
 // there is no warning.
-func (o *Observer) lookForAudit(ctx context.Context, view vault.View) (unaudited bool) {
-	if o.desired.declaresAudit() {
+func lookForAudit(ctx context.Context, desired *Desired, view vault.View) (unaudited bool) {
+	if desired.declaresAudit() {
 		return false
 	}
 	var facts harden.Facts
 	if err := gather.Vault(ctx, view, []harden.Group{harden.GroupAudit}, 1, &facts); err != nil {
 		return false
 	}
-	return o.desired.unaudited(facts)
+	return desired.unaudited(facts)
+}
+
+// runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for
+// the audit devices, about which it always advises. What only the root namespace shows is not
+// gathered from another one.
+func (d *Desired) runGroups() []harden.Group {
+	groups := append(d.declaration.Rules.Groups(), harden.GroupAudit)
+	if d.declaration.Namespace != "" {
+		groups = harden.WithoutServer(groups)
+	}
+	return groups
 }

@@ -3,6 +3,7 @@ package states
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // seeding applies the seed.
@@ -86,7 +88,8 @@ func (s *seeding) warn(look *Look) {
 func (s *seeding) remember(ctx context.Context, look *Look) (secret.Value, error) {
 	active, _ := look.Observation.Replicas.Active()
 	keys := look.StoredKeys
-	if keys.Set == nil || keys.Set.ClusterID == active.ClusterID && !keys.HashKey.Empty() {
+	known := s.setting.Keyless || keys.Set != nil && keys.Set.ClusterID == active.ClusterID // or the checkpoint has it
+	if known && !keys.HashKey.Empty() || keys.Set == nil && !s.setting.Keyless {
 		return keys.HashKey, nil
 	}
 	hashKey := keys.HashKey
@@ -145,4 +148,21 @@ func own(c *store.Checkpoint, ids []object.ID, how store.Ownership) {
 	for _, id := range ids {
 		c.Ledger[string(id)] = how
 	}
+}
+
+// enterNamespace makes sure that the namespace of the seed is there, with those around it. Only root
+// can: our own login lives inside.
+func (s *seeding) enterNamespace(ctx context.Context, session *vault.Session) error {
+	path := session.Namespace()
+	if path == "" {
+		return nil
+	}
+	made, err := reconcile.MakeNamespaces(ctx, session.InRoot(), path)
+	for _, each := range made {
+		s.setting.Log.Info("created the namespace", "namespace", each)
+	}
+	if err != nil {
+		return fmt.Errorf("creating the namespace %q of the seed: %w", path, err)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -37,6 +38,12 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 			"Only an unsealed Vault can be verified. 'vault-bootstrap status' shows how each server is, 'run' unseals them.")
 	}
 	facts := o.surroundings.newFacts(o.desired, active)
+	if o.setting.Keyless {
+		known, _ := keys.Get()
+		if err := RefuseKeys(known); err != nil {
+			return Verified{}, err
+		}
+	}
 	view := o.viewToVerify(ctx, active, keys, &facts)
 	groups := harden.AllGroups()
 	if o.desired.declaration.Namespace != "" {
@@ -127,20 +134,24 @@ func OrLockedOut(access *login.Access) ceremony.LogIn {
 // CeremonyLogins returns how to log in where a ceremony needs a token: by our own role, and with the
 // credential for ceremonies, if there is one. name is that of our role.
 func CeremonyLogins(access *login.Access, name string) []ceremony.LogIn {
+	return []ceremony.LogIn{OrLockedOut(access), CredentialLogin(access.Dialer, name, access.Log)}
+}
+
+// CredentialLogin returns how to log in with the credential for ceremonies on record.
+func CredentialLogin(dialer login.Dialer, name string, log *slog.Logger) ceremony.LogIn {
 	way := login.NewCeremony(name)
-	other := func(ctx context.Context, address string, keys store.Keys) (*vault.Session, func(context.Context), error) {
+	return func(ctx context.Context, address string, keys store.Keys) (*vault.Session, func(context.Context), error) {
 		if keys.Ceremony == nil {
 			return nil, nil, nil
 		}
-		session, err := way.Open(ctx, access.Dialer, address, keys)
+		session, err := way.Open(ctx, dialer, address, keys)
 		if err != nil {
 			return nil, nil, fmt.Errorf("logging in with the credential for ceremonies: %w", err)
 		}
 		return session, func(ctx context.Context) {
 			if err := session.RevokeSelf(ctx); err != nil {
-				access.Log.Warn("the token for a ceremony could not be revoked, it expires by itself", "error", err.Error())
+				log.Warn("the token for a ceremony could not be revoked, it expires by itself", "error", err.Error())
 			}
 		}, nil
 	}
-	return []ceremony.LogIn{OrLockedOut(access), other}
 }

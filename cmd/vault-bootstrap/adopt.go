@@ -70,6 +70,9 @@ func (p *program) adopt(ctx context.Context, options *adoptOptions) error {
 }
 
 func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*walk.Walk, error) {
+	if err := options.run.Store.NeedsKeys("adopt"); err != nil {
+		return nil, err
+	}
 	if err := options.check(); err != nil {
 		return nil, err
 	}

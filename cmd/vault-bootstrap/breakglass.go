@@ -90,6 +90,9 @@ func (p *program) breakGlassRunCommand() *cobra.Command {
 }
 
 func (p *program) breakGlassRun(ctx context.Context, run *job.RunOptions, options *breakGlassOptions) error {
+	if err := run.Store.NeedsKeys("break-glass run"); err != nil {
+		return err
+	}
 	why, err := p.emergency(options)
 	if err != nil {
 		return p.refuse(run, err)

@@ -60,6 +60,9 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 }
 
 func (p *program) breakGlassExec(ctx context.Context, options *execOptions, command []string) (err error) {
+	if err := options.store.NeedsKeys("break-glass exec"); err != nil {
+		return err
+	}
 	why, err := p.emergency(&options.breakGlass)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func registerInit(flags *pflag.FlagSet, o *job.RunOptions) {
 	registerReset(flags, &o.Loss)
 	flags.IntVar(&o.Split.Shares, "key-shares", 5, "number of unseal keys to split the root key into")
 	flags.IntVar(&o.Split.Threshold, "key-threshold", 3, "number of unseal keys needed to unseal")
-	flags.IntVar(&o.Split.RecoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal")
+	flags.IntVar(&o.Split.RecoveryShares, "recovery-shares", 5, "number of recovery keys, with auto-unseal; 0 is for none, where the server takes it (OpenBao since 2.6)")
 	flags.IntVar(&o.Split.RecoveryThreshold, "recovery-threshold", 3, "number of recovery keys needed, with auto-unseal")
 }
 
@@ -38,8 +38,8 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	flags.StringVar(&o.Until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "how long to wait and retry in all")
 	flags.IntVar(&o.Parallelism, "parallelism", 16, "writes to Vault in flight; twice as many reads")
-	flags.StringVar(&o.Ceremonies.Rights, "ceremonies", "auto", "whether our login may use the endpoints that take key shares, where the server wants a token for them: always, never, or auto: if the record holds the shares")
-	flags.BoolVar(&o.Ceremonies.Credential, "ceremony-credential", false, "keep a credential beside the shares that lets break-glass in when our own login no longer works, where the server wants a token for the endpoints that take key shares; the first run or break-glass run makes it")
+	flags.StringVar(&o.Custody.Ceremonies.Rights, "ceremonies", "auto", "whether our login may use the endpoints that take key shares, where the server wants a token for them: always, never, or auto: if the record holds the shares")
+	flags.BoolVar(&o.Custody.Ceremonies.Credential, "ceremony-credential", false, "keep a credential beside the shares that lets break-glass in when our own login no longer works, where the server wants a token for the endpoints that take key shares; the first run or break-glass run makes it")
 	flags.DurationVar(&o.Lease.Duration, "lease-duration", 15*time.Second, "how long others wait for a holder that does not renew")
 	flags.DurationVar(&o.Lease.Renew, "lease-renew-deadline", 10*time.Second, "how long the holder tries to renew")
 	flags.DurationVar(&o.Lease.Retry, "lease-retry-period", 2*time.Second, "wait between tries to acquire or renew")
@@ -51,9 +51,14 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
 	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, otherwise file: in the user's state directory)")
+	registerKeys(flags, o)
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, otherwise the kubeconfig's)")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, otherwise as kubectl)")
 	flags.StringVar(&o.Context, "context", "", "context of the kubeconfig (default: its current one)")
+}
+
+func registerKeys(flags *pflag.FlagSet, o *job.StoreOptions) {
+	flags.StringVar(&o.Keys, "keys", job.StoredKeys, "whose the keys of Vault are: 'stored', ours, in the keys record; or 'none', somebody else's: it is configured once others have initialized and unsealed it, and nothing that opens it is stored")
 }
 
 func registerVault(flags *pflag.FlagSet, o *job.VaultOptions) {
@@ -119,6 +124,11 @@ func registerSeal(flags *pflag.FlagSet, o *job.LossOptions) {
 func registerSidecar(flags *pflag.FlagSet, o *job.SidecarOptions) {
 	flags.StringVar(&o.Quit, "quit-sidecar", "", "URL to POST to when this has ended, in whatever way, so that a service mesh's proxy in our pod ends as well "+
 		"(Istio: http://127.0.0.1:15020/quitquitquit, Linkerd: http://127.0.0.1:4191/shutdown)")
+}
+
+func registerToken(flags *pflag.FlagSet, o *job.TokenOptions) {
+	flags.StringVar(&o.File, "token-file", "", "with --keys=none: file with an administrator's token, or - for standard input, for what our login may not do, its own policy and role above all. It is used for this run only, and stored nowhere")
+	flags.BoolVar(&o.Revoke, "revoke-token", false, "with --token-file: revoke that token when our own login is proven")
 }
 
 func registerShares(flags *pflag.FlagSet, o *input.SharesOptions) {

@@ -55,6 +55,9 @@ type recoverOptions struct {
 }
 
 func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) error {
+	if err := options.store.NeedsKeys("keys recover"); err != nil {
+		return err
+	}
 	text, err := p.input().Read("--from", options.from)
 	if err != nil {
 		return err

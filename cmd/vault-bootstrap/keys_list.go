@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) keysListCommand() *cobra.Command {
@@ -51,5 +52,11 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 		return fmt.Errorf("reading the keys: %w", err)
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
-	return report.NewKeys(keys, records.Location().Keys).Write(p.stdout, options.output)
+	shown := report.NewKeys(keys, records.Location().Keys)
+	if shown.Keyless = options.store.Keyless(); shown.Keyless {
+		if err := states.RefuseKeys(keys); err != nil {
+			return err
+		}
+	}
+	return shown.Write(p.stdout, options.output)
 }

@@ -42,6 +42,9 @@ type retireOptions struct {
 }
 
 func (p *program) retireKeys(ctx context.Context, options *retireOptions) error {
+	if err := options.store.NeedsKeys("keys retire"); err != nil {
+		return err
+	}
 	records, _, err := options.store.Open(p.env)
 	if err != nil {
 		return err

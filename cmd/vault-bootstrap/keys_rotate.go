@@ -70,6 +70,9 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 }
 
 func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
+	if err := options.store.NeedsKeys("keys rotate"); err != nil {
+		return err
+	}
 	token, err := p.input().Token(options.tokenFile)
 	if err != nil {
 		return err
@@ -97,6 +100,9 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	servers.Cluster.Guard(session.Alive)
 	keys, err := session.Keys(ctx)
 	if err != nil {
+		return err
+	}
+	if err := ceremony.RefuseWithoutShares(keys); err != nil {
 		return err
 	}
 	exchange := ceremony.Exchange{Token: token, Ask: p.input().AskShares(&options.present), AskNew: p.input().AskShares(&options.fresh)}

@@ -32,6 +32,7 @@ func (p *program) runCommand() *cobra.Command {
 		},
 	}
 	registerRun(cmd.Flags(), options)
+	registerToken(cmd.Flags(), &options.Token)
 	registerSidecar(cmd.Flags(), sidecar)
 	return cmd
 }
@@ -46,6 +47,10 @@ func (p *program) endSidecar(ctx context.Context, sidecar *job.SidecarOptions) {
 // run prepares everything that can be refused without touching Vault, then takes
 // the Lease and walks the machine.
 func (p *program) run(ctx context.Context, options *job.RunOptions) error {
+	var err error
+	if options.Token.Value, err = p.input().Token(options.Token.File); err != nil {
+		return p.refuse(options, err)
+	}
 	prepared, err := job.Prepare(ctx, p.env, "run", options)
 	if err != nil {
 		return p.refuse(options, err)

@@ -22,7 +22,7 @@ func (p *program) seedCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.seedValidateCommand(), p.seedSchemaCommand(), p.seedPolicyCommand())
+	cmd.AddCommand(p.seedValidateCommand(), p.seedSchemaCommand(), p.seedPolicyCommand(), p.seedSelfInitCommand())
 	return cmd
 }
 
@@ -82,7 +82,7 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 
 func (p *program) seedPolicyCommand() *cobra.Command {
 	name := "vault-bootstrap"
-	login := &job.LoginOptions{}
+	login, keys := &job.LoginOptions{}, &job.StoreOptions{}
 	readOnly, ceremonies := false, "auto"
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
@@ -97,6 +97,9 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := keys.CheckKeys(); err != nil {
+				return err
+			}
 			method, err := login.Outline(job.KubernetesStore, name, loaded.LoginPaths())
 			if err != nil {
 				return err
@@ -109,11 +112,11 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules, Ceremonies: rights})
+			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules, Ceremonies: rights, Keyless: keys.Keyless()})
 			if err != nil {
 				return err
 			}
-			text := desired.PolicyText(true)
+			text := desired.PolicyText(!keys.Keyless())
 			if readOnly {
 				if text = desired.ReadPolicyText(); text == "" {
 					return fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method.Name()), "Its credential belongs to one role: plan and verify use it.")
@@ -125,6 +128,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
 	cmd.Flags().StringVar(&ceremonies, "ceremonies", ceremonies, "whether it includes the endpoints that take key shares, as for 'run': auto and always include them, never does not")
+	registerKeys(cmd.Flags(), keys)
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
 	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, otherwise kubernetes)")
 	login.Given = cmd.Flags().Changed

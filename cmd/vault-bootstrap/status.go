@@ -58,6 +58,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewStatus(checkpoint, records.Location())
+	shown.Keyless = options.store.Keyless()
 	// From outside a cluster, its Vault is not at the default address.
 	if kind == job.FileStore || options.vault.Named(p.env) {
 		for _, replica := range servers.Members().Health(ctx) {

@@ -83,6 +83,8 @@ func (o *verifyOptions) check() (harden.Severity, error) {
 		return 0, fault.Misuse(fmt.Errorf("--fail-on=%q is not a severity", o.failOn), "It is low, medium, high or critical.")
 	case o.revokeForeignRoot && !o.deep:
 		return 0, fault.Misuse(errors.New("--revoke-foreign-root is given without --deep"), "Root tokens are found by checking every token: give both flags.")
+	case o.revokeForeignRoot && o.job.Store.Keyless():
+		return 0, fault.Misuse(errors.New("--revoke-foreign-root and --keys=none exclude each other: every root token is somebody else's, and our login may revoke none"), "Omit --revoke-foreign-root: --deep shows them.")
 	case o.job.Profile != "" && !known:
 		return 0, fault.Misuse(fmt.Errorf("--profile=%q is not a profile", o.job.Profile), "It is baseline, production or strict.")
 	case o.job.Parallelism < 1 || o.timeout <= 0:

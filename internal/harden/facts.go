@@ -43,6 +43,8 @@ type Facts struct {
 	Namespace string
 	// Inner are the namespaces in it, at any depth.
 	Inner []Inner
+	// Keyless is whether the keys of Vault are not ours, so that nobody gives us a root token.
+	Keyless bool
 	// RootStored is whether a root token is in our keys record, and Login whether the login of
 	// later runs works.
 	RootStored, Login Fact[bool]

@@ -38,6 +38,29 @@ type Keys struct {
 	Rotation *Rotation
 }
 
+// Opens names what in the record opens a Vault, or may do so once it is complete. It is empty for a
+// record that holds only the epoch and the key of the hashes.
+func (k Keys) Opens() []string {
+	var found []string
+	for _, each := range []struct {
+		what  string
+		there bool
+	}{
+		{"a set of keys", k.Set != nil},
+		{"sets of keys that were put away", len(k.Old) > 0},
+		{"an attempt to initialize", k.Attempt != nil || len(k.Past) > 0},
+		{"a root token", k.Root != nil},
+		{"a break-glass", k.RootGrant != nil},
+		{"a rotation of keys", k.Rotation != nil},
+		{"the secret ID of an AppRole", k.AppRole != nil},
+	} {
+		if each.there {
+			found = append(found, each.what)
+		}
+	}
+	return found
+}
+
 // Attempt is one attempt at sys/init.
 type Attempt struct {
 	// ID is random and unique.
@@ -128,6 +151,12 @@ type KeySet struct {
 	// Attempt is the ID of the attempt whose answer the set is; empty for a set that was adopted or
 	// rotated, and in records of earlier versions.
 	Attempt string
+}
+
+// Shareless reports whether there never were any shares: the server unseals itself, and was
+// initialized without recovery keys.
+func (s KeySet) Shareless() bool {
+	return s.Kind == RecoveryKeys && s.Threshold == 0 && len(s.Shares) == 0 && len(s.Custody) == 0
 }
 
 // CustodyShare is a key share that only one operator can decrypt.

@@ -126,6 +126,10 @@ func (s *SealStatus) UnmarshalJSON(answer []byte) error {
 	return nil
 }
 
+// Shareless reports whether the server can be initialized without recovery keys: OpenBao can since
+// 2.6.0, if a KMS unseals it.
+func (s SealStatus) Shareless() bool { return s.Recovery && s.Product.TakesNoRecoveryShares() }
+
 // SealStatus asks the server for the status of its seal.
 func (r *Replica) SealStatus(ctx context.Context) (SealStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)

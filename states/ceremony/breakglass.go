@@ -93,6 +93,9 @@ func (g *BreakGlass) Make(ctx context.Context, why Emergency) (address string, t
 	if err != nil {
 		return "", secret.Value{}, fmt.Errorf("reading the keys: %w", err)
 	}
+	if err := RefuseWithoutShares(keys); err != nil {
+		return "", secret.Value{}, err
+	}
 	replica, err := g.admin.activeOfOurs(ctx, keys)
 	if err != nil {
 		return "", secret.Value{}, err

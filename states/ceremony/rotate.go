@@ -37,6 +37,9 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 	if err != nil {
 		return store.KeySet{}, fmt.Errorf("reading the keys: %w", err)
 	}
+	if err := RefuseWithoutShares(keys); err != nil {
+		return store.KeySet{}, err
+	}
 	replica, err := a.activeOfOurs(ctx, keys)
 	if err != nil {
 		return store.KeySet{}, err

@@ -24,6 +24,8 @@ type Access struct {
 	// ReadsOnly makes it log in by the role that only reads, if there is one, and by our own if
 	// that does not exist yet. With the former, Vault itself refuses every write.
 	ReadsOnly bool
+	// Keyless is whether the keys of Vault are not ours, which decides who can repair the login.
+	Keyless bool
 	// Clock, if not nil, returns the time of the server at address, to explain a refusal.
 	Clock func(ctx context.Context, address string) (time.Time, error)
 	Log   *slog.Logger
@@ -120,9 +122,9 @@ func (a *Access) loginAmong(ctx context.Context, ways []way, address string, key
 			return session, way, nil
 		}
 		if !vault.Refused(err) && !errors.Is(err, ErrNoCredential) && fault.KindOf(err) != fault.Usage {
-			return nil, way, a.explain(ctx, way.Method, address, err) // nobody refused: the next cycle tries again
+			return nil, way, a.explain(ctx, way.Method, address, keys, err) // nobody refused: the next cycle tries again
 		}
-		err = a.explain(ctx, way.Method, address, err)
+		err = a.explain(ctx, way.Method, address, keys, err)
 		switch {
 		case way.reads:
 			unread = err

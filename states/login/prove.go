@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -22,7 +23,7 @@ func (a *Access) Prove(ctx context.Context, address string, open func(context.Co
 	for _, way := range a.Methods.own() {
 		session, err := open(ctx, way.Method)
 		if err != nil {
-			if err = a.explain(ctx, way.Method, address, err); ctx.Err() != nil {
+			if err = a.explain(ctx, way.Method, address, store.Keys{}, err); ctx.Err() != nil {
 				return err
 			}
 			refused = append(refused, err)

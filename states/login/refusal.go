@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -53,20 +55,33 @@ func defaultDenied() (part, remedy string) {
 }
 
 // explain says which part of a login failed, with what to do about it.
-func (a *Access) explain(ctx context.Context, method Method, address string, err error) error {
+func (a *Access) explain(ctx context.Context, method Method, address string, keys store.Keys, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	for _, each := range parts() {
 		if vault.Mentions(err, each.says) {
-			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, a.skew(ctx, address), err, each.remedy)
+			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, a.skew(ctx, address), err, a.possible(each.remedy, keys))
 		}
 	}
 	if vault.Mentions(err, "permission denied") {
 		part, remedy := method.Denied()
-		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, remedy)
+		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, a.possible(remedy, keys))
 	}
 	return fmt.Errorf("by %s: %w", method.Name(), err)
+}
+
+// possible returns a remedy with what can repair the login. Break-glass takes keys.
+func (a *Access) possible(remedy string, keys store.Keys) string {
+	const repair = "break-glass run"
+	switch {
+	case a.Keyless:
+		return strings.ReplaceAll(remedy, repair, "run --token-file")
+	case keys.Set != nil && keys.Set.Shareless() && strings.Contains(remedy, repair):
+		return "an administrator can restore it"
+	default:
+		return remedy
+	}
 }
 
 // maxSkew is how far two clocks may differ without being mentioned.

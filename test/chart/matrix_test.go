@@ -45,6 +45,7 @@ monitoring: {podMonitor: true, prometheusRule: true}
 var oddities = map[string][]any{
 	"mode":  {}, // every combination is rendered in each
 	"name":  {"123", strings.Repeat("a", 40), "0x1f"},
+	"keys":  {}, // goes with few others: TestWithoutKeys
 	"plain": {true},
 
 	"image.repository": {"registry.example:5000/a/b", "123"}, "image.tag": {"1.10", "0123"}, "image.pullPolicy": {"Always"},

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,21 +10,28 @@ import (
 // TestWrongValuesAreRefused looks at what a person reads who has mistaken a value.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, want := range map[string][]string{
-		"mode: cron":                                     {"/mode", "'hook', 'job', 'argocd', 'watch', 'none'"},
-		"vault: {replica: 3}":                            {"/vault", "'replica' not allowed"},
-		"vault: {replicas: three}":                       {"/vault/replicas", "integer"},
-		"vault: {scheme: tcp}":                           {"/vault/scheme", "'https', 'http'"},
-		"vault: {addresses: [vault-0:8200]}":             {"/vault/addresses/0"},
-		"image: {digest: latest}":                        {"/image/digest", "sha256"},
-		"name: Vault_Bootstrap":                          {"/name"},
-		"run: {until: done}":                             {"/run/until", "'hardened'"},
-		"run: {keyShares: 0}":                            {"/run/keyShares", "minimum"},
-		"run: {onKeysLost: reset}\nvault: {replicas: 0}": {"/vault/replicas", "minimum"},
-		"run: {pgpKeys: {unseal: [a.asc]}}":              {"/run/pgpKeys/configMap"},
-		"seed: {files: {notes.txt: hello}}":              {"notes.txt"},
-		"job: {timeout: 5}":                              {"/job/timeout", "string"},
-		"mesh: {sidecar: istio}":                         {"/mesh/sidecar", "'native'"},
-		"tolerations: {}":                                {"/tolerations", "array"},
+		"mode: cron":                                                  {"/mode", "'hook', 'job', 'argocd', 'watch', 'none'"},
+		"vault: {replica: 3}":                                         {"/vault", "'replica' not allowed"},
+		"vault: {replicas: three}":                                    {"/vault/replicas", "integer"},
+		"vault: {scheme: tcp}":                                        {"/vault/scheme", "'https', 'http'"},
+		"vault: {addresses: [vault-0:8200]}":                          {"/vault/addresses/0"},
+		"image: {digest: latest}":                                     {"/image/digest", "sha256"},
+		"name: Vault_Bootstrap":                                       {"/name"},
+		"run: {until: done}":                                          {"/run/until", "'hardened'"},
+		"run: {keyShares: 0}":                                         {"/run/keyShares", "minimum"},
+		"run: {onKeysLost: reset}\nvault: {replicas: 0}":              {"/vault/replicas", "minimum"},
+		"run: {pgpKeys: {unseal: [a.asc]}}":                           {"/run/pgpKeys/configMap"},
+		"seed: {files: {notes.txt: hello}}":                           {"notes.txt"},
+		"keys: mine":                                                  {"/keys", "'stored', 'none'"},
+		"keys: none\nrun: {onKeysLost: reset}":                        {"/run/onKeysLost"},
+		"keys: none\nrun: {keyShares: 3}":                             {"/run/keyShares"},
+		"keys: none\nrun: {respectSeal: true}":                        {"/run/respectSeal"},
+		"keys: none\nrun: {pgpKeys: {configMap: a, unseal: [a.asc]}}": {"/run/pgpKeys/unseal"},
+		"keys: none\nrbac: {unsealers: [vault]}":                      {"/rbac/unsealers"},
+		"keys: none\nlogin: {method: 'kubernetes,approle'}":           {"/login/method"},
+		"job: {timeout: 5}":                                           {"/job/timeout", "string"},
+		"mesh: {sidecar: istio}":                                      {"/mesh/sidecar", "'native'"},
+		"tolerations: {}":                                             {"/tolerations", "array"},
 	} {
 		_, err := template(t, values)
 		if err == nil {
@@ -53,7 +61,9 @@ func TestFlags(t *testing.T) {
 		"run: {respectSeal: true, onKeysLost: reset, storageVolume: v}": {"--respect-seal", "--on-keys-lost=reset", "--storage-volume=v"},
 		"run: {ceremonies: never, ceremonyCredential: true}":            {"--ceremonies=never", "--ceremony-credential"},
 		"login: {method: approle, path: p, audience: a}":                {"--login=approle", "--login-path=p", "--login-audience=a"},
-		"mesh: {sidecar: quit}":                                         {"--quit-sidecar=http://127.0.0.1:15020/quitquitquit"},
+		"keys: none":               {"--keys=none"},
+		"run: {recoveryShares: 0}": {"--recovery-shares=0"},
+		"mesh: {sidecar: quit}":    {"--quit-sidecar=http://127.0.0.1:15020/quitquitquit"},
 	} {
 		got := args(t, render(t, values).one(t, "Job"))
 		for _, each := range want {
@@ -106,5 +116,28 @@ func TestJobNameFollowsWhatItIs(t *testing.T) {
 			t.Errorf("%q gives the Job of %q", other, before)
 		}
 		seen[got] = other
+	}
+}
+
+// TestWithoutKeys looks at a release for a Vault whose keys are not ours: nothing in it is for keys.
+func TestWithoutKeys(t *testing.T) {
+	for _, mode := range []string{"hook", "job", "argocd", "watch"} {
+		found := render(t, "keys: none\nmode: "+mode)
+		kind := "Job"
+		if mode == "watch" {
+			kind = "Deployment"
+		}
+		work := found.one(t, kind)
+		if got := args(t, work); !slices.Contains(got, "--keys=none") || slices.ContainsFunc(got, func(arg string) bool { return strings.HasPrefix(arg, "--spool-dir") }) {
+			t.Errorf("%s: the arguments are %v", mode, got)
+		}
+		if text := fmt.Sprint(work); strings.Contains(text, "/spool") {
+			t.Errorf("%s: there is a spool: %s", mode, text)
+		}
+		for _, rule := range found.one(t, "Role").at(t, "rules").([]any) {
+			if text := fmt.Sprint(rule); strings.Contains(text, "pods") {
+				t.Errorf("%s: the Role has a rule about pods: %s", mode, text)
+			}
+		}
 	}
 }

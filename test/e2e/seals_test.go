@@ -11,6 +11,15 @@ import (
 // autoUnsealed returns a program with a Vault whose seal is a second Vault.
 func autoUnsealed(t *testing.T) (*program, *testbed.VaultCluster) {
 	t.Helper()
+	cluster := transitSealed(t)
+	seed, _ := exampleSeed(t)
+	p, _ := inFiles(t, cluster, "--seed="+seed, "--recovery-shares=3", "--recovery-threshold=2")
+	return p, cluster
+}
+
+// transitSealed starts a Vault whose seal is a second Vault. Nobody has initialized it yet.
+func transitSealed(t *testing.T) *testbed.VaultCluster {
+	t.Helper()
 	seal := testbed.VaultFor(t, testbed.VaultOptions{})
 	keys, err := seal.Initialize(t.Context(), 1, 1)
 	if err != nil {
@@ -29,7 +38,7 @@ func autoUnsealed(t *testing.T) (*program, *testbed.VaultCluster) {
 		}
 	}
 	testbed.NoteSecrets(t, keys.RootToken)
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Seal: fmt.Sprintf(`
+	return testbed.VaultFor(t, testbed.VaultOptions{Seal: fmt.Sprintf(`
 seal "transit" {
   address    = %q
   token      = %q
@@ -37,9 +46,6 @@ seal "transit" {
   mount_path = "transit/"
 }
 `, outer.Addr, keys.RootToken)})
-	seed, _ := exampleSeed(t)
-	p, _ := inFiles(t, cluster, "--seed="+seed, "--recovery-shares=3", "--recovery-threshold=2")
-	return p, cluster
 }
 
 // TestAutoUnseal uses a second Vault as the seal of the first.

@@ -1,6 +1,8 @@
 package kubestore
 
 import (
+	"slices"
+
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
@@ -30,4 +32,10 @@ func Rules(name string) []kube.Rule {
 		// being deleted (decision 50).
 		{Resource: "events", Verbs: []string{"create"}, Optional: true},
 	}
+}
+
+// RulesWithoutKeys returns the rules that the store needs where the keys of Vault are not ours: no pod
+// then leaves an init response behind.
+func RulesWithoutKeys(name string) []kube.Rule {
+	return slices.DeleteFunc(Rules(name), func(rule kube.Rule) bool { return rule.Resource == "pods" })
 }

@@ -31,6 +31,15 @@ var _ store.Store = (*Store)(nil)
 
 // New returns the store in namespace. It sends no request.
 func New(config *rest.Config, namespace, name string) (*Store, error) {
+	return open(config, namespace, name, Rules(name))
+}
+
+// NewWithoutKeys returns the store of a Vault whose keys are not ours: it needs fewer rules.
+func NewWithoutKeys(config *rest.Config, namespace, name string) (*Store, error) {
+	return open(config, namespace, name, RulesWithoutKeys(name))
+}
+
+func open(config *rest.Config, namespace, name string, rules []kube.Rule) (*Store, error) {
 	if err := store.CheckName(name); err != nil {
 		return nil, err
 	}
@@ -41,7 +50,7 @@ func New(config *rest.Config, namespace, name string) (*Store, error) {
 	if err != nil {
 		return nil, fault.Misuse(err, "Check the kubeconfig, or the service account's token and CA in the Pod.")
 	}
-	in := kube.Namespace{Client: client, Name: namespace, Rules: Rules(name)}
+	in := kube.Namespace{Client: client, Name: namespace, Rules: rules}
 	at, recent := site{in: in, name: name, seen: &seenObjects{}}, &recentObjects{}
 	records := secrets{at, recent}
 	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}, &wire.Ledgers{}}, nil

@@ -14,6 +14,8 @@ import (
 type CustodyOptions struct {
 	Keys, RecoveryKeys []string
 	Wait               bool
+	// Ceremonies say what our login may do with shares.
+	Ceremonies CeremonyOptions
 }
 
 // Assign gives the splits their custodians. If a split has no number of shares, as when an answer

@@ -40,7 +40,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	own := credentials{store: &options.Store, vault: &options.Vault, login: &options.Login, spool: &options.Spool, declared: declared.LoginPaths()}
+	own := credentials{store: &options.Store, vault: &options.Vault, login: &options.Login, spool: &options.Spool, tokenFile: options.Token.File, declared: declared.LoginPaths()}
 	login, err := declared.Login(ctx, resolver(j.env, j.Store, own))
 	if err != nil {
 		return resolved{}, err
@@ -50,17 +50,17 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	ceremonies, err := ceremony.ParseRights(options.Ceremonies.Rights)
+	ceremonies, err := ceremony.ParseRights(options.Custody.Ceremonies.Rights)
 	return resolved{
 		declared: declared, objects: objects, rules: rules, login: login,
-		ceremonies: ceremonies, credential: options.Ceremonies.Credential, namespace: options.Vault.SeedNamespace(j.env),
+		ceremonies: ceremonies, credential: options.Custody.Ceremonies.Credential, namespace: options.Vault.SeedNamespace(j.env),
 	}, err
 }
 
-// desire returns the desired state of Vault. name is that of our policy and role.
-func (r resolved) desire(name string, methods login.Chain) (*states.Desired, error) {
-	return states.NewDesired(name, methods, states.Declaration{
-		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace,
+// desire returns the desired state of Vault, with the names of a setting.
+func (r resolved) desire(setting *states.Setting, methods login.Chain) (*states.Desired, error) {
+	return states.NewDesired(setting.Name, methods, states.Declaration{
+		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace, Keyless: setting.Keyless,
 		Ceremonies: r.ceremonies, Credential: r.credential, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
@@ -85,7 +85,7 @@ func (j *Job) reassign(ctx context.Context, r resolved) error {
 			return err
 		}
 	}
-	desired, err := r.desire(b.Setting().Name, methods)
+	desired, err := r.desire(b.Setting(), methods)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (s *Servers) Members() *cluster.Cluster {
 // Sources returns the servers, with logins by methods and records that can be read.
 func (s *Servers) Sources(setting *states.Setting, methods login.Chain, records store.Store, desired *states.Desired) states.Sources {
 	members := s.Members()
-	access := &login.Access{Dialer: s.Cluster, Methods: methods, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
+	access := &login.Access{Dialer: s.Cluster, Methods: methods, Keyless: setting.Keyless, Clock: members.Clock, Log: setting.Log, Now: setting.Now}
 	return states.Sources{Setting: setting, Cluster: members, Records: store.Reader{Store: records}, Access: access, Desired: desired}
 }
 

@@ -15,7 +15,7 @@ import (
 func (j *Job) WarnOfGrace(ctx context.Context, log *slog.Logger) {
 	name, _ := j.env("POD_NAME")
 	pods := Pods(j.Store)
-	if name == "" || pods == nil {
+	if name == "" || pods == nil || j.Options.Store.Keyless() {
 		return
 	}
 	grace, err := pods.Grace(ctx, name)

@@ -18,6 +18,9 @@ type LoginOptions struct {
 	Mount, TokenFile, Audience, Host, Principal string
 	PasswordFile, CAFile, clientCert, Region    string
 	env                                         Lookup
+	// ByPrincipal is whether Principal, if there is one, says who may log in by kubernetes and jwt,
+	// too. Otherwise their token does: we have one whenever we log in.
+	ByPrincipal bool
 	// Given reports whether a flag was given; nil if there are no flags.
 	Given func(flag string) bool
 }
@@ -60,6 +63,14 @@ func (o loginWay) method(role string) (shape login.Method, identify func() (logi
 	case "kubernetes":
 		method := login.Kubernetes{Mount: mount, RoleName: role, Host: o.Host, Audience: o.Audience, Token: o.readToken}
 		return method, func() (login.Method, error) {
+			if o.ByPrincipal && o.Principal != "" {
+				var named bool
+				method.Namespace, method.ServiceAccount, named = strings.Cut(o.Principal, "/")
+				if !named || method.Namespace == "" || method.ServiceAccount == "" || strings.Contains(method.ServiceAccount, "/") {
+					return nil, fault.Misuse(fmt.Errorf("--login-principal=%q is not of the form NAMESPACE/SERVICEACCOUNT", o.Principal), "Name the service account that later runs have.")
+				}
+				return method, nil
+			}
 			claims, err := o.claims()
 			if err != nil {
 				return nil, err
@@ -70,6 +81,10 @@ func (o loginWay) method(role string) (shape login.Method, identify func() (logi
 	case "jwt":
 		method := login.JWT{Mount: mount, RoleName: role, Audience: o.Audience, Token: o.readToken}
 		return method, func() (login.Method, error) {
+			if o.ByPrincipal && o.Principal != "" {
+				method.Subject = o.Principal
+				return method, nil
+			}
 			claims, err := o.claims()
 			method.Subject = claims.Subject
 			return method, err

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,13 +19,13 @@ type RunOptions struct {
 	Loss    LossOptions
 	Split   splitOptions
 	Lease   leaseOptions
+	Token   TokenOptions
 	Log     logOptions
 
 	Seed              []string
 	Until             string
 	Timeout, Patience time.Duration
 	Parallelism       int
-	Ceremonies        CeremonyOptions
 }
 
 // splitOptions say into how many shares to split a new key.
@@ -45,10 +46,19 @@ type logOptions struct {
 
 // check refuses what cannot work before anything is touched.
 func (o *RunOptions) check() error {
+	if err := o.checkKeys(); err != nil {
+		return err
+	}
 	for _, split := range []struct {
 		kind              string
 		shares, threshold int
 	}{{"key", o.Split.Shares, o.Split.Threshold}, {"recovery", o.Split.RecoveryShares, o.Split.RecoveryThreshold}} {
+		if split.kind == "recovery" && split.shares == 0 {
+			if err := o.checkShareless(); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := CheckSplit(split.kind, split.shares, split.threshold); err != nil {
 			return err
 		}
@@ -65,6 +75,19 @@ func (o *RunOptions) check() error {
 	if err := times.Check(); err != nil {
 		return fmt.Errorf("--lease-duration, --lease-renew-deadline and --lease-retry-period: %w", err)
 	}
+	return nil
+}
+
+// checkShareless refuses what contradicts --recovery-shares=0.
+func (o *RunOptions) checkShareless() error {
+	const remedy = "Omit it, or give a number of recovery keys."
+	switch {
+	case o.given("recovery-threshold") && o.Split.RecoveryThreshold != 0:
+		return fault.Misuse(fmt.Errorf("--recovery-shares=0 with --recovery-threshold=%d: there are no recovery keys to need", o.Split.RecoveryThreshold), remedy)
+	case len(o.Custody.RecoveryKeys) > 0:
+		return fault.Misuse(errors.New("--recovery-shares=0 with --recovery-pgp-keys: there are no recovery keys to give to anybody"), remedy)
+	}
+	o.Split.RecoveryThreshold = 0
 	return nil
 }
 

@@ -58,8 +58,8 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: o.Store.Name, Reads: o.Parallelism, Now: time.Now, Log: log}
-	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules, Namespace: o.Vault.SeedNamespace(env)})
+	setting := &states.Setting{Name: o.Store.Name, Keyless: o.Store.Keyless(), Reads: o.Parallelism, Now: time.Now, Log: log}
+	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules, Namespace: o.Vault.SeedNamespace(env), Keyless: setting.Keyless})
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +75,13 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 // planLogin returns the login. With a token, only the names of its objects are needed.
 func (o *PlanOptions) planLogin(ctx context.Context, env Lookup, kind StoreKind, haveToken bool, declared *seed.Seed, records store.Store) (login.Chain, error) {
 	if haveToken {
-		return o.Login.Outline(kind, o.Store.Name, declared.LoginPaths())
+		return o.Store.allow(o.Login.Outline(kind, o.Store.Name, declared.LoginPaths()))
 	}
 	methods, err := declared.Login(ctx, resolver(env, records, o.credentials(declared)))
 	if err != nil {
 		return nil, err
 	}
-	return o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods)
+	return o.Store.allow(o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods))
 }
 
 // credentials returns where our own credentials are.

@@ -75,7 +75,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	job.resolveLogin = func(declared []seed.LoginMethod) (login.Chain, error) {
-		return options.Login.resolve(env, kind, options.Store.Name, options.Vault.certificate(env), declared)
+		return options.Store.allow(options.Login.resolve(env, kind, options.Store.Name, options.Vault.certificate(env), declared))
 	}
 	job.loginFiles = func(declared []seed.LoginMethod) []string { return options.Login.files(kind, declared) }
 	job.renewCertificates = servers.Cluster.Renew
@@ -87,7 +87,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	job.Risks, job.Guard = servers.risks(), servers.Cluster.Guard
 	pod, _ := env("POD_NAME")
 	setting := &states.Setting{
-		Name: options.Store.Name, Holder: job.Holder, Pod: pod, Process: process.Self(verb),
+		Name: options.Store.Name, Keyless: options.Store.Keyless(), Holder: job.Holder, Pod: pod, Process: process.Self(verb),
 		Writes: options.Parallelism, Reads: 2 * options.Parallelism, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	config := states.Config{
@@ -96,7 +96,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		Split:          ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
 		Recovery:       ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
 
-		AwaitCustodians: options.Custody.Wait,
+		AwaitCustodians: options.Custody.Wait, Given: options.Token.given(),
 	}
 	if err := options.Custody.Assign(&config.Split, &config.Recovery, setting.Now()); err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	if err := options.Loss.assign(&config, pods); err != nil {
 		return nil, err
 	}
-	desired, err := resolved.desire(setting.Name, methods)
+	desired, err := resolved.desire(setting, methods)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ type Lookup func(name string) (string, bool)
 // StoreOptions say where the records are.
 type StoreOptions struct {
 	Name, Store, Namespace, Kubeconfig, Context string
+	// Keys says whose the keys of Vault are: StoredKeys or NoKeys.
+	Keys string
 	// Wrap, if not nil, sees every request to the Kubernetes API.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -86,6 +88,9 @@ func stateDirectory(env Lookup) (string, error) {
 
 // Open opens the store that the options name.
 func (o *StoreOptions) Open(env Lookup) (store.Store, StoreKind, error) {
+	if err := o.CheckKeys(); err != nil {
+		return nil, 0, err
+	}
 	kind, dir, err := o.Resolve(env)
 	if err != nil {
 		return nil, kind, err
@@ -105,7 +110,11 @@ func (o *StoreOptions) Open(env Lookup) (store.Store, StoreKind, error) {
 	if o.Wrap != nil {
 		config.Wrap(o.Wrap)
 	}
-	records, err := kubestore.New(config, namespace, o.Name)
+	open := kubestore.New
+	if o.Keyless() {
+		open = kubestore.NewWithoutKeys
+	}
+	records, err := open(config, namespace, o.Name)
 	return records, kind, err
 }
 

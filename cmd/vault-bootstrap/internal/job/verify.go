@@ -75,12 +75,12 @@ func (o *VerifyOptions) Verifier(ctx context.Context, env Lookup, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	chain, err := o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods)
+	chain, err := o.Store.allow(o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods))
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: o.Store.Name, Reads: o.Parallelism, Now: time.Now, Log: log}
-	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules, Namespace: o.Vault.SeedNamespace(env)})
+	setting := &states.Setting{Name: o.Store.Name, Keyless: o.Store.Keyless(), Reads: o.Parallelism, Now: time.Now, Log: log}
+	desired, err := states.NewDesired(setting.Name, chain, states.Declaration{Rules: rules, Namespace: o.Vault.SeedNamespace(env), Keyless: setting.Keyless})
 	if err != nil {
 		return nil, err
 	}

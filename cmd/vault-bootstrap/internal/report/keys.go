@@ -31,6 +31,8 @@ type Keys struct {
 	AppRole bool `json:"approle"`
 	// Ceremony is whether the credential for ceremonies is stored here.
 	Ceremony bool `json:"ceremony"`
+	// Keyless is whether the keys of Vault are not ours.
+	Keyless bool `json:"keyless,omitempty"`
 }
 
 type setReport struct {
@@ -122,6 +124,9 @@ func newSetReport(use string, set store.KeySet) setReport {
 		Use: use, Kind: string(set.Kind), Shares: len(set.Shares), Threshold: set.Threshold,
 		Custody: "this record", ClusterID: set.ClusterID, Created: set.Created,
 	}
+	if set.Shareless() {
+		report.Custody = "nobody"
+	}
 	if len(set.Custody) > 0 {
 		report.Custody, report.Shares = "operators", len(set.Custody)
 	}
@@ -134,6 +139,9 @@ func newSetReport(use string, set store.KeySet) setReport {
 func (r Keys) table() string {
 	facts := newTable()
 	facts.AppendRow(table.Row{"record", r.Record})
+	if r.Keyless {
+		facts.AppendRow(table.Row{"keys", notOurs})
+	}
 	facts.AppendRow(table.Row{"root token", yesNo(r.RootToken, "stored", "none")})
 	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})
 	if r.Ceremony {
@@ -163,7 +171,11 @@ func (r Keys) table() string {
 		if len(owners) > 0 {
 			holders = strings.Join(owners, ", ")
 		}
-		sets.AppendRow(table.Row{set.Use, set.Kind, fmt.Sprintf("%d of %d", set.Threshold, set.Shares), holders, set.Created.Format(time.RFC3339)})
+		shares := fmt.Sprintf("%d of %d", set.Threshold, set.Shares)
+		if set.Shares == 0 {
+			shares, holders = "none", "nobody: the server has none"
+		}
+		sets.AppendRow(table.Row{set.Use, set.Kind, shares, holders, set.Created.Format(time.RFC3339)})
 	}
 	return facts.Render() + "\n\n" + sets.Render()
 }

@@ -13,16 +13,18 @@ import (
 
 // Status is what 'status -o json' prints. Times are RFC 3339.
 type Status struct {
-	State      string            `json:"state"`
-	Since      *time.Time        `json:"since,omitempty"`
-	ClusterID  string            `json:"cluster_id,omitempty"`
-	SeedDigest string            `json:"seed_digest,omitempty"`
-	Objects    int               `json:"objects"`
-	Checkpoint string            `json:"checkpoint"`
-	Keys       string            `json:"keys"`
-	Replicas   []Replica         `json:"replicas"`
-	LastError  *failureReport    `json:"last_error,omitempty"`
-	History    []transitionEntry `json:"history"`
+	State      string     `json:"state"`
+	Since      *time.Time `json:"since,omitempty"`
+	ClusterID  string     `json:"cluster_id,omitempty"`
+	SeedDigest string     `json:"seed_digest,omitempty"`
+	Objects    int        `json:"objects"`
+	Checkpoint string     `json:"checkpoint"`
+	Keys       string     `json:"keys"`
+	// Keyless is whether the keys of Vault are not ours: the record named by Keys then holds none.
+	Keyless   bool              `json:"keyless,omitempty"`
+	Replicas  []Replica         `json:"replicas"`
+	LastError *failureReport    `json:"last_error,omitempty"`
+	History   []transitionEntry `json:"history"`
 }
 
 // Replica is what a replica answers about its health.
@@ -74,6 +76,9 @@ func NewStatus(c store.Checkpoint, location store.Location) Status {
 	return report
 }
 
+// notOurs is what is shown in place of keys that are not ours.
+const notOurs = "not ours (--keys=none)"
+
 // shownHistory is how many transitions the table shows.
 const shownHistory = 10
 
@@ -91,7 +96,11 @@ func (r Status) table() string {
 		facts.AppendRow(table.Row{"objects", r.Objects})
 	}
 	facts.AppendRow(table.Row{"checkpoint", r.Checkpoint})
-	facts.AppendRow(table.Row{"keys", r.Keys})
+	if r.Keyless {
+		facts.AppendRow(table.Row{"keys", notOurs})
+	} else {
+		facts.AppendRow(table.Row{"keys", r.Keys})
+	}
 	if f := r.LastError; f != nil {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})

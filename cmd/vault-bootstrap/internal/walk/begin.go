@@ -22,6 +22,9 @@ func (w *Walk) begin(ctx, leased context.Context, reporter report.Reporter) (ses
 		attempt++
 		last = w.Job.Store.Preflight(ctx)
 		if last == nil {
+			last = w.Job.Options.Store.RefuseKeys(ctx, w.Job.Store)
+		}
+		if last == nil {
 			session, last = fencing.Begin(leased, w.Job.Store, w.LeaseOptions(reporter))
 		}
 		// An RBAC rule that was applied together with us may not have taken effect everywhere.

@@ -101,6 +101,9 @@ func (w *Watcher) lead(ctx context.Context) (bool, error) {
 	if err := w.job.Store.Preflight(ctx); err != nil && !errors.Is(err, store.ErrImmutable) {
 		return false, err
 	}
+	if err := w.job.Options.Store.RefuseKeys(ctx, w.job.Store); err != nil {
+		return false, err
+	}
 	job.WarnOfConcerns(ctx, w.report.Log(), w.job.Store)
 	w.ready.set()
 	options := w.walk.LeaseOptions(w.report)

@@ -26,6 +26,9 @@ const tryInterval = 500 * time.Millisecond
 // OpenBeside unseals the replica that we run beside, as soon as it listens. It returns nil once the
 // replica is unsealed.
 func OpenBeside(ctx context.Context, env job.Lookup, options *PostStartOptions, log *slog.Logger) error {
+	if err := options.Store.NeedsKeys("post-start"); err != nil {
+		return err
+	}
 	config, err := options.Vault.Config(env)
 	if err != nil {
 		return err

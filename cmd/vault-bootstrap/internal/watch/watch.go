@@ -35,7 +35,10 @@ func (o *Options) check(env job.Lookup) error {
 	case o.Pprof && o.Listen == "":
 		return fault.Misuse(errors.New("--pprof without --listen: nothing is served"), "Give --listen as well.")
 	}
-	if o.SealGiven {
+	if o.OwnReplica != "" && o.Run.Store.Keyless() {
+		return fault.Misuse(errors.New("--own-replica and --keys=none exclude each other: there are no keys to unseal it with"), "Give one or the other.")
+	}
+	if o.SealGiven || o.Run.Store.Keyless() {
 		return nil
 	}
 	kind, _, err := o.Run.Store.Resolve(env)

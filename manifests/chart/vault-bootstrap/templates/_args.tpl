@@ -73,18 +73,25 @@
 {{/* The flags of 'run' and 'watch'. */}}
 {{- define "vault-bootstrap.args.run" -}}
 {{- $r := .Values.run -}}
-- --spool-dir=/spool
-{{- range $flag := list
+{{- $flags := list
   (list "until" $r.until "hardened")
+  (list "parallelism" (int $r.parallelism) 16)
+  (list "log-level" $r.logLevel "info") -}}
+{{- if eq .Values.keys "none" }}
+- --keys=none
+{{- else }}
+- --spool-dir=/spool
+{{- /* Without keys, nothing is initialized. */ -}}
+{{- $flags = concat $flags (list
   (list "key-shares" (int $r.keyShares) 5)
   (list "key-threshold" (int $r.keyThreshold) 3)
   (list "recovery-shares" (int $r.recoveryShares) 5)
   (list "recovery-threshold" (int $r.recoveryThreshold) 3)
   (list "on-keys-lost" $r.onKeysLost "stop")
   (list "storage-volume" $r.storageVolume "data")
-  (list "ceremonies" $r.ceremonies "auto")
-  (list "parallelism" (int $r.parallelism) 16)
-  (list "log-level" $r.logLevel "info") }}
+  (list "ceremonies" $r.ceremonies "auto")) -}}
+{{- end }}
+{{- range $flag := $flags }}
 {{- if ne (index $flag 1) (index $flag 2) }}
 - {{ printf "--%s=%v" (index $flag 0) (index $flag 1) | quote }}
 {{- end }}

@@ -12,10 +12,12 @@ defaultMode: 0440
 {{- define "vault-bootstrap.volumes" -}}
 {{- $v := .Values -}}
 {{- $mode := include "vault-bootstrap.fileMode" . -}}
+{{- if ne $v.keys "none" -}}
 # Keeps Vault's answer to the initialization, encrypted, until it is stored.
 - name: spool
   emptyDir:
     sizeLimit: {{ $v.spool.sizeLimit | quote }}
+{{ end -}}
 # The API's own audience, for our records.
 - name: kubernetes-api
   projected:
@@ -96,8 +98,10 @@ defaultMode: 0440
 
 {{- define "vault-bootstrap.volumeMounts" -}}
 {{- $v := .Values -}}
+{{- if ne $v.keys "none" -}}
 - name: spool
   mountPath: /spool
+{{ end -}}
 - name: kubernetes-api
   mountPath: /var/run/secrets/kubernetes.io/serviceaccount
   readOnly: true
