@@ -1,3 +1,5 @@
+# SERVERS=/path/to/bao,/path/to/vault runs the suites against each of these.
+#
 # The two commands of the README are 'make demo' and 'make test'. Both do all their
 # own set-up; 'make help' lists the rest.
 

@@ -31,13 +31,7 @@ func fresh(b *testing.B) (*testbed.VaultCluster, func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	// VAULT_BINARY is a server program to measure with instead, such as OpenBao's.
-	options := testbed.VaultOptions{Dir: dir, Binary: os.Getenv("VAULT_BINARY")}
-	if options.Binary != "" {
-		// OpenBao since 2.5 answers 405 where the bare client's root token is generated.
-		options.ListenerConfig = "disable_unauthed_generate_root_endpoints = false"
-	}
-	cluster, err := testbed.StartVault(b.Context(), options)
+	cluster, err := testbed.StartVault(b.Context(), testbed.VaultOptions{Dir: dir})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func pushImages(ctx context.Context, dir string) error {
 // pushVault makes an image that the Vault chart can use: the server, a shell and its
 // like, and the official image's user, directories and entry point.
 func pushVault(ctx context.Context) error {
-	vault, err := testbed.LookTool("vault")
+	server, err := testbed.LookServer()
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func pushVault(ctx context.Context) error {
 	}
 	return cluster.PushImage(ctx, vaultImage, testbed.Image{
 		Files: map[string]string{
-			"/bin/vault":                          vault,
+			"/bin/vault":                          server.Binary, // OpenBao's goes by this name, too
 			"/bin/busybox":                        busybox,
 			"/usr/local/bin/docker-entrypoint.sh": "testdata/docker-entrypoint.sh",
 		},

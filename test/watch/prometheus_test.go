@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,16 +36,22 @@ func (a *alert) is(name, namespace string) bool {
 	return a.Labels["alertname"] == name && a.Labels["namespace"] == namespace
 }
 
+// prometheusProgram returns the path of the server, or nothing where there is none.
+func prometheusProgram() string {
+	if program := os.Getenv("PROMETHEUS"); program != "" {
+		return program
+	}
+	program, _ := exec.LookPath("prometheus")
+	return program
+}
+
 // prometheusFor starts one that looks every other second. Each watch is the target of a
 // namespace.
 func prometheusFor(t *testing.T, rules string, watches map[string]*process) *prometheus {
 	t.Helper()
-	program := os.Getenv("PROMETHEUS")
+	program := prometheusProgram()
 	if program == "" {
-		var err error
-		if program, err = exec.LookPath("prometheus"); err != nil {
-			t.Skip("prometheus is not on PATH: Debian's package has it, and PROMETHEUS may name one")
-		}
+		t.Skip("prometheus is not on PATH: Debian's package has it, and PROMETHEUS may name one")
 	}
 	dir := t.TempDir()
 	config := map[string]any{
@@ -207,4 +214,22 @@ func (p *prometheus) quiet(namespace string) {
 		}
 		return nil
 	})
+}
+
+// fired returns the alerts of a namespace that have fired in the last quarter of an hour, whether
+// or not they do now.
+func (p *prometheus) fired(namespace string) []string {
+	p.t.Helper()
+	var found struct {
+		Result []struct{ Metric map[string]string }
+	}
+	question := fmt.Sprintf(`max_over_time(ALERTS{alertstate="firing",namespace=%q}[15m])`, namespace)
+	if err := p.query(p.t.Context(), "query?query="+url.QueryEscape(question), &found); err != nil {
+		p.t.Fatal(err)
+	}
+	var names []string
+	for _, each := range found.Result {
+		names = append(names, each.Metric["alertname"])
+	}
+	return names
 }
