@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -108,7 +109,7 @@ func (r *rotation) begin(ctx context.Context) error {
 	defer cancel()
 	begun, err := r.replica.BeginRekey(beginning, r.recovery, r.x.Token, request)
 	switch {
-	case vault.Says(err, "rekey already in progress"):
+	case vault.Says(err, product.RekeyInProgress):
 		return rekeyInProgress(r.replica.Address(), "")
 	case err != nil:
 		return rotateRefused(r.replica.Address(), err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -89,12 +90,12 @@ func explain(c Change, err error) error {
 	case c.Action == Create:
 		verb = "creating"
 	}
-	if o.IsAudit() && strings.Contains(err.Error(), "cannot enable audit device via API") {
+	if o.IsAudit() && product.AuditByAPIRefused.In(err.Error()) {
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),
 			"This is OpenBao, which since 2.3.2 takes audit devices only from its configuration: declare the device there and remove it from the seed, "+
 				"or set unsafe_allow_api_audit_creation = true in the server's configuration.")
 	}
-	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
+	if o.IsAudit() && product.AuditRegistered.In(err.Error()) {
 		// Vault 1.21 registers a device before it records it, and leaves it registered when
 		// the request ends in between (enableAudit in audit.go).
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),

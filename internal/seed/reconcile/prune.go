@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -148,7 +149,7 @@ func (a *applying) remove(ctx context.Context, id object.ID) (kept bool, err err
 		path = alias.Namespace + "identity/" + alias.Of + "-alias/id/" + found
 	}
 	err = a.api.Delete(ctx, path)
-	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest && strings.Contains(err.Error(), "unsupported operation") {
+	if code := httpstatus.Of(err); code == http.StatusMethodNotAllowed || code == http.StatusBadRequest && product.UnsupportedOperation.In(err.Error()) {
 		return true, nil
 	}
 	if err != nil {
