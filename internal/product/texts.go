@@ -17,6 +17,7 @@ const (
 	NoLongerActive               // stepped down while it answered
 	QuotaChanging                // the rate limit quota that the request hit was just changed
 	WantsTLS                     // plain HTTP to a listener with TLS
+	UnsupportedPath              // no such path, or one that the listener has closed
 	TokenMissing                 // the endpoint wants a token
 	PermissionDenied             // the token, or the credential of a login, may not do this
 	// Of tokens.
@@ -102,6 +103,7 @@ var wordings = [endOfTexts]wording{
 	NoLongerActive:   {vault: "no longer active", never: "OpenBao's core has no such error: a standby says that it is not active"},
 	QuotaChanging:    {vault: "store is stopped", never: "OpenBao's limiter does not fail when it was stopped"},
 	WantsTLS:         same("HTTP request to an HTTPS server"),
+	UnsupportedPath:  same("unsupported path"),
 	TokenMissing:     {vault: "missing client token", never: "OpenBao answers 403 'permission denied'"},
 	PermissionDenied: same("permission denied"),
 

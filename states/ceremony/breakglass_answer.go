@@ -31,17 +31,24 @@ func rootRefused(address string, err error) error {
 	return fault.Stop("break-glass refused", fmt.Errorf("%s does not let a root token be generated: %w", address, err), openEndpoint(err, "generate-root", "sys/generate-root/attempt", "sys/generate-root/update"))
 }
 
-// openEndpoint says how to make a server accept key shares. OpenBao 2.5 answers 405; Vault 2.0 and
-// later require a token.
+// openEndpoint says how to make a server accept key shares. Vault 2.0 and later require a token.
 func openEndpoint(err error, family string, paths ...string) string {
-	if httpstatus.Of(err) == http.StatusMethodNotAllowed {
-		return fmt.Sprintf("OpenBao: set disable_unauthed_%s_endpoints = false in the server's listener stanza and send it SIGHUP; revert it afterwards.", underscored(family))
+	if closedByListener(err) {
+		return fmt.Sprintf("OpenBao: add a listener on a loopback address with disable_unauthed_%s_endpoints = false to the active node's configuration, or set it in the listener that there is. "+
+			"Either takes a restart, after which the server must be unsealed. Run again with --vault-addr naming that listener, and revert it afterwards.", underscored(family))
 	}
 	policy := ""
 	for _, path := range paths {
 		policy += fmt.Sprintf("\n  path %q { capabilities = [\"read\", \"update\", \"delete\", \"sudo\"] }", path)
 	}
-	return fmt.Sprintf("Vault 2.0 and later require a token here. Either give one with --token-file whose policy says%s\nor set enable_unauthenticated_access = [%q] in the server's configuration, restart it, and revert that afterwards.", policy, family)
+	return fmt.Sprintf("Vault 2.0 and later require a token here. Either give one with --token-file whose policy says%s\nor set enable_unauthenticated_access = [%q] in the server's configuration, send it SIGHUP, and revert that afterwards.", policy, family)
+}
+
+// closedByListener reports whether err is the answer of an OpenBao whose listener does not serve the
+// endpoint. It is 405 for most; for the rekey of recovery keys OpenBao 2.6.2 answers 404.
+func closedByListener(err error) bool {
+	status := httpstatus.Of(err)
+	return status == http.StatusMethodNotAllowed || status == http.StatusNotFound && vault.Says(err, product.UnsupportedPath)
 }
 
 func underscored(family string) string {

@@ -65,6 +65,7 @@ func ofRequests() map[product.Text]func(*speaker) string {
 			return string(body)
 		},
 		product.TokenMissing:     func(s *speaker) string { return s.says(http.MethodGet, "sys/mounts", "", nil) },
+		product.UnsupportedPath:  func(s *speaker) string { return s.says(http.MethodGet, "sys/none", s.keys.RootToken, nil) },
 		product.PermissionDenied: func(s *speaker) string { return s.says(http.MethodGet, "sys/mounts", "none", nil) },
 		product.InvalidAccessor: func(s *speaker) string {
 			return s.put("auth/token/lookup-accessor", fields{"accessor": "none"})
