@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -182,9 +183,9 @@ func (i *initializing) initAnswer(address, attempt string, pair pgp.Pair, err er
 // sortInitAnswer returns a symptom for what only the next look can judge; else nil.
 func sortInitAnswer(address string, err error) error {
 	switch {
-	case vault.Says(err, "already has state"):
+	case vault.Says(err, product.StorageHasState):
 		return &fsm.Symptom{Kind: fsm.StorageHasState, Replica: address, Err: err}
-	case httpstatus.Of(err) == http.StatusBadRequest && !vault.Foreign(err) && !vault.Says(err, "already initialized"):
+	case httpstatus.Of(err) == http.StatusBadRequest && !vault.Foreign(err) && !vault.Says(err, product.AlreadyInitialized):
 		return &fsm.Symptom{Kind: fsm.InitRefused, Replica: address, Err: err}
 	default:
 		return nil

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // Answer is an error that Vault itself returned, on one line.
@@ -39,10 +41,10 @@ func (a *Answer) Error() string {
 // HTTPStatus returns the status code.
 func (a *Answer) HTTPStatus() int { return a.Status }
 
-// Says reports whether one of Vault's messages contains words.
-func (a *Answer) Says(words string) bool {
+// Says reports whether one of Vault's messages has the text.
+func (a *Answer) Says(text product.Text) bool {
 	for _, message := range a.Messages {
-		if strings.Contains(message, words) {
+		if text.In(message) {
 			return true
 		}
 	}
@@ -65,16 +67,14 @@ func Foreign(err error) bool {
 	return ok && answer.Foreign
 }
 
-// Says reports whether err is an Answer one of whose messages contains words.
-func Says(err error, words string) bool {
+// Says reports whether err is an Answer one of whose messages has the text.
+func Says(err error, text product.Text) bool {
 	answer, ok := errors.AsType[*Answer](err)
-	return ok && answer.Says(words)
+	return ok && answer.Says(text)
 }
 
-// Mentions reports whether err, or an Answer in its chain, holds words, in any case.
-func Mentions(err error, words string) bool {
-	return err != nil && strings.Contains(strings.ToLower(err.Error()), strings.ToLower(words))
-}
+// Mentions reports whether err has the text, wherever in its chain.
+func Mentions(err error, text product.Text) bool { return err != nil && text.In(err.Error()) }
 
 // simplify turns the API's multi-line error into an Answer; other errors stay as they are.
 func simplify(err error) error {
@@ -132,17 +132,17 @@ func retryable(err error) bool {
 
 // quotaChanging reports whether err is Vault's answer to a request that hit a rate limit quota just
 // when it was changed or deleted: the old counter is stopped, and the request was not processed.
-func quotaChanging(err error) bool { return Says(err, "store is stopped") }
+func quotaChanging(err error) bool { return Says(err, product.QuotaChanging) }
 
 // NamespaceSealed reports whether err says that a namespace with a seal of its own is sealed, as
 // OpenBao 2.6 answers with status 503. It stays so until somebody unseals it.
-func NamespaceSealed(err error) bool { return Says(err, "namespace is sealed") }
+func NamespaceSealed(err error) bool { return Says(err, product.NamespaceSealed) }
 
 // Electing reports whether err says that the cluster has no active node at the moment. Vault
 // answers 500 with these words while a standby looks for the active node.
 func Electing(err error) bool {
-	return Says(err, "local node not active") || Says(err, "active cluster node not found") ||
-		Says(err, "node is not the leader") || Says(err, "no longer active")
+	return slices.ContainsFunc([]product.Text{product.NotActive, product.NoActiveNode, product.NotLeader, product.NoLongerActive},
+		func(text product.Text) bool { return Says(err, text) })
 }
 
 // Untrusted reports whether err says that the server's certificate was not trusted for a reason

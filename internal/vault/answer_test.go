@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 func TestMayPass(t *testing.T) {
@@ -50,12 +51,12 @@ func TestMayPass(t *testing.T) {
 func TestSimplify(t *testing.T) {
 	err := simplify(fmt.Errorf("x: %w", &api.ResponseError{
 		HTTPMethod: "PUT", URL: "https://127.0.0.1:8200/v1/sys/mounts/kv", StatusCode: 400,
-		Errors: []string{"1 error occurred:\n\t* path is already in use at kv/\n\n"},
+		Errors: []string{"1 error occurred:\n\t* path is already initialized at kv/\n\n"},
 	}))
-	if got, want := err.Error(), "PUT sys/mounts/kv: 400: 1 error occurred: * path is already in use at kv/"; got != want {
+	if got, want := err.Error(), "PUT sys/mounts/kv: 400: 1 error occurred: * path is already initialized at kv/"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if httpstatus.Of(err) != 400 || !Says(err, "already in use") || Says(err, "sealed") {
+	if httpstatus.Of(err) != 400 || !Says(err, product.AlreadyInitialized) || Says(err, product.TokenMissing) {
 		t.Error("status or words are lost")
 	}
 	long := &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{strings.Repeat("<html> ", 1000)}}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // endpointHelp is what Vault answers about one path with ?help=1: the part of its OpenAPI document
@@ -53,7 +55,7 @@ func (s *Session) Fields(ctx context.Context, path string) ([]string, error) {
 	}
 	if help.stub() {
 		// This is what Vault 1.21 itself answers to any other request there.
-		return nil, fmt.Errorf("asking which fields %s takes: %w", path, &Answer{Method: "HELP", Path: path, Status: http.StatusNotFound, Messages: []string{"enterprise-only feature"}})
+		return nil, fmt.Errorf("asking which fields %s takes: %w", path, &Answer{Method: "HELP", Path: path, Status: http.StatusNotFound, Messages: []string{product.EnterpriseOnly.String()}})
 	}
 	return help.fields(), nil
 }

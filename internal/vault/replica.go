@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -72,7 +71,7 @@ func (r *Replica) Health(ctx context.Context) (Health, error) {
 		ClusterName string `json:"cluster_name"`
 		ServerTime  int64  `json:"server_time_utc"`
 	}
-	if code == http.StatusBadRequest && strings.Contains(string(body), "HTTP request to an HTTPS server") {
+	if code == http.StatusBadRequest && product.WantsTLS.In(string(body)) {
 		return Health{}, errWantsTLS
 	}
 	if err := json.Unmarshal(body, &said); err != nil || said.Initialized == nil || said.Sealed == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -110,7 +111,7 @@ func TestATokenThatEnded(t *testing.T) {
 	if dead, err := session.Dead(t.Context()); err != nil || !dead {
 		t.Errorf("got %v, %v", dead, err)
 	}
-	if _, err := session.Capabilities(t.Context(), []string{"a"}); httpstatus.Of(err) != http.StatusForbidden || !Mentions(err, "PERMISSION") || Foreign(err) {
+	if _, err := session.Capabilities(t.Context(), []string{"a"}); httpstatus.Of(err) != http.StatusForbidden || !Mentions(err, product.PermissionDenied) || Foreign(err) {
 		t.Errorf("got %v", err)
 	}
 	broken := script{`GET auth/token/lookup-self`: `400 no JSON`}.session(t, "hvs.token")
@@ -205,7 +206,7 @@ func TestFields(t *testing.T) {
 			same(t, path, fields, want)
 		}
 	}
-	if _, err := session.View().Fields(t.Context(), "x/stub"); httpstatus.Of(err) != http.StatusNotFound || !Says(err, "enterprise-only") {
+	if _, err := session.View().Fields(t.Context(), "x/stub"); httpstatus.Of(err) != http.StatusNotFound || !Says(err, product.EnterpriseOnly) {
 		t.Errorf("got %v", err)
 	}
 }

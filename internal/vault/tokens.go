@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -38,7 +39,7 @@ func (s *Session) Accessors(ctx context.Context) ([]string, error) {
 func (s *Session) Lookup(ctx context.Context, accessor string) (Token, bool, error) {
 	data, err := s.Write(ctx, "auth/token/lookup-accessor", map[string]any{"accessor": accessor})
 	switch {
-	case Says(err, "invalid accessor"), httpstatus.Of(err) == http.StatusNotFound:
+	case Says(err, product.InvalidAccessor), httpstatus.Of(err) == http.StatusNotFound:
 		return Token{}, false, nil
 	case err != nil:
 		return Token{}, false, err
@@ -63,7 +64,7 @@ func (s *Session) Lookup(ctx context.Context, accessor string) (Token, bool, err
 // RevokeAccessor revokes the token of an accessor.
 func (s *Session) RevokeAccessor(ctx context.Context, accessor string) error {
 	_, err := s.Write(ctx, "auth/token/revoke-accessor", map[string]any{"accessor": accessor})
-	if Says(err, "invalid accessor") {
+	if Says(err, product.InvalidAccessor) {
 		return nil // it has ended already
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -16,7 +17,7 @@ func EndpointClosed(err error) bool {
 	case http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return true
 	case http.StatusBadRequest:
-		return vault.Says(err, "missing client token")
+		return vault.Says(err, product.TokenMissing)
 	default:
 		return false
 	}
@@ -32,7 +33,7 @@ func rootRefused(address string, via vault.Endpoints, err error) error {
 
 // rootAnswer classifies the ways in which the last share fails, by the messages of Vault 1.21.
 func rootAnswer(address string, err error) error {
-	if vault.Says(err, "root generation aborted") || sharesWrong(err) {
+	if vault.Says(err, product.RootAborted) || sharesWrong(err) {
 		return fault.Misuse(fmt.Errorf("the key shares are not those of %s: %w", address, err),
 			"No root token was generated. Vault cannot say which share is wrong. Check whether it was rekeyed since they were written down.")
 	}

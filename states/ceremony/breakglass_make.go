@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -21,7 +22,7 @@ func (g *BreakGlass) makeRoot(ctx context.Context, replica cluster.Replica, via 
 	}
 	defer cancel()
 	begun, err := replica.BeginRoot(beginning, via, intent.PublicKey)
-	if vault.Says(err, "already in progress") {
+	if vault.Says(err, product.RootInProgress) {
 		return rootInProgress(vault.RootAttempt{Nonce: "unknown"})
 	}
 	if err != nil {

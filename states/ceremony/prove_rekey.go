@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -37,7 +38,7 @@ func (a *Administrator) proveByRekey(ctx context.Context, replica cluster.Replic
 	defer a.cancelProof(ctx, replica, recovery, way.Endpoints, pair.Fingerprint)
 	begun, err := replica.BeginRekey(ctx, recovery, way.Endpoints, vault.RekeyRequest{ShareKeys: []string{pair.Public}})
 	switch {
-	case vault.Says(err, "already in progress"):
+	case vault.Says(err, product.RekeyInProgress):
 		return rekeyInProgress(replica.Address(), "")
 	case err != nil:
 		return rekeyRefused(replica.Address(), way.Endpoints, recovery, err)
@@ -110,10 +111,7 @@ func rekeyAnswer(address string, err error) error {
 }
 
 func sharesWrong(err error) bool {
-	for _, words := range []string{"message authentication failed", "failed to decrypt keys", "verification failed", "failed to compute", "invalid key", "key is shorter", "key is longer"} {
-		if vault.Says(err, words) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]product.Text{
+		product.AuthenticationFailed, product.KeysNotDecrypted, product.VerificationFailed, product.KeyNotComputed, product.InvalidKey, product.KeyShort, product.KeyLong,
+	}, func(text product.Text) bool { return vault.Says(err, text) })
 }

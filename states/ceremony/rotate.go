@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -106,7 +107,7 @@ func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
 	defer cancel()
 	begun, err := r.at.replica.BeginRekey(beginning, r.at.recovery, r.at.via, request)
 	switch {
-	case vault.Says(err, "already in progress"):
+	case vault.Says(err, product.RekeyInProgress):
 		return rekeyInProgress(r.at.replica.Address(), "")
 	case err != nil:
 		return r.refused(r.at.via, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -28,7 +29,7 @@ func (r *rotation) putInForce(ctx context.Context) (store.KeySet, error) {
 	}
 	for i, share := range given {
 		answer, err := r.at.replica.VerifyRekey(ctx, r.at.recovery, r.at.via, status.VerificationNonce, share)
-		if vault.Says(err, "incorrect key shares") {
+		if vault.Says(err, product.IncorrectNewShares) {
 			return store.KeySet{}, fault.Misuse(fmt.Errorf("the given new shares are not accepted by Vault: %w", err), "Nothing was changed: the present shares stay in force. Run again with the new shares, each decrypted by its owner.")
 		}
 		if err != nil {

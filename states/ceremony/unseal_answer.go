@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -10,17 +11,15 @@ import (
 // only slower.
 func unsealAnswer(address string, err error) error {
 	switch {
-	case vault.Says(err, "invalid key size 0"):
+	case vault.Says(err, product.NoKeyYet):
 		// A member that has just joined a raft cluster answers this if it gets the shares a second
 		// time while it still opens with the first ones (Vault 1.21). It is about a key of its own
 		// that it does not have yet, not about ours.
 		return err
-	case vault.Says(err, "failed to setup audit table"),
-		// OpenBao 2.6, about the stanzas in its configuration.
-		vault.Says(err, "failed to validate audit device config"), vault.Says(err, "failed to create new audit device"):
+	case vault.Says(err, product.AuditSetupFailed), vault.Says(err, product.AuditConfigInvalid), vault.Says(err, product.AuditNotCreated):
 		return &fsm.Symptom{Kind: fsm.AuditBlocks, Replica: address, Err: err}
-	case vault.Says(err, "message authentication failed"), vault.Says(err, "failed to decrypt keys"),
-		vault.Says(err, "invalid key"), vault.Says(err, "must be a valid hex or base64 string"):
+	case vault.Says(err, product.AuthenticationFailed), vault.Says(err, product.KeysNotDecrypted),
+		vault.Says(err, product.InvalidKey), vault.Says(err, product.NotHexOrBase64):
 		return &fsm.Symptom{Kind: fsm.SharesRefused, Replica: address, Err: err}
 	default:
 		return err

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
@@ -43,7 +44,7 @@ func (a AWS) Open(ctx context.Context, dialer Dialer, address string, _ store.Ke
 		return nil, err
 	}
 	session, err := dialer.LoginBy(ctx, address, official)
-	if httpstatus.Of(err) == 0 && vault.Mentions(err, "credential") {
+	if httpstatus.Of(err) == 0 && err != nil && strings.Contains(strings.ToLower(err.Error()), "credential") {
 		err = fmt.Errorf("%w: %w", ErrNoCredential, err)
 	}
 	return session, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -66,11 +67,11 @@ func (i Identity) Open(ctx context.Context, dialer Dialer, address string, keys 
 // 500 to a token that it does not accept.
 func (i Identity) markRefusal(err error) {
 	answer, ok := errors.AsType[*vault.Answer](err)
-	if !ok || i.Method != "azure" || answer.Status != http.StatusInternalServerError || vault.Mentions(err, "fetching keys") {
+	if !ok || i.Method != "azure" || answer.Status != http.StatusInternalServerError || vault.Mentions(err, product.KeysNotFetched) {
 		return
 	}
-	answer.Refusal = slices.ContainsFunc([]string{"failed to verify signature", "not authorized", "token is expired", "not yet valid", "expected audience", "issued by a different provider"},
-		func(words string) bool { return vault.Mentions(err, words) })
+	answer.Refusal = slices.ContainsFunc([]product.Text{product.BadSignature, product.NotAuthorized, product.TokenExpired, product.NotYetValid, product.OtherAudience, product.OtherIssuer},
+		func(text product.Text) bool { return vault.Mentions(err, text) })
 }
 
 // Settles says how long a refusal must last.

@@ -8,42 +8,49 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
+// refusalPart is a part of a login that may fail, recognized by what the server says.
+type refusalPart struct {
+	says         product.Text
+	part, remedy string
+}
+
 // parts returns the parts of a login that may fail, recognized by Vault's messages (1.21), and what
 // to do about each.
-func parts() []struct{ says, part, remedy string } {
-	return []struct{ says, part, remedy string }{
-		{"no handler for route", "the auth method is not mounted", "break-glass run mounts it again"},
-		{"audience", "the token's audience is not the role's", "project the token with the audience that the role asks for, or correct --login-audience"},
-		{"not yet valid", "the clocks differ, or the token is too new", "set the clocks by NTP"},
-		{"used before issued", "the clocks differ", "set the clocks by NTP"},
-		{"expired", "the credential has expired, or the clocks differ", "have it renewed, and set the clocks by NTP"},
-		{"service account name not authorized", "the role is for another service account", "run with the service account that the role names, or break-glass run with this one"},
-		{"namespace not authorized", "the role is for another Kubernetes namespace", "run in the namespace that the role names, or break-glass run in this one"},
-		{"service account unauthorized", "the Kubernetes API does not know the token", "the service account may have been deleted and created again: restart the pod"},
-		{"invalid role or secret id", "the role or its secret ID is gone", "break-glass run creates both again"},
-		{"invalid role ID", "the role is gone", "break-glass run creates it again"},
-		{"invalid role name", "the role is gone", "break-glass run creates it again"},
-		{"role \"", "the role is gone", "break-glass run creates it again"},
-		{"entry for role", "the role is gone", "break-glass run creates it again"},
-		{"invalid username or password", "the user or the password", "correct --login-password-file, or break-glass run sets this one"},
-		{"no chain matching", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
-		{"failed to match all constraints", "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
-		{"invalid certificate or no client certificate", "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that terminates TLS drops them"},
-		{"service principal not authorized", "the role is for another principal", "correct --login-principal, and break-glass run"},
-		{"not in bound service accounts", "the role is for another service account", "correct --login-principal, and break-glass run"},
-		{"failed to verify signature", "the token's signature", "the token is of another directory, or not from Azure"},
-		{"error in cryptographic primitive", "the token's signature", "the token is not from Google's metadata server, or custom_endpoint in the auth method's configuration leads elsewhere"},
-		{"error when attempting to find instance", "the cloud's API does not know the machine, or does not answer Vault", "check the permissions of Vault's own credentials, and the network from Vault to the API"},
-		{"error making upstream request", "Vault cannot reach the cloud's API, or was refused there", "check the network from Vault to it, and the signing credentials"},
-		{"does not belong to the role", "the role is for another principal", "correct --login-principal, and break-glass run"},
-		{"error validating token", "the token's signature or claims", "check the key set in the auth method's configuration"},
-		{"connection refused", "Vault cannot reach the token's reviewer", "check kubernetes_host in the auth method's configuration, and the network from Vault to it"},
-		{"no such host", "Vault cannot resolve the name of the token's reviewer", "check kubernetes_host in the auth method's configuration, and Vault's DNS"},
-		{"context deadline exceeded", "the token's reviewer does not answer Vault", "check the network from Vault to it"},
+func parts() []refusalPart {
+	return []refusalPart{
+		{product.NoHandler, "the auth method is not mounted", "break-glass run mounts it again"},
+		{product.WrongAudience, "the token's audience is not the role's", "project the token with the audience that the role asks for, or correct --login-audience"},
+		{product.NotYetValid, "the clocks differ, or the token is too new", "set the clocks by NTP"},
+		{product.UsedBeforeIssued, "the clocks differ", "set the clocks by NTP"},
+		{product.Expired, "the credential has expired, or the clocks differ", "have it renewed, and set the clocks by NTP"},
+		{product.OtherServiceAccount, "the role is for another service account", "run with the service account that the role names, or break-glass run with this one"},
+		{product.OtherNamespace, "the role is for another Kubernetes namespace", "run in the namespace that the role names, or break-glass run in this one"},
+		{product.TokenUnknown, "the Kubernetes API does not know the token", "the service account may have been deleted and created again: restart the pod"},
+		{product.RoleOrSecretID, "the role or its secret ID is gone", "break-glass run creates both again"},
+		{product.RoleID, "the role is gone", "break-glass run creates it again"},
+		{product.RoleName, "the role is gone", "break-glass run creates it again"},
+		{product.RoleNotFound, "the role is gone", "break-glass run creates it again"},
+		{product.RoleEntry, "the role is gone", "break-glass run creates it again"},
+		{product.UsernameOrPassword, "the user or the password", "correct --login-password-file, or break-glass run sets this one"},
+		{product.NoChain, "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
+		{product.NoConstraint, "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
+		{product.NoCertificate, "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that terminates TLS drops them"},
+		{product.OtherPrincipal, "the role is for another principal", "correct --login-principal, and break-glass run"},
+		{product.NotInServiceAccounts, "the role is for another service account", "correct --login-principal, and break-glass run"},
+		{product.BadSignature, "the token's signature", "the token is of another directory, or not from Azure"},
+		{product.BadCryptography, "the token's signature", "the token is not from Google's metadata server, or custom_endpoint in the auth method's configuration leads elsewhere"},
+		{product.NoInstance, "the cloud's API does not know the machine, or does not answer Vault", "check the permissions of Vault's own credentials, and the network from Vault to the API"},
+		{product.Upstream, "Vault cannot reach the cloud's API, or was refused there", "check the network from Vault to it, and the signing credentials"},
+		{product.NotOfRole, "the role is for another principal", "correct --login-principal, and break-glass run"},
+		{product.TokenInvalid, "the token's signature or claims", "check the key set in the auth method's configuration"},
+		{product.ConnectionRefused, "Vault cannot reach the token's reviewer", "check kubernetes_host in the auth method's configuration, and the network from Vault to it"},
+		{product.NoSuchHost, "Vault cannot resolve the name of the token's reviewer", "check kubernetes_host in the auth method's configuration, and Vault's DNS"},
+		{product.DeadlineExceeded, "the token's reviewer does not answer Vault", "check the network from Vault to it"},
 	}
 }
 
@@ -64,7 +71,7 @@ func (a *Access) explain(ctx context.Context, method Method, address string, key
 			return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), each.part, a.skew(ctx, address), err, a.possible(each.remedy, keys))
 		}
 	}
-	if vault.Mentions(err, "permission denied") {
+	if vault.Mentions(err, product.PermissionDenied) {
 		part, remedy := method.Denied()
 		return fmt.Errorf("by %s: %s%s: %w (%s)", method.Name(), part, a.skew(ctx, address), err, a.possible(remedy, keys))
 	}

@@ -191,8 +191,8 @@ func TestAuditByConfiguration(t *testing.T) {
 // TestAuditStanzaBlocksUnseal changes the stanza of a device that is there, with which OpenBao does
 // not unseal.
 func TestAuditStanzaBlocksUnseal(t *testing.T) {
-	if filepath.Base(os.Getenv("TESTBED_SERVER")) != "bao" {
-		t.Skip("Vault has no audit devices in its configuration")
+	if testbed.FactsFor(t).Product != testbed.OpenBao {
+		testbed.NotApplicable(t, "it has no audit devices in its configuration")
 	}
 	t.Parallel()
 	dir := t.TempDir()
@@ -276,7 +276,7 @@ func TestNoAuditDevice(t *testing.T) {
 	const warning = "no audit device is enabled, and the seed declares none"
 	seed := filepath.Join(t.TempDir(), "seed.yaml")
 	write(t, seed, "policies:\n  - name: app\n    rules: path \"kv/*\" { capabilities = [\"read\"] }\n")
-	p, _ := inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{Binary: os.Getenv("TESTBED_SERVER")}), "--seed="+seed)
+	p, _ := inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{}), "--seed="+seed)
 	first := p.must(0, "run")
 	before, _, written := strings.Cut(first.Stderr, `"wrote"`)
 	if !written || !strings.Contains(before, warning) {

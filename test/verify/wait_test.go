@@ -10,13 +10,13 @@ import (
 )
 
 // until looks again until the report is as expected, and returns it.
-func (b *bed) until(t *testing.T, name string, is func(map[string]shown) bool) (found map[string]shown) {
+func (p *program) until(t *testing.T, name string, is func(map[string]shown) bool) (found map[string]shown) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	err := testbed.Poll(ctx, 500*time.Millisecond, name, func(context.Context) error {
 		var err error
-		if found, err = b.look(t); err != nil {
+		if found, err = p.look(t); err != nil {
 			return err
 		}
 		if !is(found) {

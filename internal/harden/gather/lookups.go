@@ -7,6 +7,7 @@ import (
 	"path"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // lookups reads tokens by their accessors: the last name of a path is the accessor.
@@ -18,9 +19,9 @@ func (l lookups) Read(ctx context.Context, of string) (map[string]any, bool, err
 	data, err := l.Ask(ctx, path.Dir(of), map[string]any{"accessor": path.Base(of)})
 	answered, ok := errors.AsType[interface {
 		httpstatus.Error
-		Says(words string) bool
+		Says(text product.Text) bool
 	}](err)
-	if ok && (answered.HTTPStatus() == http.StatusNotFound || answered.Says("invalid accessor")) {
+	if ok && (answered.HTTPStatus() == http.StatusNotFound || answered.Says(product.InvalidAccessor)) {
 		return nil, false, nil
 	}
 	return data, err == nil && data != nil, err

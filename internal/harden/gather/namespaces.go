@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 )
 
 // within is an API whose paths are in a namespace.
@@ -79,7 +80,7 @@ func (g *gatherer) lookInto(ctx context.Context, name string, groups []harden.Gr
 func sealed(err error) bool {
 	answered, ok := errors.AsType[interface {
 		httpstatus.Error
-		Says(words string) bool
+		Says(text product.Text) bool
 	}](err)
-	return ok && answered.Says("namespace is sealed")
+	return ok && answered.Says(product.NamespaceSealed)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -122,7 +123,7 @@ func (r Refusal) replaced(made bool) Refusal {
 // refusesAudit reports whether a server that takes audit devices from its configuration has
 // refused one.
 func refusesAudit(o object.Object, err error) bool {
-	return err != nil && rootAudit(o) && strings.Contains(err.Error(), "cannot enable audit device via API")
+	return err != nil && rootAudit(o) && product.AuditByAPIRefused.In(err.Error())
 }
 
 // halt returns the error that ends the run if c has failed with err; nil if the run goes on.

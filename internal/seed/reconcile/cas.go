@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 )
 
@@ -43,5 +43,5 @@ func (a *applying) put(ctx context.Context, o object.Object, p put) (answer map[
 // wantsVersion reports whether err says that a write to KV must name the version that it replaces.
 // Vault 1.21 and OpenBao 2.6 say so only if it names none.
 func wantsVersion(err error) bool {
-	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "check-and-set parameter required")
+	return httpstatus.Of(err) == http.StatusBadRequest && product.CASRequired.In(err.Error())
 }

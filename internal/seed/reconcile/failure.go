@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -92,7 +93,7 @@ func explain(c Change, err error) error {
 	if serverWide(err) {
 		err = fmt.Errorf("%w (%w)", refusedServerWide(), err)
 	}
-	if o.IsAudit() && strings.Contains(err.Error(), "backend already registered") {
+	if o.IsAudit() && product.AuditRegistered.In(err.Error()) {
 		// Vault 1.21 registers a device before it records it, and leaves it registered when
 		// the request ends in between (enableAudit in audit.go).
 		return fault.Wait(fmt.Errorf("%s %s (%s): %w", verb, o.ID, o.Position, err),

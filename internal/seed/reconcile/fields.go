@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -149,7 +150,7 @@ func (p *Plan) findUnknown(ctx context.Context, v *vocabulary, parallelism int, 
 // enterpriseOnly reports whether err says that the feature needs Vault Enterprise: Vault 1.21 has
 // the paths, and answers this to every request there.
 func enterpriseOnly(err error) bool {
-	return httpstatus.Of(err) == http.StatusNotFound && strings.Contains(err.Error(), "enterprise-only feature")
+	return httpstatus.Of(err) == http.StatusNotFound && product.EnterpriseOnly.In(err.Error())
 }
 
 // withPasswordPolicies returns an error for values to be generated with a password policy that is

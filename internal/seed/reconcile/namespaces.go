@@ -14,6 +14,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -158,7 +159,7 @@ func missingNamespaces(ctx context.Context, api reader, objects []object.Object)
 // namespaceSealed reports whether err says that a namespace with a seal of its own is sealed, as
 // OpenBao 2.6 answers to every request into it.
 func namespaceSealed(err error) bool {
-	return httpstatus.Of(err) == http.StatusServiceUnavailable && strings.Contains(err.Error(), "namespace is sealed")
+	return httpstatus.Of(err) == http.StatusServiceUnavailable && product.NamespaceSealed.In(err.Error())
 }
 
 // errServerWide marks an object that the server has in its root namespace only.
@@ -167,7 +168,7 @@ var errServerWide = errors.New("the server has this in its root namespace only")
 // serverWide reports whether err says that something is in the root namespace only: OpenBao 2.6
 // answers so about quotas, the UI's headers and others.
 func serverWide(err error) bool {
-	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "only available in root namespace")
+	return httpstatus.Of(err) == http.StatusBadRequest && product.RootNamespaceOnly.In(err.Error())
 }
 
 // refusedServerWide is the error for an object that the server has in its root namespace only.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -180,7 +181,7 @@ func (a *applying) remove(ctx context.Context, id object.ID) (kept bool, err err
 	}
 	err = a.api.Delete(ctx, path)
 	switch code := httpstatus.Of(err); {
-	case code == http.StatusMethodNotAllowed, code == http.StatusBadRequest && strings.Contains(err.Error(), "unsupported operation"):
+	case code == http.StatusMethodNotAllowed, code == http.StatusBadRequest && product.UnsupportedOperation.In(err.Error()):
 		return true, nil
 	case code == http.StatusBadRequest:
 		// What Vault answers with 400 to reading and to deleting alike will never go. Most of it is

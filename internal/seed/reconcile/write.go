@@ -12,6 +12,7 @@ import (
 	"github.com/sethvargo/go-retry"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
@@ -238,11 +239,11 @@ func (a *applying) send(ctx context.Context, p put) (answer map[string]any, warn
 // isUpgrading reports whether err is the answer of a KV engine that was just created, or upgraded
 // to version 2.
 func isUpgrading(err error) bool {
-	return httpstatus.Of(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Upgrading from non-versioned to versioned")
+	return httpstatus.Of(err) == http.StatusBadRequest && product.UpgradingKV.In(err.Error())
 }
 
 // ignoredForm is how Vault 1.10 and later report fields that they do not recognize.
-var ignoredForm = regexp.MustCompile(`ignored these unrecognized parameters: \[(.*)\]`)
+var ignoredForm = regexp.MustCompile(regexp.QuoteMeta(product.IgnoredParameters.String()) + `: \[(.*)\]`)
 
 // ignoredFields returns the fields that Vault ignored.
 func ignoredFields(warnings []string) []string {
