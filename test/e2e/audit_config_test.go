@@ -40,11 +40,10 @@ func (g *auditGuard) devices(t *testing.T, token string) map[string]any {
 // which has no such setting, and answers as OpenBao 2.6.2 does.
 func guardedServer(t *testing.T, seed string) *auditGuard {
 	t.Helper()
-	server := os.Getenv("TESTBED_SERVER")
-	if filepath.Base(server) != "bao" {
+	if testbed.FactsFor(t).Product != testbed.OpenBao {
 		return emulatedGuard(t, seed)
 	}
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: server, ListenerConfig: "  disable_unauthed_generate_root_endpoints = false\n"})
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Guarded: true, ListenerConfig: "  disable_unauthed_generate_root_endpoints = false\n"})
 	p, dir := inFiles(t, cluster, "--seed="+seed)
 	g := &auditGuard{program: p, node: cluster.Nodes[0], store: dir}
 	reload := func(change func(config string) string) {

@@ -19,19 +19,11 @@ import (
 // apply: it initializes itself on no other.
 func openBao(t *testing.T) string {
 	t.Helper()
-	const variable = "TESTBED_SERVER"
-	binary := os.Getenv(variable)
-	if binary == "" {
-		t.Skipf("not applicable: the pinned Vault neither initializes itself nor does without recovery keys; %s names an OpenBao", variable)
+	server := testbed.FactsFor(t).Server
+	if server.Product != testbed.OpenBao {
+		testbed.NotApplicable(t, "it neither initializes itself nor does without recovery keys")
 	}
-	said, err := exec.CommandContext(t.Context(), binary, "version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(string(said), "OpenBao ") {
-		t.Skipf("not applicable: %s neither initializes itself nor does without recovery keys", strings.TrimSpace(string(said)))
-	}
-	return binary
+	return server.Binary
 }
 
 // staticSeal returns the stanza of a seal whose key is in a file.
