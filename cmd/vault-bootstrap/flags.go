@@ -70,7 +70,7 @@ func registerVault(flags *pflag.FlagSet, o *job.VaultOptions) {
 	flags.StringVar(&o.TLSName, "tls-server-name", "", "name to expect in Vault's certificate (VAULT_TLS_SERVER_NAME)")
 	flags.BoolVar(&o.SkipVerify, "tls-skip-verify", false, "do not verify Vault's certificate: anybody in between can read the keys (VAULT_SKIP_VERIFY)")
 	flags.BoolVar(&o.RequireTLS, "require-tls", false, "refuse every address that is not https or on loopback, and --tls-skip-verify")
-	flags.StringVar(&o.Namespace, "vault-namespace", "", "Vault namespace of the seed, for servers that have them (VAULT_NAMESPACE)")
+	flags.StringVar(&o.Namespace, "vault-namespace", "", "Vault namespace of the seed and of our login, for servers that have them (VAULT_NAMESPACE)")
 	registerDiscovery(flags, &o.Discovery)
 }
 

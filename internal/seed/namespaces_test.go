@@ -1,13 +1,17 @@
 package seed_test
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 )
@@ -125,5 +129,30 @@ func TestNestedNamespaces(t *testing.T) {
 	deleted := []string{"a/b/sys/namespaces/c", "a/sys/namespaces/b", "sys/namespaces/a", "sys/namespaces/z", "sys/policies/acl/p"}
 	if !slices.Equal(there.deletes, deleted) {
 		t.Errorf("deleted %q, want %q", there.deletes, deleted)
+	}
+}
+
+// TestNamespaceThatCouldNotBeCreated holds that a nested namespace which an earlier version recorded
+// by a path that no server has is forgotten.
+func TestNamespaceThatCouldNotBeCreated(t *testing.T) {
+	w := &world{data: map[string]map[string]any{"sys/namespaces/a": {}, "a/sys/namespaces/b": {}}, fail: map[string]error{"read sys/namespaces/a/b": refusal{400, "namespace name cannot contain /"}}}
+	p := pruned(t, w, "prune: owned\nnamespaces: [{path: a}, {path: a/b}]\n", "sys/namespaces/a", "sys/namespaces/a/b")
+	if got := forgotten(p); !slices.Equal(got, []object.ID{"sys/namespaces/a/b"}) || len(left(p)) != 0 || len(deletions(p)) != 0 {
+		t.Errorf("forgets %q, left are %q, deletes %q", got, left(p), deletions(p))
+	}
+}
+
+// TestNamespaceBeingDeletedForever holds that a namespace that never goes ends the wait as an error
+// that may pass.
+func TestNamespaceBeingDeletedForever(t *testing.T) {
+	w := &world{data: map[string]map[string]any{"sys/namespaces/a": {"tainted": true}}}
+	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a, policies: [{name: p, rules: 'path \"x\" {}'}]}]\n"), seed.Resolver{})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := reconcile.Apply(ctx, w, plan(t, w, objects, reconcile.Memory{HashKey: key}), reconcile.Options{}); err == nil || fault.KindOf(err) == fault.Partial {
+		t.Errorf("got %v", err)
+	}
+	if len(w.writes) > 0 {
+		t.Errorf("wrote %q", w.writes)
 	}
 }
