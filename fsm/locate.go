@@ -88,7 +88,7 @@ func locateEmpty(o Observation) (State, error) {
 		return "", waitForAnswers(silent, len(o.Replicas))
 	}
 	switch o.Keys {
-	case StoredKeys:
+	case StoredKeys, NoShares:
 		return "", KeysWithoutVault(o.Replicas)
 	case SpooledAnswer:
 		return "", answerNotStored(o)

@@ -11,8 +11,6 @@ type Observation struct {
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
 	RecoveryKeys bool
-	// Shareless is whether there are no recovery keys either: no root token can be generated.
-	Shareless bool
 	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
 	// checkpoint; empty if not known yet.
 	ClusterID string
@@ -65,6 +63,9 @@ const (
 	SpooledAnswer
 	// StoredKeys: the keys are stored.
 	StoredKeys
+	// NoShares: as StoredKeys, but the server was initialized without recovery keys, so that no root
+	// token can be generated.
+	NoShares
 	// KeysElsewhere: the keys are not ours. Somebody else initializes Vault and unseals it.
 	KeysElsewhere
 )

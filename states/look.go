@@ -144,7 +144,9 @@ func (o *Observer) lookAtSet(look *Look) {
 		return
 	}
 	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
-	look.Observation.Shareless = set.Shareless()
+	if set.Shareless() {
+		look.Observation.Keys = fsm.NoShares
+	}
 	sealed := look.Observation.Replicas.ToUnseal()
 	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
 		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.awaitCustodians)
