@@ -88,7 +88,7 @@ func locateEmpty(o Observation) (State, error) {
 		return "", waitForAnswers(silent, len(o.Replicas))
 	}
 	switch o.Keys {
-	case StoredKeys:
+	case StoredKeys, NoShares:
 		return "", KeysWithoutVault(o.Replicas)
 	case SpooledAnswer:
 		return "", answerNotStored(o)
@@ -164,7 +164,7 @@ func locateSealed(o Observation) (State, error) {
 		return Unsealed, waitForActive(o)
 	case o.Keys == KeysElsewhere:
 		return Initialized, waitForUnseal(o)
-	case o.Recovery != NoRecovery:
+	case o.RecoveryKeys:
 		return Initialized, waitForSeal(o)
 	default:
 		return Initialized, o.Custodians

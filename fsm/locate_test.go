@@ -108,7 +108,7 @@ func locateRows() []located {
 		{"sealed", ours(Observation{Replicas: replicas(Sealed, Sealed, Sealed)}), Initialized, 0, ""},
 		{"sealed, a replica silent", ours(Observation{Replicas: replicas(NoAnswer, Sealed, Sealed)}), Initialized, 0, ""},
 		{"sealed, and people hold the shares", ours(Observation{Replicas: replicas(Sealed), Custodians: fault.Stop("custodians must unseal", errors.New("alice"), "ask them")}), Initialized, fault.Terminal, "custodians must unseal"},
-		{"sealed, and its seal opens it", ours(Observation{Replicas: replicas(Sealed), Recovery: RecoveryKeys}), Initialized, fault.Transient, "auto-unseal"},
+		{"sealed, and its seal opens it", ours(Observation{Replicas: replicas(Sealed), RecoveryKeys: true}), Initialized, fault.Transient, "auto-unseal"},
 		{"a part is sealed since it was open", ours(Observation{Replicas: replicas(Standby, Sealed, Sealed), Remembered: Hardened}), Unsealed, fault.Transient, "no replica is active"},
 		{"all are sealed since it was open", ours(Observation{Replicas: replicas(Sealed, Sealed), Remembered: Hardened}), Initialized, 0, ""},
 		{"sealed without quorum", ours(Observation{Replicas: replicas(Standby, Sealed, Sealed)}), Initialized, 0, ""},
@@ -131,6 +131,11 @@ func locateRows() []located {
 		{"seeded", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsFail}), Seeded, 0, ""},
 		{"hardened", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		{"a sealed standby does not change the state", ours(Observation{Replicas: replicas(Sealed, Active, NoAnswer), Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
+		// a server without recovery keys
+		{"no shares, sealed", Observation{Replicas: replicas(Sealed), Keys: NoShares, RecoveryKeys: true}, Initialized, fault.Transient, "auto-unseal"},
+		{"no shares, empty", Observation{Replicas: replicas(NotInitialized), Keys: NoShares, RecoveryKeys: true}, "", fault.Terminal, NameKeysWithoutVault},
+		{"no shares, locked out", Observation{Replicas: replicas(Active), Keys: NoShares, RecoveryKeys: true, Login: LoginRefused}, Unsealed, fault.Terminal, NameLockedOut},
+		{"no shares, hardened", Observation{Replicas: replicas(Active), Keys: NoShares, RecoveryKeys: true, Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}, Hardened, 0, ""},
 		// the keys are elsewhere
 		{"elsewhere, fresh", elsewhere(Observation{Replicas: replicas(NotInitialized, NotInitialized)}), Uninitialized, fault.Transient, "somebody else to initialize"},
 		{"elsewhere, fresh and silent", elsewhere(Observation{Replicas: replicas(NotInitialized, NoAnswer)}), "", fault.Transient, "somebody else to initialize"},
@@ -178,7 +183,7 @@ func TestLocate(t *testing.T) {
 			if fault.RemedyOf(err) == "" {
 				t.Error("the error has no remedy")
 			}
-			if test.o.Keys == KeysElsewhere && strings.Contains(err.Error()+fault.RemedyOf(err), "break-glass") {
+			if (test.o.Keys == KeysElsewhere || test.o.Keys == NoShares) && strings.Contains(err.Error()+fault.RemedyOf(err), "break-glass") {
 				t.Errorf("break-glass takes keys, and there are none: %v (%s)", err, fault.RemedyOf(err))
 			}
 			if test.kind == fault.Terminal && fault.NameOf(err) != test.failure {
@@ -217,7 +222,7 @@ func FuzzLocate(f *testing.F) {
 	all := []Health{NoAnswer, Active, Standby, DRSecondary, PerformanceStandby, StandbyCutOff, NotInitialized, Sealed, Removed}
 	f.Fuzz(func(t *testing.T, healths []byte, keys, root, login, plan, controls byte, since int64) {
 		o := Observation{
-			Keys: KeyStatus(keys % 5), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
+			Keys: KeyStatus(keys % 6), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
 			Plan: PlanStatus(plan % 3), Controls: ControlStatus(controls % 3), UninitializedFor: time.Duration(since),
 		}
 		empty := true
@@ -230,7 +235,7 @@ func FuzzLocate(f *testing.F) {
 		if state == "" && err == nil || state != "" && err != nil && state != Unsealed && state != Initialized && (state != Uninitialized || o.Keys != KeysElsewhere) {
 			t.Fatalf("state %q and error %v", state, err)
 		}
-		if state == Uninitialized && (!empty || len(healths) == 0 || o.Keys == StoredKeys || o.Keys == SpooledAnswer) {
+		if state == Uninitialized && (!empty || len(healths) == 0 || o.Keys == StoredKeys || o.Keys == NoShares || o.Keys == SpooledAnswer) {
 			t.Fatalf("%+v is called uninitialized", o)
 		}
 		if state == Hardened && o.Root != NoRoot {

@@ -32,7 +32,7 @@ func TestJudge(t *testing.T) {
 		"people have to unseal it":     {waitingPeople, Initialized, false, false, fault.Transient, true},
 		"and that is not on record":    {waitingPeople, Hardened, false, true, fault.Transient, true},
 		"and it ends a run":            {people, Initialized, false, true, fault.Terminal, true},
-		"its seal has to open it":      {ours(Observation{Replicas: replicas(Sealed), Recovery: RecoveryKeys}), Initialized, false, false, fault.Transient, true},
+		"its seal has to open it":      {ours(Observation{Replicas: replicas(Sealed), RecoveryKeys: true}), Initialized, false, false, fault.Transient, true},
 		"an answer is spooled":         {Observation{Replicas: replicas(Sealed), Keys: SpooledAnswer}, "", false, true, fault.Transient, true},
 		"nobody answers":               {ours(Observation{Replicas: replicas(NoAnswer)}), Hardened, false, false, fault.Transient, true},
 		"cannot be looked into":        {troubled, Hardened, false, false, fault.Transient, true},

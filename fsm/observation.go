@@ -9,8 +9,8 @@ type Observation struct {
 	Replicas Replicas
 	// Keys is what the keys record says.
 	Keys KeyStatus
-	// Recovery is which recovery keys are stored.
-	Recovery RecoveryStatus
+	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
+	RecoveryKeys bool
 	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
 	// checkpoint; empty if not known yet.
 	ClusterID string
@@ -50,18 +50,6 @@ type Maker struct {
 	Grace time.Duration
 }
 
-// RecoveryStatus is which recovery keys are stored.
-type RecoveryStatus int
-
-const (
-	// NoRecovery means that the stored keys are unseal keys.
-	NoRecovery RecoveryStatus = iota
-	// RecoveryKeys means that they are recovery keys, which unseal nothing.
-	RecoveryKeys
-	// Shareless means that there are no recovery keys either: no root token can be generated.
-	Shareless
-)
-
 // KeyStatus is what the keys record says.
 type KeyStatus int
 
@@ -75,6 +63,9 @@ const (
 	SpooledAnswer
 	// StoredKeys: the keys are stored.
 	StoredKeys
+	// NoShares: as StoredKeys, but the server was initialized without recovery keys, so that no root
+	// token can be generated.
+	NoShares
 	// KeysElsewhere: the keys are not ours. Somebody else initializes Vault and unseals it.
 	KeysElsewhere
 )
@@ -176,5 +167,5 @@ func (o Observation) Tends(state, goal State) bool {
 // CanUnseal reports whether our keys can unseal a sealed replica: not if operators hold the shares,
 // not if the seal does it, and not if we have no keys.
 func (o Observation) CanUnseal() bool {
-	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && o.Recovery == NoRecovery && o.Keys != KeysElsewhere
+	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys && o.Keys != KeysElsewhere
 }

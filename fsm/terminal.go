@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -112,12 +113,13 @@ func AuditBlocksUnseal(s Symptom) error {
 			"A second audit device of another kind keeps this from happening.")
 }
 
+// loginRefused stands in for an answer that Vault did not explain.
+const loginRefused = "the login was refused"
+
 // LockedOut is about a Vault that refuses the login of later runs, with no root
 // token left.
 func LockedOut(answer string) error {
-	if answer == "" {
-		answer = "the login was refused"
-	}
+	answer = cmp.Or(answer, loginRefused)
 	return fault.Stop(NameLockedOut,
 		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
@@ -127,15 +129,15 @@ func LockedOut(answer string) error {
 // lockedOut is LockedOut, with the remedy for those who have no keys.
 func lockedOut(o Observation) error {
 	switch {
-	case o.Keys != KeysElsewhere && o.Recovery == Shareless:
-		return fault.Stop(NameLockedOut, fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(o.LoginAnswer)),
+	case o.Keys == NoShares:
+		return fault.Stop(NameLockedOut, fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
 			"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
 				"An administrator can restore them. Nobody else can: this server has no recovery keys, from which a root token could be generated.")
 	case o.Keys != KeysElsewhere:
 		return LockedOut(o.LoginAnswer)
 	}
 	return fault.Stop(NameLockedOut,
-		fmt.Errorf("Vault refuses our login, and no token is given: %w", errors.New(o.LoginAnswer)),
+		fmt.Errorf("Vault refuses our login, and no token is given: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
 		"The auth method, the role or the policy that this program logs in with is not there yet, or was changed, or the credential is wrong. "+
 			"An administrator's token makes or repairs them, and is stored nowhere: 'vault-bootstrap run --keys=none --token-file=FILE' with the flags of this run. "+
 			"An OpenBao makes them at its first start: 'vault-bootstrap seed self-init'.")

@@ -143,15 +143,12 @@ func (o *Observer) lookAtSet(look *Look) {
 	if set == nil {
 		return
 	}
-	look.Observation.ClusterID = set.ClusterID
-	switch {
-	case set.Shareless():
-		look.Observation.Recovery = fsm.Shareless
-	case set.Kind == store.RecoveryKeys:
-		look.Observation.Recovery = fsm.RecoveryKeys
+	look.Observation.RecoveryKeys, look.Observation.ClusterID = set.Kind == store.RecoveryKeys, set.ClusterID
+	if set.Shareless() {
+		look.Observation.Keys = fsm.NoShares
 	}
 	sealed := look.Observation.Replicas.ToUnseal()
-	if len(sealed) > 0 && len(set.Custody) > 0 && look.Observation.Recovery == fsm.NoRecovery && !ceremony.HoldsShares(look.StoredKeys) {
+	if len(sealed) > 0 && len(set.Custody) > 0 && !look.Observation.RecoveryKeys && !ceremony.HoldsShares(look.StoredKeys) {
 		look.Observation.Custodians = ceremony.WaitForCustodians(sealed[0].Address, ceremony.CustodyOf(look.StoredKeys), o.awaitCustodians)
 	}
 }

@@ -54,7 +54,7 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 	switch {
 	case o.setting.Keyless:
 		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run. Or by hand: ", " --keys=none"+flags
-	case look.Observation.Recovery == fsm.Shareless:
+	case look.Observation.Keys == fsm.NoShares:
 		widen = "An administrator can: "
 	}
 	return fault.Stop("seed exceeds policy",

@@ -123,7 +123,7 @@ func (o *Observer) lookAtRotation(ctx context.Context, address string, look *Loo
 		return nil
 	}
 	server := cluster.ServerAt(o.servers, address)
-	status, err := server.Rekey(ctx, look.Observation.Recovery != fsm.NoRecovery, vault.Endpoints{})
+	status, err := server.Rekey(ctx, look.Observation.RecoveryKeys, vault.Endpoints{})
 	if err != nil && !ceremony.EndpointClosed(err) {
 		return fmt.Errorf("looking for a rotation of ours: %w", err)
 	}

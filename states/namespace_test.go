@@ -39,7 +39,7 @@ func TestPolicyForNamespaces(t *testing.T) {
 	text := desiredOf(t, login.AppRole{Mount: "approle", RoleName: "vb"}, Declaration{
 		Objects: []object.Object{object.Namespace("a", nil), object.Namespace("a/b", nil)},
 		Rules:   harden.Rules{Fix: []string{"user-lockout"}},
-	}).PolicyText()
+	}).PolicyText(true)
 	for _, want := range []string{
 		"path \"sys/namespaces\" {\n  capabilities = [\"list\"]", "path \"a/sys/policies/acl/*\" {\n  capabilities = [\"read\"]",
 		"path \"a/b/auth/token/accessors\" {\n  capabilities = [\"list\", \"sudo\"]", "path \"a/b/sys/auth/*\" {\n  capabilities = [\"update\", \"sudo\"]",

@@ -33,7 +33,7 @@ func TestNamespace(t *testing.T) {
 	check(t, err)
 	_, err = replica.Glimpse(t.Context(), "sys/metrics")
 	check(t, err)
-	_, err = replica.RootAttempt(t.Context(), secret.New("given"))
+	_, err = replica.RootAttempt(t.Context(), Endpoints{Token: secret.New("given")})
 	check(t, err)
 
 	session, err := cluster.Session(server.URL, secret.New("mine"))
