@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
+	"github.com/vault-bootstrap/vault-bootstrap/test/fitting"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -28,6 +30,9 @@ func TestSeedsByProgram(t *testing.T) {
 	for name, path := range seedsToRun(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name == "aws-audit" {
+				testbed.NeedsPlugin(t, "auth", "aws")
+			}
 			for _, variable := range seedEnv {
 				if name, value, _ := strings.Cut(variable, "="); name != "SUFFIX" { // a part of a name
 					testbed.NoteSecrets(t, value)
@@ -101,14 +106,14 @@ func adapted(t *testing.T, path, digest string) string {
 	}
 	edits := strings.NewReplacer(
 		"AUDIT_DIR", logs, "/vault/audit", logs, "PLUGIN_SHA256", digest,
-		"kubernetes_host: https://kubernetes.default.svc", "kubernetes_host: https://kubernetes.default.svc\n      disable_local_ca_jwt: true",
+		"kubernetes_host: https://kubernetes.default.svc", "kubernetes_host: https://kubernetes.default.svc\n      disable_local_ca_jwt: true\n      kubernetes_ca_cert: "+strconv.Quote(read(t, "../seed/testdata/everything/ca.pem")),
 		"plugin_name: postgresql-database-plugin\n          connection_url: postgresql://{{username}}:{{password}}@postgresql", "plugin_name: postgresql-database-plugin\n          verify_connection: false\n          connection_url: postgresql://{{username}}:{{password}}@postgresql",
 		"      secretKeyRef:\n        - name: database\n          key: password", "      data: {password: database-password-of-the-suite}",
 		"    crls:\n      - name: mine\n        crl: ${ configMapKeyRef \"crl\" \"pem\" }\n", "",
 		"{valueFrom: {configMapKeyRef: {name: settings, key: pin}}}", "'3141592'",
 	)
 	for _, file := range files {
-		write(t, file, edits.Replace(read(t, file)))
+		write(t, file, fitting.Seed(t, edits.Replace(read(t, file))))
 	}
 	return dir
 }

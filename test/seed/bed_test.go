@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
+	"github.com/vault-bootstrap/vault-bootstrap/test/fitting"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -201,7 +203,7 @@ func (b *bed) read(t *testing.T, dir string, edits ...string) *seed.Seed {
 			t.Fatal(err)
 		}
 		all = append(all, text...)
-		fits := fitting(t, strings.NewReplacer(edits...).Replace(string(text)))
+		fits := fitting.Seed(t, strings.NewReplacer(edits...).Replace(string(text)))
 		if err := os.WriteFile(file, []byte(fits), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -296,4 +298,21 @@ func text(t *testing.T, p *reconcile.Plan) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// withoutPod is what a seed says that has the server do without the files of a pod, since there is
+// none: OpenBao wants Kubernetes' CA with it.
+func withoutPod(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("disable_local_ca_jwt: true\n      kubernetes_ca_cert: %q", clusterCA(t))
+}
+
+// clusterCA is the certificate in the seeds of the suite.
+func clusterCA(t *testing.T) string {
+	t.Helper()
+	ca, err := os.ReadFile(everything + "/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(ca)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+	"github.com/vault-bootstrap/vault-bootstrap/test/fitting"
 )
 
 // TestOneFieldOneWrite changes one field of the seed at a time.
@@ -78,7 +79,7 @@ type drift struct {
 func (b *bed) drifts(t *testing.T, objects []object.Object, all []drift) {
 	t.Helper()
 	for _, d := range all {
-		if !fittingPath(t, d.path) {
+		if !fitting.Path(t, d.path) {
 			continue
 		}
 		b.call(t, d.method, d.path, d.in)

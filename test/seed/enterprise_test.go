@@ -25,7 +25,7 @@ func TestEnterpriseOnly(t *testing.T) {
 		writes := b.writes(t, func() {
 			objects := b.inline(t, test.text+"policies: [{name: faultless, rules: 'path \"x\" {}'}]\n")
 			_, err := reconcile.NewPlan(t.Context(), b.as(t, b.root), reconcile.Goal{Objects: objects, Memory: b.memory, Parallelism: 16})
-			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "404") || fault.KindOf(err) != fault.Seed || fault.RemedyOf(err) == "" {
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), ": 404") || fault.KindOf(err) != fault.Seed || fault.RemedyOf(err) == "" {
 				t.Errorf("%s: got %v", name, err)
 			}
 		})

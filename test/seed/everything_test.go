@@ -3,6 +3,7 @@ package seed_test
 import (
 	"encoding/json"
 	"fmt"
+	"github.com/vault-bootstrap/vault-bootstrap/test/fitting"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,7 @@ func TestEverything(t *testing.T) {
 		"auth/team/k8s/config token_reviewer_jwt",
 		"auth/userpass/users/alice password",
 		"auth/userpass/users/bob password",
-	}, func(each string) bool { return !fittingPath(t, each) }); !slices.Equal(remembered, want) {
+	}, func(each string) bool { return !fitting.Path(t, each) }); !slices.Equal(remembered, want) {
 		t.Errorf("remembered %q, want %q", remembered, want)
 	}
 

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/test/fitting"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -128,13 +129,13 @@ func (b *bed) expect(t *testing.T, file string, edits ...string) map[string]map[
 		t.Fatal(err)
 	}
 	for path, fields := range expectations {
-		if !fittingPath(t, path) {
+		if !fitting.Path(t, path) {
 			delete(expectations, path)
 			continue
 		}
 		shown := decode(t, b.call(t, "GET", path, nil))
 		for field, want := range fields {
-			if !fittingField(t, path, field) {
+			if !fitting.Field(t, path, field) {
 				continue
 			}
 			if got := dig(shown, field); !reflect.DeepEqual(got, want) {

@@ -6,13 +6,14 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+	"github.com/vault-bootstrap/vault-bootstrap/test/fitting"
 )
 
 // TestReferencesWithinAStage applies, on a Vault that has nothing yet, what refers to
 // objects of its own stage, in the order that is worst by name.
 func TestReferencesWithinAStage(t *testing.T) {
 	b := start(t)
-	objects := b.inline(t, fitting(t, `
+	objects := b.inline(t, fitting.Seed(t, `
 auth:
   - {type: userpass, path: zz}
 secrets:
@@ -29,7 +30,7 @@ secretsOnce:
 	}
 	accessor := dig(b.call(t, "GET", "sys/auth", nil), "zz/ > accessor")
 	delegated := "aa/ > config > delegated_auth_accessors"
-	if got := toJSON(t, dig(b.call(t, "GET", "sys/mounts", nil), delegated)); fittingField(t, "sys/mounts", delegated) && got != toJSON(t, []any{accessor}) {
+	if got := toJSON(t, dig(b.call(t, "GET", "sys/mounts", nil), delegated)); fitting.Field(t, "sys/mounts", delegated) && got != toJSON(t, []any{accessor}) {
 		t.Errorf("delegated to %s, want %v", got, accessor)
 	}
 	wantEmpty(t, b.plan(t, objects))

@@ -1,17 +1,17 @@
-package seed_test
+// Package fitting makes what the suites declare and expect fit the server that they run against. It
+// knows which of it a server may lack, and asks the server; it must not know what the program under
+// test does about that.
+package fitting
 
 import (
-	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// withoutIn are the settings in the suite's seeds that a product does not have.
+// withoutIn are the settings in the suites' seeds that a product does not have.
 var withoutIn = map[string][]string{
 	testbed.OpenBao: {"use_annotations_as_alias_metadata", "delegated_auth_accessors", "allowed_managed_keys"},
 }
@@ -21,9 +21,9 @@ var (
 	entry   = regexp.MustCompile(`^( *)- \{?type: ([a-z0-9-]+)`)
 )
 
-// fitting returns a seed without what the suite's server does not have: engines that are not in
+// Seed returns a seed without what the server does not have: engines that are not in
 // its catalog, and settings. What is left stands in the lines in which it stood.
-func fitting(t *testing.T, text string) string {
+func Seed(t testbed.TB, text string) string {
 	t.Helper()
 	facts := testbed.FactsFor(t)
 	kind, depth := "", -1
@@ -64,8 +64,8 @@ func lacks(facts testbed.Facts, kind, name string) bool {
 	return !facts.BuiltIn(kind, name)
 }
 
-// fittingPath says whether the suite's server may have an object of a seed.
-func fittingPath(t *testing.T, path string) bool {
+// Path says whether the server may have an object of a seed.
+func Path(t testbed.TB, path string) bool {
 	t.Helper()
 	facts := testbed.FactsFor(t)
 	for _, engine := range []string{"aws", "github"} {
@@ -76,31 +76,14 @@ func fittingPath(t *testing.T, path string) bool {
 	return true
 }
 
-// fittingField says whether the suite's server may show a field of an object, by its dotted name.
-func fittingField(t *testing.T, path, field string) bool {
+// Field says whether the server may show a field of an object, by its dotted name.
+func Field(t testbed.TB, path, field string) bool {
 	t.Helper()
 	parts := strings.Split(field, " > ")
 	mounts := map[string]string{"sys/auth": "auth/", "sys/mounts": ""}
-	if under, table := mounts[path]; table && !fittingPath(t, under+parts[0]) {
+	if under, table := mounts[path]; table && !Path(t, under+parts[0]) {
 		return false
 	}
 	lacking := withoutIn[testbed.FactsFor(t).Product]
 	return !slices.Contains(lacking, parts[len(parts)-1])
-}
-
-// withoutPod is what a seed says that has the server do without the files of a pod, since there is
-// none: OpenBao wants Kubernetes' CA with it.
-func withoutPod(t *testing.T) string {
-	t.Helper()
-	return fmt.Sprintf("disable_local_ca_jwt: true\n      kubernetes_ca_cert: %q", clusterCA(t))
-}
-
-// clusterCA is the certificate in the seeds of the suite.
-func clusterCA(t *testing.T) string {
-	t.Helper()
-	ca, err := os.ReadFile(everything + "/ca.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(ca)
 }
