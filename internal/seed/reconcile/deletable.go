@@ -46,7 +46,7 @@ func (d deletions) deletable(ctx context.Context, id object.ID, at object.Site) 
 // and ldap of OpenBao 2.6. They answer 204 all the same, and the role or group stays.
 func (a *applying) removeFolded(ctx context.Context, name string) error {
 	lower := path.Join(path.Dir(name), strings.ToLower(path.Base(name)))
-	if lower == name || !strings.Contains("/"+name, "/auth/") {
+	if lower == name || !strings.Contains("/"+name, "/auth/") || strings.Contains("/"+name, "/sys/") {
 		return nil
 	}
 	left, there, err := a.api.Read(ctx, name)
