@@ -40,7 +40,7 @@ func (o *Observer) lookAtGiven(ctx context.Context, address string, look *Look) 
 	case err != nil:
 		return fmt.Errorf("looking up the token in %s: %w", o.given.From, err)
 	case !alive:
-		return fault.Misuse(fmt.Errorf("Vault refuses the token in %s", o.given.From),
+		return fault.Misuse(fmt.Errorf("the token in %s is refused", o.given.From),
 			"It has expired, was revoked, or is another Vault's. Give one that is alive, or omit --token-file if our own login works.")
 	case identity.Type == "batch" && o.given.Revoke:
 		return fault.Misuse(fmt.Errorf("the token in %s is a batch token, which cannot be revoked", o.given.From), "Omit --revoke-token, or give a service token.")
@@ -62,7 +62,7 @@ func (o *Observer) checkGiven(ctx context.Context, view vault.View) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	return fault.Misuse(fmt.Errorf("the token in %s may not do all that the seed and our own login need: %s", o.given.From, list(missing, 5)),
+	return fault.Misuse(fmt.Errorf("the token in %s may not do all that the seed and our own login need: %s", o.given.From, list(missing)),
 		"Nothing was written. Give a token with policies that grant it. What our login needs is printed by 'vault-bootstrap seed policy --keys=none SEED'; the token must also be allowed to write that policy, the auth method and its role.")
 }
 

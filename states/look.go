@@ -127,7 +127,7 @@ func RefuseKeys(keys store.Keys) error {
 	if len(held) == 0 {
 		return nil
 	}
-	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", list(held, 5)),
+	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", list(held)),
 		"Nothing was changed. If these are the keys of this Vault, omit --keys=none: they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
 }
 

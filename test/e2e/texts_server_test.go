@@ -50,7 +50,7 @@ func ofRequests() map[product.Text]func(*speaker) string {
 			err := pair.node.Call(ctx, http.MethodPut, "sys/policies/acl/a", pair.keys.RootToken, fields{"policy": "# none"}, nil)
 			refused, ok := errors.AsType[*testbed.VaultError](err)
 			if !ok || refused.Status != http.StatusInternalServerError {
-				return fmt.Errorf("it says %v", err)
+				return fmt.Errorf("it says %w", err)
 			}
 			said = refused.Error()
 			return nil

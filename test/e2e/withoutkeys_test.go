@@ -179,7 +179,7 @@ func TestWithoutKeys(t *testing.T) {
 
 	weak := madeToken(t, node, root, map[string]any{"policies": []string{"default"}})
 	wantFailure(t, k.run("run", tokenFile(t, weak)), 64, "may not do all", "Nothing was written")
-	wantFailure(t, k.run("run", tokenFile(t, "hvs.nobody")), 64, "Vault refuses the token in the file that --token-file names")
+	wantFailure(t, k.run("run", tokenFile(t, "hvs.nobody")), 64, "the token in the file that --token-file names is refused")
 	if err := node.Call(t.Context(), http.MethodGet, "sys/policies/acl/vault-bootstrap", root, nil, nil); err == nil {
 		t.Error("a token that may not do all has written a part")
 	}
