@@ -1,12 +1,15 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -23,6 +26,22 @@ func withoutServerObjects(declaration Declaration) error {
 		}
 	}
 	return problems.Err("Move it to a seed for the root namespace, which is applied without --vault-namespace and with records of its own, or to the server's configuration. Nothing was sent to Vault.")
+}
+
+// recordedNamespace returns the name under which the checkpoint knows the namespace of the seed.
+func (d *Desired) recordedNamespace() string {
+	return cmp.Or(d.declaration.Namespace, store.RootNamespace)
+}
+
+// sameNamespace returns an error for records that are about another namespace than the seed: their
+// ledger would have us prune, under the same paths, what others have made.
+func (d *Desired) sameNamespace(checkpoint store.Checkpoint) error {
+	now := d.recordedNamespace()
+	if checkpoint.Namespace == "" || checkpoint.Namespace == now {
+		return nil
+	}
+	return fault.Misuse(fmt.Errorf("these records are about the namespace %q, and --vault-namespace makes the seed that of %q", checkpoint.Namespace, now),
+		"Nothing was changed. Give the namespace that the records are about, or records of its own to this one (--name, --store).")
 }
 
 // runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for

@@ -95,6 +95,7 @@ func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownershi
 		return nil // an earlier try has announced them
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.Namespace = s.observer.desired.recordedNamespace()
 		own(c, ids, store.Intended)
 		return nil
 	})
