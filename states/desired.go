@@ -10,7 +10,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
@@ -256,19 +255,4 @@ func (d *Desired) renewalGrants() []policy.Grant {
 		grants = append(grants, policy.Grant{Path: path, Capabilities: []string{"read"}})
 	}
 	return grants
-}
-
-// withoutServerObjects returns an error for the objects of a seed in a namespace that belong to the
-// server as a whole, on every server.
-func withoutServerObjects(declaration Declaration) error {
-	if declaration.Namespace == "" {
-		return nil
-	}
-	problems := &value.Problems{}
-	for _, o := range declaration.Objects {
-		if o.ServerWide() {
-			problems.Add(o.Position, "%s belongs to the server as a whole, and --vault-namespace=%s makes this the seed of a namespace", o.ID, declaration.Namespace)
-		}
-	}
-	return problems.Err("Move it to a seed for the root namespace, which is applied without --vault-namespace and with records of its own, or to the server's configuration. Nothing was sent to Vault.")
 }

@@ -81,6 +81,9 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.desired.sameNamespace(look.Checkpoint); err != nil {
+		return nil, err
+	}
 	active, found := look.Observation.Replicas.Active()
 	foreign := look.Observation.ClusterID != "" && active.ClusterID != "" && look.Observation.ClusterID != active.ClusterID
 	if !found || foreign || look.StoredKeys.Set == nil && !o.setting.Keyless {

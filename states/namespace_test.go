@@ -7,6 +7,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -51,5 +52,22 @@ func TestPolicyForNamespaces(t *testing.T) {
 	}
 	if strings.Contains(text, "\"+/") {
 		t.Errorf("the policy begins a path with a wildcard:\n%s", text)
+	}
+}
+
+// TestRecordsOfAnotherNamespace holds that a ledger is never applied to another namespace than the one
+// that it is about. Records of before know none.
+func TestRecordsOfAnotherNamespace(t *testing.T) {
+	for _, test := range []struct {
+		recorded, now string
+		refused       bool
+	}{
+		{"", "team", false}, {"", "", false}, {"root", "", false}, {"team", "team", false},
+		{"team", "", true}, {"root", "team", true}, {"team", "team/x", true},
+	} {
+		desired := desiredOf(t, login.AppRole{Mount: "approle", RoleName: "vb"}, Declaration{Namespace: test.now})
+		if err := desired.sameNamespace(store.Checkpoint{Namespace: test.recorded}); (err != nil) != test.refused || err != nil && fault.KindOf(err) != fault.Usage {
+			t.Errorf("%+v: got %v", test, err)
+		}
 	}
 }

@@ -43,6 +43,9 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		return nil, fault.Wait(errors.New("no replica of Vault is active, so there is nothing to compare with"),
 			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' fixes it.")
 	}
+	if err := o.desired.sameNamespace(memory.Checkpoint); err != nil {
+		return nil, err
+	}
 	view, err := o.planView(ctx, active.Address, token, memory.Keys)
 	if err != nil {
 		return nil, err

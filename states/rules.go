@@ -95,14 +95,3 @@ func lookForAudit(ctx context.Context, desired *Desired, view vault.View) (unaud
 	}
 	return desired.unaudited(facts)
 }
-
-// runGroups are the facts that a run gathers: for the controls that it requires and fixes, and for
-// the audit devices, about which it always advises. What only the root namespace shows is not
-// gathered from another one.
-func (d *Desired) runGroups() []harden.Group {
-	groups := append(d.declaration.Rules.Groups(), harden.GroupAudit)
-	if d.declaration.Namespace != "" {
-		groups = harden.WithoutServer(groups)
-	}
-	return groups
-}

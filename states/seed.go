@@ -3,7 +3,6 @@ package states
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
-)
 
 // seeding applies the seed.
 type seeding struct {
@@ -112,6 +110,7 @@ func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownershi
 		return nil // an earlier try has announced them
 	}
 	return s.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.Namespace = s.observer.desired.recordedNamespace()
 		own(c, ids, store.Intended)
 		return nil
 	})
@@ -148,21 +147,4 @@ func own(c *store.Checkpoint, ids []object.ID, how store.Ownership) {
 	for _, id := range ids {
 		c.Ledger[string(id)] = how
 	}
-}
-
-// enterNamespace makes sure that the namespace of the seed is there, with those around it. Only root
-// can: our own login lives inside.
-func (s *seeding) enterNamespace(ctx context.Context, session *vault.Session) error {
-	path := session.Namespace()
-	if path == "" {
-		return nil
-	}
-	made, err := reconcile.MakeNamespaces(ctx, session.InRoot(), path)
-	for _, each := range made {
-		s.setting.Log.Info("created the namespace", "namespace", each)
-	}
-	if err != nil {
-		return fmt.Errorf("creating the namespace %q of the seed: %w", path, err)
-	}
-	return nil
 }

@@ -207,6 +207,9 @@ type Checkpoint struct {
 	ClusterID string
 	// SeedDigest is the digest of the seed applied last.
 	SeedDigest string
+	// Namespace is Vault's namespace that the ledger and the hashes are about, RootNamespace for
+	// the root namespace; empty in records of versions that did not keep it.
+	Namespace string
 	// Ledger holds the objects of the seed that we own: object ID → how it came to be ours.
 	Ledger map[string]Ownership
 	// Hashes holds keyed hashes of applied values that Vault does not return:
@@ -220,6 +223,9 @@ type Checkpoint struct {
 	// History holds the latest transitions, oldest first, HistoryLimit at most.
 	History []Transition
 }
+
+// RootNamespace is the name of the root namespace, which no other can have.
+const RootNamespace = "root"
 
 // HistoryLimit is how many transitions a checkpoint remembers.
 const HistoryLimit = 50

@@ -49,6 +49,7 @@ func (a *Administrator) Retire(ctx context.Context, forgetBreakGlass bool) ([]st
 	// fail after this, the keys are still where they were.
 	err = a.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		c.State, c.Since, c.ClusterID = string(fsm.Uninitialized), a.Now().UTC(), ""
+		c.Namespace = ""
 		c.SeedDigest, c.Ledger, c.Hashes, c.Open = "", nil, nil, nil
 		return nil
 	})

@@ -217,6 +217,20 @@ func TestVaultNamespace(t *testing.T) {
 		}
 		nothingToDo(t, p, seed, log, "after break-glass")
 	})
+	t.Run("records of another namespace are refused", func(t *testing.T) {
+		for _, other := range []string{"team", "root"} {
+			for _, verb := range []string{"run", "plan"} {
+				flags := []string{"--vault-namespace=" + other}
+				if verb == "plan" {
+					flags = append(flags, "--seed="+seed)
+				}
+				r := p.must(64, verb, flags...)
+				if !strings.Contains(r.Stderr, "these records are about the namespace") { // quoted in JSON for run
+					t.Errorf("%s in %s: it says:\n%s", verb, other, r)
+				}
+			}
+		}
+	})
 	t.Run("what only the server has is refused", func(t *testing.T) {
 		other := filepath.Join(t.TempDir(), "seed.yaml")
 		write(t, other, "audit: [{type: file, options: {file_path: /x}}]\n")

@@ -167,7 +167,7 @@ func sampleKeys() store.Keys {
 func sampleCheckpoint() store.Checkpoint {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	return store.Checkpoint{
-		Epoch: 7, State: "seeded", Since: at, ClusterID: "c", SeedDigest: "sha256:d",
+		Epoch: 7, State: "seeded", Since: at, ClusterID: "c", SeedDigest: "sha256:d", Namespace: "team/x",
 		Ledger:    map[string]store.Ownership{"policy/a": store.Created, "policy/b": store.TakenOver},
 		Hashes:    map[string]map[string]string{"auth/a": {"password": "hmac"}},
 		LastError: &store.Failure{Kind: "transient", Name: "n", Message: "m <&>", Remedy: "r", At: at},

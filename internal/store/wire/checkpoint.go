@@ -13,6 +13,7 @@ type Checkpoint struct {
 	Since      time.Time                    `json:"since"`
 	ClusterID  string                       `json:"cluster_id"`
 	SeedDigest string                       `json:"seed_digest"`
+	Namespace  string                       `json:"namespace,omitempty"`
 	Ledger     map[string]store.Ownership   `json:"ledger,omitempty"`
 	Hashes     map[string]map[string]string `json:"hashes,omitempty"`
 	// Packed is the compressed ledger and hashes, instead of the two, and Pieces says where that is
@@ -71,6 +72,7 @@ func plain(c store.Checkpoint) Checkpoint {
 		Since:      UTC(c.Since),
 		ClusterID:  c.ClusterID,
 		SeedDigest: c.SeedDigest,
+		Namespace:  c.Namespace,
 		Ledger:     c.Ledger,
 		Hashes:     c.Hashes,
 		Open:       c.Open,
@@ -109,6 +111,7 @@ func (l *Ledgers) Record(wire Checkpoint, o Object) (store.Checkpoint, error) {
 		Since:      UTC(wire.Since),
 		ClusterID:  wire.ClusterID,
 		SeedDigest: wire.SeedDigest,
+		Namespace:  wire.Namespace,
 		Ledger:     wire.Ledger,
 		Hashes:     wire.Hashes,
 		Open:       wire.Open,
