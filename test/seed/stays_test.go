@@ -37,3 +37,24 @@ func TestWhatCannotBeDeleted(t *testing.T) {
 		t.Errorf("afterwards it is not forgotten:\n%s", text(t, p))
 	}
 }
+
+// TestDeletedWithCapitals prunes a role or group whose name has capitals, where the server keeps
+// names in lower case but does not look for them so when it deletes.
+func TestDeletedWithCapitals(t *testing.T) {
+	b := startServer(t)
+	mount, path, with := "gcp", "auth/gcp/role/App", ", roles: [{name: App, type: iam, bound_service_accounts: [a@b.iam.gserviceaccount.com]}]"
+	if b.isOpenBao(t) { // which has no gcp
+		mount, path, with = "ldap", "auth/ldap/groups/App", ", groups: [{name: App, policies: [app]}]"
+	}
+	l := &ledger{}
+	l.run(t, b, parse(t, "prune: owned\nauth: [{type: "+mount+with+"}]\n"))
+	if _, found, err := (api{b.VaultNode, b.root}).Read(t.Context(), path); err != nil || !found {
+		t.Fatalf("it is not there: %v", err)
+	}
+	l.run(t, b, parse(t, "prune: owned\nauth: [{type: "+mount+"}]\n"))
+	for _, name := range []string{path, strings.TrimSuffix(path, "App") + "app"} {
+		if _, found, err := (api{b.VaultNode, b.root}).Read(t.Context(), name); err != nil || found {
+			t.Errorf("%s is still there (%v)", name, err)
+		}
+	}
+}

@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"path"
+	"reflect"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
@@ -37,4 +39,23 @@ func (d deletions) deletable(ctx context.Context, id object.ID, at object.Site) 
 	}
 	d.known[key] = answer
 	return answer, nil
+}
+
+// removeFolded deletes what is still at path after it was deleted there. Some auth methods keep names
+// in lower case, and do so when they write and read, but not when they delete: gcp of Vault 1.21,
+// and ldap of OpenBao 2.6. They answer 204 all the same, and the role or group stays.
+func (a *applying) removeFolded(ctx context.Context, name string) error {
+	lower := path.Join(path.Dir(name), strings.ToLower(path.Base(name)))
+	if lower == name || !strings.Contains("/"+name, "/auth/") || strings.Contains("/"+name, "/sys/") {
+		return nil
+	}
+	left, there, err := a.api.Read(ctx, name)
+	if err != nil || !there {
+		return nil //nolint:nilerr // it was deleted, and cannot be seen
+	}
+	// Both names show the same, or they are two objects.
+	if folded, _, err := a.api.Read(ctx, lower); err != nil || !reflect.DeepEqual(left, folded) {
+		return errors.Join(errors.New("Vault says that it was deleted, and still shows it"), err) //nolint:staticcheck // Vault is a name
+	}
+	return a.api.Delete(ctx, lower)
 }

@@ -167,6 +167,9 @@ func (a *applying) remove(ctx context.Context, id object.ID) (kept bool, err err
 			return true, nil
 		}
 	}
+	if err == nil {
+		err = a.removeFolded(ctx, path)
+	}
 	if err != nil {
 		return false, fmt.Errorf("deleting %s: %w", id, err)
 	}
