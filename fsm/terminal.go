@@ -131,7 +131,7 @@ func lockedOut(o Observation) error {
 		return LockedOut(o.LoginAnswer)
 	}
 	return fault.Stop(NameLockedOut,
-		fmt.Errorf("Vault refuses our login, and no token is given: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
+		fmt.Errorf("no token is given, and Vault refuses our login: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
 		"The auth method, the role or the policy that this program logs in with is not there yet, or was changed, or the credential is wrong. "+
 			"An administrator's token makes or repairs them, and is stored nowhere: 'vault-bootstrap run --keys=none --token-file=FILE' with the flags of this run. "+
 			"An OpenBao makes them at its first start: 'vault-bootstrap seed self-init'.")

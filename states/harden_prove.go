@@ -50,7 +50,7 @@ func (h *hardening) proveSession(ctx context.Context, session *vault.Session) er
 		return err
 	}
 	if len(missing) > 0 {
-		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(missing, 5)),
+		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(missing)),
 			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role. The root token, or the one that was given, is kept until this is fixed.")
 	}
 	return nil

@@ -58,17 +58,20 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 		widen = "An administrator can: "
 	}
 	return fault.Stop("seed exceeds policy",
-		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing, 5)),
+		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing)),
 		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+widen+
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, flags, o.setting.Name))
 }
 
+// mostListed is how many privileges a message names.
+const mostListed = 5
+
 // list joins the first items and counts the rest.
-func list(items []string, most int) string {
+func list(items []string) string {
 	text := ""
 	for i, item := range items {
-		if i == most {
-			return fmt.Sprintf("%s and %d more", text, len(items)-most)
+		if i == mostListed {
+			return fmt.Sprintf("%s and %d more", text, len(items)-mostListed)
 		}
 		if i > 0 {
 			text += ", "
