@@ -89,11 +89,17 @@ func ForeignCluster(stored string, active Replica) error {
 
 // foreignCluster is about an unsealed Vault that is not the one on record.
 func foreignCluster(o Observation, active Replica) error {
-	if o.Keys != KeysElsewhere {
-		return ForeignCluster(o.ClusterID, active)
+	if o.Keys == KeysElsewhere {
+		return ForeignToCheckpoint(o.ClusterID, active)
 	}
+	return ForeignCluster(o.ClusterID, active)
+}
+
+// ForeignToCheckpoint is about an unsealed Vault that is not the one that the checkpoint is about,
+// where no keys say which one is ours.
+func ForeignToCheckpoint(recorded string, active Replica) error {
 	return fault.Stop(NameForeignCluster,
-		fmt.Errorf("%s belongs to the cluster %s, and our checkpoint to %s", active.Address, active.ClusterID, o.ClusterID),
+		fmt.Errorf("%s belongs to the cluster %s, and our checkpoint to %s", active.Address, active.ClusterID, recorded),
 		"Nothing was sent to it. Check the addresses, --store, --name and --namespace: they may name two different Vaults. "+
 			"If this Vault was made anew on purpose, delete the checkpoint, which is about the former one, and run again (docs/runbook.md, 'foreign cluster').")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
@@ -41,6 +42,9 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if !found {
 		return nil, fault.Wait(errors.New("no replica of Vault is active, so there is nothing to compare with"),
 			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' fixes it.")
+	}
+	if recorded := memory.Checkpoint.ClusterID; o.setting.Keyless && recorded != "" && active.ClusterID != recorded {
+		return nil, fsm.ForeignToCheckpoint(recorded, active)
 	}
 	view, err := o.planView(ctx, active.Address, token, memory.Keys)
 	if err != nil {

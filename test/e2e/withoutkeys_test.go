@@ -355,6 +355,10 @@ func TestWithoutKeysElsewhere(t *testing.T) {
 	if err := other.Nodes[0].Call(t.Context(), http.MethodGet, "sys/policies/acl/app", otherRoot, nil, nil); err == nil {
 		t.Error("another Vault was configured")
 	}
+	wantFailure(t, moved.run("plan", k.reading(true)...), 70, "foreign cluster")
+	if r := moved.must(3, "verify", append(k.reading(false), "--profile=baseline")...); !strings.Contains(r.Stdout, "another cluster than our records") {
+		t.Errorf("verify has logged in: %s", r)
+	}
 	// As the remedy says.
 	if err := os.Remove(driver.RecordFile(k.dir, "state")); err != nil {
 		t.Fatal(err)
