@@ -90,11 +90,17 @@ func ForeignCluster(stored string, active Replica) error {
 
 // foreignCluster is about an unsealed Vault that is not the one on record.
 func foreignCluster(o Observation, active Replica) error {
-	if o.Keys != KeysElsewhere {
-		return ForeignCluster(o.ClusterID, active)
+	if o.Keys == KeysElsewhere {
+		return ForeignToCheckpoint(o.ClusterID, active)
 	}
+	return ForeignCluster(o.ClusterID, active)
+}
+
+// ForeignToCheckpoint is about an unsealed Vault that is not the one that the checkpoint is about,
+// where no keys say which one is ours.
+func ForeignToCheckpoint(recorded string, active Replica) error {
 	return fault.Stop(NameForeignCluster,
-		fmt.Errorf("%s belongs to the cluster %s, and our checkpoint to %s", active.Address, active.ClusterID, o.ClusterID),
+		fmt.Errorf("%s belongs to the cluster %s, and our checkpoint to %s", active.Address, active.ClusterID, recorded),
 		"Nothing was sent to it. Check the addresses, --store, --name and --namespace: they may name two different Vaults. "+
 			"If this Vault was made anew on purpose, delete the checkpoint, which is about the former one, and run again (docs/runbook.md, 'foreign cluster').")
 }
@@ -137,7 +143,7 @@ func lockedOut(o Observation) error {
 		return LockedOut(o.LoginAnswer)
 	}
 	return fault.Stop(NameLockedOut,
-		fmt.Errorf("our login is refused, and no token is given: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
+		fmt.Errorf("no token is given, and Vault refuses our login: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
 		"The auth method, the role or the policy that this program logs in with is not there yet, or was changed, or the credential is wrong. "+
 			"An administrator's token makes or repairs them, and is stored nowhere: 'vault-bootstrap run --keys=none --token-file=FILE' with the flags of this run. "+
 			"An OpenBao makes them at its first start: 'vault-bootstrap seed self-init'.")

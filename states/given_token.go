@@ -8,6 +8,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -40,7 +41,7 @@ func (o *Observer) lookAtGiven(ctx context.Context, address string, look *Look) 
 	case err != nil:
 		return fmt.Errorf("looking up the token in %s: %w", o.given.From, err)
 	case !alive:
-		return fault.Misuse(fmt.Errorf("the token in %s is refused", o.given.From),
+		return fault.Misuse(fmt.Errorf("the token in %s is refused by Vault", o.given.From),
 			"It has expired, was revoked, or is another Vault's. Give one that is alive, or omit --token-file if our own login works.")
 	case identity.Type == "batch" && o.given.Revoke:
 		return fault.Misuse(fmt.Errorf("the token in %s is a batch token, which cannot be revoked", o.given.From), "Omit --revoke-token, or give a service token.")
@@ -81,6 +82,7 @@ func (h *hardening) endGiven(ctx context.Context, look *Look) error {
 	if err := session.RevokeSelf(ctx); err != nil {
 		return err
 	}
+	point.Reach("given.revoked")
 	dead, err := session.Dead(ctx)
 	if err != nil {
 		return fmt.Errorf("verifying that it is dead: %w", err)

@@ -43,7 +43,7 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 			return err
 		}
 		if h.observer.given.inUse() {
-			point.Reach("harden.proven")
+			point.Reach("given.proven")
 			if err := h.endGiven(ctx, look); err != nil {
 				return fmt.Errorf("revoking the token in %s: %w", h.observer.given.From, err)
 			}

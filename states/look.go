@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -130,7 +131,7 @@ func RefuseKeys(keys store.Keys) error {
 	if len(held) == 0 {
 		return nil
 	}
-	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", list(held)),
+	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", strings.Join(held, ", ")),
 		"Nothing was changed. If these are the keys of this Vault, omit --keys=none: they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
 }
 

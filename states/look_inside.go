@@ -63,13 +63,15 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, flags, o.setting.Name))
 }
 
-// list joins the first five items and counts the rest.
+// mostListed is how many privileges a message names.
+const mostListed = 5
+
+// list joins the first items and counts the rest.
 func list(items []string) string {
-	const most = 5
 	text := ""
 	for i, item := range items {
-		if i == most {
-			return fmt.Sprintf("%s and %d more", text, len(items)-most)
+		if i == mostListed {
+			return fmt.Sprintf("%s and %d more", text, len(items)-mostListed)
 		}
 		if i > 0 {
 			text += ", "

@@ -46,6 +46,9 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	if err := o.desired.sameNamespace(memory.Checkpoint); err != nil {
 		return nil, err
 	}
+	if recorded := memory.Checkpoint.ClusterID; o.setting.Keyless && recorded != "" && active.ClusterID != recorded {
+		return nil, fsm.ForeignToCheckpoint(recorded, active)
+	}
 	view, err := o.planView(ctx, active.Address, token, memory.Keys)
 	if err != nil {
 		return nil, err

@@ -77,8 +77,8 @@ func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys ha
 	if !ok {
 		facts.RootStored = harden.NotKnown[bool](keys.Why())
 	}
-	if known.Set != nil && known.Set.ClusterID != "" && known.Set.ClusterID != active.ClusterID {
-		facts.Login = harden.NotKnown[bool]("the server belongs to another cluster than our keys: nothing secret is shown to it")
+	if recorded := clusterOf(ctx, o.setting, o.records, known); recorded != "" && recorded != active.ClusterID {
+		facts.Login = harden.NotKnown[bool]("the server belongs to another cluster than our records: nothing secret is shown to it")
 		markUnknown(facts, facts.Login.Why())
 		return vault.View{}
 	}
@@ -100,6 +100,22 @@ func (o *Observer) viewToVerify(ctx context.Context, active fsm.Replica, keys ha
 		markUnknown(facts, fmt.Sprintf("our login does not work: %v", err))
 	}
 	return view
+}
+
+// clusterOf returns the ID of our cluster, as far as the records say it: where there are no keys, the
+// checkpoint does, which not everybody may read.
+func clusterOf(ctx context.Context, setting *Setting, records RecordReader, keys store.Keys) string {
+	switch {
+	case keys.Set != nil:
+		return keys.Set.ClusterID
+	case !setting.Keyless:
+		return ""
+	}
+	checkpoint, err := records.Checkpoint(ctx)
+	if err != nil {
+		setting.Log.Warn("whether this is the Vault of our checkpoint is not known", "error", err.Error())
+	}
+	return checkpoint.ClusterID
 }
 
 // markUnknown marks everything that takes a token as unknown, with the reason.

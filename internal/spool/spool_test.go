@@ -167,3 +167,22 @@ func TestTerminationShare(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestWithoutShares takes the answer of a server that was initialized without recovery keys, and no
+// other answer without shares.
+func TestWithoutShares(t *testing.T) {
+	for says, e := range map[string]spool.Entry{
+		"":                     {Attempt: "ABC", Root: "r", Recovery: true},
+		"no usable set":        {Attempt: "ABC", Root: "r"},
+		"usable set of shares": {Attempt: "ABC", Root: "r", Recovery: true, Custody: true},
+		"no usable":            {Attempt: "ABC", Root: "r", Recovery: true, Threshold: 1},
+	} {
+		text, err := e.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = spool.Find(text); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%+v: %v", e, err)
+		}
+	}
+}

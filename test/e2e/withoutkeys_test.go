@@ -179,7 +179,7 @@ func TestWithoutKeys(t *testing.T) {
 
 	weak := madeToken(t, node, root, map[string]any{"policies": []string{"default"}})
 	wantFailure(t, k.run("run", tokenFile(t, weak)), 64, "may not do all", "Nothing was written")
-	wantFailure(t, k.run("run", tokenFile(t, "hvs.nobody")), 64, "the token in the file that --token-file names is refused")
+	wantFailure(t, k.run("run", tokenFile(t, "hvs.nobody")), 64, "the token in the file that --token-file names is refused by Vault")
 	if err := node.Call(t.Context(), http.MethodGet, "sys/policies/acl/vault-bootstrap", root, nil, nil); err == nil {
 		t.Error("a token that may not do all has written a part")
 	}
@@ -355,6 +355,10 @@ func TestWithoutKeysElsewhere(t *testing.T) {
 	if err := other.Nodes[0].Call(t.Context(), http.MethodGet, "sys/policies/acl/app", otherRoot, nil, nil); err == nil {
 		t.Error("another Vault was configured")
 	}
+	wantFailure(t, moved.run("plan", k.reading(true)...), 70, "foreign cluster")
+	if r := moved.must(3, "verify", append(k.reading(false), "--profile=baseline")...); !strings.Contains(r.Stdout, "another cluster than our records") {
+		t.Errorf("verify has logged in: %s", r)
+	}
 	// As the remedy says.
 	if err := os.Remove(driver.RecordFile(k.dir, "state")); err != nil {
 		t.Fatal(err)
@@ -402,4 +406,33 @@ func TestWithoutKeysInKubernetes(t *testing.T) {
 	if stored := keysIn(t, p); stored.Set != nil || stored.Root != nil || stored.Attempt != nil || stored.Epoch == 0 {
 		t.Errorf("stored is %+v", stored)
 	}
+}
+
+// TestWithoutKeysKilled kills a run before and after it has revoked the token that it was given.
+func TestWithoutKeysKilled(t *testing.T) {
+	cluster := transitSealed(t)
+	node := cluster.Nodes[0]
+	root := byHand(t, node)
+	k := withoutKeys(t, cluster, true)
+	for point, revoked := range map[string]bool{"given.proven": false, "given.revoked": true} {
+		t.Run(point, func(t *testing.T) {
+			lent := madeToken(t, node, root, map[string]any{"policies": []string{"root"}})
+			flag := tokenFile(t, lent)
+			k.stopped(point, "run", flag, "--revoke-token").Kill()
+			if got := dead(t, node, lent); got != revoked {
+				t.Errorf("the token is dead: %v", got)
+			}
+			k.wantNothingStored(root, lent)
+			if revoked {
+				wantFailure(t, k.run("run", flag, "--revoke-token"), 64, "is refused by Vault", "omit --token-file")
+				k.must(0, "run")
+				return
+			}
+			k.must(0, "run", flag, "--revoke-token")
+			if !dead(t, node, lent) {
+				t.Error("the run after the kill has not revoked the token")
+			}
+		})
+	}
+	k.wantQuietRerun()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // RunOptions are the flags of 'run'.
@@ -87,8 +88,15 @@ func (o *RunOptions) checkShareless() error {
 	case len(o.Custody.RecoveryKeys) > 0:
 		return fault.Misuse(errors.New("--recovery-shares=0 with --recovery-pgp-keys: there are no recovery keys to give to anybody"), remedy)
 	}
-	o.Split.RecoveryThreshold = 0
 	return nil
+}
+
+// recovery returns how to split a recovery key. Where there are no shares, none are needed.
+func (o splitOptions) recovery() ceremony.KeySplit {
+	if o.RecoveryShares == 0 {
+		return ceremony.KeySplit{}
+	}
+	return ceremony.KeySplit{Shares: o.RecoveryShares, Threshold: o.RecoveryThreshold}
 }
 
 // maxShares is Vault's own bound, from the field in which it does its arithmetic.

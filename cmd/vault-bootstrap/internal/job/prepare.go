@@ -94,7 +94,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		Preflight:      func(ctx context.Context) error { return store.Ready(ctx, records) },
 		SpoolLocations: options.Spool.Locations(env, records, &options.Store),
 		Split:          ceremony.KeySplit{Shares: options.Split.Shares, Threshold: options.Split.Threshold},
-		Recovery:       ceremony.KeySplit{Shares: options.Split.RecoveryShares, Threshold: options.Split.RecoveryThreshold},
+		Recovery:       options.Split.recovery(),
 
 		AwaitCustodians: options.Custody.Wait, Given: options.Token.given(),
 	}
