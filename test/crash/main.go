@@ -108,11 +108,11 @@ const dirVariable = "TESTBED_DIR"
 
 // prepare builds the two binaries and looks for the points in their source.
 func (s *suite) prepare(ctx context.Context) (err error) {
-	tools, err := testbed.LookTool("vault")
+	server, err := testbed.LookServer()
 	if err != nil {
 		return err
 	}
-	fmt.Println("crash: servers from", filepath.Dir(tools))
+	fmt.Printf("crash: against %s (%s)\n", server, server.Binary)
 	if s.root, err = driver.Repository(); err != nil {
 		return err
 	}

@@ -22,6 +22,13 @@ var tutorialStep = regexp.MustCompile("(?s)<!-- tutorial -->\n```sh\n(.*?)```")
 // for what it says that one sees. Only the port is another one, since others may use that of Vault.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
+	server, err := testbed.LookServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server.Product != testbed.Vault {
+		testbed.NotApplicable(t, "the tutorial starts a Vault")
+	}
 	root, err := driver.Repository()
 	if err != nil {
 		t.Fatal(err)
@@ -37,11 +44,7 @@ func TestTutorial(t *testing.T) {
 	script = strings.ReplaceAll(script, "127.0.0.1:8200", freeAddress(t))
 
 	dir := t.TempDir()
-	vault, err := testbed.LookTool("vault")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, target := range map[string]string{"vault": vault, "vault-bootstrap": binary} {
+	for name, target := range map[string]string{"vault": server.Binary, "vault-bootstrap": binary} {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
