@@ -53,13 +53,12 @@ const (
 	NoHandler
 	WrongAudience
 	NotYetValid
-	UsedBeforeIssued
+	IssuedInFuture
 	Expired
 	OtherServiceAccount
 	OtherNamespace
 	TokenUnknown
 	RoleOrSecretID
-	RoleID
 	RoleName
 	RoleNotFound
 	RoleEntry
@@ -139,16 +138,15 @@ var wordings = [endOfTexts]wording{
 	NoHandler:            same("no handler for route"),
 	WrongAudience:        same("audience"),
 	NotYetValid:          same("not yet valid"),
-	UsedBeforeIssued:     same("used before issued"),
+	IssuedInFuture:       same("issued in the future"),
 	Expired:              same("expired"),
 	OtherServiceAccount:  same("service account name not authorized"),
 	OtherNamespace:       same("namespace not authorized"),
 	TokenUnknown:         same("service account unauthorized"),
 	RoleOrSecretID:       same("invalid role or secret id"),
-	RoleID:               {vault: "invalid role ID", never: `OpenBao says "invalid role or secret ID"`},
 	RoleName:             same("invalid role name"),
 	RoleNotFound:         same(`role "`),
-	RoleEntry:            same("entry for role"),
+	RoleEntry:            {vault: "entry for role", never: noCloud},
 	UsernameOrPassword:   same("invalid username or password"),
 	NoChain:              same("no chain matching"),
 	NoConstraint:         {vault: "failed to match all constraints", never: `OpenBao says "no chain matching all constraints"`},

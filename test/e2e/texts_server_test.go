@@ -72,7 +72,6 @@ func ofRequests() map[product.Text]func(*speaker) string {
 			body, _ := io.ReadAll(response.Body)
 			return string(body)
 		},
-		product.TokenMissing:     func(s *speaker) string { return s.says(http.MethodGet, "sys/mounts", "", nil) },
 		product.UnsupportedPath:  func(s *speaker) string { return s.says(http.MethodGet, "sys/none", s.keys.RootToken, nil) },
 		product.PermissionDenied: func(s *speaker) string { return s.says(http.MethodGet, "sys/mounts", "none", nil) },
 		product.InvalidAccessor: func(s *speaker) string {
@@ -213,17 +212,16 @@ func ofObjects() map[product.Text]func(*speaker) string {
 		product.EnterpriseOnly:       func(s *speaker) string { return s.put("sys/replication/dr/primary/enable", fields{}) },
 		product.UnsupportedOperation: func(s *speaker) string { return s.says(http.MethodDelete, "sys/key-status", s.keys.RootToken, nil) },
 		product.UpgradingKV: func(s *speaker) string {
-			said := ""
-			for i := 0; i < 200 && said == ""; i++ { // it takes but a moment
-				s.must(http.MethodPut, fmt.Sprintf("sys/mounts/kv%d", i), fields{"type": "kv", "options": fields{"version": "2"}})
-				said = s.put(fmt.Sprintf("kv%d/data/a", i), fields{"data": fields{"a": "b"}})
+			s.must(http.MethodPut, "sys/mounts/kv", fields{"type": "kv", "options": fields{"version": "1"}})
+			for i := range 500 { // so that the upgrade takes a while
+				s.must(http.MethodPut, fmt.Sprintf("kv/%d", i), fields{"a": "b"})
 			}
-			return said
+			s.must(http.MethodPut, "sys/mounts/kv/tune", fields{"options": fields{"version": "2"}})
+			return s.put("kv/data/a", fields{"data": fields{"a": "b"}})
 		},
 		product.IgnoredParameters: func(s *speaker) string {
-			s.must(http.MethodPut, "sys/auth/ignoring", fields{"type": "approle"})
 			var answer json.RawMessage
-			if err := s.node.Call(s.t.Context(), http.MethodPost, "auth/ignoring/role/a", s.keys.RootToken, fields{"nonsense": 1}, &answer); err != nil {
+			if err := s.node.Call(s.t.Context(), http.MethodPost, "auth/token/create", s.keys.RootToken, fields{"nonsense": 1, "ttl": "1m"}, &answer); err != nil {
 				s.t.Fatal(err)
 			}
 			return string(answer)

@@ -35,6 +35,7 @@ func shownElsewhere() map[product.Text]string {
 // products' sources, or seen once.
 func notProvoked() map[product.Text]string {
 	return map[product.Text]string{
+		product.TokenMissing:   "an endpoint that Vault 2 guards",
 		product.NotLeader:      "the moment in which a raft leader has lost its term and not yet stepped down",
 		product.NoLongerActive: "the moment in which an active node steps down while it answers",
 		product.QuotaChanging:  "the moment in which a quota that a request hits is changed",
@@ -122,7 +123,7 @@ func (s *speaker) says(method, path, token string, in any) string {
 	s.t.Helper()
 	err := s.node.Call(s.t.Context(), method, path, token, in, nil)
 	if refused, ok := errors.AsType[*testbed.VaultError](err); ok {
-		return refused.Error()
+		return strings.ReplaceAll(refused.Error(), `\"`, `"`) // they are in JSON
 	}
 	if err != nil {
 		s.t.Logf("%s %s: %v", method, path, err)
