@@ -66,6 +66,7 @@ const (
 	NoChain
 	NoConstraint
 	NoCertificate
+	CertificateMissing
 	OtherPrincipal
 	NotInServiceAccounts
 	BadSignature
@@ -151,6 +152,7 @@ var wordings = [endOfTexts]wording{
 	NoChain:              same("no chain matching"),
 	NoConstraint:         {vault: "failed to match all constraints", never: `OpenBao says "no chain matching all constraints"`},
 	NoCertificate:        same("invalid certificate or no client certificate"),
+	CertificateMissing:   {vault: "client certificate must be supplied", bao: "no client certificate found"},
 	OtherPrincipal:       {vault: "service principal not authorized", never: noCloud},
 	NotInServiceAccounts: {vault: "not in bound service accounts", never: noCloud},
 	BadSignature:         {vault: "failed to verify signature", never: noCloud},

@@ -36,6 +36,7 @@ func parts() []refusalPart {
 		{product.UsernameOrPassword, "the user or the password", "correct --login-password-file, or break-glass run sets this one"},
 		{product.NoChain, "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
 		{product.NoConstraint, "the client certificate is not one that the role trusts", "give the certificate that the role knows, or break-glass run with this one"},
+		{product.CertificateMissing, "no client certificate has arrived", "give --client-cert and --client-key; a load balancer that terminates TLS drops them"},
 		{product.NoCertificate, "no client certificate has arrived, or it is not one that the role trusts", "give --client-cert and --client-key; a load balancer that terminates TLS drops them"},
 		{product.OtherPrincipal, "the role is for another principal", "correct --login-principal, and break-glass run"},
 		{product.NotInServiceAccounts, "the role is for another service account", "correct --login-principal, and break-glass run"},

@@ -2,66 +2,21 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 func ofRequests() map[product.Text]func(*speaker) string {
-	// A standby that is restarted while the others are down has never known an active node.
-	orphaned := func(s *speaker) string {
-		pair := speakerOn(s.t, testbed.VaultOptions{Nodes: 2})
-		active, err := pair.cluster.Active(s.t.Context())
-		if err == nil {
-			err = active.Kill()
-		}
-		for _, node := range pair.cluster.Nodes {
-			if node != active {
-				pair.node = node
-			}
-		}
-		if err == nil {
-			err = pair.node.Restart(s.t.Context())
-		}
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, each := range pair.keys.Shares {
-			if said := pair.says(http.MethodPut, "sys/unseal", "", fields{"key": each}); said != "" {
-				s.t.Fatal(said)
-			}
-		}
-		ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
-		defer cancel()
-		said := ""
-		err = testbed.Poll(ctx, 100*time.Millisecond, "a standby without an active node", func(ctx context.Context) error {
-			// A write: OpenBao reads at standbys.
-			err := pair.node.Call(ctx, http.MethodPut, "sys/policies/acl/a", pair.keys.RootToken, fields{"policy": "# none"}, nil)
-			refused, ok := errors.AsType[*testbed.VaultError](err)
-			if !ok || refused.Status != http.StatusInternalServerError {
-				return fmt.Errorf("it says %v", err)
-			}
-			said = refused.Error()
-			return nil
-		})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		return said
-	}
 	return map[product.Text]func(*speaker) string{
-		product.NotActive: orphaned, product.NoActiveNode: orphaned,
 		product.WantsTLS: func(s *speaker) string {
 			tls := testbed.VaultFor(s.t, testbed.VaultOptions{TLS: true})
 			response, err := http.Get("http://" + strings.TrimPrefix(tls.Nodes[0].Addr, "https://") + "/v1/sys/health")

@@ -72,9 +72,9 @@ type refusal struct {
 	words string
 }
 
-func (r refusal) Error() string          { return fmt.Sprint(r.code, ": ", r.words) }
-func (r refusal) HTTPStatus() int        { return r.code }
-func (r refusal) Says(words string) bool { return strings.Contains(r.words, words) }
+func (r refusal) Error() string               { return fmt.Sprint(r.code, ": ", r.words) }
+func (r refusal) HTTPStatus() int             { return r.code }
+func (r refusal) Says(text product.Text) bool { return text.In(r.words) }
 
 func decoded(t *testing.T, text string) map[string]object {
 	t.Helper()
