@@ -34,11 +34,12 @@ func ofLogins() map[product.Text]func(*speaker) string {
 			s.must(http.MethodPut, "sys/auth/cert", fields{"type": "cert"})
 			return s.says(http.MethodPut, "auth/cert/login", "", fields{})
 		},
-		product.RoleEntry: func(s *speaker) string {
+		product.Upstream: func(s *speaker) string {
 			if s.onOpenBao() {
 				return s.put("sys/auth/aws", fields{"type": "aws"})
 			}
 			s.must(http.MethodPut, "sys/auth/aws", fields{"type": "aws"})
+			s.must(http.MethodPut, "auth/aws/config/client", fields{"sts_endpoint": "http://127.0.0.1:1", "sts_region": "us-east-1"}) // where nothing listens
 			return s.says(http.MethodPut, "auth/aws/login", "", fields{"role": "none", "iam_http_request_method": "POST", "iam_request_url": "aHR0cHM6Ly9zdHMuYW1hem9uYXdzLmNvbS8=", "iam_request_body": base64.StdEncoding.EncodeToString([]byte("Action=GetCallerIdentity&Version=2011-06-15")), "iam_request_headers": base64.StdEncoding.EncodeToString([]byte(`{"Authorization": ["none"]}`))})
 		},
 	}

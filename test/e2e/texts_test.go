@@ -48,7 +48,7 @@ func notProvoked() map[product.Text]string {
 		product.QuotaChanging:     "the moment in which a quota that a request hits is changed",
 		product.NoKeyYet:          "the moment in which a new raft member opens with the first shares",
 		product.NoInstance:        "a cloud's API that does not know the machine",
-		product.Upstream:          "a cloud's API that Vault does not reach",
+		product.RoleEntry:         "a role of the aws method that is gone",
 		product.NotOfRole:         "another principal at a cloud's API",
 		product.KeysNotFetched:    "a directory whose keys cannot be had",
 		product.TokenExpired:      "a token of a directory that has expired",

@@ -45,7 +45,9 @@ harden:
 	// The standbys join, and autopilot waits until they are stable: that is not what this is about.
 	early := write(t, filepath.Join(t.TempDir(), "seed.yaml"), strings.Replace(seed, "profile: production", "profile: baseline", 1))
 	p.must(t, 0, "run", "--seed="+early)
-	found := p.until(t, "a healthy cluster", func(found map[string]shown) bool { return found["raft-quorum"].Status == harden.Holds && found["raft-autopilot"].Status == harden.Holds })
+	found := p.until(t, "a healthy cluster", func(found map[string]shown) bool {
+		return found["raft-quorum"].Status == harden.Holds && found["raft-autopilot"].Status == harden.Holds
+	})
 	p.must(t, 0, "run")
 	done := p.must(t, 0, "verify", "--profile=production")
 	for _, want := range []string{cluster.Server.String(), "All required controls of the profile production hold."} {
