@@ -58,13 +58,12 @@ const (
 	NoHandler
 	WrongAudience
 	NotYetValid
-	UsedBeforeIssued
+	IssuedInFuture
 	Expired
 	OtherServiceAccount
 	OtherNamespace
 	TokenUnknown
 	RoleOrSecretID
-	RoleID
 	RoleName
 	RoleNotFound
 	RoleEntry
@@ -72,6 +71,7 @@ const (
 	NoChain
 	NoConstraint
 	NoCertificate
+	CertificateMissing
 	OtherPrincipal
 	NotInServiceAccounts
 	BadSignature
@@ -151,20 +151,20 @@ var wordings = [endOfTexts]wording{
 	NoHandler:            same("no handler for route"),
 	WrongAudience:        same("audience"),
 	NotYetValid:          same("not yet valid"),
-	UsedBeforeIssued:     same("used before issued"),
+	IssuedInFuture:       same("issued in the future"),
 	Expired:              same("expired"),
 	OtherServiceAccount:  same("service account name not authorized"),
 	OtherNamespace:       same("namespace not authorized"),
 	TokenUnknown:         same("service account unauthorized"),
 	RoleOrSecretID:       same("invalid role or secret id"),
-	RoleID:               {vault: "invalid role ID", never: `OpenBao says "invalid role or secret ID"`},
 	RoleName:             same("invalid role name"),
 	RoleNotFound:         same(`role "`),
-	RoleEntry:            same("entry for role"),
+	RoleEntry:            {vault: "entry for role", never: noCloud},
 	UsernameOrPassword:   same("invalid username or password"),
 	NoChain:              same("no chain matching"),
 	NoConstraint:         {vault: "failed to match all constraints", never: `OpenBao says "no chain matching all constraints"`},
 	NoCertificate:        same("invalid certificate or no client certificate"),
+	CertificateMissing:   {vault: "client certificate must be supplied", bao: "no client certificate found"},
 	OtherPrincipal:       {vault: "service principal not authorized", never: noCloud},
 	NotInServiceAccounts: {vault: "not in bound service accounts", never: noCloud},
 	BadSignature:         {vault: "failed to verify signature", never: noCloud},

@@ -3,11 +3,12 @@ package e2e
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
@@ -23,25 +24,23 @@ func ofLogins() map[product.Text]func(*speaker) string {
 			s.must(http.MethodPut, "auth/secret-ids/role/a/role-id", fields{"role_id": "known"})
 			return s.says(http.MethodPut, "auth/secret-ids/login", "", fields{"role_id": "known", "secret_id": "none"})
 		},
-		product.RoleID: func(s *speaker) string {
-			s.must(http.MethodPut, "sys/auth/role-ids", fields{"type": "approle"})
-			return s.says(http.MethodPut, "auth/role-ids/login", "", fields{"role_id": "none", "secret_id": "none"})
-		},
 		product.UsernameOrPassword: func(s *speaker) string {
 			s.must(http.MethodPut, "sys/auth/userpass", fields{"type": "userpass"})
 			s.must(http.MethodPut, "auth/userpass/users/a", fields{"password": "correct-horse"})
 			return s.says(http.MethodPut, "auth/userpass/login/a", "", fields{"password": "wrong-horse"})
 		},
-		product.NoCertificate: func(s *speaker) string {
+		product.CertificateMissing: func(s *speaker) string {
+			s = speakerOn(s.t, testbed.VaultOptions{TLS: true})
 			s.must(http.MethodPut, "sys/auth/cert", fields{"type": "cert"})
 			return s.says(http.MethodPut, "auth/cert/login", "", fields{})
 		},
-		product.RoleEntry: func(s *speaker) string {
+		product.Upstream: func(s *speaker) string {
 			if s.onOpenBao() {
 				return s.put("sys/auth/aws", fields{"type": "aws"})
 			}
 			s.must(http.MethodPut, "sys/auth/aws", fields{"type": "aws"})
-			return s.says(http.MethodPut, "auth/aws/login", "", fields{"role": "none", "iam_http_request_method": "POST", "iam_request_url": "aHR0cHM6Ly9zdHMuYW1hem9uYXdzLmNvbS8=", "iam_request_body": "QQ==", "iam_request_headers": "e30="})
+			s.must(http.MethodPut, "auth/aws/config/client", fields{"sts_endpoint": "http://127.0.0.1:1", "sts_region": "us-east-1"}) // where nothing listens
+			return s.says(http.MethodPut, "auth/aws/login", "", fields{"role": "none", "iam_http_request_method": "POST", "iam_request_url": "aHR0cHM6Ly9zdHMuYW1hem9uYXdzLmNvbS8=", "iam_request_body": base64.StdEncoding.EncodeToString([]byte("Action=GetCallerIdentity&Version=2011-06-15")), "iam_request_headers": base64.StdEncoding.EncodeToString([]byte(`{"Authorization": ["none"]}`))})
 		},
 	}
 	for text, provoke := range ofJWT() {
@@ -77,9 +76,9 @@ func ofJWT() map[product.Text]func(*speaker) string {
 		product.Expired: login("a", func(claims fields, _ **rsa.PrivateKey) {
 			claims["exp"], claims["nbf"], claims["iat"] = ago, ago-60, ago-60
 		}),
-		product.NotYetValid:      login("a", func(claims fields, _ **rsa.PrivateKey) { claims["nbf"], claims["exp"] = ahead, ahead+3600 }),
-		product.UsedBeforeIssued: login("a", func(claims fields, _ **rsa.PrivateKey) { claims["iat"] = ahead }),
-		product.RoleNotFound:     login("none", func(fields, **rsa.PrivateKey) {}),
+		product.NotYetValid:    login("a", func(claims fields, _ **rsa.PrivateKey) { claims["nbf"], claims["exp"] = ahead, ahead+3600 }),
+		product.IssuedInFuture: login("a", func(claims fields, _ **rsa.PrivateKey) { claims["iat"] = ahead }),
+		product.RoleNotFound:   login("none", func(fields, **rsa.PrivateKey) {}),
 		product.TokenInvalid: func(s *speaker) string {
 			return login("a", func(_ fields, key **rsa.PrivateKey) { *key = rsaKey(s.t) })(s)
 		},
@@ -91,52 +90,35 @@ func ofKubernetes() map[product.Text]func(*speaker) string {
 	login := func(role string, host func(s *speaker) string, bound fields) func(*speaker) string {
 		return func(s *speaker) string {
 			s.put("sys/auth/kubernetes", fields{"type": "kubernetes"}) // it may be there
-			s.must(http.MethodPut, "auth/kubernetes/config", fields{"kubernetes_host": host(s), "disable_local_ca_jwt": true, "token_reviewer_jwt": "reviewer"})
+			ca, err := os.ReadFile(s.cluster.CA.CertFile)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.must(http.MethodPut, "auth/kubernetes/config", fields{"kubernetes_host": host(s), "kubernetes_ca_cert": string(ca), "token_reviewer_jwt": "reviewer"})
 			s.must(http.MethodPut, "auth/kubernetes/role/a", bound)
 			token := signRS256(s.t, rsaKey(s.t), "own", fields{
-				"iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:team:app", "exp": time.Now().Add(time.Hour).Unix(),
+				"iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:team:app",
+				"iat": time.Now().Add(-time.Minute).Unix(), "nbf": time.Now().Add(-time.Minute).Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 				"kubernetes.io/serviceaccount/namespace": "team", "kubernetes.io/serviceaccount/service-account.name": "app",
 				"kubernetes.io/serviceaccount/service-account.uid": "u", "kubernetes.io/serviceaccount/secret.name": "app-token",
 			})
 			return s.says(http.MethodPut, "auth/kubernetes/login", "", fields{"role": role, "jwt": token})
 		}
 	}
-	reviewer := func(code int) func(*speaker) string {
-		return func(s *speaker) string {
-			stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(code)
-				_ = json.NewEncoder(w).Encode(fields{"kind": "TokenReview", "status": fields{"authenticated": true, "user": fields{"username": "system:serviceaccount:team:app", "uid": "u"}}})
-			}))
-			s.t.Cleanup(stub.Close)
-			return stub.URL
-		}
-	}
-	closed := func(s *speaker) string {
-		listener, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		defer func() { _ = listener.Close() }()
-		return "http://" + listener.Addr().String()
+	reviewer := func(s *speaker) string {
+		stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			_ = json.NewEncoder(w).Encode(fields{"kind": "TokenReview", "status": fields{"authenticated": true, "user": fields{"username": "system:serviceaccount:team:app", "uid": "u"}}})
+		}))
+		s.t.Cleanup(stub.Close)
+		return stub.URL
 	}
 	bound := func(name, namespace string) fields {
 		return fields{"bound_service_account_names": name, "bound_service_account_namespaces": namespace}
 	}
 	return map[product.Text]func(*speaker) string{
-		product.RoleName:            login("none", reviewer(201), bound("app", "team")),
-		product.OtherServiceAccount: login("a", reviewer(201), bound("other", "team")),
-		product.OtherNamespace:      login("a", reviewer(201), bound("app", "other")),
-		product.TokenUnknown:        login("a", reviewer(401), bound("app", "team")),
-		product.ConnectionRefused:   login("a", closed, bound("app", "team")),
-		product.NoSuchHost:          login("a", func(*speaker) string { return "http://nobody.invalid" }, bound("app", "team")),
-		product.DeadlineExceeded: func(s *speaker) string {
-			hasty := speakerOn(s.t, testbed.VaultOptions{ExtraConfig: "default_max_request_duration = \"2s\""})
-			hang := func(s *speaker) string {
-				stub := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-				s.t.Cleanup(stub.Close)
-				return stub.URL
-			}
-			return login("a", hang, bound("app", "team"))(hasty)
-		},
+		product.RoleName:            login("none", reviewer, bound("app", "team")),
+		product.OtherServiceAccount: login("a", reviewer, bound("other", "team")),
+		product.OtherNamespace:      login("a", reviewer, bound("app", "other")),
 	}
 }

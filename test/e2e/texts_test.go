@@ -36,17 +36,25 @@ func shownElsewhere() map[product.Text]string {
 // products' sources, or seen once.
 func notProvoked() map[product.Text]string {
 	return map[product.Text]string{
-		product.NotLeader:      "the moment in which a raft leader has lost its term and not yet stepped down",
-		product.NoLongerActive: "the moment in which an active node steps down while it answers",
-		product.QuotaChanging:  "the moment in which a quota that a request hits is changed",
-		product.NoKeyYet:       "the moment in which a new raft member opens with the first shares",
-		product.NoInstance:     "a cloud's API that does not know the machine",
-		product.Upstream:       "a cloud's API that Vault does not reach",
-		product.NotOfRole:      "another principal at a cloud's API",
-		product.KeysNotFetched: "a directory whose keys cannot be had",
-		product.TokenExpired:   "a token of a directory that has expired",
-		product.OtherAudience:  "a token of a directory for another audience",
-		product.OtherIssuer:    "a token of another directory",
+		product.TokenMissing:      "an endpoint that Vault 2 guards",
+		product.NotActive:         "the moment in which a standby has lost its active node and knows no other",
+		product.NoActiveNode:      "the same moment",
+		product.NoCertificate:     "a client certificate of a CA that no role trusts",
+		product.TokenUnknown:      "Vault 1.21.1 and OpenBao 2.6.2 write it into their log, and answer 'permission denied'",
+		product.ConnectionRefused: "a key set that the server does not reach; of a token's reviewer it says 'permission denied'",
+		product.NoSuchHost:        "the same, by a name that does not resolve",
+		product.DeadlineExceeded:  "the same, without an answer",
+		product.NotLeader:         "the moment in which a raft leader has lost its term and not yet stepped down",
+		product.NoLongerActive:    "the moment in which an active node steps down while it answers",
+		product.QuotaChanging:     "the moment in which a quota that a request hits is changed",
+		product.NoKeyYet:          "the moment in which a new raft member opens with the first shares",
+		product.NoInstance:        "a cloud's API that does not know the machine",
+		product.RoleEntry:         "a role of the aws method that is gone",
+		product.NotOfRole:         "another principal at a cloud's API",
+		product.KeysNotFetched:    "a directory whose keys cannot be had",
+		product.TokenExpired:      "a token of a directory that has expired",
+		product.OtherAudience:     "a token of a directory for another audience",
+		product.OtherIssuer:       "a token of another directory",
 	}
 }
 
@@ -126,7 +134,7 @@ func (s *speaker) says(method, path, token string, in any) string {
 	s.t.Helper()
 	err := s.node.Call(s.t.Context(), method, path, token, in, nil)
 	if refused, ok := errors.AsType[*testbed.VaultError](err); ok {
-		return refused.Error()
+		return strings.ReplaceAll(refused.Error(), `\"`, `"`) // they are in JSON
 	}
 	if err != nil {
 		s.t.Logf("%s %s: %v", method, path, err)
