@@ -204,6 +204,11 @@ func (b *Bootstrap) Adopt(ctx context.Context, offer shares.Material, waiting fu
 	return b.admin.Adopt(ctx, offer, b.observer.ownLogin, waiting)
 }
 
+// MakeKeys has a server without recovery keys make some, and stores them.
+func (b *Bootstrap) MakeKeys(ctx context.Context, x ceremony.Exchange) error {
+	return ceremony.MakeKeys(ctx, b.admin, x)
+}
+
 // BreakGlass returns what generates a root token from the key shares.
 func (b *Bootstrap) BreakGlass() *ceremony.BreakGlass { return b.sessions.breakGlass }
 

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/shares"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 func (p *program) adoptCommand() *cobra.Command {
@@ -27,6 +30,8 @@ func (p *program) adoptCommand() *cobra.Command {
 			"that is not proven. The shares are proven by unsealing a sealed replica or, if there is\n" +
 			"none, by a rekey that is cancelled before it changes anything; the token is proven by\n" +
 			"looking it up.\n\n" +
+			"With --new-keys a server that unseals itself and has no recovery keys, as an OpenBao that\n" +
+			"initialized itself, makes some: they are stored before they count.\n\n" +
 			"The given root token is revoked when the cluster is hardened, since no root token may\n" +
 			"remain: --revoke-token confirms that you know this.",
 		Example: "  vault operator init -format=json > init.json    # what somebody did\n" +
@@ -49,6 +54,10 @@ type adoptOptions struct {
 	files       []string
 	tokenFile   string
 	revokeToken bool
+	// newKeys has the server make its keys.
+	newKeys bool
+	shares  input.SharesOptions
+	fresh   input.SharesOptions
 }
 
 func (o *adoptOptions) register(flags *pflag.FlagSet) {
@@ -58,6 +67,12 @@ func (o *adoptOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.fromSecret, "keys-from-secret", "", "Secret in the namespace of the records with the keys: a keys record of ours, or bank-vaults' layout (vault-unseal-0, vault-recovery-0, vault-root)")
 	flags.StringArrayVar(&o.files, "keys-file", nil, "file with the keys, or - for standard input; may be repeated: a share on each line in base64 or hex, or the JSON of 'vault operator init -format=json', or a keys record of ours")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it takes precedence over one in the Secret or the JSON, and may be omitted if our own login works already")
+	flags.BoolVar(&o.newKeys, "new-keys", false, "have a server that unseals itself and has no recovery keys, as an OpenBao that initialized itself, make some; needs --token-file with a token that may do everything")
+	flags.IntVar(&o.run.Split.RecoveryShares, "recovery-shares", 5, "with --new-keys: number of recovery keys")
+	flags.IntVar(&o.run.Split.RecoveryThreshold, "recovery-threshold", 3, "with --new-keys: number of recovery keys needed")
+	flags.StringSliceVar(&o.run.Custody.RecoveryKeys, "recovery-pgp-keys", nil, "with --new-keys: PGP public keys of the operators who hold them, a file for each share")
+	o.fresh.Flag = "--new-shares-file"
+	flags.StringVar(&o.fresh.File, "new-shares-file", "", "with --new-keys and --recovery-pgp-keys: file with the shares that operators have decrypted, one on each line, or - for standard input")
 	flags.BoolVar(&o.revokeToken, "revoke-token", false, "agree that the root token is revoked when the cluster is hardened; needed with a root token")
 }
 
@@ -79,6 +94,9 @@ func (p *program) prepareAdoption(ctx context.Context, options *adoptOptions) (*
 	prepared, err := job.Prepare(ctx, p.env, "adopt", &options.run)
 	if err != nil {
 		return nil, err
+	}
+	if options.newKeys {
+		return p.prepareNewKeys(options, prepared)
 	}
 	offer, err := p.offered(ctx, options, prepared.Store)
 	if err != nil {
@@ -106,6 +124,16 @@ func (o *adoptOptions) check() error {
 		}
 	}
 	switch {
+	case o.newKeys && (o.fromSecret != "" || len(o.files) > 0):
+		return fault.Misuse(errors.New("--new-keys excludes --keys-from-secret and --keys-file"), "A server that has keys is adopted with these; one that has none makes them.")
+	case o.newKeys && o.tokenFile == "":
+		return fault.Misuse(errors.New("--new-keys needs --token-file"), "The server asks for a token that may do everything: one of an administrator. It is stored nowhere, and not revoked.")
+	case o.newKeys && o.revokeToken:
+		return fault.Misuse(errors.New("--new-keys excludes --revoke-token"), "The token is an administrator's, and stays as it is. Revoke it yourself: 'vault token revoke'.")
+	case o.newKeys && o.run.Split.RecoveryShares == 0:
+		return fault.Misuse(errors.New("--new-keys needs at least one recovery key"), "Without keys, configure it: 'vault-bootstrap run --keys=none'.")
+	case o.newKeys:
+		return nil
 	case o.fromSecret == "" && len(o.files) == 0:
 		return fault.Misuse(errors.New("no keys are given"), "Say where they are: --keys-from-secret or --keys-file.")
 	case o.fromSecret != "" && len(o.files) > 0:
@@ -114,6 +142,24 @@ func (o *adoptOptions) check() error {
 		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
 	}
 	return nil
+}
+
+// prepareNewKeys has the server make its keys, and then root of them, once, to set up our login.
+func (p *program) prepareNewKeys(options *adoptOptions, prepared *job.Job) (*walk.Walk, error) {
+	token, err := p.input().Token(options.tokenFile)
+	if err != nil {
+		return nil, err
+	}
+	var none ceremony.KeySplit
+	split := ceremony.KeySplit{Shares: options.run.Split.RecoveryShares, Threshold: options.run.Split.RecoveryThreshold}
+	if err := options.run.Custody.Assign(&none, &split, time.Now()); err != nil {
+		return nil, err
+	}
+	options.shares.File, options.shares.Flag = options.fresh.File, options.fresh.Flag
+	w := walk.New(prepared)
+	w.NewKeys = &ceremony.Exchange{Into: split, Token: token, AskNew: p.input().AskShares(&options.fresh)}
+	w.Emergency = &ceremony.Emergency{Reason: "adopting a server that had no keys", Token: token, Ask: p.input().AskShares(&options.shares)}
+	return w, nil
 }
 
 // offered reads the keys and the token from where the options say.

@@ -102,7 +102,7 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
-	if err := ceremony.RefuseWithoutShares(keys); err != nil {
+	if err := ceremony.RefuseWithoutShares(keys); err != nil { // 'adopt --new-keys' makes some
 		return err
 	}
 	exchange := ceremony.Exchange{Token: token, Ask: p.input().AskShares(&options.present), AskNew: p.input().AskShares(&options.fresh)}

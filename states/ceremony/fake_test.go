@@ -127,7 +127,7 @@ func (v *fakeVault) ResetUnseal(context.Context) (vault.SealStatus, error) {
 
 func (v *fakeVault) Rekey(context.Context, bool, vault.Endpoints) (vault.RekeyStatus, error) {
 	if v.noRekey != nil || v.rekey == nil {
-		return vault.RekeyStatus{}, v.noRekey
+		return vault.RekeyStatus{Required: v.threshold}, v.noRekey
 	}
 	status := vault.RekeyStatus{Started: true, Nonce: v.rekey.nonce, Verification: !v.unchecked, Required: v.threshold, Fingerprints: v.rekey.fingerprints}
 	if v.rekey.fresh != nil {

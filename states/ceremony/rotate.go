@@ -38,13 +38,15 @@ func (a *Administrator) Rotate(ctx context.Context, x Exchange) (store.KeySet, e
 	if err != nil {
 		return store.KeySet{}, fmt.Errorf("reading the keys: %w", err)
 	}
-	if err := RefuseWithoutShares(keys); err != nil {
-		return store.KeySet{}, err
-	}
 	replica, err := a.activeOfOurs(ctx, keys)
 	if err != nil {
 		return store.KeySet{}, err
 	}
+	return a.rotateAt(ctx, replica, keys, x)
+}
+
+// rotateAt is Rotate at the active replica.
+func (a *Administrator) rotateAt(ctx context.Context, replica cluster.Replica, keys store.Keys, x Exchange) (_ store.KeySet, err error) {
 	if keys, err = a.SettleRotation(ctx, replica, keys, x.Token); err != nil {
 		return store.KeySet{}, err
 	}
@@ -93,8 +95,12 @@ type rotation struct {
 
 // begin goes on until the new shares are stored. Nothing in Vault has changed by then.
 func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
-	if status.Started {
+	switch {
+	case status.Started:
 		return rekeyInProgress(r.at.replica.Address(), status.Nonce)
+	case (status.Required == 0) != r.old.Shareless():
+		return fault.Stop("rotation refused", fmt.Errorf("%s wants %d of the present shares, and %d are on record", r.at.replica.Address(), status.Required, r.old.Threshold),
+			"Nothing was changed. Somebody else has exchanged the keys of this server: 'vault-bootstrap keys list' shows what is on record.")
 	}
 	intent, request, err := r.intend(ctx)
 	if err != nil {
@@ -111,6 +117,8 @@ func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
 		return rekeyInProgress(r.at.replica.Address(), "")
 	case err != nil:
 		return r.refused(r.at.via, err)
+	case begun.Verification && begun.Complete && r.old.Shareless():
+		return r.keepNew(ctx, intent, begun)
 	case !begun.Verification || begun.Nonce == "":
 		return fault.Stop("rotation refused", fmt.Errorf("%s begins a rekey without verification", r.at.replica.Address()), "Nothing was changed. Without verification the new shares would be in force before they are stored.")
 	}
@@ -126,6 +134,11 @@ func (r *rotation) begin(ctx context.Context, status vault.RekeyStatus) error {
 	if err != nil {
 		return err
 	}
+	return r.keepNew(ctx, intent, answer)
+}
+
+// keepNew stores the new shares of Vault's answer, and reads them back. They are not in force.
+func (r *rotation) keepNew(ctx context.Context, intent store.Rotation, answer vault.RekeyStatus) (err error) {
 	point.Reach("rotate.answered")
 	if r.set, err = r.open(intent, answer); err != nil {
 		return err

@@ -291,3 +291,31 @@ func TestCeremonyCredentialLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestRotateAcrossAnUpgrade upgrades the server in the middle of an exchange of keys, at each point
+// at which that can leave two sets: the server forgets the exchange, and a run finds out which set
+// is in force.
+func TestRotateAcrossAnUpgrade(t *testing.T) {
+	earlier, now := testbed.EarlierFor(t), testbed.FactsFor(t).Server
+	if now.Product != earlier.Product {
+		testbed.NotApplicable(t, "an earlier version of it is not to be had")
+	}
+	for _, point := range []string{"rotate.begun", "rotate.stored", "rotate.share", "rotate.verified"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: earlier.Binary})
+			p, _ := inFiles(t, cluster)
+			p.must(0, "run")
+			run := p.stopped(point, "keys rotate", "--key-shares=4")
+			run.Kill()
+			cluster.Nodes[0].Replace(now)
+			opens(t, p, cluster)
+			if record := rotatedIn(t, p); record.Rotation != nil {
+				t.Error("the run did not settle the exchange")
+			}
+			p.must(0, "keys test")
+			p.must(0, "keys rotate")
+			opens(t, p, cluster)
+		})
+	}
+}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"github.com/sethvargo/go-retry"
+
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -29,4 +32,18 @@ func (w *Walk) driveAsRoot(ctx context.Context, driver func(goal fsm.State) *dri
 		return outcome, err
 	}
 	return driver(w.Job.Goal).Run(ctx)
+}
+
+// makeKeys has the server make recovery keys, and retries what may pass.
+func (w *Walk) makeKeys(ctx context.Context, reporter report.Reporter) error {
+	attempt := 0
+	return retry.Do(ctx, newBackoff(), func(ctx context.Context) error {
+		err := w.Job.Bootstrap.MakeKeys(ctx, *w.NewKeys)
+		if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Transient {
+			return err
+		}
+		attempt++
+		reporter.Waiting(err, attempt)
+		return retry.RetryableError(err)
+	})
 }

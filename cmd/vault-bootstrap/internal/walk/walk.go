@@ -43,6 +43,8 @@ type Walk struct {
 	Job *job.Job
 	// Offer holds the keys to adopt before walking; nil if there are none.
 	Offer *shares.Material
+	// NewKeys says which recovery keys to make before walking; nil for none.
+	NewKeys *ceremony.Exchange
 	// Emergency is why this walk runs as root; nil for the others.
 	Emergency *ceremony.Emergency
 	// KeepsLogin is whether the login is still needed after the walk.
@@ -106,6 +108,11 @@ func OrLost(leased context.Context, err error) error {
 func (w *Walk) drive(ctx context.Context, reporter report.Reporter) error {
 	if w.Offer != nil {
 		if err := w.Job.Bootstrap.Adopt(ctx, *w.Offer, reporter.Waiting); err != nil {
+			return err
+		}
+	}
+	if w.NewKeys != nil {
+		if err := w.makeKeys(ctx, reporter); err != nil {
 			return err
 		}
 	}
