@@ -52,7 +52,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	t.Run("by run as well", func(t *testing.T) {
 		for expires, code := range map[string]int{day(0): 0, day(-1): 70} {
-			seed := strings.NewReplacer(append(exception(expires), "profile: baseline", "profile: baseline\n  require: [" + bad + "]")...).Replace(goodSeed(b.dir, ""))
+			seed := strings.NewReplacer(append(exception(expires), "profile: baseline", "profile: baseline\n  require: ["+bad+"]")...).Replace(goodSeed(b.dir, ""))
 			done := b.must(t, code, "run", "--seed="+write(t, filepath.Join(t.TempDir(), "seed.yaml"), seed))
 			if code != 0 && !strings.Contains(done.Stderr, words) {
 				t.Errorf("run does not say why it stopped:\n%s", done.Stderr)
