@@ -11,13 +11,18 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// TestVerdicts has one Vault, good but for mlock, and many rules.
+// TestVerdicts has one Vault, good but for mlock, and many rules. OpenBao has no mlock: there its
+// introspection endpoint is open.
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	b := hardened(t, testbed.VaultOptions{TLS: true}, "")
+	options, bad, words := testbed.VaultOptions{TLS: true}, "mlock", "memory locking"
+	if testbed.FactsFor(t).Product == testbed.OpenBao {
+		options.ExtraConfig, bad, words = "introspection_endpoint = true", "introspection", "introspection endpoint"
+	}
+	b := hardened(t, options, "")
 	day := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
 	exception := func(expires string) []string {
-		return []string{"exceptions:\n", "exceptions:\n    - {control: mlock, reason: the bed, expires: " + expires + "}\n"}
+		return []string{"exceptions:\n", "exceptions:\n    - {control: " + bad + ", reason: the bed, expires: " + expires + "}\n"}
 	}
 	for name, test := range map[string]struct {
 		edits, flags []string
@@ -27,10 +32,10 @@ func TestVerdicts(t *testing.T) {
 		"production":               {nil, []string{"--profile=production"}, 3, "1 required controls of the profile production do not hold"},
 		"the seed's profile":       {nil, nil, 0, "All required controls of the profile baseline hold"},
 		"strict":                   {nil, []string{"--profile=strict"}, 3, "profile strict"},
-		"advice":                   {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, nil, 0, "All required"},
-		"advice that counts":       {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, []string{"--fail-on=medium"}, 3, "All required"},
-		"advice below the bar":     {[]string{"profile: baseline", "profile: production\n  advise: [mlock]"}, []string{"--fail-on=high"}, 0, "All required"},
-		"required by name":         {[]string{"profile: baseline", "profile: baseline\n  require: [mlock]"}, nil, 3, "1 required"},
+		"advice":                   {[]string{"profile: baseline", "profile: production\n  advise: [" + bad + "]"}, nil, 0, "All required"},
+		"advice that counts":       {[]string{"profile: baseline", "profile: production\n  advise: [" + bad + "]"}, []string{"--fail-on=medium"}, 3, "All required"},
+		"advice below the bar":     {[]string{"profile: baseline", "profile: production\n  advise: [" + bad + "]"}, []string{"--fail-on=high"}, 0, "All required"},
+		"required by name":         {[]string{"profile: baseline", "profile: baseline\n  require: [" + bad + "]"}, nil, 3, "1 required"},
 		"accepted":                 {exception(day(1)), []string{"--profile=production"}, 0, "All required"},
 		"accepted on its last day": {exception(day(0)), []string{"--profile=production"}, 0, "All required"},
 		"exception has expired":    {exception(day(-1)), []string{"--profile=production"}, 3, "an exception for it has expired"},
@@ -47,9 +52,9 @@ func TestVerdicts(t *testing.T) {
 	}
 	t.Run("by run as well", func(t *testing.T) {
 		for expires, code := range map[string]int{day(0): 0, day(-1): 70} {
-			seed := strings.NewReplacer(append(exception(expires), "profile: baseline", "profile: baseline\n  require: [mlock]")...).Replace(goodSeed(b.dir, ""))
+			seed := strings.NewReplacer(append(exception(expires), "profile: baseline", "profile: baseline\n  require: ["+bad+"]")...).Replace(goodSeed(b.dir, ""))
 			done := b.must(t, code, "run", "--seed="+write(t, filepath.Join(t.TempDir(), "seed.yaml"), seed))
-			if code != 0 && !strings.Contains(done.Stderr, "memory locking") {
+			if code != 0 && !strings.Contains(done.Stderr, words) {
 				t.Errorf("run does not say why it stopped:\n%s", done.Stderr)
 			}
 		}
