@@ -19,10 +19,10 @@ type Audited struct {
 	Request struct {
 		Operation, Path string
 		// Namespace is where the path begins; its path has a trailing slash, or is empty.
-		Namespace struct{ Path string }
-		ClientToken     string `json:"client_token"`
-		Data            map[string]any
-		Headers         map[string][]string
+		Namespace   struct{ Path string }
+		ClientToken string `json:"client_token"`
+		Data        map[string]any
+		Headers     map[string][]string
 	}
 	Auth struct {
 		ClientToken string `json:"client_token"`
