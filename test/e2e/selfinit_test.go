@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func TestSelfInit(t *testing.T) {
 	bare.flags = nil
 	printed := bare.must(0, "seed self-init", append(k.reading(false), k.seed)...)
 	audit := fmt.Sprintf("audit \"file\" \"file\" {\n  options = {\n    file_path = %q\n    log_raw   = \"true\"\n  }\n}\n", log)
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: binary, Storage: "raft", Seal: staticSeal(t), ExtraConfig: audit + printed.Stdout})
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: binary, Storage: "raft", Seal: staticSeal(t), ExtraConfig: audit + printed.Stdout + adaByHand})
 	k.flags = append(k.flags, driver.VaultFlags(cluster)...)
 	k.audit = log
 
@@ -56,10 +57,36 @@ func TestSelfInit(t *testing.T) {
 	}
 	k.wantNothingStored()
 	k.wantQuietRerun()
+	readsWithoutKeys(t, k)
+
+	// Somebody whom the configuration makes, too, spoils what is there; and lends a token for what
+	// our login may not do.
+	testbed.NoteSecrets(t, adasPassword)
+	node := cluster.Nodes[0]
+	mendsWithoutKeys(t, k, node, adasToken(t, node))
+	write(t, k.seed, k.content+grown)
+	r := k.run("run")
+	wantFailure(t, r, 70, "seed exceeds policy", "--token-file", "seed policy")
+	wantNoBreakGlass(t, r)
+	lent := adasToken(t, node)
+	wantEvents(t, "the seed that has grown", k.must(0, "run", tokenFile(t, lent), "--revoke-token").Events(), "drift", "seed", "harden")
+	if !dead(t, node, lent) {
+		t.Error("the token that was lent is alive")
+	}
+	k.wantQuietRerun()
+	k.wantNothingStored(lent)
+
 	entries, _, err := driver.ReadAudit(log, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var used []string
+	for _, each := range entries {
+		used = append(used, each.Request.ClientToken, each.Auth.ClientToken)
+	}
+	used = slices.DeleteFunc(used, func(token string) bool { return token == "" })
+	testbed.NoteSecrets(t, used...)
+	k.wantNothingStored(used...)
 	// The server revokes its own root token when it has made what the stanza says; after that there
 	// is none, and every request is our login's.
 	requests := entries.Requests()
@@ -72,12 +99,52 @@ func TestSelfInit(t *testing.T) {
 			t.Errorf("%s was done as root", each.Call())
 		}
 	}
+}
 
-	// What our login may not do takes somebody's token, and nobody has one: the policy is printed.
-	write(t, k.seed, k.content+grown)
-	r := k.run("run")
-	wantFailure(t, r, 70, "seed exceeds policy", "--token-file", "seed policy")
-	wantNoBreakGlass(t, r)
+// adasPassword is that of the administrator in adaByHand.
+const adasPassword = "a-password-of-ada-in-the-suite"
+
+// adaByHand is a stanza for an administrator, as whoever configures the server may add one.
+const adaByHand = `
+initialize "people" {
+  request "mount" {
+    operation = "update"
+    path      = "sys/auth/userpass"
+    data = {
+      type = "userpass"
+    }
+  }
+  request "policy" {
+    operation = "update"
+    path      = "sys/policies/acl/admin"
+    data = {
+      policy = "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"] }"
+    }
+  }
+  request "ada" {
+    operation = "update"
+    path      = "auth/userpass/users/ada"
+    data = {
+      password       = "` + adasPassword + `"
+      token_policies = ["admin"]
+    }
+  }
+}
+`
+
+// adasToken logs ada in.
+func adasToken(t *testing.T, node *testbed.VaultNode) string {
+	t.Helper()
+	var out struct {
+		Auth struct {
+			ClientToken string `json:"client_token"`
+		}
+	}
+	if err := node.Call(t.Context(), http.MethodPost, "auth/userpass/login/ada", "", map[string]string{"password": adasPassword}, &out); err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, out.Auth.ClientToken)
+	return out.Auth.ClientToken
 }
 
 // TestNoRecoveryKeys initializes an OpenBao that has no recovery keys: a set without shares.

@@ -436,3 +436,36 @@ func TestWithoutKeysKilled(t *testing.T) {
 	}
 	k.wantQuietRerun()
 }
+
+// TestWithoutKeysByAdministrator lends a token that is not root, and repairs with it what somebody
+// has broken.
+func TestWithoutKeysByAdministrator(t *testing.T) {
+	cluster := transitSealed(t)
+	node := cluster.Nodes[0]
+	root := byHand(t, node)
+	rules := map[string]any{"policy": `path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }`}
+	if err := node.Call(t.Context(), http.MethodPut, "sys/policies/acl/admin", root, rules, nil); err != nil {
+		t.Fatal(err)
+	}
+	k := withoutKeys(t, cluster, true)
+	admin := map[string]any{"policies": []string{"admin"}}
+	lent := madeToken(t, node, root, admin)
+	wantEvents(t, "the first run", k.must(0, "run", tokenFile(t, lent), "--revoke-token").Events(), "seed", "harden")
+	if !dead(t, node, lent) {
+		t.Error("the token is alive")
+	}
+
+	if err := node.Call(t.Context(), http.MethodDelete, "auth/jwt/role/vault-bootstrap", root, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	r := k.run("run")
+	wantFailure(t, r, 70, "locked out", "run --token-file")
+	wantNoBreakGlass(t, r)
+	lent = madeToken(t, node, root, admin)
+	k.must(0, "run", tokenFile(t, lent))
+	if dead(t, node, lent) {
+		t.Error("the token is dead, and nobody asked for that")
+	}
+	k.wantQuietRerun()
+	k.wantNothingStored(root, lent)
+}
