@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,27 +16,19 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// withSpaces starts the server that VAULT_BINARY names, if it has namespaces, with an audit device
+// withSpaces starts the suite's server, if it has namespaces, with an audit device
 // of its own configuration, and returns that device's log. Generating a root token is open to
 // everybody who has the key shares, since breaking glass is part of the tests.
 func withSpaces(t *testing.T) (cluster *testbed.VaultCluster, log string) {
 	t.Helper()
-	server := os.Getenv("VAULT_BINARY")
-	if server == "" {
-		t.Skip("not applicable: the pinned Vault has no namespaces; VAULT_BINARY names a server that has, such as OpenBao's")
-	}
-	version, err := exec.CommandContext(t.Context(), server, "version").Output()
-	if err != nil {
-		t.Fatalf("asking %s for its version: %v", server, err)
-	}
-	if !strings.HasPrefix(string(version), "OpenBao") {
-		t.Skipf("not applicable: %s has no namespaces", strings.TrimSpace(string(version)))
+	if !testbed.FactsFor(t).Namespaces {
+		testbed.NotApplicable(t, "it has no namespaces")
 	}
 	log = filepath.Join(t.TempDir(), "audit.log")
 	t.Cleanup(func() { driver.NoteTokens(t, log) })
 	testbed.NoteSecrets(t, "correct-horse-battery")
 	return testbed.VaultFor(t, testbed.VaultOptions{
-		Binary:         server,
+		Guarded:        true,
 		ExtraConfig:    fmt.Sprintf("audit \"file\" \"probe\" {\n  options {\n    file_path = %q\n    log_raw = \"true\"\n  }\n}\n", log),
 		ListenerConfig: "  disable_unauthed_generate_root_endpoints = false\n  disable_unauthed_rekey_endpoints = false\n",
 	}), log

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,18 +11,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// anyServer starts the server that VAULT_BINARY names, or the pinned one.
+// anyServer starts the suite's server.
 func anyServer(t *testing.T) *testbed.VaultCluster {
 	t.Helper()
-	return testbed.VaultFor(t, testbed.VaultOptions{Binary: os.Getenv("VAULT_BINARY"), ExtraConfig: auditByAPI(os.Getenv("VAULT_BINARY"))})
-}
-
-// auditByAPI is what OpenBao needs in its configuration to take audit devices from us.
-func auditByAPI(binary string) string {
-	if filepath.Base(binary) != "bao" {
-		return ""
-	}
-	return "unsafe_allow_api_audit_creation = true\n"
+	return testbed.VaultFor(t, testbed.VaultOptions{})
 }
 
 // repeatSeed has two objects that a server takes and never shows as they were declared: an

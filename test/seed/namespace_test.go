@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -16,22 +15,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
-// startSpaces starts the server that VAULT_BINARY names, if it has namespaces.
+// startSpaces starts the suite's server, if it has namespaces.
 func startSpaces(t *testing.T) *bed {
 	t.Helper()
-	server := os.Getenv("VAULT_BINARY")
-	if server == "" {
-		t.Skip("not applicable: the pinned Vault has no namespaces; VAULT_BINARY names a server that has, such as OpenBao's")
-	}
-	version, err := exec.CommandContext(t.Context(), server, "version").Output()
-	if err != nil {
-		t.Fatalf("asking %s for its version: %v", server, err)
-	}
-	if !strings.HasPrefix(string(version), "OpenBao") {
-		t.Skipf("not applicable: %s has no namespaces", strings.TrimSpace(string(version)))
+	if !testbed.FactsFor(t).Namespaces {
+		testbed.NotApplicable(t, "it has no namespaces")
 	}
 	t.Parallel()
-	return startVault(t, testbed.VaultOptions{Binary: server, ExtraConfig: "unsafe_allow_api_audit_creation = true\n"})
+	return startVault(t, testbed.VaultOptions{})
 }
 
 // spaces is a seed with namespaces three deep, and something of every kind in each of them.

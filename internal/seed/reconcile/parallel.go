@@ -11,9 +11,10 @@ import (
 
 // parallelism returns how many requests of a stage run at a time. Audit devices are enabled one by
 // one: Vault 1.21 registers a device before it can write its salt, so that a request that ends at
-// that moment cannot be logged there ("cannot write to storage during setup").
+// that moment cannot be logged there ("cannot write to storage during setup"). So are namespaces:
+// OpenBao 2.6.2 has hung when two of them were created at the same time.
 func parallelism(stage object.Stage, options Options) int {
-	if stage == object.StageAudit {
+	if stage == object.StageAudit || stage == object.StageNamespaces {
 		return 1
 	}
 	return max(options.Parallelism, 1)
