@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/product"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
@@ -122,6 +124,20 @@ func (d *Desired) PolicyText(holdsShares bool) string {
 // policyFor returns our own policy for a keys record.
 func (d *Desired) policyFor(keys store.Keys) ownPolicy {
 	return ownPolicy{d.name, d.PolicyText(keys.Set != nil && ceremony.HoldsShares(keys))}
+}
+
+// ceremonyNeeds returns what our login needs to generate a root token and to exchange the keys of a
+// record, at a server that asks for a token there; none if it is not to.
+func (d *Desired) ceremonyNeeds(keys store.Keys, server product.Product) []policy.Grant {
+	if keys.Set == nil || !server.Statuses(product.GenerateRoot)[0].Granted || d.policyFor(keys).text != d.ceremonial.text {
+		return nil
+	}
+	via, recovery := vault.Endpoints{Authenticated: server.Kind == product.OpenBao}, keys.Set.Kind == store.RecoveryKeys
+	var needs []policy.Grant
+	for _, path := range slices.Concat(via.RootPaths(), via.RekeyPaths(recovery)) {
+		needs = append(needs, policy.Grant{Path: path, Capabilities: []string{"update"}})
+	}
+	return needs
 }
 
 // objectsFor returns the seed's objects and our own, with the policy for a keys record.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
@@ -44,11 +46,22 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 }
 
 // checkPrivilege makes sure, before anything is written, that our login may do all that the
-// seed needs.
+// seed needs. What it needs for ceremonies it can do without until there is one.
 func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Look) error {
-	missing, err := missingPrivileges(ctx, view, o.desired.policyFor(look.StoredKeys), o.desired.needs)
-	if err != nil || len(missing) == 0 {
+	active, _ := look.Observation.Replicas.Active()
+	optional := o.desired.ceremonyNeeds(look.StoredKeys, active.Product)
+	missing, err := missingPrivileges(ctx, view, o.desired.policyFor(look.StoredKeys), slices.Concat(o.desired.needs, optional))
+	if err != nil {
 		return err
+	}
+	without := slices.DeleteFunc(slices.Clone(missing), func(privilege string) bool { return !amongNeeds(optional, privilege) })
+	if len(without) > 0 && !o.lacking {
+		o.lacking = true
+		o.setting.Log.Warn("our policy does not let our login generate a root token or exchange the keys, and this server wants a token for that", "lacks", list(without),
+			"remedy", "'vault-bootstrap break-glass run --token-file=FILE' with an administrator's token writes it again; 'vault-bootstrap seed policy' prints it. Everything else works.")
+	}
+	if missing = slices.DeleteFunc(missing, func(privilege string) bool { return amongNeeds(optional, privilege) }); len(missing) == 0 {
+		return nil
 	}
 	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: ", o.access.Flags()
 	switch {
@@ -61,6 +74,12 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing)),
 		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+widen+
 			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, flags, o.setting.Name))
+}
+
+// amongNeeds reports whether a privilege that is missing is one of needs.
+func amongNeeds(needs []policy.Grant, privilege string) bool {
+	path, _, _ := strings.Cut(privilege, ": ")
+	return slices.ContainsFunc(needs, func(need policy.Grant) bool { return need.Path == path })
 }
 
 // mostListed is how many privileges a message names.

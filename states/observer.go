@@ -32,6 +32,8 @@ type Observer struct {
 	seals        *seals
 	recall       *recall // of the current walk
 	fixes        *fixes  // that this run has tried
+	// lacking is whether it was said that our login may not do a ceremony.
+	lacking bool
 }
 
 // RecordReader reads the records.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -318,4 +319,30 @@ func TestRotateAcrossAnUpgrade(t *testing.T) {
 			opens(t, p, cluster)
 		})
 	}
+}
+
+// TestOlderPolicy puts the policy in the place of ours that fca1e9c made for the same seed. Runs go
+// on, and say what is missing; a ceremony is refused with what helps; a token of somebody else's
+// brings the policy up to date.
+func TestOlderPolicy(t *testing.T) {
+	p, _, watch := behindGuards(t)
+	older, err := os.ReadFile("testdata/fca1e9c/policy.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch.ask(http.MethodPut, "sys/policies/acl/vault-bootstrap", map[string]string{"policy": string(older)}, nil)
+	run := p.must(0, "run")
+	wantEvents(t, "a run with the older policy", run.Events())
+	if guarded := testbed.FactsFor(t).Product == testbed.OpenBao; guarded != strings.Contains(run.Stderr, "does not let our login generate a root token") {
+		t.Errorf("guards that show are there: %v; it says\n%s", guarded, run.Stderr)
+	}
+	p.must(0, "plan", p.flags[slices.IndexFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "--seed=") })])
+	watch.ask(http.MethodDelete, "sys/mounts/kv", nil, nil)
+	wantEvents(t, "a run after a drift", p.must(0, "run").Events(), "drift", "seed")
+	wantFailure(t, p.run("break-glass exec", because, "--", "/bin/true"), 70, "break-glass refused", "seed policy", "--token-file")
+	wantFailure(t, p.run("keys rotate"), 70, "rotation refused", "seed policy", "--token-file")
+	p.must(0, "break-glass run", because, "--token-file="+mayCeremonies(t, watch))
+	p.must(0, "break-glass exec", because, "--", "/bin/true")
+	p.must(0, "keys rotate")
+	watch.wantNoRoot("the last break-glass")
 }
