@@ -47,7 +47,12 @@ func Load(paths []string) (*Seed, error) {
 	}
 	s := &Seed{objects: l.builder.objects, prune: l.builder.prune.Prune, harden: l.builder.harden, login: l.builder.login, warnings: l.builder.warnings}
 	warnings, err := policy.Check(s.objects)
-	s.warnings = append(append(s.warnings, withoutAudience(s.objects)...), warnings...)
+	for _, o := range s.objects {
+		if o.Endpoint == "kubernetes/role" {
+			s.warnings = append(s.warnings, withoutAudience(o)...)
+		}
+	}
+	s.warnings = append(s.warnings, warnings...)
 	return s, err
 }
 

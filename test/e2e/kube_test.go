@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -30,6 +31,14 @@ func namespaceFor(t *testing.T) string {
 	kubectl(t, "create", "serviceaccount", "vault", "-n", namespace)
 	kubectl(t, "create", "clusterrolebinding", namespace, "--clusterrole=system:auth-delegator", "--serviceaccount="+namespace+":vault")
 	t.Cleanup(func() { _, _ = plane.Kubectl(t.Context(), "delete", "clusterrolebinding", namespace) })
+	// Pods are refused until the namespace has its default service account.
+	err := testbed.Poll(t.Context(), 50*time.Millisecond, "the default service account", func(ctx context.Context) error {
+		_, err := plane.Kubectl(ctx, "get", "serviceaccount", "default", "-n", namespace)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return namespace
 }
 

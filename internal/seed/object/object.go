@@ -265,3 +265,27 @@ func (o Object) Surplus(shown map[string]any) (names []string) {
 	slices.Sort(names)
 	return names
 }
+
+// Namespaces returns the IDs of the namespaces that o is in, except the root.
+func (o Object) Namespaces() []ID {
+	var found []ID
+	for i, char := range o.Namespace {
+		if char == '/' {
+			found = append(found, NamespaceID(o.Namespace[:i]))
+		}
+	}
+	return found
+}
+
+// NamespacePath returns the path of the namespace that o is, without slashes at its ends; empty if
+// it is none.
+func (o Object) NamespacePath() string {
+	if o.Stage != StageNamespaces {
+		return ""
+	}
+	return o.Namespace + strings.TrimPrefix(string(o.ID), o.Namespace+namespaces)
+}
+
+// MountComes reports whether o's mount comes with its namespace: every one has the auth method of
+// tokens from the start.
+func (o Object) MountComes() bool { return o.Mount == ID(o.Namespace+"sys/auth/token") }
