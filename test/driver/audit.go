@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Audit is what Vault's audit log shows, in its order.
@@ -15,7 +16,9 @@ type Audit []Audited
 // Audited is a line of the log: a request, or the response to it.
 type Audited struct {
 	// Type is "request" or "response".
-	Type    string
+	Type string
+	// Time is when the server wrote the line.
+	Time    time.Time
 	Request struct {
 		Operation, Path string
 		// Namespace is where the path begins; its path has a trailing slash, or is empty.
