@@ -123,6 +123,9 @@ func (d *Desired) PolicyText(holdsShares bool) string {
 
 // policyFor returns our own policy for a keys record.
 func (d *Desired) policyFor(keys store.Keys) ownPolicy {
+	if keys.Set != nil && keys.Set.Shareless() { // whoever may begin an exchange there is root
+		return d.own
+	}
 	return ownPolicy{d.name, d.PolicyText(keys.Set != nil && ceremony.HoldsShares(keys))}
 }
 

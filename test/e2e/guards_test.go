@@ -117,42 +117,58 @@ func TestGuardsAndCustody(t *testing.T) {
 
 // TestGuardsLimits tries with the token of our own login what its grants leave out.
 func TestGuardsLimits(t *testing.T) {
-	for name, test := range map[string]struct {
-		flags []string
-		may   bool
-	}{
-		"the record holds the shares": {nil, true},
-		"never":                       {[]string{"--ceremonies=never"}, false},
-	} {
+	for name, flags := range map[string][]string{"the record holds the shares": nil, "never": {"--ceremonies=never"}} {
 		t.Run(name, func(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{Front: true})
-			p, _ := inFiles(t, cluster, test.flags...)
+			p, _ := inFiles(t, cluster, flags...)
 			p.must(0, "run")
-			node, token := cluster.Nodes[0], ownToken(t, p, cluster.Nodes[0])
-			may := func(path string) []string {
-				var said struct{ Data map[string][]string }
-				if err := node.Call(t.Context(), http.MethodPost, "sys/capabilities-self", token, map[string]any{"paths": []string{path}}, &said); err != nil {
-					t.Fatal(err)
-				}
-				return said.Data[path]
-			}
-			for _, path := range []string{"sys/generate-root-token/attempt", "sys/rotate/root/init", "sys/rotate/recovery/init", "sys/rekey/verify", "sys/rekey-recovery-key/update"} {
-				if slices.Contains(may(path), "update") != test.may {
-					t.Errorf("at %s it may %v", path, may(path))
-				}
-			}
-			for _, path := range []string{"sys/rotate/root", "sys/rotate/recovery", "sys/rotate", "sys/rotate/keyring", "sys/rotate/root/backup", "sys/rekey/backup", "sys/rekey/recovery-key-backup", "sys/generate-root", "sys/seal", "sys/step-down"} {
-				if got := may(path); !slices.Equal(got, []string{"deny"}) {
-					t.Errorf("at %s it may %v", path, got)
-				}
-				if path == "sys/step-down" { // which a server that is alone takes from anybody
-					continue
-				}
-				if err := node.Call(t.Context(), http.MethodPost, path, token, map[string]any{}, nil); err == nil {
-					t.Errorf("POST %s is not refused", path)
-				}
-			}
+			wantLimits(t, cluster.Nodes[0], ownToken(t, p, cluster.Nodes[0]), flags == nil)
 		})
+	}
+	t.Run("operators hold the shares", func(t *testing.T) {
+		cluster := testbed.VaultFor(t, testbed.VaultOptions{Front: true})
+		p, _ := hardenedByCustodians(t, cluster)
+		wantLimits(t, cluster.Nodes[0], ownToken(t, p, cluster.Nodes[0]), false)
+	})
+	t.Run("there are no recovery keys", func(t *testing.T) {
+		cluster := testbed.VaultFor(t, testbed.VaultOptions{Binary: openBao(t), Storage: "raft", Seal: staticSeal(t)})
+		p, _ := inFiles(t, cluster, "--recovery-shares=0", "--ceremonies=always")
+		p.must(0, "run")
+		wantLimits(t, cluster.Nodes[0], ownToken(t, p, cluster.Nodes[0]), false)
+	})
+}
+
+// wantLimits checks what a token may do with the endpoints that take key shares: begin a ceremony
+// there or not, and in no case what does without the shares.
+func wantLimits(t *testing.T, node *testbed.VaultNode, token string, ceremonies bool) {
+	t.Helper()
+	may := func(path string) []string {
+		var said struct{ Data map[string][]string }
+		if err := node.Call(t.Context(), http.MethodPost, "sys/capabilities-self", token, map[string]any{"paths": []string{path}}, &said); err != nil {
+			t.Fatal(err)
+		}
+		return said.Data[path]
+	}
+	for _, path := range []string{"sys/generate-root-token/attempt", "sys/rotate/root/init", "sys/rotate/recovery/init", "sys/rekey/verify", "sys/rekey-recovery-key/update"} {
+		if slices.Contains(may(path), "update") != ceremonies {
+			t.Errorf("at %s it may %v", path, may(path))
+		}
+		if product := testbed.FactsFor(t).Product; !ceremonies && product == testbed.OpenBao && strings.HasPrefix(path, "sys/rotate/") {
+			if err := node.Call(t.Context(), http.MethodPost, path, token, map[string]any{"secret_shares": 1, "secret_threshold": 1}, nil); err == nil {
+				t.Errorf("POST %s is not refused", path)
+			}
+		}
+	}
+	for _, path := range []string{"sys/rotate/root", "sys/rotate/recovery", "sys/rotate", "sys/rotate/keyring", "sys/rotate/root/backup", "sys/rekey/backup", "sys/rekey/recovery-key-backup", "sys/generate-root", "sys/seal", "sys/step-down"} {
+		if got := may(path); !slices.Equal(got, []string{"deny"}) {
+			t.Errorf("at %s it may %v", path, got)
+		}
+		if path == "sys/step-down" { // which a server that is alone takes from anybody
+			continue
+		}
+		if err := node.Call(t.Context(), http.MethodPost, path, token, map[string]any{}, nil); err == nil {
+			t.Errorf("POST %s is not refused", path)
+		}
 	}
 }
 

@@ -57,6 +57,7 @@ func TestSelfInit(t *testing.T) {
 	}
 	k.wantNothingStored()
 	k.wantQuietRerun()
+	wantLimits(t, cluster.Nodes[0], k.logIn(cluster.Nodes[0]), false)
 	readsWithoutKeys(t, k)
 
 	// Somebody whom the configuration makes, too, spoils what is there; and lends a token for what

@@ -64,6 +64,25 @@ func (k *keyless) reading(seed bool) []string {
 	})
 }
 
+// logIn logs in as the program does, and returns the token.
+func (k *keyless) logIn(node *testbed.VaultNode) string {
+	k.t.Helper()
+	const flag = "--login-token-file="
+	at := slices.IndexFunc(k.flags, func(each string) bool { return strings.HasPrefix(each, flag) })
+	credential := strings.TrimSpace(read(k.t, strings.TrimPrefix(k.flags[at], flag)))
+	var said struct {
+		Auth struct {
+			ClientToken string `json:"client_token"`
+		}
+	}
+	in := map[string]string{"role": "vault-bootstrap", "jwt": credential}
+	if err := node.Call(k.t.Context(), http.MethodPost, "auth/jwt/login", "", in, &said); err != nil {
+		k.t.Fatal(err)
+	}
+	testbed.NoteSecrets(k.t, said.Auth.ClientToken)
+	return said.Auth.ClientToken
+}
+
 // byHand initializes a Vault that unseals itself, as a person does, and returns the root token.
 func byHand(t *testing.T, node *testbed.VaultNode) string {
 	t.Helper()
