@@ -154,6 +154,9 @@ func (p *program) runChild(ctx context.Context, program string, command, env []s
 	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &childError{code: childCode(exited), err: fmt.Errorf("the command ended with %s", exited.ProcessState), cause: context.Cause(ctx)}
 	}
+	if child.Process == nil && ctx.Err() != nil {
+		return &childError{code: signalled + int(syscall.SIGTERM), err: errors.New("a signal came before the command was started"), cause: context.Cause(ctx)}
+	}
 	if err != nil {
 		return fault.Misuse(fmt.Errorf("running the command: %w", err), "")
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -22,5 +24,15 @@ func TestChildEnvironment(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the command gets %q, want %q", got, want)
+	}
+}
+
+// TestSignalBeforeTheCommand ends as a command does that a signal ends.
+func TestSignalBeforeTheCommand(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := (&program{}).runChild(ctx, "/bin/true", []string{"/bin/true"}, nil)
+	if ended, ok := errors.AsType[*childError](err); !ok || ended.code != 143 {
+		t.Errorf("it ends with %v", err)
 	}
 }

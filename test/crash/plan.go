@@ -17,6 +17,8 @@ type trial struct {
 	storage     string
 	nodes       int
 	inKube      bool
+	// guarded puts guards before the endpoints that take key shares.
+	guarded bool
 	// alone is whether the API server goes away, so that no other case may need it.
 	alone bool
 	verb  *verb
@@ -42,6 +44,9 @@ func (t trial) place() string {
 	place := t.storage
 	if t.nodes > 1 {
 		place += " ×3"
+	}
+	if t.guarded {
+		place += ", guards"
 	}
 	if t.inKube {
 		return place + ", Kubernetes"
@@ -102,6 +107,7 @@ func (s *suite) complete(t trial, number int) trial {
 		}
 	}
 	t.nodes = max(t.nodes, 1)
+	t.guarded = number%2 == 0
 	return t
 }
 

@@ -70,7 +70,7 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 	if err := sc.writeSeed(); err != nil {
 		return sc, err
 	}
-	if sc.vault, err = testbed.StartVault(ctx, testbed.VaultOptions{Dir: filepath.Join(sc.dir, "vault"), Storage: t.storage, Nodes: t.nodes}); err != nil {
+	if sc.vault, err = testbed.StartVault(ctx, testbed.VaultOptions{Dir: filepath.Join(sc.dir, "vault"), Storage: t.storage, Nodes: t.nodes, Front: t.guarded}); err != nil {
 		return sc, err
 	}
 	for _, node := range sc.vault.Nodes {
@@ -165,6 +165,9 @@ func (sc *scene) start(ctx context.Context, o options) (*driver.Process, error) 
 		args = append(args, "--seed="+sc.seedFile, "--login=approle", "--log-format=json",
 			"--lease-duration="+leaseDuration.String(), "--lease-renew-deadline=2s", "--lease-retry-period=500ms",
 			"--timeout=100s", "--replica-patience=20s")
+	}
+	if o.verb.exchanges && !o.verb.walks {
+		args = append(args, "--login=approle") // for a server that wants a token
 	}
 	if o.addresses == nil {
 		for _, l := range sc.lines[:len(sc.vault.Nodes)] { // what follows is for one process only
