@@ -194,6 +194,9 @@ func TestNoRecoveryKeys(t *testing.T) {
 
 // TestRecoveryKeysWanted asks a Vault for no recovery keys, which it cannot do.
 func TestRecoveryKeysWanted(t *testing.T) {
+	if testbed.FactsFor(t).Product == testbed.OpenBao {
+		testbed.NotApplicable(t, "it can be initialized without recovery keys")
+	}
 	cluster := transitSealed(t)
 	p, _ := inFiles(t, cluster, "--recovery-shares=0")
 	wantFailure(t, p.run("run"), 64, "cannot be initialized without recovery keys", "OpenBao can since 2.6.0")
