@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -25,11 +24,8 @@ import (
 
 // execOptions are the flags of 'break-glass exec'.
 type execOptions struct {
+	ceremonyOptions
 	breakGlass breakGlassOptions
-	store      job.StoreOptions
-	vault      job.VaultOptions
-	own        job.OwnLoginOptions
-	timeout    time.Duration
 }
 
 func (p *program) breakGlassExecCommand() *cobra.Command {
@@ -51,11 +47,7 @@ func (p *program) breakGlassExecCommand() *cobra.Command {
 		},
 	}
 	options.breakGlass.register(cmd.Flags())
-	registerStore(cmd.Flags(), &options.store)
-	registerVault(cmd.Flags(), &options.vault)
-	options.own.Store, options.own.Vault = &options.store, &options.vault
-	registerOwnLogin(cmd.Flags(), &options.own)
-	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease and to generate the root token; the command may take longer")
+	options.register(cmd.Flags(), "how long to wait for the lease and to generate the root token; the command may take longer")
 	return cmd
 }
 
@@ -71,40 +63,26 @@ func (p *program) breakGlassExec(ctx context.Context, options *execOptions, comm
 	if err != nil {
 		return fault.Misuse(fmt.Errorf("finding the command %q: %w", command[0], err), "No root token was generated. Give a command that is on the PATH.")
 	}
-	records, kind, err := options.store.Open(p.env)
-	if err != nil {
-		return err
-	}
-	servers, err := options.vault.Open(p.env, job.Pods(records))
-	if err != nil {
-		return err
-	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	logIns, err := options.own.LogIns(ctx, p.env, records, kind, servers, p.warnings())
+	held, err := p.holdKeys(ctx, &options.ceremonyOptions)
 	if err != nil {
 		return err
 	}
-	session, log, err := p.beginHeld(ctx, options.timeout, records)
-	if err != nil {
-		return err
-	}
+	session := held.session
 	defer func() { _ = session.Close() }()
-	administrator := servers.Administrator(session, job.Identity(p.env), log)
-	administrator.LogIns = logIns
-	breakGlass := ceremony.NewBreakGlass(administrator, 1)
+	breakGlass := ceremony.NewBreakGlass(held.Administrator, 1)
 	pod, _ := p.env("POD_NAME")
-	if sender := report.StartEvents(records, options.store.Name, pod, administrator.Holder, log); sender != nil {
+	if sender := report.StartEvents(held.records, options.store.Name, pod, held.Holder, held.log); sender != nil {
 		defer sender.Close()
-		administrator.Notify = sender.Send
+		held.Notify = sender.Send
 	}
-	servers.Cluster.Guard(session.Alive)
 	// A signal to us ends the command, and so does the loss of the lease.
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(session.Context(), func() { cancel(context.Cause(session.Context())) })
 	defer func() {
-		servers.Cluster.Guard(nil) // even a holder that has lost its lease revokes its own token
+		held.servers.Cluster.Guard(nil) // even a holder that has lost its lease revokes its own token
 		// A holder that was suspended past its lease may be cut off at any point.
 		err = walk.OrLost(session.Context(), errors.Join(err, breakGlass.End(ctx)))
 	}()

@@ -42,22 +42,16 @@ func (p *program) keysRotateCommand() *cobra.Command {
 }
 
 type rotateOptions struct {
-	store             job.StoreOptions
-	vault             job.VaultOptions
-	own               job.OwnLoginOptions
+	ceremonyOptions
 	present, fresh    input.SharesOptions
 	shares, threshold int
 	pgpKeys           []string
 	storeShares       bool
 	tokenFile         string
-	timeout           time.Duration
 }
 
 func (o *rotateOptions) register(flags *pflag.FlagSet) {
-	registerStore(flags, &o.store)
-	registerVault(flags, &o.vault)
-	o.own.Store, o.own.Vault = &o.store, &o.vault
-	registerOwnLogin(flags, &o.own)
+	o.ceremonyOptions.register(flags, "how long to wait for the lease")
 	registerShares(flags, &o.present)
 	o.fresh.Flag = "--new-shares-file"
 	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have decrypted, one on each line, or - for standard input")
@@ -66,7 +60,6 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who will hold the new shares, a file for each")
 	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record, unencrypted, if operators hold the present ones")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for the endpoints that exchange key shares, or - for standard input (default: our own login, where the server wants a token)")
-	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the lease")
 }
 
 func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
@@ -77,28 +70,15 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	if err != nil {
 		return err
 	}
-	records, kind, err := options.store.Open(p.env)
+	held, err := p.holdKeys(ctx, &options.ceremonyOptions)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.Open(p.env, job.Pods(records))
-	if err != nil {
-		return err
-	}
-	logIns, err := options.own.LogIns(ctx, p.env, records, kind, servers, p.warnings())
-	if err != nil {
-		return err
-	}
-	session, log, err := p.beginHeld(ctx, options.timeout, records)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = session.Close() }()
-	if err := job.RefuseInDanger(ctx, records); err != nil {
+	defer func() { _ = held.session.Close() }()
+	if err := job.RefuseInDanger(ctx, held.records); err != nil {
 		return fmt.Errorf("checking that new keys can be stored: %w", err)
 	}
-	servers.Cluster.Guard(session.Alive)
-	keys, err := session.Keys(ctx)
+	keys, err := held.session.Keys(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,17 +94,15 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 			return err
 		}
 	}
-	administrator := servers.Administrator(session, job.Identity(p.env), log)
-	administrator.LogIns = logIns
-	set, err := administrator.Rotate(ctx, exchange)
+	set, err := held.Rotate(ctx, exchange)
 	if err != nil {
 		return err
 	}
-	if _, err := ceremony.RenewCredential(ctx, administrator, login.NewCeremony(options.store.Name)); err != nil {
-		log.Warn("the credential for ceremonies was not exchanged, the former one stays", "error", err.Error())
+	if _, err := ceremony.RenewCredential(ctx, held.Administrator, login.NewCeremony(options.store.Name)); err != nil {
+		held.log.Warn("the credential for ceremonies was not exchanged, the former one stays", "error", err.Error())
 	}
 	_, err = fmt.Fprintf(p.stdout, "New %s keys are in force, %d of %d are needed. They are stored in %s; take a new copy to a safe place.\n",
-		set.Kind, set.Threshold, max(len(set.Shares), len(set.Custody)), records.Location().Keys)
+		set.Kind, set.Threshold, max(len(set.Shares), len(set.Custody)), held.records.Location().Keys)
 	return err
 }
 

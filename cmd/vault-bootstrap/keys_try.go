@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 func (p *program) keysTestCommand() *cobra.Command {
-	options := &keysTestOptions{}
+	options := &ceremonyOptions{}
 	cmd := &cobra.Command{
 		Use:   "test",
 		Short: "Try the stored keys and credentials against Vault",
@@ -27,43 +25,20 @@ func (p *program) keysTestCommand() *cobra.Command {
 			return p.testKeys(cmd.Context(), options)
 		},
 	}
-	registerStore(cmd.Flags(), &options.store)
-	registerVault(cmd.Flags(), &options.vault)
-	options.own.Store, options.own.Vault = &options.store, &options.vault
-	registerOwnLogin(cmd.Flags(), &options.own)
-	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait for the lease")
+	options.register(cmd.Flags(), "how long to wait for the lease")
 	return cmd
 }
 
-type keysTestOptions struct {
-	store   job.StoreOptions
-	vault   job.VaultOptions
-	own     job.OwnLoginOptions
-	timeout time.Duration
-}
-
-func (p *program) testKeys(ctx context.Context, options *keysTestOptions) error {
-	records, kind, err := options.store.Open(p.env)
+func (p *program) testKeys(ctx context.Context, options *ceremonyOptions) error {
+	if err := options.store.NeedsKeys("keys test"); err != nil {
+		return err
+	}
+	held, err := p.holdKeys(ctx, options)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.Open(p.env, job.Pods(records))
-	if err != nil {
-		return err
-	}
-	logIns, err := options.own.LogIns(ctx, p.env, records, kind, servers, p.warnings())
-	if err != nil {
-		return err
-	}
-	session, log, err := p.beginHeld(ctx, options.timeout, records)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = session.Close() }()
-	servers.Cluster.Guard(session.Alive)
-	administrator := servers.Administrator(session, job.Identity(p.env), log)
-	administrator.LogIns = logIns
-	trials, err := ceremony.TryKeys(ctx, administrator)
+	defer func() { _ = held.session.Close() }()
+	trials, err := ceremony.TryKeys(ctx, held.Administrator)
 	if err != nil {
 		return err
 	}

@@ -177,14 +177,14 @@ func TestStatuses(t *testing.T) {
 
 func TestAbilities(t *testing.T) {
 	for _, test := range []struct {
-		of            product.Product
-		mlock, stanza bool
+		of               product.Product
+		mlock, shareless bool
 	}{
-		{of(product.Vault, "1.21.1"), true, false}, {of(product.Vault, "2.4.0"), true, false}, {product.Product{}, true, false},
-		{of(product.OpenBao, "2.3.2"), false, false}, {of(product.OpenBao, "2.4.0"), false, true}, {of(product.OpenBao, "2.6.2"), false, true},
+		{of(product.Vault, "1.21.1"), true, false}, {of(product.Vault, "2.6.0"), true, false}, {product.Product{}, true, false},
+		{of(product.OpenBao, "2.5.3"), false, false}, {of(product.OpenBao, "2.6.2"), false, true},
 	} {
-		if test.of.HasMlock() != test.mlock || test.of.AuditByConfiguration() != test.stanza {
-			t.Errorf("%q: mlock %v, audit by configuration %v", test.of, test.of.HasMlock(), test.of.AuditByConfiguration())
+		if test.of.HasMlock() != test.mlock || test.of.TakesNoRecoveryShares() != test.shareless {
+			t.Errorf("%q: mlock %v, without recovery keys %v", test.of, test.of.HasMlock(), test.of.TakesNoRecoveryShares())
 		}
 	}
 }

@@ -190,22 +190,28 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 // errStored means that somebody else stored keys while ours were being proven.
 var errStored = errors.New("other keys were stored while the given ones were being proven")
 
-// keep stores the proven keys in one write, and reads them back. A failed attempt of ours to
-// initialize is kept beside them.
+// takeOver makes a set that others have made the one in force, in a record that has none. A failed
+// attempt of ours to initialize is kept beside it.
+func takeOver(keys *store.Keys, set store.KeySet) error {
+	if keys.Set != nil {
+		return errStored
+	}
+	if keys.Attempt != nil {
+		keys.Past = append(keys.Past, *keys.Attempt)
+		keys.Attempt = nil
+	}
+	if keys.HashKey.Empty() {
+		keys.HashKey = secret.New(rand.Text())
+	}
+	keys.Set = &set
+	return nil
+}
+
+// keep stores the proven keys in one write, and reads them back.
 func (a *adoption) keep(ctx context.Context, set store.KeySet, root *store.Root) error {
 	err := a.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Set != nil {
-			return errStored
-		}
-		if keys.Attempt != nil {
-			keys.Past = append(keys.Past, *keys.Attempt)
-			keys.Attempt = nil
-		}
-		if keys.HashKey.Empty() {
-			keys.HashKey = secret.New(rand.Text())
-		}
-		keys.Set, keys.Root = &set, root
-		return nil
+		keys.Root = root
+		return takeOver(keys, set)
 	})
 	if err != nil {
 		return err

@@ -2,13 +2,11 @@ package ceremony
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
@@ -66,18 +64,7 @@ func MakeKeys(ctx context.Context, a *Administrator, x Exchange) error {
 // recordShareless records that a server has no recovery keys.
 func recordShareless(ctx context.Context, a *Administrator, clusterID string) (store.Keys, error) {
 	err := a.Records.UpdateKeys(ctx, func(keys *store.Keys) error {
-		if keys.Set != nil {
-			return errStored
-		}
-		if keys.Attempt != nil {
-			keys.Past = append(keys.Past, *keys.Attempt)
-			keys.Attempt = nil
-		}
-		if keys.HashKey.Empty() {
-			keys.HashKey = secret.New(rand.Text())
-		}
-		keys.Set = &store.KeySet{Kind: store.RecoveryKeys, ClusterID: clusterID, Created: a.Now().UTC()}
-		return nil
+		return takeOver(keys, store.KeySet{Kind: store.RecoveryKeys, ClusterID: clusterID, Created: a.Now().UTC()})
 	})
 	if err != nil {
 		return store.Keys{}, err

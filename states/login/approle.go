@@ -66,19 +66,24 @@ func (a AppRole) Name() string { return "approle" }
 // never has a secret ID that nobody holds.
 func (a AppRole) MakeCredential(ctx context.Context, root *vault.Session, keep func(store.AppRole) error) error {
 	path := "auth/" + a.Mount + "/role/" + a.RoleName
-	data, found, err := root.Read(ctx, path+"/role-id")
-	if !found {
-		err = errors.Join(err, errors.New("the role has no ID"))
-	}
+	credential, err := newCredential(ctx, root, path)
 	if err != nil {
 		return err
 	}
-	roleID, _ := data["role_id"].(string)
-	credential := store.AppRole{RoleID: roleID, SecretID: secret.New(rand.Text())}
 	if err := keep(credential); err != nil {
 		return err
 	}
 	point.Reach("harden.credential")
 	_, err = root.Write(ctx, path+"/custom-secret-id", map[string]any{"secret_id": credential.SecretID.Reveal()})
 	return err
+}
+
+// newCredential returns a secret ID, which Vault does not know yet, for the role at path.
+func newCredential(ctx context.Context, session *vault.Session, path string) (store.AppRole, error) {
+	data, found, err := session.Read(ctx, path+"/role-id")
+	if !found {
+		err = errors.Join(err, errors.New("the role has no ID"))
+	}
+	roleID, _ := data["role_id"].(string)
+	return store.AppRole{RoleID: roleID, SecretID: secret.New(rand.Text())}, err
 }

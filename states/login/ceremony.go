@@ -2,11 +2,8 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -51,23 +48,18 @@ func (c Ceremony) RenewPaths() (written, read []string) {
 // MakeCredential creates a secret ID, has keep store it, and destroys the former one. A process
 // that ends between the first two leaves a secret ID that nobody knows, and the former one works.
 func (c Ceremony) MakeCredential(ctx context.Context, session *vault.Session, former *store.AppRole, keep func(store.AppRole) error) error {
-	written, read := c.RenewPaths()
-	data, found, err := session.Read(ctx, read[0])
-	if !found {
-		err = errors.Join(err, errors.New("the role has no ID"))
-	}
+	written, _ := c.RenewPaths()
+	credential, err := newCredential(ctx, session, "auth/"+c.Name+"/role/"+c.Name)
 	if err != nil {
 		return err
 	}
-	roleID, _ := data["role_id"].(string)
-	credential := store.AppRole{RoleID: roleID, SecretID: secret.New(rand.Text())}
 	if _, err := session.Write(ctx, written[0], map[string]any{"secret_id": credential.SecretID.Reveal()}); err != nil {
 		return err
 	}
 	if err := keep(credential); err != nil {
 		return err
 	}
-	if former == nil || former.RoleID != roleID {
+	if former == nil || former.RoleID != credential.RoleID {
 		return nil
 	}
 	if _, err := session.Write(ctx, written[1], map[string]any{"secret_id": former.SecretID.Reveal()}); err != nil {

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -80,17 +79,7 @@ func TestGuardsAndCustody(t *testing.T) {
 	pairs, flag := operators(t, 3)
 	wantFailure(t, p.run("keys rotate", flag, "--key-threshold=2"), 64, "operator 0", "--new-shares-file")
 	p.must(0, "run") // leaves the exchange that waits for people alone
-	record := rotatedIn(t, p)
-	var shares []string
-	for i := range 2 {
-		share, err := pgp.Decrypt(pairs[i].Private, record.Rotation.Set.Custody[i].Message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		testbed.NoteSecrets(t, share.Reveal())
-		shares = append(shares, share.Reveal())
-	}
-	file := kept(t, strings.Join(shares, "\n"))
+	file := decrypted(t, p, pairs[:2])
 	p.must(0, "keys rotate", "--new-shares-file="+file)
 	given := "--shares-file=" + file
 	// The policy was written when the record held the shares. Root writes it again, without.

@@ -180,3 +180,23 @@ func TestRotateCustody(t *testing.T) {
 		t.Errorf("the new shares do not open the Vault: %d", code)
 	}
 }
+
+// decrypted returns a file with the new shares of the exchange on record that belong to the first
+// operators, as these decrypt them.
+func decrypted(t *testing.T, p *program, pairs []pgp.Pair) string {
+	t.Helper()
+	record := rotatedIn(t, p)
+	if record.Rotation == nil || record.Rotation.Set == nil {
+		t.Fatal("the new shares are not stored for their owners")
+	}
+	var shares []string
+	for i, pair := range pairs {
+		share, err := pgp.Decrypt(pair.Private, record.Rotation.Set.Custody[i].Message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testbed.NoteSecrets(t, share.Reveal())
+		shares = append(shares, share.Reveal())
+	}
+	return kept(t, strings.Join(shares, "\n"))
+}

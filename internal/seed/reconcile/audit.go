@@ -41,7 +41,7 @@ func (p *Plan) auditByConfiguration(ctx context.Context, api reader) error {
 		p.Warnings = append(p.Warnings, "whether this server takes audit devices by API is not known, since the token may not read "+serverSettings)
 		return nil
 	case code >= http.StatusBadRequest && code < http.StatusInternalServerError:
-		return nil // the refusal of the first device will tell
+		return nil // the refusal of the first device says so
 	case err != nil:
 		return fmt.Errorf("reading the server's settings for audit devices: %w", err)
 	case !settings.guarded:
