@@ -162,7 +162,11 @@ func CredentialLogin(dialer login.Dialer, name string, log *slog.Logger) ceremon
 		}
 		session, err := way.Open(ctx, dialer, address, keys)
 		if err != nil {
-			return nil, nil, fmt.Errorf("logging in with the credential for ceremonies: %w", err)
+			err = fmt.Errorf("logging in with the credential for ceremonies: %w", err)
+			if login.Refused(err) {
+				err = fault.Misuse(err, "Somebody has removed it: 'vault-bootstrap break-glass run --ceremony-credential' makes another.")
+			}
+			return nil, nil, err
 		}
 		return session, func(ctx context.Context) {
 			if err := session.RevokeSelf(ctx); err != nil {
