@@ -67,7 +67,7 @@ func TestDriftBetweenActAndLook(t *testing.T) {
 	live.write("p7", drifted)
 	run.Send(sigcont)
 	// It finds that the role is not as it wrote it, comes to the same point once more, and leaves
-	// it: it cannot tell that from a server that drops what it is given.
+	// it: it cannot distinguish that from a server that drops what it is given.
 	run.StopsAt("seed.applied", 2)
 	run.Send(sigcont)
 	if r := run.Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "auth/apps/role/r2") || !strings.Contains(r.Stderr, "p9") {

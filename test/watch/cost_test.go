@@ -20,9 +20,9 @@ import (
 // nothing helps, and at rest. Renewals of the Lease of those who lead come on top.
 const (
 	mostFailing = 12
-	// An object that Vault refuses is announced in the ledger, and taken out of it again: two more
-	// changes of the record, each with a read.
-	mostPartial = mostFailing + 4
+	// An object that Vault refuses is announced in the ledger, and taken out of it again: two
+	// changes of the record more than without.
+	mostPartial = mostFailing + 2
 	mostIdle    = 10
 	mostActs    = 3
 )

@@ -133,7 +133,7 @@ func only(found map[string]series, namespace string) map[string]series {
 func same(a, b series) bool { return a.last == b.last && a.when == b.when }
 
 // TestDashboard runs each query of the dashboard on a real Prometheus that scrapes two watches of
-// one name in two namespaces. Each has data for both, the variable tells them apart, and no two
+// one name in two namespaces. Each has data for both, the variable separates them, and no two
 // series become one, neither in Prometheus nor under the name that Grafana gives them.
 func TestDashboard(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 func TestStanza(t *testing.T) {
 	const policy = "path \"kv/{{identity.entity.id}}/*\" {\n  capabilities = [\"read\"]\n}\n"
 	const quoted = "a \"quoted\" \\ text,\nof two lines"
-	text, err := Stanza("0.odd name", []object.Object{
+	text, err := Stanza("0.strange name", []object.Object{
 		object.Policy("p", policy),
 		object.AuthMount("a/b", "jwt", map[string]any{"description": quoted, "config": map[string]any{"max_lease_ttl": "1h"}}),
 		object.Role("a/b", "jwt", "r", map[string]any{"bound_claims": map[string]any{"k": []any{"v", "w"}}, "n": true, "ca": "EOT\n"}),
@@ -36,7 +36,7 @@ func TestStanza(t *testing.T) {
 	if err := hcl.Decode(&read, text); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	requests := read.Initialize["_0-odd-name"].Request
+	requests := read.Initialize["_0-strange-name"].Request
 	if got := requests["policies-acl-p"].Data[0]["policy"]; got != policy {
 		t.Errorf("the policy became %q", got)
 	}
