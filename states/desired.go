@@ -115,7 +115,9 @@ func (d *Desired) OfLogin() []object.Object {
 // PolicyText returns our own policy for a seed, as it is where the record holds the key shares or
 // where operators do: what the seed needs, and no way to widen the policy itself.
 func (d *Desired) PolicyText(holdsShares bool) string {
-	if !d.declaration.Keyless && d.declaration.Ceremonies.Allow(holdsShares) {
+	// A login in a namespace reaches the endpoints of that namespace only: its keys, if it has a
+	// seal of its own, are not those on record.
+	if !d.declaration.Keyless && d.declaration.Namespace == "" && d.declaration.Ceremonies.Allow(holdsShares) {
 		return d.ceremonial.text
 	}
 	return d.own.text

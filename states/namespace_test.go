@@ -8,6 +8,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -30,6 +31,17 @@ func TestServerObjectsInNamespace(t *testing.T) {
 	for _, group := range desired.runGroups() {
 		if len(harden.WithoutServer([]harden.Group{group})) == 0 {
 			t.Errorf("the group %s is read in a namespace", group)
+		}
+	}
+}
+
+// TestNoCeremoniesInNamespaces holds that a login in a namespace gets no grant for key shares.
+func TestNoCeremoniesInNamespaces(t *testing.T) {
+	for _, namespace := range []string{"", "team"} {
+		declaration := Declaration{Namespace: namespace, Ceremonies: ceremony.RightsAlways}
+		text := desiredOf(t, login.AppRole{Mount: "approle", RoleName: "vb"}, declaration).PolicyText(true)
+		if got := strings.Contains(text, `path "sys/rotate/root/update"`); got != (namespace == "") {
+			t.Errorf("in the namespace %q it may: %v", namespace, got)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package job
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
@@ -49,6 +51,10 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	objects, err := declared.Objects(ctx, resolver(j.env, j.Store, own))
 	if err != nil {
 		return resolved{}, err
+	}
+	if options.Custody.Ceremonies.Credential && options.Vault.SeedNamespace(j.env) != "" {
+		return resolved{}, fault.Misuse(errors.New("--ceremony-credential excludes --vault-namespace"),
+			"Key shares are the server's, and a login in a namespace does not reach what takes them. Where the server wants a token, give break-glass one with --token-file.")
 	}
 	ceremonies, err := ceremony.ParseRights(options.Custody.Ceremonies.Rights)
 	return resolved{
