@@ -37,6 +37,8 @@ type bed struct {
 	memory reconcile.Memory
 	// What recipes of the cookbook have started.
 	issuer   *issuer
+	people   oidcPeople
+	redirect string
 	sts      string
 	postgres func(username, password, query string) (string, error)
 }
@@ -170,7 +172,7 @@ var variables = map[string]string{
 	"SUFFIX": "of-the-suite", "REVIEWER": "reviewer.jwt.of-the-suite", "ALICE_PASSWORD": "correct horse battery",
 	"AWS_SECRET": "aws-secret-of-the-suite", "BINDPASS": "bindpass-of-the-suite",
 	"BOB_PASSWORD": "incorrect horse battery", "ORDERS_PASSWORD": "orders-password-of-the-suite",
-	"DB_PASSWORD": "db-password-of-the-suite",
+	"DB_PASSWORD": "db-password-of-the-suite", "OIDC_CLIENT_SECRET": "oidc-secret-of-the-suite",
 }
 
 // load returns the objects of a seed in testdata, or of the example that the

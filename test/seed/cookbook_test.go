@@ -54,6 +54,10 @@ func recipes() []recipe {
 			cut: "      - name: build", deleted: "delete auth/ci/role/build", use: useJWT,
 		},
 		{
+			file: "oidc-groups", edits: startProvider, old: "token_ttl: 1h", new: "token_ttl: 2h", write: "update auth/oidc/role/people",
+			cut: "  - name: operators\n    rules", deleted: "delete sys/policies/acl/operators", use: useOIDC,
+		},
+		{
 			file: "userpass", old: "token_policies: [people]", new: "token_policies: [people, default]", write: "update auth/userpass/users/alice",
 			cut: "      bob:", deleted: "delete auth/userpass/users/bob", use: useUserpass,
 		},
