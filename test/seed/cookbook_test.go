@@ -58,6 +58,10 @@ func recipes() []recipe {
 			cut: "  - name: operators\n    rules", deleted: "delete sys/policies/acl/operators", use: useOIDC,
 		},
 		{
+			file: "two-teams", edits: slowly, old: "rate: 2000", new: "rate: 2500", write: "update sys/quotas/rate-limit/everything",
+			cut: "  - name: blue-people", deleted: "delete sys/policies/acl/blue-people", use: useTeams,
+		},
+		{
 			file: "userpass", old: "token_policies: [people]", new: "token_policies: [people, default]", write: "update auth/userpass/users/alice",
 			cut: "      bob:", deleted: "delete auth/userpass/users/bob", use: useUserpass,
 		},
