@@ -34,6 +34,8 @@ type Observer struct {
 	fixes        *fixes  // that this run has tried
 	// lacking is whether it was said that our login may not do a ceremony.
 	lacking bool
+	// growthLacks is why our policy does not grow with the seed, as it was last seen; empty if it does.
+	growthLacks string
 }
 
 // RecordReader reads the records.
