@@ -156,5 +156,5 @@ func (sc *scene) done(ctx context.Context) error {
 			return fmt.Errorf("%s is sealed", node.Name)
 		}
 	}
-	return sc.nothingUnderway(ctx)
+	return errors.Join(sc.nothingUnderway(ctx), sc.applied(ctx))
 }
