@@ -106,6 +106,10 @@ func (sc *scene) watched(ctx context.Context, p *driver.Process) (driver.Result,
 	if err != nil {
 		return driver.Result{Code: exitTerminal, Failure: name, Stderr: p.Stderr()}, nil
 	}
+	if sc.verb.proves != nil && sc.done(ctx) != nil {
+		// Vault was hardened before the watch came, which was ended in the middle of its first look.
+		return driver.Result{Code: exitBusy, Stderr: p.Stderr()}, nil
+	}
 	return driver.Result{Code: exitDone, Stderr: p.Stderr()}, nil
 }
 

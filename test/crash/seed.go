@@ -30,10 +30,10 @@ policies:
       path "sys/policies/acl/vault-bootstrap-seed" {
         capabilities = ["read"]
       }
-      path "sys/mounts/+" {
+      path "ssh/roles/+" {
         capabilities = ["read"]
       }
-      path "transit/keys/+" {
+      path "database/config/+" {
         capabilities = ["read"]
       }
 auth:
@@ -47,14 +47,14 @@ secrets:
 %s`, sc.audit, adasPassword, more), 0o600)
 }
 
-// What is added to the seed: an engine with a key, which nothing in the seed before it has a
+// What is added to the seed: an engine with a role, which nothing in the seed before it has a
 // right for; and a database that cannot be reached, which Vault refuses.
 const (
-	moreKeys = `  - type: transit
-    path: transit
+	moreRoles = `  - type: ssh
+    path: ssh
     configuration:
-      keys:
-        - {name: orders, type: aes256-gcm96}
+      roles:
+        - {name: robots, key_type: otp, default_user: robot}
 `
 	moreRefused = `  - type: database
     path: database
@@ -69,9 +69,9 @@ const (
 `
 )
 
-// seedGrows adds an engine with a key to the seed of a hardened Vault.
+// seedGrows adds an engine with a role to the seed of a hardened Vault.
 func seedGrows(ctx context.Context, sc *scene) error {
-	return errors.Join(hardened(ctx, sc), sc.writeSeed(moreKeys))
+	return errors.Join(hardened(ctx, sc), sc.writeSeed(moreRoles))
 }
 
 // seedGrowsAndReturns has a person take that back once the violence is over.
@@ -80,9 +80,9 @@ func seedGrowsAndReturns(ctx context.Context, sc *scene) error {
 	return seedGrows(ctx, sc)
 }
 
-// seedShrinks takes an engine with a key out of the seed of a hardened Vault.
+// seedShrinks takes an engine with a role out of the seed of a hardened Vault.
 func seedShrinks(ctx context.Context, sc *scene) error {
-	return errors.Join(sc.writeSeed(moreKeys), hardened(ctx, sc), sc.writeSeed(""))
+	return errors.Join(sc.writeSeed(moreRoles), hardened(ctx, sc), sc.writeSeed(""))
 }
 
 // objectRefused begins with a seed that Vault refuses a part of. A person corrects it once the
@@ -126,20 +126,20 @@ const adasPassword = "correct-horse-battery"
 // seedPolicy is the policy of our login that is made from the seed.
 const seedPolicy = "sys/policies/acl/vault-bootstrap-seed"
 
-// grown reports why the key is not there, or our login could not have made it.
-func grown(ctx context.Context, sc *scene, node *testbed.VaultNode, token string) error {
-	if err := node.Call(ctx, http.MethodGet, "transit/keys/orders", token, nil, nil); err != nil {
-		return fmt.Errorf("the seed names a key, and it is not there: %w", err)
+// grown reports why the role is not there, or our login could not have made it.
+func grown(ctx context.Context, _ *scene, node *testbed.VaultNode, token string) error {
+	if err := node.Call(ctx, http.MethodGet, "ssh/roles/robots", token, nil, nil); err != nil {
+		return fmt.Errorf("the seed names a role, and it is not there: %w", err)
 	}
 	return seedPolicyNames(ctx, node, token, true)
 }
 
-// notGrown reports what is left of what the seed no longer names.
-func notGrown(ctx context.Context, sc *scene, node *testbed.VaultNode, token string) error {
-	for _, mount := range []string{"transit", "database"} {
-		err := node.Call(ctx, http.MethodGet, "sys/mounts/"+mount, token, nil, nil)
-		if failed, is := errors.AsType[*testbed.VaultError](err); !is || failed.Status != http.StatusBadRequest {
-			return fmt.Errorf("the seed no longer names the engine %s, and asking for it gives %v", mount, err)
+// notGrown reports what is left of what the seed no longer names. Engines stay: they may hold data.
+func notGrown(ctx context.Context, _ *scene, node *testbed.VaultNode, token string) error {
+	for _, path := range []string{"ssh/roles/robots", "database/config/orders"} {
+		err := node.Call(ctx, http.MethodGet, path, token, nil, nil)
+		if failed, is := errors.AsType[*testbed.VaultError](err); !is || failed.Status != http.StatusNotFound {
+			return fmt.Errorf("the seed does not name %s, and asking for it gives %v", path, err)
 		}
 	}
 	return seedPolicyNames(ctx, node, token, false)
@@ -151,8 +151,8 @@ func seedPolicyNames(ctx context.Context, node *testbed.VaultNode, token string,
 	if err := node.Call(ctx, http.MethodGet, seedPolicy, token, nil, &policy); err != nil {
 		return fmt.Errorf("reading the policy that is made from the seed: %w", err)
 	}
-	for _, path := range []string{`"transit/keys/`, `"database/config/`} {
-		if has := strings.Contains(policy.Data.Policy, path); has != (want && strings.Contains(path, "transit")) {
+	for _, path := range []string{`"ssh/roles/`, `"database/config/`} {
+		if has := strings.Contains(policy.Data.Policy, path); has != (want && strings.Contains(path, "ssh")) {
 			return fmt.Errorf("our login's policy names %s…: %t\n%s", path, has, policy.Data.Policy)
 		}
 	}
