@@ -114,11 +114,6 @@ func (d *Driver[L]) catchUp(ctx context.Context, state State, look L) error {
 	if event, fell := Regress(d.remembered, state); fell {
 		return d.fire(ctx, d.remembered, event, look)
 	}
-	// The act of the event before has ended root: all that is left of this one is to find that the
-	// controls hold.
-	if d.remembered == Seeded && state == Hardened && d.Goal == Hardened {
-		return d.fire(ctx, Seeded, Harden, look)
-	}
 	return d.enter(ctx, look, Transition{From: d.remembered, To: state})
 }
 

@@ -25,7 +25,7 @@ type growing struct {
 // newGrowing returns what makes the policies of a seed; own are the objects of our login. It fails
 // for a seed that needs what the ceiling forbids.
 func newGrowing(d *Desired, own []object.Object) (*growing, error) {
-	g := &growing{desired: d, core: d.coreGrants(own), ceiling: policy.NewCeiling(own, d.declaration.Objects)}
+	g := &growing{desired: d, core: coreGrants(d, own), ceiling: policy.NewCeiling(own, d.declaration.Objects)}
 	g.reads = slices.ContainsFunc(own, func(o object.Object) bool { return o.ID == object.Policy(d.name+login.ReadSuffix, nil).ID })
 	problems := &value.Problems{}
 	g.ceiling.Check(g.core, d.declaration.Objects, problems)

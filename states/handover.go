@@ -39,6 +39,7 @@ func (s *seeding) handOver(ctx context.Context, look *Look, root *vault.Session,
 	if err := s.hardening.endRoot(ctx, look); err != nil {
 		return nil, err
 	}
+	s.observer.own.rootEnded = true
 	point.Reach("login.alone")
 	return s.lookAgain(ctx, look)
 }

@@ -28,6 +28,7 @@ type hardening struct {
 // act proves that later runs can do without root, then revokes the root token and forgets it.
 func (h *hardening) act(ctx context.Context, look *Look) error {
 	keys := look.StoredKeys
+	h.observer.own.rootEnded = false
 	fixed, err := h.fixControls(ctx, look)
 	asRoot := keys.Root != nil || h.sessions.breakGlass.Active() || h.observer.given.inUse()
 	if err != nil || fixed && !asRoot {

@@ -101,8 +101,8 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 		return growthOff, err
 	}
 	without, missing := divide(seen.missing, ceremonies)
-	if len(without) > 0 && !o.lacking {
-		o.lacking = true
+	if len(without) > 0 && !o.own.lacking {
+		o.own.lacking = true
 		o.setting.Log.Warn("our policy does not let our login generate a root token or exchange the keys, and this server wants a token for that", "lacks", list(without),
 			"remedy", "'vault-bootstrap break-glass run --token-file=FILE' with an administrator's token writes it again; 'vault-bootstrap seed policy' prints it. Everything else works.")
 	}
@@ -128,15 +128,15 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 func growthOf(o *Observer, seen proof, made ownPolicy, unwritable []string) growth {
 	_, carried := seen.carried[made.name]
 	if carried && len(unwritable) == 0 {
-		o.growthLacks = ""
+		o.own.growthLacks = ""
 		return growthOn
 	}
 	lacks := fmt.Sprintf("the token of our login does not carry the policy %q", made.name)
 	if carried {
 		lacks = "our login lacks " + list(unwritable)
 	}
-	if o.growthLacks != lacks {
-		o.growthLacks = lacks
+	if o.own.growthLacks != lacks {
+		o.own.growthLacks = lacks
 		o.setting.Log.Warn("our policy does not grow with the seed, since it is older than this program, or was changed", "reason", lacks, "remedy", growthRemedy(o.setting))
 	}
 	return growthOff
@@ -236,6 +236,9 @@ func (o *Observer) lookAtControls(ctx context.Context, look *Look) {
 		return slices.ContainsFunc(result.Groups, func(group harden.Group) bool { return !slices.Contains(groups, group) })
 	})
 	look.Observation.Controls = fsm.ControlsHold
+	if o.own.rootEnded || unconfirmed(look.Checkpoint.History) {
+		look.Observation.Controls = fsm.ControlsUnconfirmed
+	}
 	if len(harden.Failed(look.Controls, true)) > 0 || len(o.fixes.untried(look.Controls)) > 0 {
 		look.Observation.Controls = fsm.ControlsFail
 	}

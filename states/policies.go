@@ -73,7 +73,7 @@ func (d *Desired) policyText(own []object.Object, more ...policy.Grant) string {
 			protected = append(protected, string(o.ID))
 		}
 	}
-	grants := d.coreGrants(own)
+	grants := coreGrants(d, own)
 	if !d.declaration.Grows {
 		grants = slices.Concat(policy.OwnGrants(slices.Concat(own, d.declaration.Objects), d.declaration.Prune.Owned), policy.TombstoneGrants(d.declaration.Prune), d.tokenGrants(), d.controlGrants(), d.renewalGrants())
 	}
@@ -81,7 +81,7 @@ func (d *Desired) policyText(own []object.Object, more ...policy.Grant) string {
 }
 
 // coreGrants returns what our login may do whatever the seed says.
-func (d *Desired) coreGrants(own []object.Object) []policy.Grant {
+func coreGrants(d *Desired, own []object.Object) []policy.Grant {
 	fixes, _ := fixGrants(d.declaration.Rules)
 	return slices.Concat(policy.OwnGrants(own, false), d.tokenGrants(), d.renewalGrants(), controlReads(), fixes)
 }

@@ -115,7 +115,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			grows, err := login.Grows()
+			grows, err := keys.Grows()
 			if err != nil {
 				return err
 			}
@@ -135,7 +135,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	cmd.Flags().StringVar(&ceremonies, "ceremonies", ceremonies, "whether it includes the endpoints that take key shares, as for 'run': auto and always include them, never does not")
 	registerKeys(cmd.Flags(), keys)
 	cmd.Flags().StringVar(&part, "part", "", "print one policy alone: core (NAME) or seed (NAME-seed)")
-	registerPolicy(cmd.Flags(), login)
+	registerPolicy(cmd.Flags(), keys)
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
 	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, otherwise kubernetes)")
 	login.Given = cmd.Flags().Changed

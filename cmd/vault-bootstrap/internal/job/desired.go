@@ -57,7 +57,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 		return resolved{}, fault.Misuse(errors.New("--ceremony-credential excludes --vault-namespace"),
 			"Key shares are the server's, and a login in a namespace does not reach what takes them. Where the server wants a token, give break-glass one with --token-file.")
 	}
-	grows, err := options.Login.Grows()
+	grows, err := options.Store.Grows()
 	if err != nil {
 		return resolved{}, err
 	}

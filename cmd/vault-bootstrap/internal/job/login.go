@@ -18,31 +18,11 @@ type LoginOptions struct {
 	Mount, TokenFile, Audience, Host, Principal string
 	PasswordFile, CAFile, clientCert, Region    string
 	env                                         Lookup
-	// Policy says whether our policy grows with the seed: 'grow' or 'fixed'; empty for 'grow'.
-	Policy string
 	// ByPrincipal is whether Principal, if there is one, says who may log in by kubernetes and jwt,
 	// too. Otherwise their token does: we have one whenever we log in.
 	ByPrincipal bool
 	// Given reports whether a flag was given; nil if there are no flags.
 	Given func(flag string) bool
-}
-
-// GrowingPolicy has our login carry a second policy, which is made from the seed and which it writes
-// itself. FixedPolicy has it carry one for everything, which only root writes.
-const (
-	GrowingPolicy = "grow"
-	FixedPolicy   = "fixed"
-)
-
-// Grows reports whether our policy grows with the seed.
-func (o *LoginOptions) Grows() (bool, error) {
-	switch o.Policy {
-	case "", GrowingPolicy:
-		return true, nil
-	case FixedPolicy:
-		return false, nil
-	}
-	return false, fault.Misuse(fmt.Errorf("--policy=%q is neither grow nor fixed", o.Policy), "Omit the flag for grow: our login widens the policy that is made from the seed, within limits.")
 }
 
 // DefaultTokenFile is where manifests/job.yaml projects the service account token.

@@ -59,7 +59,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 		return nil, err
 	}
 	setting := &states.Setting{Name: o.Store.Name, Keyless: o.Store.Keyless(), Reads: o.Parallelism, Now: time.Now, Log: log}
-	grows, err := o.Login.Grows()
+	grows, err := o.Store.Grows()
 	if err != nil {
 		return nil, err
 	}
