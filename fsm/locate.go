@@ -131,7 +131,7 @@ func locateOurs(o Observation) (State, error) {
 		return Unsealed, nil
 	}
 	// A stored root token, live or dead, keeps the cluster from being hardened: the act harden
-	// removes it.
+	// removes it. Where the act seed has removed it, harden confirms that the controls hold.
 	if o.Root == NoRoot && o.Login == LoginWorks && o.Controls == ControlsHold {
 		return Hardened, nil
 	}

@@ -129,6 +129,7 @@ func locateRows() []located {
 		// keys | login works, plan empty
 		{"drifted", ours(Observation{Login: LoginWorks, Plan: PlanChanges}), Unsealed, 0, ""},
 		{"seeded", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsFail}), Seeded, 0, ""},
+		{"root has just ended", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsUnconfirmed}), Seeded, 0, ""},
 		{"hardened", ours(Observation{Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		{"a sealed standby does not change the state", ours(Observation{Replicas: replicas(Sealed, Active, NoAnswer), Login: LoginWorks, Plan: PlanEmpty, Controls: ControlsHold}), Hardened, 0, ""},
 		// a server without recovery keys

@@ -118,6 +118,9 @@ const (
 	ControlsUnknown ControlStatus = iota
 	// ControlsFail: at least one required control does not hold.
 	ControlsFail
+	// ControlsUnconfirmed: they hold, and since they were last found to do so, Vault was initialized or
+	// root was ended.
+	ControlsUnconfirmed
 	// ControlsHold: all required controls hold.
 	ControlsHold
 )

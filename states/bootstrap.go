@@ -86,13 +86,14 @@ func New(config Config) *Bootstrap {
 	for _, location := range config.SpoolLocations {
 		observer.attempts.spools = append(observer.attempts.spools, location)
 	}
+	hardening := &hardening{setting, records, observer, sessions, delivery}
 	return &Bootstrap{
 		setting: setting, observer: observer, opener: opener, admin: admin, sessions: sessions, records: records,
 		initializing: &initializing{setting: setting, cluster: members, records: records, delivery: delivery, attempts: observer.attempts, preflight: config.Preflight},
 		unsealing:    &unsealing{opener, records, delivery},
 		joining:      &joining{setting: setting, cluster: members},
-		seeding:      &seeding{setting: setting, records: records, sessions: sessions, observer: observer},
-		hardening:    &hardening{setting, records, observer, sessions, delivery},
+		seeding:      &seeding{setting: setting, records: records, sessions: sessions, observer: observer, hardening: hardening},
+		hardening:    hardening,
 		settling:     &settling{setting, records, sessions, admin, delivery},
 		recording:    &recording{setting, records, observer},
 		resetting:    &resetting{setting, records, config.Loss, observer.attempts},

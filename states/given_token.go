@@ -59,11 +59,11 @@ func (o *Observer) lookAtGiven(ctx context.Context, address string, look *Look) 
 // checkGiven makes sure, before anything is written, that a token that is not root may do all that
 // it is there for.
 func (o *Observer) checkGiven(ctx context.Context, view vault.View) error {
-	missing, err := missingPrivileges(ctx, view, o.desired.own, o.desired.givenNeeds)
-	if err != nil || len(missing) == 0 {
+	seen, err := proveNeeds(ctx, view, []ownPolicy{o.desired.own}, o.desired.givenNeeds)
+	if err != nil || len(seen.missing) == 0 {
 		return err
 	}
-	return fault.Misuse(fmt.Errorf("the token in %s may not do all that the seed and our own login need: %s", o.given.From, list(missing)),
+	return fault.Misuse(fmt.Errorf("the token in %s may not do all that the seed and our own login need: %s", o.given.From, list(seen.missing)),
 		"Nothing was written. Give a token with policies that grant it. What our login needs is printed by 'vault-bootstrap seed policy --keys=none SEED'; the token must also be allowed to write that policy, the auth method and its role.")
 }
 

@@ -27,11 +27,8 @@ type hardening struct {
 
 // act proves that later runs can do without root, then revokes the root token and forgets it.
 func (h *hardening) act(ctx context.Context, look *Look) error {
-	active, found := look.Observation.Replicas.Active()
-	if !found {
-		return errors.New("no replica is active")
-	}
 	keys := look.StoredKeys
+	h.observer.own.rootEnded = false
 	fixed, err := h.fixControls(ctx, look)
 	asRoot := keys.Root != nil || h.sessions.breakGlass.Active() || h.observer.given.inUse()
 	if err != nil || fixed && !asRoot {
@@ -41,25 +38,42 @@ func (h *hardening) act(ctx context.Context, look *Look) error {
 		return unmet(look.Controls)
 	}
 	if look.Observation.Root == fsm.LiveRoot {
-		if err := h.proveLogin(ctx, active.Address, look); err != nil {
-			return err
-		}
-		if h.observer.given.inUse() {
-			point.Reach("given.proven")
-			if err := h.endGiven(ctx, look); err != nil {
-				return fmt.Errorf("revoking the token in %s: %w", h.observer.given.From, err)
-			}
-			return nil
-		}
-		if err := h.ensureCredential(ctx, active.Address, look); err != nil {
-			return err
-		}
-		if err := h.revokeRoot(ctx, look, keys); err != nil {
-			return fmt.Errorf("revoking the root token: %w", err)
-		}
+		return h.endRoot(ctx, look)
 	}
+	return h.forgetRoot(ctx, look)
+}
+
+// endRoot proves that later runs can do without root, then ends root: the token of the first run, of
+// a break-glass, or the one that a person has given.
+func (h *hardening) endRoot(ctx context.Context, look *Look) error {
+	active, found := look.Observation.Replicas.Active()
+	if !found {
+		return errors.New("no replica is active")
+	}
+	if err := h.proveLogin(ctx, active.Address, look); err != nil {
+		return err
+	}
+	if h.observer.given.inUse() {
+		point.Reach("given.proven")
+		if err := h.endGiven(ctx, look); err != nil {
+			return fmt.Errorf("revoking the token in %s: %w", h.observer.given.From, err)
+		}
+		return nil
+	}
+	if err := h.ensureCredential(ctx, active.Address, look); err != nil {
+		return err
+	}
+	point.Reach("login.proven")
+	if err := h.revokeRoot(ctx, look, look.StoredKeys); err != nil {
+		return fmt.Errorf("revoking the root token: %w", err)
+	}
+	return h.forgetRoot(ctx, look)
+}
+
+// forgetRoot forgets the root token of the first run, which is dead.
+func (h *hardening) forgetRoot(ctx context.Context, look *Look) error {
 	point.Reach("harden.revoked")
-	if origin := keys.Origin(); origin != nil {
+	if origin := look.StoredKeys.Origin(); origin != nil {
 		// A run that was killed between storing the keys and forgetting the spool left it; the key
 		// that opens it is dropped below.
 		h.delivery.unspool(origin.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -48,12 +49,17 @@ func (h *hardening) proveSession(ctx context.Context, session *vault.Session, ke
 	if err := checkIndependent(ctx, session); err != nil {
 		return err
 	}
-	missing, err := missingPrivileges(ctx, session.View(), h.observer.desired.policyFor(keys), h.observer.desired.needs)
+	desired := h.observer.desired
+	needs := desired.coreNeeds
+	if desired.growing == nil {
+		needs = slices.Concat(desired.coreNeeds, desired.seedNeeds)
+	}
+	seen, err := proveNeeds(ctx, session.View(), []ownPolicy{desired.policyFor(keys)}, slices.Concat(needs, desired.growing.needs()))
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
-		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(missing)),
+	if len(seen.missing) > 0 {
+		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(seen.missing)),
 			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role. The root token, or the one that was given, is kept until this is fixed.")
 	}
 	return nil

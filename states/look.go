@@ -35,6 +35,7 @@ type Look struct {
 	Facts    harden.Facts
 	Controls []harden.Result
 
+	growth growth     // whether our policies grow with the seed
 	seenBy vault.View // what the plan and the facts were read with
 	root   vault.View // a live root token; none if there is none
 }

@@ -32,8 +32,17 @@ type Observer struct {
 	seals        *seals
 	recall       *recall // of the current walk
 	fixes        *fixes  // that this run has tried
+	own          ownLogin
+}
+
+// ownLogin is what an Observer knows of our own login between looks.
+type ownLogin struct {
 	// lacking is whether it was said that our login may not do a ceremony.
 	lacking bool
+	// growthLacks is why our policy does not grow with the seed, as it was last seen; empty if it does.
+	growthLacks string
+	// rootEnded is whether this process has ended root, and not seen the cluster hardened since.
+	rootEnded bool
 }
 
 // RecordReader reads the records.

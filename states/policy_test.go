@@ -11,6 +11,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -32,7 +33,7 @@ func TestOwnPolicyGrantsEveryNeed(t *testing.T) {
 			for _, match := range grantForm.FindAllStringSubmatch(desired.PolicyText(true), -1) {
 				granted[match[1]] = strings.Split(strings.ReplaceAll(match[2], `"`, ""), ", ")
 			}
-			for _, need := range desired.needs {
+			for _, need := range desired.needs(store.Checkpoint{}) {
 				closest := closestTo(need.Path, granted)
 				for _, capability := range need.Capabilities {
 					if !slices.Contains(granted[closest], capability) {

@@ -14,13 +14,20 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
-// missingPrivileges returns the needs that a view's token lacks, as "path: capability". own is our
-// policy, as it is declared.
+// proof is what a token was seen to carry and to lack.
+type proof struct {
+	// missing are the needs that it lacks, as "path: capability".
+	missing []string
+	// carried are its policies by name, as far as they could be read.
+	carried map[string]carried
+}
+
+// proveNeeds finds out which needs a view's token lacks. own are our policies, as they are declared.
 //
 // Vault needs about a millisecond for each path that it is asked about. Paths that the same rules
 // match have the same capabilities, so it is asked about only one of them: at once about those of
 // our policy, which is nearly always all that the token carries, and again if it is not.
-func missingPrivileges(ctx context.Context, view vault.View, own ownPolicy, needs []policy.Grant) ([]string, error) {
+func proveNeeds(ctx context.Context, view vault.View, own []ownPolicy, needs []policy.Grant) (proof, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	paths := make([]string, 0, len(needs))
@@ -30,13 +37,16 @@ func missingPrivileges(ctx context.Context, view vault.View, own ownPolicy, need
 	expected := make(chan capabilities, 1)
 	go func() {
 		rules := &acl.Rules{}
-		rules.Add(own.text)
+		for _, each := range own {
+			rules.Add(each.text)
+		}
 		expected <- ask(ctx, view, rules, paths)
 	}()
-	rules, asDeclared, err := rulesOf(ctx, view, own)
+	rules, seen, err := rulesOf(ctx, view, own)
 	if err != nil {
-		return nil, err
+		return proof{}, err
 	}
+	asDeclared := len(seen) == len(own) && !slices.ContainsFunc(own, func(each ownPolicy) bool { return seen[each.name].text != each.text })
 	var answer capabilities
 	if asDeclared {
 		answer = <-expected
@@ -44,10 +54,10 @@ func missingPrivileges(ctx context.Context, view vault.View, own ownPolicy, need
 		answer = ask(ctx, view, rules, paths)
 	}
 	if answer.err != nil {
-		return nil, fmt.Errorf("asking for our own capabilities: %w", answer.err)
+		return proof{}, fmt.Errorf("asking for our own capabilities: %w", answer.err)
 	}
 	asked, granted := answer.asked, answer.granted
-	var missing []string
+	result := proof{carried: seen}
 	for _, grant := range needs {
 		has := granted[asked[grant.Path]]
 		if slices.Contains(has, "root") {
@@ -55,14 +65,14 @@ func missingPrivileges(ctx context.Context, view vault.View, own ownPolicy, need
 		}
 		for _, capability := range grant.Capabilities {
 			if !slices.Contains(has, capability) {
-				missing = append(missing, grant.Path+": "+capability)
+				result.missing = append(result.missing, grant.Path+": "+capability)
 			}
 		}
 	}
-	return missing, nil
+	return result, nil
 }
 
-// ownPolicy is the policy of our login.
+// ownPolicy is a policy of our login.
 type ownPolicy struct{ name, text string }
 
 // capabilities is what Vault says about paths: asked names the one that stands for each.
@@ -79,48 +89,60 @@ func ask(ctx context.Context, view vault.View, rules *acl.Rules, paths []string)
 }
 
 // rulesOf returns the rules of all policies that a view's token carries: those of its role, of its
-// entity and of the entity's groups. A policy that it may not read is unknown. asDeclared is
-// whether they are those of our policy as it is declared, and no others.
+// entity and of the entity's groups. A policy that it may not read is unknown.
 //
-// Our policy is read while Vault looks up the token, since it is nearly always among them, and
+// Our policies are read while Vault looks up the token, since they are nearly always among them, and
 // everything else waits for this.
-func rulesOf(ctx context.Context, view vault.View, own ownPolicy) (_ *acl.Rules, asDeclared bool, _ error) {
-	early := make(chan carried, 1)
-	go func() { early <- readCarried(ctx, view, own.name) }()
+func rulesOf(ctx context.Context, view vault.View, own []ownPolicy) (*acl.Rules, map[string]carried, error) {
+	found, mu, group := map[string]carried{}, sync.Mutex{}, sync.WaitGroup{}
+	read := func(name string) {
+		group.Go(func() {
+			seen := readCarried(ctx, view, name)
+			mu.Lock()
+			defer mu.Unlock()
+			found[name] = seen
+		})
+	}
+	for _, each := range own {
+		read(each.name)
+	}
 	rules := &acl.Rules{}
 	identity, err := view.Identity(ctx)
-	if err != nil {
-		return nil, false, fmt.Errorf("looking up our own token: %w", err)
-	}
-	if identity.Elsewhere {
-		rules.AddUnknown()
-		return rules, false, nil
-	}
-	names := slices.Concat(identity.Policies, identity.IdentityPolicies)
-	slices.Sort(names)
-	names = slices.Compact(names)
-	found := make([]carried, len(names))
-	var group sync.WaitGroup
-	for i, name := range names {
-		if name != own.name {
-			group.Go(func() { found[i] = readCarried(ctx, view, name) })
+	if err == nil && !identity.Elsewhere {
+		for _, name := range names(identity) {
+			if !slices.ContainsFunc(own, func(each ownPolicy) bool { return each.name == name }) {
+				read(name)
+			}
 		}
 	}
 	group.Wait()
-	for i, name := range names {
-		if name == own.name {
-			found[i] = <-early
-		}
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("looking up our own token: %w", err)
+	case identity.Elsewhere:
+		rules.AddUnknown()
+		return rules, nil, nil
+	}
+	carries := map[string]carried{}
+	for _, name := range names(identity) {
+		carries[name] = found[name]
 		switch {
-		case found[i].err != nil:
-			return nil, false, fmt.Errorf("reading the policy %q, which our own token carries: %w", name, found[i].err)
-		case found[i].unknown:
+		case found[name].err != nil:
+			return nil, nil, fmt.Errorf("reading the policy %q, which our own token carries: %w", name, found[name].err)
+		case found[name].unknown:
 			rules.AddUnknown()
-		case found[i].text != "": // Vault's policy root is shown as empty
-			rules.Add(found[i].text)
+		case found[name].text != "": // Vault's policy root is shown as empty
+			rules.Add(found[name].text)
 		}
 	}
-	return rules, len(names) == 1 && names[0] == own.name && found[0].text == own.text, nil
+	return rules, carries, nil
+}
+
+// names returns the names of the policies that a token carries, each once.
+func names(identity vault.Identity) []string {
+	names := slices.Concat(identity.Policies, identity.IdentityPolicies)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // carried is a policy that a token carries, as far as it could be read.

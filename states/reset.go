@@ -177,6 +177,19 @@ func neverUsed(keys store.Keys, checkpoint store.Checkpoint) error {
 	}
 }
 
+// unconfirmed reports whether a history has an initialization, and no hardened state since.
+func unconfirmed(history []store.Transition) bool {
+	for _, transition := range slices.Backward(history) {
+		if fsm.State(transition.To) == fsm.Hardened {
+			return false
+		}
+		if fsm.Event(transition.Event) == fsm.Initialize {
+			return true
+		}
+	}
+	return false
+}
+
 // wasOpen reports whether a history, back to the latest initialization, has a state after
 // initialized.
 func wasOpen(history []store.Transition) bool {

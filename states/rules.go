@@ -32,22 +32,39 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 	return rules, nil
 }
 
-// controlNeeds returns what our login needs for the controls of a run.
-func (d *Desired) controlNeeds() []policy.Grant {
-	return grants(append(harden.Reads(d.runGroups()...), d.declaration.Rules.FixGrants()...))
+// controlNeeds returns what our login reads for the controls of a run.
+func (d *Desired) controlNeeds() []policy.Grant { return grants(harden.Reads(d.runGroups()...)) }
+
+// controlReads returns what 'verify' reads, whatever the seed requires.
+func controlReads() []policy.Grant {
+	return grants(append(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...)...))
 }
 
-// controlGrants returns what our policy grants for the controls: what 'verify' reads, whatever the
-// seed requires, and what the fixes that the seed asks for write.
-func (d *Desired) controlGrants() []policy.Grant {
-	fixes := d.declaration.Rules.FixGrants()
-	reads := slices.Concat(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...), fixes)
-	spaces := d.namespaces()
-	reads = append(reads, harden.InnerReads(spaces...)...)
-	for _, path := range spaces {
-		reads = append(reads, harden.Within(path, fixes)...)
+// fixGrants returns what the fixes write that the seed asks for: core is what a policy made from the
+// seed never grants.
+func fixGrants(rules harden.Rules) (core, others []policy.Grant) {
+	for _, grant := range grants(rules.FixGrants()) {
+		if (policy.Ceiling{}).Forbids(grant.Path) != "" {
+			core = append(core, grant)
+		} else {
+			others = append(others, grant)
+		}
 	}
-	return grants(reads)
+	return core, others
+}
+
+// innerGrants returns what 'verify' reads in spaces, the namespaces of the seed, and what fixes write there.
+func innerGrants(rules harden.Rules, spaces []string) []policy.Grant {
+	inner := harden.InnerReads(spaces...)
+	for _, path := range spaces {
+		inner = append(inner, harden.Within(path, rules.FixGrants())...)
+	}
+	return grants(inner)
+}
+
+// controlGrants returns what a policy for everything grants for the controls.
+func (d *Desired) controlGrants() []policy.Grant {
+	return slices.Concat(controlReads(), grants(d.declaration.Rules.FixGrants()), innerGrants(d.declaration.Rules, d.namespaces()))
 }
 
 // namespaces returns the paths of the namespaces that the seed declares.

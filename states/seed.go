@@ -6,11 +6,13 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
 // seeding applies the seed.
@@ -20,10 +22,12 @@ type seeding struct {
 	sessions *sessions
 	observer *Observer
 	applied  applied
+	// hardening proves our login, and ends the root token.
+	hardening *hardening
 }
 
-// act applies what is missing, with root on the first run and with our own login
-// afterwards.
+// act applies what is missing, with our own login. Where there is a root token, that only makes the
+// audit devices and the login, and goes before anything else is written.
 func (s *seeding) act(ctx context.Context, look *Look) error {
 	hashKey, err := s.remember(ctx, look)
 	if err != nil {
@@ -34,15 +38,52 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 		return errors.New("nothing is planned yet")
 	}
 	s.warn(look)
-	if !look.root.None() {
-		if err := s.enterNamespace(ctx, session); err != nil {
+	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
+	if look.StoredKeys.Root != nil && look.Observation.Root == fsm.DeadRoot && look.Observation.Login == fsm.LoginWorks {
+		if err := s.hardening.forgetRoot(ctx, look); err != nil { // an earlier run has revoked it, and was cut off
 			return err
 		}
 	}
-	look.Plan.Remember(hashKey)
+	if !look.root.None() {
+		if look, err = s.handOver(ctx, look, session, hashKey); err != nil {
+			return err
+		}
+	}
+	if look.growth == growthDue {
+		if look, err = s.grow(ctx, look, hashKey); err != nil {
+			return err
+		}
+	}
+	if look.Plan == nil {
+		return errors.New("nothing is planned yet")
+	}
+	return s.applyAll(ctx, look, hashKey)
+}
+
+// applyAll applies the plan of a look that was made with our own login.
+func (s *seeding) applyAll(ctx context.Context, look *Look, hashKey secret.Value) error {
+	session := s.sessions.behind(look.seenBy)
+	if session == nil {
+		return errors.New("there is no session of our own login")
+	}
+	result, err := s.apply(ctx, session, look, look.Plan, hashKey)
+	point.Reach("seed.applied")
+	if err == nil {
+		err = s.narrow(ctx, session, look)
+	}
+	if len(result.Written) > 0 {
+		s.observer.recall.readBack(func() reconcile.Seen {
+			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Reads)
+		})
+	}
+	return err
+}
+
+// apply applies a plan, and records what came of it.
+func (s *seeding) apply(ctx context.Context, session *vault.Session, look *Look, plan *reconcile.Plan, hashKey secret.Value) (reconcile.Result, error) {
+	plan.Remember(hashKey)
 	active, _ := look.Observation.Replicas.Active()
-	go s.observer.desired.digest() // entering the next state needs it; computed while Vault is busy
-	result, err := reconcile.Apply(ctx, session, look.Plan, reconcile.Options{
+	result, err := reconcile.Apply(ctx, session, plan, reconcile.Options{
 		Parallelism:  s.setting.Writes,
 		History:      s.applied.to(active.ClusterID),
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
@@ -56,19 +97,13 @@ func (s *seeding) act(ctx context.Context, look *Look) error {
 	for _, id := range result.Kept {
 		s.setting.Log.Warn("the seed no longer names it, and Vault cannot delete it: it stays as it is", "object", id.String())
 	}
-	for _, left := range look.Plan.Left {
+	for _, left := range plan.Left {
 		s.setting.Log.Warn("the seed no longer names it, and it stays", "object", left.ID.String(), "reason", left.Reason)
 	}
-	if saveErr := s.saveLedger(context.WithoutCancel(ctx), look, result); saveErr != nil {
-		return errors.Join(err, saveErr)
+	if saveErr := s.saveLedger(context.WithoutCancel(ctx), look, plan, result); saveErr != nil {
+		return result, errors.Join(err, saveErr)
 	}
-	point.Reach("seed.applied")
-	if len(result.Written) > 0 {
-		s.observer.recall.readBack(func() reconcile.Seen {
-			return reconcile.ReadBack(ctx, session, result.Written, s.setting.Reads)
-		})
-	}
-	return err
+	return result, err
 }
 
 // warn logs what a person should know before anything is written.
@@ -116,8 +151,8 @@ func (s *seeding) announce(ctx context.Context, ledger map[string]store.Ownershi
 	})
 }
 
-func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.Result) error {
-	done := len(result.Created) + len(result.Updated) + len(result.Refused) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(look.Plan.Forget)
+func (s *seeding) saveLedger(ctx context.Context, look *Look, plan *reconcile.Plan, result reconcile.Result) error {
+	done := len(result.Created) + len(result.Updated) + len(result.Refused) + len(result.Deleted) + len(result.Taken) + len(result.Kept) + len(plan.Forget)
 	if done == 0 && reflect.DeepEqual(result.Hashes, look.Checkpoint.Hashes) {
 		return nil
 	}
@@ -132,7 +167,7 @@ func (s *seeding) saveLedger(ctx context.Context, look *Look, result reconcile.R
 				own(c, []object.ID{id}, store.TakenOver)
 			}
 		}
-		for _, id := range slices.Concat(result.Refused, result.Deleted, result.Taken, result.Kept, look.Plan.Forget) {
+		for _, id := range slices.Concat(result.Refused, result.Deleted, result.Taken, result.Kept, plan.Forget) {
 			delete(c.Ledger, string(id))
 		}
 		c.Hashes = result.Hashes

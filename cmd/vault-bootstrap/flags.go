@@ -33,6 +33,7 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	registerStore(flags, &o.Store)
 	registerVault(flags, &o.Vault)
 	registerLogin(flags, &o.Login)
+	registerPolicy(flags, &o.Store)
 	registerSeal(flags, &o.Loss)
 	flags.StringSliceVar(&o.Seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&o.Until, "until", "hardened", "state to stop at: initialized, unsealed, seeded or hardened")
@@ -93,6 +94,10 @@ func registerLogin(flags *pflag.FlagSet, o *job.LoginOptions) {
 	flags.StringVar(&o.PasswordFile, "login-password-file", "", "file with the password of our own user, for --login=userpass")
 	flags.StringVar(&o.CAFile, "login-ca", "", "PEM file with the CA that signed --client-cert, for --login=cert (default: that certificate itself, and no other)")
 	flags.StringVar(&o.Region, "login-region", "", "region of STS, for --login=aws (default: AWS_REGION, otherwise us-east-1)")
+}
+
+func registerPolicy(flags *pflag.FlagSet, o *job.StoreOptions) {
+	flags.StringVar(&o.Policy, "policy", job.GrowingPolicy, "what our login may do: 'grow', what the seed takes, by a policy that our login writes itself, within limits; or 'fixed', what the seed took when root wrote the policy")
 }
 
 // registerOwnLogin registers how our own login works, for verbs that apply no seed.

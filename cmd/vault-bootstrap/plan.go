@@ -38,6 +38,7 @@ func (p *program) planCommand() *cobra.Command {
 	registerStore(flags, &options.job.Store)
 	registerVault(flags, &options.job.Vault)
 	registerLogin(flags, &options.job.Login)
+	registerPolicy(flags, &options.job.Store)
 	flags.StringSliceVar(&options.job.Seed, "seed", nil, "seed file or directory; may be repeated")
 	flags.StringVar(&options.job.TokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, otherwise the login of later runs)")
 	flags.IntVar(&options.job.Parallelism, "parallelism", 32, "calls to Vault in flight")

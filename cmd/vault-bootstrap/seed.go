@@ -83,12 +83,15 @@ func (p *program) seedSchemaCommand() *cobra.Command {
 func (p *program) seedPolicyCommand() *cobra.Command {
 	name := "vault-bootstrap"
 	login, keys := &job.LoginOptions{}, &job.StoreOptions{}
-	readOnly, ceremonies := false, "auto"
+	readOnly, ceremonies, part := false, "auto", ""
 	cmd := &cobra.Command{
 		Use:   "policy FILE|DIRECTORY...",
 		Short: "Print the policy that 'run' needs to apply the seed",
-		Long: "policy prints the policy of our own login or, with --read-only, that of the role beside\n" +
-			"it (NAME-read), which 'plan' and 'verify' log in with. 'run' writes both.",
+		Long: "policy prints the policies of our own login: NAME, which only root writes, and NAME-seed,\n" +
+			"which is made from the seed and which our login writes itself. Comments say which is\n" +
+			"which; --part prints one of them alone, and --policy=fixed one policy for everything.\n" +
+			"With --read-only it prints that of the role beside ours (NAME-read), which 'plan' and\n" +
+			"'verify' log in with. 'run' writes all of them.",
 		RunE: func(_ *cobra.Command, paths []string) error {
 			if len(paths) == 0 {
 				return errNoSeed("policy")
@@ -112,15 +115,17 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules, Ceremonies: rights, Keyless: keys.Keyless()})
+			grows, err := keys.Grows()
 			if err != nil {
 				return err
 			}
-			text := desired.PolicyText(!keys.Keyless())
-			if readOnly {
-				if text = desired.ReadPolicyText(); text == "" {
-					return fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method.Name()), "Its credential belongs to one role: plan and verify use it.")
-				}
+			desired, err := states.NewDesired(name, method, states.Declaration{Objects: loaded.Declared(), Grows: grows, Prune: loaded.Prune(), Rules: rules, Ceremonies: rights, Keyless: keys.Keyless()})
+			if err != nil {
+				return err
+			}
+			text, err := policyParts(desired, part, readOnly, name, method.Name(), !keys.Keyless())
+			if err != nil {
+				return err
 			}
 			_, err = io.WriteString(p.stdout, text)
 			return err
@@ -129,11 +134,35 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", name, "name of the policy and of the role that later runs log in with")
 	cmd.Flags().StringVar(&ceremonies, "ceremonies", ceremonies, "whether it includes the endpoints that take key shares, as for 'run': auto and always include them, never does not")
 	registerKeys(cmd.Flags(), keys)
+	cmd.Flags().StringVar(&part, "part", "", "print one policy alone: core (NAME) or seed (NAME-seed)")
+	registerPolicy(cmd.Flags(), keys)
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "print the policy of the role that only reads")
 	cmd.Flags().StringSliceVar(&login.Methods, "login", nil, "how later runs log in, as for 'run' (default: as the seed says, otherwise kubernetes)")
 	login.Given = cmd.Flags().Changed
 	cmd.Flags().StringVar(&login.Mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd
+}
+
+// policyParts returns the policies that are asked for.
+func policyParts(desired *states.Desired, part string, readOnly bool, name, method string, holdsShares bool) (string, error) {
+	core := desired.PolicyText(holdsShares)
+	named, made := desired.SeedPolicy()
+	switch {
+	case readOnly:
+		if text := desired.ReadPolicyText(); text != "" {
+			return text, nil
+		}
+		return "", fault.Misuse(fmt.Errorf("--login=%s has no role that only reads", method), "Its credential belongs to one role: plan and verify use it.")
+	case part == "core", part == "" && made == "":
+		return core, nil
+	case part == "seed" && made == "":
+		return "", fault.Misuse(errors.New("--part=seed with --policy=fixed: there is one policy for everything"), "Omit one of the two.")
+	case part == "seed":
+		return made, nil
+	case part != "":
+		return "", fault.Misuse(fmt.Errorf("--part=%q is neither core nor seed", part), "Omit it for both policies.")
+	}
+	return fmt.Sprintf("# The policy %q, which only root writes.\n%s\n# The policy %q.\n%s", name, core, named, made), nil
 }
 
 func errNoSeed(verb string) error {

@@ -44,6 +44,7 @@ func (p *program) seedSelfInitCommand() *cobra.Command {
 func (o *selfInitOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.store.Name, "name", "vault-bootstrap", "name of the policy and of the role that later runs log in with")
 	registerLogin(flags, &o.login)
+	registerPolicy(flags, &o.store)
 	flags.Lookup("login-principal").Usage = "who may log in: NAMESPACE/SERVICEACCOUNT (kubernetes), the subject (jwt), the ARN of the IAM role or user (aws), the service account's e-mail address (gcp), the service principal's ID (azure)"
 	flags.StringVar(&o.clientCert, "client-cert", "", "PEM file with the client certificate that later runs present, for --login=cert")
 	o.store.Keys, o.login.ByPrincipal = job.NoKeys, true
@@ -69,7 +70,11 @@ func (p *program) selfInit(ctx context.Context, options *selfInitOptions, paths 
 	if err != nil {
 		return err
 	}
-	desired, err := states.NewDesired(options.store.Name, chain, states.Declaration{Objects: loaded.Declared(), Prune: loaded.Prune(), Rules: rules, Keyless: true})
+	grows, err := options.store.Grows()
+	if err != nil {
+		return err
+	}
+	desired, err := states.NewDesired(options.store.Name, chain, states.Declaration{Objects: loaded.Declared(), Grows: grows, Prune: loaded.Prune(), Rules: rules, Keyless: true})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package login
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,11 +18,20 @@ func (c Chain) Name() string {
 	return c.join(",", func(m Method) string { return m.Name() })
 }
 
-// Objects returns what all the methods need.
-func (c Chain) Objects(policy string) []object.Object {
+// Objects returns what all the methods need. Tokens of the roles carry policy, and more beside it.
+func (c Chain) Objects(policy string, more ...string) []object.Object {
 	var all []object.Object
 	for _, each := range c {
-		all = append(all, each.Objects(policy)...)
+		for _, o := range each.Objects(policy) {
+			if names, is := o.Data["token_policies"].([]any); is && len(more) > 0 {
+				o.Data = maps.Clone(o.Data)
+				for _, name := range more {
+					names = append(slices.Clip(names), name)
+				}
+				o.Data["token_policies"] = names
+			}
+			all = append(all, o)
+		}
 	}
 	return all
 }

@@ -73,8 +73,12 @@ func present(ctx context.Context, dialer Dialer, address string, method presente
 	return dialer.Login(ctx, address, method.Path(), credential)
 }
 
-// ReadSuffix ends the names of the role and of the policy that only read.
-const ReadSuffix = "-read"
+const (
+	// ReadSuffix ends the names of the role and of the policy that only read.
+	ReadSuffix = "-read"
+	// SeedSuffix ends the name of the policy that is made from the seed.
+	SeedSuffix = "-seed"
+)
 
 // ErrNoCredential means that the credential does not exist yet.
 var ErrNoCredential = errors.New("no credential for the login is stored")

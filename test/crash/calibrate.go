@@ -62,8 +62,8 @@ func (s *suite) calibrateVerb(ctx context.Context, v *verb, storage string) erro
 func (sc *scene) undisturbed(ctx context.Context, p *driver.Process) (driver.Result, error) {
 	if !sc.verb.endless {
 		end := p.Wait()
-		if end.Code != exitDone {
-			return end, fmt.Errorf("it exited with %d\n%s", end.Code, end.Stderr)
+		if end.Code != sc.verb.code {
+			return end, fmt.Errorf("it exited with %d, want %d\n%s", end.Code, sc.verb.code, end.Stderr)
 		}
 		return end, nil
 	}

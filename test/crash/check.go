@@ -81,6 +81,11 @@ func (sc *scene) checkRoots(ctx context.Context, node *testbed.VaultNode, keys d
 	if err := node.Call(ctx, http.MethodGet, "sys/policies/acl/app", root, nil, nil); err != nil {
 		return fmt.Errorf("the seed is not applied: %w", err)
 	}
+	if sc.verb.proves != nil {
+		if err := sc.verb.proves(ctx, sc, node, root); err != nil {
+			return err
+		}
+	}
 	others, err := rootTokens(ctx, node, root)
 	if err == nil && others > 0 {
 		err = &rootError{fmt.Sprintf("%d in Vault that nobody holds", others)}

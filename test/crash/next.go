@@ -106,6 +106,10 @@ func (sc *scene) watched(ctx context.Context, p *driver.Process) (driver.Result,
 	if err != nil {
 		return driver.Result{Code: exitTerminal, Failure: name, Stderr: p.Stderr()}, nil
 	}
+	if sc.verb.proves != nil && sc.done(ctx) != nil {
+		// Vault was hardened before the watch came, which was ended in the middle of its first look.
+		return driver.Result{Code: exitBusy, Stderr: p.Stderr()}, nil
+	}
 	return driver.Result{Code: exitDone, Stderr: p.Stderr()}, nil
 }
 
@@ -156,5 +160,5 @@ func (sc *scene) done(ctx context.Context) error {
 			return fmt.Errorf("%s is sealed", node.Name)
 		}
 	}
-	return sc.nothingUnderway(ctx)
+	return errors.Join(sc.nothingUnderway(ctx), sc.applied(ctx))
 }

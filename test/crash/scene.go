@@ -67,7 +67,8 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 		return nil, err
 	}
 	sc.spool = filepath.Join(sc.dir, "spool")
-	if err := sc.writeSeed(); err != nil {
+	sc.seedFile, sc.audit = filepath.Join(sc.dir, "seed.yaml"), filepath.Join(sc.dir, "audit.raw")
+	if err := sc.writeSeed(""); err != nil {
 		return sc, err
 	}
 	if sc.vault, err = testbed.StartVault(ctx, testbed.VaultOptions{Dir: filepath.Join(sc.dir, "vault"), Storage: t.storage, Nodes: t.nodes, Front: t.guarded}); err != nil {
@@ -102,32 +103,6 @@ func (sc *scene) keepRecords(ctx context.Context) error {
 	sc.records = records
 	sc.note(token)
 	return err
-}
-
-// writeSeed writes a seed with an audit log. The log is raw, so that the suite
-// learns every token; it is the one place where secrets are expected, and is not
-// among the logs that are searched.
-func (sc *scene) writeSeed() error {
-	sc.seedFile, sc.audit = filepath.Join(sc.dir, "seed.yaml"), filepath.Join(sc.dir, "audit.raw")
-	return os.WriteFile(sc.seedFile, fmt.Appendf(nil, `
-audit:
-  - type: file
-    options: {file_path: %s, log_raw: "true"}
-policies:
-  - name: app
-    rules: |
-      path "kv/data/app/*" {
-        capabilities = ["read"]
-      }
-auth:
-  - type: userpass
-    users:
-      - {username: ada, password: correct-horse-battery, token_policies: [app]}
-secrets:
-  - type: kv
-    path: kv
-    options: {version: "2"}
-`, sc.audit), 0o600)
 }
 
 // options say how one process is started.

@@ -48,6 +48,11 @@ func (sc *scene) outlived(ctx context.Context, late *driver.Process, resume func
 	default:
 	}
 	stopped := time.Now()
+	if sc.verb.proves != nil { // a person corrects the seed meanwhile
+		if err := sc.mend(ctx); err != nil {
+			return err
+		}
+	}
 	if err := sc.startedAgain(ctx); err != nil {
 		return err
 	}
@@ -102,7 +107,7 @@ func (sc *scene) wentOn(ctx context.Context, late *driver.Process) (driver.Resul
 	// One that had nothing left to do, or needs no Lease, ends well.
 	// The keys that 'keys retire' was to put away are put away, and Vault is not empty any more.
 	tooLate := sc.verb == verbRetire && ended.Code == exitUsage
-	if ended.Code != exitBusy && ended.Code != exitDone && !tooLate {
+	if ended.Code != exitBusy && ended.Code != exitDone && ended.Code != sc.verb.code && !tooLate {
 		return ended, fmt.Errorf("the resumed %q exited with %d\n%s", sc.verb, ended.Code, ended.Stderr)
 	}
 	return ended, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // verb is a way in which users start the program.
@@ -29,6 +30,10 @@ type verb struct {
 	// unfinished reports whether a user has to start the same verb again: 'run' and 'watch'
 	// cannot go on from what it has left.
 	unfinished func(keys driver.KeysRecord) bool
+	// code is what an undisturbed process exits with.
+	code int
+	// proves checks what else the verb's work is, with a token that may read it.
+	proves func(ctx context.Context, sc *scene, node *testbed.VaultNode, token string) error
 }
 
 func (v *verb) String() string { return v.name }
@@ -60,14 +65,20 @@ var (
 	// Those that mend what another has left come to points of their own.
 	verbRunSpooled   = &verb{name: "run after " + pointSpooled, arguments: runs, walks: true, mends: true, stage: killedBefore(verbRun, pointSpooled)}
 	verbWatchSpooled = &verb{name: "watch after " + pointSpooled, arguments: watches, walks: true, endless: true, mends: true, stage: killedBefore(verbRun, pointSpooled)}
-	verbRunGlass     = &verb{name: "run after " + pointGlass, arguments: runs, walks: true, mends: true, stage: killedBefore(verbGlassExec, pointGlass)}
+	// These change the seed of a hardened Vault, for which our login's policy has to follow it.
+	verbRunGrown  = &verb{name: "run, seed grown", arguments: runs, walks: true, stage: seedGrows, proves: grown}
+	verbRunBack   = &verb{name: "run, seed grown, then rolled back", arguments: runs, walks: true, stage: seedGrowsAndReturns, proves: notGrown}
+	verbRunShrunk = &verb{name: "run, seed shrunk", arguments: runs, walks: true, stage: seedShrinks, proves: notGrown}
+	// The first run of this one leaves an object that Vault refuses.
+	verbRunRefused = &verb{name: "run, an object refused", arguments: runs, walks: true, stage: objectRefused, code: exitTransient, proves: notGrown}
+	verbRunGlass   = &verb{name: "run after " + pointGlass, arguments: runs, walks: true, mends: true, stage: killedBefore(verbGlassExec, pointGlass)}
 )
 
 // verbs are all of them.
 func verbs() []*verb {
 	return []*verb{
 		verbRun, verbWatch, verbLeader, verbStands, verbSidecar, verbPostStart, verbAdopt, verbRotate, verbRetire, verbGlassRun, verbGlassExec,
-		verbRunSpooled, verbWatchSpooled, verbRunGlass,
+		verbRunGrown, verbRunBack, verbRunShrunk, verbRunRefused, verbRunSpooled, verbWatchSpooled, verbRunGlass,
 	}
 }
 

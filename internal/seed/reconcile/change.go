@@ -125,6 +125,30 @@ type Plan struct {
 	words  *vocabulary
 }
 
+// Only returns the part of a plan that concerns the objects for which keep is true: without
+// deletions, and without what it knows of other objects.
+func (p *Plan) Only(keep func(object.Object) bool) *Plan {
+	part := &Plan{Warnings: p.Warnings, memory: p.memory, known: p.known, words: p.words}
+	for _, c := range p.Changes {
+		if c.Action != Delete && keep(c.Object) {
+			part.Changes = append(part.Changes, c)
+		}
+	}
+	for _, r := range p.Refusals {
+		if keep(r.Object) {
+			part.Refusals = append(part.Refusals, r)
+		}
+	}
+	return part
+}
+
+// Without returns a plan without the objects for which leave is true.
+func (p *Plan) Without(leave func(object.Object) bool) *Plan {
+	rest := *p
+	rest.Changes = slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return leave(c.Object) })
+	return &rest
+}
+
 // Remember sets the key of the hashes of a plan that was made without one: the first run that
 // writes generates the key.
 func (p *Plan) Remember(key secret.Value) {

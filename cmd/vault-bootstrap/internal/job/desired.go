@@ -25,6 +25,7 @@ type resolved struct {
 	// ceremonies says whether our login may reach the endpoints that take key shares.
 	ceremonies ceremony.Rights
 	credential bool // whether there is a login of its own for them
+	grows      bool // whether our policy grows with the seed
 	// namespace is the Vault namespace of the seed.
 	namespace string
 }
@@ -56,9 +57,13 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 		return resolved{}, fault.Misuse(errors.New("--ceremony-credential excludes --vault-namespace"),
 			"Key shares are the server's, and a login in a namespace does not reach what takes them. Where the server wants a token, give break-glass one with --token-file.")
 	}
+	grows, err := options.Store.Grows()
+	if err != nil {
+		return resolved{}, err
+	}
 	ceremonies, err := ceremony.ParseRights(options.Custody.Ceremonies.Rights)
 	return resolved{
-		declared: declared, objects: objects, rules: rules, login: login,
+		declared: declared, objects: objects, rules: rules, login: login, grows: grows,
 		ceremonies: ceremonies, credential: options.Custody.Ceremonies.Credential, namespace: options.Vault.SeedNamespace(j.env),
 	}, err
 }
@@ -67,7 +72,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 func (r resolved) desire(setting *states.Setting, methods login.Chain) (*states.Desired, error) {
 	return states.NewDesired(setting.Name, methods, states.Declaration{
 		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace, Keyless: setting.Keyless,
-		Ceremonies: r.ceremonies, Credential: r.credential, Digest: sync.OnceValue(r.declared.Digest),
+		Ceremonies: r.ceremonies, Credential: r.credential, Grows: r.grows, Digest: sync.OnceValue(r.declared.Digest),
 	})
 }
 

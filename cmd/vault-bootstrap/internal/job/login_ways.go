@@ -113,3 +113,21 @@ func (w loginWay) locate(err error) error {
 	}
 	return fmt.Errorf("%s: the login method %q: %w", w.at, w.name, err)
 }
+
+// GrowingPolicy has our login carry a second policy, which is made from the seed and which it writes
+// itself. FixedPolicy has it carry one for everything, which only root writes.
+const (
+	GrowingPolicy = "grow"
+	FixedPolicy   = "fixed"
+)
+
+// Grows reports whether our policy grows with the seed.
+func (o *StoreOptions) Grows() (bool, error) {
+	switch o.Policy {
+	case "", GrowingPolicy:
+		return true, nil
+	case FixedPolicy:
+		return false, nil
+	}
+	return false, fault.Misuse(fmt.Errorf("--policy=%q is neither grow nor fixed", o.Policy), "Omit the flag for grow: our login widens the policy that is made from the seed, within limits.")
+}

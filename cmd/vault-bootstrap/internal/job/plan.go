@@ -59,7 +59,11 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 		return nil, err
 	}
 	setting := &states.Setting{Name: o.Store.Name, Keyless: o.Store.Keyless(), Reads: o.Parallelism, Now: time.Now, Log: log}
-	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Prune: declared.Prune(), Rules: rules, Namespace: o.Vault.SeedNamespace(env), Keyless: setting.Keyless})
+	grows, err := o.Store.Grows()
+	if err != nil {
+		return nil, err
+	}
+	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Grows: grows, Prune: declared.Prune(), Rules: rules, Namespace: o.Vault.SeedNamespace(env), Keyless: setting.Keyless})
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ type Lookup func(name string) (string, bool)
 
 // StoreOptions say where the records are.
 type StoreOptions struct {
+	// Policy says whether our policy grows with the seed: 'grow' or 'fixed'; empty for 'grow'.
+	Policy                                      string
 	Name, Store, Namespace, Kubeconfig, Context string
 	// Keys says whose the keys of Vault are: StoredKeys or NoKeys.
 	Keys string
