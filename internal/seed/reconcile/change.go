@@ -34,6 +34,9 @@ type Goal struct {
 	// Seen, if not nil, returns objects that need not be read. It is called once, after the
 	// listings, and may block.
 	Seen func() Seen
+	// Unread, if not nil, says which objects the token may not read yet. They are planned as if they
+	// were not there.
+	Unread func(object.Object) bool
 	// Parallelism is how many requests run at a time; less than 1 means one.
 	Parallelism int
 }
@@ -69,6 +72,8 @@ type Change struct {
 	// ServerWide is set for an object in a namespace that the server has only in its root namespace.
 	// It is not written.
 	ServerWide bool
+	// Unread is set for an object that was not read, since the token may not read it yet.
+	Unread bool
 	// Holds is what we have created in a mount or namespace that is deleted, and is deleted with
 	// it.
 	Holds []object.ID

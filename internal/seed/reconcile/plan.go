@@ -80,6 +80,9 @@ func (p *Plan) add(o object.Object, s observation) {
 	case s.serverWide:
 		change.Action, change.ServerWide = Create, true
 		change.Fields = allFields(o)
+	case s.unread:
+		change.Action, change.Unread = Create, true
+		change.Fields = allFields(o)
 	case o.IsRequest():
 		p.request(&change, s)
 	case !s.there && (!s.blind || len(hashes) == 0):
