@@ -76,6 +76,7 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
 	if plan != nil {
+		plan = plan.Without(func(c reconcile.Change) bool { return c.Action == reconcile.None && o.desired.growing.writes(c.Object) })
 		fixes, fixErr := o.planFixes(ctx, active, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
 		if !plan.Empty() && lookForAudit(ctx, o.desired, view) {

@@ -71,7 +71,7 @@ func (c Change) print(b *strings.Builder) {
 	if c.ServerWide {
 		b.WriteString("    ! The server has this in its root namespace only: the object will not be written\n")
 	}
-	if c.Unread {
+	if c.Unread() {
 		b.WriteString("    ? Not compared: our login may read it once its policy has grown\n")
 	}
 	for _, name := range c.Unknown {

@@ -90,7 +90,7 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
 			continue
 		}
-		change := changeJSON{ID: c.Object.ID.String(), Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide, Gained: c.gained(), Lost: c.lost(), Unread: c.Unread}
+		change := changeJSON{ID: c.Object.ID.String(), Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide, Gained: c.gained(), Lost: c.lost(), Unread: c.Unread()}
 		for _, f := range c.Fields {
 			change.Fields = append(change.Fields, fieldJSON(f))
 		}
