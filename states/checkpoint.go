@@ -2,10 +2,13 @@ package states
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -25,8 +28,13 @@ func (r *recording) enter(ctx context.Context, look *Look, t fsm.Transition) err
 		digest = r.observer.desired.digest()
 	}
 	var mirror store.Mirror
-	err := r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
-		c.State, c.Since = string(t.To), now
+	root, err := r.rootSince(ctx)
+	if err != nil {
+		return err
+	}
+	err = r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.State, c.Since, c.RootSince = string(t.To), now, root
+		r.noteGrowth(c)
 		if active.ClusterID != "" {
 			c.ClusterID = active.ClusterID
 		}
@@ -47,10 +55,50 @@ func (r *recording) enter(ctx context.Context, look *Look, t fsm.Transition) err
 	return nil
 }
 
+// rootSince returns since when the root token of the first run is stored; zero if it is not.
+func (r *recording) rootSince(ctx context.Context) (time.Time, error) {
+	keys, err := r.records.Keys(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the keys: %w", err)
+	}
+	return keys.RootSince(), nil
+}
+
+// noteGrowth has the ledger say whether our policy grows with the seed, by the policy that is made
+// from it. It counts as taken over, so that no version of this program prunes it.
+func (r *recording) noteGrowth(c *store.Checkpoint) {
+	seen, id := r.observer.own.growth, object.ID(SeedPolicyID(r.setting.Name))
+	switch {
+	case seen == nil:
+	case *seen == growthOff:
+		delete(c.Ledger, string(id))
+	default:
+		own(c, []object.ID{id}, store.TakenOver)
+	}
+}
+
+// NameRoot adds to the failure of a run that a root token is stored, and since when.
+func NameRoot(ctx context.Context, b *Bootstrap, failure error) error {
+	if kind := fault.KindOf(failure); failure == nil || b.setting.Keyless || kind == fault.Busy {
+		return failure
+	}
+	since, err := b.recording.rootSince(ctx)
+	if err != nil || since.IsZero() {
+		return failure
+	}
+	b.setting.Log.Warn("the root token is stored", "since", since.Format(time.RFC3339), "remedy", "A run revokes it as soon as our own login is proven: remove what the error names, and run again.")
+	return fmt.Errorf("%w; the root token is stored since %s, until our own login is proven", failure, since.Format(time.RFC3339))
+}
+
 // finish records how a run ended: its failure, or that it recovered from an earlier one. A failure
 // that is already on record keeps the time at which it first occurred.
 func (r *recording) finish(ctx context.Context, failure error) error {
+	root, rootErr := r.rootSince(ctx)
 	return r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		if rootErr == nil {
+			c.RootSince = root
+		}
+		r.noteGrowth(c)
 		if failure == nil {
 			c.LastError = nil
 			return nil

@@ -35,14 +35,14 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 		look.Plan, look.Observation.Plan = nil, fsm.PlanUnknown
 		return unproven // it may be the cause of any other error
 	}
-	look.growth = growth
+	look.growth, o.own.growth = growth, &growth
 	switch {
 	case growth == growthDue:
 		// What is new may not even be read yet. Audit devices come first, as always.
 		audit := slices.DeleteFunc(slices.Clone(o.desired.declaration.Objects), func(each object.Object) bool { return !each.IsAudit() })
 		return look.planFor(ctx, o, view, slices.Concat(audit, written), object.Prune{})
 	case err == nil && growth == growthOff && len(written) > 0:
-		look.Plan = look.Plan.Without(o.desired.growing.writes)
+		look.Plan = look.Plan.Without(func(c reconcile.Change) bool { return o.desired.growing.writes(c.Object) })
 		look.judgePlan()
 	}
 	return err

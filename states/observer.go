@@ -41,6 +41,8 @@ type ownLogin struct {
 	lacking bool
 	// growthLacks is why our policy does not grow with the seed, as it was last seen; empty if it does.
 	growthLacks string
+	// growth is what the latest look by our login has seen of it; nil before the first.
+	growth *growth
 	// rootEnded is whether this process has ended root, and not seen the cluster hardened since.
 	rootEnded bool
 }

@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -54,13 +59,24 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		return nil, err
 	}
 	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.desired.goal(o.desired.declaration.Objects, memory.Checkpoint, memory.Keys, o.setting.Reads)
+	objects := o.desired.declaration.Objects
+	grows := growsFor(ctx, o, view)
+	if grows {
+		objects = slices.Concat(objects, o.desired.growing.objects(o.desired.growing.gone(memory.Checkpoint)))
+	}
+	goal := o.desired.goal(objects, memory.Checkpoint, memory.Keys, o.setting.Reads)
 	goal.Memory.Lost = memory.Keys.HashKey.Empty()
 	plan, err := reconcile.NewPlan(ctx, view, goal)
+	if httpstatus.Of(err) == http.StatusForbidden && grows && token.Empty() {
+		if goal.Unread, err = unreadable(ctx, view, o.desired, memory.Checkpoint); err == nil {
+			plan, err = reconcile.NewPlan(ctx, view, goal)
+		}
+	}
 	if err != nil && httpstatus.Of(err) == 403 {
 		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
 	}
 	if plan != nil {
+		plan = plan.Without(func(c reconcile.Change) bool { return c.Action == reconcile.None && o.desired.growing.writes(c.Object) })
 		fixes, fixErr := o.planFixes(ctx, active, view)
 		plan.Fixes, err = fixes, errors.Join(err, fixErr)
 		if !plan.Empty() && lookForAudit(ctx, o.desired, view) {
@@ -71,6 +87,37 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 		}
 	}
 	return plan, err
+}
+
+// growsFor reports whether the policy that is made from the seed is in use, by the policy beside it as
+// Vault has it.
+func growsFor(ctx context.Context, o *Observer, view vault.View) bool {
+	if o.desired.growing == nil {
+		return false
+	}
+	core := readCarried(ctx, view, o.setting.Name)
+	made := string(o.desired.growing.objects(nil)[0].ID)
+	return core.err == nil && slices.ContainsFunc(acl.Lines(core.text), func(line string) bool {
+		path, capabilities, _ := strings.Cut(line, ": ")
+		return path == made && strings.Contains(capabilities, "update")
+	})
+}
+
+// unreadable returns which objects a token may not read yet: those that the policy does not know
+// that a run makes first.
+func unreadable(ctx context.Context, view vault.View, desired *Desired, checkpoint store.Checkpoint) (func(object.Object) bool, error) {
+	seen, err := proveNeeds(ctx, view, nil, readGrants(desired.needs(checkpoint)))
+	if err != nil {
+		return nil, err
+	}
+	closed := map[string]bool{}
+	for _, privilege := range seen.missing {
+		path, _, _ := strings.Cut(privilege, ": ")
+		closed[path] = true
+	}
+	return func(o object.Object) bool {
+		return slices.ContainsFunc(readGrants(policy.Needs([]object.Object{o}, false)), func(need policy.Grant) bool { return closed[need.Path] })
+	}, nil
 }
 
 func (o *Observer) planView(ctx context.Context, address string, token secret.Value, keys store.Keys) (vault.View, error) {

@@ -147,6 +147,10 @@ func (d *Desired) ReadPolicyText() string {
 	return ""
 }
 
+// SeedPolicyID returns the API path of the policy that is made from the seed, given our name. The ledger
+// has it while our login may write it.
+func SeedPolicyID(name string) string { return string(object.Policy(name+login.SeedSuffix, nil).ID) }
+
 // SeedPolicy returns the policy that is made from the seed; "" where there is none.
 func (d *Desired) SeedPolicy() (name, text string) {
 	if d.growing == nil {

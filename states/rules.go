@@ -37,7 +37,7 @@ func (d *Desired) controlNeeds() []policy.Grant { return grants(harden.Reads(d.r
 
 // controlReads returns what 'verify' reads, whatever the seed requires.
 func controlReads() []policy.Grant {
-	return grants(append(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...)...))
+	return grants(slices.Concat(harden.Reads(harden.AllGroups()...), harden.ReadsElsewhere(harden.AllGroups()...), harden.InnerReads()))
 }
 
 // fixGrants returns what the fixes write that the seed asks for: core is what a policy made from the
@@ -55,6 +55,9 @@ func fixGrants(rules harden.Rules) (core, others []policy.Grant) {
 
 // innerGrants returns what 'verify' reads in spaces, the namespaces of the seed, and what fixes write there.
 func innerGrants(rules harden.Rules, spaces []string) []policy.Grant {
+	if len(spaces) == 0 {
+		return nil
+	}
 	inner := harden.InnerReads(spaces...)
 	for _, path := range spaces {
 		inner = append(inner, harden.Within(path, rules.FixGrants())...)

@@ -10,6 +10,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -57,7 +58,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
-	shown := report.NewStatus(checkpoint, records.Location())
+	shown := report.NewStatus(checkpoint, records.Location(), states.SeedPolicyID(options.store.Name))
 	shown.Keyless = options.store.Keyless()
 	// From outside a cluster, its Vault is not at the default address.
 	if kind == job.FileStore || options.vault.Named(p.env) {

@@ -205,6 +205,8 @@ type Checkpoint struct {
 	Since time.Time
 	// ClusterID is the Vault cluster's ID; empty before the first unsealing.
 	ClusterID string
+	// RootSince is since when the root token of the first run is stored, in UTC; zero if it is not.
+	RootSince time.Time
 	// SeedDigest is the digest of the seed applied last.
 	SeedDigest string
 	// Namespace is Vault's namespace that the ledger and the hashes are about, RootNamespace for

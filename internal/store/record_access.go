@@ -55,3 +55,11 @@ type Rotation struct {
 	// of them is in force.
 	Rivals []KeySet
 }
+
+// RootSince returns since when the root token of the first run is stored; zero if it is not.
+func (k Keys) RootSince() time.Time {
+	if k.Root == nil || k.Set == nil {
+		return time.Time{}
+	}
+	return k.Set.Created
+}

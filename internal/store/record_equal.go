@@ -44,7 +44,7 @@ func (c Checkpoint) normal() Checkpoint {
 	if len(c.History) == 0 {
 		c.History = nil
 	}
-	c.Since = c.Since.UTC().Round(0)
+	c.Since, c.RootSince = c.Since.UTC().Round(0), c.RootSince.UTC().Round(0)
 	if c.LastError != nil {
 		failure := *c.LastError
 		failure.At = failure.At.UTC().Round(0)

@@ -9,7 +9,7 @@ import (
 func TestCheckpointClone(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	full := Checkpoint{
-		Epoch: 1, State: "seeded", Since: at, ClusterID: "c", SeedDigest: "d", Namespace: "n", Ledger: map[string]Ownership{"a": Created},
+		Epoch: 1, State: "seeded", Since: at, ClusterID: "c", RootSince: at, SeedDigest: "d", Namespace: "n", Ledger: map[string]Ownership{"a": Created},
 		Hashes: map[string]map[string]string{"a": {"x": "1"}}, Open: map[string]string{"r": "life"},
 		LastError: &Failure{Name: "n", At: at}, History: []Transition{{At: at, To: "seeded"}},
 	}
@@ -21,6 +21,7 @@ func TestCheckpointClone(t *testing.T) {
 	changes := map[string]func(*Checkpoint){
 		"epoch": func(c *Checkpoint) { c.Epoch++ }, "state": func(c *Checkpoint) { c.State = "hardened" },
 		"since": func(c *Checkpoint) { c.Since = at.Add(1) }, "cluster": func(c *Checkpoint) { c.ClusterID = "" },
+		"root":   func(c *Checkpoint) { c.RootSince = time.Time{} },
 		"digest": func(c *Checkpoint) { c.SeedDigest = "" }, "namespace": func(c *Checkpoint) { c.Namespace = "" }, "ledger, an entry": func(c *Checkpoint) { c.Ledger["a"] = Intended },
 		"ledger, one more": func(c *Checkpoint) { c.Ledger["b"] = Created }, "hashes, a field": func(c *Checkpoint) { c.Hashes["a"]["x"] = "2" },
 		"hashes, an object": func(c *Checkpoint) { delete(c.Hashes, "a") }, "open": func(c *Checkpoint) { c.Open["r"] = "another" },

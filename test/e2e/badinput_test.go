@@ -295,13 +295,12 @@ func TestLockedOut(t *testing.T) {
 	wantFailure(t, p.run("run"), 70, "locked out", "break-glass run")
 }
 
-// TestSeedExceedsPolicy lets the seed grow beyond what our login may do, and
-// widens the policy as the error says.
+// TestSeedExceedsPolicy lets the seed grow beyond what our login may do by a fixed policy.
 func TestSeedExceedsPolicy(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	seed := filepath.Join(t.TempDir(), "seed.yaml")
 	write(t, seed, "secrets:\n  - type: kv\n")
-	p, _ := inFiles(t, cluster, "--seed="+seed)
+	p, _ := inFiles(t, cluster, "--seed="+seed, "--policy=fixed")
 	p.must(0, "run")
 	write(t, seed, "secrets:\n  - type: kv\nauth:\n  - type: approle\n    path: deep/er/approle\n    roles:\n      - name: app\n")
 	wantFailure(t, p.run("run"), 70, "seed exceeds policy", "auth/deep/er/approle/role/app", "seed policy")

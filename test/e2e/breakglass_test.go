@@ -92,12 +92,12 @@ func dead(t *testing.T, node *testbed.VaultNode, token string) bool {
 }
 
 // hardened returns a program with a hardened Vault, and an observer in it.
-func hardened(t *testing.T) (*program, *testbed.VaultCluster, *observer) {
+func hardened(t *testing.T, flags ...string) (*program, *testbed.VaultCluster, *observer) {
 	t.Helper()
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	seed := filepath.Join(t.TempDir(), "seed.yaml")
 	write(t, seed, "secrets:\n  - type: kv\n")
-	p, _ := inFiles(t, cluster, "--seed="+seed)
+	p, _ := inFiles(t, cluster, append(flags, "--seed="+seed)...)
 	p.must(0, "run")
 	token, child := inside(p, "")
 	watch := observe(t, cluster.Nodes[0], token)
@@ -212,10 +212,10 @@ func TestBreakGlassLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// TestBreakGlassWidens lets the seed grow: run explains, break-glass run widens, and
-// the next plain run works.
+// TestBreakGlassWidens lets the seed grow beyond a fixed policy: run explains, break-glass run
+// widens, and the next plain run works.
 func TestBreakGlassWidens(t *testing.T) {
-	p, _, watch := hardened(t)
+	p, _, watch := hardened(t, "--policy=fixed")
 	seed := filepath.Join(t.TempDir(), "grown.yaml")
 	write(t, seed, "secrets:\n  - type: kv\nauth:\n  - type: approle\n    path: deep/er/approle\n    roles:\n      - name: app\n")
 	p.flags = append(p.flags, "--seed="+seed)

@@ -73,7 +73,7 @@ func (p *program) with(env ...string) *program {
 }
 
 // runOnly are the beginnings of flags that only the verbs that walk have.
-var runOnly = []string{"--seed", "--ceremon", "--login", "--kubernetes-host", "--respect-seal", "--spool-dir", "--lease", "--key-", "--recovery-"}
+var runOnly = []string{"--seed", "--ceremon", "--login", "--policy", "--kubernetes-host", "--respect-seal", "--spool-dir", "--lease", "--key-", "--recovery-"}
 
 // flagsFor leaves out what a verb does not know.
 func (p *program) flagsFor(verb string) []string {

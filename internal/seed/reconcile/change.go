@@ -34,6 +34,9 @@ type Goal struct {
 	// Seen, if not nil, returns objects that need not be read. It is called once, after the
 	// listings, and may block.
 	Seen func() Seen
+	// Unread, if not nil, says which objects the token may not read yet. They are planned as if they
+	// were not there.
+	Unread func(object.Object) bool
 	// Parallelism is how many requests run at a time; less than 1 means one.
 	Parallelism int
 }
@@ -80,11 +83,25 @@ type Change struct {
 	renames object.ID
 	// hashes is what to remember when nothing is written.
 	hashes map[string]string
-	// unreadable is set for an object to create that Vault cannot show.
-	unreadable bool
+	// unseen says why an object to create was not seen.
+	unseen unseen
 	// matches is set if Vault shows every field as the object has it.
 	matches bool
 }
+
+// unseen says why an object was not seen.
+type unseen int
+
+const (
+	seenAsItIs unseen = iota
+	// neverShown: Vault cannot show it.
+	neverShown
+	// notReadYet: our login may not read it before its policy has grown.
+	notReadYet
+)
+
+// Unread reports whether the object was not read, since the token may not read it yet.
+func (c Change) Unread() bool { return c.unseen == notReadYet }
 
 // Refusal is a difference that cannot be changed in place, or not by API.
 type Refusal struct {
@@ -142,10 +159,10 @@ func (p *Plan) Only(keep func(object.Object) bool) *Plan {
 	return part
 }
 
-// Without returns a plan without the objects for which leave is true.
-func (p *Plan) Without(leave func(object.Object) bool) *Plan {
+// Without returns a plan without the changes for which leave is true.
+func (p *Plan) Without(leave func(Change) bool) *Plan {
 	rest := *p
-	rest.Changes = slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return leave(c.Object) })
+	rest.Changes = slices.DeleteFunc(slices.Clone(p.Changes), leave)
 	return &rest
 }
 

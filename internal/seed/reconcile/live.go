@@ -20,6 +20,8 @@ type observation struct {
 	blind bool
 	// serverWide means that the server has it in its root namespace only, and o is in another.
 	serverWide bool
+	// unread means that the token may not read it yet.
+	unread bool
 	// matches means that Vault shows every field as the object has it. Then data is dropped, since
 	// ten thousand answers are tens of megabytes.
 	matches bool
@@ -102,6 +104,10 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 			continue
 		}
 		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
+			continue
+		}
+		if goal.Unread != nil && goal.Unread(o) {
+			l.seen[i] = observation{unread: true}
 			continue
 		}
 		if known[o.CanonicalID()] && !value.Pending(o.Data) {

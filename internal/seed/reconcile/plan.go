@@ -80,11 +80,16 @@ func (p *Plan) add(o object.Object, s observation) {
 	case s.serverWide:
 		change.Action, change.ServerWide = Create, true
 		change.Fields = allFields(o)
+	case s.unread:
+		change.Action, change.unseen = Create, notReadYet
+		change.Fields = allFields(o)
 	case o.IsRequest():
 		p.request(&change, s)
 	case !s.there && (!s.blind || len(hashes) == 0):
 		change.Action = Create
-		change.unreadable = s.blind
+		if s.blind {
+			change.unseen = neverShown
+		}
 		change.Fields = allFields(o)
 	case o.Traits.Once:
 		change.hashes = hashes

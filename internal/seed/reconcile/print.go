@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 )
 
 // Print writes the plan for people: what is created (+), updated (~), deleted (-) and refused (!),
@@ -68,6 +71,9 @@ func (c Change) print(b *strings.Builder) {
 	if c.ServerWide {
 		b.WriteString("    ! The server has this in its root namespace only: the object will not be written\n")
 	}
+	if c.Unread() {
+		b.WriteString("    ? Not compared: our login may read it once its policy has grown\n")
+	}
 	for _, name := range c.Unknown {
 		fmt.Fprintf(b, "    ! Vault does not recognize the field %s: the object will not be written\n", name)
 	}
@@ -77,6 +83,13 @@ func (c Change) print(b *strings.Builder) {
 			fmt.Fprintf(b, "    %s = (sensitive)\n", f.Field)
 		case f.Sensitive:
 			fmt.Fprintf(b, "    %s: (sensitive, changed)\n", f.Field)
+		case c.ofOurs():
+			for _, line := range c.lost() {
+				fmt.Fprintf(b, "      - %s\n", escape(line))
+			}
+			for _, line := range c.gained() {
+				fmt.Fprintf(b, "      + %s\n", escape(line))
+			}
 		case multiline(f.Old) || multiline(f.New):
 			fmt.Fprintf(b, "    %s:\n", f.Field)
 			lineDiff(b, f.Old, f.New)
@@ -86,6 +99,38 @@ func (c Change) print(b *strings.Builder) {
 			fmt.Fprintf(b, "    %s: %s → %s\n", f.Field, show(f.Old), show(f.New))
 		}
 	}
+}
+
+// ofOurs reports whether c is about a policy of this program's own, whose rules are shown one by one.
+func (c Change) ofOurs() bool {
+	return c.Object.Endpoint == "policy" && c.Object.Position.File == "" && c.Action != Delete
+}
+
+// gained and lost return the rules that a policy of our own has after the change and before it alone.
+func (c Change) gained() []string {
+	return c.rulesOf(func(f FieldChange) (has, not any) { return f.New, f.Old })
+}
+func (c Change) lost() []string {
+	return c.rulesOf(func(f FieldChange) (has, not any) { return f.Old, f.New })
+}
+
+func (c Change) rulesOf(sides func(FieldChange) (has, not any)) []string {
+	if !c.ofOurs() {
+		return nil
+	}
+	var rules []string
+	for _, f := range c.Fields {
+		has, not := sides(f)
+		text, _ := has.(string)
+		other, _ := not.(string)
+		known := acl.Lines(other)
+		for _, line := range acl.Lines(text) {
+			if !slices.Contains(known, line) {
+				rules = append(rules, line)
+			}
+		}
+	}
+	return rules
 }
 
 // show returns value as JSON: quoted, escaped and with mappings in a fixed order.

@@ -50,6 +50,12 @@ type changeJSON struct {
 	Unknown []string `json:"unknown_fields,omitempty"`
 	// ServerWide objects are in a namespace, and the server has them in its root namespace only.
 	ServerWide bool `json:"root_namespace_only,omitempty"`
+	// Gained and Lost are the rules that a policy of this program's own has after the change and
+	// before it alone, each as "path: capability, capability".
+	Gained []string `json:"gained_rules,omitempty"`
+	Lost   []string `json:"lost_rules,omitempty"`
+	// Unread objects could not be compared, since our login may not read them yet.
+	Unread bool `json:"not_read,omitempty"`
 }
 
 type fieldJSON struct {
@@ -84,7 +90,7 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 		if c.Action == None && len(c.Unseen)+len(c.Blind) == 0 {
 			continue
 		}
-		change := changeJSON{ID: c.Object.ID.String(), Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide}
+		change := changeJSON{ID: c.Object.ID.String(), Action: c.Action.String(), Stage: c.Stage.String(), Position: positionText(c.Object.Position), ByHash: c.Unseen, NotCompared: c.Blind, Unknown: c.Unknown, ServerWide: c.ServerWide, Gained: c.gained(), Lost: c.lost(), Unread: c.Unread()}
 		for _, f := range c.Fields {
 			change.Fields = append(change.Fields, fieldJSON(f))
 		}

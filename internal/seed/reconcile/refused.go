@@ -17,7 +17,7 @@ import (
 // A refusal alone does not say so: the answer to an earlier try may have been lost, and the second
 // try is refused because of the first. So Vault is asked again.
 func (a *applying) notMade(ctx context.Context, c Change, err error) bool {
-	if c.Action != Create || !c.Object.Owned() || c.unreadable {
+	if c.Action != Create || !c.Object.Owned() || c.unseen == neverShown {
 		return false
 	}
 	if untried(err) || errors.Is(err, errIgnored) {

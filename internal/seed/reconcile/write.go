@@ -99,7 +99,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 	if len(ignored) > 0 {
 		return nil, explain(c, fmt.Errorf("%w: %s", errDropped, strings.Join(quoteAll(ignored), ", ")))
 	}
-	if o.Traits.Once && c.unreadable && o.Traits.Rotate == "" && !a.plan.memory.HashKey.Empty() {
+	if o.Traits.Once && c.unseen == neverShown && o.Traits.Rotate == "" && !a.plan.memory.HashKey.Empty() {
 		return map[string]string{madeField: a.plan.memory.hash(o.ID, madeField, true)}, nil
 	}
 	return a.remember(ctx, o), nil

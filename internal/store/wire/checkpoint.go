@@ -12,6 +12,7 @@ type Checkpoint struct {
 	State      string                       `json:"state"`
 	Since      time.Time                    `json:"since"`
 	ClusterID  string                       `json:"cluster_id"`
+	RootSince  *time.Time                   `json:"root_since,omitempty"`
 	SeedDigest string                       `json:"seed_digest"`
 	Namespace  string                       `json:"namespace,omitempty"`
 	Ledger     map[string]store.Ownership   `json:"ledger,omitempty"`
@@ -65,7 +66,13 @@ func (l *Ledgers) NewCheckpoint(c store.Checkpoint) (Checkpoint, error) {
 // plain returns c uncompressed.
 func plain(c store.Checkpoint) Checkpoint {
 	history := c.History[max(0, len(c.History)-store.HistoryLimit):]
+	var root *time.Time // left out otherwise: earlier versions do not know it
+	if !c.RootSince.IsZero() {
+		since := UTC(c.RootSince)
+		root = &since
+	}
 	return Checkpoint{
+		RootSince:  root,
 		Version:    Version,
 		Epoch:      c.Epoch,
 		State:      c.State,
@@ -123,6 +130,9 @@ func (l *Ledgers) Record(wire Checkpoint, o Object) (store.Checkpoint, error) {
 				At: UTC(t.At), From: t.From, Event: t.Event, To: t.To, Took: time.Duration(t.TookNS), Holder: t.Holder,
 			}
 		}),
+	}
+	if wire.RootSince != nil {
+		c.RootSince = UTC(*wire.RootSince)
 	}
 	if len(c.Ledger) == 0 {
 		c.Ledger = nil

@@ -21,10 +21,14 @@ type Status struct {
 	Checkpoint string     `json:"checkpoint"`
 	Keys       string     `json:"keys"`
 	// Keyless is whether the keys of Vault are not ours: the record named by Keys then holds none.
-	Keyless   bool              `json:"keyless,omitempty"`
-	Replicas  []Replica         `json:"replicas"`
-	LastError *failureReport    `json:"last_error,omitempty"`
-	History   []transitionEntry `json:"history"`
+	Keyless bool `json:"keyless,omitempty"`
+	// RootSince is since when the root token of the first run is stored, and PolicyGrows whether our
+	// policy grows with the seed.
+	RootSince   *time.Time        `json:"root_token_since,omitempty"`
+	PolicyGrows bool              `json:"policy_grows"`
+	Replicas    []Replica         `json:"replicas"`
+	LastError   *failureReport    `json:"last_error,omitempty"`
+	History     []transitionEntry `json:"history"`
 }
 
 // Replica is what a replica answers about its health.
@@ -55,7 +59,9 @@ type transitionEntry struct {
 }
 
 // NewStatus returns the status that the checkpoint holds.
-func NewStatus(c store.Checkpoint, location store.Location) Status {
+//
+// madeFromSeed is the policy that is made from the seed, as the ledger names it.
+func NewStatus(c store.Checkpoint, location store.Location, madeFromSeed string) Status {
 	report := Status{
 		State: c.State, ClusterID: c.ClusterID, SeedDigest: c.SeedDigest, Objects: len(c.Ledger),
 		Checkpoint: location.Checkpoint, Keys: location.Keys,
@@ -67,6 +73,10 @@ func NewStatus(c store.Checkpoint, location store.Location) Status {
 	if !c.Since.IsZero() {
 		report.Since = &c.Since
 	}
+	if !c.RootSince.IsZero() {
+		report.RootSince = &c.RootSince
+	}
+	report.PolicyGrows = c.Ledger[madeFromSeed] != ""
 	if f := c.LastError; f != nil {
 		report.LastError = &failureReport{f.Kind, f.Name, f.Message, f.Remedy, f.At}
 	}
@@ -101,6 +111,13 @@ func (r Status) table() string {
 	} else {
 		facts.AppendRow(table.Row{"keys", r.Keys})
 	}
+	if r.RootSince != nil {
+		facts.AppendRow(table.Row{"root token", fmt.Sprintf("stored since %s: 'run' revokes it once our own login is proven", r.RootSince.Format(time.RFC3339))})
+	}
+	if !r.PolicyGrows && (r.State == "seeded" || r.State == "hardened") {
+		facts.AppendRow(table.Row{"policy", "does not grow with the seed: it is fixed, or older than this program"})
+		facts.AppendRow(table.Row{"", r.renewPolicy()})
+	}
 	if f := r.LastError; f != nil {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})
@@ -126,6 +143,14 @@ func (r Status) table() string {
 		history.AppendRow(table.Row{each.At.Format(time.RFC3339), each.From, each.Event, each.To, each.Took})
 	}
 	return shown + "\n\n" + history.Render()
+}
+
+// renewPolicy names the command after which our policy grows with the seed.
+func (r Status) renewPolicy() string {
+	if r.Keyless {
+		return "'vault-bootstrap run --token-file=FILE' with an administrator's token makes it grow"
+	}
+	return "'vault-bootstrap break-glass run --reason=WHY' makes it grow"
 }
 
 // Write writes the report as JSON, or else as a table.

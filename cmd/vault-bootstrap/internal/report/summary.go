@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -16,6 +17,8 @@ type Summary struct {
 	Outcome  fsm.Outcome
 	Location store.Location
 	Controls []harden.Result
+	// RootSince is since when the root token of the first run is stored; zero if it is not.
+	RootSince time.Time
 }
 
 // Write writes what was done, where the keys are and what to do next: in lines of the report, or as
@@ -26,6 +29,9 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 		for _, control := range advice {
 			lines.log.Warn("advice", "control", control.ID, "seen", control.Seen, "why", control.Why, "remedy", control.Remedy)
 		}
+		if !s.RootSince.IsZero() {
+			lines.log.Warn("the root token is stored", "since", s.RootSince.Format(time.RFC3339), "remedy", "A run to hardened revokes it.")
+		}
 		lines.log.Info("done", slog.String("reached", string(s.Outcome.State)), slog.Any("did", did(s.Outcome)),
 			slog.String("keys", s.Location.Keys), slog.Any("without", addresses(s.Outcome.Pending)))
 		return nil
@@ -34,6 +40,9 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 	_, _ = fmt.Fprintf(text, "\nVault is %s. %s\n", s.Outcome.State, whatWasDone(s.Outcome))
 	_, _ = fmt.Fprintf(text, "  keys        %s\n", s.Location.Keys)
 	_, _ = fmt.Fprintf(text, "  checkpoint  %s\n", s.Location.Checkpoint)
+	if !s.RootSince.IsZero() {
+		_, _ = fmt.Fprintf(text, "  root token  stored since %s: a run to hardened revokes it\n", s.RootSince.Format(time.RFC3339))
+	}
 	for _, control := range advice {
 		_, _ = fmt.Fprintf(text, "  advice      %s: %s %s\n", control.Name, control.Why, control.Remedy)
 	}

@@ -92,6 +92,9 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
 	err := OrLost(session.Context(), w.drive(working, reporter))
+	if !errors.Is(err, ErrGaveWay) && !errors.Is(err, store.ErrLeaseLost) {
+		err = states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, err)
+	}
 	return errors.Join(err, w.close(ctx, session, err))
 }
 
@@ -157,7 +160,7 @@ func (w *Walk) look(ctx context.Context) (*states.Look, error) {
 func (w *Walk) Summary() report.Summary {
 	s := report.Summary{Outcome: w.Outcome, Location: w.Job.Store.Location()}
 	if w.Seen != nil {
-		s.Controls = w.Seen.Controls
+		s.Controls, s.RootSince = w.Seen.Controls, w.Seen.StoredKeys.RootSince()
 	}
 	return s
 }
