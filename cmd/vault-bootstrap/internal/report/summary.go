@@ -24,7 +24,7 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 	advice := harden.Failed(s.Controls, false)
 	if lines, ok := report.(*Lines); ok {
 		for _, control := range advice {
-			lines.log.Warn("advice", "control", control.ID, "seen", control.Seen, "why", control.Why, "remedy", control.Remedy)
+			lines.log.Warn("advice", "control", control.ID, "seen", control.Found(), "why", control.Why, "remedy", control.Remedy)
 		}
 		lines.log.Info("done", slog.String("reached", string(s.Outcome.State)), slog.Any("did", did(s.Outcome)),
 			slog.String("keys", s.Location.Keys), slog.Any("without", addresses(s.Outcome.Pending)))
@@ -35,7 +35,7 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 	_, _ = fmt.Fprintf(text, "  keys        %s\n", s.Location.Keys)
 	_, _ = fmt.Fprintf(text, "  checkpoint  %s\n", s.Location.Checkpoint)
 	for _, control := range advice {
-		_, _ = fmt.Fprintf(text, "  advice      %s: %s %s\n", control.Name, control.Why, control.Remedy)
+		_, _ = fmt.Fprintf(text, "  advice      %s. %s %s\n", control.Message(), control.Why, control.Remedy)
 	}
 	for _, replica := range s.Outcome.Pending {
 		_, _ = fmt.Fprintf(text, "  missing     %s (%s): the next run unseals it\n", replica.Address, replica.Health)
