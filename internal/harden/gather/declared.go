@@ -40,14 +40,28 @@ func (g *gatherer) asDeclared(path string, shown map[string]any, fields []string
 // openAsDeclared is asDeclared for a role that is open to everybody, if the seed says that it is: a
 // role that binds nothing may do so by mistake.
 func (g *gatherer) openAsDeclared(path string, shown map[string]any) harden.AsDeclared {
-	found := g.asDeclared(path, shown, harden.JudgedFields("role-bindings").Fields)
+	fields := harden.JudgedFields("role-bindings").Fields
+	found := g.asDeclared(path, shown, fields)
 	if len(found) == 0 {
 		return nil
 	}
-	if object, _ := g.declared.At(path); !saysOpen(object.Data) {
+	object, _ := g.declared.At(path)
+	ofOthers := func(field string) bool { return !object.Has(field) && isSet(shown[field]) }
+	if !saysOpen(object.Data) || slices.ContainsFunc(fields, ofOthers) {
 		return nil
 	}
 	return found
+}
+
+// isSet reports whether a field of a role holds anything.
+func isSet(value any) bool {
+	switch value := value.(type) {
+	case []any:
+		return len(value) > 0
+	case map[string]any:
+		return len(value) > 0
+	}
+	return text(value) != ""
 }
 
 // saysOpen reports whether a role is said to be for everybody.

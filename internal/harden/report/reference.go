@@ -32,6 +32,8 @@ func Reference(w io.Writer) error {
 		}
 		if judged := harden.JudgedFields(control.ID); judged.Where != "" {
 			fmt.Fprintf(out, "- Can be declared in the seed: %s.%s\n", judged.Where, strictly(control))
+		} else {
+			fmt.Fprintf(out, "- Cannot be declared in the seed: %s.\n", judged.Why)
 		}
 		if reads := harden.Reads(control.Groups...); len(reads) > 0 {
 			fmt.Fprintf(out, "- Needs: %s.\n", grants(reads))
