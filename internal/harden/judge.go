@@ -139,7 +139,7 @@ func (r Result) Message() string { return r.ID + ": " + r.Found() }
 
 // Found is the message without the control.
 func (r Result) Found() string {
-	text := r.Finding.String()
+	text := r.String()
 	if blamed := r.Blamed(); blamed != "" {
 		text += ": " + blamed
 	}

@@ -92,7 +92,7 @@ func (p *page) control(result harden.Result) {
 		tag += " · active node only"
 	}
 	p.put("<article id=\"%s\" class=\"%s %s\">\n<span class=\"tag\">%s</span>\n", result.ID, result.Severity, class(result), tag)
-	p.put("<h3>%s</h3> <code class=\"dim\">%s</code>\n<p><span class=\"state\">%s</span>: %s</p>\n", result.Name, result.ID, statusText(result), result.Finding.String())
+	p.put("<h3>%s</h3> <code class=\"dim\">%s</code>\n<p><span class=\"state\">%s</span>: %s</p>\n", result.Name, result.ID, statusText(result), result.String())
 	if len(result.Objects) > 0 {
 		p.text("<ul class=\"objects\">")
 		for _, object := range result.Objects {
