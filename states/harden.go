@@ -94,7 +94,7 @@ func (h *hardening) forgetRoot(ctx context.Context, look *Look) error {
 func unmet(controls []harden.Result) error {
 	var names, remedies []string
 	for _, result := range harden.Failed(controls, true) {
-		names = append(names, fmt.Sprintf("%s (%s)", result.Name, result.Seen))
+		names = append(names, result.Message())
 		remedies = append(remedies, result.Remedy)
 	}
 	if len(names) == 0 {
@@ -134,7 +134,7 @@ func (h *hardening) fixControls(ctx context.Context, look *Look) (bool, error) {
 			if err := send(ctx, session, call); err != nil {
 				return false, fmt.Errorf("fixing the control %q (%s): %w", result.ID, call, err)
 			}
-			h.setting.Log.Info("fixed", "control", result.ID, "seen", result.Seen, "call", call.String())
+			h.setting.Log.Info("fixed", "control", result.ID, "seen", result.Found(), "call", call.String())
 		}
 		h.observer.fixes.note(result)
 	}

@@ -11,9 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/pgp"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault/vaulttest"
 )
@@ -95,19 +93,6 @@ func TestRightAnswer(t *testing.T) {
 	}
 	if changed, err := s.Settle(t.Context(), look); err != nil || !changed || s.store.keys.Set.Attempt != "p" || s.store.keys.Root.Token.Reveal() != "other root" {
 		t.Errorf("in force is %+v, %v", s.store.keys.Set, err)
-	}
-}
-
-func TestRulesOf(t *testing.T) {
-	at := value.Position{File: "seed.yaml"}
-	if rules, err := RulesOf(seed.Harden{}); err != nil || rules.Profile != harden.Base {
-		t.Errorf("without a section: %v, %v", rules.Profile, err)
-	}
-	if rules, err := RulesOf(seed.Harden{Profile: "strict", Position: at}); err != nil || rules.Profile != harden.Strict {
-		t.Errorf("strict: %v, %v", rules.Profile, err)
-	}
-	if _, err := RulesOf(seed.Harden{Require: []string{"no such control"}, Position: at}); fault.KindOf(err) != fault.Seed {
-		t.Errorf("an unknown control: %v", err)
 	}
 }
 

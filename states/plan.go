@@ -156,10 +156,10 @@ func (o *Observer) planFixes(ctx context.Context, active fsm.Replica, view vault
 		switch {
 		case !slices.Contains(rules.Fix, result.ID):
 		case result.Status == harden.Unknown:
-			fixes = append(fixes, reconcile.Fix{Control: result.ID, Seen: result.Seen})
+			fixes = append(fixes, reconcile.Fix{Control: result.ID, Seen: result.Found()})
 		case result.Fixable():
 			for _, call := range result.Fix(facts, rules.Limits) {
-				fixes = append(fixes, reconcile.Fix{Control: result.ID, Seen: result.Seen, Call: call.String()})
+				fixes = append(fixes, reconcile.Fix{Control: result.ID, Seen: result.Found(), Call: call.String()})
 			}
 		}
 	}

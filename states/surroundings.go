@@ -24,7 +24,10 @@ type surroundings struct {
 
 // newFacts returns facts before anything is known but what is desired and the active node.
 func (s *surroundings) newFacts(desired *Desired, active fsm.Replica) harden.Facts {
-	return harden.Facts{Now: s.setting.Now(), Product: active.Product, OwnPolicy: s.setting.Name, Namespace: desired.declaration.Namespace, Keyless: s.setting.Keyless}
+	return harden.Facts{
+		Now: s.setting.Now(), Product: active.Product, OwnPolicies: desired.ownPolicies(), Namespace: desired.declaration.Namespace, Keyless: s.setting.Keyless,
+		Declared: desired.declaration.Rules.Declared,
+	}
 }
 
 // look gathers the facts that take no token.

@@ -124,7 +124,7 @@ func markUnknown(facts *harden.Facts, why string) {
 	facts.Auth, facts.Secrets = harden.NotKnown[[]harden.Mount](why), harden.NotKnown[[]harden.Mount](why)
 	facts.Server = harden.NotKnown[harden.Server](why)
 	facts.CORS = harden.NotKnown[harden.CORS](why)
-	facts.Headers, facts.Loggers = harden.NotKnown[map[string]string](why), harden.NotKnown[map[string]string](why)
+	facts.Headers, facts.Loggers = harden.NotKnown[[]harden.Header](why), harden.NotKnown[map[string]string](why)
 	facts.Policies = harden.NotKnown[[]harden.Policy](why)
 	facts.Passwords = harden.NotKnown[[]harden.PasswordPolicy](why)
 	facts.Quotas = harden.NotKnown[[]harden.Quota](why)

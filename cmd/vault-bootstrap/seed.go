@@ -43,12 +43,16 @@ func (p *program) seedValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := states.RulesOf(loaded.Harden()); err != nil {
+			rules, err := states.RulesOf(loaded)
+			if err != nil {
 				return err
 			}
-			warnings := loaded.Warnings()
+			warnings := rules.Warnings
+			for _, warning := range loaded.Warnings() {
+				warnings = append(warnings, warning.String())
+			}
 			for _, warning := range warnings {
-				_, _ = fmt.Fprintln(p.stderr, "warning: "+warning.String())
+				_, _ = fmt.Fprintln(p.stderr, "warning: "+warning)
 			}
 			if strict && len(warnings) > 0 {
 				return fault.BadSeed(fmt.Errorf("the seed has %d warnings", len(warnings)), "Fix them, or omit --strict.")
@@ -107,7 +111,7 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rules, err := states.RulesOf(loaded.Harden())
+			rules, err := states.RulesOf(loaded)
 			if err != nil {
 				return err
 			}

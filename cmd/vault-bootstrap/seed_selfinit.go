@@ -66,7 +66,7 @@ func (p *program) selfInit(ctx context.Context, options *selfInitOptions, paths 
 	if err != nil {
 		return err
 	}
-	rules, err := states.RulesOf(loaded.Harden())
+	rules, err := states.RulesOf(loaded)
 	if err != nil {
 		return err
 	}

@@ -6,32 +6,34 @@ import "time"
 func keyControls() []Control {
 	const day = 24 * time.Hour
 	key := func(f Facts) Fact[Key] { return f.Key }
-	idle := func(started bool, _ Limits) Finding {
-		if started {
-			return fails("one is in progress")
+	idle := func(what string) func(bool, Limits) Finding {
+		return func(started bool, _ Limits) Finding {
+			if started {
+				return fails("A " + what + " is in progress")
+			}
+			return holds("No " + what + " is in progress")
 		}
-		return holds("none is in progress")
 	}
 	return []Control{
 		{
-			ID: "generate-root-idle", Name: "no root token is being generated", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
+			ID: "generate-root-idle", Name: "The generation of root tokens is idle", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
 			Why:    "An open attempt can be completed by whoever provides the last key shares.",
 			How:    "Asking for the state of generate-root; where the server has closed that to those without a token, of what takes its place.",
 			Remedy: "Ask who started it. If nobody needs it, cancel it: vault operator generate-root -cancel. vault-bootstrap never cancels an attempt of others.",
 			Source: apiDocs + "system/generate-root",
-			Check:  on(func(f Facts) Fact[bool] { return f.GenerateRoot }, idle),
+			Check:  on(func(f Facts) Fact[bool] { return f.GenerateRoot }, idle("generation of a root token")),
 		},
 		{
-			ID: "rekey-idle", Name: "nobody is rekeying", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
+			ID: "rekey-idle", Name: "The rekeying is idle", Severity: High, Profile: Production, Groups: []Group{GroupAttempts},
 			Why:       "An open rekey can be completed by others, and the stored key shares are then worthless.",
 			How:       "Asking for the state of rekey; where the server has closed that to those without a token, of what takes its place.",
 			Remedy:    "Ask who started it. If nobody needs it, cancel it: vault operator rekey -cancel. vault-bootstrap never cancels a rekey of others.",
 			OnOpenBao: "Ask who started it. If nobody needs it, cancel it: bao operator rotate-keys -cancel, with -target=recovery for recovery keys. vault-bootstrap never cancels a rekey of others.",
 			Source:    apiDocs + "system/rekey",
-			Check:     on(func(f Facts) Fact[bool] { return f.Rekey }, idle),
+			Check:     on(func(f Facts) Fact[bool] { return f.Rekey }, idle("rekey")),
 		},
 		{
-			ID: "key-age", Name: "the storage key is not old", Severity: Medium, Profile: Production, Groups: []Group{GroupKey},
+			ID: "key-age", Name: "The storage key is younger than the limit", Severity: Medium, Profile: Production, Groups: []Group{GroupKey},
 			Why:    "The more is encrypted with one key, the more is lost with it.",
 			How:    "Reading when the key was installed and comparing its age with the limit 'key-age'.",
 			Remedy: "Rotate it: vault operator rotate. It interrupts nothing.",
@@ -40,16 +42,16 @@ func keyControls() []Control {
 				return on(key, func(key Key, limits Limits) Finding {
 					age := facts.Now.Sub(key.Installed)
 					if age > limits.KeyAge {
-						return fails("it is %s old, the limit is %s", age.Round(time.Second), limits.KeyAge)
+						return fails("The storage key is too old").valued("%s old, limit %s", age.Round(time.Second), limits.KeyAge)
 					}
-					return holds("it is %s old", age.Round(time.Second))
+					return holds("The storage key is not too old").valued("%s old", age.Round(time.Second))
 				})(facts, limits)
 			},
 			Fix:       func(Facts, Limits) []Call { return []Call{{Path: "sys/rotate"}} },
 			FixGrants: []Grant{{"sys/rotate", []string{"update", "sudo"}}},
 		},
 		{
-			ID: "key-rotation", Name: "the storage key rotates automatically", Severity: Low, Profile: Strict, Groups: []Group{GroupKey},
+			ID: "key-rotation", Name: "The storage key rotates automatically", Severity: Low, Profile: Strict, Groups: []Group{GroupKey},
 			Why:    "Vault rotates it after some 3.9 billion operations unless configured otherwise: on most servers, never.",
 			How:    "Reading the settings of the rotation and comparing its interval with the limit 'key-age'.",
 			Remedy: "Set an interval: vault write sys/rotate/config enabled=true interval=8760h.",
@@ -57,13 +59,13 @@ func keyControls() []Control {
 			Check: on(key, func(key Key, limits Limits) Finding {
 				switch {
 				case !key.Rotates:
-					return fails("it is turned off")
+					return fails("The automatic rotation is off")
 				case key.Interval == 0:
-					return fails("only after a number of operations")
+					return fails("The storage key rotates only after a number of operations")
 				case key.Interval > max(limits.KeyAge, day):
-					return fails("every %s, the limit is %s", key.Interval, limits.KeyAge)
+					return fails("The storage key rotates too rarely").valued("every %s, limit %s", key.Interval, limits.KeyAge)
 				default:
-					return holds("every %s", key.Interval)
+					return holds("The automatic rotation is on").valued("every %s", key.Interval)
 				}
 			}),
 			Fix: func(_ Facts, limits Limits) []Call {
@@ -80,9 +82,9 @@ func keyControls() []Control {
 			Source: docs + "concepts/seal#auto-unseal",
 			Check: on(sealOf, func(seal Seal, _ Limits) Finding {
 				if seal.Type == "shamir" {
-					return fails("its seal is %s", seal.Type)
+					return fails("Vault unseals with key shares").valued("%s", seal.Type)
 				}
-				return holds("its seal is %s", seal.Type)
+				return holds("The seal is automatic").valued("%s", seal.Type)
 			}),
 		},
 	}
@@ -93,7 +95,7 @@ func clusterControls() []Control {
 	raft := func(check func(Raft, Limits) Finding) func(Facts, Limits) Finding {
 		return func(facts Facts, limits Limits) Finding {
 			if seal, known := facts.Seal.Get(); known && seal.Storage != "raft" {
-				return inapplicable("the storage is %s", seal.Storage)
+				return inapplicable("The storage is %s", seal.Storage)
 			}
 			return on(func(f Facts) Fact[Raft] { return f.Raft }, check)(facts, limits)
 		}
@@ -101,39 +103,39 @@ func clusterControls() []Control {
 	groups := []Group{GroupRaft, GroupSeal}
 	return []Control{
 		{
-			ID: "raft-autopilot", Name: "autopilot finds the cluster healthy", Severity: High, Profile: Production, Groups: groups,
+			ID: "raft-autopilot", Name: "The cluster is healthy", Severity: High, Profile: Production, Groups: groups,
 			Why:    "An unhealthy cluster is one failure away from losing its quorum, or has lost it.",
 			How:    "Reading autopilot's state.",
 			Remedy: "Check which server is unhealthy: vault operator raft autopilot state.",
 			Source: docs + "concepts/integrated-storage/autopilot",
 			Check: raft(func(raft Raft, _ Limits) Finding {
 				if !raft.Healthy {
-					return fails("it does not")
+					return fails("Autopilot finds the cluster unhealthy").valued("%s", count(raft.Voters, "voter"))
 				}
-				return holds("it does, %d voters", raft.Voters)
+				return holds("Autopilot finds the cluster healthy").valued("%s", count(raft.Voters, "voter"))
 			}),
 		},
 		{
-			ID: "raft-quorum", Name: "the cluster survives the loss of a server", Severity: High, Profile: Production, Groups: groups,
+			ID: "raft-quorum", Name: "The cluster survives the loss of a server", Severity: High, Profile: Production, Groups: groups,
 			Why:    "Without spare voters, the first server that fails takes Vault with it.",
 			How:    "Reading the voters and the failure tolerance from autopilot's state; the limit 'raft-voters' says how many there must be.",
 			Remedy: "Run three or five servers, in different zones.",
 			Source: docs + "internals/integrated-storage",
 			Check: raft(func(raft Raft, limits Limits) Finding {
 				if raft.Voters < limits.Voters || raft.Tolerance < (limits.Voters-1)/2 {
-					return fails("%d voters, %d may fail", raft.Voters, raft.Tolerance)
+					return fails("The cluster has too few voters").valued("%d of %d required, %d may fail", raft.Voters, limits.Voters, raft.Tolerance)
 				}
-				return holds("%d voters, %d may fail", raft.Voters, raft.Tolerance)
+				return holds("The cluster has enough voters").valued("%s, %d may fail", count(raft.Voters, "voter"), raft.Tolerance)
 			}),
 		},
 		{
-			ID: "raft-dead-peers", Name: "no dead peer counts as a voter", Severity: Medium, Profile: Production, Groups: groups,
+			ID: "raft-dead-peers", Name: "Every peer is alive", Severity: Medium, Profile: Production, Groups: groups,
 			Why:    "A server that never comes back still counts towards the quorum.",
 			How:    "Reading the servers' states from autopilot.",
 			Remedy: "Bring it back, or remove it: vault operator raft remove-peer NAME. Autopilot's cleanup_dead_servers does it by itself.",
 			Source: docs + "concepts/integrated-storage/autopilot#dead-server-cleanup",
 			Check: raft(func(raft Raft, _ Limits) Finding {
-				return blame(raft.Dead, "dead peers: %d", "all are alive")
+				return blame(raft.Dead, "peer", "A peer is dead, and still counts as a voter", "No peer is dead")
 			}),
 		},
 	}

@@ -4,7 +4,7 @@ package harden
 func mountControls() []Control {
 	return []Control{
 		{
-			ID: "server-lease-ttl", Name: "the server limits leases", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
+			ID: "server-lease-ttl", Name: "The server limits how long leases live", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
 			Why:    "The longer a secret or token lives, the longer it is useful to whoever stole it.",
 			How:    "Reading max_lease_ttl and default_lease_ttl of the server's configuration; where they are not set, Vault takes 32 days.",
 			Remedy: "Set max_lease_ttl and default_lease_ttl in the server's configuration to no more than the limit 'lease-ttl'.",
@@ -12,19 +12,19 @@ func mountControls() []Control {
 			Check: on(serverOf, func(server Server, limits Limits) Finding {
 				longest, usual := orDefault(server.MaxTTL), orDefault(server.DefaultTTL)
 				if longest > limits.LeaseTTL || usual > limits.LeaseTTL {
-					return fails("at most %s, by default %s; the limit is %s", longest, usual, limits.LeaseTTL)
+					return fails("The server allows longer leases than the limit").valued("at most %s, by default %s, limit %s", longest, usual, limits.LeaseTTL)
 				}
-				return holds("at most %s, by default %s", longest, min(usual, longest))
+				return holds("The server allows no longer leases than the limit").valued("at most %s, by default %s", longest, min(usual, longest))
 			}),
 		},
 		{
-			ID: "mount-lease-ttl", Name: "no mount extends its leases", Severity: Medium, Profile: Production, Groups: []Group{GroupMounts},
+			ID: "mount-lease-ttl", Name: "Mounts keep leases within the limit", Severity: Medium, Profile: Production, Groups: []Group{GroupMounts},
 			Why:    "A mount's own TTL overrides the server's, and its configuration does not show it.",
 			How:    "Reading the settings of all mounts and comparing them with the limit 'lease-ttl'.",
 			Remedy: "Tune the mount's max_lease_ttl and default_lease_ttl, or raise the limit in the seed.",
 			Source: docs + "configuration#max_lease_ttl",
 			Check: both(authOf, secretsOf, func(auth, secrets []Mount, limits Limits) Finding {
-				return blame(allPaths(auth, secrets, limits.prolonged), "mounts that do: %d", "none does")
+				return blame(allPaths(auth, secrets, limits.prolonged), "mount", "A mount allows longer leases than the limit", "No mount allows longer leases than the limit").valuedIf(true, "limit %s", limits.LeaseTTL)
 			}),
 			Fix: func(facts Facts, limits Limits) []Call {
 				limit := limits.LeaseTTL.String()
@@ -38,27 +38,27 @@ func mountControls() []Control {
 					}
 					return changes
 				}
-				return append(tuneEach(facts.Auth, "auth", limits.prolonged, settings), tuneEach(facts.Secrets, "mounts", limits.prolonged, settings)...)
+				return append(tuneEach(facts.Auth, "auth", "auth/", limits.prolonged, settings), tuneEach(facts.Secrets, "mounts", "", limits.prolonged, settings)...)
 			},
 			FixGrants: []Grant{{"sys/auth/*", []string{"update", "sudo"}}, {"sys/mounts/*", []string{"update"}}},
 		},
 		{
-			ID: "listed-mounts", Name: "mounts are not listed without a token", Severity: Low, Profile: Strict, Groups: []Group{GroupMounts},
+			ID: "listed-mounts", Name: "Mounts are hidden from those without a token", Severity: Low, Profile: Strict, Groups: []Group{GroupMounts},
 			Why:    "Paths and types of mounts help an attacker.",
 			How:    "Reading listing_visibility of all mounts.",
 			Remedy: "Tune the mount: listing_visibility=hidden. The login page then asks for the path.",
 			Source: apiDocs + "system/internal-ui-mounts",
 			Check: both(authOf, secretsOf, func(auth, secrets []Mount, _ Limits) Finding {
-				return blame(allPaths(auth, secrets, Mount.isListed), "%d are", "none is")
+				return blame(allPaths(auth, secrets, Mount.isListed), "mount", "A mount is listed without a token", "No mount is listed without a token")
 			}),
 			Fix: func(facts Facts, _ Limits) []Call {
 				hide := map[string]any{"listing_visibility": "hidden"}
-				return append(tune(facts.Auth, "auth", Mount.isListed, hide), tune(facts.Secrets, "mounts", Mount.isListed, hide)...)
+				return append(tune(facts.Auth, "auth", "auth/", Mount.isListed, hide), tune(facts.Secrets, "mounts", "", Mount.isListed, hide)...)
 			},
 			FixGrants: []Grant{{"sys/auth/*", []string{"update", "sudo"}}, {"sys/mounts/*", []string{"update"}}},
 		},
 		{
-			ID: "password-policies", Name: "generated passwords are long", Severity: Low, Profile: Strict, Groups: []Group{GroupPasswords},
+			ID: "password-policies", Name: "Generated passwords are long", Severity: Low, Profile: Strict, Groups: []Group{GroupPasswords},
 			Why:    "A password policy decides how hard the passwords of databases and directories are to guess.",
 			How:    "Reading every password policy; without one, Vault generates 20 characters.",
 			Remedy: "Raise 'length' in the policy, or lower the limit 'password-length' in the seed.",
@@ -70,11 +70,11 @@ func mountControls() []Control {
 						short = append(short, policy.Name)
 					}
 				}
-				return blame(short, "policies that allow short ones: %d", "no policy allows short ones")
+				return blame(short, "policy", "A password policy allows short passwords", "No password policy allows short passwords").valuedIf(true, "at least %d characters required", limits.PasswordLength)
 			}),
 		},
 		{
-			ID: "rate-limit", Name: "requests are limited", Severity: Medium, Profile: Strict, Groups: []Group{GroupQuotas},
+			ID: "rate-limit", Name: "Requests are limited", Severity: Medium, Profile: Strict, Groups: []Group{GroupQuotas},
 			Why:    "One client that runs wild blocks Vault for all others.",
 			How:    "Listing the rate-limit quotas and looking for one that is for all paths.",
 			Remedy: "Create a rate-limit quota without a path, at several times the rate of your busiest hour.",
@@ -82,10 +82,10 @@ func mountControls() []Control {
 			Check: on(func(f Facts) Fact[[]Quota] { return f.Quotas }, func(quotas []Quota, _ Limits) Finding {
 				for _, quota := range quotas {
 					if quota.Path == "" {
-						return holds("%s is for all paths", quota.Name)
+						return holds("A rate-limit quota is for all paths").valued("%s", quota.Name)
 					}
 				}
-				return fails("%d quotas, none for all paths", len(quotas))
+				return fails("No rate-limit quota is for all paths").valued("%s", count(len(quotas), "quota"))
 			}),
 		},
 	}
@@ -117,17 +117,18 @@ func allPaths(auth, secrets []Mount, bad func(Mount) bool) []string {
 	return append(found, paths(secrets, bad)...)
 }
 
-// tune returns calls that give bad mounts the same settings.
-func tune(mounts Fact[[]Mount], kind string, bad func(Mount) bool, settings map[string]any) []Call {
-	return tuneEach(mounts, kind, bad, func(Mount) map[string]any { return settings })
+// tune returns calls that give bad mounts the same settings. kind is the part of sys that has them,
+// and prefix what the control puts before their paths.
+func tune(mounts Fact[[]Mount], kind, prefix string, bad func(Mount) bool, settings map[string]any) []Call {
+	return tuneEach(mounts, kind, prefix, bad, func(Mount) map[string]any { return settings })
 }
 
-func tuneEach(mounts Fact[[]Mount], kind string, bad func(Mount) bool, settings func(Mount) map[string]any) []Call {
+func tuneEach(mounts Fact[[]Mount], kind, prefix string, bad func(Mount) bool, settings func(Mount) map[string]any) []Call {
 	known, _ := mounts.Get()
 	var calls []Call
 	for _, mount := range known {
 		if bad(mount) {
-			calls = append(calls, Call{Path: "sys/" + kind + "/" + mount.Path + "/tune", Data: settings(mount)})
+			calls = append(calls, Call{Path: "sys/" + kind + "/" + mount.Path + "/tune", Data: settings(mount), Object: prefix + mount.Path})
 		}
 	}
 	return calls

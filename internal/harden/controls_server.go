@@ -1,7 +1,6 @@
 package harden
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 func serverControls() []Control {
 	return []Control{
 		{
-			ID: "tls-listeners", Name: "every listener speaks TLS 1.2 or later", Severity: Critical, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
+			ID: "tls-listeners", Name: "Listeners take TLS 1.2 or later only", Severity: Critical, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
 			Why:    "Without TLS, tokens, keys and secrets cross the network in plain text.",
 			How:    "Reading the listeners of the server's configuration. A listener on a Unix socket needs no TLS.",
 			Remedy: "Give the listener tls_cert_file and tls_key_file, remove tls_disable, and leave tls_min_version at tls12 or above.",
@@ -26,11 +25,11 @@ func serverControls() []Control {
 						bad = append(bad, listener.Address)
 					}
 				}
-				return blame(bad, "listeners that do not: %d", fmt.Sprintf("%d listeners do", len(server.Listeners)))
+				return blame(bad, "listener", "A listener takes plain text or an older version of TLS", "Every listener takes TLS 1.2 or later only").valuedIf(len(bad) == 0, "%s", count(len(server.Listeners), "listener"))
 			}),
 		},
 		{
-			ID: "tls-certificate", Name: "no server's certificate is about to expire", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
+			ID: "tls-certificate", Name: "Certificates of servers are renewed in time", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
 			Why:    "When it has expired, nobody can read a secret, and people get used to turning verification off.",
 			How:    "Reading the certificate that each server presents.",
 			Remedy: "Renew the certificate, and have Vault reload it (SIGHUP).",
@@ -38,9 +37,9 @@ func serverControls() []Control {
 			Check: func(facts Facts, limits Limits) Finding {
 				replicas, _ := facts.Replicas.Get()
 				if len(replicas) > 0 && !slices.ContainsFunc(replicas, func(r Replica) bool { return r.TLS || r.Trouble != "" }) {
-					return inapplicable("no server was reached over TLS")
+					return inapplicable("No server was reached over TLS")
 				}
-				return eachReplica("certificates that expire soon: %d", "none does", func(r Replica, limits Limits) []string {
+				return eachReplica("server", "A server's certificate is about to expire", "No server's certificate is about to expire", func(r Replica, limits Limits) []string {
 					if !r.TLS || r.Expires.Sub(facts.Now) >= limits.CertificateLeft {
 						return nil
 					}
@@ -49,47 +48,47 @@ func serverControls() []Control {
 			},
 		},
 		{
-			ID: "raw-storage-endpoint", Name: "the raw storage endpoint is off", Severity: Critical, Profile: Baseline, Groups: []Group{GroupServer}, ActiveOnly: true,
+			ID: "raw-storage-endpoint", Name: "The raw storage endpoint is turned off", Severity: Critical, Profile: Baseline, Groups: []Group{GroupServer}, ActiveOnly: true,
 			Why:    "sys/raw reads and writes the storage directly, whatever the policies say.",
 			How:    "Reading raw_storage_endpoint of the server's configuration.",
 			Remedy: "Remove raw_storage_endpoint from the server's configuration and restart it.",
 			Source: docs + "configuration#raw_storage_endpoint",
 			Check: on(serverOf, func(server Server, _ Limits) Finding {
 				if server.RawStorage {
-					return fails("it is on")
+					return fails("The raw storage endpoint is on")
 				}
-				return holds("it is off")
+				return holds("The raw storage endpoint is off")
 			}),
 		},
 		{
-			ID: "introspection", Name: "the introspection endpoint is off", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
+			ID: "introspection", Name: "The introspection endpoint is turned off", Severity: Medium, Profile: Production, Groups: []Group{GroupServer}, ActiveOnly: true,
 			Why:    "sys/internal/inspect shows Vault's internal tables; it is for debugging Vault itself.",
 			How:    "Reading introspection_endpoint of the server's configuration.",
 			Remedy: "Remove introspection_endpoint from the server's configuration and restart it.",
 			Source: docs + "configuration#introspection_endpoint",
 			Check: on(serverOf, func(server Server, _ Limits) Finding {
 				if server.Introspection {
-					return fails("it is on")
+					return fails("The introspection endpoint is on")
 				}
-				return holds("it is off")
+				return holds("The introspection endpoint is off")
 			}),
 		},
 		mlockControl(),
 		{
-			ID: "log-level", Name: "the server does not log for debugging", Severity: Medium, Profile: Production, Groups: []Group{GroupLoggers}, ActiveOnly: true,
+			ID: "log-level", Name: "The server logs at the level info or above", Severity: Medium, Profile: Production, Groups: []Group{GroupLoggers}, ActiveOnly: true,
 			Why:    "At the levels debug and trace the log reveals more than it should, and grows fast.",
 			How:    "Reading the levels of the server's loggers.",
 			Remedy: "Set log_level in the server's configuration. The fix sets the running server's loggers to info, until its next restart.",
 			Source: apiDocs + "system/loggers",
 			Check: on(func(f Facts) Fact[map[string]string] { return f.Loggers }, func(loggers map[string]string, _ Limits) Finding {
-				count := map[string]int{}
+				verbose := map[string]int{}
 				for _, level := range loggers {
-					count[level]++
+					verbose[level]++
 				}
-				if n := count["debug"] + count["trace"]; n > 0 {
-					return fails("%d of %d loggers do", n, len(loggers))
+				if n := verbose["debug"] + verbose["trace"]; n > 0 {
+					return fails("A logger is at the level debug or trace").valued("%d of %d loggers", n, len(loggers))
 				}
-				return holds("none of %d loggers does", len(loggers))
+				return holds("No logger is at the level debug or trace").valued("%s", count(len(loggers), "logger"))
 			}),
 			Fix: func(Facts, Limits) []Call {
 				return []Call{{Path: "sys/loggers", Data: map[string]any{"level": "info"}}}
@@ -97,22 +96,22 @@ func serverControls() []Control {
 			FixGrants: []Grant{{"sys/loggers", []string{"create", "update"}}},
 		},
 		{
-			ID: "version", Name: "the version still gets security fixes", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
+			ID: "version", Name: "Servers run a version that gets security fixes", Severity: High, Profile: Production, Groups: []Group{GroupReplicas},
 			Why: "Known vulnerabilities stay open in a version that is no longer maintained.",
 			How: "Recognizing each server's product by what it shows, and comparing its version with those of this product that are known to be out of support, " +
 				"and with the limit 'version' if the seed sets one.",
 			Remedy:    "Upgrade Vault. Then raise the limit 'version', so that nobody downgrades.",
 			OnOpenBao: "Upgrade OpenBao: its newest minor versions get fixes (https://endoflife.date/openbao). Then raise the limit 'version', so that nobody downgrades.",
 			Source:    "https://endoflife.date/hashicorp-vault",
-			Check:     eachReplica("servers out of date: %d", "none is known to be out of support", outdated),
+			Check:     eachReplica("server", "A server is out of date", "No server is known to be out of support", outdated),
 		},
 		{
-			ID: "clock-skew", Name: "the servers' clocks are right", Severity: Medium, Profile: Production, Groups: []Group{GroupReplicas},
+			ID: "clock-skew", Name: "The servers' clocks are right", Severity: Medium, Profile: Production, Groups: []Group{GroupReplicas},
 			Why:    "Where a clock is off, tokens, leases and certificates expire at the wrong time, and logins with JWT are refused.",
 			How:    "Comparing the time that each server reports with ours, before and after the request. Our own clock may be the wrong one.",
 			Remedy: "Synchronize the machines' clocks with NTP.",
 			Source: hardening,
-			Check: eachReplica("clocks that are off: %d", "all are within the limit", func(r Replica, limits Limits) []string {
+			Check: eachReplica("server", "A server's clock is off by more than the limit", "No clock is off by more than the limit", func(r Replica, limits Limits) []string {
 				if r.Skew > limits.ClockSkew {
 					return []string{r.Address}
 				}
@@ -128,15 +127,15 @@ func mlockControl() Control {
 		raft := seal.Storage == "raft"
 		switch {
 		case server.DisableMlock && !raft:
-			return fails("disable_mlock is set, and the storage is %s", seal.Storage)
+			return fails("Memory is not locked, as this storage needs it").valued("disable_mlock true, storage %s", seal.Storage)
 		case !server.DisableMlock && raft:
-			return fails("disable_mlock is not set, and the storage is raft")
+			return fails("Memory is locked, which integrated storage does not stand").valued("disable_mlock false, storage raft")
 		default:
-			return holds("disable_mlock is %v, and the storage is %s", server.DisableMlock, seal.Storage)
+			return holds("Memory is locked where the storage needs it").valued("disable_mlock %v, storage %s", server.DisableMlock, seal.Storage)
 		}
 	})
 	return Control{
-		ID: "mlock", Name: "memory locking fits the storage", Severity: Medium, Profile: Production, Groups: []Group{GroupServer, GroupSeal}, ActiveOnly: true,
+		ID: "mlock", Name: "The memory locking fits the storage", Severity: Medium, Profile: Production, Groups: []Group{GroupServer, GroupSeal}, ActiveOnly: true,
 		Why: "Without mlock the system may swap secrets to disk. With integrated storage it is the other way round: the storage is mapped into memory, " +
 			"all of which mlock would pin, so that Vault runs out of memory.",
 		How:    "Reading disable_mlock of the server's configuration and the type of the storage. OpenBao cannot lock its memory.",
@@ -172,7 +171,7 @@ func outdated(r Replica, limits Limits) []string {
 
 // eachReplica returns a check that applies check to each replica. If it finds nothing, and a
 // replica could not be asked, the result is unknown.
-func eachReplica(bad, good string, check func(Replica, Limits) []string) func(Facts, Limits) Finding {
+func eachReplica(noun, bad, good string, check func(Replica, Limits) []string) func(Facts, Limits) Finding {
 	return on(func(f Facts) Fact[[]Replica] { return f.Replicas }, func(replicas []Replica, limits Limits) Finding {
 		var found, silent []string
 		for _, replica := range replicas {
@@ -183,8 +182,8 @@ func eachReplica(bad, good string, check func(Replica, Limits) []string) func(Fa
 			found = append(found, check(replica, limits)...)
 		}
 		if len(found) == 0 && (len(silent) > 0 || len(replicas) == 0) {
-			return Finding{Status: Unknown, Seen: "not every server could be asked: " + strings.Join(silent, "; ")}
+			return unknown("not every server could be asked: " + strings.Join(silent, "; "))
 		}
-		return blame(found, bad, good)
+		return blame(found, noun, bad, good)
 	})
 }

@@ -18,7 +18,7 @@ func running(kind product.Kind, version string) product.Product {
 
 func hardened() harden.Facts {
 	return harden.Facts{
-		Now: now, OwnPolicy: "vault-bootstrap", RootStored: harden.Known(false), Login: harden.Known(true),
+		Now: now, OwnPolicies: []string{"vault-bootstrap"}, RootStored: harden.Known(false), Login: harden.Known(true),
 		Audit:   harden.Known([]harden.AuditDevice{{Path: "file", Type: "file"}, {Path: "socket", Type: "socket"}}),
 		Auth:    harden.Known([]harden.Mount{{Path: "kubernetes", Type: "kubernetes", DefaultTTL: time.Hour, MaxTTL: 24 * time.Hour}}),
 		Secrets: harden.Known([]harden.Mount{{Path: "kv", Type: "kv", DefaultTTL: time.Hour, MaxTTL: 24 * time.Hour}}),
@@ -27,9 +27,9 @@ func hardened() harden.Facts {
 			DisableMlock: true, // since the storage is raft
 		}),
 		CORS: harden.Known(harden.CORS{}),
-		Headers: harden.Known(map[string]string{
-			"Strict-Transport-Security": "max-age=31536000; includeSubDomains", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		Headers: harden.Known([]harden.Header{
+			{Name: "Strict-Transport-Security", Value: "max-age=31536000; includeSubDomains"}, {Name: "Content-Security-Policy", Value: "default-src 'none'; frame-ancestors 'none'"},
+			{Name: "X-Content-Type-Options", Value: "nosniff"}, {Name: "X-Frame-Options", Value: "DENY"},
 		}),
 		Policies: harden.Known([]harden.Policy{
 			{Name: "app", Rules: []harden.Rule{{Path: "kv/app/*", Capabilities: []string{"read"}}}},
@@ -67,8 +67,8 @@ func weak() harden.Facts {
 		RawStorage: true, Introspection: true, UI: true, DefaultTTL: 9000 * time.Hour, MaxTTL: 90000 * time.Hour,
 	})
 	facts.CORS = harden.Known(harden.CORS{Enabled: true, Origins: []string{"*"}})
-	facts.Headers = harden.Known(map[string]string{
-		"Content-Security-Policy": "default-src *", "X-Frame-Options": "allow", "X-Content-Type-Options": "sniff",
+	facts.Headers = harden.Known([]harden.Header{
+		{Name: "Content-Security-Policy", Value: "default-src *"}, {Name: "X-Frame-Options", Value: "allow"}, {Name: "X-Content-Type-Options", Value: "sniff"},
 	})
 	facts.Policies = harden.Known([]harden.Policy{
 		{Name: "app", Rules: []harden.Rule{{Path: "*", Capabilities: []string{"sudo", "update"}}, {Path: "sys/policies/acl/*", Capabilities: []string{"update"}}}},

@@ -9,17 +9,17 @@ import (
 func tokenControls() []Control {
 	return []Control{
 		{
-			ID: "root-tokens", Name: "no root token is live", Severity: Critical, Profile: Production, Groups: []Group{GroupTokens}, Deep: true,
+			ID: "root-tokens", Name: "Root tokens are revoked after use", Severity: Critical, Profile: Production, Groups: []Group{GroupTokens}, Deep: true,
 			Why:    "A root token opens everything, never expires and leaves no name in the audit log.",
 			How:    "Looking up every token by its accessor, for the policy 'root'.",
 			Remedy: "Make sure first that its holder can log in. Then revoke it by its accessor, with vault token revoke -accessor ACCESSOR, or all that are not ours with --revoke-foreign-root.",
 			Source: docs + "concepts/tokens#root-tokens",
 			Check: on(tokensOf, func(tokens []Token, _ Limits) Finding {
-				return blame(accessors(tokens, Token.isRoot), "%d do", "none does")
+				return blame(accessors(tokens, Token.isRoot), "token", "A root token is valid", "No root token is valid")
 			}),
 		},
 		{
-			ID: "lasting-tokens", Name: "every token expires", Severity: Medium, Profile: Strict, Groups: []Group{GroupTokens}, Deep: true,
+			ID: "lasting-tokens", Name: "Tokens expire", Severity: Medium, Profile: Strict, Groups: []Group{GroupTokens}, Deep: true,
 			Why: "A token that never expires, or that its holder can renew forever, stays valid for whoever finds it.",
 			How: "Looking up every token by its accessor: those that never expire, periodic ones, and orphans created by hand that outlive the limit 'lease-ttl'. " +
 				"Tokens of logins are orphans by nature and not counted as such.",
@@ -29,7 +29,7 @@ func tokenControls() []Control {
 				return blame(accessors(tokens, func(t Token) bool {
 					byHand := strings.HasPrefix(t.Path, "auth/token/create")
 					return !t.isRoot() && (t.TTL == 0 || t.Periodic || t.Orphan && byHand && t.TTL > limits.LeaseTTL)
-				}), "%d do not", "all do")
+				}), "token", "A token does not expire, or outlives the limit", "Every token expires")
 			}),
 		},
 	}

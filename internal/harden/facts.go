@@ -36,11 +36,13 @@ type Facts struct {
 	Now time.Time
 	// Product is what the active node runs. Endpoints and remedies depend on it.
 	Product product.Product
-	// OwnPolicy is the name of the program's own policy.
-	OwnPolicy string
+	// OwnPolicies are the names of the program's own policies.
+	OwnPolicies []string
 	// Namespace is the namespace that is judged, without slashes at its ends; empty for the root
 	// namespace, and with it the server.
 	Namespace string
+	// Declared is what the seed declares; nil if there is no seed.
+	Declared Declarations
 	// Inner are the namespaces in it, at any depth.
 	Inner []Inner
 	// Keyless is whether the keys of Vault are not ours, so that nobody gives us a root token.
@@ -53,8 +55,8 @@ type Facts struct {
 	Auth, Secrets Fact[[]Mount]
 	Server        Fact[Server]
 	CORS          Fact[CORS]
-	// Headers are the UI's own headers, by name.
-	Headers   Fact[map[string]string]
+	// Headers are the UI's own headers.
+	Headers   Fact[[]Header]
 	Policies  Fact[[]Policy]
 	Passwords Fact[[]PasswordPolicy]
 	Quotas    Fact[[]Quota]
@@ -77,7 +79,8 @@ type Facts struct {
 type AuditDevice struct {
 	Path, Type string
 	// Raw is whether it writes secrets in plain text.
-	Raw bool
+	Raw      bool
+	Declared AsDeclared
 }
 
 // Mount is an auth method or a secrets engine.
@@ -90,6 +93,7 @@ type Mount struct {
 	Listed bool
 	// NoLockout is whether locking users out is turned off.
 	NoLockout bool
+	Declared  AsDeclared
 }
 
 // Server is the active node's configuration, as far as the API shows it.
@@ -109,16 +113,24 @@ type Listener struct {
 
 // CORS is which sites may call Vault from browsers.
 type CORS struct {
-	Enabled bool
-	Origins []string
+	Enabled  bool
+	Origins  []string
+	Declared AsDeclared
+}
+
+// Header is a header that the UI sends.
+type Header struct {
+	Name, Value string
+	Declared    AsDeclared
 }
 
 // Policy is an ACL policy.
 type Policy struct {
 	Name string
 	// Rules are its paths. Broken says why it could not be parsed; then there are none.
-	Rules  []Rule
-	Broken string
+	Rules    []Rule
+	Broken   string
+	Declared AsDeclared
 }
 
 // Rule is a path of a policy.
@@ -129,8 +141,9 @@ type Rule struct {
 
 // PasswordPolicy says what generated passwords look like.
 type PasswordPolicy struct {
-	Name   string
-	Length int
+	Name     string
+	Length   int
+	Declared AsDeclared
 }
 
 // Quota is a limit on requests.
@@ -184,7 +197,8 @@ type Role struct {
 	// Path is the role's, without the prefix auth/.
 	Path string
 	// Open says what is left open; empty if nothing is.
-	Open string
+	Open     string
+	Declared AsDeclared
 }
 
 // Token is a live token.

@@ -8,8 +8,6 @@
 // The package knows paths of Vault's API by name, and must not know how to call them.
 package harden
 
-import "fmt"
-
 // Severity says how bad it is when a control does not hold.
 type Severity int
 
@@ -70,45 +68,16 @@ func ParseProfile(name string) (Profile, bool) {
 // Status is the result of a control.
 type Status string
 
-// The statuses. Accepted is a failure that an exception covers.
+// The statuses. Accepted is a failure that exceptions cover, and Declared one that the seed declares,
+// all of it or what the exceptions leave.
 const (
 	Holds        Status = "holds"
 	Fails        Status = "fails"
 	Unknown      Status = "unknown"
 	Inapplicable Status = "does not apply"
 	Accepted     Status = "accepted"
+	Declared     Status = "declared"
 )
-
-// Finding is what a control's check has found.
-type Finding struct {
-	Status Status
-	// Seen says what was found, in a few words.
-	Seen string
-	// Objects are what is to blame, by names that exceptions can use: paths, policies, service
-	// accounts. Only failures have any.
-	Objects []string
-}
-
-func holds(format string, args ...any) Finding {
-	return Finding{Status: Holds, Seen: fmt.Sprintf(format, args...)}
-}
-
-func fails(format string, args ...any) Finding {
-	return Finding{Status: Fails, Seen: fmt.Sprintf(format, args...)}
-}
-
-func inapplicable(format string, args ...any) Finding {
-	return Finding{Status: Inapplicable, Seen: fmt.Sprintf(format, args...)}
-}
-
-// blame fails if there are objects, and holds otherwise. bad and good say what was
-// seen; bad takes the number of objects.
-func blame(objects []string, bad, good string) Finding {
-	if len(objects) == 0 {
-		return holds("%s", good)
-	}
-	return Finding{Status: Fails, Seen: fmt.Sprintf(bad, len(objects)), Objects: objects}
-}
 
 // Call is one request that repairs something.
 type Call struct {
@@ -116,6 +85,8 @@ type Call struct {
 	Delete bool
 	Path   string
 	Data   map[string]any
+	// Object is what it repairs, as the control names it; empty if the control names no objects.
+	Object string
 }
 
 // String returns the call in words, for logs and reports.
@@ -130,7 +101,7 @@ func (c Call) String() string {
 type Control struct {
 	// ID is stable; reports, seeds and exceptions refer to it.
 	ID string
-	// Name says in a few words what should be true.
+	// Name is the title: it says what is demanded, whatever was found.
 	Name     string
 	Severity Severity
 	// Profile is the mildest profile that requires it.

@@ -251,7 +251,7 @@ func TestHeaders(t *testing.T) {
 		"script-src 'self'; frame-ancestors https://evil.example":   harden.Fails,
 		"": harden.Fails,
 	} {
-		facts := harden.Facts{Now: now, Headers: harden.Known(map[string]string{"Content-Security-Policy": policy})}
+		facts := harden.Facts{Now: now, Headers: harden.Known([]harden.Header{{Name: "Content-Security-Policy", Value: policy}})}
 		if got := find(t, harden.Judge(facts, harden.DefaultRules(harden.Strict), false), "ui-headers"); got.Status != want {
 			t.Errorf("%q: %s", policy, got.Status)
 		}

@@ -17,16 +17,16 @@ func ByHand(of product.Product) []Manual {
 func byHand() []Manual {
 	return []Manual{
 		{"Vault does not run as root", "ps -o user= -C vault on each machine, or runAsNonRoot of its pods."},
-		{"swap is off", "swapon --show on each machine prints nothing."},
-		{"core dumps are off", "ulimit -c of Vault's process is 0: grep core /proc/$(pgrep -x vault)/limits."},
-		{"configuration, data and audit logs are readable by Vault only", "ls -l on each machine: owned by Vault's user, mode 0640 or less."},
-		{"the firewall lets only clients reach port 8200, and only servers port 8201", "The rules of machines, security groups and load balancers."},
-		{"nothing else runs beside Vault", "The processes of each machine, or the node's pods."},
-		{"the storage is backed up, and a restore was tried", "The date of the last restore; vault operator raft snapshot save makes a backup."},
-		{"audit logs are shipped, kept and watched", "The rules of the log system; an alert for every use of a root token."},
-		{"key shares are with different people, or their Secret is encrypted at rest", "The custodians; on Kubernetes, --encryption-provider-config of the API server."},
-		{"the standbys are configured as the active node is", "Compare their configuration files: the API shows the active node's."},
-		{"the server's own user_lockout stanza is not disabled", "Look for disable_lockout in the configuration files: the API does not show it."},
-		{"users, other than service accounts, cannot read the keys Secret", "kubectl auth can-i get secret/NAME-keys --as=USER for those who use the cluster."},
+		{"Swap is off", "swapon --show on each machine prints nothing."},
+		{"Core dumps are off", "ulimit -c of Vault's process is 0: grep core /proc/$(pgrep -x vault)/limits."},
+		{"Configuration, data and audit logs are readable by Vault only", "ls -l on each machine: owned by Vault's user, mode 0640 or less."},
+		{"The firewall lets only clients reach port 8200, and only servers port 8201", "The rules of machines, security groups and load balancers."},
+		{"Nothing else runs beside Vault", "The processes of each machine, or the node's pods."},
+		{"The storage is backed up, and a restore was tried", "The date of the last restore; vault operator raft snapshot save makes a backup."},
+		{"Audit logs are shipped, kept and watched", "The rules of the log system; an alert for every use of a root token."},
+		{"Key shares are with different people, or their Secret is encrypted at rest", "The custodians; on Kubernetes, --encryption-provider-config of the API server."},
+		{"The standbys are configured as the active node is", "Compare their configuration files: the API shows the active node's."},
+		{"The server's own user_lockout stanza is not disabled", "Look for disable_lockout in the configuration files: the API does not show it."},
+		{"Users, other than service accounts, cannot read the keys Secret", "kubectl auth can-i get secret/NAME-keys --as=USER for those who use the cluster."},
 	}
 }

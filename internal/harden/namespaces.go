@@ -49,7 +49,7 @@ func (c Control) everywhere() bool {
 
 // check checks a control, in the inner namespaces, too, if it is about what they have of their own.
 func (c Control) check(facts Facts, limits Limits) Finding {
-	finding := c.Check(facts, limits)
+	finding := c.checkHere(facts, limits)
 	if !c.everywhere() {
 		return finding
 	}
@@ -59,11 +59,18 @@ func (c Control) check(facts Facts, limits Limits) Finding {
 			sealed = append(sealed, inner.Path)
 			continue
 		}
-		finding = finding.with(inner.Path, c.Check(inner.Facts, limits))
+		finding = finding.with(inner.Path, c.checkHere(inner.Facts, limits))
 	}
 	if len(sealed) > 0 {
 		finding.Seen += "; not looked into, since sealed: " + listed(sealed)
 	}
+	return finding
+}
+
+// checkHere checks a control in one namespace.
+func (c Control) checkHere(facts Facts, limits Limits) Finding {
+	finding := c.Check(facts, limits)
+	finding.Declared = c.waivers(facts, limits, finding)
 	return finding
 }
 
@@ -84,30 +91,54 @@ func (f Finding) with(namespace string, inner Finding) Finding {
 			objects = append(objects, namespace+"/"+object)
 		}
 	}
-	seen := fmt.Sprintf("in %s: %s", namespace, inner.Seen)
+	var declared []Waiver
+	for _, waiver := range inner.Declared {
+		declared = append(declared, Waiver{namespace + "/" + waiver.Object, waiver.Position})
+	}
+	seen := fmt.Sprintf("In %s: %s", namespace, inner.Seen)
 	switch {
 	case f.Status == inner.Status && len(f.Objects) == 0: // of which no object can be accepted
-		f.Seen += "; " + seen
+		f.Seen += "; in" + seen[len("In"):]
 	case f.Status == inner.Status:
-		f.Seen, f.Objects = f.Seen+"; "+seen, append(slices.Clip(f.Objects), objects...)
+		f.Seen, f.Objects, f.Declared = f.Seen+"; in"+seen[len("In"):], append(slices.Clip(f.Objects), objects...), append(slices.Clip(f.Declared), declared...)
+		f.Value = joined(f.Value, inner.Value)
 	case f.Status == Unknown: // a failure counts for more
-		f = Finding{Status: inner.Status, Seen: seen + "; elsewhere: " + f.Seen, Objects: objects}
+		f = Finding{Status: inner.Status, Seen: seen + "; elsewhere: " + f.Seen, Value: inner.Value, Objects: objects, Declared: declared}
 	default:
-		f = Finding{Status: inner.Status, Seen: seen, Objects: objects}
+		f = Finding{Status: inner.Status, Seen: seen, Value: inner.Value, Objects: objects, Declared: declared}
 	}
 	return f
 }
 
-// fix returns the calls that repair a failure, in the inner namespaces, too.
-func (c Control) fix(facts Facts, limits Limits) []Call {
-	calls := c.Fix(facts, limits)
-	if !c.everywhere() {
-		return calls
+// joined returns two values, those that there are.
+func joined(a, b string) string {
+	if a != "" && b != "" {
+		a += "; "
 	}
-	for _, inner := range facts.Inner {
-		for _, call := range c.Fix(inner.Facts, limits) {
-			call.Path = inner.Path + "/" + call.Path
-			calls = append(calls, call)
+	return a + b
+}
+
+// fix returns the calls that repair a failure, in the inner namespaces, too. Of objects that the
+// control names it repairs those that are blamed only, and never a field that the seed declares.
+func (c Control) fix(facts Facts, limits Limits, blamed []string) []Call {
+	calls := c.fixHere(facts, limits)
+	if c.everywhere() {
+		for _, inner := range facts.Inner {
+			for _, call := range c.fixHere(inner.Facts, limits) {
+				call.Path, call.Object = inner.Path+"/"+call.Path, inner.Path+"/"+call.Object
+				calls = append(calls, call)
+			}
+		}
+	}
+	return slices.DeleteFunc(calls, func(call Call) bool { return call.Object != "" && !slices.Contains(blamed, call.Object) })
+}
+
+// fixHere returns the calls for one namespace.
+func (c Control) fixHere(facts Facts, limits Limits) []Call {
+	var calls []Call
+	for _, call := range c.Fix(facts, limits) {
+		if spared, any := facts.spares(call); any {
+			calls = append(calls, spared)
 		}
 	}
 	return calls

@@ -21,10 +21,12 @@ type Spec struct {
 	// Limits are values that controls compare with, by name.
 	Limits     map[string]string
 	Exceptions []ExceptionSpec
+	// Positions are where in the seed the keys of the section are, by their names.
+	Positions map[string]string
 }
 
-// ExceptionSpec is an exception as written.
-type ExceptionSpec struct{ Control, Object, Reason, Expires string }
+// ExceptionSpec is an exception as written, and where.
+type ExceptionSpec struct{ Control, Object, Reason, Expires, Position string }
 
 // Rules say what is required, what is fixed and what is accepted.
 type Rules struct {
@@ -32,6 +34,10 @@ type Rules struct {
 	Require, Advise, Fix []string
 	Limits               Limits
 	Exceptions           []Exception
+	// Declared is what the seed declares; nil without a seed.
+	Declared Declarations
+	// Warnings are about what the profile does not accept although the seed declares it.
+	Warnings []string
 }
 
 // Exception accepts that a control fails, until a day.
@@ -202,6 +208,12 @@ func (r Rules) Requires(control Control) bool {
 	default:
 		return control.Profile <= r.Profile && control.Profile != Advice
 	}
+}
+
+// TakesDeclared reports whether it is enough for a control that the seed declares what it blames.
+// The profile strict wants an exception, with a reason and a last day, for what is high or critical.
+func (r Rules) TakesDeclared(control Control) bool {
+	return r.Profile != Strict || control.Severity < High
 }
 
 // NamesKubernetes reports whether the rules require a control of the cluster around Vault by name.

@@ -17,12 +17,16 @@ type Harden struct {
 	// Limits holds values by name.
 	Limits     map[string]string
 	Exceptions []HardenException
-	// Position is the position of the section; zero if there is none.
-	Position value.Position
+	// Position is the position of the section; zero if there is none. Positions are those of its keys.
+	Position  value.Position
+	Positions map[string]value.Position
 }
 
 // HardenException accepts that a control does not hold.
-type HardenException struct{ Control, Object, Reason, Expires string }
+type HardenException struct {
+	Control, Object, Reason, Expires string
+	Position                         value.Position `json:"-"` // no part of the digest
+}
 
 // Declared reports whether the seed says anything about the controls.
 func (h Harden) Declared() bool { return h.Position.File != "" }
@@ -40,7 +44,7 @@ func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
 	}
 	b.harden = Harden{
 		Profile: section.Text("profile"), Require: plainTexts(section.Values["require"]), Advise: plainTexts(section.Values["advise"]),
-		Fix: plainTexts(section.Values["fix"]), Limits: map[string]string{}, Position: at,
+		Fix: plainTexts(section.Values["fix"]), Limits: map[string]string{}, Position: at, Positions: section.Positions,
 	}
 	limits, _ := section.Values["limits"].(map[string]any)
 	for name, v := range limits {
@@ -53,7 +57,7 @@ func (b *builder) readHarden(r lang.Record, problems *value.Problems) {
 	}
 	for _, each := range section.Records("exceptions") {
 		b.harden.Exceptions = append(b.harden.Exceptions, HardenException{
-			Control: each.Text("control"), Object: strings.Trim(each.Text("object"), "/"), Reason: each.Text("reason"), Expires: each.Text("expires"),
+			Control: each.Text("control"), Object: strings.Trim(each.Text("object"), "/"), Reason: each.Text("reason"), Expires: each.Text("expires"), Position: each.At,
 		})
 	}
 }

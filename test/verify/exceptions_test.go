@@ -15,9 +15,9 @@ import (
 // introspection endpoint is open.
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	options, bad, words := testbed.VaultOptions{TLS: true}, "mlock", "memory locking"
+	options, bad, words := testbed.VaultOptions{TLS: true}, "mlock", "mlock: Memory is not locked"
 	if testbed.FactsFor(t).Product == testbed.OpenBao {
-		options.ExtraConfig, bad, words = "introspection_endpoint = true", "introspection", "introspection endpoint"
+		options.ExtraConfig, bad, words = "introspection_endpoint = true", "introspection", "introspection: The introspection endpoint is on"
 	}
 	b := hardened(t, options, "")
 	day := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }

@@ -20,6 +20,7 @@ type program struct {
 	// flags are those of every verb; runFlags those of 'run' alone.
 	flags, runFlags []string
 	seed            string
+	env             []string
 	keys            func(t *testing.T) []byte
 }
 
@@ -44,20 +45,22 @@ func (p *program) start(t *testing.T, verb string, flags ...string) *driver.Driv
 	if !slices.ContainsFunc(flags, func(flag string) bool { return strings.HasPrefix(flag, "--seed=") }) {
 		args = append(args, "--seed="+p.seed)
 	}
-	run := driver.StartFor(t, driver.Command{Binary: binary, Args: append(args, flags...), Limit: 3 * time.Minute})
+	run := driver.StartFor(t, driver.Command{Binary: binary, Args: append(args, flags...), Env: p.env, Limit: 3 * time.Minute})
 	run.Keys, run.Patience = func() []byte { return p.keys(t) }, 3*time.Minute
 	return run
 }
 
 // shown is a control in the JSON report.
 type shown struct {
-	ID       string
+	ID, Name string
 	Status   harden.Status
 	Required bool
 	Seen     string
+	Value    string
 	Objects  []string
 	Fixable  bool
 	Expired  []struct{ Reason string } `json:"expired_exceptions"`
+	Declared []struct{ Object, At string }
 }
 
 // verify returns the controls of a report with the strictest profile, and enters what

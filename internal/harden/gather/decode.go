@@ -53,9 +53,16 @@ func list(value any) []any {
 	return found
 }
 
-// words returns the texts of a decoded list.
+// words returns the texts of a decoded list, or of a text with commas, as a seed may have it.
 func words(value any) []string {
 	var found []string
+	if text, isText := value.(string); isText {
+		for word := range strings.SplitSeq(text, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				found = append(found, word)
+			}
+		}
+	}
 	for _, each := range list(value) {
 		found = append(found, text(each))
 	}

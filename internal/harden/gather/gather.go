@@ -28,8 +28,9 @@ type API interface {
 
 // gatherer reads with a bounded number of requests in flight.
 type gatherer struct {
-	api   API
-	slots chan struct{}
+	api      API
+	declared harden.Declarations
+	slots    chan struct{}
 
 	mu      *sync.Mutex // over trouble
 	trouble *error      // the first error that may pass
@@ -37,10 +38,10 @@ type gatherer struct {
 
 // Vault reads the groups into facts, at most parallelism requests at a time. The error is one that
 // may pass: what Vault refuses is an unknown fact, not an error. All facts are set in either case.
-// facts.Product is known before: it says where some facts are read.
+// facts.Product and facts.Declared are known before: the first says where some facts are read.
 func Vault(ctx context.Context, api API, groups []harden.Group, parallelism int, facts *harden.Facts) error {
 	var trouble error
-	g := &gatherer{api: api, slots: make(chan struct{}, max(1, parallelism)), mu: &sync.Mutex{}, trouble: &trouble}
+	g := &gatherer{api: api, declared: facts.Declared, slots: make(chan struct{}, max(1, parallelism)), mu: &sync.Mutex{}, trouble: &trouble}
 	var work sync.WaitGroup
 	for group, read := range g.readers() {
 		if slices.Contains(groups, group) {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -148,7 +148,7 @@ func TestEverythingIsRead(t *testing.T) {
 			t.Errorf("%s was not read", path)
 		}
 	}
-	if audit := known(t, facts.Audit); len(audit) != 1 || audit[0] != (harden.AuditDevice{Path: "file", Type: "file", Raw: true}) {
+	if audit := known(t, facts.Audit); len(audit) != 1 || !reflect.DeepEqual(audit[0], harden.AuditDevice{Path: "file", Type: "file", Raw: true}) {
 		t.Errorf("got %+v", audit)
 	}
 	auth := known(t, facts.Auth)
@@ -159,7 +159,7 @@ func TestEverythingIsRead(t *testing.T) {
 	if len(server.Listeners) != 1 || !server.Listeners[0].NoTLS || !server.UI || server.DefaultTTL != 30*time.Minute || server.MaxTTL != 0 {
 		t.Errorf("got %+v", server)
 	}
-	if headers := known(t, facts.Headers); !maps.Equal(headers, map[string]string{"a": "one", "b": "two"}) {
+	if headers := known(t, facts.Headers); !reflect.DeepEqual(headers, []harden.Header{{Name: "a", Value: "one"}, {Name: "b", Value: "two"}}) {
 		t.Errorf("got %v", headers)
 	}
 	if !known(t, facts.CORS).Enabled || known(t, facts.GenerateRoot) || !known(t, facts.Rekey) || known(t, facts.Loggers)["core"] != "debug" {

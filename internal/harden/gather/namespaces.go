@@ -51,8 +51,8 @@ func (g *gatherer) inner(ctx context.Context, groups []harden.Group) []harden.In
 
 // lookInto reads groups in one namespace and in those that it contains.
 func (g *gatherer) lookInto(ctx context.Context, name string, groups []harden.Group) []harden.Inner {
-	inside := &gatherer{api: within{g.api, name + "/"}, slots: g.slots, mu: g.mu, trouble: g.trouble}
-	own := harden.Inner{Path: name}
+	inside := &gatherer{api: within{g.api, name + "/"}, declared: harden.Below(g.declared, name), slots: g.slots, mu: g.mu, trouble: g.trouble}
+	own := harden.Inner{Path: name, Facts: harden.Facts{Declared: inside.declared}}
 	if _, _, err := inside.read(ctx, "sys/mounts"); sealed(err) {
 		own.Sealed = true
 		return []harden.Inner{own}

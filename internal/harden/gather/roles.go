@@ -37,7 +37,11 @@ func (g *gatherer) roles(ctx context.Context, facts *harden.Facts) {
 			continue
 		}
 		found := listEach(ctx, g, "auth/"+mount.Path+"/"+kind.segment, func(name string, data map[string]any) harden.Role {
-			return harden.Role{Path: mount.Path + "/" + kind.segment + "/" + name, Open: kind.open(data)}
+			role := harden.Role{Path: mount.Path + "/" + kind.segment + "/" + name, Open: kind.open(data)}
+			if role.Open != "" {
+				role.Declared = g.openAsDeclared("auth/"+role.Path, data)
+			}
+			return role
 		})
 		roles, known := found.Get()
 		if !known {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl"
 
@@ -18,8 +19,9 @@ func (g *gatherer) audit(ctx context.Context, facts *harden.Facts) {
 	}
 	var devices []harden.AuditDevice
 	for _, path := range slices.Sorted(maps.Keys(data)) {
-		device := mapping(data[path])
-		devices = append(devices, harden.AuditDevice{Path: trim(path), Type: text(device["type"]), Raw: truth(mapping(device["options"])["log_raw"])})
+		device := auditDevice(trim(path), mapping(data[path]))
+		device.Declared = g.asDeclared("sys/audit/"+device.Path, mapping(data[path]), harden.JudgedFields("audit-raw").Fields)
+		devices = append(devices, device)
 	}
 	facts.Audit = harden.Known(devices)
 }
@@ -35,15 +37,12 @@ func (g *gatherer) table(ctx context.Context, listing string) harden.Fact[[]hard
 		return unknown[[]harden.Mount](listing, "read", err)
 	}
 	var mounts []harden.Mount
+	fields := mountFields()
 	for _, path := range slices.Sorted(maps.Keys(data)) {
-		mount := mapping(data[path])
-		config := mapping(mount["config"])
-		mounts = append(mounts, harden.Mount{
-			Path: trim(path), Type: text(mount["type"]),
-			DefaultTTL: duration(config["default_lease_ttl"]), MaxTTL: duration(config["max_lease_ttl"]),
-			Listed:    config["listing_visibility"] == "unauth",
-			NoLockout: truth(mapping(config["user_lockout_config"])["user_lockout_disable"]),
-		})
+		found := mount(trim(path), mapping(data[path]))
+		found.NoLockout = truth(mapping(mapping(mapping(data[path])["config"])["user_lockout_config"])["user_lockout_disable"])
+		found.Declared = g.asDeclared(listing+"/"+found.Path, mapping(data[path]), fields)
+		mounts = append(mounts, found)
 	}
 	return harden.Known(mounts)
 }
@@ -80,28 +79,22 @@ func (g *gatherer) cors(ctx context.Context, facts *harden.Facts) {
 		facts.CORS = unknown[harden.CORS]("sys/config/cors", "read", err)
 		return
 	}
-	facts.CORS = harden.Known(harden.CORS{Enabled: truth(data["enabled"]), Origins: words(data["allowed_origins"])})
+	facts.CORS = harden.Known(harden.CORS{
+		Enabled: truth(data["enabled"]), Origins: words(data["allowed_origins"]), Declared: g.asDeclared("sys/config/cors", data, []string{"allowed_origins"}),
+	})
 }
 
 func (g *gatherer) headers(ctx context.Context, facts *harden.Facts) {
-	type header struct{ name, value string }
-	found := listEach(ctx, g, "sys/config/ui/headers", func(name string, data map[string]any) header {
-		value := text(data["value"])
-		if values := words(data["values"]); value == "" && len(values) > 0 {
-			value = values[0]
+	facts.Headers = listEach(ctx, g, "sys/config/ui/headers", func(name string, data map[string]any) harden.Header {
+		value, values := text(data["value"]), list(data["values"])
+		if len(values) == 0 {
+			values = []any{value}
+		} else if value == "" {
+			value = text(values[0])
 		}
-		return header{name, value}
+		declared := g.asDeclared("sys/config/ui/headers/"+strings.ToLower(name), map[string]any{"values": values}, []string{"values"})
+		return harden.Header{Name: name, Value: value, Declared: declared}
 	})
-	list, known := found.Get()
-	if !known {
-		facts.Headers = harden.NotKnown[map[string]string](found.Why())
-		return
-	}
-	headers := map[string]string{}
-	for _, each := range list {
-		headers[each.name] = each.value
-	}
-	facts.Headers = harden.Known(headers)
 }
 
 func (g *gatherer) policies(ctx context.Context, facts *harden.Facts) {
@@ -115,7 +108,9 @@ func (g *gatherer) policies(ctx context.Context, facts *harden.Facts) {
 	// changed, nor be to blame.
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "root" || name == "default-ceiling" })
 	found, err := each(ctx, g, path, names, func(name string, data map[string]any) harden.Policy {
-		return harden.ParsePolicy(name, text(data["policy"]))
+		policy := harden.ParsePolicy(name, text(data["policy"]))
+		policy.Declared = g.asDeclared(path+"/"+name, data, []string{"policy"})
+		return policy
 	})
 	if err != nil {
 		facts.Policies = unknown[[]harden.Policy](path+"/*", "read", err)
@@ -126,13 +121,34 @@ func (g *gatherer) policies(ctx context.Context, facts *harden.Facts) {
 
 func (g *gatherer) passwords(ctx context.Context, facts *harden.Facts) {
 	facts.Passwords = listEach(ctx, g, "sys/policies/password", func(name string, data map[string]any) harden.PasswordPolicy {
-		var said struct {
-			Length int `hcl:"length"`
-		}
-		// One that cannot be parsed has the length 0, so that the control fails.
-		_ = hcl.Decode(&said, text(data["policy"]))
-		return harden.PasswordPolicy{Name: name, Length: said.Length}
+		policy := passwordPolicy(name, data)
+		policy.Declared = g.asDeclared("sys/policies/password/"+name, data, []string{"policy"})
+		return policy
 	})
+}
+
+// passwordPolicy decodes a password policy.
+func passwordPolicy(name string, data map[string]any) harden.PasswordPolicy {
+	var said struct {
+		Length int `hcl:"length"`
+	}
+	// One that cannot be parsed has the length 0, so that the control fails.
+	_ = hcl.Decode(&said, text(data["policy"]))
+	return harden.PasswordPolicy{Name: name, Length: said.Length}
+}
+
+// auditDevice decodes an audit device.
+func auditDevice(path string, data map[string]any) harden.AuditDevice {
+	return harden.AuditDevice{Path: path, Type: text(data["type"]), Raw: truth(mapping(data["options"])["log_raw"])}
+}
+
+// mount decodes a mount, all but its user lockout.
+func mount(path string, data map[string]any) harden.Mount {
+	config := mapping(data["config"])
+	return harden.Mount{
+		Path: path, Type: text(data["type"]), DefaultTTL: duration(config["default_lease_ttl"]), MaxTTL: duration(config["max_lease_ttl"]),
+		Listed: config["listing_visibility"] == "unauth",
+	}
 }
 
 func (g *gatherer) quotas(ctx context.Context, facts *harden.Facts) {

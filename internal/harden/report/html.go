@@ -74,8 +74,8 @@ func (p *page) summary(r Report) {
 	p.put("profile %s%s · %s · vault-bootstrap %s</p>\n</header>\n", r.Profile, deep, r.At.UTC().Format("2006-01-02 15:04:05 UTC"), r.Tool)
 	p.put("<p class=\"verdict%s\">%s</p>\n", no, r.Verdict())
 	count := r.Count()
-	p.put("<ul class=\"counts\"><li><b>%s</b> hold</li><li><b>%s</b> fail</li><li><b>%s</b> unknown</li><li><b>%s</b> accepted</li><li><b>%s</b> do not apply</li></ul>\n",
-		strconv.Itoa(count.Holds), strconv.Itoa(count.Fails), strconv.Itoa(count.Unknown), strconv.Itoa(count.Accepted), strconv.Itoa(count.Inapplicable))
+	p.put("<ul class=\"counts\"><li><b>%s</b> hold</li><li><b>%s</b> fail</li><li><b>%s</b> unknown</li><li><b>%s</b> accepted</li><li><b>%s</b> declared in the seed</li><li><b>%s</b> do not apply</li></ul>\n",
+		strconv.Itoa(count.Holds), strconv.Itoa(count.Fails), strconv.Itoa(count.Unknown), strconv.Itoa(count.Accepted), strconv.Itoa(count.Declared), strconv.Itoa(count.Inapplicable))
 	p.text("<form aria-label=\"Filter\">\n")
 	for _, severity := range harden.Severities() {
 		p.put("<label><input type=\"checkbox\" id=\"show-%s\" checked> %s (%s)</label>\n", severity, severity, strconv.Itoa(r.of(severity)))
@@ -92,7 +92,7 @@ func (p *page) control(result harden.Result) {
 		tag += " · active node only"
 	}
 	p.put("<article id=\"%s\" class=\"%s %s\">\n<span class=\"tag\">%s</span>\n", result.ID, result.Severity, class(result), tag)
-	p.put("<h3>%s</h3> <code class=\"dim\">%s</code>\n<p><span class=\"state\">%s</span>: %s</p>\n", result.Name, result.ID, statusText(result), result.Seen)
+	p.put("<h3>%s</h3> <code class=\"dim\">%s</code>\n<p><span class=\"state\">%s</span>: %s</p>\n", result.Name, result.ID, statusText(result), result.String())
 	if len(result.Objects) > 0 {
 		p.text("<ul class=\"objects\">")
 		for _, object := range result.Objects {
@@ -103,6 +103,9 @@ func (p *page) control(result harden.Result) {
 	p.text("<dl>\n")
 	p.exceptions("accepted", result.Exceptions)
 	p.exceptions("expired", result.Expired)
+	for _, waiver := range result.Declared {
+		p.row("declared", waiverText(waiver))
+	}
 	p.row("why", result.Why)
 	p.row("how", result.How)
 	if result.Failed() {

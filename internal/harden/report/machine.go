@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -19,12 +18,14 @@ type controlJSON struct {
 	Status     harden.Status   `json:"status"`
 	Required   bool            `json:"required"`
 	Seen       string          `json:"seen"`
+	Value      string          `json:"value,omitempty"`
 	Objects    []string        `json:"objects,omitempty"`
 	ActiveOnly bool            `json:"active_node_only,omitempty"`
 	Fixable    bool            `json:"fixable,omitempty"`
 	FixedByRun bool            `json:"fixed_by_run,omitempty"`
 	Exceptions []exceptionJSON `json:"exceptions,omitempty"`
 	Expired    []exceptionJSON `json:"expired_exceptions,omitempty"`
+	Declared   []waiverJSON    `json:"declared,omitempty"`
 	Why        string          `json:"why"`
 	How        string          `json:"how"`
 	Remedy     string          `json:"remedy"`
@@ -35,6 +36,12 @@ type exceptionJSON struct {
 	Object  string `json:"object,omitempty"`
 	Reason  string `json:"reason"`
 	Expires string `json:"expires"`
+}
+
+// waiverJSON is what the seed declares, and where: FILE:LINE:COLUMN.
+type waiverJSON struct {
+	Object string `json:"object,omitempty"`
+	At     string `json:"at"`
 }
 
 type manualJSON struct {
@@ -63,8 +70,8 @@ func (r Report) json(w io.Writer) error {
 	for _, result := range r.Sorted() {
 		report.Controls = append(report.Controls, controlJSON{
 			ID: result.ID, Name: result.Name, Severity: result.Severity.String(), Status: result.Status, Required: result.Required,
-			Seen: result.Seen, Objects: result.Objects, ActiveOnly: result.ActiveOnly, Fixable: result.Fixable(), FixedByRun: result.Fixed,
-			Exceptions: exceptions(result.Exceptions), Expired: exceptions(result.Expired),
+			Seen: result.Seen, Value: result.Value, Objects: result.Objects, ActiveOnly: result.ActiveOnly, Fixable: result.Fixable(), FixedByRun: result.Fixed,
+			Exceptions: exceptions(result.Exceptions), Expired: exceptions(result.Expired), Declared: waiversJSON(result.Declared),
 			Why: result.Why, How: result.How, Remedy: result.Remedy, Source: result.Source,
 		})
 	}
@@ -82,6 +89,31 @@ func exceptions(list []harden.Exception) []exceptionJSON {
 		found = append(found, exceptionJSON{each.Object, each.Reason, each.LastDay()})
 	}
 	return found
+}
+
+func waiversJSON(list []harden.Waiver) []waiverJSON {
+	var found []waiverJSON
+	for _, each := range list {
+		found = append(found, waiverJSON{each.Object, each.Position})
+	}
+	return found
+}
+
+// junitText is what was found in one line, and where the seed declares it.
+func junitText(result harden.Result) string {
+	text := foundText(result)
+	if result.Value != "" {
+		text += " (" + result.Value + ")"
+	}
+	for i, each := range result.Declared {
+		if i == 0 {
+			text += "; declared in the seed: "
+		} else {
+			text += ", "
+		}
+		text += waiverText(each)
+	}
+	return text
 }
 
 type suiteXML struct {
@@ -110,12 +142,12 @@ type problemXML struct {
 }
 
 // junit reports a required failure as a failure, an unknown one as an error, and what is advice,
-// accepted or does not apply as a skipped test that says why.
+// accepted, declared in the seed or does not apply as a skipped test that says why.
 func (r Report) junit(w io.Writer) error {
 	suite := suiteXML{Name: "vault-bootstrap verify", Tests: len(r.Results), At: r.At.UTC().Format("2006-01-02T15:04:05")}
 	for _, result := range r.Sorted() {
 		test := caseXML{Class: "vault." + result.Severity.String(), Name: result.ID + ": " + result.Name}
-		problem := &problemXML{Message: seenText(result), Type: result.Severity.String(), Text: "Why: " + result.Why + "\nRemedy: " + result.Remedy}
+		problem := &problemXML{Message: junitText(result), Type: result.Severity.String(), Text: "Why: " + result.Why + "\nRemedy: " + result.Remedy}
 		switch {
 		case result.Required && result.Status == harden.Fails:
 			test.Failure = problem
@@ -124,7 +156,7 @@ func (r Report) junit(w io.Writer) error {
 			test.Error = problem
 			suite.Errors++
 		case result.Status != harden.Holds:
-			test.Skipped = &problemXML{Message: statusText(result) + ": " + strings.TrimSpace(seenText(result))}
+			test.Skipped = &problemXML{Message: statusText(result) + ": " + junitText(result)}
 			suite.Skipped++
 		}
 		suite.Cases = append(suite.Cases, test)

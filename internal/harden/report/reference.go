@@ -12,7 +12,7 @@ import (
 // Reference writes the part of docs/controls.md that is generated from the table of controls.
 func Reference(w io.Writer) error {
 	out := &strings.Builder{}
-	out.WriteString("| control | severity | required by | fix | what should be true |\n| --- | --- | --- | --- | --- |\n")
+	out.WriteString("| control | severity | required by | fix | what is wanted |\n| --- | --- | --- | --- | --- |\n")
 	for _, control := range harden.Controls() {
 		fix := ""
 		if control.Fix != nil {
@@ -21,7 +21,7 @@ func Reference(w io.Writer) error {
 		fmt.Fprintf(out, "| [`%s`](#%s) | %s | %s | %s | %s |\n", control.ID, control.ID, control.Severity, control.Profile, fix, control.Name)
 	}
 	for _, control := range harden.Controls() {
-		fmt.Fprintf(out, "\n### %s\n%s", control.ID, capital(control.Name)+". "+control.Why+"\n\n")
+		fmt.Fprintf(out, "\n### %s\n%s", control.ID, control.Name+". "+control.Why+"\n\n")
 		fmt.Fprintf(out, "- How it is checked: %s%s\n", control.How, remarks(control))
 		fmt.Fprintf(out, "- Remedy: %s\n", control.Remedy)
 		if control.OnOpenBao != "" {
@@ -29,6 +29,11 @@ func Reference(w io.Writer) error {
 		}
 		if control.Fix != nil {
 			fmt.Fprintf(out, "- Fix: with `fix: [%s]`; our policy then grants %s.\n", control.ID, grants(control.FixGrants))
+		}
+		if judged := harden.JudgedFields(control.ID); judged.Where != "" {
+			fmt.Fprintf(out, "- Can be declared in the seed: %s.%s\n", judged.Where, strictly(control))
+		} else {
+			fmt.Fprintf(out, "- Cannot be declared in the seed: %s.\n", judged.Why)
 		}
 		if reads := harden.Reads(control.Groups...); len(reads) > 0 {
 			fmt.Fprintf(out, "- Needs: %s.\n", grants(reads))
@@ -38,12 +43,20 @@ func Reference(w io.Writer) error {
 		}
 		fmt.Fprintf(out, "- Source: <%s>\n", control.Source)
 	}
-	out.WriteString("\n## Not checkable here\nNo API shows these points.\n\n| what should be true | how to check it by hand |\n| --- | --- |\n")
+	out.WriteString("\n## Not checkable here\nNo API shows these points.\n\n| what is wanted | how to check it by hand |\n| --- | --- |\n")
 	for _, each := range harden.ByHand(product.Product{}) {
 		fmt.Fprintf(out, "| %s | %s |\n", each.Name, each.How)
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// strictly says what the profile strict wants of what the seed declares.
+func strictly(control harden.Control) string {
+	if (harden.Rules{Profile: harden.Strict}).TakesDeclared(control) {
+		return ""
+	}
+	return " The profile `strict` wants an exception for it."
 }
 
 func remarks(control harden.Control) string {
@@ -64,6 +77,3 @@ func grants(list []harden.Grant) string {
 	}
 	return strings.Join(texts, ", ")
 }
-
-// capital returns text with a capital first letter.
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
@@ -33,6 +34,7 @@ type Count struct {
 	Fails        int `json:"fail"`
 	Unknown      int `json:"unknown"`
 	Accepted     int `json:"accepted"`
+	Declared     int `json:"declared"`
 	Inapplicable int `json:"do_not_apply"`
 	// Required is how many of the failing and unknown controls are required.
 	Required int `json:"required_not_held"`
@@ -44,7 +46,7 @@ func (r Report) Count() Count {
 	for _, result := range r.Results {
 		*map[harden.Status]*int{
 			harden.Holds: &c.Holds, harden.Fails: &c.Fails, harden.Unknown: &c.Unknown,
-			harden.Accepted: &c.Accepted, harden.Inapplicable: &c.Inapplicable,
+			harden.Accepted: &c.Accepted, harden.Declared: &c.Declared, harden.Inapplicable: &c.Inapplicable,
 		}[result.Status]++
 	}
 	c.Required = len(harden.Failed(r.Results, true))
@@ -72,7 +74,7 @@ func (r Report) Sorted() []harden.Result {
 			return 0
 		case result.Failed():
 			return 1
-		case result.Status == harden.Accepted:
+		case result.Status == harden.Accepted, result.Status == harden.Declared:
 			return 2
 		default:
 			return 3
@@ -101,6 +103,11 @@ func (r Report) Write(w io.Writer, format string) error {
 	default:
 		return fmt.Errorf("unknown format %q", format)
 	}
+}
+
+// waiverText says what the seed declares, and where.
+func waiverText(waiver harden.Waiver) string {
+	return strings.TrimSpace(waiver.Object + " at " + waiver.Position)
 }
 
 // fixText says whether a run repairs a failure.

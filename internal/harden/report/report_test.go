@@ -29,7 +29,7 @@ func sample(t *testing.T) report.Report {
 		t.Fatal(err)
 	}
 	facts := harden.Facts{
-		Now: now, OwnPolicy: "vault-bootstrap", Login: harden.Known(true), RootStored: harden.Known(false),
+		Now: now, OwnPolicies: []string{"vault-bootstrap"}, Login: harden.Known(true), RootStored: harden.Known(false),
 		Audit: harden.Known([]harden.AuditDevice{{Path: "readable", Raw: true}}),
 		CORS:  harden.Known(harden.CORS{Enabled: true, Origins: []string{"*"}}),
 		Server: harden.Known(harden.Server{RawStorage: true, Listeners: []harden.Listener{

@@ -13,18 +13,16 @@ import (
 
 // The widths at which cells of the table wrap.
 const (
-	wideSeen = 70
-	wideText = 96
+	wideFound = 64
+	wideValue = 40
+	wideText  = 96
 )
-
-// shownObjects is how many objects a line names.
-const shownObjects = 4
 
 func (r Report) table(w io.Writer) error {
 	rows := plain()
-	rows.AppendHeader(table.Row{"STATUS", "SEVERITY", "CONTROL", "SEEN"})
+	rows.AppendHeader(table.Row{"STATUS", "SEVERITY", "CONTROL", "FOUND", "VALUE"})
 	for _, result := range r.Sorted() {
-		rows.AppendRow(table.Row{statusText(result), result.Severity.String(), result.ID, seenText(result)})
+		rows.AppendRow(table.Row{statusText(result), result.Severity.String(), result.ID, foundText(result), result.Value})
 	}
 	out := &strings.Builder{}
 	fmt.Fprintf(out, "%s, %s, profile %s\n\n%s\n", r.Address, r.Product, r.Profile, rows.Render())
@@ -32,21 +30,36 @@ func (r Report) table(w io.Writer) error {
 		if !result.Failed() {
 			continue
 		}
-		fmt.Fprintf(out, "\n%s: %s\n", result.ID, result.Name)
+		fmt.Fprintf(out, "\n%s %s\n", result.ID, result.Status)
+		fmt.Fprintln(out, indent("wanted", result.Name+"."))
 		fmt.Fprintln(out, indent("why", result.Why))
 		fmt.Fprintln(out, indent("remedy", result.Remedy))
 		if fix := fixText(result); fix != "" {
 			fmt.Fprintln(out, indent("fix", fix))
 		}
+		waivers(out, result)
+	}
+	for _, result := range r.Sorted() {
+		if result.Status == harden.Declared {
+			fmt.Fprintf(out, "\n%s is declared in the seed\n", result.ID)
+			waivers(out, result)
+		}
 	}
 	c := r.Count()
-	fmt.Fprintf(out, "\n%s %d hold, %d fail, %d unknown, %d accepted, %d do not apply.\n", r.Verdict(), c.Holds, c.Fails, c.Unknown, c.Accepted, c.Inapplicable)
+	fmt.Fprintf(out, "\n%s %d hold, %d fail, %d unknown, %d accepted, %d declared in the seed, %d do not apply.\n", r.Verdict(), c.Holds, c.Fails, c.Unknown, c.Accepted, c.Declared, c.Inapplicable)
 	if !r.Deep {
 		fmt.Fprintln(out, "Tokens were not checked: --deep does.")
 	}
 	fmt.Fprintf(out, "No API shows %d more points: -o html and docs/controls.md say how to check them by hand.\n", len(r.ByHand))
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// waivers writes what the seed declares, and where.
+func waivers(out io.Writer, result harden.Result) {
+	for _, waiver := range result.Declared {
+		_, _ = fmt.Fprintln(out, indent("seed", waiverText(waiver)))
+	}
 }
 
 func statusText(result harden.Result) string {
@@ -56,20 +69,16 @@ func statusText(result harden.Result) string {
 	return string(result.Status)
 }
 
-func seenText(result harden.Result) string {
-	seen := result.Seen
-	if objects := result.Objects; len(objects) > 0 {
-		shown := objects[:min(len(objects), shownObjects)]
-		more := ""
-		if rest := len(objects) - len(shown); rest > 0 {
-			more = fmt.Sprintf(" and %d more", rest)
-		}
-		seen += " (" + strings.Join(shown, ", ") + more + ")"
+// foundText is what was found, with what is to blame.
+func foundText(result harden.Result) string {
+	found := result.Seen
+	if blamed := result.Blamed(); blamed != "" {
+		found += ": " + blamed
 	}
 	if result.ActiveOnly {
-		seen += " (active node)"
+		found += " (active node)"
 	}
-	return seen
+	return found
 }
 
 func indent(label, words string) string {
@@ -87,6 +96,8 @@ func plain() table.Writer {
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	writer.SetStyle(style)
 	writer.SuppressTrailingSpaces()
-	writer.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: wideSeen, WidthMaxEnforcer: text.WrapSoft}})
+	writer.SetColumnConfigs([]table.ColumnConfig{
+		{Number: 4, WidthMax: wideFound, WidthMaxEnforcer: text.WrapSoft}, {Number: 5, WidthMax: wideValue, WidthMaxEnforcer: text.WrapSoft},
+	})
 	return writer
 }

@@ -39,7 +39,7 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	rules, err := states.RulesOf(declared.Harden())
+	rules, err := states.RulesOf(declared)
 	if err != nil {
 		return resolved{}, err
 	}

@@ -42,7 +42,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	rules, err := states.RulesOf(declared.Harden())
+	rules, err := states.RulesOf(declared)
 	if err != nil {
 		return nil, err
 	}

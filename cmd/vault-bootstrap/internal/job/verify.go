@@ -32,12 +32,12 @@ func (o *VerifyOptions) declared() (*seed.Seed, error) {
 
 // rules returns the rules of the seed, with the profile of the flag if it is given.
 func (o *VerifyOptions) rules(declared *seed.Seed) (harden.Rules, error) {
-	rules := harden.DefaultRules(harden.Production)
-	if declared.Harden().Declared() {
-		var err error
-		if rules, err = states.RulesOf(declared.Harden()); err != nil {
-			return rules, err
-		}
+	rules, err := states.RulesOf(declared)
+	if err != nil {
+		return rules, err
+	}
+	if !declared.Harden().Declared() { // who asks for a report wants the whole answer
+		rules.Profile = harden.Production
 	}
 	if profile, given := harden.ParseProfile(o.Profile); given {
 		rules.Profile = profile

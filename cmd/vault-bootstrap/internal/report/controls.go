@@ -12,7 +12,7 @@ import (
 // WriteControls lists all controls.
 func WriteControls(w io.Writer) error {
 	rows := newTable()
-	rows.AppendHeader(table.Row{"CONTROL", "SEVERITY", "REQUIRED BY", "FIX", "NAME"})
+	rows.AppendHeader(table.Row{"CONTROL", "SEVERITY", "REQUIRED BY", "FIX", "WANTED"})
 	for _, control := range harden.Controls() {
 		fix := ""
 		if control.Fix != nil {

@@ -27,7 +27,7 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 	advice := harden.Failed(s.Controls, false)
 	if lines, ok := report.(*Lines); ok {
 		for _, control := range advice {
-			lines.log.Warn("advice", "control", control.ID, "seen", control.Seen, "why", control.Why, "remedy", control.Remedy)
+			lines.log.Warn("advice", "control", control.ID, "seen", control.Found(), "why", control.Why, "remedy", control.Remedy)
 		}
 		if !s.RootSince.IsZero() {
 			lines.log.Warn("the root token is stored", "since", s.RootSince.Format(time.RFC3339), "remedy", "A run to hardened revokes it.")
@@ -44,7 +44,7 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 		_, _ = fmt.Fprintf(text, "  root token  stored since %s: a run to hardened revokes it\n", s.RootSince.Format(time.RFC3339))
 	}
 	for _, control := range advice {
-		_, _ = fmt.Fprintf(text, "  advice      %s: %s %s\n", control.Name, control.Why, control.Remedy)
+		_, _ = fmt.Fprintf(text, "  advice      %s. %s %s\n", control.Message(), control.Why, control.Remedy)
 	}
 	for _, replica := range s.Outcome.Pending {
 		_, _ = fmt.Fprintf(text, "  missing     %s (%s): the next run unseals it\n", replica.Address, replica.Health)
