@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/fields"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
@@ -42,6 +43,7 @@ func Load(paths []string) (*Seed, error) {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
+	unfit := fields.Check(l.builder.objects, l.problems)
 	if err := l.problems.Err("Correct the seed at the positions given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func Load(paths []string) (*Seed, error) {
 			s.warnings = append(s.warnings, withoutAudience(o)...)
 		}
 	}
-	s.warnings = append(s.warnings, warnings...)
+	s.warnings = append(append(s.warnings, unfit...), warnings...)
 	return s, err
 }
 
