@@ -14,6 +14,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/fields"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/names"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
@@ -54,7 +55,7 @@ func Load(paths []string) (*Seed, error) {
 			s.warnings = append(s.warnings, withoutAudience(o)...)
 		}
 	}
-	s.warnings = append(append(s.warnings, unfit...), warnings...)
+	s.warnings = slices.Concat(s.warnings, unfit, warnings, names.Check(s.objects, s.elsewhere()))
 	return s, err
 }
 
