@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # The suites with a target of their own that differs in nothing but the name.
 SUITES := fuzz binary testbed store seed chart e2e watch verify node
 
-.PHONY: help demo test test-all unit image-test crash mutate leaks bench $(SUITES) tools tools-path build install lint check-generated generate image clean
+.PHONY: help demo test test-all unit image-test crash mutate leaks bench $(SUITES) tools tools-path build install lint check-generated generate field-table image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 17
@@ -72,6 +72,13 @@ lint: ## vet and golangci-lint, pinned
 generate: ## write the golden and generated files
 	go test ./fsm ./internal/seed ./internal/harden/report ./manifests -update
 	manifests/render
+	if [ -x "$$(test/tools/build --path)/vault" ]; then $(MAKE) field-table SERVERS=; fi
+
+comma := ,
+field-table: ## write the table of fields from the pinned Vault (SERVERS=A,B: from these programs)
+	cd test && for server in $(if $(SERVERS),$(subst $(comma), ,$(SERVERS)),''); do \
+		TESTBED_SERVER="$$server" go test ./seed -run '^TestFieldTable$$' -count=1 -update || exit; \
+	done
 
 check-generated: generate ## fail if a generated file is not current
 	go mod tidy -diff

@@ -84,13 +84,15 @@ func (b *builder) authRoles(r lang.Record, path, kind string, problems *value.Pr
 // githubMap adds the policies of teams and users.
 func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Problems) {
 	at := r.Positions["map"]
-	for group, members := range r.Mapping("map") {
-		names, ok := members.(map[string]any)
+	groups := r.Mapping("map")
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		names, ok := groups[group].(map[string]any)
 		if !ok || value.CheckName(group) != nil {
 			problems.Add(at, "%q in map must be a mapping from names to policies", group)
 			continue
 		}
-		for name, policies := range names {
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			policies := names[name]
 			if err := value.CheckName(name); err != nil {
 				problems.Add(at, "the name %q cannot be used: %s", name, err)
 				continue

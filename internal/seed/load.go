@@ -12,7 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/fields"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/names"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
@@ -42,6 +44,7 @@ func Load(paths []string) (*Seed, error) {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
+	unfit := fields.Check(l.builder.objects, l.problems)
 	if err := l.problems.Err("Correct the seed at the positions given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
@@ -52,7 +55,7 @@ func Load(paths []string) (*Seed, error) {
 			s.warnings = append(s.warnings, withoutAudience(o)...)
 		}
 	}
-	s.warnings = append(s.warnings, warnings...)
+	s.warnings = slices.Concat(s.warnings, unfit, warnings, names.Check(s.objects, s.elsewhere()))
 	return s, err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/names"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
@@ -115,6 +116,16 @@ func (s *Seed) LoginPaths() []LoginMethod {
 		found = append(found, LoginMethod{Method: each.Text("method"), Path: strings.Trim(each.Text("path"), "/"), Position: each.At})
 	}
 	return found
+}
+
+// elsewhere returns what exists beside a seed because the program logs in with it, by the names that it
+// usually has: flags may choose others.
+func (s *Seed) elsewhere() names.Elsewhere {
+	known := names.Elsewhere{AuthMethods: lang.LoginMethods(), Policies: []string{"vault-bootstrap", "vault-bootstrap-read", "vault-bootstrap-seed"}}
+	for _, each := range s.LoginPaths() {
+		known.AuthMethods = append(known.AuthMethods, each.Path)
+	}
+	return known
 }
 
 // Login returns the section login with its references resolved, or nothing if there is none.

@@ -38,7 +38,7 @@ func TestCost(t *testing.T) {
 		most    int
 	}{
 		{"partial", func(_ *testing.T, in *installation) []string {
-			in.sow(in.text() + "auth:\n  - type: userpass\n    users:\n      - {username: ada, password: correct-horse, token_bound_cidrs: [nonsense]}\n")
+			in.sow(in.text() + "auth:\n  - type: userpass\n    users:\n      - {username: ada, password: correct-horse, token_ttl: 2h, token_max_ttl: 1h}\n")
 			return nil
 		}, "auth/userpass/users/ada", mostPartial},
 		{"custody", func(t *testing.T, _ *installation) []string {

@@ -7,6 +7,9 @@ import "fmt"
 func Nearest(word string, names []string) string {
 	best, distance := "", len(word)/3+2
 	for _, name := range names {
+		if len(name)-len(word) >= distance || len(word)-len(name) >= distance {
+			continue // each letter more or less is an edit
+		}
 		if d := edits(word, name); d < distance {
 			best, distance = name, d
 		}
