@@ -29,6 +29,8 @@ func Locate(o Observation) (State, error) {
 	switch o.Keys {
 	case NoKeys:
 		return "", NotOurs(initialized)
+	case MissingKeys:
+		return "", keysMissing(o, initialized)
 	case SpooledAnswer:
 		return "", answerNotStored(o)
 	case OpenIntent:

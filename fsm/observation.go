@@ -11,8 +11,10 @@ type Observation struct {
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
 	RecoveryKeys bool
-	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
-	// checkpoint; empty if not known yet.
+	// KeysRecord is the name of the keys record, for messages.
+	KeysRecord string
+	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere or missing, with
+	// the checkpoint; empty if not known yet.
 	ClusterID string
 	// Root is the status of the stored root token.
 	Root RootStatus
@@ -68,6 +70,9 @@ const (
 	NoShares
 	// KeysElsewhere: the keys are not ours. Somebody else initializes Vault and unseals it.
 	KeysElsewhere
+	// MissingKeys: the keys record holds nothing, and the checkpoint beside it knows a Vault whose
+	// keys were stored.
+	MissingKeys
 )
 
 // RootStatus is the status of the stored root token.
@@ -167,5 +172,5 @@ func (o Observation) Tends(state, goal State) bool {
 // CanUnseal reports whether our keys can unseal a sealed replica: not if operators hold the shares,
 // not if the seal does it, and not if we have no keys.
 func (o Observation) CanUnseal() bool {
-	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys && o.Keys != KeysElsewhere
+	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys && o.Keys != KeysElsewhere && o.Keys != MissingKeys
 }

@@ -14,6 +14,7 @@ const (
 	NameKeysLost         = "keys lost"
 	NameHalfInitialized  = "half-initialized"
 	NameKeysWithoutVault = "keys without a Vault"
+	NameKeysMissing      = "keys missing"
 	NameNotOurs          = "not ours"
 	NameForeignCluster   = "foreign cluster"
 	NameAuditBlocks      = "audit blocks unseal"
@@ -62,6 +63,33 @@ func KeysWithoutVault(replicas Replicas) error {
 		fmt.Errorf("keys are stored, but every replica is uninitialized (%s)", describe(replicas)),
 		"Either the addresses are those of another Vault, or this one has lost its storage. If the data can be brought back (volume, snapshot), bring it back: the stored keys open it. "+
 			"To start over with an empty Vault, put the keys away first, since they are all that opens a backup: vault-bootstrap keys retire. Then run again.")
+}
+
+// keysMissing is about an initialized Vault and a checkpoint whose keys record is gone. A sealed
+// Vault does not show its cluster ID, so the checkpoint decides; an open one that shows another ID is
+// not the Vault of the checkpoint.
+func keysMissing(o Observation, initialized Replicas) error {
+	active, open := o.Replicas.Active()
+	if open && o.ClusterID != "" && active.ClusterID != "" && active.ClusterID != o.ClusterID {
+		return NotOurs(initialized)
+	}
+	return KeysMissing(o.KeysRecord, o.ClusterID, describe(initialized))
+}
+
+// KeysMissing is about a Vault that the checkpoint knows, and whose keys record is gone. record is
+// the name of that record, cluster the ID on record, which may be empty, and replicas what they
+// answer; empty if they were not asked.
+func KeysMissing(record, cluster, replicas string) error {
+	known := "the checkpoint shows that this Vault is ours"
+	if cluster != "" {
+		known = fmt.Sprintf("the checkpoint shows that we set up the cluster %s", cluster)
+	}
+	if replicas != "" {
+		replicas = " (" + replicas + ")"
+	}
+	return fault.Stop(NameKeysMissing, fmt.Errorf("%s, and its keys record %q holds nothing%s", known, record, replicas),
+		fmt.Sprintf("Restore your copy of %s, or store its key shares with 'vault-bootstrap adopt': docs/runbook.md, 'keys missing'. ", record)+
+			"If the keys were never ours to store, give --keys=none as before.")
 }
 
 // NotOurs is about a Vault that somebody else has initialized.

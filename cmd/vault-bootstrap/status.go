@@ -9,7 +9,9 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -59,12 +61,17 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewStatus(checkpoint, records.Location())
 	shown.Keyless = options.store.Keyless()
+	var replicas fsm.Replicas
 	// From outside a cluster, its Vault is not at the default address.
 	if kind == job.FileStore || options.vault.Named(p.env) {
-		for _, replica := range servers.Members().Health(ctx) {
+		replicas = servers.Members().Health(ctx)
+		for _, replica := range replicas {
 			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Product: string(replica.Product.Kind),
 				Version: replica.Product.Version.String(), Answer: replica.Answer})
 		}
+	}
+	if keys, _, err := records.Keys(ctx); err == nil && !shown.Keyless { // not everybody may read it
+		shown.MissKeys(states.RefuseMissing(options.store.Name, replicas, keys, checkpoint))
 	}
 	return shown.Write(p.stdout, options.output)
 }

@@ -48,9 +48,8 @@ func (a *Administrator) Retire(ctx context.Context, forgetBreakGlass bool) ([]st
 	// The ledger first: if it stayed, the next Vault would be taken to hold what we created. If we
 	// fail after this, the keys are still where they were.
 	err = a.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
-		c.State, c.Since, c.ClusterID = string(fsm.Uninitialized), a.Now().UTC(), ""
-		c.Namespace = ""
-		c.SeedDigest, c.Ledger, c.Hashes, c.Open = "", nil, nil, nil
+		c.ForgetVault()
+		c.State, c.Since = string(fsm.Uninitialized), a.Now().UTC()
 		return nil
 	})
 	if err != nil {

@@ -114,5 +114,6 @@ func readMemory(ctx context.Context, records store.Store, haveToken bool) (state
 	if memory.Keys, _, err = records.Keys(ctx); matters(err) {
 		return memory, fmt.Errorf("reading the keys: %w", err)
 	}
+	memory.Unread = err != nil
 	return memory, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -21,8 +22,10 @@ type Status struct {
 	Checkpoint string     `json:"checkpoint"`
 	Keys       string     `json:"keys"`
 	// Keyless is whether the keys of Vault are not ours: the record named by Keys then holds none.
-	Keyless   bool              `json:"keyless,omitempty"`
-	Replicas  []Replica         `json:"replicas"`
+	Keyless  bool      `json:"keyless,omitempty"`
+	Replicas []Replica `json:"replicas"`
+	// Problem is what a run would end with, as far as the records show it.
+	Problem   *problemReport    `json:"problem,omitempty"`
 	LastError *failureReport    `json:"last_error,omitempty"`
 	History   []transitionEntry `json:"history"`
 }
@@ -35,6 +38,12 @@ type Replica struct {
 	Product string `json:"product,omitempty"`
 	Version string `json:"version,omitempty"`
 	Answer  string `json:"answer,omitempty"`
+}
+
+type problemReport struct {
+	Name    string `json:"name"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy"`
 }
 
 type failureReport struct {
@@ -76,6 +85,13 @@ func NewStatus(c store.Checkpoint, location store.Location) Status {
 	return report
 }
 
+// MissKeys shows that the keys record is gone, if that is what err says.
+func (r *Status) MissKeys(err error) {
+	if err != nil {
+		r.Problem = &problemReport{fault.NameOf(err), err.Error(), fault.RemedyOf(err)}
+	}
+}
+
 // notOurs is what is shown in place of keys that are not ours.
 const notOurs = "not ours (--keys=none)"
 
@@ -101,7 +117,11 @@ func (r Status) table() string {
 	} else {
 		facts.AppendRow(table.Row{"keys", r.Keys})
 	}
-	if f := r.LastError; f != nil {
+	if problem := r.Problem; problem != nil {
+		facts.AppendRow(table.Row{"problem", problem.Message})
+		facts.AppendRow(table.Row{"remedy", problem.Remedy})
+	}
+	if f := r.LastError; f != nil && (r.Problem == nil || f.Name != r.Problem.Name) {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})
 	}
