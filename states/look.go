@@ -31,6 +31,9 @@ type Look struct {
 	Unsettled Unsettled
 	// Plan is the difference between Vault and the seed; nil if it could not be made.
 	Plan *reconcile.Plan
+	// NoSeed is whether no seed is given although the one on record was applied: what that declares
+	// is neither compared nor changed.
+	NoSeed bool
 	// Facts are what the controls were judged by, and Controls are the results.
 	Facts    harden.Facts
 	Controls []harden.Result
@@ -110,6 +113,7 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
+	look.NoSeed = o.desired.forgoes(look.Checkpoint)
 	if o.setting.Keyless {
 		look.Observation.Keys, look.Observation.ClusterID = fsm.KeysElsewhere, look.Checkpoint.ClusterID
 		return look, RefuseKeys(look.StoredKeys)

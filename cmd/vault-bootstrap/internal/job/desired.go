@@ -19,6 +19,8 @@ import (
 // resolved is a seed with its references resolved.
 type resolved struct {
 	declared *seed.Seed
+	// given is whether there is a seed at all.
+	given bool
 	objects  []object.Object
 	rules    harden.Rules
 	login    []seed.LoginMethod
@@ -58,16 +60,20 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	}
 	ceremonies, err := ceremony.ParseRights(options.Custody.Ceremonies.Rights)
 	return resolved{
-		declared: declared, objects: objects, rules: rules, login: login,
+		declared: declared, given: len(options.Seed) > 0, objects: objects, rules: rules, login: login,
 		ceremonies: ceremonies, credential: options.Custody.Ceremonies.Credential, namespace: options.Vault.SeedNamespace(j.env),
 	}, err
 }
 
 // desire returns the desired state of Vault, with the names of a setting.
 func (r resolved) desire(setting *states.Setting, methods login.Chain) (*states.Desired, error) {
+	var digest func() string // of nothing, it would replace that of the seed on record
+	if r.given {
+		digest = sync.OnceValue(r.declared.Digest)
+	}
 	return states.NewDesired(setting.Name, methods, states.Declaration{
 		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace, Keyless: setting.Keyless,
-		Ceremonies: r.ceremonies, Credential: r.credential, Digest: sync.OnceValue(r.declared.Digest),
+		Ceremonies: r.ceremonies, Credential: r.credential, Digest: digest,
 	})
 }
 

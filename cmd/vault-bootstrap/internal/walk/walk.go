@@ -147,10 +147,14 @@ func (w *Walk) Driver(reporter fsm.Reporter) *driver {
 // look looks, and keeps what was seen for the summary.
 func (w *Walk) look(ctx context.Context) (*states.Look, error) {
 	look, err := w.Job.Bootstrap.Look(ctx)
-	if err == nil {
-		w.Seen = look
+	if err != nil {
+		return look, err
 	}
-	return look, err
+	if look.NoSeed && w.Seen == nil {
+		w.Job.Bootstrap.Setting().Log.Warn("no seed given: the objects of the seed on record stay as they are, and are not compared", "seed_digest", look.Checkpoint.SeedDigest)
+	}
+	w.Seen = look
+	return look, nil
 }
 
 // Summary returns the outcome of the walk, with the controls as of the latest look.
