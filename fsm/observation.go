@@ -11,8 +11,6 @@ type Observation struct {
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
 	RecoveryKeys bool
-	// KeysRecord is the name of the keys record, for messages.
-	KeysRecord string
 	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere or missing, with
 	// the checkpoint; empty if not known yet.
 	ClusterID string
@@ -23,7 +21,7 @@ type Observation struct {
 	// LoginAnswer is what Vault answered to a login that failed.
 	LoginAnswer string
 	// Trouble is why an active node could not be examined; nil if it was. The cluster is unsealed
-	// then, and no more is known.
+	// then, and no more is known. With MissingKeys it is the error that says which record is gone.
 	Trouble error
 	// Plan is whether the seed is applied.
 	Plan PlanStatus

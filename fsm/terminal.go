@@ -73,21 +73,17 @@ func keysMissing(o Observation, initialized Replicas) error {
 	if open && o.ClusterID != "" && active.ClusterID != "" && active.ClusterID != o.ClusterID {
 		return NotOurs(initialized)
 	}
-	return KeysMissing(o.KeysRecord, o.ClusterID, describe(initialized))
+	return cmp.Or(o.Trouble, KeysMissing("NAME-keys", o.ClusterID))
 }
 
 // KeysMissing is about a Vault that the checkpoint knows, and whose keys record is gone. record is
-// the name of that record, cluster the ID on record, which may be empty, and replicas what they
-// answer; empty if they were not asked.
-func KeysMissing(record, cluster, replicas string) error {
+// the name of that record, cluster the ID on record, which may be empty.
+func KeysMissing(record, cluster string) error {
 	known := "the checkpoint shows that this Vault is ours"
 	if cluster != "" {
 		known = fmt.Sprintf("the checkpoint shows that we set up the cluster %s", cluster)
 	}
-	if replicas != "" {
-		replicas = " (" + replicas + ")"
-	}
-	return fault.Stop(NameKeysMissing, fmt.Errorf("%s, and its keys record %q holds nothing%s", known, record, replicas),
+	return fault.Stop(NameKeysMissing, fmt.Errorf("%s, and its keys record %q holds nothing", known, record),
 		fmt.Sprintf("Restore your copy of %s, or store its key shares with 'vault-bootstrap adopt': docs/runbook.md, 'keys missing'. ", record)+
 			"If the keys were never ours to store, give --keys=none as before.")
 }

@@ -91,6 +91,7 @@ func (h *hardening) endGiven(ctx context.Context, look *Look) error {
 		return errors.New("it still works")
 	}
 	given.ended = true
+	h.setting.done.note((*Changes).revoked, "the given token")
 	h.setting.Log.Info("our own login is proven: the token that was given is revoked", "accessor", given.accessor)
 	return nil
 }

@@ -88,6 +88,7 @@ func (i *initializing) act(ctx context.Context, look *Look) error {
 		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
 		Recovery: status.Recovery, Threshold: split.Threshold, Custody: len(split.Custodians) > 0,
 	}
+	i.setting.done.note((*Changes).initialized, target.Address())
 	i.delivery.spool(entry)
 	point.Reach("initialize.spooled")
 	return i.delivery.deliver(ctx, entry)

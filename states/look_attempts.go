@@ -53,7 +53,7 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 		look.Observation.Keys = fsm.NoKeys
 		if keysMissing(keys, look.Checkpoint) {
 			look.Observation.Keys, look.Observation.ClusterID = fsm.MissingKeys, look.Checkpoint.ClusterID
-			look.Observation.KeysRecord = keysRecord(a.setting.Name)
+			look.Observation.Trouble = fsm.KeysMissing(keysRecord(a.setting.Name), look.Checkpoint.ClusterID)
 		}
 		return nil
 	}
@@ -78,16 +78,14 @@ func keysMissing(keys store.Keys, checkpoint store.Checkpoint) bool {
 // not asked then, the records decide. A record that could not be read looks like one that is gone,
 // and must not be given.
 func RefuseMissing(name string, replicas fsm.Replicas, keys store.Keys, checkpoint store.Checkpoint) error {
+	missing := fsm.KeysMissing(keysRecord(name), checkpoint.ClusterID)
 	switch {
 	case !keysMissing(keys, checkpoint):
 		return nil
 	case len(replicas) == 0:
-		return fsm.KeysMissing(keysRecord(name), checkpoint.ClusterID, "")
+		return missing
 	}
-	_, err := fsm.Locate(fsm.Observation{
-		Replicas: replicas, Keys: fsm.MissingKeys, KeysRecord: keysRecord(name), ClusterID: checkpoint.ClusterID,
-		Remembered: fsm.State(checkpoint.State),
-	})
+	_, err := fsm.Locate(fsm.Observation{Replicas: replicas, Keys: fsm.MissingKeys, ClusterID: checkpoint.ClusterID, Trouble: missing})
 	if fault.NameOf(err) != fsm.NameKeysMissing {
 		return nil
 	}

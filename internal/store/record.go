@@ -274,13 +274,6 @@ func (c *Checkpoint) Remember(t Transition) {
 	}
 }
 
-// ForgetVault takes from the checkpoint all that is about one Vault, before another one takes its
-// place. The history stays.
-func (c *Checkpoint) ForgetVault() {
-	c.ClusterID, c.Namespace, c.SeedDigest = "", "", ""
-	c.Ledger, c.Hashes, c.Open = nil, nil, nil
-}
-
 // RememberOpen records the lives in which the replicas were last seen unsealed. Beyond OpenLimit it
 // drops addresses that are no longer present, in order of their names, and then, in a cluster that
 // is larger still, others.

@@ -20,10 +20,10 @@ import (
 type resolved struct {
 	declared *seed.Seed
 	// given is whether there is a seed at all.
-	given bool
-	objects  []object.Object
-	rules    harden.Rules
-	login    []seed.LoginMethod
+	given   bool
+	objects []object.Object
+	rules   harden.Rules
+	login   []seed.LoginMethod
 	// ceremonies says whether our login may reach the endpoints that take key shares.
 	ceremonies ceremony.Rights
 	credential bool // whether there is a login of its own for them

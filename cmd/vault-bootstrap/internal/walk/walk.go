@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
@@ -52,6 +53,8 @@ type Walk struct {
 
 	// Outcome is the outcome of the latest run.
 	Outcome fsm.Outcome
+	// Changes are what the latest run has changed.
+	Changes report.Changes
 	// Seen is the latest look; nil before the first.
 	Seen *states.Look
 }
@@ -92,6 +95,11 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
 	err := OrLost(session.Context(), w.drive(working, reporter))
+	w.Changes = report.Changes(w.Job.Bootstrap.Done())
+	// What did not open in time is not called unsealed.
+	w.Changes.Unsealed = slices.DeleteFunc(w.Changes.Unsealed, func(address string) bool {
+		return slices.ContainsFunc(w.Outcome.Pending, func(r fsm.Replica) bool { return r.Address == address })
+	})
 	return errors.Join(err, w.close(ctx, session, err))
 }
 
@@ -159,9 +167,9 @@ func (w *Walk) look(ctx context.Context) (*states.Look, error) {
 
 // Summary returns the outcome of the walk, with the controls as of the latest look.
 func (w *Walk) Summary() report.Summary {
-	s := report.Summary{Outcome: w.Outcome, Location: w.Job.Store.Location()}
+	s := report.Summary{Outcome: w.Outcome, Changes: w.Changes, Location: w.Job.Store.Location()}
 	if w.Seen != nil {
-		s.Controls = w.Seen.Controls
+		s.Controls, s.NoSeed = w.Seen.Controls, w.Seen.NoSeed
 	}
 	return s
 }
