@@ -148,6 +148,8 @@ func explain(ctx context.Context, err, last error) error {
 		return fmt.Errorf("time is up: %w", last)
 	case fault.KindOf(last) != fault.Transient:
 		return last
+	case errors.Is(cause, last): // it was given up for that very reason
+		return cause
 	default:
 		return fmt.Errorf("%w (last: %w)", cause, last)
 	}

@@ -11,7 +11,10 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -54,7 +57,11 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	checkpoint, _, err := records.Checkpoint(ctx)
+	var checkpoint store.Checkpoint
+	err = job.Permitted(ctx, func(ctx context.Context) error {
+		checkpoint, _, err = records.Checkpoint(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
@@ -63,8 +70,14 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	shown.Keyless = options.store.Keyless()
 	var replicas fsm.Replicas
 	// From outside a cluster, its Vault is not at the default address.
-	if kind == job.FileStore || options.vault.Named(p.env) {
-		replicas = servers.Members().Health(ctx)
+	if kind == job.FileStore || options.vault.Named(p.env) || options.vault.Discovery.Selector != "" {
+		err := job.Permitted(ctx, func(ctx context.Context) (err error) {
+			replicas, err = cluster.Look(ctx, servers.Members(), nil)
+			return err
+		})
+		if fault.KindOf(err) == fault.Usage && kubestore.Denied(err) { // other errors are those of replicas
+			return err
+		}
 		for _, replica := range replicas {
 			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Product: string(replica.Product.Kind),
 				Version: replica.Product.Version.String(), Answer: replica.Answer})

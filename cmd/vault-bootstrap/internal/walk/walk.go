@@ -94,7 +94,7 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err := OrLost(session.Context(), w.drive(working, reporter))
+	err := OrLost(session.Context(), w.drive(working, &permissions{Reporter: reporter, giveUp: lose}))
 	w.Changes = report.Changes(w.Job.Bootstrap.Done())
 	// What did not open in time is not called unsealed.
 	w.Changes.Unsealed = slices.DeleteFunc(w.Changes.Unsealed, func(address string) bool {
