@@ -185,7 +185,7 @@ func RefuseKeys(keys store.Keys) error {
 		return nil
 	}
 	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", strings.Join(held, ", ")),
-		"Nothing was changed. If these are the keys of this Vault, omit --keys=none: they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
+		"Nothing was changed: if these are the keys of this Vault, omit --keys=none, and they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
 }
 
 // Health returns how each replica is, without anything that needs a token or a record.

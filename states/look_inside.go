@@ -63,17 +63,17 @@ func (o *Observer) checkPrivilege(ctx context.Context, view vault.View, look *Lo
 	if missing = slices.DeleteFunc(missing, func(privilege string) bool { return amongNeeds(optional, privilege) }); len(missing) == 0 {
 		return nil
 	}
-	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: ", o.access.Flags()
+	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run; or an administrator: ", o.access.Flags()
 	switch {
 	case o.setting.Keyless:
-		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run. Or by hand: ", " --keys=none"+flags
+		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run; or by hand: ", " --keys=none"+flags
 	case look.Observation.Keys == fsm.NoShares:
 		widen = "An administrator can: "
 	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing)),
-		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+widen+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, flags, o.setting.Name))
+		"Nothing was written: the seed has grown, or the policy was changed, and our login cannot widen its own policy. "+widen+
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it, 'vault policy write %s -' takes it.", o.setting.Name, flags, o.setting.Name))
 }
 
 // amongNeeds reports whether a privilege that is missing is one of needs.

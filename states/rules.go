@@ -27,7 +27,7 @@ func RulesOf(declared seed.Harden) (harden.Rules, error) {
 	rules, err := harden.NewRules(spec)
 	if err != nil {
 		return rules, fault.BadSeed(fmt.Errorf("%s: the section harden: %w", declared.Position, err),
-			"Correct the section. docs/controls.md has the controls and their IDs. Nothing was sent to Vault.")
+			"Correct the section: docs/controls.md has the controls and their IDs. Nothing was sent to Vault.")
 	}
 	return rules, nil
 }

@@ -43,7 +43,7 @@ func (g *BreakGlass) End(ctx context.Context) error {
 			"It is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as Vault is unsealed.")
 	}
 	return fault.Wait(fmt.Errorf("revoking the root token (accessor %q): %w", used.accessor, last),
-		"It may still be alive. It is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as it reaches Vault. To revoke it yourself: 'vault token revoke -accessor ACCESSOR'.")
+		"It may still be alive, and is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as it reaches Vault. To revoke it yourself: 'vault token revoke -accessor ACCESSOR'.")
 }
 
 func (g *BreakGlass) endOnce(ctx context.Context, used *rootInUse) error {

@@ -72,7 +72,7 @@ func retirable(keys store.Keys, forgetBreakGlass bool) error {
 	}
 	if rootGrant := keys.RootGrant; rootGrant != nil && !forgetBreakGlass {
 		return fault.Misuse(fmt.Errorf("a break-glass of %s is on record: its root token (accessor %q) may be alive in a backup of this Vault", rootGrant.Holder, rootGrant.Accessor),
-			"Nothing was changed. If a backup is restored, 'vault-bootstrap run' revokes the token. If no backup was made while it was alive, or you will revoke it yourself, give --forget-break-glass.")
+			"Nothing was changed: if a backup is restored, 'vault-bootstrap run' revokes the token. If no backup was made while it was alive, or you will revoke it yourself, give --forget-break-glass.")
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func TestPermissionsEndRuns(t *testing.T) {
 	if r := p.with("VAULT_TOKEN="+root).run("plan", seed); r.Code != 0 {
 		t.Errorf("with a token, the records need not be readable\n%s", r)
 	}
-	ends(t, p, "plan", []string{seed}, "get secrets", "vault-bootstrap-keys", namespace, "rules of a Role")
+	ends(t, p, "plan", []string{seed, p.flags[1]}, "get secrets", "vault-bootstrap-keys", namespace, "rules of a Role")
 	withRules(t, namespace)
 	stopped.Send(sigcont)
 	stopped.Exits(0)
