@@ -136,6 +136,9 @@ func (d *Driver[L]) fire(ctx context.Context, from State, event Event, look L) e
 	}
 	return newMachine(from, acting, func(t Transition) error {
 		t.Took = d.Now().Sub(began)
+		if t.To.Before(t.From) {
+			t.Reason = look.Explain(event)
+		}
 		return d.enter(ctx, look, t)
 	}).fire(event)
 }

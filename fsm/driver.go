@@ -19,6 +19,17 @@ type Transition struct {
 	To    State
 	// Took is how long the act took.
 	Took time.Duration
+	// Reason is why the state fell back; zero where it did not.
+	Reason Reason
+}
+
+// Reason is why a state is behind the one on record, for people.
+type Reason struct {
+	// Text is a clause without a full stop; empty if there is nothing to explain.
+	Text string
+	// Asked is whether somebody has asked for it, by another seed or another token, rather than
+	// changed Vault.
+	Asked bool
 }
 
 // Look is what one reading of the world has shown. The driver judges the observation in it and
@@ -29,6 +40,8 @@ type Look interface {
 	Observed() *Observation
 	// Settled reports whether nothing was seen that must first be ended under the Lease.
 	Settled() bool
+	// Explain returns what has happened where an event only records that the world has changed.
+	Explain(event Event) Reason
 }
 
 // Act does the work of one event, given what the look has shown. It must be safe to repeat from any
@@ -135,6 +148,8 @@ func explain(ctx context.Context, err, last error) error {
 		return fmt.Errorf("time is up: %w", last)
 	case fault.KindOf(last) != fault.Transient:
 		return last
+	case errors.Is(cause, last): // it was given up for that very reason
+		return cause
 	default:
 		return fmt.Errorf("%w (last: %w)", cause, last)
 	}

@@ -68,6 +68,7 @@ type fakeLook struct {
 
 func (s *fakeLook) Observed() *Observation { return &s.o }
 func (s *fakeLook) Settled() bool          { return s.settled }
+func (s *fakeLook) Explain(e Event) Reason { return Reason{Text: "why " + string(e)} }
 
 func (w *world) act(event Event, change func()) Act[*fakeLook] {
 	return func(context.Context, *fakeLook) error {

@@ -29,6 +29,8 @@ func Locate(o Observation) (State, error) {
 	switch o.Keys {
 	case NoKeys:
 		return "", NotOurs(initialized)
+	case MissingKeys:
+		return "", keysMissing(o, initialized)
 	case SpooledAnswer:
 		return "", answerNotStored(o)
 	case OpenIntent:
@@ -173,7 +175,7 @@ func locateSealed(o Observation) (State, error) {
 
 func waitForUnseal(o Observation) error {
 	return fault.Wait(fmt.Errorf("waiting for its seal, or for somebody else, to unseal it (%s)", describe(o.Replicas.with(is(Sealed)))),
-		"With --keys=none we have no keys to unseal it with. If a seal is to open it, check the server's log: the KMS may be unreachable. Otherwise whoever holds its keys unseals it.")
+		"If a seal is to open it, check the server's log: the KMS may be unreachable. Otherwise whoever holds its keys unseals it: with --keys=none we have none.")
 }
 
 func waitForSeal(o Observation) error {

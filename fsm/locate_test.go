@@ -104,6 +104,13 @@ func locateRows() []located {
 		// nothing | initialized
 		{"not ours, sealed", Observation{Replicas: replicas(Sealed)}, "", fault.Terminal, NameNotOurs},
 		{"not ours, active", Observation{Replicas: replicas(Active, NoAnswer)}, "", fault.Terminal, NameNotOurs},
+		// a checkpoint that knows a Vault, and no keys | initialized
+		{"keys missing, sealed", Observation{Replicas: replicas(Sealed, NotInitialized), Keys: MissingKeys, Trouble: KeysMissing("vb-keys", "c1"), ClusterID: "c1", Remembered: Hardened}, "", fault.Terminal, NameKeysMissing},
+		{"keys missing, active", Observation{Replicas: replicas(Active, Sealed), Keys: MissingKeys, Trouble: KeysMissing("vb-keys", "c1"), ClusterID: "c1", Remembered: Hardened}, "", fault.Terminal, NameKeysMissing},
+		{"keys missing, and never unsealed", Observation{Replicas: replicas(Sealed), Keys: MissingKeys, Trouble: KeysMissing("vb-keys", "c1"), Remembered: Initialized}, "", fault.Terminal, NameKeysMissing},
+		{"keys missing, and another cluster is open", Observation{Replicas: replicas(Active), Keys: MissingKeys, Trouble: KeysMissing("vb-keys", "c1"), ClusterID: "c0", Remembered: Hardened}, "", fault.Terminal, NameNotOurs},
+		{"keys missing, a replica silent", Observation{Replicas: replicas(NotInitialized, NoAnswer), Keys: MissingKeys, Trouble: KeysMissing("vb-keys", "c1"), ClusterID: "c1", Remembered: Hardened}, "", fault.Transient, "1 of 2"},
+		{"keys missing, and every replica is empty", Observation{Replicas: replicas(NotInitialized, NotInitialized), Keys: MissingKeys, Trouble: KeysMissing("vb-keys", "c1"), ClusterID: "c1", Remembered: Hardened}, Uninitialized, 0, ""},
 		// keys | sealed
 		{"sealed", ours(Observation{Replicas: replicas(Sealed, Sealed, Sealed)}), Initialized, 0, ""},
 		{"sealed, a replica silent", ours(Observation{Replicas: replicas(NoAnswer, Sealed, Sealed)}), Initialized, 0, ""},
@@ -223,7 +230,7 @@ func FuzzLocate(f *testing.F) {
 	all := []Health{NoAnswer, Active, Standby, DRSecondary, PerformanceStandby, StandbyCutOff, NotInitialized, Sealed, Removed}
 	f.Fuzz(func(t *testing.T, healths []byte, keys, root, login, plan, controls byte, since int64) {
 		o := Observation{
-			Keys: KeyStatus(keys % 6), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
+			Keys: KeyStatus(keys % 7), Root: RootStatus(root % 3), Login: LoginStatus(login % 3),
 			Plan: PlanStatus(plan % 3), Controls: ControlStatus(controls % 3), UninitializedFor: time.Duration(since),
 		}
 		empty := true

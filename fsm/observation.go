@@ -11,8 +11,8 @@ type Observation struct {
 	Keys KeyStatus
 	// RecoveryKeys is whether the stored keys are recovery keys, which unseal nothing.
 	RecoveryKeys bool
-	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere, with the
-	// checkpoint; empty if not known yet.
+	// ClusterID is the cluster ID stored with the keys or, if these are elsewhere or missing, with
+	// the checkpoint; empty if not known yet.
 	ClusterID string
 	// Root is the status of the stored root token.
 	Root RootStatus
@@ -21,7 +21,7 @@ type Observation struct {
 	// LoginAnswer is what Vault answered to a login that failed.
 	LoginAnswer string
 	// Trouble is why an active node could not be examined; nil if it was. The cluster is unsealed
-	// then, and no more is known.
+	// then, and no more is known. With MissingKeys it is the error that says which record is gone.
 	Trouble error
 	// Plan is whether the seed is applied.
 	Plan PlanStatus
@@ -68,6 +68,9 @@ const (
 	NoShares
 	// KeysElsewhere: the keys are not ours. Somebody else initializes Vault and unseals it.
 	KeysElsewhere
+	// MissingKeys: the keys record holds nothing, and the checkpoint beside it knows a Vault whose
+	// keys were stored.
+	MissingKeys
 )
 
 // RootStatus is the status of the stored root token.
@@ -170,5 +173,5 @@ func (o Observation) Tends(state, goal State) bool {
 // CanUnseal reports whether our keys can unseal a sealed replica: not if operators hold the shares,
 // not if the seal does it, and not if we have no keys.
 func (o Observation) CanUnseal() bool {
-	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys && o.Keys != KeysElsewhere
+	return len(o.Replicas.ToUnseal()) > 0 && o.Custodians == nil && !o.RecoveryKeys && o.Keys != KeysElsewhere && o.Keys != MissingKeys
 }

@@ -14,6 +14,7 @@ const (
 	NameKeysLost         = "keys lost"
 	NameHalfInitialized  = "half-initialized"
 	NameKeysWithoutVault = "keys without a Vault"
+	NameKeysMissing      = "keys missing"
 	NameNotOurs          = "not ours"
 	NameForeignCluster   = "foreign cluster"
 	NameAuditBlocks      = "audit blocks unseal"
@@ -30,15 +31,14 @@ func KeysLost(replicas Replicas, maker string) error {
 		if replica.Health.Unsealed() {
 			return fault.Stop(NameNotOurs,
 				fmt.Errorf("an attempt of ours to initialize is on record without an answer, and Vault is open (%s): somebody else has initialized it, or has its keys", describe(replicas)),
-				"Do not delete anything: this Vault may be in use. Ask who initialized it. With its keys it can be taken over: vault-bootstrap adopt (docs/runbook.md, 'not ours').")
+				"Delete nothing, since this Vault may be in use, and ask who initialized it. With its keys it can be taken over: vault-bootstrap adopt (docs/runbook.md, 'not ours').")
 		}
 	}
 	return fault.Stop(NameKeysLost,
 		fmt.Errorf("this Vault was initialized, most likely by an attempt of ours whose answer was never stored (%s)", describe(replicas)),
-		fmt.Sprintf("First check the process that made the attempt (%s): its spool directory, its pod and the pod's termination message may hold the answer; 'vault-bootstrap keys recover' stores it. ", maker)+
-			"Then make sure that nobody else has initialized this Vault and holds its keys. If nobody has, its unseal keys and its root token are gone: the connection or this program ended while Vault was answering. "+
-			"It has been sealed ever since, so nobody has used it and nothing of value is in it. "+
-			"Start over: delete the data of every replica (with the Helm chart: the PersistentVolumeClaims, then the pods) and run again; in Kubernetes --on-keys-lost=reset does it. The record of the lost attempt is kept.")
+		fmt.Sprintf("First check whether the process that made the attempt (%s) has left the answer in its spool directory or its pod's termination message, "+
+			"which 'vault-bootstrap keys recover' stores, and whether somebody else has initialized this Vault. ", maker)+
+			"If neither, its keys are gone and nobody has ever used it: delete the data of every replica and run again, or have --on-keys-lost=reset do it in Kubernetes (docs/runbook.md, 'keys lost').")
 }
 
 // InitializationRefused is about a Vault that refuses what it was asked for, and has written
@@ -52,7 +52,7 @@ func InitializationRefused(s Symptom) error {
 func HalfInitialized(s Symptom) error {
 	return fault.Stop(NameHalfInitialized,
 		fmt.Errorf("%s says that it is uninitialized, and refuses to initialize: %w", s.Replica, s.Err),
-		"Vault was killed in the middle of an earlier initialization and can neither finish nor repeat it. Nobody has ever used it, so nothing of value is in it. "+
+		"Vault was killed in the middle of an earlier initialization, which it can neither finish nor repeat, and nobody has ever used it. "+
 			"Delete the data of this replica (with the Helm chart: its PersistentVolumeClaim, then its pod) and run again.")
 }
 
@@ -60,16 +60,38 @@ func HalfInitialized(s Symptom) error {
 func KeysWithoutVault(replicas Replicas) error {
 	return fault.Stop(NameKeysWithoutVault,
 		fmt.Errorf("keys are stored, but every replica is uninitialized (%s)", describe(replicas)),
-		"Either the addresses are those of another Vault, or this one has lost its storage. If the data can be brought back (volume, snapshot), bring it back: the stored keys open it. "+
-			"To start over with an empty Vault, put the keys away first, since they are all that opens a backup: vault-bootstrap keys retire. Then run again.")
+		"Check the addresses, and if this Vault has lost its storage, bring that back (volume, snapshot): the stored keys open it. "+
+			"To start over with an empty Vault, put the keys away first, since they are all that opens a backup ('vault-bootstrap keys retire'), and run again.")
+}
+
+// keysMissing is about an initialized Vault and a checkpoint whose keys record is gone. A sealed
+// Vault does not show its cluster ID, so the checkpoint decides; an open one that shows another ID is
+// not the Vault of the checkpoint.
+func keysMissing(o Observation, initialized Replicas) error {
+	active, open := o.Replicas.Active()
+	if open && o.ClusterID != "" && active.ClusterID != "" && active.ClusterID != o.ClusterID {
+		return NotOurs(initialized)
+	}
+	return cmp.Or(o.Trouble, KeysMissing("NAME-keys", o.ClusterID))
+}
+
+// KeysMissing is about a Vault that the checkpoint knows, and whose keys record is gone. record is
+// the name of that record, cluster the ID on record, which may be empty.
+func KeysMissing(record, cluster string) error {
+	known := "the checkpoint shows that this Vault is ours"
+	if cluster != "" {
+		known = fmt.Sprintf("the checkpoint shows that we set up the cluster %s", cluster)
+	}
+	return fault.Stop(NameKeysMissing, fmt.Errorf("%s, and its keys record %q holds nothing", known, record),
+		fmt.Sprintf("Restore your copy of %s, or store its key shares with 'vault-bootstrap adopt': docs/runbook.md, 'keys missing'. ", record)+
+			"If the keys were never ours to store, give --keys=none as before.")
 }
 
 // NotOurs is about a Vault that somebody else has initialized.
 func NotOurs(replicas Replicas) error {
 	return fault.Stop(NameNotOurs,
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
-		"If the keys are stored elsewhere, say where with --store, --name and --namespace. "+
-			"If somebody else initialized this Vault and holds its keys, take it over: vault-bootstrap adopt (docs/runbook.md, 'not ours'). "+
+		"If the keys are stored elsewhere, say where with --store, --name and --namespace; if somebody else holds them, take this Vault over with 'vault-bootstrap adopt' (docs/runbook.md, 'not ours'). "+
 			"If its keys are to stay where they are, or if nobody has any, configure it without them: --keys=none (docs/without-keys.md).")
 }
 
@@ -77,8 +99,8 @@ func NotOurs(replicas Replicas) error {
 func ForeignShares(s Symptom) error {
 	return fault.Stop(NameForeignCluster,
 		fmt.Errorf("the stored key shares do not unseal %s: %w", s.Replica, s.Err),
-		"The keys belong to another Vault, or this one was rekeyed by somebody else. Check the addresses, --store, --name and --namespace. "+
-			"If it was rekeyed, store its present shares in the keys record: docs/runbook.md, 'foreign cluster'.")
+		"Check the addresses, --store, --name and --namespace: the keys may belong to another Vault. "+
+			"If this one was rekeyed by somebody else, store its present shares in the keys record: docs/runbook.md, 'foreign cluster'.")
 }
 
 // ForeignCluster is about an unsealed Vault that is not the one whose keys we hold.
@@ -101,7 +123,7 @@ func foreignCluster(o Observation, active Replica) error {
 func ForeignToCheckpoint(recorded string, active Replica) error {
 	return fault.Stop(NameForeignCluster,
 		fmt.Errorf("%s belongs to the cluster %s, and our checkpoint to %s", active.Address, active.ClusterID, recorded),
-		"Nothing was sent to it. Check the addresses, --store, --name and --namespace: they may name two different Vaults. "+
+		"Nothing was sent to it: check the addresses, --store, --name and --namespace, which may name two different Vaults. "+
 			"If this Vault was made anew on purpose, delete the checkpoint, which is about the former one, and run again (docs/runbook.md, 'foreign cluster').")
 }
 
@@ -111,11 +133,11 @@ func AuditBlocksUnseal(s Symptom) error {
 	cause := fmt.Errorf("%s does not unseal: %w", s.Replica, s.Err)
 	if strings.Contains(s.Err.Error(), "modifications to audit devices are not allowed") {
 		return fault.Stop(NameAuditBlocks, cause,
-			"The configuration of that server declares an audit device otherwise than it was made, and OpenBao changes none. Put its stanza back as it was, restart the server, and run again. "+
-				"To replace the device: remove the stanza, send the servers SIGHUP, which disables it, then add the new stanza and send SIGHUP again.")
+			"The configuration of that server declares an audit device otherwise than it was made, and OpenBao changes none: put its stanza back as it was, restart the server, and run again. "+
+				"To replace the device, remove the stanza, send the servers SIGHUP, which disables it, then add the new stanza and send SIGHUP again.")
 	}
 	return fault.Stop(NameAuditBlocks, cause,
-		"Vault stays sealed while it can set up none of its audit devices. Make the device's target work again on that server (a file: its directory exists, Vault's user may write there, the disk is not full), then run again. "+
+		"Make the device's target work again on that server (a file: its directory exists, Vault's user may write there, the disk is not full), then run again: Vault stays sealed while it can set up none of its audit devices. "+
 			"A second audit device of another kind keeps this from happening.")
 }
 
@@ -129,7 +151,7 @@ func LockedOut(answer string) error {
 	return fault.Stop(NameLockedOut,
 		fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(answer)),
 		"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
-			"An administrator can restore them. Or use the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run generates a root token, repairs everything, and revokes the token.")
+			"An administrator can restore them, or the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run generates a root token, repairs everything, and revokes the token.")
 }
 
 // lockedOut is LockedOut, with the remedy for those who have no keys.
@@ -138,22 +160,22 @@ func lockedOut(o Observation) error {
 	case o.Keys == NoShares:
 		return fault.Stop(NameLockedOut, fmt.Errorf("no live root token is stored, and Vault refuses our login: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
 			"Somebody has removed or changed the auth method, the role or the policy that this program logs in with, or the credential is wrong. "+
-				"An administrator can restore them. Nobody else can: this server has no recovery keys, from which a root token could be generated.")
+				"An administrator can restore them, and nobody else: this server has no recovery keys, from which a root token could be generated.")
 	case o.Keys != KeysElsewhere:
 		return LockedOut(o.LoginAnswer)
 	}
 	return fault.Stop(NameLockedOut,
 		fmt.Errorf("no token is given, and Vault refuses our login: %w", errors.New(cmp.Or(o.LoginAnswer, loginRefused))),
 		"The auth method, the role or the policy that this program logs in with is not there yet, or was changed, or the credential is wrong. "+
-			"An administrator's token makes or repairs them, and is stored nowhere: 'vault-bootstrap run --keys=none --token-file=FILE' with the flags of this run. "+
-			"An OpenBao makes them at its first start: 'vault-bootstrap seed self-init'.")
+			"An administrator's token makes or repairs them, and is stored nowhere: 'vault-bootstrap run --keys=none --token-file=FILE' with the flags of this run; "+
+			"an OpenBao makes them at its first start ('vault-bootstrap seed self-init').")
 }
 
 // SealedOnPurpose is about a cluster that was sealed while its servers kept running.
 func SealedOnPurpose(replicas Replicas) error {
 	return fault.Stop(NameSealedOnPurpose,
 		fmt.Errorf("somebody has sealed this cluster (%s): it was unsealed before, its servers were not restarted since, and --respect-seal leaves it sealed", describe(replicas)),
-		"Ask who sealed it, and why. To unseal it, run once without --respect-seal, or unseal it by hand. A server that restarts is unsealed as usual.")
+		"Ask who sealed it, and why. To unseal it, run once without --respect-seal, or unseal it by hand; a server that restarts is unsealed as usual.")
 }
 
 // DisasterRecoverySecondary is about replicas that replicate another cluster.

@@ -50,6 +50,54 @@ func TestInitialize(t *testing.T) {
 	}
 }
 
+// TestInitializeInPlaceOfAnother forgets the ledger of a Vault whose storage and keys record are gone,
+// before it initializes the empty one.
+func TestInitializeInPlaceOfAnother(t *testing.T) {
+	s := newSite(t)
+	s.store.checkpoint = store.Checkpoint{State: "hardened", ClusterID: "c0", SeedDigest: "sha256:x", Ledger: map[string]store.Ownership{"sys/policies/acl/app": store.Created}}
+	look := s.outside(t)
+	if state, err := fsm.Locate(*look.Observed()); look.Observation.Keys != fsm.MissingKeys || state != fsm.Uninitialized || err != nil {
+		t.Fatalf("keys %v, located %q, %v", look.Observation.Keys, state, err)
+	}
+	s.initialized(t)
+	if c := s.store.checkpoint; c.ClusterID != "" || c.Ledger != nil || c.SeedDigest != "" || s.store.keys.Set == nil {
+		t.Errorf("the checkpoint still holds %+v", c)
+	}
+	if !strings.Contains(s.logged.String(), "another one takes its place") {
+		t.Error("nothing is logged")
+	}
+}
+
+// TestKeysMissing distinguishes records of which the keys are gone from those that never held any.
+func TestKeysMissing(t *testing.T) {
+	known := store.Checkpoint{State: "hardened", ClusterID: "c1"}
+	sealed := fsm.Replicas{{Address: "a", Health: fsm.Sealed}}
+	for name, test := range map[string]struct {
+		keys       store.Keys
+		checkpoint store.Checkpoint
+		replicas   fsm.Replicas
+		missing    bool
+	}{
+		"the record is gone":                    {store.Keys{Epoch: 7}, known, sealed, true},
+		"the record is gone, nobody was asked":  {store.Keys{}, known, nil, true},
+		"nothing was ever recorded":             {store.Keys{}, store.Checkpoint{State: "uninitialized"}, sealed, false},
+		"without keys (--keys=none)":            {store.Keys{HashKey: secret.New("x")}, known, sealed, false},
+		"the keys were put away":                {store.Keys{Old: map[string]store.KeySet{"2026": {}}}, known, sealed, false},
+		"an attempt is on record":               {store.Keys{Attempt: &store.Attempt{}}, known, sealed, false},
+		"every replica is empty":                {store.Keys{}, known, fsm.Replicas{{Address: "a", Health: fsm.NotInitialized}}, false},
+		"another cluster answers":               {store.Keys{}, known, fsm.Replicas{{Address: "a", Health: fsm.Active, ClusterID: "c2"}}, false},
+		"the cluster of the checkpoint answers": {store.Keys{}, known, fsm.Replicas{{Address: "a", Health: fsm.Active, ClusterID: "c1"}}, true},
+	} {
+		err := RefuseMissing("vb", test.replicas, test.keys, test.checkpoint)
+		if got := fault.NameOf(err) == fsm.NameKeysMissing; got != test.missing || err != nil && !got {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && !strings.Contains(err.Error()+fault.RemedyOf(err), "vb-keys") {
+			t.Errorf("%s: the record is not named: %v", name, err)
+		}
+	}
+}
+
 // TestInitializeAsksForNothingThatCannotBeKept ends before Vault is asked.
 func TestInitializeAsksForNothingThatCannotBeKept(t *testing.T) {
 	for name, change := range map[string]func(*Config){

@@ -75,11 +75,12 @@ type Bootstrap struct {
 // New returns a Bootstrap.
 func New(config Config) *Bootstrap {
 	setting, members, records := config.Setting, config.Cluster, &held{}
+	setting.done = &done{}
 	admin := &ceremony.Administrator{Cluster: members, Dialer: config.Access.Dialer, LogIns: CeremonyLogins(config.Access, setting.Name), Holder: setting.Holder, Log: setting.Log, Now: setting.Now}
 	sessions := &sessions{config.Access, ceremony.NewBreakGlass(admin, setting.Reads)}
 	responses := &responses{setting.Now, config.Split, config.Recovery}
 	delivery := &Delivery{records: records, log: setting.Log, responses: responses, locations: config.SpoolLocations}
-	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians}, responses}
+	opener := &Opener{setting, members, &ceremony.Unsealer{Log: setting.Log, WaitForUnseal: config.AwaitCustodians, Opened: func(address string) { setting.done.note((*Changes).unsealed, address) }}, responses}
 	observer := NewObserver(config.Sources)
 	observer.grant, observer.given, observer.awaitCustodians = sessions.breakGlass, config.Given, config.AwaitCustodians
 	observer.attempts.pods, observer.seals.pods, observer.seals.respected = config.Pods, config.Pods, config.RespectSeal
@@ -111,9 +112,9 @@ func (b *Bootstrap) Acts() map[fsm.Event]fsm.Act[*Look] {
 		fsm.Unseal:     b.thenForget(unseal),
 		fsm.Seed:       b.seeding.act,
 		fsm.Harden:     b.hardening.act,
-		fsm.Seal:       b.thenForget(b.observed("Vault was sealed since the last run")),
-		fsm.Drift:      b.observed("Vault no longer matches the seed"),
-		fsm.Weaken:     b.weakened,
+		fsm.Seal:       b.thenForget(b.observed(fsm.Seal)),
+		fsm.Drift:      b.observed(fsm.Drift),
+		fsm.Weaken:     b.observed(fsm.Weaken),
 	}
 }
 
@@ -123,16 +124,6 @@ func notOurs(what string) fsm.Act[*Look] {
 	return func(context.Context, *Look) error {
 		return fmt.Errorf("the keys are not ours: it is not for us to %s this Vault", what)
 	}
-}
-
-// weakened logs why a hardened Vault is hardened again. With a token that is not that of our login,
-// nobody can say yet whether the controls hold.
-func (b *Bootstrap) weakened(ctx context.Context, look *Look) error {
-	if look.Observation.Root == fsm.LiveRoot {
-		b.setting.Log.Info("another token than that of our own login is in use: the login is proven again")
-		return nil
-	}
-	return b.observed("a required control no longer holds")(ctx, look)
 }
 
 // thenForget returns an act after which everything is read from Vault again.
@@ -145,9 +136,13 @@ func (b *Bootstrap) thenForget(act fsm.Act[*Look]) fsm.Act[*Look] {
 
 // observed returns the act of an event that nobody triggers here: the change has already happened,
 // and is only logged.
-func (b *Bootstrap) observed(what string) fsm.Act[*Look] {
-	return func(context.Context, *Look) error {
-		b.setting.Log.Warn(what)
+func (b *Bootstrap) observed(event fsm.Event) fsm.Act[*Look] {
+	return func(ctx context.Context, look *Look) error {
+		reason, level := look.Explain(event), slog.LevelWarn
+		if reason.Asked {
+			level = slog.LevelInfo
+		}
+		b.setting.Log.Log(ctx, level, reason.Text)
 		return nil
 	}
 }
@@ -227,4 +222,6 @@ type Setting struct {
 	Writes, Reads int
 	Log           *slog.Logger
 	Now           func() time.Time
+
+	done *done // what the walk has changed; nil in a process that does not walk
 }

@@ -39,7 +39,10 @@ func (r *recording) enter(ctx context.Context, look *Look, t fsm.Transition) err
 			c.ClusterID = active.ClusterID
 		}
 		if !t.To.Before(fsm.Seeded) {
-			c.SeedDigest, c.Namespace = digest, r.observer.desired.recordedNamespace()
+			c.Namespace = r.observer.desired.recordedNamespace()
+			if digest != "" {
+				c.SeedDigest = digest
+			}
 		}
 		c.Remember(store.Transition{At: now, From: string(t.From), Event: string(t.Event), To: string(t.To), Took: t.Took, Holder: r.setting.Holder})
 		mirror = store.Mirror{State: c.State, Since: c.Since, SeedDigest: c.SeedDigest}

@@ -35,8 +35,8 @@ type Declaration struct {
 	Namespace string
 	// Keyless is whether the keys of Vault are not ours. Then no token is ours to revoke either.
 	Keyless bool
-	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed. It is
-	// called only when a state is entered, since it takes a while for a large seed.
+	// Digest returns the digest of the seed, for the checkpoint; nil where there is no seed, and then
+	// the digest on record stays. It is called only when a state is entered, since it takes a while for a large seed.
 	Digest func() string
 }
 
@@ -137,6 +137,11 @@ func (d *Desired) digest() string {
 		return ""
 	}
 	return d.declaration.Digest()
+}
+
+// forgoes reports whether there is no seed here, although the checkpoint is that of a Vault with one.
+func (d *Desired) forgoes(checkpoint store.Checkpoint) bool {
+	return d.declaration.Digest == nil && checkpoint.SeedDigest != "" && checkpoint.SeedDigest != seed.DigestOfNothing()
 }
 
 // goal returns the goal of a plan for objects.

@@ -64,7 +64,7 @@ func (o *Observer) checkGiven(ctx context.Context, view vault.View) error {
 		return err
 	}
 	return fault.Misuse(fmt.Errorf("the token in %s may not do all that the seed and our own login need: %s", o.given.From, list(seen.missing)),
-		"Nothing was written. Give a token with policies that grant it. What our login needs is printed by 'vault-bootstrap seed policy --keys=none SEED'; the token must also be allowed to write that policy, the auth method and its role.")
+		"Nothing was written: give a token with policies that grant it. What our login needs is printed by 'vault-bootstrap seed policy --keys=none SEED'; the token must also be allowed to write that policy, the auth method and its role.")
 }
 
 // endGiven ends the use of the token that a person has given, and revokes it if that is wanted.
@@ -91,6 +91,7 @@ func (h *hardening) endGiven(ctx context.Context, look *Look) error {
 		return errors.New("it still works")
 	}
 	given.ended = true
+	h.setting.done.note((*Changes).revoked, "the given token")
 	h.setting.Log.Info("our own login is proven: the token that was given is revoked", "accessor", given.accessor)
 	return nil
 }

@@ -136,6 +136,7 @@ func (h *hardening) fixControls(ctx context.Context, look *Look) (bool, error) {
 			}
 			h.setting.Log.Info("fixed", "control", result.ID, "seen", result.Found(), "call", call.String())
 		}
+		h.setting.done.note((*Changes).fixed, result.ID)
 		h.observer.fixes.note(result)
 	}
 	return len(results) > 0, nil

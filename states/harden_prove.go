@@ -116,6 +116,7 @@ func (h *hardening) revokeRoot(ctx context.Context, look *Look, keys store.Keys)
 	if !dead {
 		return errors.New("it still works")
 	}
+	h.setting.done.note((*Changes).revoked, "the root token")
 	h.setting.Log.Info("the root token is revoked")
 	return nil
 }

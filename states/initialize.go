@@ -52,6 +52,11 @@ func (i *initializing) act(ctx context.Context, look *Look) error {
 	if err := i.preflight(ctx); err != nil {
 		return fmt.Errorf("checking that the keys can be stored: %w", err)
 	}
+	if look.Observation.Keys == fsm.MissingKeys {
+		if err := i.forgetFormer(ctx, look.Observation.ClusterID); err != nil {
+			return err
+		}
+	}
 	pair, again := i.pairAgain(look.StoredKeys)
 	if !again {
 		if pair, err = pgp.Generate("vault-bootstrap", i.setting.Now()); err != nil {
@@ -83,9 +88,24 @@ func (i *initializing) act(ctx context.Context, look *Look) error {
 		Attempt: attempt.ID, Shares: answer.Shares, Root: answer.Root,
 		Recovery: status.Recovery, Threshold: split.Threshold, Custody: len(split.Custodians) > 0,
 	}
+	i.setting.done.note((*Changes).initialized, target.Address())
 	i.delivery.spool(entry)
 	point.Reach("initialize.spooled")
 	return i.delivery.deliver(ctx, entry)
+}
+
+// forgetFormer takes from the checkpoint what it knows of a Vault whose storage and whose keys record
+// are both gone: its ledger would have us prune what others make in the one that replaces it.
+func (i *initializing) forgetFormer(ctx context.Context, former string) error {
+	i.setting.Log.Warn("the checkpoint knows a Vault whose storage and keys record are gone: another one takes its place", "former_cluster", former)
+	err := i.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+		c.ForgetVault()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forgetting the former Vault: %w", err)
+	}
+	return nil
 }
 
 // refusal is an attempt of this process that Vault has refused, with its key pair.

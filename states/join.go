@@ -80,6 +80,7 @@ func (j *joining) joinOne(ctx context.Context, replica cluster.Replica, leader s
 		j.setting.Log.Warn("this replica could not be joined, trying again", "replica", replica.Address(), "leader", leader, "error", err.Error())
 		return
 	}
+	j.setting.done.note((*Changes).joined, replica.Address())
 	j.setting.Log.Info("joined", "replica", replica.Address(), "leader", leader)
 }
 

@@ -31,13 +31,17 @@ type Look struct {
 	Unsettled Unsettled
 	// Plan is the difference between Vault and the seed; nil if it could not be made.
 	Plan *reconcile.Plan
+	// NoSeed is whether no seed is given although the one on record was applied: what that declares
+	// is neither compared nor changed.
+	NoSeed bool
 	// Facts are what the controls were judged by, and Controls are the results.
 	Facts    harden.Facts
 	Controls []harden.Result
 
-	growth growth     // whether our policies grow with the seed
-	seenBy vault.View // what the plan and the facts were read with
-	root   vault.View // a live root token; none if there is none
+	digest func() string // of the seed; nil if there is no look behind this
+	growth growth        // whether our policies grow with the seed
+	seenBy vault.View    // what the plan and the facts were read with
+	root   vault.View    // a live root token; none if there is none
 }
 
 // Unsettled is what a look has found that the holder of the Lease has to end or record.
@@ -77,6 +81,54 @@ func (l *Look) Planned() int {
 	return len(l.Plan.Changes) - l.Plan.Count(reconcile.None)
 }
 
+// Explain returns what has happened where the state is behind the one on record: whether Vault or the
+// seed has changed, and how much differs.
+func (l *Look) Explain(event fsm.Event) fsm.Reason {
+	switch event {
+	case fsm.Seal:
+		return fsm.Reason{Text: "Vault was sealed since the last run"}
+	case fsm.Drift:
+		differ := fmt.Sprintf("%d objects differ", l.Planned())
+		if l.Planned() == 1 {
+			differ = "1 object differs"
+		}
+		if l.newSeed() {
+			return fsm.Reason{Text: "the seed has changed: " + differ, Asked: true}
+		}
+		return fsm.Reason{Text: "Vault no longer matches the seed: " + differ}
+	case fsm.Weaken:
+		return l.weakened()
+	default:
+		return fsm.Reason{}
+	}
+}
+
+// weakened explains why a hardened Vault is hardened again. With a token that is not that of our
+// login, nobody can say yet whether the controls hold.
+func (l *Look) weakened() fsm.Reason {
+	if l.Observation.Root == fsm.LiveRoot {
+		return fsm.Reason{Text: "another token than that of our own login is in use: the login is proven again", Asked: true}
+	}
+	var failed []string
+	for _, result := range harden.Failed(l.Controls, true) {
+		failed = append(failed, result.ID)
+	}
+	names := cmp.Or(list(failed), "one that the seed fixes")
+	if l.newSeed() {
+		return fsm.Reason{Text: "the seed has changed, and a control that it requires does not hold: " + names, Asked: true}
+	}
+	return fsm.Reason{Text: "a required control no longer holds: " + names}
+}
+
+// newSeed reports whether the seed is another one than that on record.
+func (l *Look) newSeed() bool {
+	if l.digest == nil || l.Checkpoint.SeedDigest == "" {
+		return false
+	}
+	digest := l.digest()
+	return digest != "" && digest != l.Checkpoint.SeedDigest
+}
+
 // Look observes the replicas, the records and, where it can log in, what is inside Vault.
 func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	look, err := o.LookOutside(ctx)
@@ -111,6 +163,7 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
+	look.NoSeed, look.digest = o.desired.forgoes(look.Checkpoint), o.desired.digest
 	if o.setting.Keyless {
 		look.Observation.Keys, look.Observation.ClusterID = fsm.KeysElsewhere, look.Checkpoint.ClusterID
 		return look, RefuseKeys(look.StoredKeys)
@@ -133,7 +186,7 @@ func RefuseKeys(keys store.Keys) error {
 		return nil
 	}
 	return fault.Misuse(fmt.Errorf("--keys=none, and the keys record holds %s", strings.Join(held, ", ")),
-		"Nothing was changed. If these are the keys of this Vault, omit --keys=none: they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
+		"Nothing was changed: if these are the keys of this Vault, omit --keys=none, and they are used and looked after. If they are another's, give this one records of its own with --name, --namespace or --store.")
 }
 
 // Health returns how each replica is, without anything that needs a token or a record.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/process"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/spool"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -52,6 +53,10 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 		return nil
 	case keys.Attempt == nil:
 		look.Observation.Keys = fsm.NoKeys
+		if keysMissing(keys, look.Checkpoint) {
+			look.Observation.Keys, look.Observation.ClusterID = fsm.MissingKeys, look.Checkpoint.ClusterID
+			look.Observation.Trouble = fsm.KeysMissing(keysRecord(a.setting.Name), look.Checkpoint.ClusterID)
+		}
 		return nil
 	}
 	look.Observation.Keys, look.Observation.Maker.Name = fsm.OpenIntent, maker(*keys.Attempt)
@@ -61,6 +66,36 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	look.Observation.Maker.Grace, err = a.graceOf(ctx, *keys.Attempt)
 	return err
 }
+
+// keysMissing reports whether the keys record holds nothing at all, although the checkpoint knows a
+// Vault whose keys were stored. With --keys=none the record holds a key for hashes from the first
+// seed on, and keys that were put away stay in it: neither is missing.
+func keysMissing(keys store.Keys, checkpoint store.Checkpoint) bool {
+	known := checkpoint.ClusterID != "" || fsm.Uninitialized.Before(fsm.State(checkpoint.State))
+	return known && len(keys.Opens()) == 0 && keys.HashKey.Empty()
+}
+
+// RefuseMissing returns the error of a run whose keys record is gone while the checkpoint beside it
+// knows this Vault; nil if there is none. name is that of the records. Without replicas, which were
+// not asked then, the records decide. A record that could not be read looks like one that is gone,
+// and must not be given.
+func RefuseMissing(name string, replicas fsm.Replicas, keys store.Keys, checkpoint store.Checkpoint) error {
+	missing := fsm.KeysMissing(keysRecord(name), checkpoint.ClusterID)
+	switch {
+	case !keysMissing(keys, checkpoint):
+		return nil
+	case len(replicas) == 0:
+		return missing
+	}
+	_, err := fsm.Locate(fsm.Observation{Replicas: replicas, Keys: fsm.MissingKeys, ClusterID: checkpoint.ClusterID, Trouble: missing})
+	if fault.NameOf(err) != fsm.NameKeysMissing {
+		return nil
+	}
+	return err
+}
+
+// keysRecord is the name of the keys record of an installation, without where it is kept.
+func keysRecord(name string) string { return name + "-keys" }
 
 // maker names the process that made an attempt, for messages.
 func maker(attempt store.Attempt) string {

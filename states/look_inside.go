@@ -152,10 +152,10 @@ func growthRemedy(setting *Setting) string {
 
 // exceeds is the error for a seed that needs more than our login may do, and may not give itself.
 func exceeds(o *Observer, look *Look, state growth, missing []string) error {
-	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run. Or an administrator: ", o.access.Flags()
+	widen, flags := "With the key shares: 'vault-bootstrap break-glass run --reason=WHY' with the flags of this run; or an administrator: ", o.access.Flags()
 	switch {
 	case o.setting.Keyless:
-		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run. Or by hand: ", " --keys=none"+flags
+		widen, flags = "With an administrator's token, which is stored nowhere: 'vault-bootstrap run --token-file=FILE' with the flags of this run; or by hand: ", " --keys=none"+flags
 	case look.Observation.Keys == fsm.NoShares:
 		widen = "An administrator can: "
 	}
@@ -166,8 +166,8 @@ func exceeds(o *Observer, look *Look, state growth, missing []string) error {
 	if state == growthOn && !slices.ContainsFunc(missing, overCeiling) {
 		return fault.Stop("seed exceeds policy",
 			fmt.Errorf("our login may not do all that the seed needs, although the policies %q and %q are its own: %s", o.setting.Name, o.setting.Name+login.SeedSuffix, list(missing)),
-			"Nothing of the seed was written. Something in Vault takes it away: check for a deny rule in another policy of the token, its entity or its groups. If it is our own policy that was changed: "+widen+
-				fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it. Then run again.", o.setting.Name, flags))
+			"Nothing of the seed was written: check for a deny rule in another policy of the token, its entity or its groups, or restore our own policy. "+widen+
+				fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it.", o.setting.Name, flags))
 	}
 	fixed := ""
 	if o.desired.growing == nil {
@@ -175,8 +175,8 @@ func exceeds(o *Observer, look *Look, state growth, missing []string) error {
 	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing)),
-		"The seed has grown, or the policy was changed. Nothing was written. Our login cannot widen its own policy. "+widen+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s%s SEED' prints it, 'vault policy write %s -' takes it. Then run again.", o.setting.Name, fixed, flags, o.setting.Name))
+		"Nothing was written: the seed has grown, or the policy was changed, and our login cannot widen its own policy. "+widen+
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s%s SEED' prints it, 'vault policy write %s -' takes it.", o.setting.Name, fixed, flags, o.setting.Name))
 }
 
 // divide returns the privileges that are missing among needs, and the others.

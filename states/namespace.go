@@ -64,6 +64,7 @@ func (s *seeding) enterNamespace(ctx context.Context, session *vault.Session) er
 	}
 	made, err := reconcile.MakeNamespaces(ctx, session.InRoot(), path)
 	for _, each := range made {
+		s.setting.done.note((*Changes).created, "sys/namespaces/"+each)
 		s.setting.Log.Info("created the namespace", "namespace", each)
 	}
 	if err != nil {

@@ -27,6 +27,8 @@ import (
 type Memory struct {
 	Checkpoint store.Checkpoint
 	Keys       store.Keys
+	// Unread is whether the keys record could not be read.
+	Unread bool
 }
 
 // Plan compares Vault with the declared seed, and changes nothing. It reads with token or, if that
@@ -42,6 +44,11 @@ func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) 
 	replicas, err := o.lookAtReplicas(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if !memory.Unread && !o.setting.Keyless {
+		if err := RefuseMissing(o.setting.Name, replicas, memory.Keys, memory.Checkpoint); err != nil {
+			return nil, err
+		}
 	}
 	active, found := replicas.Active()
 	if !found {

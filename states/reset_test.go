@@ -2,12 +2,25 @@ package states
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
+
+// TestMissingKeysAreNeverReset leaves a Vault alone whose keys record is gone: a copy opens it.
+func TestMissingKeysAreNeverReset(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.Loss.Reset = true }) // without volumes: touching one panics
+	s.store.checkpoint = store.Checkpoint{State: "hardened", ClusterID: "c1"}
+	s.replica.code = http.StatusServiceUnavailable
+	look := s.outside(t)
+	_, missing := fsm.Locate(*look.Observed())
+	if err := s.Rescue(t.Context(), look, missing); !errors.Is(err, missing) || fault.NameOf(err) != fsm.NameKeysMissing || s.store.keys.Attempt != nil {
+		t.Errorf("it ends with %v", err)
+	}
+}
 
 // TestCondemned checks which storage may be deleted when keys are lost: that of the one replica
 // that the attempt targeted, and only if nobody can be using it.

@@ -43,7 +43,7 @@ func RulesOf(declared *seed.Seed) (harden.Rules, error) {
 	rules, err := harden.NewRules(spec)
 	if err != nil {
 		return rules, fault.BadSeed(fmt.Errorf("%s: the section harden: %w", section.Position, err),
-			"Correct the section. docs/controls.md has the controls and their IDs. Nothing was sent to Vault.")
+			"Correct the section: docs/controls.md has the controls and their IDs. Nothing was sent to Vault.")
 	}
 	rules.Declared = objects
 	rules.Warnings, err = spec.Contradictions(rules, func() harden.Facts { return gather.Declared(objects) })

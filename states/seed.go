@@ -89,6 +89,7 @@ func (s *seeding) apply(ctx context.Context, session *vault.Session, look *Look,
 		BeforeCreate: func(ctx context.Context, ids []object.ID) error { return s.announce(ctx, look.Checkpoint.Ledger, ids) },
 		Done: func(change reconcile.Change, err error) {
 			if err == nil {
+				s.setting.done.note(changed(change.Action), change.Object.ID.String())
 				s.setting.Log.Info("wrote", "object", change.Object.ID.String(), "action", change.Action.String())
 			}
 		},
@@ -104,6 +105,18 @@ func (s *seeding) apply(ctx context.Context, session *vault.Session, look *Look,
 		return result, errors.Join(err, saveErr)
 	}
 	return result, err
+}
+
+// changed returns the list of changes that an action belongs to.
+func changed(action reconcile.Action) func(*Changes) *[]string {
+	switch action {
+	case reconcile.Create:
+		return (*Changes).created
+	case reconcile.Delete:
+		return (*Changes).deleted
+	default:
+		return (*Changes).updated
+	}
 }
 
 // warn logs what a person should know before anything is written.

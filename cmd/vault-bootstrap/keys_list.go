@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,10 +54,13 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewKeys(keys, records.Location().Keys)
+	var missing error
 	if shown.Keyless = options.store.Keyless(); shown.Keyless {
 		if err := states.RefuseKeys(keys); err != nil {
 			return err
 		}
+	} else if checkpoint, _, err := records.Checkpoint(ctx); err == nil { // not everybody may read it
+		missing = states.RefuseMissing(options.store.Name, nil, keys, checkpoint)
 	}
-	return shown.Write(p.stdout, options.output)
+	return errors.Join(shown.Write(p.stdout, options.output), missing)
 }

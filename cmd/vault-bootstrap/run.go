@@ -73,9 +73,12 @@ func (p *program) perform(ctx context.Context, w *walk.Walk) error {
 	all := w.WithEvents(progress)
 	err := w.Run(ctx, all)
 	if err != nil {
+		report.LogChanges(all, w.Changes)
 		report.SendFailure(all, err)
+	} else {
+		report.SendChanges(all, w.Changes)
 	}
-	if failed := report.WriteTermination(w.Job.Options.Spool.Termination, report.Ending(w.Outcome, err)); failed != nil {
+	if failed := report.WriteTermination(w.Job.Options.Spool.Termination, report.Ending(w.Outcome, w.Changes, err)); failed != nil {
 		progress.Log().Warn("the termination message does not say how this ended", "error", failed.Error())
 	}
 	all.Close(err != nil)

@@ -9,8 +9,12 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -53,19 +57,34 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	checkpoint, _, err := records.Checkpoint(ctx)
+	var checkpoint store.Checkpoint
+	err = job.Permitted(ctx, func(ctx context.Context) error {
+		checkpoint, _, err = records.Checkpoint(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewStatus(checkpoint, records.Location(), states.SeedPolicyID(options.store.Name))
 	shown.Keyless = options.store.Keyless()
+	var replicas fsm.Replicas
 	// From outside a cluster, its Vault is not at the default address.
-	if kind == job.FileStore || options.vault.Named(p.env) {
-		for _, replica := range servers.Members().Health(ctx) {
+	if kind == job.FileStore || options.vault.Named(p.env) || options.vault.Discovery.Selector != "" {
+		err := job.Permitted(ctx, func(ctx context.Context) (err error) {
+			replicas, err = cluster.Look(ctx, servers.Members(), nil)
+			return err
+		})
+		if fault.KindOf(err) == fault.Usage && kubestore.Denied(err) { // other errors are those of replicas
+			return err
+		}
+		for _, replica := range replicas {
 			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Product: string(replica.Product.Kind),
 				Version: replica.Product.Version.String(), Answer: replica.Answer})
 		}
+	}
+	if keys, _, err := records.Keys(ctx); err == nil && !shown.Keyless { // not everybody may read it
+		shown.MissKeys(states.RefuseMissing(options.store.Name, replicas, keys, checkpoint))
 	}
 	return shown.Write(p.stdout, options.output)
 }

@@ -66,7 +66,7 @@ func (s Service) Addresses(ctx context.Context) ([]string, error) {
 		err = errors.New("the answer is empty")
 	}
 	return nil, fault.Wait(fmt.Errorf("looking up _%s._tcp.%s: %w", s.Scheme, s.Host, err),
-		"Waiting for the DNS to show the replicas. It does if the headless Service has a port called "+s.Scheme+" and publishes pods that are not ready "+
+		"Waiting for the DNS to show the replicas, which it does if the headless Service has a port called "+s.Scheme+" and publishes pods that are not ready "+
 			"(publishNotReadyAddresses). With --replicas their names are known without it.")
 }
 

@@ -38,6 +38,10 @@ func (s *Seed) Digest() string {
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
+// DigestOfNothing returns the digest of a seed that declares nothing, which earlier versions recorded
+// where no seed was given.
+func DigestOfNothing() string { return (&Seed{}).Digest() }
+
 // digest returns the digested parts of the section harden. Its lists are sets.
 func (h Harden) digest() any {
 	set := func(list []string) []string { return slices.Sorted(slices.Values(list)) }

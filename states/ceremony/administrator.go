@@ -57,6 +57,24 @@ func (a *Administrator) notify(reason, message string) {
 	}
 }
 
+const unsealFirst = "Vault must be unsealed first: by 'vault-bootstrap run --until=unsealed', or by the custodians of the key shares."
+
+// errSealed means that no replica can become active before somebody unseals one.
+var errSealed = errors.New("Vault is sealed")
+
+// sealed reports whether all replicas say that they are sealed, apart from empty ones. One that does
+// not answer may be active.
+func sealed(replicas fsm.Replicas) bool {
+	found := false
+	for _, replica := range replicas {
+		if replica.Health != fsm.Sealed && replica.Health != fsm.NotInitialized {
+			return false
+		}
+		found = found || replica.Health == fsm.Sealed
+	}
+	return found
+}
+
 // activeOfOurs returns the active replica of the cluster whose keys we hold: shares and tokens are
 // sent to no other.
 func (a *Administrator) activeOfOurs(ctx context.Context, keys store.Keys) (cluster.Replica, error) {
@@ -69,8 +87,10 @@ func (a *Administrator) activeOfOurs(ctx context.Context, keys store.Keys) (clus
 	}
 	active, found := replicas.Active()
 	switch {
+	case !found && sealed(replicas):
+		return nil, fault.Wait(errSealed, unsealFirst)
 	case !found:
-		return nil, fault.Wait(errors.New("no replica is active"), "Vault must be unsealed first: by 'vault-bootstrap run --until=unsealed', or by the custodians of the key shares.")
+		return nil, fault.Wait(errors.New("no replica is active"), unsealFirst)
 	case keys.Set.ClusterID != "" && active.ClusterID != "" && keys.Set.ClusterID != active.ClusterID:
 		return nil, fsm.ForeignCluster(keys.Set.ClusterID, active)
 	}

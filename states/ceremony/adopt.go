@@ -147,7 +147,7 @@ func (a *adoption) storedAs(set store.KeySet) error {
 	for _, share := range set.Shares {
 		if !slices.ContainsFunc(offered, share.Equal) {
 			return fault.Misuse(errors.New("keys are stored already, and they are not the given ones"),
-				"Nothing was changed. If the stored keys are right, there is nothing to adopt: vault-bootstrap run. If they are of another Vault, give this one records of its own (--name), "+
+				"Nothing was changed: if the stored keys are right, there is nothing to adopt, only 'vault-bootstrap run'. If they are of another Vault, give this one records of its own (--name), "+
 					"or move the stored keys away first: docs/runbook.md, 'keys without a Vault', says how.")
 		}
 	}
@@ -178,7 +178,7 @@ func (a *adoption) proveToken(ctx context.Context, address string, keys store.Ke
 	identity, err := session.InRoot().Identity(ctx)
 	switch {
 	case httpstatus.Of(err) == http.StatusForbidden:
-		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed. It was revoked, or belongs to another Vault. "+generateOne)
+		return nil, fault.Misuse(fmt.Errorf("the root token is refused: %w", err), "Nothing was changed: it was revoked, or belongs to another Vault. "+generateOne)
 	case err != nil:
 		return nil, fmt.Errorf("looking up the root token: %w", err)
 	case !slices.Contains(identity.Policies, "root"):

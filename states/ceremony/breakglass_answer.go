@@ -35,7 +35,7 @@ func rootRefused(address string, via vault.Endpoints, err error) error {
 func rootAnswer(address string, err error) error {
 	if vault.Says(err, product.RootAborted) || sharesWrong(err) {
 		return fault.Misuse(fmt.Errorf("the key shares are not those of %s: %w", address, err),
-			"No root token was generated. Vault cannot say which share is wrong. Check whether it was rekeyed since they were written down.")
+			"No root token was generated, and Vault cannot say which share is wrong. Check whether it was rekeyed since they were written down.")
 	}
 	return fmt.Errorf("generating a root token at %s: %w", address, err)
 }

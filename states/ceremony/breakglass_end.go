@@ -30,7 +30,7 @@ func (g *BreakGlass) End(ctx context.Context) error {
 	var last error
 	err := retry.Do(ctx, retry.WithCappedDuration(2*time.Second, retry.NewExponential(100*time.Millisecond)), func(ctx context.Context) error {
 		last = g.endOnce(ctx, used)
-		if last != nil && fault.KindOf(last) == fault.Transient {
+		if last != nil && fault.KindOf(last) == fault.Transient && !errors.Is(last, errSealed) {
 			return retry.RetryableError(last)
 		}
 		return last
@@ -38,8 +38,12 @@ func (g *BreakGlass) End(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(last, errSealed) { // whoever unseals it is waiting for our Lease
+		return fault.Wait(fmt.Errorf("the root token (accessor %q) is not revoked yet: %w", used.accessor, last),
+			"It is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as Vault is unsealed.")
+	}
 	return fault.Wait(fmt.Errorf("revoking the root token (accessor %q): %w", used.accessor, last),
-		"It may still be alive. It is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as it reaches Vault. To revoke it yourself: 'vault token revoke -accessor ACCESSOR'.")
+		"It may still be alive, and is on record, encrypted: the next 'vault-bootstrap run' revokes it as soon as it reaches Vault. To revoke it yourself: 'vault token revoke -accessor ACCESSOR'.")
 }
 
 func (g *BreakGlass) endOnce(ctx context.Context, used *rootInUse) error {

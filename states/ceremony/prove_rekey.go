@@ -90,7 +90,7 @@ const cancelRemedy = "'vault operator rekey -status' shows it, 'vault operator r
 
 func rekeyInProgress(address, nonce string) error {
 	return fault.Misuse(fmt.Errorf("a rekey is in progress at %s (nonce %q): the shares may be about to change", address, nonce),
-		"Nothing was changed. Whoever began it has to finish or cancel it. "+cancelRemedy)
+		"Nothing was changed: whoever began it has to finish or cancel it. "+cancelRemedy)
 }
 
 // rekeyRefused is the error for a server that does not let us begin a rekey.

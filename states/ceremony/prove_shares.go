@@ -80,7 +80,7 @@ const nameWrongShares = "wrong shares"
 // wrongShares is the error for shares that Vault did not accept.
 func wrongShares(address string, err error) error {
 	return &fault.Error{Kind: fault.Usage, Name: nameWrongShares, Err: fmt.Errorf("the given key shares are not those of %s: %w", address, err),
-		Remedy: "Nothing was changed. Vault cannot say which share is wrong. Check whether they are of this Vault, and whether it was rekeyed since they were written down."}
+		Remedy: "Nothing was changed, and Vault cannot say which share is wrong. Check whether they are of this Vault, and whether it was rekeyed since they were written down."}
 }
 
 // proveByUnsealing gives a sealed replica the shares, and reports whether they opened it. A member

@@ -48,9 +48,8 @@ func (a *Administrator) Retire(ctx context.Context, forgetBreakGlass bool) ([]st
 	// The ledger first: if it stayed, the next Vault would be taken to hold what we created. If we
 	// fail after this, the keys are still where they were.
 	err = a.Records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
-		c.State, c.Since, c.ClusterID = string(fsm.Uninitialized), a.Now().UTC(), ""
-		c.Namespace = ""
-		c.SeedDigest, c.Ledger, c.Hashes, c.Open = "", nil, nil, nil
+		c.ForgetVault()
+		c.State, c.Since = string(fsm.Uninitialized), a.Now().UTC()
 		return nil
 	})
 	if err != nil {
@@ -73,7 +72,7 @@ func retirable(keys store.Keys, forgetBreakGlass bool) error {
 	}
 	if rootGrant := keys.RootGrant; rootGrant != nil && !forgetBreakGlass {
 		return fault.Misuse(fmt.Errorf("a break-glass of %s is on record: its root token (accessor %q) may be alive in a backup of this Vault", rootGrant.Holder, rootGrant.Accessor),
-			"Nothing was changed. If a backup is restored, 'vault-bootstrap run' revokes the token. If no backup was made while it was alive, or you will revoke it yourself, give --forget-break-glass.")
+			"Nothing was changed: if a backup is restored, 'vault-bootstrap run' revokes the token. If no backup was made while it was alive, or you will revoke it yourself, give --forget-break-glass.")
 	}
 	return nil
 }

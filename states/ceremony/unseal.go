@@ -19,6 +19,8 @@ type Unsealer struct {
 	Log *slog.Logger
 	// WaitForUnseal is whether to wait for custodians to unseal, instead of failing.
 	WaitForUnseal bool
+	// Opened, if not nil, is called with the address of each replica that was given its shares.
+	Opened func(address string)
 
 	refused refusedShares
 }
@@ -69,6 +71,12 @@ func forgetProgress(ctx context.Context, log *slog.Logger, replica cluster.Repli
 	return nil
 }
 
+func (u *Unsealer) opened(address string) {
+	if u.Opened != nil {
+		u.Opened(address)
+	}
+}
+
 func (u *Unsealer) giveShares(ctx context.Context, replica cluster.Replica, set store.KeySet, threshold int) (string, error) {
 	for _, share := range set.Shares[:threshold] {
 		status, err := replica.Unseal(ctx, share)
@@ -76,6 +84,7 @@ func (u *Unsealer) giveShares(ctx context.Context, replica cluster.Replica, set 
 			return "", unsealAnswer(replica.Address(), err)
 		}
 		if !status.Sealed {
+			u.opened(replica.Address())
 			u.Log.Info("unsealed", "replica", replica.Address())
 			return status.ClusterID, nil
 		}
@@ -83,5 +92,6 @@ func (u *Unsealer) giveShares(ctx context.Context, replica cluster.Replica, set 
 	}
 	// A raft member that is joining takes the shares first, and opens when the leader has answered
 	// its challenge.
+	u.opened(replica.Address())
 	return "", fault.Wait(errors.New("it was given all shares, but is still sealed"), "Waiting for it to join the raft cluster.")
 }

@@ -46,7 +46,7 @@ func TestFrozenHolder(t *testing.T) {
 		first.Kill()
 		began := time.Now()
 		r := p.run("run")
-		wantFailure(t, r, 70, "keys lost", "First check the process that made the attempt")
+		wantFailure(t, r, 70, "keys lost", "First check whether the process that made the attempt")
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("the verdict took %s, although the process is gone", took)
 		}

@@ -105,7 +105,7 @@ func TestLostAnswer(t *testing.T) {
 	proxy := proxied(t, cluster)
 	p, _ := inFiles(t, nil, "--vault-addr="+proxy.URL)
 	proxy.Inject(testbed.Fault{Method: http.MethodPut, Path: "/v1/sys/init", After: true, Cut: true, Times: 1})
-	wantFailure(t, p.run("run"), 70, "keys lost", "Start over")
+	wantFailure(t, p.run("run"), 70, "keys lost", "--on-keys-lost=reset")
 	if last, _ := status(p)["last_error"].(map[string]any); last["name"] != "keys lost" {
 		t.Errorf("status shows %v", last)
 	}

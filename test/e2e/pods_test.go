@@ -67,7 +67,7 @@ func grant(t *testing.T, namespace, name string, rule ...string) {
 func TestSelector(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3})
 	p, namespace, _ := inKubernetes(t, nil, "--vault-selector=app.kubernetes.io/name=vault,component=server", "--vault-scheme=http")
-	wantFailure(t, p.run("run", "--timeout=8s", "--replicas=3"), 1, "list", "pods", "rules of a Role")
+	wantFailure(t, p.run("run", "--replicas=3"), 64, "list", "pods", "rules of a Role")
 	grant(t, namespace, "find-vault", "--verb=list", "--resource=pods")
 	wantFailure(t, p.run("run", "--timeout=2s", "--replicas=3"), 1, "no pod in the namespace", "--vault-selector")
 	for i, node := range cluster.Nodes[:2] {

@@ -92,14 +92,14 @@ func missingDevice(o object.Object, configured bool) Refusal {
 		return Refusal{
 			Object: o, Stanza: auditStanza(o),
 			Reason: "the server's configuration has an audit device at this path, and it is not enabled",
-			Remedy: "The log of the active server says why. Its stanza should be the one below. Then send the server SIGHUP, and run again.",
+			Remedy: "The log of the active server says why. Make its stanza the one below, send the server SIGHUP, and run again.",
 		}
 	}
 	return Refusal{
 		Object: o, Stanza: auditStanza(o),
 		Reason: "it is not there, and this server takes audit devices from its configuration only",
-		Remedy: "Add the stanza below to the configuration of every server, send each of them SIGHUP or restart it, and run again. " +
-			"It stays in the seed, which then finds it there. Or set unsafe_allow_api_audit_creation = true in the configuration.",
+		Remedy: "Add the stanza below to the configuration of every server, send each of them SIGHUP or restart it, and run again: the seed, in which it stays, then finds it there. " +
+			"Or set unsafe_allow_api_audit_creation = true in the configuration.",
 	}
 }
 

@@ -41,7 +41,7 @@ func repeated(c Change) error {
 	}
 	if c.Action == Create {
 		return fault.Part(fmt.Errorf("%w: it was just written, and Vault does not show it", errUnchanged),
-			"Find out who deletes it, in the audit log. If nobody does, remove it from the seed. Then run again.")
+			"Find out who deletes it, in the audit log. If nobody does, remove it from the seed, then run again.")
 	}
 	differences := make([]string, len(c.Fields))
 	for i, f := range c.Fields {
@@ -49,7 +49,7 @@ func repeated(c Change) error {
 	}
 	return fault.Part(fmt.Errorf("%w: it was just written, and Vault still shows other values: %s", errUnchanged, strings.Join(differences, "; ")),
 		"Vault accepts these fields and keeps something else, or somebody else writes them: the audit log shows it. "+
-			"Change the seed to what Vault shows, or remove the fields from it. Then run again.")
+			"Change the seed to what Vault shows, or remove the fields from it, then run again.")
 }
 
 // difference returns the field with what Vault shows and what the seed declares, in one line.

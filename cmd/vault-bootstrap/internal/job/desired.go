@@ -19,9 +19,11 @@ import (
 // resolved is a seed with its references resolved.
 type resolved struct {
 	declared *seed.Seed
-	objects  []object.Object
-	rules    harden.Rules
-	login    []seed.LoginMethod
+	// given is whether there is a seed at all.
+	given   bool
+	objects []object.Object
+	rules   harden.Rules
+	login   []seed.LoginMethod
 	// ceremonies says whether our login may reach the endpoints that take key shares.
 	ceremonies ceremony.Rights
 	credential bool // whether there is a login of its own for them
@@ -63,16 +65,20 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	}
 	ceremonies, err := ceremony.ParseRights(options.Custody.Ceremonies.Rights)
 	return resolved{
-		declared: declared, objects: objects, rules: rules, login: login, grows: grows,
+		declared: declared, given: len(options.Seed) > 0, objects: objects, rules: rules, login: login, grows: grows,
 		ceremonies: ceremonies, credential: options.Custody.Ceremonies.Credential, namespace: options.Vault.SeedNamespace(j.env),
 	}, err
 }
 
 // desire returns the desired state of Vault, with the names of a setting.
 func (r resolved) desire(setting *states.Setting, methods login.Chain) (*states.Desired, error) {
+	var digest func() string // of nothing, it would replace that of the seed on record
+	if r.given {
+		digest = sync.OnceValue(r.declared.Digest)
+	}
 	return states.NewDesired(setting.Name, methods, states.Declaration{
 		Objects: r.objects, Prune: r.declared.Prune(), Rules: r.rules, Namespace: r.namespace, Keyless: setting.Keyless,
-		Ceremonies: r.ceremonies, Credential: r.credential, Grows: r.grows, Digest: sync.OnceValue(r.declared.Digest),
+		Ceremonies: r.ceremonies, Credential: r.credential, Grows: r.grows, Digest: digest,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
@@ -69,11 +70,15 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	}
 	sources := servers.Sources(setting, methods, records, desired)
 	sources.Access.ReadsOnly = true
-	memory, err := readMemory(ctx, records, !token.Empty())
-	if err != nil {
-		return nil, err
-	}
-	return states.NewObserver(sources).Plan(ctx, token, memory)
+	var plan *reconcile.Plan
+	err = Permitted(ctx, func(ctx context.Context) error {
+		memory, err := readMemory(ctx, records, !token.Empty())
+		if err == nil {
+			plan, err = states.NewObserver(sources).Plan(ctx, token, memory)
+		}
+		return err
+	})
+	return plan, err
 }
 
 // planLogin returns the login. With a token, only the names of its objects are needed.
@@ -111,12 +116,15 @@ func (o *PlanOptions) token(env Lookup) (secret.Value, error) {
 func readMemory(ctx context.Context, records store.Store, haveToken bool) (states.Memory, error) {
 	var memory states.Memory
 	var err error
-	matters := func(err error) bool { return err != nil && (!haveToken || fault.KindOf(err) != fault.Usage) }
+	matters := func(err error) bool {
+		return err != nil && (!haveToken || fault.KindOf(err) != fault.Usage && !kubestore.Denied(err))
+	}
 	if memory.Checkpoint, _, err = records.Checkpoint(ctx); matters(err) {
 		return memory, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	if memory.Keys, _, err = records.Keys(ctx); matters(err) {
 		return memory, fmt.Errorf("reading the keys: %w", err)
 	}
+	memory.Unread = err != nil
 	return memory, nil
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/events"
@@ -46,9 +48,26 @@ var reasons = map[fsm.Event]string{
 	fsm.Seal: "Sealed", fsm.Drift: "Drifted", fsm.Weaken: "Weakened", "": "Found",
 }
 
+// changeAsked is the reason of an Event about a state that fell back because somebody asked for it.
+const changeAsked = "ChangeRequested"
+
+// sentence makes a sentence of a clause.
+func sentence(clause string) string {
+	first, size := utf8.DecodeRuneInString(clause)
+	return string(unicode.ToUpper(first)) + clause[size:] + "."
+}
+
 // Entered sends an Event about the transition.
 func (r *eventReporter) Entered(t fsm.Transition) {
 	r.Reporter.Entered(t)
+	if t.Reason.Asked {
+		r.sender.Send(false, changeAsked, sentence(t.Reason.Text))
+		return
+	}
+	if t.Reason.Text != "" {
+		r.sender.Send(true, reasons[t.Event], sentence(t.Reason.Text))
+		return
+	}
 	text := fmt.Sprintf("Vault is %s", t.To)
 	if t.From != "" {
 		text += fmt.Sprintf(", it was %s", t.From)

@@ -121,7 +121,11 @@ func (r *Lines) Failed(_ fsm.Event, err error) {
 // Entered writes a transition.
 func (r *Lines) Entered(t fsm.Transition) {
 	r.phase.set(func(p *phase) { p.state, p.attempt = t.To, 0 })
-	r.log.Info("entered", "from", string(t.From), "took", t.Took.Round(time.Millisecond).String())
+	attributes := []any{"from", string(t.From), "took", t.Took.Round(time.Millisecond).String()}
+	if t.Reason.Text != "" {
+		attributes = append(attributes, "reason", t.Reason.Text)
+	}
+	r.log.Info("entered", attributes...)
 	r.phase.set(func(p *phase) { p.event = "" })
 }
 

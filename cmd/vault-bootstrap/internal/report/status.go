@@ -8,6 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -24,11 +25,13 @@ type Status struct {
 	Keyless bool `json:"keyless,omitempty"`
 	// RootSince is since when the root token of the first run is stored, and PolicyGrows whether our
 	// policy grows with the seed.
-	RootSince   *time.Time        `json:"root_token_since,omitempty"`
-	PolicyGrows bool              `json:"policy_grows"`
-	Replicas    []Replica         `json:"replicas"`
-	LastError   *failureReport    `json:"last_error,omitempty"`
-	History     []transitionEntry `json:"history"`
+	RootSince   *time.Time `json:"root_token_since,omitempty"`
+	PolicyGrows bool       `json:"policy_grows"`
+	Replicas    []Replica  `json:"replicas"`
+	// Problem is what a run would end with, as far as the records show it.
+	Problem   *problemReport    `json:"problem,omitempty"`
+	LastError *failureReport    `json:"last_error,omitempty"`
+	History   []transitionEntry `json:"history"`
 }
 
 // Replica is what a replica answers about its health.
@@ -39,6 +42,12 @@ type Replica struct {
 	Product string `json:"product,omitempty"`
 	Version string `json:"version,omitempty"`
 	Answer  string `json:"answer,omitempty"`
+}
+
+type problemReport struct {
+	Name    string `json:"name"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy"`
 }
 
 type failureReport struct {
@@ -86,6 +95,13 @@ func NewStatus(c store.Checkpoint, location store.Location, madeFromSeed string)
 	return report
 }
 
+// MissKeys shows that the keys record is gone, if that is what err says.
+func (r *Status) MissKeys(err error) {
+	if err != nil {
+		r.Problem = &problemReport{fault.NameOf(err), err.Error(), fault.RemedyOf(err)}
+	}
+}
+
 // notOurs is what is shown in place of keys that are not ours.
 const notOurs = "not ours (--keys=none)"
 
@@ -118,7 +134,11 @@ func (r Status) table() string {
 		facts.AppendRow(table.Row{"policy", "does not grow with the seed: it is fixed, or older than this program"})
 		facts.AppendRow(table.Row{"", r.renewPolicy()})
 	}
-	if f := r.LastError; f != nil {
+	if problem := r.Problem; problem != nil {
+		facts.AppendRow(table.Row{"problem", problem.Message})
+		facts.AppendRow(table.Row{"remedy", problem.Remedy})
+	}
+	if f := r.LastError; f != nil && (r.Problem == nil || f.Name != r.Problem.Name) {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})
 	}

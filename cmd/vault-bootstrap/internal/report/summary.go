@@ -14,7 +14,10 @@ import (
 
 // Summary is the outcome of a run.
 type Summary struct {
-	Outcome  fsm.Outcome
+	Outcome fsm.Outcome
+	Changes Changes
+	// NoSeed is whether the seed on record was not given, and so not compared.
+	NoSeed   bool
 	Location store.Location
 	Controls []harden.Result
 	// RootSince is since when the root token of the first run is stored; zero if it is not.
@@ -32,12 +35,18 @@ func (s Summary) Write(w io.Writer, report Reporter) error {
 		if !s.RootSince.IsZero() {
 			lines.log.Warn("the root token is stored", "since", s.RootSince.Format(time.RFC3339), "remedy", "A run to hardened revokes it.")
 		}
-		lines.log.Info("done", slog.String("reached", string(s.Outcome.State)), slog.Any("did", did(s.Outcome)),
+		lines.log.Info("done", slog.String("reached", string(s.Outcome.State)), slog.Any("did", did(s.Outcome)), slog.Any("changes", s.Changes),
 			slog.String("keys", s.Location.Keys), slog.Any("without", addresses(s.Outcome.Pending)))
 		return nil
 	}
 	text := &strings.Builder{}
-	_, _ = fmt.Fprintf(text, "\nVault is %s. %s\n", s.Outcome.State, whatWasDone(s.Outcome))
+	_, _ = fmt.Fprintf(text, "\n%s\n", whatIs(s.Outcome, s.Changes))
+	for _, list := range s.Changes.lists() {
+		_, _ = fmt.Fprintf(text, "  %-11s %s\n", list.what, list.short())
+	}
+	if s.NoSeed {
+		_, _ = fmt.Fprintf(text, "  seed        none given: the objects of the one on record were not compared\n")
+	}
 	_, _ = fmt.Fprintf(text, "  keys        %s\n", s.Location.Keys)
 	_, _ = fmt.Fprintf(text, "  checkpoint  %s\n", s.Location.Checkpoint)
 	if !s.RootSince.IsZero() {
@@ -65,12 +74,13 @@ func did(outcome fsm.Outcome) []string {
 	return events
 }
 
-func whatWasDone(outcome fsm.Outcome) string {
-	events := did(outcome)
-	if len(events) == 0 {
-		return "Nothing was left to do."
+// whatIs says how Vault is and, if a run has found nothing to do, that it has not.
+func whatIs(outcome fsm.Outcome, changes Changes) string {
+	text := fmt.Sprintf("Vault is %s.", outcome.State)
+	if len(did(outcome)) == 0 && changes.String() == "" {
+		text += " Nothing was left to do."
 	}
-	return "Done: " + strings.Join(events, ", ") + "."
+	return text
 }
 
 func addresses(replicas []fsm.Replica) []string {

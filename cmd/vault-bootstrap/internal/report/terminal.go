@@ -134,15 +134,27 @@ func (r *terminalReporter) Waiting(err error, attempt int) {
 func (r *terminalReporter) Located(state fsm.State) {
 	if !r.looked {
 		r.looked = true
-		r.end("look at Vault: it is "+string(state), false)
+		r.end("look at Vault: "+found[state], false)
 	}
 }
 
-func (r *terminalReporter) Began(event fsm.Event, _ fsm.State) { r.begin(string(event)) }
+// found describes each state as a first look finds it, and steps names what each act does.
+var (
+	found = map[fsm.State]string{
+		fsm.Uninitialized: "it is uninitialized", fsm.Initialized: "it is sealed", fsm.Unsealed: "it is open",
+		fsm.Seeded: "it is open, and the seed is applied", fsm.Hardened: "it is hardened",
+	}
+	steps = map[fsm.Event]string{
+		fsm.Initialize: "initialize Vault", fsm.Unseal: "unseal Vault", fsm.Seed: "apply the seed", fsm.Harden: "harden Vault",
+		fsm.Seal: "compare with the record", fsm.Drift: "compare with the record", fsm.Weaken: "compare with the record",
+	}
+)
+
+func (r *terminalReporter) Began(event fsm.Event, _ fsm.State) { r.begin(steps[event]) }
 
 func (r *terminalReporter) Failed(event fsm.Event, err error) {
 	if fault.KindOf(err) != fault.Transient {
-		r.end(string(event), true)
+		r.end(steps[event], true)
 	}
 }
 
@@ -150,7 +162,11 @@ func (r *terminalReporter) Entered(t fsm.Transition) {
 	if t.Event == "" {
 		return // Located has shown it
 	}
-	r.end(fmt.Sprintf("%s: Vault is %s", t.Event, t.To), false)
+	if t.Reason.Text != "" {
+		r.end(t.Reason.Text, false)
+		return
+	}
+	r.end(fmt.Sprintf("%s: it is %s", steps[t.Event], t.To), false)
 }
 
 // Close draws the list a last time. If the run failed, its unfinished step has failed with it.

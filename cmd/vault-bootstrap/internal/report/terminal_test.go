@@ -48,13 +48,15 @@ func TestReportOnATerminal(t *testing.T) {
 	report.Located(fsm.Uninitialized)
 	report.Began(fsm.Initialize, fsm.Uninitialized)
 	report.Entered(fsm.Transition{From: fsm.Uninitialized, Event: fsm.Initialize, To: fsm.Initialized})
+	report.Began(fsm.Drift, fsm.Hardened)
+	report.Entered(fsm.Transition{From: fsm.Hardened, Event: fsm.Drift, To: fsm.Unsealed, Reason: fsm.Reason{Text: "the seed has changed: 2 objects differ", Asked: true}})
 	report.Began(fsm.Unseal, fsm.Initialized)
 	report.Log().Warn("a warning", "replica", "b")
 	report.Failed(fsm.Unseal, fault.Stop("x", errors.New("broken"), ""))
 	report.Close(true)
 
 	text := shown.String()
-	for _, want := range []string{waiting.Error(), "Check whether it runs.", "it is uninitialized", "initialize: Vault is initialized", "warn: a warning  replica=b", "failed"} {
+	for _, want := range []string{waiting.Error(), "Check whether it runs.", "it is uninitialized", "initialize Vault: it is initialized", "the seed has changed: 2 objects differ", "warn: a warning  replica=b", "failed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the screen lacks %q:\n%s", want, text)
 		}

@@ -38,10 +38,14 @@ func WriteTermination(path, text string) error {
 	return nil
 }
 
-// Ending describes in a few lines how a run has ended.
-func Ending(outcome fsm.Outcome, failure error) string {
-	if failure == nil {
-		return fmt.Sprintf("Vault is %s. %s\n", outcome.State, whatWasDone(outcome))
+// Ending describes in a few lines how a run has ended, and what it has changed.
+func Ending(outcome fsm.Outcome, changes Changes, failure error) string {
+	text := whatIs(outcome, changes) + "\n"
+	if failure != nil {
+		text = fmt.Sprintf("exit code %d, %s: %v\n%s\n", ExitCode(failure), fault.KindOf(failure), failure, fault.RemedyOf(failure))
 	}
-	return fmt.Sprintf("exit code %d, %s: %v\n%s\n", ExitCode(failure), fault.KindOf(failure), failure, fault.RemedyOf(failure))
+	if changed := changes.String(); changed != "" {
+		text += sentence(changed) + "\n"
+	}
+	return text
 }

@@ -38,10 +38,10 @@ func TestTerminationMessage(t *testing.T) {
 	}
 	hold(nil)
 	failure := fault.Stop("keys lost", errors.New("gone"), "Start over.")
-	if got := leave(Ending(fsm.Outcome{}, failure)); got != "exit code 70, terminal: keys lost: gone\nStart over.\n" {
+	if got := leave(Ending(fsm.Outcome{}, Changes{}, failure)); got != "exit code 70, terminal: keys lost: gone\nStart over.\n" {
 		t.Errorf("the message is %q", got)
 	}
-	if got := leave(Ending(fsm.Outcome{State: fsm.Hardened}, nil)); got != "Vault is hardened. Nothing was left to do.\n" {
+	if got := leave(Ending(fsm.Outcome{State: fsm.Hardened}, Changes{}, nil)); got != "Vault is hardened. Nothing was left to do.\n" {
 		t.Errorf("the message is %q", got)
 	}
 	if got := leave(strings.Repeat("ä", spool.TerminationLimit)); len(got) > spool.TerminationLimit || !strings.HasSuffix(got, "ä …") {

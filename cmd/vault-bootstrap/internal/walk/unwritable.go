@@ -42,6 +42,7 @@ func (w *Walk) WithoutWriting(ctx context.Context, reporter report.Reporter, unw
 		}
 		return nil
 	})
+	w.Changes = report.Changes(w.Job.Bootstrap.Done())
 	if err != nil {
 		return fault.Stop(fault.NameOf(unwritable), fmt.Errorf("%w (and %w)", unwritable, err), fault.RemedyOf(unwritable))
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
@@ -52,6 +53,8 @@ type Walk struct {
 
 	// Outcome is the outcome of the latest run.
 	Outcome fsm.Outcome
+	// Changes are what the latest run has changed.
+	Changes report.Changes
 	// Seen is the latest look; nil before the first.
 	Seen *states.Look
 }
@@ -91,10 +94,15 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	working, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
-	err := OrLost(session.Context(), w.drive(working, reporter))
+	err := OrLost(session.Context(), w.drive(working, &permissions{Reporter: reporter, giveUp: lose}))
 	if !errors.Is(err, ErrGaveWay) && !errors.Is(err, store.ErrLeaseLost) {
 		err = states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, err)
 	}
+	w.Changes = report.Changes(w.Job.Bootstrap.Done())
+	// What did not open in time is not called unsealed.
+	w.Changes.Unsealed = slices.DeleteFunc(w.Changes.Unsealed, func(address string) bool {
+		return slices.ContainsFunc(w.Outcome.Pending, func(r fsm.Replica) bool { return r.Address == address })
+	})
 	return errors.Join(err, w.close(ctx, session, err))
 }
 
@@ -150,17 +158,21 @@ func (w *Walk) Driver(reporter fsm.Reporter) *driver {
 // look looks, and keeps what was seen for the summary.
 func (w *Walk) look(ctx context.Context) (*states.Look, error) {
 	look, err := w.Job.Bootstrap.Look(ctx)
-	if err == nil {
-		w.Seen = look
+	if err != nil {
+		return look, err
 	}
-	return look, err
+	if look.NoSeed && w.Seen == nil {
+		w.Job.Bootstrap.Setting().Log.Warn("no seed given: the objects of the seed on record stay as they are, and are not compared", "seed_digest", look.Checkpoint.SeedDigest)
+	}
+	w.Seen = look
+	return look, nil
 }
 
 // Summary returns the outcome of the walk, with the controls as of the latest look.
 func (w *Walk) Summary() report.Summary {
-	s := report.Summary{Outcome: w.Outcome, Location: w.Job.Store.Location()}
+	s := report.Summary{Outcome: w.Outcome, Changes: w.Changes, Location: w.Job.Store.Location()}
 	if w.Seen != nil {
-		s.Controls, s.RootSince = w.Seen.Controls, w.Seen.StoredKeys.RootSince()
+		s.Controls, s.RootSince, s.NoSeed = w.Seen.Controls, w.Seen.StoredKeys.RootSince(), w.Seen.NoSeed
 	}
 	return s
 }

@@ -42,6 +42,7 @@ type attempts struct {
 	rest    pace.Rest    // the waits between walks
 	failure error        // what the latest walk failed with
 	trouble error        // what the latest turn failed with
+	denial  job.Denial   // of the looks
 	repeats int          // how many turns before that one failed in the same way
 }
 

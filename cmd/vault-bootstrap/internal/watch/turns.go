@@ -129,6 +129,7 @@ func (w *Watcher) known(err error) bool {
 func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verdict, settled bool, err error) {
 	w.job.Guard(walk.Always)
 	look, verdict, err = w.walk.Driver(w.report).Judge(ctx)
+	err = w.past.denial.Judge(err, time.Now())
 	if verdict.State == "" && ctx.Err() == nil {
 		w.metrics.State("") // what was seen before is not known to be so still
 	}

@@ -38,7 +38,9 @@ func (w *Watcher) act(ctx context.Context) error {
 	defer cancel()
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
-	return w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.past.failure}, session)
+	err = w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.past.failure}, session)
+	report.LogChanges(w.report, w.walk.Changes)
+	return err
 }
 
 // maxFailures is how often an act may fail in the first walk before the walk gives way: what a seed

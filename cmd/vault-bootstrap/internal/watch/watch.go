@@ -103,7 +103,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 // terminationMessage says how a watch has ended.
 func (w *Watcher) terminationMessage(failure error) string {
 	if failure != nil {
-		return report.Ending(w.walk.Outcome, failure)
+		return report.Ending(w.walk.Outcome, w.walk.Changes, failure)
 	}
 	text := "The watch was asked to end."
 	if w.past.trouble != nil {
