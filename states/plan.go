@@ -1,10 +1,15 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"time"
+
+	"github.com/sethvargo/go-retry"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -24,67 +29,200 @@ type Memory struct {
 	Keys       store.Keys
 }
 
-// Plan compares Vault with the declared seed, and changes nothing. It reads with token or, if that
-// is empty, with our own login; on a Vault whose first run has not finished, with its root token.
+// Reading says how a plan reads Vault: with a token, if it is not empty, otherwise by the role of Role
+// that only reads.
+type Reading struct {
+	Token secret.Value
+	Role  *login.Access
+}
+
+// Plan compares Vault with the declared seed, and changes nothing.
+func (b *Bootstrap) Plan(ctx context.Context, reading Reading, memory Memory) (*reconcile.Plan, error) {
+	return b.observer.Plan(ctx, reading, memory)
+}
+
+// Plan compares Vault with the declared seed, and changes nothing. Without a token it also finds out
+// how a run would end, and returns that as its error, along with the plan. With one, nothing is known
+// about the login of a run.
 //
-// It returns the plan along with an error about what no run can change.
-func (o *Observer) Plan(ctx context.Context, token secret.Value, memory Memory) (*reconcile.Plan, error) {
+// A Vault that is not there yet, or is sealed, or may not be logged in to, is not compared with:
+// everything counts as new then. The plan is nil if nothing can be said.
+func (o *Observer) Plan(ctx context.Context, reading Reading, memory Memory) (*reconcile.Plan, error) {
 	if o.setting.Keyless {
 		if err := RefuseKeys(memory.Keys); err != nil {
 			return nil, err
 		}
 	}
-	replicas, err := o.lookAtReplicas(ctx)
-	if err != nil {
+	look := &Look{StoredKeys: memory.Keys, Checkpoint: memory.Checkpoint}
+	var err error
+	if look.Observation.Replicas, err = o.lookAtReplicas(ctx); err != nil {
 		return nil, err
 	}
-	active, found := replicas.Active()
-	if !found {
-		return nil, fault.Wait(errors.New("no replica of Vault is active, so there is nothing to compare with"),
-			"Vault is sealed or was never initialized: 'vault-bootstrap status' shows it, 'vault-bootstrap run' fixes it.")
+	if err := o.lookAtRecords(ctx, look); err != nil {
+		return nil, err
 	}
 	if err := o.desired.sameNamespace(memory.Checkpoint); err != nil {
 		return nil, err
 	}
+	active, found := look.Observation.Replicas.Active()
+	if !found {
+		return o.planUnopened(look, !reading.Token.Empty())
+	}
 	if recorded := memory.Checkpoint.ClusterID; o.setting.Keyless && recorded != "" && active.ClusterID != recorded {
 		return nil, fsm.ForeignToCheckpoint(recorded, active)
 	}
-	view, err := o.planView(ctx, active.Address, token, memory.Keys)
+	defer o.access.Close(context.WithoutCancel(ctx))
+	if !reading.Token.Empty() {
+		return o.planWithToken(ctx, active, reading.Token, look)
+	}
+	defer reading.Role.Close(context.WithoutCancel(ctx))
+	return o.planByLogin(ctx, active, reading.Role, look)
+}
+
+// planUnopened plans for a Vault without an active node, of which no token shows anything.
+func (o *Observer) planUnopened(look *Look, haveToken bool) (*reconcile.Plan, error) {
+	replicas := look.Observation.Replicas
+	ending := fsm.Foresee(look.Observation, fsm.Hardened).Err
+	if replicas.LeastState() == "" { // nobody answers
+		return nil, ending
+	}
+	plan := o.uncompared(fmt.Sprintf("nothing was compared, since Vault is not open (%s): every object counts as new", replicas.Describe()))
+	if haveToken { // the records may be others'
+		plan.Unproven = unprovenWithToken
+		return plan, nil
+	}
+	return plan, ending
+}
+
+// unprovenWithToken says what a plan with a token leaves open.
+const unprovenWithToken = "with a token that is given it is not known what the login of a run may do, and whether a run would get that far"
+
+// uncompared returns a plan in which every object of the seed is new.
+func (o *Observer) uncompared(why string) *reconcile.Plan {
+	plan := reconcile.Uncompared(o.desired.declaration.Objects, why)
+	if !o.desired.declaresAudit() {
+		plan.Warnings = append(plan.Warnings, unauditedWarning)
+	}
+	return plan
+}
+
+// planWithToken plans with a token that a person has given.
+func (o *Observer) planWithToken(ctx context.Context, active fsm.Replica, token secret.Value, look *Look) (*reconcile.Plan, error) {
+	view, err := o.access.With(active.Address, token)
 	if err != nil {
 		return nil, err
 	}
-	defer o.access.Close(context.WithoutCancel(ctx))
-	goal := o.desired.goal(o.desired.declaration.Objects, memory.Checkpoint, memory.Keys, o.setting.Reads)
-	goal.Memory.Lost = memory.Keys.HashKey.Empty()
-	plan, err := reconcile.NewPlan(ctx, view, goal)
-	if err != nil && httpstatus.Of(err) == 403 {
-		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
-	}
+	plan, err := o.compare(ctx, active, view, look)
 	if plan != nil {
-		fixes, fixErr := o.planFixes(ctx, active, view)
-		plan.Fixes, err = fixes, errors.Join(err, fixErr)
-		if !plan.Empty() && lookForAudit(ctx, o.desired, view) {
-			plan.Warnings = append(plan.Warnings, unauditedWarning)
-		}
-		if err == nil {
-			err = plan.Incomplete()
-		}
+		plan.Unproven = unprovenWithToken
 	}
 	return plan, err
 }
 
-func (o *Observer) planView(ctx context.Context, address string, token secret.Value, keys store.Keys) (vault.View, error) {
-	switch {
-	case !token.Empty():
-		return o.access.With(address, token)
-	case keys.Root != nil:
-		return o.access.With(address, keys.Root.Token)
+// planByLogin plans as a run would begin: it judges what a run would, proves that our own login may do
+// all of it, and reads by the role that only reads.
+func (o *Observer) planByLogin(ctx context.Context, active fsm.Replica, reader opener, look *Look) (*reconcile.Plan, error) {
+	if err := fsm.Foresee(look.Observation, fsm.Hardened).Err; err != nil {
+		return o.uncompared("nothing was compared, since a run would not get as far: every object counts as new"), err
 	}
-	view, _, err := o.access.Ours(ctx, address, keys)
-	if err != nil && (login.Refused(err)) {
-		return vault.View{}, fault.Misuse(fmt.Errorf("logging in to read: %w", err), "Give a token with --token-file or VAULT_TOKEN. "+o.access.Hint())
+	if err := o.lookAtRoot(ctx, active.Address, look); err != nil {
+		return nil, err
 	}
-	return view, err
+	if !look.root.None() { // the first run is not finished: the next one goes on as root
+		return o.compare(ctx, active, look.root, look)
+	}
+	own, err := o.settledLogin(ctx, active.Address, look)
+	if err != nil {
+		return nil, err
+	}
+	if own.None() {
+		return o.uncompared("nothing was compared, since our login is refused: every object counts as new"), fsm.Foresee(look.Observation, fsm.Hardened).Err
+	}
+	unproven := o.checkPrivilege(ctx, own, look)
+	view := own
+	if len(o.desired.methods.Readers()) > 0 {
+		if view, _, err = reader.Ours(ctx, active.Address, look.StoredKeys); err != nil {
+			return nil, fmt.Errorf("logging in to read: %w", err)
+		}
+	}
+	plan, err := o.compare(ctx, active, view, look)
+	if unproven != nil {
+		return plan, unproven // it may be the cause of any other error
+	}
+	if plan == nil || err != nil {
+		return plan, err
+	}
+	return plan, o.planControls(ctx, view, plan, look)
+}
+
+// loginPause is the wait between tries of a login whose refusal does not count yet.
+const loginPause = 500 * time.Millisecond
+
+// settledLogin tries our own login until it is known whether it works. It returns no view if it is
+// refused for good.
+func (o *Observer) settledLogin(ctx context.Context, address string, look *Look) (own vault.View, err error) {
+	err = retry.Do(ctx, retry.NewConstant(loginPause), func(ctx context.Context) error {
+		var err error
+		own, _, err = o.lookAtLogin(ctx, address, look)
+		if err != nil && login.Refused(err) {
+			return retry.RetryableError(err)
+		}
+		return err
+	})
+	return own, err
+}
+
+// compare compares Vault with the seed. It returns the plan along with an error about what no run can
+// change.
+func (o *Observer) compare(ctx context.Context, active fsm.Replica, view vault.View, look *Look) (*reconcile.Plan, error) {
+	goal := o.desired.goal(o.desired.declaration.Objects, look.Checkpoint, look.StoredKeys, o.setting.Reads)
+	goal.Memory.Lost = look.StoredKeys.HashKey.Empty()
+	plan, err := reconcile.NewPlan(ctx, view, goal)
+	if err != nil && httpstatus.Of(err) == http.StatusForbidden {
+		err = fault.Misuse(fmt.Errorf("comparing Vault with the seed: %w", err), "The token may not read all that the seed names. It needs 'read' there, and 'sudo' where Vault asks for it.")
+	}
+	if plan == nil {
+		return nil, err
+	}
+	fixes, fixErr := o.planFixes(ctx, active, view)
+	plan.Fixes, err = fixes, errors.Join(err, fixErr)
+	if !plan.Empty() && lookForAudit(ctx, o.desired, view) {
+		plan.Warnings = append(plan.Warnings, unauditedWarning)
+	}
+	if err == nil {
+		err = plan.Incomplete()
+	}
+	return plan, cmp.Or(err, plan.Unwritable())
+}
+
+// planControls returns the error about required controls that do not hold although there is nothing
+// left to write. If there is, they may hold afterwards: then it only warns.
+func (o *Observer) planControls(ctx context.Context, view vault.View, plan *reconcile.Plan, look *Look) error {
+	if err := o.gatherFacts(ctx, view, look); err != nil {
+		return err
+	}
+	o.lookAtControls(ctx, look)
+	err := unmet(look.Controls)
+	if err == nil || plan.Empty() {
+		return err
+	}
+	plan.Warnings = append(plan.Warnings, err.Error()+": a run ends with this, unless what it writes changes it")
+	return nil
+}
+
+// Foresee returns what a run to goal would do that begins with a look, and how it would end as far as
+// the look shows it.
+func (b *Bootstrap) Foresee(look *Look, goal fsm.State) fsm.Forecast {
+	forecast := fsm.Foresee(look.Observation, goal)
+	if forecast.Err != nil || goal.Before(fsm.Seeded) || look.Plan == nil {
+		return forecast
+	}
+	forecast.Err = cmp.Or(look.Plan.Incomplete(), look.Plan.Unwritable())
+	settled := look.Observation.Plan == fsm.PlanEmpty && look.Observation.Root == fsm.NoRoot && len(b.observer.fixes.untried(look.Controls)) == 0
+	if forecast.Err == nil && settled && goal == fsm.Hardened {
+		forecast.Err = unmet(look.Controls)
+	}
+	return forecast
 }
 
 // planFixes returns the calls that a run would make to fix the controls that the seed says to fix,
