@@ -36,10 +36,15 @@ type Reading struct {
 	Role  *login.Access
 }
 
-// Plan compares Vault with the declared seed, and changes nothing.
-func (b *Bootstrap) Plan(ctx context.Context, reading Reading, memory Memory) (*reconcile.Plan, error) {
-	return b.observer.Plan(ctx, reading, memory)
-}
+// Planner foresees what a run would do and how it would end. It changes nothing: all that it has is an
+// Observer.
+type Planner struct{ observer *Observer }
+
+// NewPlanner returns a Planner that reads sources, and nothing else.
+func NewPlanner(sources Sources) *Planner { return &Planner{NewObserver(sources)} }
+
+// PlannerFor returns a Planner that sees what a bootstrap sees.
+func PlannerFor(b *Bootstrap) *Planner { return &Planner{b.observer} }
 
 // Plan compares Vault with the declared seed, and changes nothing. Without a token it also finds out
 // how a run would end, and returns that as its error, along with the plan. With one, nothing is known
@@ -47,46 +52,46 @@ func (b *Bootstrap) Plan(ctx context.Context, reading Reading, memory Memory) (*
 //
 // A Vault that is not there yet, or is sealed, or may not be logged in to, is not compared with:
 // everything counts as new then. The plan is nil if nothing can be said.
-func (o *Observer) Plan(ctx context.Context, reading Reading, memory Memory) (*reconcile.Plan, error) {
-	if o.setting.Keyless {
+func (p *Planner) Plan(ctx context.Context, reading Reading, memory Memory) (*reconcile.Plan, error) {
+	if p.observer.setting.Keyless {
 		if err := RefuseKeys(memory.Keys); err != nil {
 			return nil, err
 		}
 	}
 	look := &Look{StoredKeys: memory.Keys, Checkpoint: memory.Checkpoint}
 	var err error
-	if look.Observation.Replicas, err = o.lookAtReplicas(ctx); err != nil {
+	if look.Observation.Replicas, err = p.observer.lookAtReplicas(ctx); err != nil {
 		return nil, err
 	}
-	if err := o.lookAtRecords(ctx, look); err != nil {
+	if err := p.observer.lookAtRecords(ctx, look); err != nil {
 		return nil, err
 	}
-	if err := o.desired.sameNamespace(memory.Checkpoint); err != nil {
+	if err := p.observer.desired.sameNamespace(memory.Checkpoint); err != nil {
 		return nil, err
 	}
 	active, found := look.Observation.Replicas.Active()
 	if !found {
-		return o.planUnopened(look, !reading.Token.Empty())
+		return p.unopened(look, !reading.Token.Empty())
 	}
-	if recorded := memory.Checkpoint.ClusterID; o.setting.Keyless && recorded != "" && active.ClusterID != recorded {
+	if recorded := memory.Checkpoint.ClusterID; p.observer.setting.Keyless && recorded != "" && active.ClusterID != recorded {
 		return nil, fsm.ForeignToCheckpoint(recorded, active)
 	}
-	defer o.access.Close(context.WithoutCancel(ctx))
+	defer p.observer.access.Close(context.WithoutCancel(ctx))
 	if !reading.Token.Empty() {
-		return o.planWithToken(ctx, active, reading.Token, look)
+		return p.withToken(ctx, active, reading.Token, look)
 	}
 	defer reading.Role.Close(context.WithoutCancel(ctx))
-	return o.planByLogin(ctx, active, reading.Role, look)
+	return p.byLogin(ctx, active, reading.Role, look)
 }
 
-// planUnopened plans for a Vault without an active node, of which no token shows anything.
-func (o *Observer) planUnopened(look *Look, haveToken bool) (*reconcile.Plan, error) {
+// unopened plans for a Vault without an active node, of which no token shows anything.
+func (p *Planner) unopened(look *Look, haveToken bool) (*reconcile.Plan, error) {
 	replicas := look.Observation.Replicas
 	ending := fsm.Foresee(look.Observation, fsm.Hardened).Err
 	if replicas.LeastState() == "" { // nobody answers
 		return nil, ending
 	}
-	plan := o.uncompared(fmt.Sprintf("nothing was compared, since Vault is not open (%s): every object counts as new", replicas.Describe()))
+	plan := p.uncompared(fmt.Sprintf("nothing was compared, since Vault is not open (%s): every object counts as new", replicas.Describe()))
 	if haveToken { // the records may be others'
 		plan.Unproven = unprovenWithToken
 		return plan, nil
@@ -98,61 +103,61 @@ func (o *Observer) planUnopened(look *Look, haveToken bool) (*reconcile.Plan, er
 const unprovenWithToken = "with a token that is given it is not known what the login of a run may do, and whether a run would get that far"
 
 // uncompared returns a plan in which every object of the seed is new.
-func (o *Observer) uncompared(why string) *reconcile.Plan {
-	plan := reconcile.Uncompared(o.desired.declaration.Objects, why)
-	if !o.desired.declaresAudit() {
+func (p *Planner) uncompared(why string) *reconcile.Plan {
+	plan := reconcile.Uncompared(p.observer.desired.declaration.Objects, why)
+	if !p.observer.desired.declaresAudit() {
 		plan.Warnings = append(plan.Warnings, unauditedWarning)
 	}
 	return plan
 }
 
-// planWithToken plans with a token that a person has given.
-func (o *Observer) planWithToken(ctx context.Context, active fsm.Replica, token secret.Value, look *Look) (*reconcile.Plan, error) {
-	view, err := o.access.With(active.Address, token)
+// withToken plans with a token that a person has given.
+func (p *Planner) withToken(ctx context.Context, active fsm.Replica, token secret.Value, look *Look) (*reconcile.Plan, error) {
+	view, err := p.observer.access.With(active.Address, token)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := o.compare(ctx, active, view, look)
+	plan, err := p.compare(ctx, active, view, look)
 	if plan != nil {
 		plan.Unproven = unprovenWithToken
 	}
 	return plan, err
 }
 
-// planByLogin plans as a run would begin: it judges what a run would, proves that our own login may do
+// byLogin plans as a run would begin: it judges what a run would, proves that our own login may do
 // all of it, and reads by the role that only reads.
-func (o *Observer) planByLogin(ctx context.Context, active fsm.Replica, reader opener, look *Look) (*reconcile.Plan, error) {
+func (p *Planner) byLogin(ctx context.Context, active fsm.Replica, reader opener, look *Look) (*reconcile.Plan, error) {
 	if err := fsm.Foresee(look.Observation, fsm.Hardened).Err; err != nil {
-		return o.uncompared("nothing was compared, since a run would not get as far: every object counts as new"), err
+		return p.uncompared("nothing was compared, since a run would not get as far: every object counts as new"), err
 	}
-	if err := o.lookAtRoot(ctx, active.Address, look); err != nil {
+	if err := p.observer.lookAtRoot(ctx, active.Address, look); err != nil {
 		return nil, err
 	}
 	if !look.root.None() { // the first run is not finished: the next one goes on as root
-		return o.compare(ctx, active, look.root, look)
+		return p.compare(ctx, active, look.root, look)
 	}
-	own, err := o.settledLogin(ctx, active.Address, look)
+	own, err := p.settledLogin(ctx, active.Address, look)
 	if err != nil {
 		return nil, err
 	}
 	if own.None() {
-		return o.uncompared("nothing was compared, since our login is refused: every object counts as new"), fsm.Foresee(look.Observation, fsm.Hardened).Err
+		return p.uncompared("nothing was compared, since our login is refused: every object counts as new"), fsm.Foresee(look.Observation, fsm.Hardened).Err
 	}
-	unproven := o.checkPrivilege(ctx, own, look)
+	unproven := p.observer.checkPrivilege(ctx, own, look)
 	view := own
-	if len(o.desired.methods.Readers()) > 0 {
+	if len(p.observer.desired.methods.Readers()) > 0 {
 		if view, _, err = reader.Ours(ctx, active.Address, look.StoredKeys); err != nil {
 			return nil, fmt.Errorf("logging in to read: %w", err)
 		}
 	}
-	plan, err := o.compare(ctx, active, view, look)
+	plan, err := p.compare(ctx, active, view, look)
 	if unproven != nil {
 		return plan, unproven // it may be the cause of any other error
 	}
 	if plan == nil || err != nil {
 		return plan, err
 	}
-	return plan, o.planControls(ctx, view, plan, look)
+	return plan, p.controls(ctx, view, plan, look)
 }
 
 // loginPause is the wait between tries of a login whose refusal does not count yet.
@@ -160,10 +165,10 @@ const loginPause = 500 * time.Millisecond
 
 // settledLogin tries our own login until it is known whether it works. It returns no view if it is
 // refused for good.
-func (o *Observer) settledLogin(ctx context.Context, address string, look *Look) (own vault.View, err error) {
+func (p *Planner) settledLogin(ctx context.Context, address string, look *Look) (own vault.View, err error) {
 	err = retry.Do(ctx, retry.NewConstant(loginPause), func(ctx context.Context) error {
 		var err error
-		own, _, err = o.lookAtLogin(ctx, address, look)
+		own, _, err = p.observer.lookAtLogin(ctx, address, look)
 		if err != nil && login.Refused(err) {
 			return retry.RetryableError(err)
 		}
@@ -174,8 +179,8 @@ func (o *Observer) settledLogin(ctx context.Context, address string, look *Look)
 
 // compare compares Vault with the seed. It returns the plan along with an error about what no run can
 // change.
-func (o *Observer) compare(ctx context.Context, active fsm.Replica, view vault.View, look *Look) (*reconcile.Plan, error) {
-	goal := o.desired.goal(o.desired.declaration.Objects, look.Checkpoint, look.StoredKeys, o.setting.Reads)
+func (p *Planner) compare(ctx context.Context, active fsm.Replica, view vault.View, look *Look) (*reconcile.Plan, error) {
+	goal := p.observer.desired.goal(p.observer.desired.declaration.Objects, look.Checkpoint, look.StoredKeys, p.observer.setting.Reads)
 	goal.Memory.Lost = look.StoredKeys.HashKey.Empty()
 	plan, err := reconcile.NewPlan(ctx, view, goal)
 	if err != nil && httpstatus.Of(err) == http.StatusForbidden {
@@ -184,9 +189,9 @@ func (o *Observer) compare(ctx context.Context, active fsm.Replica, view vault.V
 	if plan == nil {
 		return nil, err
 	}
-	fixes, fixErr := o.planFixes(ctx, active, view)
+	fixes, fixErr := p.fixes(ctx, active, view)
 	plan.Fixes, err = fixes, errors.Join(err, fixErr)
-	if !plan.Empty() && lookForAudit(ctx, o.desired, view) {
+	if !plan.Empty() && lookForAudit(ctx, p.observer.desired, view) {
 		plan.Warnings = append(plan.Warnings, unauditedWarning)
 	}
 	if err == nil {
@@ -195,13 +200,13 @@ func (o *Observer) compare(ctx context.Context, active fsm.Replica, view vault.V
 	return plan, cmp.Or(err, plan.Unwritable())
 }
 
-// planControls returns the error about required controls that do not hold although there is nothing
+// controls returns the error about required controls that do not hold although there is nothing
 // left to write. If there is, they may hold afterwards: then it only warns.
-func (o *Observer) planControls(ctx context.Context, view vault.View, plan *reconcile.Plan, look *Look) error {
-	if err := o.gatherFacts(ctx, view, look); err != nil {
+func (p *Planner) controls(ctx context.Context, view vault.View, plan *reconcile.Plan, look *Look) error {
+	if err := p.observer.gatherFacts(ctx, view, look); err != nil {
 		return err
 	}
-	o.lookAtControls(ctx, look)
+	p.observer.lookAtControls(ctx, look)
 	err := unmet(look.Controls)
 	if err == nil || plan.Empty() {
 		return err
@@ -212,36 +217,36 @@ func (o *Observer) planControls(ctx context.Context, view vault.View, plan *reco
 
 // Foresee returns what a run to goal would do that begins with a look, and how it would end as far as
 // the look shows it.
-func (b *Bootstrap) Foresee(look *Look, goal fsm.State) fsm.Forecast {
+func (p *Planner) Foresee(look *Look, goal fsm.State) fsm.Forecast {
 	forecast := fsm.Foresee(look.Observation, goal)
 	if forecast.Err != nil || goal.Before(fsm.Seeded) || look.Plan == nil {
 		return forecast
 	}
 	forecast.Err = cmp.Or(look.Plan.Incomplete(), look.Plan.Unwritable())
-	settled := look.Observation.Plan == fsm.PlanEmpty && look.Observation.Root == fsm.NoRoot && len(b.observer.fixes.untried(look.Controls)) == 0
+	settled := look.Observation.Plan == fsm.PlanEmpty && look.Observation.Root == fsm.NoRoot && len(p.observer.fixes.untried(look.Controls)) == 0
 	if forecast.Err == nil && settled && goal == fsm.Hardened {
 		forecast.Err = unmet(look.Controls)
 	}
 	return forecast
 }
 
-// planFixes returns the calls that a run would make to fix the controls that the seed says to fix,
+// fixes returns the calls that a run would make to fix the controls that the seed says to fix,
 // as Vault is now. What the run writes before that may change them.
-func (o *Observer) planFixes(ctx context.Context, active fsm.Replica, view vault.View) ([]reconcile.Fix, error) {
-	if len(o.desired.declaration.Rules.Fix) == 0 {
+func (p *Planner) fixes(ctx context.Context, active fsm.Replica, view vault.View) ([]reconcile.Fix, error) {
+	if len(p.observer.desired.declaration.Rules.Fix) == 0 {
 		return nil, nil
 	}
 	rules := harden.DefaultRules(harden.Base) // not what is required: 'verify' reports that
-	rules.Fix, rules.Limits, rules.Exceptions = o.desired.declaration.Rules.Fix, o.desired.declaration.Rules.Limits, o.desired.declaration.Rules.Exceptions
+	rules.Fix, rules.Limits, rules.Exceptions = p.observer.desired.declaration.Rules.Fix, p.observer.desired.declaration.Rules.Limits, p.observer.desired.declaration.Rules.Exceptions
 	groups := rules.Groups()
-	if o.desired.declaration.Namespace != "" {
+	if p.observer.desired.declaration.Namespace != "" {
 		groups = harden.WithoutServer(groups)
 	}
-	facts := o.surroundings.newFacts(o.desired, active)
-	if err := gather.Vault(ctx, view, groups, o.setting.Reads, &facts); err != nil {
+	facts := p.observer.surroundings.newFacts(p.observer.desired, active)
+	if err := gather.Vault(ctx, view, groups, p.observer.setting.Reads, &facts); err != nil {
 		return nil, fmt.Errorf("reading the controls to fix: %w", err)
 	}
-	o.surroundings.look(ctx, groups, &facts)
+	p.observer.surroundings.look(ctx, groups, &facts)
 	var fixes []reconcile.Fix
 	for _, result := range harden.Judge(facts, rules, false) {
 		switch {

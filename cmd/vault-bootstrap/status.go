@@ -61,12 +61,15 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 		return err
 	}
 	checkpoint, _, err := records.Checkpoint(ctx)
-	if err != nil {
+	if err != nil && !options.exitCode { // otherwise it is a part of what a run would end with
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
 	shown := report.NewStatus(checkpoint, records.Location())
 	shown.Keyless = options.run.Store.Keyless()
+	if err != nil {
+		shown.State = "not readable"
+	}
 	if options.exitCode {
 		return p.foresee(ctx, options, shown, servers)
 	}

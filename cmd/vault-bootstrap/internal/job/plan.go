@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
@@ -49,7 +50,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	// A login of its own, since that of the role that only reads is another one.
 	reader := *b.Access()
 	reader.ReadsOnly = true
-	plan, err := b.Plan(ctx, states.Reading{Role: &reader}, memory)
+	plan, err := states.PlannerFor(b).Plan(ctx, states.Reading{Role: &reader}, memory)
 	return warn(plan, job.warnings), err
 }
 
@@ -91,7 +92,7 @@ func (o *PlanOptions) withToken(ctx context.Context, env Lookup, token secret.Va
 	if err != nil {
 		return nil, err
 	}
-	plan, err := states.NewObserver(servers.Sources(setting, methods, records, desired)).Plan(ctx, states.Reading{Token: token}, memory)
+	plan, err := states.NewPlanner(servers.Sources(setting, methods, records, desired)).Plan(ctx, states.Reading{Token: token}, memory)
 	return warn(plan, warningsOf(declared)), err
 }
 
@@ -123,10 +124,19 @@ func readMemory(ctx context.Context, records store.Store, haveToken bool) (state
 	var err error
 	matters := func(err error) bool { return err != nil && (!haveToken || fault.KindOf(err) != fault.Usage) }
 	if memory.Checkpoint, _, err = records.Checkpoint(ctx); matters(err) {
-		return memory, fmt.Errorf("reading the checkpoint: %w", err)
+		return memory, forbidden(fmt.Errorf("reading the checkpoint: %w", err))
 	}
 	if memory.Keys, _, err = records.Keys(ctx); matters(err) {
-		return memory, fmt.Errorf("reading the keys: %w", err)
+		return memory, forbidden(fmt.Errorf("reading the keys: %w", err))
 	}
 	return memory, nil
+}
+
+// forbidden returns err as one of configuration if the Kubernetes API has refused to let us read, as
+// a run does that has waited for a rule to take effect.
+func forbidden(err error) error {
+	if kube.Refused(err) {
+		return fault.Misuse(err, fault.RemedyOf(err))
+	}
+	return err
 }

@@ -29,7 +29,7 @@ func (w *Walk) Foresee(ctx context.Context) (fsm.Forecast, fsm.Replicas) {
 	if err != nil {
 		return fsm.Forecast{Err: err}, nil
 	}
-	forecast := w.Job.Bootstrap.Foresee(look, w.Job.Goal)
+	forecast := states.PlannerFor(w.Job.Bootstrap).Foresee(look, w.Job.Goal)
 	if unwritable != nil && forecast.Err == nil && (len(forecast.Events) > 0 || forecast.State != look.Observation.Remembered) {
 		// Where a record cannot be written, a run opens sealed replicas, and does nothing else.
 		forecast.Err = unwritable
