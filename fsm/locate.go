@@ -196,6 +196,9 @@ func waitForAnswers(silent Replicas, total int) error {
 		"Nothing is initialized while a replica is silent, since it may hold data. Check that the addresses are right, the servers are running and the network lets us through.")
 }
 
+// Describe lists the replicas with what they answered, for messages.
+func (all Replicas) Describe() string { return describe(all) }
+
 // describe lists replicas with what they answered, for messages.
 func describe(replicas Replicas) string {
 	parts := make([]string, 0, len(replicas))

@@ -247,7 +247,7 @@ func TestVerifyWithoutLogin(t *testing.T) {
 	if _, err := s.observer.Verify(t.Context(), harden.Known(store.Keys{}), false); fault.KindOf(err) != fault.Transient {
 		t.Errorf("without an active node: %v", err)
 	}
-	if _, err := s.observer.Plan(t.Context(), secret.Value{}, Memory{}); fault.KindOf(err) != fault.Transient {
+	if _, err := (&Planner{s.observer}).Plan(t.Context(), Reading{Role: s.Access()}, Memory{}); fault.KindOf(err) != fault.Transient {
 		t.Errorf("planning: %v", err)
 	}
 	s = opened(t)

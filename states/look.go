@@ -162,20 +162,31 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	if look.Checkpoint, err = o.records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
+	if err := o.lookAtRecords(ctx, look); err != nil {
+		return nil, err
+	}
+	if o.setting.Keyless {
+		return look, RefuseKeys(look.StoredKeys)
+	}
+	return look, nil
+}
+
+// lookAtRecords adds to the observation what the records say of the replicas.
+func (o *Observer) lookAtRecords(ctx context.Context, look *Look) error {
 	look.Observation.Remembered = fsm.State(look.Checkpoint.State)
 	look.NoSeed, look.digest = o.desired.forgoes(look.Checkpoint), o.desired.digest
 	if o.setting.Keyless {
 		look.Observation.Keys, look.Observation.ClusterID = fsm.KeysElsewhere, look.Checkpoint.ClusterID
-		return look, RefuseKeys(look.StoredKeys)
+		return nil
 	}
 	if err := o.attempts.look(ctx, look); err != nil {
-		return nil, err
+		return err
 	}
 	if err := o.seals.look(ctx, look); err != nil {
-		return nil, fmt.Errorf("finding out which replicas were restarted: %w", err)
+		return fmt.Errorf("finding out which replicas were restarted: %w", err)
 	}
 	o.lookAtSet(look)
-	return look, nil
+	return nil
 }
 
 // RefuseKeys fails if the keys record of a Vault whose keys are not ours holds something that opens

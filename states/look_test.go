@@ -58,17 +58,18 @@ func TestLook(t *testing.T) {
 func TestPlan(t *testing.T) {
 	s := lookable(t)
 	s.server.Data["sys/policies/acl/app"] = nil
-	plan, err := NewObserver(Sources{Setting: s.setting, Cluster: s.admin.Cluster, Records: s.store, Access: s.Access(), Desired: s.observer.desired}).
-		Plan(t.Context(), secret.Value{}, Memory{Keys: s.store.keys})
+	plan, err := NewPlanner(Sources{Setting: s.setting, Cluster: s.admin.Cluster, Records: s.store, Access: s.Access(), Desired: s.observer.desired}).
+		Plan(t.Context(), Reading{Role: s.Access()}, Memory{Keys: s.store.keys})
 	if err != nil || len(plan.Changes) == 0 || len(s.server.Requests) > 0 && !strings.Contains(s.server.Requests[0], "revoke-self") {
 		t.Errorf("planned %+v, %v; sent %q", plan, err, s.server.Requests)
 	}
-	if _, err := s.observer.Plan(t.Context(), secret.New("nobody's"), Memory{}); fault.KindOf(err) != fault.Usage {
+	if _, err := (&Planner{s.observer}).Plan(t.Context(), Reading{Token: secret.New("nobody's")}, Memory{}); fault.KindOf(err) != fault.Usage {
 		t.Errorf("with a token that may not read: %v", err)
 	}
 	s.store.keys.AppRole = nil
-	if _, err := s.observer.Plan(t.Context(), secret.Value{}, Memory{Keys: s.store.keys}); fault.KindOf(err) != fault.Usage {
-		t.Errorf("without a credential: %v", err)
+	plan, err = (&Planner{s.observer}).Plan(t.Context(), Reading{Role: s.Access()}, Memory{Keys: s.store.keys})
+	if fault.NameOf(err) != fsm.NameLockedOut || plan == nil || plan.NotCompared == "" {
+		t.Errorf("without a credential: %+v, %v", plan, err)
 	}
 }
 

@@ -49,6 +49,19 @@ func registerWalk(flags *pflag.FlagSet, o *job.RunOptions) {
 	flags.StringVar(&o.Log.Level, "log-level", "info", "debug, info, warn or error")
 }
 
+// registerForecast registers the flags of verbs that find out what a run would do: where everything
+// is, and what decides how a run ends. All other options are a run's defaults.
+func registerForecast(flags *pflag.FlagSet, o *job.RunOptions) {
+	registerRun(pflag.NewFlagSet("run", pflag.ContinueOnError), o)
+	registerStore(flags, &o.Store)
+	registerVault(flags, &o.Vault)
+	registerLogin(flags, &o.Login)
+	registerPolicy(flags, &o.Store)
+	registerSpool(flags, &o.Spool)
+	registerSeal(flags, &o.Loss)
+	flags.StringSliceVar(&o.Seed, "seed", nil, "seed file or directory; may be repeated")
+}
+
 func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
 	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, otherwise file: in the user's state directory)")

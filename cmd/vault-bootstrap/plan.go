@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
@@ -25,9 +26,10 @@ func (p *program) planCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what 'run' would change, without changing anything",
 		Long: "plan reads Vault and prints what 'run' would create, update and delete, field by field.\n" +
-			"Of secret values it shows only whether they change. Read access is enough: a token in\n" +
-			"--token-file or VAULT_TOKEN or, without one, the login of later runs, by the role that\n" +
-			"only reads if there is one.",
+			"Of secret values it shows only whether they change. Where a run would stop, it says why,\n" +
+			"and ends with the exit code that the run would have. It logs in as later runs do, reads by\n" +
+			"the role that only reads if there is one, and asks Vault what our own role may do. With a\n" +
+			"token in --token-file or VAULT_TOKEN it reads with that, and judges no run.",
 		Example: "  vault-bootstrap plan --seed seed.yaml --detailed-exitcode",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,11 +37,7 @@ func (p *program) planCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	registerStore(flags, &options.job.Store)
-	registerVault(flags, &options.job.Vault)
-	registerLogin(flags, &options.job.Login)
-	registerPolicy(flags, &options.job.Store)
-	flags.StringSliceVar(&options.job.Seed, "seed", nil, "seed file or directory; may be repeated")
+	registerForecast(flags, &options.job.Run)
 	flags.StringVar(&options.job.TokenFile, "token-file", "", "file with a token to read Vault with (default: VAULT_TOKEN, otherwise the login of later runs)")
 	flags.IntVar(&options.job.Parallelism, "parallelism", 32, "calls to Vault in flight")
 	flags.DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
@@ -53,7 +51,7 @@ var errChanges = errors.New("there are changes")
 
 func (p *program) plan(ctx context.Context, options *planOptions) error {
 	switch {
-	case len(options.job.Seed) == 0:
+	case len(options.job.Run.Seed) == 0:
 		return fault.Misuse(errors.New("no seed is named"), "Write 'vault-bootstrap plan --seed FILE'.")
 	case options.output != "text" && options.output != "json":
 		return fault.Misuse(fmt.Errorf("--output=%q is neither text nor json", options.output), "Write one of the two.")
@@ -66,6 +64,7 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 	if plan == nil {
 		return err
 	}
+	plan.Ending = report.EndingOf(err)
 	show := plan.Print
 	if options.output == "json" {
 		show = plan.PrintJSON

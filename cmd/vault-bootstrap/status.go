@@ -9,6 +9,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -21,26 +22,32 @@ func (p *program) statusCommand() *cobra.Command {
 	options := &statusOptions{}
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show how far the bootstrap has come",
-		Long: "status reads the checkpoint, which holds no secret, and asks each replica for its\n" +
-			"health. It needs no access to the keys and changes nothing.",
+		Short: "Show what Vault is now, what is on record, and what a run would do",
+		Long: "status shows what the servers are now, what is on record, and what a run would do next. It\n" +
+			"reads the checkpoint, which holds no secret, and asks each replica for its health. It needs\n" +
+			"no access to the keys and changes nothing.\n\n" +
+			"With --exit-code it ends as a run would that is started now, from the same place with the\n" +
+			"same flags. It then reads the keys record, rehearses the write of the records and logs in,\n" +
+			"as the run does, and changes neither Vault nor a record.",
+		Example: "  vault-bootstrap status --vault-addr=https://vault.example:8200\n" +
+			"  vault-bootstrap status --exit-code --seed=seed.yaml",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.status(cmd.Context(), options)
 		},
 	}
-	registerStore(cmd.Flags(), &options.store)
-	registerVault(cmd.Flags(), &options.vault)
+	registerForecast(cmd.Flags(), &options.run)
+	cmd.Flags().BoolVar(&options.exitCode, "exit-code", false, "look at all that a run looks at, and end with the exit code that it would have")
 	cmd.Flags().StringVarP(&options.output, "output", "o", "table", "table or json")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", 20*time.Second, "how long to wait for answers")
 	return cmd
 }
 
 type statusOptions struct {
-	store   job.StoreOptions
-	vault   job.VaultOptions
-	output  string
-	timeout time.Duration
+	run      job.RunOptions
+	exitCode bool
+	output   string
+	timeout  time.Duration
 }
 
 func (p *program) status(ctx context.Context, options *statusOptions) error {
@@ -49,28 +56,34 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	records, kind, err := options.store.Open(p.env)
+	records, kind, err := options.run.Store.Open(p.env)
 	if err != nil {
 		return err
 	}
-	servers, err := options.vault.Open(p.env, job.Pods(records))
+	servers, err := options.run.Vault.Open(p.env, job.Pods(records))
 	if err != nil {
 		return err
 	}
 	var checkpoint store.Checkpoint
-	err = job.Permitted(ctx, func(ctx context.Context) error {
+	err = job.Permitted(ctx, func(ctx context.Context) (err error) {
 		checkpoint, _, err = records.Checkpoint(ctx)
 		return err
 	})
-	if err != nil {
+	if err != nil && !options.exitCode { // otherwise it is a part of what a run would end with
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	job.WarnOfConcerns(ctx, p.warnings(), records)
-	shown := report.NewStatus(checkpoint, records.Location(), states.SeedPolicyID(options.store.Name))
-	shown.Keyless = options.store.Keyless()
+	shown := report.NewStatus(checkpoint, records.Location(), states.SeedPolicyID(options.run.Store.Name))
+	shown.Keyless = options.run.Store.Keyless()
+	if err != nil {
+		shown.State = "not readable"
+	}
+	if options.exitCode {
+		return p.foresee(ctx, options, shown, servers)
+	}
 	var replicas fsm.Replicas
 	// From outside a cluster, its Vault is not at the default address.
-	if kind == job.FileStore || options.vault.Named(p.env) || options.vault.Discovery.Selector != "" {
+	if kind == job.FileStore || options.run.Vault.Named(p.env) || options.run.Vault.Discovery.Selector != "" {
 		err := job.Permitted(ctx, func(ctx context.Context) (err error) {
 			replicas, err = cluster.Look(ctx, servers.Members(), nil)
 			return err
@@ -78,13 +91,32 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 		if fault.KindOf(err) == fault.Usage && kubestore.Denied(err) { // other errors are those of replicas
 			return err
 		}
-		for _, replica := range replicas {
-			shown.Replicas = append(shown.Replicas, report.Replica{Address: replica.Address, Health: string(replica.Health), Product: string(replica.Product.Kind),
-				Version: replica.Product.Version.String(), Answer: replica.Answer})
-		}
+		shown.See(replicas, "")
+		forecast, known := job.Outlook(checkpoint, replicas, shown.Keyless)
+		shown.Foresee(forecast, replicas, known)
 	}
 	if keys, _, err := records.Keys(ctx); err == nil && !shown.Keyless { // not everybody may read it
-		shown.MissKeys(states.RefuseMissing(options.store.Name, replicas, keys, checkpoint))
+		shown.MissKeys(states.RefuseMissing(options.run.Store.Name, replicas, keys, checkpoint), replicas)
 	}
 	return shown.Write(p.stdout, options.output)
+}
+
+// foresee shows what a run would do that is started now, and ends as it would.
+func (p *program) foresee(ctx context.Context, options *statusOptions, shown report.Status, servers *job.Servers) error {
+	prepared, err := job.Prepare(ctx, p.env, "status", &options.run)
+	forecast, replicas := fsm.Forecast{Err: err}, fsm.Replicas(nil)
+	if err == nil {
+		prepared.Bootstrap.LogTo(p.warnings())
+		forecast, replicas = walk.New(prepared).Foresee(ctx)
+	}
+	if replicas == nil {
+		replicas = servers.Members().Health(ctx)
+	}
+	shown.See(replicas, forecast.State)
+	shown.Next = report.NextOf(forecast, replicas, true)
+	if err := shown.Write(p.stdout, options.output); err != nil {
+		return err
+	}
+	p.reported = true
+	return forecast.Err
 }

@@ -16,15 +16,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
-// The keywords of policies in Vault 1.21.
-var (
-	policyCapabilities = []string{"create", "read", "update", "patch", "delete", "list", "sudo", "deny", "subscribe", "recover"}
-	policyKeysOfPath   = []string{
-		"comment", "policy", "capabilities", "allowed_parameters", "denied_parameters", "required_parameters",
-		"min_wrapping_ttl", "max_wrapping_ttl", "mfa_methods", "control_group", "subscribe_event_types",
-	}
-)
-
 // builtinPolicies are the built-in ACL policies of Vault 1.21, which cannot be written.
 var builtinPolicies = []string{"root", "response-wrapping", "control-group"}
 
@@ -189,44 +180,6 @@ func (c *policyCheck) path(path string, line int) {
 		if rest != "" && rest != "*" && !slices.Contains(known, strings.TrimSuffix(next, "*")) && !strings.HasSuffix(next, "*") && (deeper || next != "config") {
 			c.warn(line, "the path %q can never match: %s is a kv engine of version 2, whose values are at %sdata/…", path, strings.TrimSuffix(root, "/"), root)
 		}
-	}
-}
-
-// block warns about keys and capabilities that Vault does not recognize.
-func (c *policyCheck) block(path string, item *ast.ObjectItem) {
-	body, ok := item.Val.(*ast.ObjectType)
-	if !ok {
-		return
-	}
-	for _, field := range body.List.Items {
-		name := acl.Text(field.Keys[0])
-		if !slices.Contains(policyKeysOfPath, name) {
-			c.warn(field.Pos().Line, "Vault does not recognize the key %q of the path %q%s", name, path, value.Suggestion(name, policyKeysOfPath))
-		}
-		if list, isList := field.Val.(*ast.ListType); isList && name == "capabilities" {
-			c.capabilities(path, list)
-		}
-	}
-}
-
-func (c *policyCheck) capabilities(path string, list *ast.ListType) {
-	seen := map[string]bool{}
-	for _, node := range list.List {
-		literal, ok := node.(*ast.LiteralType)
-		if !ok {
-			continue
-		}
-		word, _ := literal.Token.Value().(string)
-		if !slices.Contains(policyCapabilities, word) {
-			c.warn(node.Pos().Line, "Vault does not recognize the capability %q of the path %q%s", word, path, value.Suggestion(word, policyCapabilities))
-		}
-		if seen[word] {
-			c.warn(node.Pos().Line, "duplicate capability %q of the path %q", word, path)
-		}
-		seen[word] = true
-	}
-	if seen["deny"] && len(seen) > 1 {
-		c.warn(list.Pos().Line, "the capability \"deny\" of the path %q overrides all others", path)
 	}
 }
 

@@ -136,6 +136,12 @@ type Plan struct {
 	Fixes []Fix
 	// Warnings say what a person should know before the plan is applied.
 	Warnings []string
+	// NotCompared says why Vault was not compared with; empty if it was.
+	NotCompared string
+	// Unproven says why it is not known how a run would end; empty if it is.
+	Unproven string
+	// Ending is how a run would end, if not well; nil otherwise. It is for printing the plan.
+	Ending *Ending
 
 	memory Memory
 	known  *echoes

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -66,9 +65,7 @@ func NewPlan(ctx context.Context, api Reader, goal Goal) (*Plan, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(plan.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Object.Order, b.Object.Order), cmp.Compare(a.Object.ID, b.Object.ID))
-	})
+	plan.sort()
 	return plan, refused(plan.Refusals)
 }
 

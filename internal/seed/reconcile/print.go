@@ -52,7 +52,15 @@ func (p *Plan) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "Vault does not show %d of the values, and the key to compare them is not available: whether they changed is not known.\n", blind)
 	}
 	for _, warning := range p.Warnings {
-		fmt.Fprintf(&b, "Warning: %s.\n", warning)
+		fmt.Fprintf(&b, "Warning: %s.\n", escape(strings.TrimSuffix(warning, ".")))
+	}
+	for _, note := range []string{p.NotCompared, p.Unproven} {
+		if note != "" {
+			fmt.Fprintf(&b, "Note: %s.\n", escape(note))
+		}
+	}
+	if p.Ending != nil {
+		fmt.Fprintln(&b, p.Ending.line())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

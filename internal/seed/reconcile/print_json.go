@@ -22,6 +22,22 @@ type planJSON struct {
 	Left     []leftJSON   `json:"left"`
 	Fixes    []fixJSON    `json:"fixes"`
 	Warnings []string     `json:"warnings"`
+	// NotCompared says why Vault was not compared with: then everything counts as new.
+	NotCompared string `json:"not_compared_because,omitempty"`
+	// Unproven says why it is not known how a run would end.
+	Unproven string `json:"run_unproven_because,omitempty"`
+	// Ending is how a run would end, if not well.
+	Ending *endingJSON `json:"run_would_end,omitempty"`
+}
+
+// endingJSON is how a run would end.
+type endingJSON struct {
+	Code    int    `json:"exit_code"`
+	Kind    string `json:"kind"`
+	Name    string `json:"name,omitempty"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy,omitempty"`
+	Stops   bool   `json:"stops"`
 }
 
 // fixJSON has no call if it is not known whether one is needed.
@@ -107,6 +123,10 @@ func (p *Plan) PrintJSON(w io.Writer) error {
 	}
 	for _, f := range p.Fixes {
 		out.Fixes = append(out.Fixes, fixJSON(f))
+	}
+	out.NotCompared, out.Unproven = p.NotCompared, p.Unproven
+	if e := p.Ending; e != nil {
+		out.Ending = &endingJSON{e.Code, e.Kind, e.Name, e.Message, e.Remedy, e.Stops}
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -70,6 +70,15 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 	}, err
 }
 
+// warningsOf returns the warnings about a seed, as 'seed validate' prints them.
+func warningsOf(declared *seed.Seed) []string {
+	var texts []string
+	for _, warning := range declared.Warnings() {
+		texts = append(texts, warning.String())
+	}
+	return texts
+}
+
 // desire returns the desired state of Vault, with the names of a setting.
 func (r resolved) desire(setting *states.Setting, methods login.Chain) (*states.Desired, error) {
 	var digest func() string // of nothing, it would replace that of the seed on record

@@ -9,37 +9,65 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
-	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // PlanOptions say what to plan, and how to read Vault.
 type PlanOptions struct {
-	Store       StoreOptions
-	Vault       VaultOptions
-	Login       LoginOptions
-	Seed        []string
-	TokenFile   string
+	// Run are the options of the run that is planned for.
+	Run       RunOptions
+	TokenFile string
+	// Parallelism is how many calls to Vault are in flight.
 	Parallelism int
 }
 
-// Plan prepares as a run does, without its Lease, and plans. It returns the plan along with an
-// error about what no run can change.
+// Plan prepares as a run does, without its Lease, and plans. It returns the plan along with the error
+// that a run would end with.
 func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*reconcile.Plan, error) {
-	declared, err := seed.Load(o.Seed)
-	if err != nil {
-		return nil, err
-	}
 	token, err := o.token(env)
 	if err != nil {
 		return nil, err
 	}
-	records, kind, err := o.Store.Open(env)
+	if !token.Empty() {
+		return o.withToken(ctx, env, token, log)
+	}
+	job, err := Prepare(ctx, env, "plan", &o.Run)
+	if err != nil {
+		return nil, err
+	}
+	b := job.Bootstrap
+	b.LogTo(log)
+	b.Setting().Reads = o.Parallelism
+	var memory states.Memory
+	err = Permitted(ctx, func(ctx context.Context) (err error) {
+		memory, err = readMemory(ctx, job.Store, false)
+		return err
+	})
+	if err != nil {
+		return nil, forbidden(err)
+	}
+	// A login of its own, since that of the role that only reads is another one.
+	reader := *b.Access()
+	reader.ReadsOnly = true
+	plan, err := states.PlannerFor(b).Plan(ctx, states.Reading{Role: &reader}, memory)
+	return warn(plan, job.warnings), err
+}
+
+// withToken plans with a token that a person has given. Of the login of a run only the names of its
+// objects are needed, and the records need not be readable.
+func (o *PlanOptions) withToken(ctx context.Context, env Lookup, token secret.Value, log *slog.Logger) (*reconcile.Plan, error) {
+	run := &o.Run
+	declared, err := seed.Load(run.Seed)
+	if err != nil {
+		return nil, err
+	}
+	records, kind, err := run.Store.Open(env)
 	if err != nil {
 		return nil, err
 	}
@@ -47,55 +75,45 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	objects, err := declared.Objects(ctx, resolver(env, records, o.credentials(declared)))
+	own := credentials{store: &run.Store, vault: &run.Vault, login: &run.Login, spool: &run.Spool, tokenFile: o.TokenFile, declared: declared.LoginPaths()}
+	objects, err := declared.Objects(ctx, resolver(env, records, own))
 	if err != nil {
 		return nil, err
 	}
-	servers, err := o.Vault.Open(env, Pods(records))
+	servers, err := run.Vault.Open(env, Pods(records))
 	if err != nil {
 		return nil, err
 	}
-	methods, err := o.planLogin(ctx, env, kind, !token.Empty(), declared, records)
+	methods, err := run.Store.allow(run.Login.Outline(kind, run.Store.Name, declared.LoginPaths()))
 	if err != nil {
 		return nil, err
 	}
-	setting := &states.Setting{Name: o.Store.Name, Keyless: o.Store.Keyless(), Reads: o.Parallelism, Now: time.Now, Log: log}
-	grows, err := o.Store.Grows()
+	setting := &states.Setting{Name: run.Store.Name, Keyless: run.Store.Keyless(), Reads: o.Parallelism, Now: time.Now, Log: log}
+	grows, err := run.Store.Grows()
 	if err != nil {
 		return nil, err
 	}
-	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Grows: grows, Prune: declared.Prune(), Rules: rules, Namespace: o.Vault.SeedNamespace(env), Keyless: setting.Keyless})
+	desired, err := states.NewDesired(setting.Name, methods, states.Declaration{Objects: objects, Grows: grows, Prune: declared.Prune(), Rules: rules, Namespace: run.Vault.SeedNamespace(env), Keyless: setting.Keyless})
 	if err != nil {
 		return nil, err
 	}
-	sources := servers.Sources(setting, methods, records, desired)
-	sources.Access.ReadsOnly = true
 	var plan *reconcile.Plan
 	err = Permitted(ctx, func(ctx context.Context) error {
-		memory, err := readMemory(ctx, records, !token.Empty())
+		memory, err := readMemory(ctx, records, true)
 		if err == nil {
-			plan, err = states.NewObserver(sources).Plan(ctx, token, memory)
+			plan, err = states.NewPlanner(servers.Sources(setting, methods, records, desired)).Plan(ctx, states.Reading{Token: token}, memory)
 		}
 		return err
 	})
-	return plan, err
+	return warn(plan, warningsOf(declared)), err
 }
 
-// planLogin returns the login. With a token, only the names of its objects are needed.
-func (o *PlanOptions) planLogin(ctx context.Context, env Lookup, kind StoreKind, haveToken bool, declared *seed.Seed, records store.Store) (login.Chain, error) {
-	if haveToken {
-		return o.Store.allow(o.Login.Outline(kind, o.Store.Name, declared.LoginPaths()))
+// warn puts the warnings about the seed before those of a plan, if there is one.
+func warn(plan *reconcile.Plan, warnings []string) *reconcile.Plan {
+	if plan != nil {
+		plan.Warnings = append(warnings, plan.Warnings...)
 	}
-	methods, err := declared.Login(ctx, resolver(env, records, o.credentials(declared)))
-	if err != nil {
-		return nil, err
-	}
-	return o.Store.allow(o.Login.resolve(env, kind, o.Store.Name, o.Vault.certificate(env), methods))
-}
-
-// credentials returns where our own credentials are.
-func (o *PlanOptions) credentials(declared *seed.Seed) credentials {
-	return credentials{store: &o.Store, vault: &o.Vault, login: &o.Login, tokenFile: o.TokenFile, declared: declared.LoginPaths()}
+	return plan
 }
 
 // token returns the token to plan with; empty if none is given.
@@ -127,4 +145,13 @@ func readMemory(ctx context.Context, records store.Store, haveToken bool) (state
 	}
 	memory.Unread = err != nil
 	return memory, nil
+}
+
+// forbidden returns err as one of configuration if the Kubernetes API has refused to let us read, as
+// a run does that has waited for a rule to take effect.
+func forbidden(err error) error {
+	if kube.Refused(err) {
+		return fault.Misuse(err, fault.RemedyOf(err))
+	}
+	return err
 }

@@ -31,12 +31,13 @@ type Job struct {
 	Bootstrap *states.Bootstrap
 	// Holder names this process in the Lease.
 	Holder string
-	// Risks are warnings about the connection to Vault.
+	// Risks are warnings about the connection to Vault, and about what the seed declares.
 	Risks []string
 	// Guard makes every request to Vault ask first whether it is allowed.
 	Guard func(allows func() error)
 
-	env Lookup
+	env      Lookup
+	warnings []string // about the seed
 	// resolveLogin returns the login of a seed, for one that changes under a watch.
 	resolveLogin func(declared []seed.LoginMethod) (login.Chain, error)
 	// loginFiles returns the files that it keeps something of.
@@ -84,7 +85,8 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	job.declaredLogin = resolved.login
-	job.Risks, job.Guard = servers.risks(), servers.Cluster.Guard
+	job.warnings = warningsOf(resolved.declared)
+	job.Risks, job.Guard = append(servers.risks(), job.warnings...), servers.Cluster.Guard
 	pod, _ := env("POD_NAME")
 	setting := &states.Setting{
 		Name: options.Store.Name, Keyless: options.Store.Keyless(), Holder: job.Holder, Pod: pod, Process: process.Self(verb),

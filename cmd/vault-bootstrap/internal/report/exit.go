@@ -1,6 +1,9 @@
 package report
 
-import "github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+import (
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
+)
 
 // The exit codes of failures. 2 is never ours: the Go runtime uses it for crashes.
 const (
@@ -24,5 +27,17 @@ func ExitCode(failure error) int {
 		return exitBusy
 	default:
 		return exitTransient
+	}
+}
+
+// EndingOf returns how a run would end with a failure, for a plan; nil if there is none.
+func EndingOf(failure error) *reconcile.Ending {
+	if failure == nil {
+		return nil
+	}
+	kind := fault.KindOf(failure)
+	return &reconcile.Ending{
+		Code: ExitCode(failure), Kind: kind.String(), Name: fault.NameOf(failure), Message: failure.Error(), Remedy: fault.RemedyOf(failure),
+		Stops: kind != fault.Transient && kind != fault.Partial,
 	}
 }

@@ -8,12 +8,18 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
 // Status is what 'status -o json' prints. Times are RFC 3339.
 type Status struct {
+	// Now is what the servers answer; nil if none was asked.
+	Now *Now `json:"now,omitempty"`
+	// Next is what a run would do; nil if that is not known.
+	Next *Next `json:"next,omitempty"`
+	// State is the one on record, and Since when it was entered.
 	State      string     `json:"state"`
 	Since      *time.Time `json:"since,omitempty"`
 	ClusterID  string     `json:"cluster_id,omitempty"`
@@ -95,11 +101,39 @@ func NewStatus(c store.Checkpoint, location store.Location, madeFromSeed string)
 	return report
 }
 
-// MissKeys shows that the keys record is gone, if that is what err says.
-func (r *Status) MissKeys(err error) {
-	if err != nil {
-		r.Problem = &problemReport{fault.NameOf(err), err.Error(), fault.RemedyOf(err)}
+// See adds what the servers answer. inside is the state of the machine, if it was looked at.
+func (r *Status) See(replicas fsm.Replicas, inside fsm.State) {
+	r.Now = NowOf(replicas, inside)
+	for _, replica := range replicas {
+		r.Replicas = append(r.Replicas, Replica{Address: replica.Address, Health: string(replica.Health), Product: string(replica.Product.Kind),
+			Version: replica.Product.Version.String(), Answer: replica.Answer})
 	}
+}
+
+// Foresee adds what a run would do, where only the checkpoint and the health of the servers were looked
+// at. known is whether these say anything.
+func (r *Status) Foresee(f fsm.Forecast, replicas fsm.Replicas, known bool) {
+	switch {
+	case len(replicas) == 0:
+		return
+	case !known:
+		r.Next = &Next{Text: "not known without the keys record: --exit-code reads it"}
+		return
+	}
+	r.Next = NextOf(f, replicas, false)
+	if r.LastError != nil && r.Next.Error == nil && r.Next.Command == "" {
+		r.Next.Command = command
+		r.Next.Text = command + ": the last one has failed, see below"
+	}
+}
+
+// MissKeys shows that the keys record is gone, if that is what err says: no run gets past it.
+func (r *Status) MissKeys(err error, replicas fsm.Replicas) {
+	if err == nil {
+		return
+	}
+	r.Problem = &problemReport{fault.NameOf(err), err.Error(), fault.RemedyOf(err)}
+	r.Next = NextOf(fsm.Forecast{Err: err}, replicas, true)
 }
 
 // notOurs is what is shown in place of keys that are not ours.
@@ -110,9 +144,8 @@ const shownHistory = 10
 
 func (r Status) table() string {
 	facts := newTable()
-	facts.AppendRow(table.Row{"state", r.State})
-	if r.Since != nil {
-		facts.AppendRow(table.Row{"since", r.Since.Format(time.RFC3339)})
+	for _, row := range r.head() {
+		facts.AppendRow(row)
 	}
 	if r.ClusterID != "" {
 		facts.AppendRow(table.Row{"cluster", r.ClusterID})
@@ -134,16 +167,9 @@ func (r Status) table() string {
 		facts.AppendRow(table.Row{"policy", "does not grow with the seed: it is fixed, or older than this program"})
 		facts.AppendRow(table.Row{"", r.renewPolicy()})
 	}
-	if problem := r.Problem; problem != nil {
-		facts.AppendRow(table.Row{"problem", problem.Message})
-		facts.AppendRow(table.Row{"remedy", problem.Remedy})
-	}
 	if f := r.LastError; f != nil && (r.Problem == nil || f.Name != r.Problem.Name) {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})
-	}
-	if len(r.Replicas) == 0 {
-		facts.AppendRow(table.Row{"replicas", "not asked: --vault-addr or --vault-service says where they are"})
 	}
 	replicas := newTable()
 	replicas.AppendHeader(table.Row{"replica", "health", "product", ""})
@@ -163,6 +189,26 @@ func (r Status) table() string {
 		history.AppendRow(table.Row{each.At.Format(time.RFC3339), each.From, each.Event, each.To, each.Took})
 	}
 	return shown + "\n\n" + history.Render()
+}
+
+// head returns the first rows: what is now, what is on record, and what comes next.
+func (r Status) head() []table.Row {
+	now, recorded := "not known: no server was asked (--vault-addr or --vault-service says where they are)", r.State
+	if r.Now != nil {
+		now = r.Now.Text
+	}
+	if r.Since != nil {
+		recorded += " since " + r.Since.Format(time.RFC3339)
+	}
+	rows := []table.Row{{"NOW", now}, {"recorded", recorded}}
+	if r.Next == nil {
+		return rows
+	}
+	rows = append(rows, table.Row{"next", r.Next.Text})
+	if e := r.Next.Error; e != nil && e.Remedy != "" {
+		rows = append(rows, table.Row{"", e.Remedy})
+	}
+	return rows
 }
 
 // renewPolicy names the command after which our policy grows with the seed.
