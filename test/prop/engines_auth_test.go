@@ -76,7 +76,8 @@ func authEngines() []engine {
 				{name: "use_annotations_as_alias_metadata", make: loose(truths()), only: "Vault"},
 			}},
 			{place: []string{"roles"}, path: "role", shape: named, label: "name", folds: true, fields: tokenFields(
-				spec{name: "bound_service_account_names", make: some("app", "web", "*", "job"), must: true},
+				// Vault refuses * beside names.
+				spec{name: "bound_service_account_names", make: some("app", "web", "job"), must: true},
 				spec{name: "bound_service_account_namespaces", make: some("app", "web", "prod"), must: true},
 				spec{name: "audience", make: texts("vault", "https://vault.example")},
 				spec{name: "alias_name_source", make: names("serviceaccount_uid", "serviceaccount_name")},
@@ -144,6 +145,7 @@ func authEngines() []engine {
 				spec{name: "organization_id", make: fixedTo(numberOf(42)), must: true, fixed: true},
 				spec{name: "base_url", make: texts("https://github.example/api")},
 			)},
+			// Vault takes no dot in these names: it answers that there is no such path.
 			{place: []string{"map", "teams"}, path: "map/teams", shape: bare, folds: true, fields: []spec{{name: "value", make: policies, must: true}}},
 			{place: []string{"map", "users"}, path: "map/users", shape: bare, folds: true, fields: []spec{{name: "value", make: policies, must: true}}},
 		}},

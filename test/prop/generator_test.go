@@ -163,6 +163,9 @@ func (g *generator) child(mount *item, root string, e endpoint) *item {
 			from = wildNames
 		}
 		it.name = g.name(mount.full()+"/"+e.path, from)
+		if e.shape == bare {
+			it.name = strings.ReplaceAll(it.name, ".", "-")
+		}
 		if e.label == "sts_account" {
 			it.name = fmt.Sprint(100000000000 + g.rng.IntN(1000))
 		}
@@ -170,7 +173,7 @@ func (g *generator) child(mount *item, root string, e endpoint) *item {
 			it.name = "internal"
 		}
 		name := it.name
-		if mount.engine == "userpass" { // the plan names users as Vault keeps them
+		if it.lower() {
 			name = strings.ToLower(name)
 		}
 		it.id += "/" + name

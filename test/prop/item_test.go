@@ -74,6 +74,11 @@ type item struct {
 // full is the ID with the namespace.
 func (it *item) full() string { return it.ns + it.id }
 
+// lower reports whether plans have its name in lower case, as Vault keeps it.
+func (it *item) lower() bool {
+	return it.place[0] == "policies" || it.place[0] == "users" && it.folds
+}
+
 func (it *item) isMount() bool { return it.engine != "" }
 
 // holder is the full ID of its mount; "" if it is below none.

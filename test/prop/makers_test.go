@@ -39,6 +39,11 @@ func some(all ...string) maker {
 	}
 }
 
+// strictly is a list that Vault does not take as one text with commas.
+func strictly(all ...string) maker {
+	return func(g *generator) value { return listOf(some(all...)(g).items...) }
+}
+
 // someNames is one that holds no references.
 func someNames(all ...string) maker {
 	return func(g *generator) value { return namesOf(subset(g, all)...) }

@@ -59,8 +59,10 @@ func (g *generator) settings() settings {
 	}
 	if g.chance(3) {
 		s.harden = append(s.harden, field{"profile", nameOf(choose(g, []string{"baseline", "production"}))})
+		// The bed's server does not hold these, and has to be left so.
+		s.harden = append(s.harden, field{"advise", namesOf("audit-raw", "mlock", "tls-listeners", "role-bindings", "user-lockout", "ui-headers")})
 		if g.chance(2) {
-			s.harden = append(s.harden, field{"advise", namesOf("clock-skew", "tls-listeners")}, field{"require", namesOf("own-login", "audit-device")})
+			s.harden = append(s.harden, field{"require", namesOf("own-login", "audit-device")})
 		}
 		if g.chance(2) {
 			s.harden = append(s.harden, field{"limits", mappingOf(field{"key-age", nameOf("9000h")}, field{"password-length", numberOf(10)})})
@@ -74,7 +76,7 @@ func (g *generator) settings() settings {
 		}
 	}
 	if g.chance(3) {
-		s.login = []field{{"method", nameOf("userpass")}, {"path", nameOf(ownLogin)}, {"password_file", proseOf("own-password")}}
+		s.login = []field{{"method", nameOf("userpass")}, {"path", nameOf(ownLogin)}, {"password_file", nameOf("own-password")}}
 	}
 	return s
 }
@@ -166,19 +168,12 @@ func (g *generator) rename(s *scenario, it *item) {
 	twin.name = g.name(it.ns+it.mount+" renamed", []string{"Renamed", "new-name", "n2"})
 	switch {
 	case it.of != "":
-		mount := it.field("mountpath").text
-		owner := it.field(it.of).text
-		twin.id = aliasID(it.of, owner, twin.name, mount)
-	case it.folds && strings.Contains(it.id, "/users/") || it.place[0] == "policies":
-		twin.id = strings.TrimSuffix(it.id, strings.ToLower(it.name)) + strings.ToLower(twin.name)
-		if strings.HasSuffix(it.id, it.name) { // users of github are named as they are written
-			twin.id = strings.TrimSuffix(it.id, it.name) + twin.name
-		}
-	default:
+		twin.id = aliasID(it.of, it.field(it.of).text, twin.name, it.field("mountpath").text)
+	case strings.HasSuffix(it.id, it.name):
 		twin.id = strings.TrimSuffix(it.id, it.name) + twin.name
 	}
-	if twin.id == it.id || !strings.HasPrefix(twin.id, it.id[:strings.LastIndex(it.id, "/")-len("")][:4]) {
-		return
+	if it.lower() {
+		twin.id = strings.TrimSuffix(it.id, strings.ToLower(it.name)) + strings.ToLower(twin.name)
 	}
 	twin.write = strings.Replace(it.write, it.id, twin.id, 1)
 	if twin.write == it.write && strings.Contains(it.write, it.name) {

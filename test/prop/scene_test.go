@@ -103,12 +103,12 @@ func documents(root value, spell *spelling) map[string]string {
 		if f.name == "policies" && spell.once("policies apart", 3) {
 			kept := listOf()
 			for _, each := range f.value.items {
-				name, text := each.at("name").text, spell.referring(*each.at("rules"), "policies/"+each.at("name").text)
-				if strings.ContainsAny(name, "/") || each.at("rules").text == "" || strings.HasPrefix(name, ".") {
+				name, rules := each.at("name").text, each.at("rules")
+				if strings.Contains(name, "/") || rules.source { // references stand in YAML only
 					kept.items = append(kept.items, each)
 					continue
 				}
-				files["policies/"+name+".hcl"] = text
+				files["policies/"+name+".hcl"] = rules.text
 			}
 			f.value = kept
 		}

@@ -60,7 +60,7 @@ func (g *generator) device() *item {
 		{name: "options > hmac_accessor", make: loose(truths()), fixed: true},
 		{name: "options > log_raw", make: loose(truths()), fixed: true},
 		{name: "options > format", make: names("json", "jsonx"), fixed: true},
-		{name: "options > prefix", make: texts("audit: ", "x"), fixed: true, chance: 6},
+		// A prefix is refused, unless the server's configuration allows it.
 		{name: "options > elide_list_responses", make: loose(truths()), fixed: true},
 	}
 	it := g.object("", "sys/audit/"+path, []string{"audit"}, "", path, specs)
@@ -259,7 +259,7 @@ func (g *generator) front() {
 	if g.chance(3) {
 		it := g.object("", "sys/quotas/config", []string{"quotas", "config"}, "", "", []spec{
 			{name: "enable_rate_limit_response_headers", make: fixedTo(truthOf(true)), must: true, fixed: true},
-			{name: "rate_limit_exempt_paths", make: some("sys/health", "sys/leader")},
+			{name: "rate_limit_exempt_paths", make: strictly("sys/health", "sys/leader")},
 			{name: "enable_rate_limit_audit_logging", make: loose(truths())},
 		})
 		// Every server has it, so that it is not ours.

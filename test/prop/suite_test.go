@@ -38,6 +38,8 @@ type suite struct {
 	material material
 	facts    testbed.Facts
 	seed     uint64
+	// patience is how long a case that fails is made smaller.
+	patience time.Duration
 	note     func(output string)
 }
 
@@ -58,6 +60,7 @@ func newSuite(t *testing.T) *suite {
 		t.Fatal(err)
 	}
 	s.seed = setting(t, "SEED", 1)
+	s.patience = time.Duration(setting(t, "PATIENCE", 60)) * time.Second
 	return s
 }
 
@@ -163,8 +166,10 @@ func (s *suite) attend(t *testing.T, number int, began time.Time) {
 	}
 	fmt.Printf("prop: %4.0fs case %d: %d objects, %d edits, %d by hand, %d pruned: %s (%d calls, %.1f s)\n", time.Since(began).Seconds(), number,
 		len(c.base), len(c.edits), len(c.meddling), len(c.pruned), word, calls, time.Since(start).Seconds())
-	if err != nil {
+	driver.NoteTokens(t, filepath.Join(dir, "probe.log"))
+	if found, is := errors.AsType[*violation](err); is {
+		s.explain(t.Context(), t, c, found, dir)
+	} else if err != nil {
 		t.Errorf("case %d: %v", number, err)
 	}
-	driver.NoteTokens(t, filepath.Join(dir, "probe.log"))
 }

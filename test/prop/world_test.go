@@ -204,7 +204,8 @@ func (w *world) apply(items []*item, v verdict) {
 func (w *world) remove(id string) {
 	gone := w.live[id]
 	for each, live := range w.live {
-		in := live.holder() == id || gone != nil && gone.isMount() && slices.Contains(live.needs, id)
+		// That a request was sent is remembered.
+		in := live.holder() == id || gone != nil && gone.isMount() && slices.Contains(live.needs, id) && !live.request
 		if gone != nil && gone.space && strings.HasPrefix(live.ns, strings.TrimSuffix(gone.ns+gone.name, "/")+"/") {
 			in = true
 		}
