@@ -67,6 +67,11 @@ func authEngines() []engine {
 			)},
 		}},
 		{kind: "kubernetes", endpoints: []endpoint{
+			{place: []string{"configuration", "role"}, path: "role", shape: listed, label: "name", folds: true, most: 1, once: true, kept: true, fields: []spec{
+				{name: "create_only", make: fixedTo(truthOf(true)), must: true, fixed: true},
+				{name: "bound_service_account_names", make: some("app", "web"), must: true, fixed: true},
+				{name: "bound_service_account_namespaces", make: some("app", "web"), must: true, fixed: true},
+			}},
 			{place: []string{"config"}, path: "config", shape: single, stays: true, fields: []spec{
 				{name: "kubernetes_host", make: texts("https://10.0.0.1:6443", "https://kubernetes.example:443", "https://other.example"), must: true},
 				{name: "disable_local_ca_jwt", make: fixedTo(truthOf(true)), must: true, fixed: true},
@@ -113,7 +118,8 @@ func authEngines() []engine {
 				spec{name: "groupfilter", make: texts("(&(objectClass=person)(uid={{.Username}}))", "(member={{.UserDN}})")},
 				spec{name: "request_timeout", make: seconds(30, 45, 120)},
 				spec{name: "insecure_tls", make: loose(truths())},
-				spec{name: "tls_min_version", make: names("tls12", "tls13")},
+				// At most tls_max_version, which is tls12.
+				spec{name: "tls_min_version", make: names("tls11", "tls12")},
 				spec{name: "case_sensitive_names", make: loose(truths()), fixed: true},
 			)},
 			{place: []string{"groups"}, path: "groups", shape: named, label: "name", fields: []spec{{name: "policies", make: policies, must: true}}},

@@ -181,6 +181,9 @@ func (g *generator) child(mount *item, root string, e endpoint) *item {
 	}
 	it.write += e.suffix
 	it.fields = g.fieldsOf(e.fields)
+	if e.path == "root/generate" {
+		g.saved(it)
+	}
 	return g.add(it)
 }
 
@@ -203,7 +206,7 @@ func (g *generator) settingsOf(section string, e engine) []spec {
 		{name: inner + "trim_request_trailing_slashes", make: truths(), chance: 8, only: testbed.Vault},
 	}
 	if section == "auth" {
-		specs = append(specs, spec{name: inner + "token_type", make: names("default-service", "default-batch", "service"), chance: 8})
+		specs = append(specs, spec{name: "usersOrGroupsKey", make: names("whatever"), chance: 15}, spec{name: inner + "token_type", make: names("default-service", "default-batch", "service"), chance: 8})
 		if e.lockout {
 			at := inner + "user_lockout_config > "
 			specs = append(specs,
@@ -219,4 +222,16 @@ func (g *generator) settingsOf(section string, e engine) []spec {
 		spec{name: "external_entropy_access", make: fixedTo(truthOf(false)), fixed: true, chance: 10},
 		spec{name: inner + "allowed_managed_keys", make: someNames("hsm", "kms"), chance: 10, only: testbed.Vault},
 		spec{name: inner + "delegated_auth_accessors", make: some("auth_one", "auth_two"), chance: 10, only: testbed.Vault})
+}
+
+// saved has the answer to a write kept in KV, where there is an engine for it.
+func (g *generator) saved(it *item) {
+	engines := g.kv(it.ns)
+	for _, mount := range g.mounts(it.ns, "secrets") {
+		if engines[mount] && g.chance(2) {
+			it.fields = append(it.fields, field{"save_to", nameOf(strings.TrimPrefix(mount.id, "sys/mounts/") + "/data/root")})
+			it.needs = append(it.needs, mount.full())
+			return
+		}
+	}
 }

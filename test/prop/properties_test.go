@@ -176,6 +176,7 @@ func (t *trial) mended(ctx context.Context, items []*item) error {
 			want.changes[e.id] = "update"
 			continue
 		}
+		t.world.lost(items, e.id)
 		for id := range closure(items, map[string]bool{e.id: true}) {
 			if !t.lasting(items, id) {
 				want.changes[id] = "create"

@@ -55,7 +55,7 @@ func newScenario(g *generator, seed uint64) *scenario {
 func (g *generator) settings() settings {
 	s := settings{owned: g.chance(2), purge: g.chance(3)}
 	if s.purge && g.chance(2) {
-		s.exclude = subset(g, []string{"audit", "auth", "groups", "group-aliases", "plugins", "policies", "secrets", "startupSecrets"})
+		s.exclude = subset(g, []string{"audit", "auth", "groups", "group-aliases", "groupAliases", "plugins", "policies", "secrets", "startupSecrets"})
 	}
 	if g.chance(3) {
 		s.harden = append(s.harden, field{"profile", nameOf(choose(g, []string{"baseline", "production"}))})

@@ -107,7 +107,7 @@ func differs(it, live *item) bool {
 
 // ours reports whether a field is the program's own, and not Vault's.
 func ours(name string) bool {
-	return slices.Contains([]string{"create_only", "save_to", "rotate", "path", "plugin_name"}, name)
+	return slices.Contains([]string{"create_only", "save_to", "rotate", "path", "plugin_name", "usersOrGroupsKey"}, name)
 }
 
 func empty(v value) bool {
@@ -127,10 +127,7 @@ func (w *world) gone(v *verdict, items []*item, s settings) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.ours)) {
 		live := w.live[id]
-		if declared(items, live) || slices.Contains(slices.Collect(maps.Values(v.renamed)), id) || live.excluded != "" && slices.Contains(s.exclude, live.excluded) {
-			continue
-		}
-		if mount := w.live[live.holder()]; mount != nil && slices.Contains(s.exclude, mount.excluded) {
+		if declared(items, live) || slices.Contains(slices.Collect(maps.Values(v.renamed)), id) || s.excludes(live) || s.excludes(w.live[live.holder()]) {
 			continue
 		}
 		switch {
@@ -144,6 +141,13 @@ func (w *world) gone(v *verdict, items []*item, s settings) {
 			v.changes[id] = "delete"
 		}
 	}
+}
+
+// excludes reports whether an object is of a kind that is left alone.
+func (s settings) excludes(it *item) bool {
+	return it != nil && slices.ContainsFunc(s.exclude, func(kind string) bool {
+		return kind == it.excluded || kind == "groupAliases" && it.excluded == "group-aliases"
+	})
 }
 
 // within reports whether something that an object is in has a tombstone.
@@ -210,6 +214,16 @@ func (w *world) remove(id string) {
 			in = true
 		}
 		if each == id || in {
+			delete(w.live, each)
+			delete(w.ours, each)
+		}
+	}
+}
+
+// lost forgets what the seed no longer names, and went with an object that was deleted by hand.
+func (w *world) lost(items []*item, id string) {
+	for each, live := range w.live {
+		if !declared(items, live) && !live.request && (live.holder() == id || slices.Contains(live.needs, id)) {
 			delete(w.live, each)
 			delete(w.ours, each)
 		}
