@@ -98,11 +98,12 @@ func (b *builder) githubMap(r lang.Record, path, kind string, problems *value.Pr
 				continue
 			}
 			if list, ok := policies.([]any); ok {
-				texts := make([]string, len(list))
-				for i, item := range list {
-					texts[i] = value.ToText(item)
+				joined, ok := value.Join(list, ",", at)
+				if !ok {
+					problems.Add(at, "the policies of %q in map must be texts", name)
+					continue
 				}
-				policies = strings.Join(texts, ",")
+				policies = joined
 			}
 			b.add(object.AuthChild(path, kind, "map/"+group, name, map[string]any{"value": policies}), at, problems)
 		}

@@ -136,6 +136,7 @@ func Lookup(entry map[string]any, name string) any {
 // SameSetting compares a setting of a mount or device. Vault's lists of settings
 // have no order.
 func SameSetting(name string, want, shown any) bool {
+	want = value.Reveal(want)
 	if list, ok := want.([]any); ok {
 		other, _ := shown.([]any)
 		a, _ := value.AsSet(name, list)

@@ -1,6 +1,29 @@
 package object
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+)
+
+// TestSettingsByReference compares settings of a mount that came from a reference, also as the items
+// of a list.
+func TestSettingsByReference(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		want, shown any
+		same        bool
+	}{
+		{"config.passthrough_request_headers", []any{secret.New("X-Team"), "X-Other"}, []any{"X-Other", "X-Team"}, true},
+		{"config.passthrough_request_headers", []any{secret.New("X-Team")}, []any{"X-Other"}, false},
+		{"config.passthrough_request_headers", []any{secret.New("X-Team")}, nil, false},
+		{"description", secret.New("ours"), "ours", true},
+	} {
+		if got := SameSetting(test.name, test.want, test.shown); got != test.same {
+			t.Errorf("%s beside %v: %v", test.name, test.shown, got)
+		}
+	}
+}
 
 // TestPluginVersions compares the version of a mount's plugin, which Vault shows with a v
 // and three numbers.

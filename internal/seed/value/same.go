@@ -160,7 +160,7 @@ func Seconds(text string) (float64, bool) {
 
 // timeLike reports whether a text under this name is a duration.
 func timeLike(field string) bool {
-	return containsAny(Leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew")
+	return containsAny(Leaf(field), "ttl", "period", "duration", "leeway", "timeout", "lease", "interval", "skew", "expiry", "_after")
 }
 
 // setLike reports whether the order of a list under this name does not matter.

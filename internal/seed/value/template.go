@@ -71,6 +71,30 @@ func (t Template) Joined() any {
 	return b.String()
 }
 
+// Join returns the texts of list with a separator between them: a text or, if one of them refers to
+// something, a Template. ok is false if one is a list or mapping.
+func Join(list []any, separator string, at Position) (joined any, ok bool) {
+	t, refers := Template{At: at}, false
+	for i, item := range list {
+		if i > 0 {
+			t.Source, t.Parts = t.Source+separator, append(t.Parts, Part{Text: separator})
+		}
+		if inner, isTemplate := item.(Template); isTemplate {
+			t.Source, t.Parts, t.Secret, refers = t.Source+inner.Source, append(t.Parts, inner.Parts...), t.Secret || inner.Secret, true
+			continue
+		}
+		text, isText := ScalarText(item)
+		if !isText {
+			return nil, false
+		}
+		t.Source, t.Parts = t.Source+text, append(t.Parts, Part{Text: text})
+	}
+	if refers {
+		return t, true
+	}
+	return t.Source, true
+}
+
 // Calls returns what t refers to; with hide without the text around it, which may be part of a
 // password.
 func (t Template) Calls(hide bool) any {
