@@ -1,13 +1,17 @@
 package states
 
 import (
+	"context"
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
@@ -62,7 +66,7 @@ func (g *growing) grants(gone []object.ID) []policy.Grant {
 	d := g.desired
 	needs := slices.Concat(d.seedNeeds, g.deletions(gone))
 	grants := policy.SeedGrants(g.core, g.ceiling, d.declaration.Objects, needs)
-	for _, more := range slices.Concat(policy.TombstoneGrants(d.declaration.Prune), innerGrants(d.declaration.Rules, d.namespaces())) {
+	for _, more := range slices.Concat(policy.TombstoneGrants(d.declaration.Prune), innerGrants(d.declaration.Rules, d.declaration.namespaces())) {
 		if g.ceiling.Forbids(more.Path) == "" {
 			grants = append(grants, more)
 		}
@@ -130,4 +134,47 @@ func (g *growing) gone(checkpoint store.Checkpoint) []object.ID {
 	}
 	slices.Sort(gone)
 	return gone
+}
+
+// without returns a plan without the changes for which leave is true.
+func without(plan *reconcile.Plan, leave func(reconcile.Change) bool) *reconcile.Plan {
+	rest := *plan
+	rest.Changes = slices.DeleteFunc(slices.Clone(plan.Changes), leave)
+	return &rest
+}
+
+// growthBy says whether the policy that is made from the seed is in use, by the policy beside it as
+// Vault has it: for a token that is not our login's.
+func (p *Planner) growthBy(ctx context.Context, view vault.View) growth {
+	desired := p.observer.desired
+	if desired.growing == nil {
+		return growthOff
+	}
+	core := readCarried(ctx, view, p.observer.setting.Name)
+	made := string(desired.growing.objects(nil)[0].ID)
+	written := core.err == nil && slices.ContainsFunc(acl.Lines(core.text), func(line string) bool {
+		path, capabilities, _ := strings.Cut(line, ": ")
+		return path == made && strings.Contains(capabilities, "update")
+	})
+	if written {
+		return growthOn
+	}
+	return growthOff
+}
+
+// unreadable returns which objects a token may not read yet: those that the policy does not know
+// that a run makes first.
+func unreadable(ctx context.Context, view vault.View, desired *Desired, checkpoint store.Checkpoint) (func(object.Object) bool, error) {
+	seen, err := proveNeeds(ctx, view, nil, readGrants(desired.needs(checkpoint)))
+	if err != nil {
+		return nil, err
+	}
+	closed := map[string]bool{}
+	for _, privilege := range seen.missing {
+		path, _, _ := strings.Cut(privilege, ": ")
+		closed[path] = true
+	}
+	return func(o object.Object) bool {
+		return slices.ContainsFunc(readGrants(policy.Needs([]object.Object{o}, false)), func(need policy.Grant) bool { return closed[need.Path] })
+	}, nil
 }

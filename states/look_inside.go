@@ -42,7 +42,7 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 		audit := slices.DeleteFunc(slices.Clone(o.desired.declaration.Objects), func(each object.Object) bool { return !each.IsAudit() })
 		return look.planFor(ctx, o, view, slices.Concat(audit, written), object.Prune{})
 	case err == nil && growth == growthOff && len(written) > 0:
-		look.Plan = look.Plan.Without(func(c reconcile.Change) bool { return o.desired.growing.writes(c.Object) })
+		look.Plan = without(look.Plan, func(c reconcile.Change) bool { return o.desired.growing.writes(c.Object) })
 		look.judgePlan()
 	}
 	return err

@@ -7,20 +7,16 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sethvargo/go-retry"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/acl"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden/gather"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -116,7 +112,7 @@ const unprovenWithToken = "with a token that is given it is not known what the l
 // uncompared returns a plan in which every object of the seed is new.
 func (p *Planner) uncompared(why string) *reconcile.Plan {
 	plan := reconcile.Uncompared(p.observer.desired.declaration.Objects, why)
-	if !p.observer.desired.declaresAudit() {
+	if !p.observer.desired.declaration.declaresAudit() {
 		plan.Warnings = append(plan.Warnings, unauditedWarning)
 	}
 	return plan
@@ -210,7 +206,7 @@ func (p *Planner) compare(ctx context.Context, active fsm.Replica, view vault.Vi
 	if plan == nil {
 		return nil, err
 	}
-	plan = plan.Without(func(c reconcile.Change) bool { return c.Action == reconcile.None && desired.growing.writes(c.Object) })
+	plan = without(plan, func(c reconcile.Change) bool { return c.Action == reconcile.None && desired.growing.writes(c.Object) })
 	fixes, fixErr := p.fixes(ctx, active, view)
 	plan.Fixes, err = fixes, errors.Join(err, fixErr)
 	if !plan.Empty() && lookForAudit(ctx, desired, view) {
@@ -220,42 +216,6 @@ func (p *Planner) compare(ctx context.Context, active fsm.Replica, view vault.Vi
 		err = plan.Incomplete()
 	}
 	return plan, cmp.Or(err, plan.Unwritable())
-}
-
-// growthBy says whether the policy that is made from the seed is in use, by the policy beside it as
-// Vault has it: for a token that is not our login's.
-func (p *Planner) growthBy(ctx context.Context, view vault.View) growth {
-	desired := p.observer.desired
-	if desired.growing == nil {
-		return growthOff
-	}
-	core := readCarried(ctx, view, p.observer.setting.Name)
-	made := string(desired.growing.objects(nil)[0].ID)
-	written := core.err == nil && slices.ContainsFunc(acl.Lines(core.text), func(line string) bool {
-		path, capabilities, _ := strings.Cut(line, ": ")
-		return path == made && strings.Contains(capabilities, "update")
-	})
-	if written {
-		return growthOn
-	}
-	return growthOff
-}
-
-// unreadable returns which objects a token may not read yet: those that the policy does not know
-// that a run makes first.
-func unreadable(ctx context.Context, view vault.View, desired *Desired, checkpoint store.Checkpoint) (func(object.Object) bool, error) {
-	seen, err := proveNeeds(ctx, view, nil, readGrants(desired.needs(checkpoint)))
-	if err != nil {
-		return nil, err
-	}
-	closed := map[string]bool{}
-	for _, privilege := range seen.missing {
-		path, _, _ := strings.Cut(privilege, ": ")
-		closed[path] = true
-	}
-	return func(o object.Object) bool {
-		return slices.ContainsFunc(readGrants(policy.Needs([]object.Object{o}, false)), func(need policy.Grant) bool { return closed[need.Path] })
-	}, nil
 }
 
 // controls returns the error about required controls that do not hold although there is nothing

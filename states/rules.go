@@ -191,13 +191,13 @@ func innerGrants(rules harden.Rules, spaces []string) []policy.Grant {
 
 // controlGrants returns what a policy for everything grants for the controls.
 func (d *Desired) controlGrants() []policy.Grant {
-	return slices.Concat(controlReads(), grants(d.declaration.Rules.FixGrants()), innerGrants(d.declaration.Rules, d.namespaces()))
+	return slices.Concat(controlReads(), grants(d.declaration.Rules.FixGrants()), innerGrants(d.declaration.Rules, d.declaration.namespaces()))
 }
 
 // namespaces returns the paths of the namespaces that the seed declares.
-func (d *Desired) namespaces() []string {
+func (d Declaration) namespaces() []string {
 	var paths []string
-	for _, o := range d.declaration.Objects {
+	for _, o := range d.Objects {
 		if path := o.NamespacePath(); path != "" {
 			paths = append(paths, path)
 		}
@@ -228,20 +228,20 @@ func (d *Desired) ownPolicies() []string {
 const unauditedWarning = "no audit device is enabled, and the seed declares none: no audit log will show what is written"
 
 // declaresAudit reports whether the seed has an audit device.
-func (d *Desired) declaresAudit() bool {
-	return slices.ContainsFunc(d.declaration.Objects, object.Object.IsAudit)
+func (d Declaration) declaresAudit() bool {
+	return slices.ContainsFunc(d.Objects, object.Object.IsAudit)
 }
 
 // unaudited reports whether the server is known to have no audit device, and gets none.
 func (d *Desired) unaudited(facts harden.Facts) bool {
 	devices, known := facts.Audit.Get()
-	return known && len(devices) == 0 && !d.declaresAudit()
+	return known && len(devices) == 0 && !d.declaration.declaresAudit()
 }
 
 // lookForAudit reads whether there is an audit device, for the warning. Without the right to read it,
 // there is no warning.
 func lookForAudit(ctx context.Context, desired *Desired, view vault.View) (unaudited bool) {
-	if desired.declaresAudit() {
+	if desired.declaration.declaresAudit() {
 		return false
 	}
 	var facts harden.Facts

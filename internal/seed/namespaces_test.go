@@ -160,12 +160,12 @@ func TestNamespaceBeingDeletedForever(t *testing.T) {
 // TestRequestsThatDeleteInNamespaces holds that a request that deletes is sent to its namespace, and
 // that our policy allows that path.
 func TestRequestsThatDeleteInNamespaces(t *testing.T) {
-	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a/b, requests: [{name: r, path: kv/x, operation: delete}]}]\nrequests: [{name: r, path: kv/y, operation: delete}]\n"), seed.Resolver{})
+	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a, requests: [{name: r, path: kv/x, operation: delete}]}]\nrequests: [{name: r, path: kv/y, operation: delete}]\n"), seed.Resolver{})
 	w := &world{}
 	if _, err := reconcile.Apply(t.Context(), w, plan(t, w, objects, reconcile.Memory{}), reconcile.Options{Parallelism: 1}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"a/b/kv/x", "kv/y"}
+	want := []string{"a/kv/x", "kv/y"}
 	if slices.Sort(w.deletes); !slices.Equal(w.deletes, want) {
 		t.Errorf("deleted %q, want %q", w.deletes, want)
 	}

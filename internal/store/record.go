@@ -194,19 +194,17 @@ type AppRole struct {
 	SecretID secret.Value
 }
 
-// Checkpoint is the record of progress. It holds no secret: people and
-// dashboards may read it without access to the keys.
+// Checkpoint is the record of progress. It holds no secret: people may read it without the keys.
 type Checkpoint struct {
 	// Epoch is the fencing number of the holder that wrote it.
 	Epoch int64
 	// State is the last state entered, by its name; empty before the first.
 	State string
-	// Since is when State was entered, in UTC.
-	Since time.Time
+	// Since is when State was entered, and RootSince since when the root token of the first run is
+	// stored, both in UTC; zero if there is none.
+	Since, RootSince time.Time
 	// ClusterID is the Vault cluster's ID; empty before the first unsealing.
 	ClusterID string
-	// RootSince is since when the root token of the first run is stored, in UTC; zero if it is not.
-	RootSince time.Time
 	// SeedDigest is the digest of the seed applied last.
 	SeedDigest string
 	// Namespace is Vault's namespace that the ledger and the hashes are about, RootNamespace for

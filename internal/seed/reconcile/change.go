@@ -165,13 +165,6 @@ func (p *Plan) Only(keep func(object.Object) bool) *Plan {
 	return part
 }
 
-// Without returns a plan without the changes for which leave is true.
-func (p *Plan) Without(leave func(Change) bool) *Plan {
-	rest := *p
-	rest.Changes = slices.DeleteFunc(slices.Clone(p.Changes), leave)
-	return &rest
-}
-
 // Remember sets the key of the hashes of a plan that was made without one: the first run that
 // writes generates the key.
 func (p *Plan) Remember(key secret.Value) {

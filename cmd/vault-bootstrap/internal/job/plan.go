@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
@@ -50,7 +49,7 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 		return err
 	})
 	if err != nil {
-		return nil, forbidden(err)
+		return nil, err
 	}
 	// A login of its own, since that of the role that only reads is another one.
 	reader := *b.Access()
@@ -145,13 +144,4 @@ func readMemory(ctx context.Context, records store.Store, haveToken bool) (state
 	}
 	memory.Unread = err != nil
 	return memory, nil
-}
-
-// forbidden returns err as one of configuration if the Kubernetes API has refused to let us read, as
-// a run does that has waited for a rule to take effect.
-func forbidden(err error) error {
-	if kube.Refused(err) {
-		return fault.Misuse(err, fault.RemedyOf(err))
-	}
-	return err
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
 
@@ -31,13 +30,11 @@ type Status struct {
 	Keyless bool `json:"keyless,omitempty"`
 	// RootSince is since when the root token of the first run is stored, and PolicyGrows whether our
 	// policy grows with the seed.
-	RootSince   *time.Time `json:"root_token_since,omitempty"`
-	PolicyGrows bool       `json:"policy_grows"`
-	Replicas    []Replica  `json:"replicas"`
-	// Problem is what a run would end with, as far as the records show it.
-	Problem   *problemReport    `json:"problem,omitempty"`
-	LastError *failureReport    `json:"last_error,omitempty"`
-	History   []transitionEntry `json:"history"`
+	RootSince   *time.Time        `json:"root_token_since,omitempty"`
+	PolicyGrows bool              `json:"policy_grows"`
+	Replicas    []Replica         `json:"replicas"`
+	LastError   *failureReport    `json:"last_error,omitempty"`
+	History     []transitionEntry `json:"history"`
 }
 
 // Replica is what a replica answers about its health.
@@ -48,12 +45,6 @@ type Replica struct {
 	Product string `json:"product,omitempty"`
 	Version string `json:"version,omitempty"`
 	Answer  string `json:"answer,omitempty"`
-}
-
-type problemReport struct {
-	Name    string `json:"name"`
-	Message string `json:"message"`
-	Remedy  string `json:"remedy"`
 }
 
 type failureReport struct {
@@ -132,8 +123,12 @@ func (r *Status) MissKeys(err error, replicas fsm.Replicas) {
 	if err == nil {
 		return
 	}
-	r.Problem = &problemReport{fault.NameOf(err), err.Error(), fault.RemedyOf(err)}
 	r.Next = NextOf(fsm.Forecast{Err: err}, replicas, true)
+}
+
+// fails reports whether a run would end with the error of a name.
+func (r *Status) fails(name string) bool {
+	return name != "" && r.Next != nil && r.Next.Error != nil && r.Next.Error.Name == name
 }
 
 // notOurs is what is shown in place of keys that are not ours.
@@ -167,7 +162,7 @@ func (r Status) table() string {
 		facts.AppendRow(table.Row{"policy", "does not grow with the seed: it is fixed, or older than this program"})
 		facts.AppendRow(table.Row{"", r.renewPolicy()})
 	}
-	if f := r.LastError; f != nil && (r.Problem == nil || f.Name != r.Problem.Name) {
+	if f := r.LastError; f != nil && !r.fails(f.Name) {
 		facts.AppendRow(table.Row{"last error", fmt.Sprintf("%s (%s, %s)", f.Message, f.Kind, f.At.Format(time.RFC3339))})
 		facts.AppendRow(table.Row{"remedy", f.Remedy})
 	}
