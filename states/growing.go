@@ -31,14 +31,24 @@ type growing struct {
 func newGrowing(d *Desired, own []object.Object) (*growing, error) {
 	g := &growing{desired: d, core: coreGrants(d, own), ceiling: policy.NewCeiling(own, d.declaration.Objects)}
 	g.reads = slices.ContainsFunc(own, func(o object.Object) bool { return o.ID == object.Policy(d.name+login.ReadSuffix, nil).ID })
-	problems := &value.Problems{}
-	g.ceiling.Check(g.core, d.declaration.Objects, problems)
-	err := problems.Err("Remove it from the seed and do it by hand. Or give the run --policy=fixed: then our login has one policy for everything, which only root writes, and 'break-glass run' widens it. Nothing was sent to Vault.")
-	if err != nil {
+	if err := withinCeiling(g.ceiling, g.core, d.declaration.Objects); err != nil {
 		return nil, err
 	}
 	g.now = g.texts(nil)
 	return g, nil
+}
+
+// WithinCeiling returns an error for the objects of a seed that need what no policy made from a seed
+// grants, whatever our own login is called.
+func WithinCeiling(declared []object.Object) error {
+	core := append(policy.OwnGrants(nil, false), controlReads()...)
+	return withinCeiling(policy.NewCeiling(nil, declared), core, declared)
+}
+
+func withinCeiling(ceiling policy.Ceiling, core []policy.Grant, declared []object.Object) error {
+	problems := &value.Problems{}
+	ceiling.Check(core, declared, problems)
+	return problems.Err("Remove it from the seed and do it by hand. Or give the run --policy=fixed: then our login has one policy for everything, which only root writes, and 'break-glass run' widens it. Nothing was sent to Vault.")
 }
 
 // policies made from the seed begin with a comment: an empty text would be refused.

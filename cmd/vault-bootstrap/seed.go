@@ -27,7 +27,7 @@ func (p *program) seedCommand() *cobra.Command {
 }
 
 func (p *program) seedValidateCommand() *cobra.Command {
-	strict := false
+	strict, keys := false, &job.StoreOptions{}
 	cmd := &cobra.Command{
 		Use:   "validate FILE|DIRECTORY...",
 		Short: "Check seed files without touching Vault",
@@ -47,6 +47,9 @@ func (p *program) seedValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := withinCeiling(keys, loaded); err != nil {
+				return err
+			}
 			warnings := rules.Warnings
 			for _, warning := range loaded.Warnings() {
 				warnings = append(warnings, warning.String())
@@ -61,6 +64,7 @@ func (p *program) seedValidateCommand() *cobra.Command {
 			return err
 		},
 	}
+	registerPolicy(cmd.Flags(), keys)
 	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")
 	return cmd
 }
@@ -145,6 +149,15 @@ func (p *program) seedPolicyCommand() *cobra.Command {
 	login.Given = cmd.Flags().Changed
 	cmd.Flags().StringVar(&login.Mount, "login-path", "", "mount of the auth method that later runs use (default: its type)")
 	return cmd
+}
+
+// withinCeiling refuses a seed that takes more than our login may give itself.
+func withinCeiling(options *job.StoreOptions, loaded *seed.Seed) error {
+	grows, err := options.Grows()
+	if err != nil || !grows {
+		return err
+	}
+	return states.WithinCeiling(loaded.Declared())
 }
 
 // policyParts returns the policies that are asked for.

@@ -224,9 +224,6 @@ type Checkpoint struct {
 	History []Transition
 }
 
-// RootNamespace is the name of the root namespace, which no other can have.
-const RootNamespace = "root"
-
 // HistoryLimit is how many transitions a checkpoint remembers.
 const HistoryLimit = 50
 

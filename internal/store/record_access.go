@@ -63,3 +63,6 @@ func (k Keys) RootSince() time.Time {
 	}
 	return k.Set.Created
 }
+
+// RootNamespace is the name of the root namespace, which no other can have.
+const RootNamespace = "root"
