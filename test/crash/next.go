@@ -22,7 +22,7 @@ type successor struct {
 
 // successors are all of them.
 var successors = []successor{
-	{"run", func(ctx context.Context, sc *scene) (driver.Result, error) { return sc.finish(ctx, sc.options()) }},
+	{"run", func(ctx context.Context, sc *scene) (driver.Result, error) { return sc.foreseeing(ctx) }},
 	{"watch", func(ctx context.Context, sc *scene) (driver.Result, error) {
 		p, err := sc.start(ctx, options{verb: verbWatch})
 		if err != nil {

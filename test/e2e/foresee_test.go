@@ -279,3 +279,22 @@ func TestForeseenStrangers(t *testing.T) {
 	other.program = &program{t: t, keys: spooled.keys, flags: append(driver.VaultFlags(empty), "--store=file:"+dir)}
 	other.agree("keys without a Vault", 70)
 }
+
+// TestForeseenCustodians has operators hold the key shares: a run without them unseals nothing.
+func TestForeseenCustodians(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	p, _ := hardenedByCustodians(t, cluster)
+	b := &board{program: p, seed: filepath.Join(t.TempDir(), "seed.yaml")}
+	write(t, b.seed, "{}\n")
+	b.agree("custodians have unsealed it", 0)
+	if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	plan, status, _ := b.agree("custodians must unseal", 70)
+	if e := foreseen(t, plan); e.Ending == nil || e.Ending.Name != "custodians must unseal" || e.NotCompared == "" {
+		t.Errorf("the plan says of the run: %+v", e)
+	}
+	if e := foreseen(t, status); e.Now.State != "sealed" || e.Next.Error == nil || e.Next.Error.Name != "custodians must unseal" {
+		t.Errorf("the status says of the run: %+v", e)
+	}
+}

@@ -22,11 +22,11 @@ func TestPolicyWordsAsTheServerSees(t *testing.T) {
 	root := rootOf(t, p, node)
 	const everywhere, nowhere, openBao, vault = "Vault, OpenBao", "", "OpenBao", "Vault"
 	for _, test := range []struct{ rules, taken string }{
-		{`path "a" { capabilites = ["read"] }`, nowhere},
+		{`path "a" { capabilitys = ["read"] }`, nowhere},
 		{`path "a" { Capabilities = ["read"] }`, nowhere},
 		{`path "a" { capabilities = ["read"] comments = "b" }`, nowhere},
 		{`path "a" { policy = "deny" comments = "b" }`, nowhere},
-		{`{"path": {"a": {"capabilites": ["read"]}}}`, nowhere},
+		{`{"path": {"a": {"capabilitys": ["read"]}}}`, nowhere},
 		{`paths "a" { capabilities = ["read"] }`, nowhere},
 		{`path "a" { capabilities = ["raed"] }`, nowhere},
 		{`path "a" { capabilities = ["READ"] }`, nowhere},

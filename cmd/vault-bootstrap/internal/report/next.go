@@ -121,9 +121,11 @@ func NextOf(f fsm.Forecast, replicas fsm.Replicas, whole bool) *Next {
 // fails describes a run that does not reach its goal.
 func (n *Next) fails(err error) {
 	kind, verb := fault.KindOf(err), "stop"
-	if kind == fault.Transient || kind == fault.Partial {
-		verb = "wait"
-		n.Command = command
+	switch kind {
+	case fault.Transient:
+		verb, n.Command = "wait", command
+	case fault.Partial:
+		verb, n.Command = "end", command
 	}
 	n.Error = &nextError{kind.String(), fault.NameOf(err), err.Error(), fault.RemedyOf(err)}
 	n.Text = fmt.Sprintf("a run would %s: %s (exit code %d)", verb, err, ExitCode(err))
