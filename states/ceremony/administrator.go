@@ -60,7 +60,7 @@ func (a *Administrator) notify(reason, message string) {
 const unsealFirst = "Vault must be unsealed first: by 'vault-bootstrap run --until=unsealed', or by the custodians of the key shares."
 
 // errSealed means that no replica can become active before somebody unseals one.
-var errSealed = errors.New("Vault is sealed")
+var errSealed = errors.New("no replica is active: Vault is sealed")
 
 // sealed reports whether all replicas say that they are sealed, apart from empty ones. One that does
 // not answer may be active.

@@ -25,7 +25,7 @@ type terminalReporter struct {
 
 	mu     sync.Mutex
 	step   *progress.Tracker // the current step
-	reason string            // the last reason for waiting that was shown in full
+	reason string            // the last reason for waiting that was shown in full, without numbers
 	waits  waits
 }
 
@@ -111,9 +111,10 @@ func (r *terminalReporter) GivesUp(at time.Time) { r.waits.givesUp(at) }
 func (r *terminalReporter) Waiting(err error, attempt int) {
 	r.mu.Lock()
 	// A wait that ends with the second try is not worth a line.
-	inFull := attempt > 1 && r.reason != err.Error()
+	said := withoutNumbers(err.Error())
+	inFull := attempt > 1 && r.reason != said
 	if inFull {
-		r.reason = err.Error()
+		r.reason = said
 	}
 	idle := r.step == nil
 	r.mu.Unlock()

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -41,8 +42,10 @@ func TestReportThatEndsAtOnce(t *testing.T) {
 func TestReportOnATerminal(t *testing.T) {
 	shown := &screen{}
 	report := NewTerminal(shown, slog.LevelInfo)
-	waiting := fault.Wait(errors.New("waiting for an answer from https://a-very-long-address.example.org:8200, which does not come, and does not come"), "Check whether it runs.")
+	const answer = "waiting for an answer from https://a-very-long-address.example.org:8200, which does not come, and does not come"
+	waiting := fault.Wait(errors.New(answer), "Check whether it runs.")
 	for attempt := range 4 {
+		waiting.Err = fmt.Errorf("%s (port %d)", answer, 50000+attempt) // which is another one each time
 		report.Waiting(waiting, attempt+1)
 	}
 	report.Located(fsm.Uninitialized)
@@ -56,7 +59,7 @@ func TestReportOnATerminal(t *testing.T) {
 	report.Close(true)
 
 	text := shown.String()
-	for _, want := range []string{waiting.Error(), "Check whether it runs.", "it is uninitialized", "initialize Vault: it is initialized", "the seed has changed: 2 objects differ", "warn: a warning  replica=b", "failed"} {
+	for _, want := range []string{answer, "Check whether it runs.", "it is uninitialized", "initialize Vault: it is initialized", "the seed has changed: 2 objects differ", "warn: a warning  replica=b", "failed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the screen lacks %q:\n%s", want, text)
 		}

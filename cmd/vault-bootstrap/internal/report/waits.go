@@ -33,12 +33,7 @@ func (w *waits) givesUp(at time.Time) {
 func (w *waits) next(now time.Time, reason string, attempt int) (inFull, atAll bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	reason = strings.Map(func(r rune) rune {
-		if unicode.IsDigit(r) {
-			return -1
-		}
-		return r
-	}, reason)
+	reason = withoutNumbers(reason)
 	inFull = attempt <= 1 || reason != w.reason
 	atAll = inFull || attempt <= reportedTries || now.Sub(w.said) >= reportEvery
 	w.reason = reason
@@ -56,4 +51,15 @@ func (w *waits) left(now time.Time) string {
 		return ""
 	}
 	return max(0, w.deadline.Sub(now)).Round(time.Second).String()
+}
+
+// withoutNumbers returns a reason without its digits: two that differ only in them are the same to a
+// reader.
+func withoutNumbers(reason string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, reason)
 }
