@@ -38,7 +38,7 @@ func TestVerdicts(t *testing.T) {
 		"required by name":         {[]string{"profile: baseline", "profile: baseline\n  require: [" + bad + "]"}, nil, 3, "1 required"},
 		"accepted":                 {exception(day(1)), []string{"--profile=production"}, 0, "All required"},
 		"accepted on its last day": {exception(day(0)), []string{"--profile=production"}, 0, "All required"},
-		"exception has expired":    {exception(day(-1)), []string{"--profile=production"}, 3, "an exception for it has expired"},
+		"exception has expired":    {exception(day(-1)), []string{"--profile=production"}, 3, "expired the bed (until "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seed := strings.NewReplacer(test.edits...).Replace(goodSeed(b.dir, ""))

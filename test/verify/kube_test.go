@@ -149,7 +149,7 @@ func TestKubernetesControls(t *testing.T) {
 		seed := "--seed=" + write(t, filepath.Join(t.TempDir(), "seed.yaml"), strings.Replace(string(required), "harden:\n", "harden:\n  require: [network-policy]\n", 1))
 		c.must(t, 0, "run", seed)
 		c.kubectl(t, "delete", "networkpolicy", "vault", "-n", namespace)
-		if done := c.must(t, 70, "run", seed); !strings.Contains(done.Stderr, "NetworkPolicy guards") {
+		if done := c.must(t, 70, "run", seed); !strings.Contains(done.Stderr, "network-policy: A pod is guarded by no NetworkPolicy (1 pod): vault-0") {
 			t.Errorf("run does not say why it stopped:\n%s", done.Stderr)
 		}
 		c.must(t, 0, "run")

@@ -37,6 +37,9 @@ func (r Report) table(w io.Writer) error {
 		if fix := fixText(result); fix != "" {
 			fmt.Fprintln(out, indent("fix", fix))
 		}
+		for _, each := range result.Expired {
+			fmt.Fprintln(out, indent("expired", fmt.Sprintf("%s (until %s)", each.Reason, each.LastDay())))
+		}
 		waivers(out, result)
 	}
 	for _, result := range r.Sorted() {
