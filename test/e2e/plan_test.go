@@ -119,7 +119,7 @@ func TestPlan(t *testing.T) {
 		pruned = pruned[:at] + pruned[strings.Index(pruned, "auth:\n"):]
 		pruned = strings.Replace(pruned, "[app, plan-reader]", "[app]", 1)
 		write(t, seed, pruned)
-		r := p.must(70, "plan", "--seed="+seed, "--detailed-exitcode")
+		r := p.must(3, "plan", "--seed="+seed, "--detailed-exitcode")
 		if !strings.Contains(r.Stdout, "- sys/policies/acl/plan-reader  (no longer in the seed)") || !strings.Contains(r.Stdout, "sys/mounts/transit stays") {
 			t.Errorf("the plan says %s", r)
 		}
