@@ -169,14 +169,14 @@ func exceeds(o *Observer, look *Look, state growth, missing []string) error {
 			"Nothing of the seed was written: check for a deny rule in another policy of the token, its entity or its groups, or restore our own policy. "+widen+
 				fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s SEED' prints it.", o.setting.Name, flags))
 	}
-	fixed := ""
-	if o.desired.growing == nil {
-		fixed = " --policy=fixed"
+	which := " --policy=fixed" // one policy for everything, since the token carries no other
+	if state == growthOn {
+		which = " --part=core"
 	}
 	return fault.Stop("seed exceeds policy",
 		fmt.Errorf("the policy %q of our login does not grant all that the seed needs: %s", o.setting.Name, list(missing)),
 		"Nothing was written: the seed has grown, or the policy was changed, and our login cannot widen its own policy. "+widen+
-			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s%s SEED' prints it, 'vault policy write %s -' takes it.", o.setting.Name, fixed, flags, o.setting.Name))
+			fmt.Sprintf("'vault-bootstrap seed policy --name=%s%s%s SEED' prints it, 'vault policy write %s -' takes it.", o.setting.Name, which, flags, o.setting.Name))
 }
 
 // divide returns the privileges that are missing among needs, and the others.

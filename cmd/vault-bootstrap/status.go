@@ -78,9 +78,14 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if err != nil {
 		shown.State = "not readable"
 	}
+	if options.exitCode && job.NotPermitted(err) { // a run gets no further, and this need not be waited for again
+		return p.ends(options, shown, fsm.Forecast{Err: err}, nil)
+	}
 	if options.exitCode {
 		return p.foresee(ctx, options, shown, servers)
 	}
+	keys, _, err := records.Keys(ctx)
+	keysRead := err == nil && !shown.Keyless // not everybody may read it
 	var replicas fsm.Replicas
 	// From outside a cluster, its Vault is not at the default address.
 	if kind == job.FileStore || options.run.Vault.Named(p.env) || options.run.Vault.Discovery.Selector != "" {
@@ -92,10 +97,10 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 			return err
 		}
 		shown.See(replicas, "")
-		forecast, known := job.Outlook(checkpoint, replicas, shown.Keyless)
+		forecast, known := job.Outlook(checkpoint, replicas, shown.Keyless, keysRead && keys.Set == nil)
 		shown.Foresee(forecast, replicas, known)
 	}
-	if keys, _, err := records.Keys(ctx); err == nil && !shown.Keyless { // not everybody may read it
+	if keysRead {
 		shown.MissKeys(states.RefuseMissing(options.run.Store.Name, replicas, keys, checkpoint), replicas)
 	}
 	return shown.Write(p.stdout, options.output)
@@ -112,6 +117,11 @@ func (p *program) foresee(ctx context.Context, options *statusOptions, shown rep
 	if replicas == nil {
 		replicas = servers.Members().Health(ctx)
 	}
+	return p.ends(options, shown, forecast, replicas)
+}
+
+// ends shows how a run would end, and ends so.
+func (p *program) ends(options *statusOptions, shown report.Status, forecast fsm.Forecast, replicas fsm.Replicas) error {
 	shown.See(replicas, forecast.State)
 	shown.Next = report.NextOf(forecast, replicas, true)
 	if err := shown.Write(p.stdout, options.output); err != nil {

@@ -59,6 +59,7 @@ var oddities = map[string][]any{
 	"run.until":             {"initialized"},
 	"run.onKeysLost":        {"stop"},
 	"run.ceremonies":        {"never"},
+	"run.policy":            {"fixed"},
 	"run.logLevel":          {"debug"},
 	"run.keyShares":         {255},
 	"run.parallelism":       {10000},

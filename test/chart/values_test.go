@@ -59,6 +59,7 @@ func TestFlags(t *testing.T) {
 		"run: {keyShares: 7, keyThreshold: 4, until: seeded}":           {"--key-shares=7", "--key-threshold=4", "--until=seeded"},
 		"run: {extraArgs: ['--lease-duration=30s']}":                    {"--lease-duration=30s"},
 		"run: {respectSeal: true, onKeysLost: reset, storageVolume: v}": {"--respect-seal", "--on-keys-lost=reset", "--storage-volume=v"},
+		"run: {policy: fixed}":                                          {"--policy=fixed"},
 		"run: {ceremonies: never, ceremonyCredential: true}":            {"--ceremonies=never", "--ceremony-credential"},
 		"login: {method: approle, path: p, audience: a}":                {"--login=approle", "--login-path=p", "--login-audience=a"},
 		"keys: none":               {"--keys=none"},

@@ -36,7 +36,7 @@ func TestForeseenInKubernetes(t *testing.T) {
 			t.Parallel()
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{TLS: true})
 			p, namespace, _ := inKubernetes(t, cluster, shortLease...)
-			b := &board{program: p}
+			b := &board{program: p, timeout: "20s"}
 			var flags []string
 			for _, flag := range p.flags {
 				switch {

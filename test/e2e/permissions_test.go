@@ -26,7 +26,7 @@ func TestPermissionsEndRuns(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, namespace, _ := inKubernetes(t, cluster)
 	seed := "--seed=" + p.flags[2][len("--seed="):]
-	stopped := p.stopped("entered.seeded", "run")
+	stopped := p.stopped("entered.unsealed", "run")
 	root := keysIn(t, p).Root.Token
 	testbed.NoteSecrets(t, root)
 

@@ -59,3 +59,6 @@ func Permitted(ctx context.Context, read func(ctx context.Context) error) error 
 	}
 	return err
 }
+
+// NotPermitted reports whether err is about a permission that is missing for good.
+func NotPermitted(err error) bool { return errors.Is(err, errNotPermitted) }

@@ -6,12 +6,12 @@ import (
 )
 
 // Outlook returns what a run would do as far as the checkpoint and the health of the servers show it,
-// without the keys record and without a login. What is inside Vault is taken to be as it is on
-// record. known is whether that says anything: without a checkpoint, whose Vault this is stands in the
-// keys record only.
-func Outlook(checkpoint store.Checkpoint, replicas fsm.Replicas, keyless bool) (forecast fsm.Forecast, known bool) {
+// without a login. What is inside Vault is taken to be as it is on record, and so are the keys,
+// unless they are known to be gone. known is whether that says anything: without a checkpoint, whose
+// Vault this is stands in the keys record only.
+func Outlook(checkpoint store.Checkpoint, replicas fsm.Replicas, keyless, keysGone bool) (forecast fsm.Forecast, known bool) {
 	remembered := fsm.State(checkpoint.State)
-	ours := !remembered.Before(fsm.Initialized)
+	ours := !remembered.Before(fsm.Initialized) && !keysGone
 	if !keyless && !ours && replicas.LeastState() != fsm.Uninitialized {
 		return fsm.Forecast{}, false
 	}

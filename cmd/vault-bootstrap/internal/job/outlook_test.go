@@ -34,7 +34,7 @@ func TestOutlook(t *testing.T) {
 		"the first run was cut off":     {store.Checkpoint{State: "unsealed", ClusterID: "ours"}, one(fsm.Active, "ours"), false, true, 2, ""},
 		"without keys, sealed":          {hardened, one(fsm.Sealed, ""), true, true, 0, fault.Transient.String()},
 	} {
-		got, known := job.Outlook(test.checkpoint, test.replicas, test.keyless)
+		got, known := job.Outlook(test.checkpoint, test.replicas, test.keyless, false)
 		fails := ""
 		if got.Err != nil {
 			if fails = fault.NameOf(got.Err); fails == "" {

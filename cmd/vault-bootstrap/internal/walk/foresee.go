@@ -6,6 +6,7 @@ import (
 
 	"github.com/sethvargo/go-retry"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -18,14 +19,18 @@ import (
 func (w *Walk) Foresee(ctx context.Context) (fsm.Forecast, fsm.Replicas) {
 	w.Job.Guard(Always)
 	defer w.Job.Bootstrap.Close(context.WithoutCancel(ctx))
-	unwritable := w.Job.Store.Preflight(ctx)
+	unwritable := job.Permitted(ctx, w.Job.Store.Preflight)
 	if unwritable == nil {
 		unwritable = w.Job.Options.Store.RefuseKeys(ctx, w.Job.Store)
 	}
 	if unwritable != nil && !errors.Is(unwritable, store.ErrImmutable) {
 		return fsm.Forecast{Err: unwritable}, nil
 	}
-	look, err := w.settledLook(ctx)
+	var look *states.Look
+	err := job.Permitted(ctx, func(ctx context.Context) (err error) {
+		look, err = w.settledLook(ctx)
+		return err
+	})
 	if err != nil {
 		return fsm.Forecast{Err: err}, nil
 	}

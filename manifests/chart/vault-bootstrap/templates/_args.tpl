@@ -76,6 +76,7 @@
 {{- $flags := list
   (list "until" $r.until "hardened")
   (list "parallelism" (int $r.parallelism) 16)
+  (list "policy" $r.policy "grow")
   (list "log-level" $r.logLevel "info") -}}
 {{- if eq .Values.keys "none" }}
 - --keys=none
