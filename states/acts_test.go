@@ -276,14 +276,14 @@ func TestCheckpoint(t *testing.T) {
 	}
 	failure := fault.Stop("x", errors.New("broken"), "mend it")
 	for range 2 {
-		if err := s.Finish(t.Context(), failure); err != nil {
+		if err := s.Finish(t.Context(), failure, fsm.Hardened); err != nil {
 			t.Fatal(err)
 		}
 		if s.store.checkpoint.LastError == nil || s.store.checkpoint.LastError.Name != "x" {
 			t.Errorf("the failure on record is %+v", s.store.checkpoint.LastError)
 		}
 	}
-	if err := s.Finish(t.Context(), nil); err != nil || s.store.checkpoint.LastError != nil {
+	if err := s.Finish(t.Context(), nil, fsm.Unsealed); err != nil || s.store.checkpoint.LastError != nil {
 		t.Errorf("a failure stays on record after the run recovered: %v", err)
 	}
 	for _, event := range []fsm.Event{fsm.Seal, fsm.Drift, fsm.Weaken} {

@@ -174,9 +174,10 @@ func (b *Bootstrap) Enter(ctx context.Context, look *Look, t fsm.Transition) err
 	return b.recording.enter(ctx, look, t)
 }
 
-// Finish records how a run ended: its failure, or that it recovered from an earlier one.
-func (b *Bootstrap) Finish(ctx context.Context, failure error) error {
-	return b.recording.finish(ctx, failure)
+// Finish records how a run ended: its failure, or that it recovered from an earlier one and, if its
+// goal was to apply the seed, which one it has applied.
+func (b *Bootstrap) Finish(ctx context.Context, failure error, goal fsm.State) error {
+	return b.recording.finish(ctx, failure, !goal.Before(fsm.Seeded))
 }
 
 // Look observes the replicas, the records and, where it can log in, what is inside Vault.

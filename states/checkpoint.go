@@ -94,16 +94,27 @@ func NameRoot(ctx context.Context, b *Bootstrap, failure error) error {
 }
 
 // finish records how a run ended: its failure, or that it recovered from an earlier one. A failure
-// that is already on record keeps the time at which it first occurred.
-func (r *recording) finish(ctx context.Context, failure error) error {
+// that is already on record keeps the time at which it first occurred. applied is whether a run
+// without a failure has applied the seed: one that has changed without any object of it differing
+// enters no state, and its digest is recorded here.
+func (r *recording) finish(ctx context.Context, failure error, applied bool) error {
+	digest := ""
+	if failure == nil && applied {
+		digest = r.observer.desired.digest()
+	}
 	root, rootErr := r.rootSince(ctx)
-	return r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
+	var another *store.Mirror // what the Lease is to show of another seed
+	err := r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		if rootErr == nil {
 			c.RootSince = root
 		}
 		r.noteGrowth(c)
 		if failure == nil {
 			c.LastError = nil
+			if digest != "" && digest != c.SeedDigest {
+				c.SeedDigest = digest
+				another = &store.Mirror{State: c.State, Since: c.Since, SeedDigest: digest}
+			}
 			return nil
 		}
 		now := &store.Failure{
@@ -120,4 +131,11 @@ func (r *recording) finish(ctx context.Context, failure error) error {
 		c.LastError = now
 		return nil
 	})
+	if err != nil || another == nil {
+		return err
+	}
+	if err := r.records.Show(ctx, *another); err != nil {
+		r.setting.Log.Warn("the Lease does not show the new seed", "error", err.Error())
+	}
+	return nil
 }

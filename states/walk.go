@@ -33,6 +33,9 @@ func (b *Bootstrap) Desire(desired *Desired) { b.observer.desired = desired }
 func (b *Bootstrap) Hold(records Records) {
 	b.records.Records, b.admin.Records = records, records
 	b.setting.done.take()
+	if b.observer.desired != nil {
+		go b.observer.desired.digest() // the end of the walk needs it; computed while Vault is busy
+	}
 	b.observer.recall.begin()
 	b.seeding.applied = applied{}
 }

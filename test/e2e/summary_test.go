@@ -138,6 +138,14 @@ func TestSeedChanged(t *testing.T) {
 		t.Errorf("of an edited seed it says\n%s", r.Stderr)
 	}
 
+	// A seed that no longer names an object leaves it as it is, and is the one on record from then on.
+	before := status(p)["seed_digest"]
+	write(t, seed, strings.Replace(read(t, seed), "  - type: transit\n", "", 1))
+	wantEvents(t, "a seed without an object", p.must(0, "run").Events())
+	if after := status(p)["seed_digest"]; after == before {
+		t.Errorf("on record is still the seed %v", after)
+	}
+
 	administrator(t, cluster, "ada")("PUT", "sys/policies/acl/one", map[string]any{"policy": `path "x" { capabilities = ["read"] }`}, nil)
 	r = p.must(0, "run")
 	if said := r.Log("Vault no longer matches the seed: 1 object differs"); len(said) != 1 || said[0].Fields["level"] != "WARN" {

@@ -35,8 +35,8 @@ func TestTwoWatches(t *testing.T) {
 			t.Error("the one that stands by has looked at Vault")
 		}
 	})
-	t.Run("each transition is an Event, on the Pod and on its Job", func(t *testing.T) {
-		want := []string{"Normal Hardened", "Normal Initialized", "Normal Seeded", "Normal Unsealed"}
+	t.Run("each transition is an Event, on the Pod and on its Job, and so is what has changed", func(t *testing.T) {
+		want := []string{"Normal Changed", "Normal Hardened", "Normal Initialized", "Normal Seeded", "Normal Unsealed"}
 		for _, kind := range []string{"Pod", "Job"} {
 			eventually(t, "events on the "+kind, 10*time.Second, func(context.Context) error {
 				got := slices.DeleteFunc(told(t, namespace, kind), func(line string) bool { return line == "Normal Found" })

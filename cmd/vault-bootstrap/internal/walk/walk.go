@@ -183,7 +183,7 @@ func (w *Walk) close(ctx context.Context, session *fencing.Session, failure erro
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if fault.KindOf(failure) != fault.Busy && !errors.Is(failure, ErrGaveWay) {
-		err = Briefly(ctx, func(ctx context.Context) error { return w.Job.Bootstrap.Finish(ctx, failure) })
+		err = Briefly(ctx, func(ctx context.Context) error { return w.Job.Bootstrap.Finish(ctx, failure, w.Job.Goal) })
 	}
 	// The Lease goes last: without it no request is sent.
 	if !w.KeepsLogin {
