@@ -40,7 +40,7 @@ func frontControls() []Control {
 				headers, _ := facts.Headers.Get()
 				var calls []Call
 				for _, name := range weakHeaders(headers) {
-					calls = append(calls, Call{Delete: true, Path: "sys/config/ui/headers/" + name, Object: name})
+					calls = append(calls, Call{Delete: true, Path: uiHeaders + name, Object: name})
 				}
 				return calls
 			},

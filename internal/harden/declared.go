@@ -190,6 +190,9 @@ func (f Facts) spares(call Call) (Call, bool) {
 	if path != call.Path {
 		prefix = "config."
 	}
+	if strings.HasPrefix(path, uiHeaders) { // whose names have no case
+		path = strings.ToLower(path)
+	}
 	object, declared := f.Declared.At(path)
 	requests := f.Declared.Requests(call.Path)
 	if call.Delete {

@@ -139,6 +139,11 @@ func TestFixesSpare(t *testing.T) {
 	if got := calls(open, strict, "log-level"); got != nil {
 		t.Errorf("loggers that a request of the seed sets: %+v", got)
 	}
+	headers := harden.Facts{Now: now, Headers: harden.Known([]harden.Header{{Name: "X-Frame-Options", Value: "ALLOW"}})}
+	headers.Declared = seed{"sys/config/ui/headers/x-frame-options": {Data: map[string]any{"values": []any{"DENY"}}}}
+	if got := calls(headers, strict, "ui-headers"); got != nil {
+		t.Errorf("a header that differs from the seed: %+v", got)
+	}
 	users := harden.Facts{Now: now, Auth: harden.Known([]harden.Mount{{Path: "u", Type: "userpass", NoLockout: true}}), Secrets: harden.Known([]harden.Mount{})}
 	users.Declared = seed{"sys/auth/u": {Data: map[string]any{"config": map[string]any{"user_lockout_config": map[string]any{"lockout_threshold": "5"}}}}}
 	if got := calls(users, strict, "user-lockout"); len(got) != 1 {

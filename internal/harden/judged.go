@@ -2,6 +2,9 @@ package harden
 
 import "strings"
 
+// uiHeaders is the path below which the UI's headers are.
+const uiHeaders = "sys/config/ui/headers/"
+
 // Judged are the fields of the seed by which a control can come out.
 type Judged struct {
 	// Fields are the fields of an object by their dotted names; none if no field of a seed makes the
@@ -44,7 +47,7 @@ func judgedFields() map[string]Judged {
 		"listed-mounts":     {Fields: []string{"config.listing_visibility"}, Where: "`auth`: `options`, `secrets`: `config`: `listing_visibility`", Whole: true, at: mount},
 		"password-policies": {Fields: []string{"policy"}, Where: "`password-policies`: `rules`", Whole: true, at: func(name string) string { return "sys/policies/password/" + name }},
 		"cors":              {Fields: []string{"allowed_origins"}, Where: "`cors`: `allowed_origins`", Whole: true, at: func(string) string { return "sys/config/cors" }},
-		"ui-headers":        {Fields: []string{"values"}, Where: "`ui-headers`", Whole: true, at: func(name string) string { return "sys/config/ui/headers/" + strings.ToLower(name) }},
+		"ui-headers":        {Fields: []string{"values"}, Where: "`ui-headers`", Whole: true, at: func(name string) string { return uiHeaders + strings.ToLower(name) }},
 
 		"own-login":       none("our login is made by the program"),
 		"root-token-gone": none("it is in our records"), "root-tokens": none("tokens are issued, not declared"), "lasting-tokens": none("tokens are issued, not declared"),
