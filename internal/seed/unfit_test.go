@@ -80,6 +80,10 @@ func TestFieldsWithoutAServer(t *testing.T) {
 				`seed.yaml:2:41: ssh/roles/r: "default_extensions" should be a mapping: servers refuse a text there`,
 		},
 		{
+			"mapping for a list", "auth:\n  - {type: approle, roles: [{name: r, token_policies: {a: b}}]}\n",
+			`seed.yaml:2:29: auth/approle/role/r: "token_policies" should be a list: servers refuse a mapping there`,
+		},
+		{
 			"value that is not listed", "secrets:\n  - {type: pki, configuration: {roles: [{name: r, key_type: dsa}]}}\n",
 			`seed.yaml:2:41: pki/roles/r: "key_type" is none of the values that Vault 1.21.1 or OpenBao 2.6.2 lists for it: rsa, ec, ed25519, any`,
 		},
