@@ -8,29 +8,24 @@ type endpoint struct {
 	path  string
 	shape shape
 	// label is the key of the name; "" where there is one object only.
-	label  string
-	fields []spec
-	// wild takes names with spaces, slashes and letters beyond ASCII.
-	wild                             bool
+	label                            string
+	fields                           []spec
 	stays, kept, once, folds, unread bool
-	whole                            bool
 	// most is how many of them a mount has at most; 0 stands for 3. must says that there is one.
 	most int
 	must bool
 	// write is the path of a change by hand, followed by the name, and suffix follows that.
 	write, suffix string
-	only          string
 }
 
 // engine is an auth method or secrets engine with what can be below it. Everything was seen on
 // Vault 1.21.1 and OpenBao 2.6.2, and none of it makes the server call out.
 type engine struct {
 	kind string
-	// types are other names of it; options the mount's own fields.
+	// options are the mount's own fields; lockout says that it locks users out.
 	endpoints []endpoint
 	options   []spec
 	lockout   bool
-	only      string
 }
 
 // tokenFields are those of everything that tokens are made by. A token_type of batch is not made:

@@ -3,6 +3,8 @@ package prop_test
 import (
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // scenario is what happens in a case. It follows from the numbers, and can be made smaller: what is
@@ -164,6 +166,10 @@ func (g *generator) rename(s *scenario, it *item) {
 	if it.name == "" || it.isMount() || it.space || it.kept || it.place[0] == "audit" || it.place[0] == "plugins" || it.place[0] == "quotas" || it.label == "sts_account" {
 		return
 	}
+	// OpenBao 2.6 answers 'duplicate identity name' where an alias at a local mount gets another name.
+	if mount := g.find(strings.Join(it.needs[min(1, len(it.needs)):], "")); it.of == "entity" && mount != nil && mount.field("local") != nil && g.facts.Product == testbed.OpenBao {
+		return
+	}
 	twin := it.copy()
 	twin.name = g.name(it.ns+it.mount+" renamed", []string{"Renamed", "new-name", "n2"})
 	switch {
@@ -180,6 +186,16 @@ func (g *generator) rename(s *scenario, it *item) {
 		twin.write = strings.Replace(it.write, it.name, twin.name, 1)
 	}
 	s.edits = append(s.edits, edit{do: "rename", id: it.full(), with: twin})
+}
+
+// find returns the object with a full ID; nil if there is none.
+func (g *generator) find(id string) *item {
+	for _, it := range g.items {
+		if it.full() == id {
+			return it
+		}
+	}
+	return nil
 }
 
 // edited returns the objects after the changes of the seed.
@@ -232,63 +248,4 @@ func held(items []*item, it *item) bool {
 	return !slices.ContainsFunc(needs, func(id string) bool {
 		return !slices.ContainsFunc(items, func(other *item) bool { return other.full() == id })
 	})
-}
-
-// meddle makes the changes by hand.
-func (g *generator) meddle(s *scenario, items []*item) {
-	refers := map[string]bool{}
-	for _, it := range items {
-		for _, id := range it.needs {
-			refers[id] = true
-		}
-	}
-	touched := map[string]bool{}
-	for _, it := range items {
-		if touched[it.holder()] {
-			continue
-		}
-		switch g.rng.IntN(6) {
-		case 0:
-			if f, v, ok := g.other(it, true); ok && changeable(it, f) {
-				s.meddling = append(s.meddling, edit{do: "change", id: it.full(), field: f, value: v})
-			}
-		case 1:
-			if !refers[it.full()] && removable(it) && (!it.isMount() || len(closure(items, map[string]bool{it.full(): true})) < 6) {
-				s.meddling = append(s.meddling, edit{do: "delete", id: it.full()})
-				touched[it.full()] = it.isMount()
-			}
-		}
-	}
-}
-
-// removable reports whether a person can delete the object, and the program sees it.
-func removable(it *item) bool {
-	return !it.stays && !it.request && !it.space && !(it.once && it.value) && it.place[0] != "secretsOnce" && it.place[len(it.place)-1] != "root/generate" && it.place[len(it.place)-1] != "config/ca"
-}
-
-// changeable reports whether a person can change a field alone.
-func changeable(it *item, name string) bool {
-	if it.request || it.once || it.unread || it.space || it.place[0] == "audit" {
-		return false
-	}
-	if it.alone || it.isMount() || it.value || strings.HasSuffix(it.write, "/config") && strings.Contains(it.write, "/keys/") {
-		return name != "deletion_allowed"
-	}
-	return !slices.ContainsFunc(it.fields, func(f field) bool { return !f.value.resolved() })
-}
-
-// prune chooses what is taken out of the seed at the end.
-func (g *generator) prune(s *scenario, items []*item) {
-	for _, it := range items {
-		if !g.chance(5) || it.found {
-			continue
-		}
-		s.pruned = append(s.pruned, it.full())
-		switch {
-		case it.isMount() && g.chance(2):
-			s.graves = append(s.graves, tombstone{ns: it.ns, mount: it.id})
-		case it.space && g.chance(2):
-			s.graves = append(s.graves, tombstone{ns: it.name + "/"})
-		}
-	}
 }
