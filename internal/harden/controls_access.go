@@ -77,7 +77,7 @@ func accessControls() []Control {
 			Source: docs + "concepts/policies#sudo",
 			Check: func(facts Facts, limits Limits) Finding {
 				return on(policiesOf, func(policies []Policy, _ Limits) Finding {
-					others := slices.DeleteFunc(slices.Clone(policies), func(p Policy) bool { return p.Name == facts.OwnPolicy })
+					others := slices.DeleteFunc(slices.Clone(policies), func(p Policy) bool { return p.Name == facts.OwnPolicy || p.Name == facts.OwnPolicy+"-seed" })
 					return eachPolicy(others, "policies that do: %d", "none does", func(rule Rule) bool { return slices.Contains(rule.Capabilities, "sudo") })
 				})(facts, limits)
 			},

@@ -36,7 +36,7 @@ type Facts struct {
 	Now time.Time
 	// Product is what the active node runs. Endpoints and remedies depend on it.
 	Product product.Product
-	// OwnPolicy is the name of the program's own policy.
+	// OwnPolicy is the name of the program's own policy; that of the one made from the seed ends in -seed.
 	OwnPolicy string
 	// Namespace is the namespace that is judged, without slashes at its ends; empty for the root
 	// namespace, and with it the server.
