@@ -20,7 +20,7 @@ import (
 // lookAtSeed compares the live state with what is declared.
 func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) error {
 	if view == look.root {
-		return look.planFor(ctx, o, view, o.desired.objectsFor(look.StoredKeys, look.Checkpoint), o.desired.declaration.Prune)
+		return look.planAsRoot(ctx, o, view)
 	}
 	// Our policy denies us our own policy and role: only root can repair them.
 	written := o.desired.growing.objects(o.desired.growing.gone(look.Checkpoint))
@@ -46,6 +46,22 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 		look.judgePlan()
 	}
 	return err
+}
+
+// planAsRoot plans with another token than that of our own login. Where the seed as a whole cannot be
+// planned, what root is there for can: then our login finds out the rest, without root.
+func (l *Look) planAsRoot(ctx context.Context, o *Observer, view vault.View) error {
+	objects := o.desired.objectsFor(l.StoredKeys, l.Checkpoint)
+	err := l.planFor(ctx, o, view, objects, o.desired.declaration.Prune)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	byRoot := slices.DeleteFunc(slices.Clone(objects), func(each object.Object) bool { return !each.IsAudit() && !o.desired.ofLogin(each) })
+	if l.planFor(ctx, o, view, byRoot, object.Prune{}) != nil {
+		return err
+	}
+	l.Observation.Plan = fsm.PlanChanges
+	return nil
 }
 
 // planFor plans how to make objects, and keeps the plan in the look.

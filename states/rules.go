@@ -15,6 +15,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/policy"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
+	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // RulesOf returns the rules of a seed. If the seed does not mention controls, a run requires only
@@ -213,9 +214,10 @@ func grants(list []harden.Grant) []policy.Grant {
 	return converted
 }
 
-// ownPolicies returns the names of our own policies, which no seed declares.
+// ownPolicies returns the names of our own policies, which no seed declares. With --policy=fixed, the
+// one that is made from the seed may be left from before.
 func (d *Desired) ownPolicies() []string {
-	var names []string
+	names := []string{d.name + login.SeedSuffix}
 	for _, o := range d.objects {
 		if o.Stage == object.StagePolicies && o.Position.File == "" && o.Namespace == "" {
 			names = append(names, strings.TrimPrefix(string(o.ID), string(object.Policy("", nil).ID)))

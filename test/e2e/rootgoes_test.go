@@ -77,6 +77,18 @@ func TestRootGoesBeforeTheSeed(t *testing.T) {
 	}
 }
 
+// TestRootGoesWhateverTheSeedRefersTo has a first seed that no run can plan.
+func TestRootGoesWhateverTheSeedRefersTo(t *testing.T) {
+	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
+	seed := filepath.Join(t.TempDir(), "seed.yaml")
+	write(t, seed, "secrets: [{type: kv}]\npolicies:\n  - name: app\n    rules: 'path \"${ accessor \"nowhere\" }\" { capabilities = [\"read\"] }'\n")
+	p, _ := inFiles(t, cluster, "--seed="+seed, "--timeout=60s")
+	wantFailure(t, p.run("run"), 65, "nowhere")
+	wantNoRootAlive(t, p, cluster.Nodes[0])
+	write(t, seed, "secrets: [{type: kv}]\n")
+	wantEvents(t, "the next run", p.must(0, "run").Events(), "seed", "harden")
+}
+
 // TestRootStaysWithoutLogin has Vault refuse our own login: nothing can take the place of root, so it
 // stays, and every output says so.
 func TestRootStaysWithoutLogin(t *testing.T) {

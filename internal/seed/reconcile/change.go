@@ -93,9 +93,8 @@ type Change struct {
 type unseen int
 
 const (
-	seenAsItIs unseen = iota
 	// neverShown: Vault cannot show it.
-	neverShown
+	neverShown unseen = iota + 1
 	// notReadYet: our login may not read it before its policy has grown.
 	notReadYet
 )
