@@ -108,6 +108,7 @@ func (s *seeding) narrow(ctx context.Context, session *vault.Session, look *Look
 		if _, err := session.Write(ctx, "sys/policies/acl/"+narrower.name, map[string]any{"policy": narrower.text}); err != nil {
 			return fmt.Errorf("narrowing the policy %q: %w", narrower.name, err)
 		}
+		s.setting.done.note((*Changes).updated, "sys/policies/acl/"+narrower.name)
 		s.setting.Log.Info("narrowed", "policy", narrower.name)
 		point.Reach("policy.narrowed")
 	}

@@ -138,8 +138,11 @@ func grown(ctx context.Context, _ *scene, node *testbed.VaultNode, token string)
 func notGrown(ctx context.Context, _ *scene, node *testbed.VaultNode, token string) error {
 	for _, path := range []string{"ssh/roles/robots", "database/config/orders"} {
 		err := node.Call(ctx, http.MethodGet, path, token, nil, nil)
+		if err == nil {
+			return fmt.Errorf("the seed does not name %s, and it is there", path)
+		}
 		if failed, is := errors.AsType[*testbed.VaultError](err); !is || failed.Status != http.StatusNotFound {
-			return fmt.Errorf("the seed does not name %s, and asking for it gives %v", path, err)
+			return fmt.Errorf("looking whether %s is there: %w", path, err)
 		}
 	}
 	return seedPolicyNames(ctx, node, token, false)

@@ -93,7 +93,7 @@ func (b *bed) wrapped(t *testing.T, token, path string) m {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	var wrapping struct {
 		WrapInfo struct{ Token string } `json:"wrap_info"`
 	}
