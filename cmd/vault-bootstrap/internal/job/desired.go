@@ -71,8 +71,8 @@ func (j *Job) desired(ctx context.Context) (resolved, error) {
 }
 
 // warningsOf returns the warnings about a seed, as 'seed validate' prints them.
-func warningsOf(declared *seed.Seed) []string {
-	var texts []string
+func warningsOf(declared *seed.Seed, rules harden.Rules) []string {
+	texts := slices.Clone(rules.Warnings)
 	for _, warning := range declared.Warnings() {
 		texts = append(texts, warning.String())
 	}

@@ -104,7 +104,7 @@ func (o *PlanOptions) withToken(ctx context.Context, env Lookup, token secret.Va
 		}
 		return err
 	})
-	return warn(plan, warningsOf(declared)), err
+	return warn(plan, warningsOf(declared, rules)), err
 }
 
 // warn puts the warnings about the seed before those of a plan, if there is one.

@@ -85,7 +85,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	job.declaredLogin = resolved.login
-	job.warnings = warningsOf(resolved.declared)
+	job.warnings = warningsOf(resolved.declared, resolved.rules)
 	job.Risks, job.Guard = append(servers.risks(), job.warnings...), servers.Cluster.Guard
 	pod, _ := env("POD_NAME")
 	setting := &states.Setting{
