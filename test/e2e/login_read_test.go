@@ -76,7 +76,7 @@ func TestLooksByTheRoleThatReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, policies, written = look("plan", 0)
-	want("plan without the role", policies, written, "vault-bootstrap")
+	want("plan without the role", policies, written, "vault-bootstrap", "vault-bootstrap-seed")
 	if !strings.Contains(r.Stderr, "the role that only reads does not let us in") {
 		t.Errorf("plan does not say so: %s", r.Stderr)
 	}
