@@ -88,7 +88,7 @@ func TestKilledAfterEachStateWithFiles(t *testing.T) {
 
 // TestKilledBetween kills at the points inside the acts that a rerun must mend.
 func TestKilledBetween(t *testing.T) {
-	for _, point := range []string{"initialize.stored", "unseal.share", "unseal.done", "login.audited", "login.made", "harden.credential", "login.proven", "harden.revoked", "login.alone", "policy.grown", "seed.applied"} {
+	for _, point := range []string{"initialize.stored", "unseal.share", "unseal.done", "login.audited", "login.made", "harden.credential", "login.proven", "harden.revoked", "login.alone", "seed.applied"} {
 		t.Run(point, func(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 			seed, _ := exampleSeed(t)

@@ -41,6 +41,9 @@ type Goal struct {
 	Parallelism int
 }
 
+// unread reports whether the token may not read o yet.
+func (g Goal) unread(o object.Object) bool { return g.Unread != nil && g.Unread(o) }
+
 // Seen are objects that matched their declaration a short while ago.
 type Seen map[object.ID]bool
 

@@ -70,11 +70,12 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 	if goal.Seen == nil && len(objects) >= minListed {
 		l.listAhead(ctx, goal.Owned)
 	}
-	if needed := neededListings(objects); len(needed) > 0 {
+	readable := slices.DeleteFunc(slices.Clone(objects), goal.unread)
+	if needed := neededListings(readable); len(needed) > 0 {
 		if err := l.listings(ctx, needed); err != nil {
 			return nil, err
 		}
-		open := slices.DeleteFunc(slices.Clone(objects), func(o object.Object) bool { return l.isSealed(o.Namespace) })
+		open := slices.DeleteFunc(slices.Clone(readable), func(o object.Object) bool { return l.isSealed(o.Namespace) })
 		if err := missingMounts(open, l.mounted); err != nil {
 			return nil, err
 		}
@@ -82,7 +83,7 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 			return nil, err
 		}
 	}
-	if err := missingNamespaces(ctx, l.reads, objects); err != nil {
+	if err := missingNamespaces(ctx, l.reads, readable, objects); err != nil {
 		return nil, err
 	}
 	unknown := unknowns{declared: make(map[object.ID]*object.Object, len(objects))}
@@ -98,16 +99,16 @@ func observe(ctx context.Context, api Reader, goal Goal) (*live, error) {
 		if l.isSealed(o.Namespace) {
 			continue
 		}
+		if goal.unread(o) {
+			l.seen[i] = observation{unread: o.Mount == "" || l.mounted(o.Mount)}
+			continue
+		}
 		if listing, path := o.Table(); listing != "" && !value.Pending(o.Data) {
 			data, there := l.tables[listing][path]
 			l.seen[i] = observation{there: there, data: data}
 			continue
 		}
 		if o.Mount != "" && !l.mounted(o.Mount) && !value.Pending(o.Data) {
-			continue
-		}
-		if goal.Unread != nil && goal.Unread(o) {
-			l.seen[i] = observation{unread: true}
 			continue
 		}
 		if known[o.CanonicalID()] && !value.Pending(o.Data) {

@@ -134,8 +134,8 @@ func MakeNamespaces(ctx context.Context, api API, path string) (made []string, e
 }
 
 // missingNamespaces returns an error for the namespaces in one that is neither declared nor there.
-func missingNamespaces(ctx context.Context, api reader, objects []object.Object) error {
-	declared := declaredIDs(objects)
+func missingNamespaces(ctx context.Context, api reader, objects, all []object.Object) error {
+	declared := declaredIDs(all)
 	problems := &value.Problems{}
 	for _, o := range objects {
 		if o.Stage != object.StageNamespaces || o.Namespace == "" {
