@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
@@ -45,6 +44,10 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 	b.Setting().Reads = o.Parallelism
 	memory, err := readMemory(ctx, job.Store, false)
 	if err != nil {
+		// A rule that is missing passes for a while, and a run ends with what is missing.
+		if missing := job.Store.Preflight(ctx); fault.KindOf(missing) == fault.Usage {
+			return nil, missing
+		}
 		return nil, err
 	}
 	// A login of its own, since that of the role that only reads is another one.
@@ -124,19 +127,10 @@ func readMemory(ctx context.Context, records store.Store, haveToken bool) (state
 	var err error
 	matters := func(err error) bool { return err != nil && (!haveToken || fault.KindOf(err) != fault.Usage) }
 	if memory.Checkpoint, _, err = records.Checkpoint(ctx); matters(err) {
-		return memory, forbidden(fmt.Errorf("reading the checkpoint: %w", err))
+		return memory, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	if memory.Keys, _, err = records.Keys(ctx); matters(err) {
-		return memory, forbidden(fmt.Errorf("reading the keys: %w", err))
+		return memory, fmt.Errorf("reading the keys: %w", err)
 	}
 	return memory, nil
-}
-
-// forbidden returns err as one of configuration if the Kubernetes API has refused to let us read, as
-// a run does that has waited for a rule to take effect.
-func forbidden(err error) error {
-	if kube.Refused(err) {
-		return fault.Misuse(err, fault.RemedyOf(err))
-	}
-	return err
 }
