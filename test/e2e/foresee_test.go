@@ -150,7 +150,7 @@ func TestForeseen(t *testing.T) {
 
 	good := b.keys()
 	record := driver.RecordFile(dir, "keys")
-	b.program.keys = nil
+	b.keys = nil
 	write(t, record, string(good[:len(good)/2]))
 	b.agree("record corrupt", 70)
 	write(t, record, string(good))
@@ -161,7 +161,7 @@ func TestForeseen(t *testing.T) {
 	if err := os.Chmod(record, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.program.keys = func() []byte { return []byte(read(t, record)) }
+	b.keys = func() []byte { return []byte(read(t, record)) }
 	b.agree("hardened again", 0)
 
 	b.asRoot(node, func(root string) {
