@@ -49,6 +49,10 @@ func (o *PlanOptions) Plan(ctx context.Context, env Lookup, log *slog.Logger) (*
 		return err
 	})
 	if err != nil {
+		// A rule that is missing passes for a while, and a run ends with what is missing.
+		if missing := job.Store.Preflight(ctx); fault.KindOf(missing) == fault.Usage {
+			return nil, missing
+		}
 		return nil, err
 	}
 	// A login of its own, since that of the role that only reads is another one.
