@@ -273,7 +273,7 @@ func TestAuditBlocksUnseal(t *testing.T) {
 func TestLockedOut(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 	p, _ := inFiles(t, cluster)
-	run := p.stopped("entered.seeded", "run")
+	run := p.stopped("entered.unsealed", "run")
 	root := keysIn(t, p).Root.Token
 	orphan := struct {
 		Auth struct {

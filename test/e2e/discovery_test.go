@@ -12,7 +12,7 @@ import (
 func TestJoins(t *testing.T) {
 	cluster := testbed.VaultFor(t, testbed.VaultOptions{Nodes: 3, TLS: true, NoRetryJoin: true})
 	p, _ := inFiles(t, cluster, "--replicas=3", "--replica-patience=60s")
-	run := p.stopped("entered.seeded", "run")
+	run := p.stopped("entered.unsealed", "run")
 	root := keysIn(t, p).Root.Token
 	testbed.NoteSecrets(t, root)
 	run.Send(sigcont)

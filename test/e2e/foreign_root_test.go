@@ -17,7 +17,7 @@ func TestRevokeForeignRoot(t *testing.T) {
 	node := cluster.Nodes[0]
 	p, _ := inFiles(t, cluster)
 	wantFailure(t, p.run("verify", "--deep", "--revoke-foreign-root", "--timeout=5s"), 64, "no keys are stored")
-	p.must(0, "run", "--until=seeded")
+	p.must(0, "run", "--until=unsealed")
 	wantFailure(t, p.run("verify", "--deep", "--revoke-foreign-root"), 64, "the first run has not finished", "run")
 	p.must(0, "run")
 	foreign := rootOf(t, p, node)

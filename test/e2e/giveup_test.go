@@ -13,7 +13,7 @@ import (
 func TestGivesUpEqualAnswers(t *testing.T) {
 	seed := filepath.Join(t.TempDir(), "seed.yaml")
 	write(t, seed, "policies: [{name: app, rules: 'path \"kv/data/app\" { capabilities = [\"read\"] }'}]\n"+
-		"auth:\n  - {type: approle, path: ci, roles: [{name: refused, secret_id_bound_cidrs: [127.0.0.1]}, {name: good, token_ttl: 20m}]}\n"+
+		"auth:\n  - {type: approle, path: ci, roles: [{name: refused, token_ttl: 2h, token_max_ttl: 1h}, {name: good, token_ttl: 20m}]}\n"+
 		"entities: [{name: umlaut, metadata: {ü: x}}]\n")
 	p, _ := inFiles(t, anyServer(t), "--seed="+seed, "--login=approle", "--timeout=10m")
 	r := p.must(1, "run")

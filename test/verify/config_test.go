@@ -92,7 +92,7 @@ func TestBeforeHardening(t *testing.T) {
 	if done := p.do(t, "verify"); done.Code != 1 || !strings.Contains(done.Stderr, "no server is active") {
 		t.Errorf("of a new Vault: exit code %d\n%s", done.Code, done.Stderr)
 	}
-	p.must(t, 0, "run", "--until=seeded")
+	p.must(t, 0, "run", "--until=unsealed")
 	found := p.verify(t)
 	want(t, found, "root-token-gone", harden.Fails)
 	want(t, found, "own-login", harden.Fails)

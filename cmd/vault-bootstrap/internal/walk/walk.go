@@ -95,7 +95,8 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	defer lose(nil)
 	context.AfterFunc(session.Context(), func() { lose(context.Cause(session.Context())) })
 	err := OrLost(session.Context(), w.drive(working, &permissions{Reporter: reporter, giveUp: lose}))
-	if !errors.Is(err, ErrGaveWay) && !errors.Is(err, store.ErrLeaseLost) {
+	interrupted := errors.Is(ctx.Err(), context.Canceled) // what is left of our time belongs to the Lease
+	if !interrupted && !errors.Is(err, ErrGaveWay) && !errors.Is(err, store.ErrLeaseLost) {
 		err = states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, err)
 	}
 	w.Changes = report.Changes(w.Job.Bootstrap.Done())

@@ -124,15 +124,20 @@ func (w *Watcher) lead(ctx context.Context) (bool, error) {
 
 // leadOrStandBy waits for the lead, and meanwhile does what does not need it.
 func (w *Watcher) leadOrStandBy(ctx context.Context, options store.LeaseOptions) (store.Held, error) {
+	defer w.standingBy(ctx)()
+	return w.job.Store.Lead(ctx, options)
+}
+
+// standingBy stands by until its result is called.
+func (w *Watcher) standingBy(ctx context.Context) (end func()) {
 	standing, stand := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		w.standBy(standing)
 	}()
-	defer func() {
+	return func() {
 		stand()
-		<-ended // the turns must not share the bootstrap
-	}()
-	return w.job.Store.Lead(ctx, options)
+		<-ended // what follows must not share the bootstrap
+	}
 }

@@ -16,7 +16,8 @@ import (
 // and giving a share twice is harmless.
 const standbyPatience = time.Second
 
-// standBy opens replicas that stay sealed while another watch leads, until ctx ends.
+// standBy opens replicas that stay sealed while another watch leads, or another run holds the Lease,
+// until ctx ends.
 func (w *Watcher) standBy(ctx context.Context) {
 	w.job.Guard(walk.Always)
 	hurried := pace.Hurry{Usual: w.options.HealthInterval}
@@ -43,7 +44,7 @@ func (w *Watcher) standBy(ctx context.Context) {
 		due = time.Now().Add(tries.Next())
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
-			w.report.Log().Info("a replica stays sealed while another watch leads", "reason", logged, "remedy", fault.RemedyOf(err))
+			w.report.Log().Info("a replica stays sealed while another one leads or holds the lease", "reason", logged, "remedy", fault.RemedyOf(err))
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (w *Watcher) act(ctx context.Context) error {
 	defer acquired()
 	leased, hold, release := walk.WaitThenHold(acquiring)
 	defer release()
-	session, err := fencing.Begin(leased, w.job.Store, w.walk.LeaseOptions(w.report))
+	session, err := w.beginOrStandBy(ctx, leased)
 	switch {
 	case errors.Is(err, store.ErrImmutable):
 		return w.walk.WithoutWriting(ctx, w.report, err)
@@ -41,6 +41,13 @@ func (w *Watcher) act(ctx context.Context) error {
 	err = w.walk.Act(ctx, &impatient{Reporter: w.report, giveWay: giveWay, again: w.past.failure}, session)
 	report.LogChanges(w.report, w.walk.Changes)
 	return err
+}
+
+// beginOrStandBy waits for the Lease, and meanwhile opens what stays sealed: whoever holds it may be
+// gone, and it expires late.
+func (w *Watcher) beginOrStandBy(ctx, leased context.Context) (*fencing.Session, error) {
+	defer w.standingBy(ctx)()
+	return fencing.Begin(leased, w.job.Store, w.walk.LeaseOptions(w.report))
 }
 
 // maxFailures is how often an act may fail in the first walk before the walk gives way: what a seed
