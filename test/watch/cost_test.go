@@ -44,8 +44,9 @@ func TestCost(t *testing.T) {
 		{"custody", func(t *testing.T, _ *installation) []string {
 			return []string{"--key-shares=1", "--key-threshold=1", "--pgp-keys=" + operator(t)}
 		}, "custodians must unseal", mostFailing},
-		{"login too weak", func(t *testing.T, in *installation) []string {
-			// Our login becomes an entity that a policy of the seed denies something.
+		{"seed exceeds policy", func(t *testing.T, in *installation) []string {
+			// Our login becomes an entity that a policy of the seed denies something: it makes that itself, and
+			// may not apply the seed from then on.
 			in.sow(strings.Replace(in.text(), "policies:\n", "policies:\n  - name: weak\n    rules: 'path \"sys/policies/acl/app\" { capabilities = [\"deny\"] }'\n", 1) +
 				"entities:\n  - {name: weak, policies: [weak]}\nentity-aliases:\n  - {name: vault-bootstrap, mountpath: userpass, entity: weak}\n")
 			in.walk[slices.Index(in.walk, "--login=approle")] = "--login=userpass"
@@ -54,7 +55,7 @@ func TestCost(t *testing.T) {
 				t.Fatal(err)
 			}
 			return []string{"--login-password-file=" + password}
-		}, "login too weak", mostFailing},
+		}, "seed exceeds policy", mostFailing},
 		{"idle", func(*testing.T, *installation) []string { return nil }, "", mostIdle},
 	} {
 		t.Run(each.name, func(t *testing.T) {
