@@ -156,3 +156,26 @@ func TestNamespaceBeingDeletedForever(t *testing.T) {
 		t.Errorf("wrote %q", w.writes)
 	}
 }
+
+// TestRequestsThatDeleteInNamespaces holds that a request that deletes is sent to its namespace, and
+// that our policy allows that path.
+func TestRequestsThatDeleteInNamespaces(t *testing.T) {
+	objects := desired(t, write(t, "s.yaml", "namespaces: [{path: a, requests: [{name: r, path: kv/x, operation: delete}]}]\nrequests: [{name: r, path: kv/y, operation: delete}]\n"), seed.Resolver{})
+	w := &world{}
+	if _, err := reconcile.Apply(t.Context(), w, plan(t, w, objects, reconcile.Memory{}), reconcile.Options{Parallelism: 1}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a/kv/x", "kv/y"}
+	if slices.Sort(w.deletes); !slices.Equal(w.deletes, want) {
+		t.Errorf("deleted %q, want %q", w.deletes, want)
+	}
+	var allowed []string
+	for _, g := range policy.Needs(objects, false) {
+		if slices.Contains(g.Capabilities, "delete") {
+			allowed = append(allowed, g.Path)
+		}
+	}
+	if slices.Sort(allowed); !slices.Equal(allowed, want) {
+		t.Errorf("allowed to delete are %q, want %q", allowed, want)
+	}
+}

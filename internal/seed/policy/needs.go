@@ -124,7 +124,7 @@ func (s grantSet) request(o object.Object) {
 		s.add(o.Namespace+unless, "read")
 	}
 	if o.Traits.Deletes {
-		s.add(o.Namespace+o.Traits.Write, "delete")
+		s.add(o.WritePath(), "delete")
 		return
 	}
 	s.add(o.WritePath(), "create", "update")

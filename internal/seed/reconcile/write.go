@@ -78,7 +78,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 		return a.remember(ctx, o), nil
 	}
 	if o.Traits.Deletes {
-		if err := a.api.Delete(ctx, o.Namespace+o.Traits.Write); err != nil {
+		if err := a.api.Delete(ctx, o.WritePath()); err != nil {
 			return nil, explain(c, err)
 		}
 		return map[string]string{sentField: a.plan.memory.sent(o)}, nil
