@@ -166,6 +166,10 @@ func (g *generator) child(mount *item, root string, e endpoint) *item {
 		if e.shape == bare {
 			it.name = strings.ReplaceAll(it.name, ".", "-")
 		}
+		// OpenBao 2.6 writes users of radius as they are given, and looks for them in lower case.
+		if mount.engine == "radius" && g.facts.Product == testbed.OpenBao {
+			it.name = strings.ToLower(it.name)
+		}
 		if e.label == "sts_account" {
 			it.name = fmt.Sprint(100000000000 + g.rng.IntN(1000))
 		}

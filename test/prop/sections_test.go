@@ -59,13 +59,21 @@ func (g *generator) device() *item {
 		{name: "options > mode", make: texts("0600", "0640"), fixed: true},
 		{name: "options > hmac_accessor", make: loose(truths()), fixed: true},
 		{name: "options > log_raw", make: loose(truths()), fixed: true},
-		{name: "options > format", make: names("json", "jsonx"), fixed: true},
+		{name: "options > format", make: formats, fixed: true},
 		// A prefix is refused, unless the server's configuration allows it.
 		{name: "options > elide_list_responses", make: loose(truths()), fixed: true},
 	}
 	it := g.object("", "sys/audit/"+path, []string{"audit"}, "", path, specs)
 	it.excluded = "audit"
 	return it
+}
+
+// formats are those of audit devices, of which OpenBao has one.
+func formats(g *generator) value {
+	if g.facts.Product == testbed.OpenBao {
+		return nameOf("json")
+	}
+	return nameOf(choose(g, []string{"json", "jsonx"}))
 }
 
 func (g *generator) pluginEntry() *item {
@@ -483,5 +491,3 @@ func (g *generator) all() {
 		}
 	}
 }
-
-var _ = testbed.Vault

@@ -12,16 +12,18 @@ import (
 type world struct {
 	live map[string]*item
 	ours map[string]bool
-	// sent holds the requests that were sent, and stored what has saved their answers.
-	prune settings
+	// comes holds what Vault shows although nobody has made it: settings that come with a mount.
+	comes map[string]bool
 }
 
 func newWorld() *world { return &world{live: map[string]*item{}, ours: map[string]bool{}} }
 
 // verdict is what a plan must say.
 type verdict struct {
-	// changes are the actions by ID, left what stays although the seed no longer names it.
+	// changes are the actions by ID. Those in maybe may be missing, where what Vault shows by itself
+	// may be what is wanted. left is what stays although the seed no longer names it.
 	changes map[string]string
+	maybe   map[string]bool
 	left    []string
 	// renamed are the earlier IDs of aliases, by their new ones; forgotten leave the ledger.
 	renamed   map[string]string
@@ -30,7 +32,7 @@ type verdict struct {
 
 // expect works out the plan for a seed.
 func (w *world) expect(items []*item, s settings) verdict {
-	v := verdict{changes: map[string]string{}, renamed: map[string]string{}}
+	v := verdict{changes: map[string]string{}, maybe: map[string]bool{}, renamed: map[string]string{}}
 	for _, it := range items {
 		live, there := w.live[it.full()]
 		if !there && it.folds {
@@ -44,6 +46,8 @@ func (w *world) expect(items []*item, s settings) verdict {
 				continue
 			}
 			v.changes[it.full()] = "create"
+		case !there && w.comes[it.full()]:
+			v.changes[it.full()], v.maybe[it.full()] = "update", true
 		case !there && it.found:
 			v.changes[it.full()] = "update"
 		case !there:
@@ -197,7 +201,7 @@ func (w *world) apply(items []*item, v verdict) {
 				}
 			}
 		} else {
-			w.ours[it.full()] = !it.kept
+			w.ours[it.full()] = !it.kept && !w.comes[it.full()]
 		}
 		w.live[it.full()] = made
 	}
