@@ -441,9 +441,9 @@ func (g *generator) requests(ns string) {
 	}
 }
 
-// space makes a namespace with what it holds.
+// space makes a namespace with what it holds. No mount of the root may lie below its name.
 func (g *generator) space() {
-	ns := g.name("namespaces", []string{"team", "Ops", "eu-west", "x_y"})
+	ns := g.name("namespaces", []string{"tenant", "Ops", "north", "x_y"})
 	it := g.object("", "sys/namespaces/"+ns, []string{"namespaces"}, "path", ns, []spec{{name: "custom_metadata", make: dictionary("owner", "tier")}})
 	it.fields = append([]field{}, it.fields...)
 	it.space = true
