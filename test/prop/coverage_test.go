@@ -107,7 +107,7 @@ func (r rows) count(schema map[string]any, v value, row string) {
 				r.count(inner, f.value, join(row, rowName(pattern)))
 			}
 		}
-		if more != nil && !(v.kind == mapping && schema["items"] != nil) {
+		if more != nil && (v.kind != mapping || schema["items"] == nil) {
 			r.count(more, f.value, row)
 		}
 	}

@@ -26,11 +26,10 @@ type endpoint struct {
 // Vault 1.21.1 and OpenBao 2.6.2, and none of it makes the server call out.
 type engine struct {
 	kind string
-	// types are other names of it; options the mount's own fields.
+	// options are the mount's own fields; lockout says that it locks users out.
 	endpoints []endpoint
 	options   []spec
 	lockout   bool
-	only      string
 }
 
 // tokenFields are those of everything that tokens are made by. A token_type of batch is not made:

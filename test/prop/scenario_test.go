@@ -3,6 +3,8 @@ package prop_test
 import (
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
 // scenario is what happens in a case. It follows from the numbers, and can be made smaller: what is
@@ -164,6 +166,10 @@ func (g *generator) rename(s *scenario, it *item) {
 	if it.name == "" || it.isMount() || it.space || it.kept || it.place[0] == "audit" || it.place[0] == "plugins" || it.place[0] == "quotas" || it.label == "sts_account" {
 		return
 	}
+	// OpenBao 2.6 answers 'duplicate identity name' where an alias at a local mount gets another name.
+	if mount := g.find(strings.Join(it.needs[min(1, len(it.needs)):], "")); it.of == "entity" && mount != nil && mount.field("local") != nil && g.facts.Product == testbed.OpenBao {
+		return
+	}
 	twin := it.copy()
 	twin.name = g.name(it.ns+it.mount+" renamed", []string{"Renamed", "new-name", "n2"})
 	switch {
@@ -180,6 +186,16 @@ func (g *generator) rename(s *scenario, it *item) {
 		twin.write = strings.Replace(it.write, it.name, twin.name, 1)
 	}
 	s.edits = append(s.edits, edit{do: "rename", id: it.full(), with: twin})
+}
+
+// find returns the object with a full ID; nil if there is none.
+func (g *generator) find(id string) *item {
+	for _, it := range g.items {
+		if it.full() == id {
+			return it
+		}
+	}
+	return nil
 }
 
 // edited returns the objects after the changes of the seed.
@@ -263,7 +279,7 @@ func (g *generator) meddle(s *scenario, items []*item) {
 
 // removable reports whether a person can delete the object, and the program sees it.
 func removable(it *item) bool {
-	return !it.stays && !it.request && !it.space && !(it.once && it.value) && it.place[0] != "secretsOnce" && it.place[len(it.place)-1] != "root/generate" && it.place[len(it.place)-1] != "config/ca"
+	return !it.stays && !it.request && !it.space && it.place[0] != "secretsOnce" && it.place[len(it.place)-1] != "root/generate" && it.place[len(it.place)-1] != "config/ca"
 }
 
 // changeable reports whether a person can change a field alone.

@@ -201,12 +201,12 @@ func quoted(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, char := range text {
-		switch {
-		case char == '"' || char == '\\':
+		switch char {
+		case '"', '\\':
 			b.WriteString(`\` + string(char))
-		case char == '\n':
+		case '\n':
 			b.WriteString(`\n`)
-		case char == '\t':
+		case '\t':
 			b.WriteString(`\t`)
 		default:
 			b.WriteRune(char)
@@ -301,7 +301,7 @@ func (s *spelling) block(v value, place string, indent int) string {
 		return ""
 	}
 	lines := strings.Contains(text, "\n")
-	if s.pick(place+"#block", 3) > 0 && !(lines && s.plain) {
+	if s.pick(place+"#block", 3) > 0 && (!lines || !s.plain) {
 		return ""
 	}
 	mark := "|"
