@@ -8,18 +8,14 @@ type endpoint struct {
 	path  string
 	shape shape
 	// label is the key of the name; "" where there is one object only.
-	label  string
-	fields []spec
-	// wild takes names with spaces, slashes and letters beyond ASCII.
-	wild                             bool
+	label                            string
+	fields                           []spec
 	stays, kept, once, folds, unread bool
-	whole                            bool
 	// most is how many of them a mount has at most; 0 stands for 3. must says that there is one.
 	most int
 	must bool
 	// write is the path of a change by hand, followed by the name, and suffix follows that.
 	write, suffix string
-	only          string
 }
 
 // engine is an auth method or secrets engine with what can be below it. Everything was seen on

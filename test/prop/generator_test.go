@@ -129,9 +129,6 @@ func (g *generator) mountPath(ns, section string) string {
 
 // children makes what is below a mount.
 func (g *generator) children(mount *item, root string, e endpoint) {
-	if e.only != "" && e.only != g.facts.Product {
-		return
-	}
 	most := e.most
 	if most == 0 {
 		most = 3
@@ -150,7 +147,7 @@ func (g *generator) children(mount *item, root string, e endpoint) {
 func (g *generator) child(mount *item, root string, e endpoint) *item {
 	it := &item{
 		ns: mount.ns, mount: mount.id, place: e.place, shape: e.shape, label: e.label, specs: e.fields,
-		stays: e.stays, kept: e.kept, once: e.once, folds: e.folds, unread: e.unread, whole: e.whole, id: root + "/" + e.path,
+		stays: e.stays, kept: e.kept, once: e.once, folds: e.folds, unread: e.unread, id: root + "/" + e.path,
 	}
 	written := e.path
 	if e.write != "" {
@@ -158,11 +155,7 @@ func (g *generator) child(mount *item, root string, e endpoint) *item {
 	}
 	it.write = root + "/" + written
 	if e.label != "" || e.shape == bare {
-		from := simpleNames
-		if e.wild {
-			from = wildNames
-		}
-		it.name = g.name(mount.full()+"/"+e.path, from)
+		it.name = g.name(mount.full()+"/"+e.path, simpleNames)
 		if e.shape == bare {
 			it.name = strings.ReplaceAll(it.name, ".", "-")
 		}

@@ -156,7 +156,7 @@ func (s settings) excludes(it *item) bool {
 
 // within reports whether something that an object is in has a tombstone.
 func (w *world) within(it *item, buried func(*item) bool) bool {
-	if mount := w.live[it.holder()]; mount != nil && buried(mount) && !declaredSpace(it, mount) {
+	if mount := w.live[it.holder()]; mount != nil && buried(mount) {
 		return true
 	}
 	for at, char := range it.ns {
@@ -166,8 +166,6 @@ func (w *world) within(it *item, buried func(*item) bool) bool {
 	}
 	return false
 }
-
-func declaredSpace(it, mount *item) bool { return it.full() == mount.full() }
 
 // apply takes over what a run has made of a seed.
 func (w *world) apply(items []*item, v verdict) {
