@@ -41,6 +41,10 @@ type suite struct {
 	// patience is how long a case that fails is made smaller.
 	patience time.Duration
 	note     func(output string)
+
+	mu sync.Mutex
+	// explained are the cases that were made smaller, by what is wrong with them.
+	explained map[string]int
 }
 
 // material is what has to be real for a server to take it.
@@ -48,7 +52,7 @@ type material struct{ certificate, revocations string }
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	s := &suite{binary: binary, plugins: t.TempDir(), facts: testbed.FactsFor(t), note: func(output string) { testbed.NoteOutput(t, output) }}
+	s := &suite{binary: binary, plugins: t.TempDir(), facts: testbed.FactsFor(t), explained: map[string]int{}, note: func(output string) { testbed.NoteOutput(t, output) }}
 	program := []byte("#!/bin/sh\nexit 1\n")
 	sum := sha256.Sum256(program)
 	s.plugin = plugin{"example-plugin", hex.EncodeToString(sum[:])}
@@ -168,8 +172,23 @@ func (s *suite) attend(t *testing.T, number int, began time.Time) {
 		len(c.base), len(c.edits), len(c.meddling), len(c.pruned), word, calls, time.Since(start).Seconds())
 	driver.NoteTokens(t, filepath.Join(dir, "probe.log"))
 	if found, is := errors.AsType[*violation](err); is {
+		if like := s.like(number, found); like != number {
+			t.Errorf("case %d fails as case %d does: %s\nagain: make prop ONLY=%d SEED=%d", number, like, found.property, number, s.seed)
+			return
+		}
 		s.explain(t.Context(), t, c, found, dir)
 	} else if err != nil {
 		t.Errorf("case %d: %v", number, err)
 	}
+}
+
+// like returns the first case that failed as this one does: that is the one to be made smaller.
+func (s *suite) like(number int, found *violation) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, known := s.explained[found.property]; known {
+		return first
+	}
+	s.explained[found.property] = number
+	return number
 }
