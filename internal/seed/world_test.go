@@ -21,6 +21,9 @@ type world struct {
 	store bool
 	show  func(path string, data map[string]any) map[string]any
 
+	// answers are what writes are answered with.
+	answers map[string]map[string]any
+
 	reads, writes, deletes []string
 	bodies                 map[string]map[string]any
 }
@@ -60,7 +63,7 @@ func (w *world) Put(_ context.Context, path string, data map[string]any) (map[st
 			w.data[path] = w.show(path, data)
 		}
 	}
-	return nil, nil, nil
+	return w.answers[path], nil, nil
 }
 
 func (w *world) Delete(_ context.Context, path string) error {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
@@ -26,7 +27,7 @@ func (p *Plan) request(change *Change, s observation) {
 	change.hashes = p.memory.Hashes[string(o.ID)]
 	if o.Traits.Unless.Path == "" {
 		before := p.memory.Hashes[string(o.ID)][sentField]
-		s.there = before != "" && (p.memory.HashKey.Empty() || before == p.memory.sent(o))
+		s.there = before != "" && (p.memory.HashKey.Empty() || before == p.memory.sent(o, o))
 	}
 	if !s.there {
 		change.Action = Create
@@ -34,9 +35,16 @@ func (p *Plan) request(change *Change, s observation) {
 	}
 }
 
-// sent returns what to remember of a request that was sent.
-func (m Memory) sent(o object.Object) string {
-	return m.hash(o.ID, sentField, []any{o.Traits.Write, o.Traits.Deletes, o.Data})
+// sent returns what to remember of a request that was sent as o.
+func (p *Plan) sent(o object.Object) string {
+	at := slices.IndexFunc(p.Changes, func(c Change) bool { return c.Object.ID == o.ID })
+	return p.memory.sent(p.Changes[at].Object, o)
+}
+
+// sent returns what to remember of a request, given as declared and as sent. Of an answer to another
+// request the reference counts: the answer is known only in the run that sends both.
+func (m Memory) sent(declared, o object.Object) string {
+	return m.hash(o.ID, sentField, []any{o.Traits.Write, o.Traits.Deletes, value.WithoutAnswers(declared.Data, o.Data)})
 }
 
 // rotation plans to rotate the credential of an existing object, once.

@@ -81,7 +81,7 @@ func (a *applying) write(ctx context.Context, c Change) (map[string]string, erro
 		if err := a.api.Delete(ctx, o.WritePath()); err != nil {
 			return nil, explain(c, err)
 		}
-		return map[string]string{sentField: a.plan.memory.sent(o)}, nil
+		return map[string]string{sentField: a.plan.sent(o)}, nil
 	}
 	var answer map[string]any
 	var ignored []string
@@ -171,7 +171,7 @@ func (a *applying) remember(ctx context.Context, o object.Object) map[string]str
 	case o.IsMount() || o.IsAudit() || a.plan.memory.HashKey.Empty():
 		return nil
 	case o.IsRequest():
-		return map[string]string{sentField: a.plan.memory.sent(o)}
+		return map[string]string{sentField: a.plan.sent(o)}
 	case o.Traits.Rotate != "":
 		return map[string]string{rotatedField: a.plan.memory.hash(o.ID, rotatedField, true)}
 	case o.Traits.Once:

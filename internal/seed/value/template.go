@@ -95,6 +95,34 @@ func Join(list []any, separator string, at Position) (joined any, ok bool) {
 	return t.Source, true
 }
 
+// WithoutAnswers returns the values sent with the source of those that were declared as references
+// to answers.
+func WithoutAnswers(declared, sent any) any {
+	switch declared := declared.(type) {
+	case Template:
+		if slices.ContainsFunc(declared.Parts, func(p Part) bool { return p.Call == CallAnswer }) {
+			return declared.Source
+		}
+	case map[string]any:
+		of, _ := sent.(map[string]any)
+		out := make(map[string]any, len(declared))
+		for name, inner := range declared {
+			out[name] = WithoutAnswers(inner, of[name])
+		}
+		return out
+	case []any:
+		of, _ := sent.([]any)
+		out := make([]any, len(declared))
+		for i, inner := range declared {
+			if i < len(of) {
+				out[i] = WithoutAnswers(inner, of[i])
+			}
+		}
+		return out
+	}
+	return sent
+}
+
 // Calls returns what t refers to; with hide without the text around it, which may be part of a
 // password.
 func (t Template) Calls(hide bool) any {
