@@ -67,6 +67,9 @@ func (it *item) byHand(name string) (path string, body map[string]any) {
 		return path, map[string]any{name: changed}
 	}
 	for _, f := range it.fields {
+		if of := it.spec(f.name); of.fixed && !of.must { // some are taken at creation only
+			continue
+		}
 		if !ours(f.name) || it.spec(f.name).only != "" || f.name == "path" && it.place[0] == "quotas" {
 			body[f.name] = f.value.wire()
 		}

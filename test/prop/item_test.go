@@ -67,6 +67,8 @@ type item struct {
 	// found is what every server has from the start. value is a startup secret, which in an engine
 	// of version 2 (second) lies under data. request is a request, and space a namespace.
 	found, value, second, request, space bool
+	// answered is a request that refers to the answer to another one.
+	answered bool
 }
 
 // full is the ID with the namespace.

@@ -44,6 +44,8 @@ func quoted(text string) string {
 // flow writes a value on one line.
 func (s *spelling) flow(v value, place string) string {
 	switch v.kind {
+	case nothing:
+		return []string{"~", "null"}[s.pick(place+"#nothing", 2)]
 	case mapping:
 		parts := make([]string, len(v.fields))
 		for i, f := range v.fields {

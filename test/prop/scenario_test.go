@@ -87,7 +87,7 @@ func (g *generator) settings() settings {
 func (g *generator) spare() map[string]bool {
 	chosen := map[string]bool{}
 	for _, it := range g.items {
-		if g.chance(12) && it.place[0] != "plugins" {
+		if g.chance(12) && it.place[0] != "plugins" && !it.answered {
 			chosen[it.full()] = true
 		}
 	}

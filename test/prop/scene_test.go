@@ -117,6 +117,11 @@ func documents(root value, spell *spelling) map[string]string {
 		}
 		rest.fields = append(rest.fields, f)
 	}
+	for _, name := range []string{"policies", "groups", "startupSecrets", "requests", "tombstones", "cors", "harden", "login", "ui-headers"} {
+		if root.at(name) == nil && spell.once("nothing/"+name, 10) {
+			rest.fields = append(rest.fields, field{name, value{kind: nothing}})
+		}
+	}
 	files["seed.yaml"] = spell.document(rest, "")
 	if len(apart.fields) > 0 {
 		files["apart.yml"] = spell.document(apart, "apart")

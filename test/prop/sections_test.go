@@ -214,7 +214,21 @@ func (g *generator) requests(ns string) {
 		}
 		it := g.object(ns, "request:"+name, []string{"requests"}, "name", name, specs)
 		it.kept, it.unread, it.request, it.needs = true, true, true, needs
+		if path := it.field("path"); path.text == "sys/tools/random/16" && g.chance(2) {
+			g.answered(it, word)
+		}
 	}
+}
+
+// answered makes a request with what was answered to another one. Both are sent in the same run,
+// and never again.
+func (g *generator) answered(before *item, word string) {
+	name := g.name(before.ns+"requests", []string{"with-answer"})
+	it := g.object(before.ns, "request:"+name, []string{"requests"}, "name", name, []spec{
+		{name: "path", make: fixedTo(nameOf("identity/oidc/scope/answered-" + word)), must: true, fixed: true},
+		{name: "data", make: fixedTo(mappingOf(field{"description", sourceOf("${ answer \"" + before.name + "\" \"random_bytes\" }")})), must: true, fixed: true, hidden: true},
+	})
+	it.kept, it.unread, it.request, it.answered, it.needs = true, true, true, true, []string{before.full()}
 }
 
 // space makes a namespace with what it holds. No mount of the root may lie below its name.

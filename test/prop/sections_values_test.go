@@ -82,6 +82,9 @@ func (g *generator) startup(ns string, mount *item, id string, second bool) {
 	it := g.object(ns, id, []string{"startupSecrets"}, "", id, specs)
 	it.kept, it.needs, it.value = true, []string{mount.full()}, true
 	it.second = second
+	if g.chance(2) {
+		g.referred(it)
+	}
 }
 
 // generated is what secretsOnce takes besides values.
@@ -100,6 +103,19 @@ func (g *generator) byPolicy(it *item) {
 			data := it.field("data")
 			data.fields = append(data.fields, field{"by_policy", mappingOf(field{"generate", mappingOf(field{"policy", nameOf(policy.name)})})})
 			it.needs = append(it.needs, policy.full())
+			return
+		}
+	}
+}
+
+// referred has a user's password be one that is kept in KV. The value then stays as it is: with it
+// the password would change.
+func (g *generator) referred(stored *item) {
+	for _, it := range g.items {
+		if password := it.field("password"); it.ns == stored.ns && it.place[0] == "users" && password != nil && !password.source {
+			*password = sourceOf("${ vault \"" + stored.id + "\" \"password\" }")
+			it.needs = append(it.needs, stored.full())
+			stored.specs[2].fixed = true
 			return
 		}
 	}

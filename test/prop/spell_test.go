@@ -112,6 +112,8 @@ func (s *spelling) after(v value, place string, indent int) string {
 		}
 	}
 	switch {
+	case v.kind == nothing && s.once(place+"#null", 2):
+		return "\n"
 	case v.kind == mapping && len(v.fields) > 0 && !s.once(place+"#flow", 4):
 		return mark + "\n" + s.entries(v, place, indent+s.step(place))
 	case (v.kind == list || v.kind == words && s.pick(place+"#list", 3) == 0) && len(v.items) > 0 && !s.once(place+"#flow", 4):

@@ -16,6 +16,8 @@ const (
 	words // a list of texts
 	list
 	mapping
+	// nothing is a key without a value, for a list whose entries are all commented out.
+	nothing
 )
 
 // value is a value of a seed, before it is spelt.
@@ -72,6 +74,8 @@ func mappingOf(fields ...field) value { return value{kind: mapping, fields: fiel
 // wire is the value as Vault's API takes it.
 func (v value) wire() any {
 	switch v.kind {
+	case nothing:
+		return nil
 	case number, duration:
 		return json.Number(v.text)
 	case truth:
