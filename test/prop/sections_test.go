@@ -237,7 +237,7 @@ func (g *generator) space() {
 	it := g.object("", "sys/namespaces/"+ns, []string{"namespaces"}, "path", ns, []spec{{name: "custom_metadata", make: dictionary("owner", "tier")}})
 	it.fields = append([]field{}, it.fields...)
 	it.space = true
-	g.contents(ns+"/", 2)
+	g.contents(ns+"/", 3)
 }
 
 // contents makes what a namespace, or the root, holds: so many mounts of each kind.
