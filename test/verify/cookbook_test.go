@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/test/provider"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -17,9 +18,10 @@ var onPurpose = map[string]map[string]struct {
 	status harden.Status
 	at     string
 }{
-	"approle-ci": nil, "database": nil, "jwt": nil, "kubernetes-app": nil, "ssh-ca": nil, "transit": nil, "vault-config-operator": nil,
+	"approle-ci": nil, "database": nil, "jwt": nil, "kubernetes-app": nil, "ssh-ca": nil, "transit": nil, "two-teams": nil, "vault-config-operator": nil,
 	"aws-audit":       {"audit-raw": {status: harden.Accepted}}, // which 'strict' accepts by an exception only
 	"identity-groups": {"sudo-policies": {harden.Declared, "- name: platform"}},
+	"oidc-groups":     {"listed-mounts": {harden.Declared, "- type: oidc"}},
 	"pki":             {"mount-lease-ttl": {harden.Declared, "- type: pki"}},
 	"userpass":        {"listed-mounts": {harden.Declared, "- type: userpass"}},
 }
@@ -41,6 +43,7 @@ func recipe(t *testing.T, name, dir string) string {
 		"/vault/audit/hashed.log", dir+"/one.log", "/vault/audit", dir,
 		host, host+"      disable_local_ca_jwt: true\n      kubernetes_ca_cert: "+strconv.Quote(string(ca))+"\n",
 		issuer, "jwt_validation_pubkeys: ["+strconv.Quote(publicKey(t))+"]",
+		"oidc_discovery_url: https://login.example.org", "oidc_discovery_url: "+people(t),
 		database, database+"\n          verify_connection: false",
 		"expires: 2027-11-30", "expires: 2999-12-31",
 		"  profile: baseline\n", "  profile: baseline\n  fix: [all]\n",
@@ -54,6 +57,12 @@ func recipe(t *testing.T, name, dir string) string {
 	return seed
 }
 
+// people starts a provider at which nobody can log in.
+func people(t *testing.T) string {
+	t.Helper()
+	return provider.StartFor(t, "vault", "a-secret-of-the-client", []string{"http://localhost:8250/oidc/callback"})
+}
+
 // TestCookbook holds that every seed of the cookbook passes what it does not decide, that what it
 // declares on purpose is shown with its place, and that fixing everything comes to an end.
 func TestCookbook(t *testing.T) {
@@ -62,7 +71,7 @@ func TestCookbook(t *testing.T) {
 	if err != nil || len(files) != len(onPurpose) {
 		t.Fatalf("%d seeds in the cookbook, %d here: %v", len(files), len(onPurpose), err)
 	}
-	for _, secret := range []string{"a-password-of-ada", "a-password-of-bob", "a-password-of-orders"} {
+	for _, secret := range []string{"a-password-of-ada", "a-password-of-bob", "a-password-of-orders", "a-secret-of-the-client"} {
 		testbed.NoteSecrets(t, secret)
 	}
 	// What fails without any seed is the server's, and no seed can be to blame for it.
@@ -98,7 +107,7 @@ func cooked(t *testing.T, seed func(dir string) string) *bed {
 	b := &bed{cluster: testbed.VaultFor(t, testbed.VaultOptions{TLS: true}), dir: t.TempDir()}
 	b.node = b.cluster.Nodes[0]
 	b.program = inFiles(t, b.cluster, seed(b.dir))
-	b.env = []string{"ALICE_PASSWORD=a-password-of-ada", "BOB_PASSWORD=a-password-of-bob", "ORDERS_PASSWORD=a-password-of-orders"}
+	b.env = []string{"ALICE_PASSWORD=a-password-of-ada", "BOB_PASSWORD=a-password-of-bob", "ORDERS_PASSWORD=a-password-of-orders", "OIDC_CLIENT_SECRET=a-secret-of-the-client"}
 	return b
 }
 
