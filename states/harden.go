@@ -26,16 +26,22 @@ type hardening struct {
 }
 
 // act proves that later runs can do without root, then revokes the root token and forgets it.
-func (h *hardening) act(ctx context.Context, look *Look) error {
+func (h *hardening) act(ctx context.Context, look *Look) (err error) {
 	keys := look.StoredKeys
-	h.observer.own.rootEnded = false
+	ended := h.observer.own.rootEnded
+	defer func() { h.observer.own.rootEnded = ended && err != nil }()
 	fixed, err := h.fixControls(ctx, look)
 	asRoot := keys.Root != nil || h.sessions.breakGlass.Active() || h.observer.given.inUse()
 	if err != nil || fixed && !asRoot {
 		return err // the next look shows what is left to do
 	}
 	if !asRoot {
-		return unmet(look.Controls)
+		if err := unmet(look.Controls); err != nil || !ended {
+			return err
+		}
+		// By a new login: the seed may have taken something from it since.
+		active, _ := look.Observation.Replicas.Active()
+		return h.proveLogin(ctx, active.Address, look)
 	}
 	if look.Observation.Root == fsm.LiveRoot {
 		return h.endRoot(ctx, look)

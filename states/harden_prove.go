@@ -18,7 +18,7 @@ func (h *hardening) proveLogin(ctx context.Context, address string, look *Look) 
 		return h.loginWithCredential(ctx, method, address, look)
 	}
 	prove := func(ctx context.Context, session *vault.Session) error {
-		return h.proveSession(ctx, session, look.StoredKeys)
+		return h.proveSession(ctx, session, look)
 	}
 	return h.sessions.access.Prove(ctx, address, open, prove)
 }
@@ -42,7 +42,7 @@ func (h *hardening) loginWithCredential(ctx context.Context, method login.Method
 }
 
 // proveSession makes sure that the token of a login outlives root, and suffices.
-func (h *hardening) proveSession(ctx context.Context, session *vault.Session, keys store.Keys) error {
+func (h *hardening) proveSession(ctx context.Context, session *vault.Session, look *Look) error {
 	if err := h.checkOther(ctx, session); err != nil {
 		return err
 	}
@@ -51,16 +51,20 @@ func (h *hardening) proveSession(ctx context.Context, session *vault.Session, ke
 	}
 	desired := h.observer.desired
 	needs := desired.coreNeeds
+	kept := " The root token, or the one that was given, is kept until this is fixed."
 	if desired.growing == nil {
 		needs = slices.Concat(desired.coreNeeds, desired.seedNeeds)
 	}
-	seen, err := proveNeeds(ctx, session.View(), []ownPolicy{desired.policyFor(keys)}, slices.Concat(needs, desired.growing.needs()))
+	if look.root.None() { // the seed is made
+		needs, kept = desired.needs(look.Checkpoint), ""
+	}
+	seen, err := proveNeeds(ctx, session.View(), []ownPolicy{desired.policyFor(look.StoredKeys)}, slices.Concat(needs, desired.growing.needs()))
 	if err != nil {
 		return err
 	}
 	if len(seen.missing) > 0 {
 		return fault.Stop("login too weak", fmt.Errorf("our own login lacks %s", list(seen.missing)),
-			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role. The root token, or the one that was given, is kept until this is fixed.")
+			"Something in Vault takes away what our policy grants: check for a deny rule in another policy of the role, its entity or its groups."+kept)
 	}
 	return nil
 }
