@@ -177,13 +177,13 @@ func (p *Plan) Remember(key secret.Value) {
 
 // Empty reports whether there is nothing to write.
 func (p *Plan) Empty() bool {
-	return len(p.Refusals) == 0 && len(p.Sealed) == 0 && p.fixes() == 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action != None })
+	return len(p.Refusals) == 0 && len(p.Sealed) == 0 && count(p.Fixes) == 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action != None })
 }
 
-// fixes returns how many calls are made for controls.
-func (p *Plan) fixes() int {
+// count returns how many calls are made for controls.
+func count(fixes []Fix) int {
 	n := 0
-	for _, fix := range p.Fixes {
+	for _, fix := range fixes {
 		if fix.Call != "" {
 			n++
 		}
@@ -224,7 +224,7 @@ func (p *Plan) Summary() string {
 		text += fmt.Sprintf("%d to delete, ", n)
 	}
 	text += fmt.Sprintf("%d unchanged", p.Count(None))
-	if n := p.fixes(); n > 0 {
+	if n := count(p.Fixes); n > 0 {
 		text += fmt.Sprintf(", %d to fix", n)
 	}
 	if n := len(p.Refusals); n > 0 {
