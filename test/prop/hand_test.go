@@ -101,7 +101,19 @@ func (sc *scene) remove(ctx context.Context, it *item) error {
 		}
 		path = it.ns + "identity/" + it.of + "-alias/id/" + found
 	}
-	return sc.call(ctx, http.MethodDelete, path, nil, nil)
+	if err := sc.call(ctx, http.MethodDelete, path, nil, nil); err != nil {
+		return err
+	}
+	// Roles of gcp, and on OpenBao 2.6 users and groups of ldap, are kept in lower case, and deleted as
+	// the name is given: one with capitals stays, whatever the server answers.
+	lower := strings.TrimSuffix(path, it.name) + strings.ToLower(it.name)
+	if !strings.HasPrefix(it.mount, "sys/auth/") || it.name == "" || lower == path {
+		return nil
+	}
+	if left, err := sc.there(ctx, path); err != nil || !left {
+		return err
+	}
+	return sc.call(ctx, http.MethodDelete, lower, nil, nil)
 }
 
 // alias returns the ID that Vault has for an alias.

@@ -171,7 +171,7 @@ func (g *generator) rename(s *scenario, it *item) {
 		return
 	}
 	twin := it.copy()
-	twin.name = g.name(it.ns+it.mount+" renamed", []string{"Renamed", "new-name", "n2"})
+	twin.name = g.name(it.ns+it.mount+" renamed", []string{"renamed", "new-name", "n2"})
 	switch {
 	case it.of != "":
 		twin.id = aliasID(it.of, it.field(it.of).text, twin.name, it.field("mountpath").text)

@@ -127,7 +127,8 @@ func (g *generator) quotas(ns string) {
 		}
 		name := g.name(ns+"quotas", simpleNames)
 		specs := []spec{
-			{name: "rate", make: loose(numbers(1000, 2000, 90000)), must: true},
+			// So many that the runs of a case are not limited themselves.
+			{name: "rate", make: loose(numbers(90000, 100000, 250000)), must: true},
 			{name: "interval", make: seconds(1, 10, 60)},
 			{name: "block_interval", make: seconds(60, 120), chance: 6},
 		}

@@ -212,7 +212,7 @@ func (w *world) remove(id string) {
 	for each, live := range w.live {
 		// That a request was sent is remembered.
 		in := live.holder() == id || gone != nil && gone.isMount() && slices.Contains(live.needs, id) && !live.request
-		if gone != nil && gone.space && !live.request && strings.HasPrefix(live.ns, strings.TrimSuffix(gone.ns+gone.name, "/")+"/") {
+		if gone != nil && gone.space && (!live.request || live.field("unless > path") != nil) && strings.HasPrefix(live.ns, strings.TrimSuffix(gone.ns+gone.name, "/")+"/") {
 			in = true
 		}
 		if each == id || in {
