@@ -34,6 +34,8 @@ type Access struct {
 	kept    kept
 	given   *vault.Session // the latest with a token that was given to us
 	refused refusals       // since when the login has been refused
+	// unusable are the failures of other logins that were logged: one run proves them twice.
+	unusable []string
 }
 
 // kept is the session of our login. The zero value is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -43,7 +44,10 @@ func (a *Access) Prove(ctx context.Context, address string, open func(context.Co
 		return a.noLogin(refused)
 	}
 	for _, err := range refused {
-		a.Log.Warn("a login that later runs could fall back on does not work", "error", err.Error())
+		if text := err.Error(); !slices.Contains(a.unusable, text) {
+			a.unusable = append(a.unusable, text)
+			a.Log.Warn("a login that later runs could fall back on does not work", "error", text)
+		}
 	}
 	return nil
 }
