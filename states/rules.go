@@ -23,7 +23,7 @@ import (
 //
 // What the section demands and the seed itself contradicts is an error.
 func RulesOf(declared *seed.Seed) (harden.Rules, error) {
-	section, objects := declared.Harden(), newDeclarations(declared.Each())
+	section, objects := declared.Harden(), newDeclarations(declared.Declared())
 	if !section.Declared() {
 		rules := harden.DefaultRules(harden.Base)
 		rules.Declared = objects
@@ -61,9 +61,10 @@ type declarations struct {
 	requests map[string][]*object.Object // by the paths to which they write
 }
 
-func newDeclarations(objects iter.Seq[*object.Object]) *declarations {
+func newDeclarations(objects []object.Object) *declarations {
 	d := &declarations{byID: map[string]*object.Object{}, requests: map[string][]*object.Object{}}
-	for o := range objects {
+	for i := range objects {
+		o := &objects[i]
 		if o.IsRequest() {
 			d.requests[o.WritePath()] = append(d.requests[o.WritePath()], o)
 			continue

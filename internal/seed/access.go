@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"iter"
 	"slices"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
@@ -14,17 +13,6 @@ func (s *Seed) Warnings() []value.Problem { return slices.Clone(s.warnings) }
 // Declared returns the declared objects with references as written, for callers that need only the
 // objects' paths, such as the policy.
 func (s *Seed) Declared() []object.Object { return slices.Clone(s.objects) }
-
-// Each returns the declared objects, as Declared does, one after another.
-func (s *Seed) Each() iter.Seq[*object.Object] {
-	return func(yield func(*object.Object) bool) {
-		for i := range s.objects {
-			if !yield(&s.objects[i]) {
-				return
-			}
-		}
-	}
-}
 
 // Prune returns what the seed says about deletion.
 func (s *Seed) Prune() object.Prune { return s.prune }

@@ -35,7 +35,10 @@ func Combine(own, declared []object.Object) ([]object.Object, error) {
 	}
 	paths := ownPathsOf(own)
 	for _, o := range declared {
-		if own := paths.reaches(o); o.IsRequest() && own != "" {
+		if !o.IsRequest() { // its ID is its path
+			continue
+		}
+		if own := paths.reaches(o); own != "" {
 			problems.Add(o.Position, "%s changes %s, which this program itself logs in with", o.ID, own)
 		}
 	}

@@ -44,7 +44,8 @@ func Load(paths []string) (*Seed, error) {
 		l.path(path)
 	}
 	l.builder.finish(l.problems)
-	unfit := fields.Check(l.builder.objects, l.problems)
+	others := slices.DeleteFunc(slices.Clone(l.builder.objects), plainPolicy)
+	unfit := fields.Check(others, l.problems)
 	if err := l.problems.Err("Correct the seed at the positions given. Nothing was sent to Vault."); err != nil {
 		return nil, err
 	}
@@ -55,8 +56,17 @@ func Load(paths []string) (*Seed, error) {
 			s.warnings = append(s.warnings, withoutAudience(o)...)
 		}
 	}
-	s.warnings = slices.Concat(s.warnings, unfit, warnings, names.Check(s.objects, s.elsewhere()))
+	s.warnings = slices.Concat(s.warnings, unfit, warnings)
+	if len(others) > 0 {
+		s.warnings = append(s.warnings, names.Check(s.objects, s.elsewhere())...)
+	}
 	return s, err
+}
+
+// plainPolicy reports whether o is a policy without references: it has no fields and names nothing.
+func plainPolicy(o object.Object) bool {
+	_, isText := o.Data["policy"].(string)
+	return o.Stage == object.StagePolicies && isText
 }
 
 // loader reads files one after another.

@@ -53,7 +53,9 @@ func Check(objects []object.Object) (warnings []value.Problem, err error) {
 	group.Wait()
 	used := map[string][]expansion{}
 	for _, c := range checks {
-		problems.Join(c.problems)
+		if len(c.problems.List) > 0 {
+			problems.Join(c.problems)
+		}
 		warnings = append(warnings, c.warnings...)
 		if len(c.expansions) > 0 {
 			used[c.policy.Namespace] = append(used[c.policy.Namespace], c.expansions...)
