@@ -2,9 +2,7 @@ package value
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -88,85 +86,4 @@ func (p *Problems) Err(remedy string) error {
 		return nil
 	}
 	return fault.BadSeed(p, remedy)
-}
-
-// CheckPath says what is wrong with a path of one or more names.
-func CheckPath(path string) error {
-	for name := range strings.SplitSeq(path, "/") {
-		if err := CheckName(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// CheckWritten returns the path of a write as the seed gives it, without a leading slash, and says
-// what is wrong with it. Vault refuses to write to a path that ends with a slash (1.21.5 and later;
-// OpenBao since 2.5.3), or cuts the slash off (earlier).
-func CheckWritten(given string) (path string, err error) {
-	path = strings.TrimPrefix(given, "/")
-	if path != "" && strings.HasSuffix(path, "/") {
-		return path, fmt.Errorf("it ends with a slash")
-	}
-	return path, CheckPath(path)
-}
-
-// CheckName says what is wrong with a name. A valid name cannot redirect an API path.
-func CheckName(name string) error {
-	if strings.ContainsAny(name, "/*+?#") {
-		return fmt.Errorf(`it holds "/", "*", "+", "?" or "#"`)
-	}
-	return checkPart(name)
-}
-
-// reservedNamespaces are the words that Vault reserves for its own paths and its root.
-var reservedNamespaces = []string{"audit", "auth", "cubbyhole", "identity", "root", "sys"}
-
-// ReservedNamespace returns the word in the path of a namespace that Vault reserves, "" for none.
-func ReservedNamespace(path string) string {
-	for name := range strings.SplitSeq(path, "/") {
-		if slices.Contains(reservedNamespaces, name) {
-			return name
-		}
-	}
-	return ""
-}
-
-// CheckWholeName says what is wrong with a name that may contain slashes, because Vault uses the
-// rest of the path as the name: those of policies, entities and groups, and those from a directory.
-func CheckWholeName(name string) error {
-	switch {
-	case strings.Contains(name, "?"): // what follows is a query
-		return fmt.Errorf(`it holds "?"`)
-	case strings.Contains(name, "+*"):
-		return fmt.Errorf(`it holds "+*", which no policy of Vault can name`)
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if err := checkPart(part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// CheckPasswordPolicy says what is wrong with the name of a password policy.
-func CheckPasswordPolicy(name string) error {
-	if strings.HasSuffix(name, "/generate") {
-		return fmt.Errorf("passwords are generated there")
-	}
-	return CheckWholeName(name)
-}
-
-func checkPart(name string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("it is empty")
-	case name == "." || name == "..":
-		return fmt.Errorf("it is a relative path")
-	case strings.TrimSpace(name) != name:
-		return fmt.Errorf("it begins or ends with a space")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("it holds a control character")
-	}
-	return nil
 }
