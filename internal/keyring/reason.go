@@ -1,7 +1,10 @@
 package keyring
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
@@ -58,4 +61,18 @@ func Failed(name, doing string, reason Reason, cause error, remedy string) error
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return &fault.Error{Kind: kind, Err: err, Remedy: remedy}
+}
+
+// Unauthenticated returns the error of a recipient for which no credential could be had. err may
+// have a Reason in its chain, which stays; else it is Unreachable if whoever gives the credential did
+// not answer, and NoCredential if not.
+func Unauthenticated(name, doing string, err error, remedy string) error {
+	reason := NoCredential
+	_, network := errors.AsType[net.Error](err)
+	if known, ok := errors.AsType[Reason](err); ok {
+		reason = known
+	} else if network || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		reason = Unreachable
+	}
+	return Failed(name, doing, reason, err, remedy)
 }

@@ -2,7 +2,6 @@ package agekey_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/agekey"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/keyringtest"
 )
 
 // TestMain is the plugin as well: age finds it as age-plugin-test in PATH.
@@ -58,11 +57,6 @@ func (a asking) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 	return a.Identity.Unwrap(stanzas)
 }
 
-var (
-	key   = secret.New("\x00\x01 a data key of 32 bytes \xfe\xff\n\n")
-	about = keyring.Context{"record": "vault-bootstrap", "key": "k1"}
-)
-
 // keys returns a native recipient, and a file with its identity.
 func keys(t *testing.T) (recipient, file string) {
 	t.Helper()
@@ -102,49 +96,21 @@ func open(t *testing.T, recipient string, person agekey.Person, files ...string)
 	return made
 }
 
-func wrap(t *testing.T, by keyring.Recipient) []byte {
-	t.Helper()
-	wrapped, version, err := by.Wrap(t.Context(), key, about)
-	if err != nil || version != "" || len(wrapped) == 0 || len(wrapped) > keyring.MaxWrap || bytes.Contains(wrapped, []byte(key.Reveal())) {
-		t.Fatalf("wrapped %d bytes of version %q: %v", len(wrapped), version, err)
-	}
-	return wrapped
-}
-
-// fails checks an error's reason and kind, that it has a remedy, and that it has no key in it.
-func fails(t *testing.T, what string, got secret.Value, err error, want keyring.Reason) {
-	t.Helper()
-	if !errors.Is(err, want) || !got.Empty() || fault.RemedyOf(err) == "" || strings.Count(fault.RemedyOf(err), ". ") > 1 {
-		t.Errorf("%s: %v (%s), not %q", what, err, fault.RemedyOf(err), want)
-	}
-	if err != nil && strings.Contains(err.Error(), key.Reveal()) {
-		t.Errorf("%s: the error has the key in it", what)
-	}
-}
-
-// TestNative wraps for a native recipient of both kinds, and unwraps with a file of identities.
-func TestNative(t *testing.T) {
+// TestRecipients has native recipients of both kinds do what each must.
+func TestRecipients(t *testing.T) {
 	hybrid, err := age.GenerateHybridIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
 	recipient, file := keys(t)
-	for to, file := range map[string]string{recipient: file, hybrid.Recipient().String(): write(t, hybrid.String(), 0o440)} {
-		opened := open(t, to, nil, file)
-		wrapped := wrap(t, opened)
-		if got, err := opened.Unwrap(t.Context(), wrapped, about); err != nil || !got.Equal(key) {
-			t.Errorf("%s: %v", to, err)
-		}
-		if opened.Name() != "age:"+to {
-			t.Errorf("it is called %q", opened.Name())
-		}
-	}
+	keyringtest.Recipient(t, open(t, recipient, nil, file), 1)
+	keyringtest.Recipient(t, open(t, hybrid.Recipient().String(), nil, file, write(t, hybrid.String(), 0o440)), 7)
 }
 
 // TestForm opens a wrap with age alone: the digest of the context, and then the key.
 func TestForm(t *testing.T) {
 	recipient, file := keys(t)
-	wrapped := wrap(t, open(t, recipient, nil))
+	wrapped, _ := keyringtest.Wrap(t, open(t, recipient, nil))
 	content, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +124,7 @@ func TestForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	inside, err := io.ReadAll(plain)
-	bound, _ := keyring.Bind(key, about)
+	bound, _ := keyring.Bind(keyringtest.Key, keyringtest.About)
 	if err != nil || string(inside) != bound.Reveal() {
 		t.Errorf("there are %d bytes inside: %v", len(inside), err)
 	}
@@ -169,55 +135,24 @@ func TestEscrow(t *testing.T) {
 	recipient, _ := keys(t)
 	_, another := keys(t)
 	for name, escrow := range map[string]*agekey.Recipient{"no identity": open(t, recipient, nil), "another one": open(t, recipient, nil, another)} {
-		got, err := escrow.Unwrap(t.Context(), wrap(t, escrow), about)
-		fails(t, name, got, err, keyring.NoIdentity)
+		wrapped, _ := keyringtest.Wrap(t, escrow)
+		keyringtest.UnwrapFails(t, escrow, name, wrapped, keyring.NoIdentity)
 	}
 	form, _ := keyring.Parse("age:" + recipient)
 	without, err := agekey.New(form, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := without.Unwrap(t.Context(), wrap(t, without), about)
-	fails(t, "nil", got, err, keyring.NoIdentity)
+	wrapped, _ := keyringtest.Wrap(t, without)
+	keyringtest.UnwrapFails(t, without, "nil", wrapped, keyring.NoIdentity)
 }
 
-// TestDamaged finds every flipped byte of a wrap, and a wrap of another key, record or recipient.
-func TestDamaged(t *testing.T) {
+// TestAnother does not open the wrap of another recipient.
+func TestAnother(t *testing.T) {
 	recipient, file := keys(t)
-	opened := open(t, recipient, nil, file)
-	wrapped := wrap(t, opened)
-	for i := range wrapped {
-		flipped := bytes.Clone(wrapped)
-		flipped[i] ^= 1
-		got, err := opened.Unwrap(t.Context(), flipped, about)
-		fails(t, fmt.Sprintf("byte %d flipped", i), got, err, keyring.CannotDecrypt)
-	}
 	other, _ := keys(t)
-	for name, bad := range map[string][]byte{
-		"empty": nil, "truncated": wrapped[:len(wrapped)-1], "longer": append(bytes.Clone(wrapped), 0),
-		"too long": bytes.Repeat([]byte("x"), keyring.MaxWrap+1), "of another recipient": wrap(t, open(t, other, nil)),
-	} {
-		got, err := opened.Unwrap(t.Context(), bad, about)
-		fails(t, name, got, err, keyring.CannotDecrypt)
-	}
-	got, err := opened.Unwrap(t.Context(), wrapped, keyring.Context{"record": "another", "key": "k1"})
-	fails(t, "another record", got, err, keyring.CannotDecrypt)
-}
-
-// TestRefusedKeys refuses what is no key, and a context that means nothing.
-func TestRefusedKeys(t *testing.T) {
-	recipient, _ := keys(t)
-	opened := open(t, recipient, nil)
-	for name, test := range map[string]struct {
-		key   secret.Value
-		about keyring.Context
-	}{
-		"empty": {secret.Value{}, about}, "too long": {secret.New(strings.Repeat("x", keyring.MaxKey+1)), about}, "context": {key, keyring.Context{"a=": "b"}},
-	} {
-		if wrapped, _, err := opened.Wrap(t.Context(), test.key, test.about); err == nil || wrapped != nil {
-			t.Errorf("%s is wrapped", name)
-		}
-	}
+	wrapped, _ := keyringtest.Wrap(t, open(t, other, nil))
+	keyringtest.UnwrapFails(t, open(t, recipient, nil, file), "of another recipient", wrapped, keyring.CannotDecrypt)
 }
 
 // TestBadRecipients refuses a recipient that was not copied whole.
@@ -281,8 +216,7 @@ func TestPlugin(t *testing.T) {
 	file := write(t, plugin.EncodeIdentity("test", []byte(native.String())), 0o600)
 
 	t.Setenv("PATH", t.TempDir())
-	_, _, err = open(t, recipient, nil).Wrap(t.Context(), key, about)
-	fails(t, "no plugin", secret.Value{}, err, keyring.NoIdentity)
+	keyringtest.WrapFails(t, open(t, recipient, nil), "no plugin", keyring.NoIdentity)
 
 	ourselves, err := os.Executable()
 	if err != nil {
@@ -291,28 +225,13 @@ func TestPlugin(t *testing.T) {
 	if err := os.Symlink(ourselves, filepath.Join(os.Getenv("PATH"), "age-plugin-test")); err != nil {
 		t.Fatal(err)
 	}
-	wrapped := wrap(t, open(t, recipient, nil))
+	wrapped, _ := keyringtest.Wrap(t, open(t, recipient, nil))
 	person := &patient{pin: "1234"}
-	got, err := open(t, recipient, person, file).Unwrap(t.Context(), wrapped, about)
-	if err != nil || !got.Equal(key) || fmt.Sprint(person.met) != "[touch it PIN true]" {
-		t.Errorf("%v, after %q", err, person.met)
+	keyringtest.Opens(t, open(t, recipient, person, file), wrapped)
+	if fmt.Sprint(person.met) != "[touch it PIN true]" {
+		t.Errorf("the person met %q", person.met)
 	}
-	got, err = open(t, recipient, &patient{pin: "0000"}, file).Unwrap(t.Context(), wrapped, about)
-	fails(t, "wrong PIN", got, err, keyring.NoIdentity)
-	got, err = open(t, recipient, nil, file).Unwrap(t.Context(), wrapped, about)
-	fails(t, "nobody", got, err, keyring.NoIdentity)
-	got, err = open(t, recipient, person).Unwrap(t.Context(), wrapped, about)
-	fails(t, "an escrow", got, err, keyring.NoIdentity)
-}
-
-// TestEnds ends with the context.
-func TestEnds(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	recipient, file := keys(t)
-	opened := open(t, recipient, nil, file)
-	_, _, err := opened.Wrap(ctx, key, about)
-	fails(t, "wrapping", secret.Value{}, err, keyring.Unreachable)
-	got, err := opened.Unwrap(ctx, wrap(t, opened), about)
-	fails(t, "unwrapping", got, err, keyring.Unreachable)
+	keyringtest.UnwrapFails(t, open(t, recipient, &patient{pin: "0000"}, file), "wrong PIN", wrapped, keyring.NoIdentity, "0000")
+	keyringtest.UnwrapFails(t, open(t, recipient, nil, file), "nobody", wrapped, keyring.NoIdentity)
+	keyringtest.UnwrapFails(t, open(t, recipient, person), "an escrow", wrapped, keyring.NoIdentity)
 }
