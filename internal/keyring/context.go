@@ -78,3 +78,25 @@ func CheckWrap(wrapped []byte) error {
 	}
 	return nil
 }
+
+// sumSize is the length of the checksum in front of a wrap, in bytes.
+const sumSize = 8
+
+// Sum returns a wrap with a checksum in front, the first 8 bytes of its SHA-256, for recipients whose
+// service cannot say of each byte that it was changed.
+func Sum(wrapped []byte) []byte {
+	digest := sha256.Sum256(wrapped)
+	return append(digest[:sumSize:sumSize], wrapped...)
+}
+
+// Summed returns a wrap without its checksum, and an error if that is not its own.
+func Summed(wrapped []byte) ([]byte, error) {
+	if len(wrapped) <= sumSize {
+		return nil, fmt.Errorf("the wrap has only %d bytes", len(wrapped))
+	}
+	digest := sha256.Sum256(wrapped[sumSize:])
+	if subtle.ConstantTimeCompare(digest[:sumSize], wrapped[:sumSize]) != 1 {
+		return nil, errors.New("the checksum of the wrap is not its own")
+	}
+	return wrapped[sumSize:], nil
+}
