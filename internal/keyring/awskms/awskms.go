@@ -1,7 +1,7 @@
 // Package awskms has keys of AWS KMS as recipients.
 //
-// A wrap is what KMS calls a ciphertext blob. The context is its encryption context, which AWS writes
-// to CloudTrail. The package must not know where credentials come from.
+// A wrap is a checksum (8 bytes), and what KMS calls a ciphertext blob. The context is its encryption
+// context, which AWS writes to CloudTrail. The package must not know where credentials come from.
 package awskms
 
 import (
@@ -63,18 +63,27 @@ func (r *Recipient) Wrap(ctx context.Context, key secret.Value, about keyring.Co
 	if err != nil {
 		return nil, "", r.failed(wrapping, err)
 	}
-	if err := r.same(answer.KeyId); err != nil || keyring.CheckWrap(answer.CiphertextBlob) != nil {
+	err = r.same(answer.KeyId)
+	if err == nil && len(answer.CiphertextBlob) == 0 {
+		err = errors.New("KMS answers without a ciphertext")
+	}
+	// With a key's ID in it, KMS could only say of a changed blob that we may not use another key.
+	wrapped = keyring.Sum(answer.CiphertextBlob)
+	if err == nil {
+		err = keyring.CheckWrap(wrapped)
+	}
+	if err != nil {
 		return nil, "", keyring.Failed(r.Name(), wrapping, keyring.Corrupted, err, remedies[keyring.Corrupted])
 	}
 	_, version, _ = strings.Cut(*answer.KeyId, ":key/")
-	return answer.CiphertextBlob, version, nil
+	return wrapped, version, nil
 }
 
 // Unwrap decrypts the key with kms:Decrypt.
 func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Context) (secret.Value, error) {
-	err := keyring.CheckWrap(wrapped)
+	blob, err := keyring.Summed(wrapped)
 	if _, bad := keyring.Canonical(about); err == nil {
-		err = bad
+		err = errors.Join(keyring.CheckWrap(wrapped), bad)
 	}
 	if err != nil {
 		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.CannotDecrypt, err, remedies[keyring.CannotDecrypt])
@@ -83,7 +92,7 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 	if err != nil {
 		return secret.Value{}, err
 	}
-	input := &kms.DecryptInput{CiphertextBlob: wrapped, EncryptionContext: about}
+	input := &kms.DecryptInput{CiphertextBlob: blob, EncryptionContext: about}
 	if !r.alias() { // an alias may lead to another key by now; the blob names the one that it was
 		input.KeyId = &r.form.Key
 	}
@@ -113,8 +122,8 @@ func (r *Recipient) client(ctx context.Context, doing string) (*kms.Client, erro
 		_, err = settings.Credentials.Retrieve(ctx)
 	}
 	if err != nil {
-		if expired(err) {
-			return nil, keyring.Failed(r.Name(), doing, keyring.Expired, err, remedies[keyring.Expired])
+		if reason := unauthenticated(err); reason != "" {
+			return nil, keyring.Failed(r.Name(), doing, reason, err, remedies[reason])
 		}
 		return nil, keyring.Unauthenticated(r.Name(), doing, err, remedies[keyring.NoCredential])
 	}

@@ -13,7 +13,7 @@ import (
 var remedies = map[keyring.Reason]string{
 	keyring.Unreachable:   "Check that KMS can be reached from here: the network policy, a VPC endpoint, a proxy. If it is AWS that fails, wait.",
 	keyring.Refused:       "Grant kms:Encrypt and kms:Decrypt on the key to our role, in its policy or the key's. A condition on the encryption context must match ours.",
-	keyring.NoCredential:  "Give this pod a role (IRSA or EKS Pod Identity), or credentials in the environment or a profile.",
+	keyring.NoCredential:  "Give this pod a role (IRSA or EKS Pod Identity), or credentials in the environment or a profile. A role of the instance needs access to 169.254.169.254.",
 	keyring.Expired:       "Renew the credential. If it is new, check this machine's clock.",
 	keyring.KeyUnknown:    "Check the ARN: its region, its account and the key's ID.",
 	keyring.KeyDisabled:   "Enable the key again: aws kms enable-key.",
@@ -60,8 +60,15 @@ func (r *Recipient) failed(doing string, err error) error {
 	return keyring.Failed(r.Name(), doing, reason, errors.New(keyring.Said(answer.ErrorCode()+": "+message)), remedies[reason])
 }
 
-// expired reports whether whoever gives credentials did not take ours.
-func expired(err error) bool {
-	answer, ok := errors.AsType[smithy.APIError](err)
-	return ok && codes[answer.ErrorCode()] == keyring.Expired
+// unauthenticated says what an error about credentials means, as far as AWS' client knows; else "".
+func unauthenticated(err error) keyring.Reason {
+	if answer, ok := errors.AsType[smithy.APIError](err); ok && codes[answer.ErrorCode()] == keyring.Expired {
+		return keyring.Expired
+	}
+	// The client asks the instance last, so outside of AWS there is always an error of the network
+	// below this one (config 1.33).
+	if strings.Contains(err.Error(), "no EC2 IMDS role found") {
+		return keyring.NoCredential
+	}
+	return ""
 }
