@@ -30,7 +30,7 @@ func (m Machine) AzureToken(ctx context.Context, resource string) (token secret.
 }
 
 // AzureTokenFile is the variable that names the file with the federated token.
-const AzureTokenFile = "AZURE_FEDERATED_TOKEN_FILE" //nolint:gosec // a variable's name, not a token
+const AzureTokenFile = "AZURE_FEDERATED_TOKEN_FILE"
 
 // The other variables that AKS' webhook for Workload Identity sets, as in Azure's own libraries.
 const (

@@ -129,7 +129,7 @@ func readTransit(rest string) (Form, error) {
 	if err != nil {
 		return Form{}, err
 	}
-	if !(server.Scheme == "https" || server.Scheme == "http" && loopback(server.Hostname())) {
+	if server.Scheme != "https" && (server.Scheme != "http" || !loopback(server.Hostname())) {
 		return Form{}, errors.New("the address does not begin with https:// (http:// is for the machine itself alone)")
 	}
 	parts := strings.Split(below, "/")

@@ -21,7 +21,7 @@ const (
 	// Refused means that our identity lacks a permission on the key.
 	Refused Reason = "permission denied"
 	// NoCredential means that there is nothing to log in with.
-	NoCredential Reason = "no credential"
+	NoCredential Reason = "no credential" //nolint:gosec // it is none
 	// Expired means that the credential is expired, revoked or not valid.
 	Expired Reason = "credential not accepted"
 	// KeyUnknown means that the service has no such key, or none that we may know of.

@@ -101,7 +101,7 @@ func (c connection) call(ctx context.Context, method string, message []byte) ([]
 	if err := ended(response); err != nil {
 		return nil, err
 	}
-	if len(content) < prefix || content[0] != 0 || uint64(binary.BigEndian.Uint32(content[1:prefix])) != uint64(len(content)-prefix) {
+	if len(content) < prefix || content[0] != 0 || int64(binary.BigEndian.Uint32(content[1:prefix])) != int64(len(content)-prefix) {
 		return nil, errors.New("the answer is not one message of gRPC")
 	}
 	return content[prefix:], nil
