@@ -12,10 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"filippo.io/age"
 	"filippo.io/age/plugin"
+	"filippo.io/age/tag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
@@ -44,11 +46,22 @@ func parse(text string, person Person) (age.Recipient, error) {
 	switch {
 	case strings.HasPrefix(text, "age1pq1"):
 		return age.ParseHybridRecipient(text)
+	case tagged(text):
+		return tag.ParseRecipient(text)
 	case pluginOf(text) != "":
 		return plugin.NewRecipient(text, ui(person))
 	}
 	return age.ParseX25519Recipient(text)
 }
+
+// tagged reports whether a recipient is one for hardware that age encrypts to by itself. Only the
+// identity for it needs a plugin, and any may have it.
+func tagged(recipient string) bool {
+	return strings.HasPrefix(recipient, "age1tag1") || strings.HasPrefix(recipient, "age1tagpq1")
+}
+
+// byPlugin finds what age v1.3 puts before what a plugin says.
+var byPlugin = regexp.MustCompile(`^[a-z0-9+._-]+ plugin: `)
 
 // pluginOf returns the name of the plugin that a recipient is of, "" if it is a native one.
 func pluginOf(recipient string) string {
@@ -145,14 +158,13 @@ const damaged = "The wrap was changed, or belongs to another record. Restore the
 // failed classifies an error of age.
 func (r *Recipient) failed(doing string, err error) error {
 	_, missing := errors.AsType[*plugin.NotFoundError](err)
-	name := pluginOf(r.form.Key)
 	_, none := errors.AsType[*age.NoIdentityMatchError](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return keyring.Failed(r.Name(), doing, keyring.Unreachable, err, "Plug in the device, touch it or enter its PIN in time, and try again.")
 	case missing:
 		return keyring.Failed(r.Name(), doing, keyring.NoIdentity, err, "Install age's plugin, or run this where it is: the container image has no plugins.")
-	case none && name != "", name != "" && strings.HasPrefix(err.Error(), name+" plugin: "): // age v1.3 puts that before what a plugin says
+	case none && pluginOf(r.form.Key) != "", byPlugin.MatchString(err.Error()):
 		return keyring.Failed(r.Name(), doing, keyring.NoIdentity, err, "Check that the identity of --keys-identity is this recipient's, that its device is there, and its PIN.")
 	case doing == "wrapping the key":
 		return keyring.Failed(r.Name(), doing, keyring.KeyUnsuitable, err, "Check the recipient, and with a plugin that its device is there.")

@@ -2,9 +2,13 @@ package agekey_test
 
 import (
 	"bytes"
+	"crypto/ecdh"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +16,7 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/plugin"
+	"filippo.io/age/tag"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
@@ -145,6 +150,29 @@ func TestEscrow(t *testing.T) {
 	}
 	wrapped, _ := keyringtest.Wrap(t, without)
 	keyringtest.UnwrapFails(t, without, "nil", wrapped, keyring.NoIdentity)
+}
+
+// TestTagged wraps for a key of hardware without its plugin, as for an escrow.
+func TestTagged(t *testing.T) {
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uncompressed := key.PublicKey().Bytes()
+	x, y := new(big.Int).SetBytes(uncompressed[1:33]), new(big.Int).SetBytes(uncompressed[33:])
+	recipient, err := tag.NewClassicRecipient(elliptic.MarshalCompressed(elliptic.P256(), x, y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	escrow := open(t, recipient.String(), nil)
+	wrapped, _ := keyringtest.Wrap(t, escrow)
+	if !bytes.Contains(wrapped, []byte("\n-> p256tag ")) {
+		t.Errorf("it begins %.60q", wrapped)
+	}
+	keyringtest.UnwrapFails(t, escrow, "an escrow", wrapped, keyring.NoIdentity)
+	device := write(t, plugin.EncodeIdentity("test", []byte("x")), 0o600)
+	keyringtest.UnwrapFails(t, open(t, recipient.String(), nil, device), "the plugin is not here", wrapped, keyring.NoIdentity)
 }
 
 // TestAnother does not open the wrap of another recipient.
