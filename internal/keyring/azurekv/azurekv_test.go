@@ -199,7 +199,7 @@ func TestStrangeAnswers(t *testing.T) {
 	s := start(t)
 	wrapped, _ := keyringtest.Wrap(t, s.recipient())
 	for what, change := range map[string]map[string]string{
-		"another vault": {"kid": "https://evil.example/keys/vault-keys/" + first}, "another key": {"kid": "https://ours.vault.azure.net/keys/other/" + first},
+		"another vault": {"kid": "https://evil.vault.azure.net/keys/vault-keys/" + first}, "another key": {"kid": "https://ours.vault.azure.net/keys/other-keys/" + first},
 		"no version": {"kid": "https://ours.vault.azure.net/keys/vault-keys"}, "no wrap": {"value": ""}, "not base64": {"value": "+/"},
 	} {
 		s.spoil = func(answer map[string]string) {
