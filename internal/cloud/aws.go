@@ -42,8 +42,8 @@ func (m Machine) AWS(ctx context.Context, region string) (aws.Config, error) {
 // serverIDHeader is the header that binds a signed request to one Vault.
 const serverIDHeader = "X-Vault-AWS-IAM-Server-ID"
 
-// whoAmI is the request that is signed: a call of STS with which AWS tells whoever sends it on who
-// has signed it.
+// whoAmI is the request that is signed: a call of STS, which answers with the identity that signed
+// it.
 const whoAmI = "Action=GetCallerIdentity&Version=2011-06-15"
 
 // AWSCaller signs a request to STS, with which its receiver can ask AWS who we are, and returns it

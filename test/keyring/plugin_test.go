@@ -250,11 +250,11 @@ func TestNoPlugin(t *testing.T) {
 		keyringtest.UnwrapFails(t, openPlugin(t, socket), what, wrapped, keyring.Unreachable)
 	}
 	silent := socketFor(t)
-	mute, err := net.Listen("unix", silent)
+	held, err := net.Listen("unix", silent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = mute.Close() })
+	t.Cleanup(func() { _ = held.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	got, err := openPlugin(t, silent).Unwrap(ctx, wrapped, keyringtest.About)

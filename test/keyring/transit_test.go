@@ -193,7 +193,7 @@ func TestTransitKeys(t *testing.T) {
 	keyringtest.UnwrapFails(t, r.open("k", root), "made again", wrapped, keyring.CannotDecrypt)
 }
 
-// TestTransitGrants tells what a token may not do, and what is no token any more.
+// TestTransitGrants has tokens that may do only half, and tokens that are not valid any more.
 func TestTransitGrants(t *testing.T) {
 	t.Parallel()
 	r := startRemote(t)
@@ -219,7 +219,7 @@ func TestTransitGrants(t *testing.T) {
 	keyringtest.UnwrapFails(t, r.open("k", "s.hunter2"), "no token of this server", wrapped, expired, "hunter2")
 }
 
-// TestTransitAway has the server sealed, gone, silent and in disguise.
+// TestTransitAway has the server sealed, stopped and silent, and with a certificate of another authority.
 func TestTransitAway(t *testing.T) {
 	t.Parallel()
 	r := startRemote(t)
@@ -232,9 +232,9 @@ func TestTransitAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disguised := r.at(r.node.Addr, stranger.Pool(), "team/transit/k", root)
-	keyringtest.WrapFails(t, disguised, "another authority", keyring.Unreachable, root)
-	keyringtest.UnwrapFails(t, disguised, "another authority", wrapped, keyring.Unreachable, root)
+	untrusted := r.at(r.node.Addr, stranger.Pool(), "team/transit/k", root)
+	keyringtest.WrapFails(t, untrusted, "another authority", keyring.Unreachable, root)
+	keyringtest.UnwrapFails(t, untrusted, "another authority", wrapped, keyring.Unreachable, root)
 
 	proxy, err := testbed.StartProxy(strings.TrimPrefix(r.node.Addr, "https://"))
 	if err != nil {

@@ -228,7 +228,7 @@ type patient struct {
 	met []string
 }
 
-func (p *patient) Tell(_, message string) { p.met = append(p.met, message) }
+func (p *patient) Show(_, message string) { p.met = append(p.met, message) }
 func (p *patient) Ask(_, prompt string, secret bool) (string, error) {
 	p.met = append(p.met, fmt.Sprintf("%s %v", prompt, secret))
 	return p.pin, nil

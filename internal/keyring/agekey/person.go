@@ -8,8 +8,8 @@ import (
 
 // Person answers what a plugin asks for, such as the PIN of a device.
 type Person interface {
-	// Tell shows a message of a plugin, such as that a device is to be touched.
-	Tell(plugin, message string)
+	// Show shows a message of a plugin, such as that a device is to be touched.
+	Show(plugin, message string)
 	// Ask returns what was answered to a prompt of a plugin. What is secret must not be shown.
 	Ask(plugin, prompt string, secret bool) (string, error)
 }
@@ -23,7 +23,7 @@ func ui(person Person) *plugin.ClientUI {
 			if person == nil {
 				return errNobody
 			}
-			person.Tell(name, message)
+			person.Show(name, message)
 			return nil
 		},
 		RequestValue: func(name, prompt string, secret bool) (string, error) {
@@ -35,7 +35,7 @@ func ui(person Person) *plugin.ClientUI {
 		Confirm: func(_, _, _, _ string) (bool, error) { return false, errNobody },
 		WaitTimer: func(name string) {
 			if person != nil {
-				person.Tell(name, "waiting for the plugin: is its device there, and does it want to be touched?")
+				person.Show(name, "waiting for the plugin: is its device there, and does it want to be touched?")
 			}
 		},
 	}

@@ -23,7 +23,7 @@ const (
 	arn     = account + "key/1234abcd-12ab-34cd-56ef-1234567890ab"
 )
 
-// stub records what KMS is asked, and answers with another key's ARN if it is told so. The suite in
+// stub records what KMS is asked, and can answer with another key's ARN. The suite in
 // test/keyring has an emulator of KMS, which signs and encrypts.
 type stub struct {
 	asked  []map[string]any

@@ -137,11 +137,11 @@ func (s *stub) answer(w http.ResponseWriter, method, version string, value []byt
 func says(status int, code, inner, message string) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		w.WriteHeader(status)
-		told := map[string]any{"code": code, "message": message}
+		failure := map[string]any{"code": code, "message": message}
 		if inner != "" {
-			told["innererror"] = map[string]any{"code": inner}
+			failure["innererror"] = map[string]any{"code": inner}
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"error": told})
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": failure})
 	}
 }
 

@@ -39,7 +39,7 @@ type failure struct {
 func (r *Recipient) failed(doing string, err error, secrets ...string) error {
 	answer, answered := errors.AsType[*rest.Answer](err)
 	switch {
-	case errors.Is(err, rest.ErrNotUnderstood):
+	case errors.Is(err, rest.ErrMalformed):
 		return keyring.Failed(r.Name(), doing, keyring.Corrupted, err, remedies[keyring.Corrupted])
 	case !answered:
 		return keyring.Failed(r.Name(), doing, keyring.Unreachable, err, remedies[keyring.Unreachable])

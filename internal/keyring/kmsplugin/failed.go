@@ -45,8 +45,8 @@ func (r *Recipient) failed(ctx context.Context, doing string, err error, sent ..
 	case statusUnknown, statusInvalidArgument, statusInternal, statusOutOfRange, statusDataLoss:
 		// Most plugins answer so to whatever fails, also to a KMS that is away. They are asked
 		// regularly how they are, and know that better.
-		if sick := r.healthy(ctx); sick != nil {
-			return keyring.Failed(r.Name(), doing, keyring.Unreachable, fmt.Errorf("%w, and its status: %w", r.said(answer, sent), sick), remedies[keyring.Unreachable])
+		if unhealthy := r.healthy(ctx); unhealthy != nil {
+			return keyring.Failed(r.Name(), doing, keyring.Unreachable, fmt.Errorf("%w, and its status: %w", r.said(answer, sent), unhealthy), remedies[keyring.Unreachable])
 		}
 		if reason, known = keyring.KeyUnsuitable, true; doing == unwrapping {
 			reason = keyring.CannotDecrypt

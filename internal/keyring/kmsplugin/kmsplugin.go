@@ -84,11 +84,11 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 			ask = append(ask, field{decryptAnnotations, f.content})
 		}
 	}
-	told, err := r.call(ctx, "Decrypt", write(ask...))
+	response, err := r.call(ctx, "Decrypt", write(ask...))
 	if err != nil {
 		return secret.Value{}, r.failed(ctx, unwrapping, err)
 	}
-	decrypted, err := read(told)
+	decrypted, err := read(response)
 	if err != nil {
 		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.Corrupted, err, remedies[keyring.Corrupted])
 	}

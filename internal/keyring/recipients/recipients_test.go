@@ -41,7 +41,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s without means: %v", text, err)
 		}
 	}
-	if _, err := recipients.Open(keyring.Form{Kind: "pigeon"}, all); fault.KindOf(err) != fault.Usage {
+	if _, err := recipients.Open(keyring.Form{Kind: "unknown"}, all); fault.KindOf(err) != fault.Usage {
 		t.Error(err)
 	}
 	bad, _ := keyring.Parse("age:age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8q")

@@ -17,7 +17,7 @@ import (
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 256 << 10
 
-// Answer is an answer that is not the one that was hoped for.
+// Answer is an answer whose status is not 200.
 type Answer struct {
 	// Status is the status code of HTTP.
 	Status int
@@ -30,17 +30,17 @@ func (a *Answer) Error() string {
 	return fmt.Sprintf("it answers %d %s", a.Status, http.StatusText(a.Status))
 }
 
-// ErrNotUnderstood means that an answer of status 200 is not in the form that it should have.
-var ErrNotUnderstood = errors.New("the answer is not understood")
+// ErrMalformed means that an answer of status 200 is not in the form that it should have.
+var ErrMalformed = errors.New("the answer is malformed")
 
 // NewClient returns a client that follows no redirects, since a token is for one address alone.
 func NewClient() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// Post sends ask as JSON and decodes the answer into told. Any status but 200 is an error that is an
-// *Answer; an error that is neither that nor ErrNotUnderstood is about the way to the service.
-func Post(ctx context.Context, client *http.Client, address string, token secret.Value, ask, told any) error {
+// Post sends ask as JSON and decodes the answer into answer. Any status but 200 is an error that is an
+// *Answer; an error that is neither that nor ErrMalformed is about the way to the service.
+func Post(ctx context.Context, client *http.Client, address string, token secret.Value, ask, answer any) error {
 	content, err := json.Marshal(ask)
 	if err != nil {
 		return fmt.Errorf("writing a request: %w", err)
@@ -62,8 +62,8 @@ func Post(ctx context.Context, client *http.Client, address string, token secret
 		return err
 	case response.StatusCode != http.StatusOK:
 		return &Answer{Status: response.StatusCode, Content: got}
-	case json.Unmarshal(got, told) != nil: // whose error could quote what was told
-		return ErrNotUnderstood
+	case json.Unmarshal(got, answer) != nil: // whose error could quote it
+		return ErrMalformed
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (r *Recipient) ClusterID(ctx context.Context) (string, error) {
 	case !status.Initialized || status.Sealed:
 		return "", keyring.Failed(r.Name(), doing, keyring.Unreachable, errors.New("the server is sealed or not initialized"), remedies[keyring.Unreachable])
 	case status.ClusterID == "":
-		return "", keyring.Failed(r.Name(), doing, keyring.KeyUnsuitable, errors.New("the server does not say which cluster it is of"), "Without it, this server cannot be told from the one that is bootstrapped. Ask a server whose sys/seal-status has cluster_id.")
+		return "", keyring.Failed(r.Name(), doing, keyring.KeyUnsuitable, errors.New("the server does not return the ID of its cluster"), "Without it, this server cannot be distinguished from the one that is bootstrapped. Use a server whose sys/seal-status has cluster_id.")
 	}
 	return status.ClusterID, nil
 }
