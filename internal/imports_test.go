@@ -250,10 +250,11 @@ func variableRead(t *testing.T, path string) string {
 // Packages that are not listed may import none.
 var within = map[string][]string{
 	"internal/store/wire":      {"internal/store"},
+	"internal/store/sealed":    {"internal/store", "internal/store/wire"},
 	"internal/store/fencing":   {"internal/store", "internal/store/wire"},
-	"internal/store/filestore": {"internal/store", "internal/store/wire"},
-	"internal/store/kubestore": {"internal/store", "internal/store/wire"},
-	"internal/store/storetest": {"internal/store", "internal/store/fencing", "internal/store/wire"},
+	"internal/store/filestore": {"internal/store", "internal/store/sealed", "internal/store/wire"},
+	"internal/store/kubestore": {"internal/store", "internal/store/sealed", "internal/store/wire"},
+	"internal/store/storetest": {"internal/store", "internal/store/fencing", "internal/store/sealed", "internal/store/wire"},
 
 	"internal/keyring/agekey":      {"internal/keyring"},
 	"internal/keyring/awskms":      {"internal/keyring"},
