@@ -48,6 +48,9 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	case len(look.Unsettled.Answers) > 0:
 		look.Observation.Keys = fsm.SpooledAnswer
 		return nil
+	case unopened(keys) != nil:
+		look.Observation.Keys, look.Unsettled.Unopened = fsm.SpooledAnswer, unopened(keys).ID
+		return nil
 	case keys.Attempt == nil:
 		look.Observation.Keys = fsm.NoKeys
 		return nil
@@ -58,6 +61,16 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	}
 	look.Observation.Maker.Grace, err = a.graceOf(ctx, *keys.Attempt)
 	return err
+}
+
+// unopened returns the latest attempt whose answer is stored as it came; nil if there is none.
+func unopened(keys store.Keys) *store.Attempt {
+	for _, attempt := range slices.Backward(keys.Attempts()) {
+		if attempt.Status == store.AttemptUnopened && attempt.Answer != nil {
+			return attempt
+		}
+	}
+	return nil
 }
 
 // maker names the process that made an attempt, for messages.

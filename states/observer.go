@@ -39,6 +39,8 @@ type Observer struct {
 // RecordReader reads the records.
 type RecordReader interface {
 	Keys(ctx context.Context) (store.Keys, error)
+	// Outline returns the keys without opening their record: see store.Store.
+	Outline(ctx context.Context) (store.Keys, error)
 	Checkpoint(ctx context.Context) (store.Checkpoint, error)
 }
 

@@ -62,6 +62,9 @@ func (o *Opener) openOne(ctx context.Context, replica cluster.Replica, keys stor
 
 // OpenSealed opens the sealed replicas of a look without the Lease, and writes no record.
 func (o *Opener) OpenSealed(ctx context.Context, look *Look) error {
+	if look.Locked != nil {
+		return look.Locked
+	}
 	if look.StoredKeys.Set == nil {
 		return errors.New("no keys are stored")
 	}

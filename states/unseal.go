@@ -23,6 +23,9 @@ type unsealing struct {
 // act opens all sealed replicas at once. It also brings back a standby of a running cluster.
 func (u *unsealing) act(ctx context.Context, look *Look) error {
 	keys := look.StoredKeys
+	if look.Locked != nil {
+		return look.Locked
+	}
 	if keys.Set == nil {
 		return errors.New("no keys are stored")
 	}

@@ -110,6 +110,8 @@ const (
 	AttemptRefused AttemptStatus = "refused"
 	// AttemptStored: the answer is stored.
 	AttemptStored AttemptStatus = "stored"
+	// AttemptUnopened: the answer is stored as it came, since the record could not be opened then.
+	AttemptUnopened AttemptStatus = "unopened"
 )
 
 // KeySet is one set of unseal or recovery keys.
