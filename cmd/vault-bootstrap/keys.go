@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
@@ -19,7 +23,7 @@ func (p *program) keysCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysTestCommand(), p.keysRecoverCommand(), p.keysRetireCommand())
+	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysTestCommand(), p.keysRecoverCommand(), p.keysRetireCommand(), p.keysResealCommand())
 	return cmd
 }
 
@@ -83,5 +87,76 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys)
+	return err
+}
+
+func (p *program) keysResealCommand() *cobra.Command {
+	options := &resealOptions{}
+	cmd := &cobra.Command{
+		Use:   "reseal",
+		Short: "Encrypt the keys record to other recipients",
+		Long: "reseal makes a new data key, has every recipient of --to wrap it, or of --keys-to without\n" +
+			"that flag, unwraps it again, and encrypts the record with it in one write. Whoever is no\n" +
+			"longer a recipient opens nothing that is written later; what they could read before they\n" +
+			"may have read, so exchange the keys as well: keys rotate. The record as it is must open\n" +
+			"with --keys-to or --to.",
+		Example: "  vault-bootstrap keys reseal --keys-to=age:age1… --keys-identity=old.txt --to=awskms:ARN --to=age:age1…",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.resealKeys(cmd.Context(), options)
+		},
+	}
+	registerStore(cmd.Flags(), &options.store)
+	cmd.Flags().StringSliceVar(&options.to, "to", nil, "future recipients, as --keys-to takes them; may be repeated (default: those of --keys-to)")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
+	return cmd
+}
+
+type resealOptions struct {
+	store   job.StoreOptions
+	to      []string
+	timeout time.Duration
+}
+
+func (p *program) resealKeys(ctx context.Context, options *resealOptions) error {
+	if err := options.store.NeedsKeys("keys reseal"); err != nil {
+		return err
+	}
+	future := options.store.Encrypt
+	if len(options.to) > 0 {
+		future.To = options.to
+	}
+	ring, err := future.Ring(p.env)
+	if err == nil && len(ring.Recipients) == 0 {
+		err = fault.Misuse(errors.New("no recipients are named"), "Name them with --to, or with --keys-to.")
+	}
+	if err != nil {
+		return err
+	}
+	options.store.Encrypt.To = job.Union(options.store.Encrypt.To, future.To)
+	open := func() (store.Store, error) {
+		records, _, err := options.store.Open(p.env)
+		return records, err
+	}
+	records, err := open()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	session, _, err := p.beginPlain(ctx, records)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	sealing, err := job.Reseal(session.Context(), records, session, ring, open)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(sealing.Wraps))
+	for i, wrap := range sealing.Wraps {
+		names[i] = wrap.Recipient
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s is encrypted to %s. Who could read it before may have copied the keys: 'vault-bootstrap keys rotate' exchanges them.\n", records.Location().Keys, strings.Join(names, ", "))
 	return err
 }

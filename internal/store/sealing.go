@@ -26,7 +26,7 @@ type Sealing struct {
 
 // Wrap is a data key that one recipient can unwrap.
 type Wrap struct {
-	// Recipient is its name.
+	// Recipient is its name, as --keys-to takes it.
 	Recipient string
 	// Version is that of the recipient's key; empty if it has none.
 	Version string

@@ -25,7 +25,7 @@ func (f *Store) Preflight(ctx context.Context) error {
 	if keys.Sealing != nil {
 		return nil
 	}
-	return f.codec.Prepare(ctx)
+	return f.codec.Prepare(ctx, keys)
 }
 
 // rehearse writes, syncs and removes a file of a size. The caller holds the lock.

@@ -45,7 +45,7 @@ func (k *Store) Preflight(ctx context.Context) error {
 		return err
 	}
 	if keys.Sealing == nil {
-		if err := k.codec.Prepare(ctx); err != nil {
+		if err := k.codec.Prepare(ctx, keys); err != nil {
 			return err
 		}
 	}

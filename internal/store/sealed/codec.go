@@ -28,8 +28,9 @@ type Codec struct {
 	known map[string]secret.Value
 	// last is how the record was encrypted when it was last read or prepared; nil if it was not.
 	last *store.Sealing
-	// clear is whether the record was last read in clear, with secrets.
-	clear bool
+	// clear is whether the record was last read in clear, with secrets, and moved whether it was
+	// encrypted then.
+	clear, moved bool
 }
 
 // New returns a Codec for the records of a name. It opens and encrypts nothing before Use.
@@ -106,9 +107,33 @@ func (c *Codec) saw(keys store.Keys) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear = keys.Sealing == nil && keys.Secret()
-	if keys.Sealing != nil && (c.last == nil || c.last.DataKey != keys.Sealing.DataKey || c.last.Generation < keys.Sealing.Generation) {
+	if keys.Sealing == nil {
+		return
+	}
+	if c.last == nil || c.last.DataKey != keys.Sealing.DataKey || c.last.Generation < keys.Sealing.Generation {
 		c.last = keys.Sealing
 	}
+}
+
+// Moved reports whether this process has encrypted a record that was in clear.
+func (c *Codec) Moved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moved
+}
+
+// Recipients returns the names of those to whom the record was encrypted when it was last opened or
+// written, and of those that this process was given.
+func (c *Codec) Recipients() (present, given []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last != nil {
+		present = recipientsOf(*c.last)
+	}
+	for _, recipient := range c.ring.Recipients {
+		given = append(given, recipient.Name())
+	}
+	return present, given
 }
 
 // Encode returns the stored form of keys. It asks no recipient: see store.Store.SaveKeys. What it
@@ -174,6 +199,9 @@ func (c *Codec) proveOpens(data []byte, keys store.Keys, key secret.Value) error
 
 // Confirm compares what was stored with the keys that were to be stored. No recipient is asked.
 func (c *Codec) Confirm(data []byte, keys store.Keys, o wire.Object) error {
+	c.mu.Lock()
+	wasClear := c.clear
+	c.mu.Unlock()
 	back, err := c.Decode(context.Background(), data, o)
 	if err == nil {
 		err = same(keys, back)
@@ -181,6 +209,9 @@ func (c *Codec) Confirm(data []byte, keys store.Keys, o wire.Object) error {
 	if err != nil {
 		return fmt.Errorf("reading the encrypted keys back: %w", err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moved = c.moved || wasClear
 	return nil
 }
 

@@ -115,7 +115,7 @@ func secretsIn(v reflect.Value) (known, withheld int) {
 func codec(t *testing.T, recipients ...*storetest.Recipient) *sealed.Codec {
 	t.Helper()
 	c := opener(recipients...)
-	if err := c.Prepare(t.Context()); err != nil {
+	if err := c.Prepare(t.Context(), store.Keys{}); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -315,7 +315,7 @@ func TestPrepareRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := opener(test.ring()...)
-			err := c.Prepare(t.Context())
+			err := c.Prepare(t.Context(), store.Keys{})
 			if fault.KindOf(err) != test.kind || !strings.Contains(fmt.Sprint(err), test.says) || fault.RemedyOf(err) == "" {
 				t.Errorf("%v (%s): %s", err, fault.KindOf(err), fault.RemedyOf(err))
 			}
@@ -340,7 +340,7 @@ func TestNotOpened(t *testing.T) {
 		what string
 		says []string
 	}{
-		{"no recipient given", nil, fault.Terminal, sealed.KeysSealedToOthers, []string{"kms, second", "given none"}},
+		{"no recipient given", nil, fault.Terminal, sealed.KeysSealedToOthers, []string{"kms, second", "--keys-to"}},
 		{"another recipient given", []*storetest.Recipient{storetest.NewRecipient("third")}, fault.Terminal, sealed.KeysSealedToOthers, []string{"kms, second"}},
 		{"an escrow", []*storetest.Recipient{storetest.NewEscrow("kms")}, fault.Terminal, sealed.KeysSealedToOthers, []string{"no identity"}},
 		{"away", []*storetest.Recipient{away}, fault.Transient, sealed.KeysUnreachable, []string{`"kms": cannot be reached`}},
@@ -420,7 +420,7 @@ func TestRenew(t *testing.T) {
 	before := encode(t, c, sample(t))
 	c.Use(storetest.NewRing(kms))
 	keys := decode(t, c, before)
-	renewed, err := c.Renew(t.Context())
+	renewed, err := c.Renew(t.Context(), keys)
 	check(t, err)
 	if keys.Sealing.DataKey == renewed.DataKey {
 		t.Error("the data key is the same")

@@ -85,10 +85,10 @@ func (c *Codec) locked(recipients []string, problems []error, away bool, o wire.
 		}
 	}
 	if len(problems) == 0 {
-		err = fmt.Errorf("%w: it is encrypted to %s, and this process was given none of these", err, strings.Join(recipients, ", "))
+		err = fmt.Errorf("%w: it is encrypted to %s, and --keys-to names none of these", err, strings.Join(recipients, ", "))
 	}
 	return fault.Stop(KeysSealedToOthers, err,
-		"The keys are stored, and were not changed. Make one of the recipients usable here: they are encrypted to "+strings.Join(recipients, ", ")+".")
+		"The keys are stored, and were not changed. Name a recipient that can open them here with --keys-to, and for age the file with its identity with --keys-identity. They are encrypted to "+strings.Join(recipients, ", ")+".")
 }
 
 // about is what every wrap of a data key is bound to.
@@ -110,31 +110,31 @@ func (c *Codec) unwrap(ctx context.Context, from Recipient, wrapped []byte, id s
 	return key, nil
 }
 
-// Prepare makes a data key for the recipients, unless the record is encrypted already, so that
-// Encode can encrypt to them. If one cannot wrap it, or is given something else back, or if none
+// Prepare makes a data key for the recipients, unless there is one already, so that Encode can
+// encrypt to them; keys is the record as it is. If one cannot wrap it, or is given something else back, or if none
 // can unwrap it here, it fails.
-func (c *Codec) Prepare(ctx context.Context) error {
+func (c *Codec) Prepare(ctx context.Context, keys store.Keys) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last != nil || len(c.ring.Recipients) == 0 {
 		return nil
 	}
-	sealing, err := c.make(ctx)
+	sealing, err := c.make(ctx, keys)
 	c.last = sealing
 	return err
 }
 
 // Renew makes a new data key for the recipients, for a record that is encrypted to others or with
 // an earlier one. The keys are encrypted with it once they have this Sealing.
-func (c *Codec) Renew(ctx context.Context) (*store.Sealing, error) {
+func (c *Codec) Renew(ctx context.Context, keys store.Keys) (*store.Sealing, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.make(ctx)
+	return c.make(ctx, keys)
 }
 
 // make makes a data key, has each recipient wrap it, and unwraps it again: a recipient that may
 // encrypt and not decrypt would be noticed when the key is needed. The caller holds the lock.
-func (c *Codec) make(ctx context.Context) (*store.Sealing, error) {
+func (c *Codec) make(ctx context.Context, keys store.Keys) (*store.Sealing, error) {
 	key := newDataKey()
 	id, err := idOf(key)
 	if err != nil {
@@ -143,6 +143,10 @@ func (c *Codec) make(ctx context.Context) (*store.Sealing, error) {
 	sealing := &store.Sealing{DataKey: id}
 	opens := false
 	for _, recipient := range c.ring.Recipients {
+		err := elsewhere(ctx, recipient, keys)
+		if err != nil {
+			return nil, err
+		}
 		wrap, err := c.wrap(ctx, recipient, key, id)
 		if err != nil {
 			return nil, refused(err)
@@ -152,10 +156,53 @@ func (c *Codec) make(ctx context.Context) (*store.Sealing, error) {
 	}
 	if !opens {
 		return nil, fault.Misuse(fmt.Errorf("the keys would be encrypted to %s only, and nothing here could open them again", strings.Join(recipientsOf(*sealing), ", ")),
-			"Nothing was changed. Add a recipient that this process can use, or the identity of one.")
+			"Nothing was changed. Add a recipient with --keys-to that this process can use, or name the file with the identity of one with --keys-identity.")
 	}
 	c.known[id] = key
 	return sealing, nil
+}
+
+// elsewhere fails if a recipient is a server of the cluster that the keys unseal: sealed, it could not
+// open them.
+func elsewhere(ctx context.Context, recipient Recipient, keys store.Keys) error {
+	server, ok := recipient.(interface {
+		ClusterID(ctx context.Context) (string, error)
+	})
+	if !ok || keys.Set == nil || keys.Set.ClusterID == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	id, err := server.ClusterID(ctx)
+	if err != nil {
+		return refused(err)
+	}
+	if id == keys.Set.ClusterID {
+		return fault.Misuse(fmt.Errorf("%s is the Vault itself that the keys unseal", recipient.Name()), "Nothing was changed. Name a key of another server: sealed, this one could not open the keys.")
+	}
+	return nil
+}
+
+// Try unwraps the data key of a record through each recipient that this process was given, and
+// returns by name why that fails, nil if it does not. A recipient that the record is not encrypted
+// to is left out.
+func (c *Codec) Try(ctx context.Context, sealing store.Sealing) map[string]error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	results := map[string]error{}
+	for _, recipient := range c.ring.Recipients {
+		for _, wrap := range sealing.Wraps {
+			if wrap.Recipient == recipient.Name() {
+				_, results[wrap.Recipient] = c.unwrap(ctx, recipient, wrap.Wrapped, sealing.DataKey)
+			}
+		}
+	}
+	return results
+}
+
+// Escrow reports whether an error of Try only says that somebody else has the identity.
+func (c *Codec) Escrow(err error) bool {
+	return c.ring.NoIdentity != nil && errors.Is(err, c.ring.NoIdentity)
 }
 
 // wrap has a recipient wrap a data key, and unwrap it again unless it is an escrow.
@@ -168,7 +215,7 @@ func (c *Codec) wrap(ctx context.Context, recipient Recipient, key secret.Value,
 	}
 	wrap := store.Wrap{Recipient: recipient.Name(), Version: version, Wrapped: wrapped, Made: c.ring.Now().UTC()}
 	_, err = c.unwrap(ctx, recipient, wrapped, id)
-	if c.ring.NoIdentity != nil && errors.Is(err, c.ring.NoIdentity) {
+	if c.Escrow(err) {
 		wrap.Escrow, err = true, nil
 	}
 	return wrap, err

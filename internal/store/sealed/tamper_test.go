@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
@@ -133,7 +134,7 @@ func TestForeignWraps(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	kms := storetest.NewRecipient("kms")
 	c := opener(kms)
-	if err := c.Prepare(f.Context()); err != nil {
+	if err := c.Prepare(f.Context(), store.Keys{}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add([]byte(`{"version":2,"name":"x","header":{"version":1},"sealing":{"data_key":"","generation":1,"wraps":[{"recipient":"kms","wrapped":"AAAA"}],"nonce":"","box":""}}`))

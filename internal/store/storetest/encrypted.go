@@ -28,7 +28,7 @@ func RunEncrypted(t *testing.T, empty func(t *testing.T) Backend) {
 		open, kms := b.Open, NewRecipient("kms")
 		b.Open = func(t *testing.T) store.Store {
 			s := with(t, open, kms)
-			check(t, s.Codec().Prepare(within(t)))
+			check(t, s.Codec().Prepare(within(t), store.Keys{}))
 			return s
 		}
 		return b
@@ -133,7 +133,7 @@ func recipientsAway(t *testing.T, b Backend) {
 
 func encryptedToOthers(t *testing.T, b Backend) {
 	ours := with(t, b.Open, NewRecipient("theirs"))
-	check(t, ours.Codec().Prepare(within(t)))
+	check(t, ours.Codec().Prepare(within(t), store.Keys{}))
 	_, err := ours.SaveKeys(within(t), sampleKeys(), "")
 	check(t, err)
 	before := string(b.Planted(t, Keys))
@@ -161,7 +161,7 @@ func otherRecipients(t *testing.T, b Backend) {
 	session := begin(t, s, "holder")
 	check(t, session.UpdateKeys(within(t), setHashKey("h")))
 	s.Codec().Use(NewRing(next))
-	renewed, err := s.Codec().Renew(within(t))
+	renewed, err := s.Codec().Renew(within(t), store.Keys{})
 	check(t, err)
 	check(t, session.UpdateKeys(within(t), func(k *store.Keys) error { k.Sealing = renewed; return nil }))
 	if keys, _ := readKeys(t, with(t, b.Open, next)); keys.HashKey.Reveal() != "h" {

@@ -112,6 +112,8 @@ func (o credentials) files(env Lookup) ownFiles {
 	if o.logsInBy("azure") {
 		add("a credential that this program logs in with", variable(cloud.AzureTokenFile))
 	}
+	add("an identity that opens the keys record", o.store.Encrypt.Identities...)
+	add("a token that opens the keys record", o.store.Encrypt.TokenFile)
 	add("the kubeconfig of this program", o.store.Kubeconfig)
 	add("the kubeconfig of this program", filepath.SplitList(variable(clientcmd.RecommendedConfigPathEnvVar))...)
 	if home := variable("HOME"); home != "" {
