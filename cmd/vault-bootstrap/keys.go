@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ func (p *program) keysCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysTestCommand(), p.keysRecoverCommand(), p.keysRetireCommand(), p.keysResealCommand())
+	cmd.AddCommand(p.keysListCommand(), p.keysRotateCommand(), p.keysTestCommand(), p.keysRecoverCommand(), p.keysRetireCommand(), p.keysResealCommand(), p.keysExportCommand(), p.keysImportCommand())
 	return cmd
 }
 
@@ -158,5 +159,115 @@ func (p *program) resealKeys(ctx context.Context, options *resealOptions) error 
 		names[i] = wrap.Recipient
 	}
 	_, err = fmt.Fprintf(p.stdout, "%s is encrypted to %s. Who could read it before may have copied the keys: 'vault-bootstrap keys rotate' exchanges them.\n", records.Location().Keys, strings.Join(names, ", "))
+	return err
+}
+
+type exportOptions struct {
+	store   job.StoreOptions
+	to      []string
+	file    string
+	timeout time.Duration
+}
+
+func (p *program) keysExportCommand() *cobra.Command {
+	options := &exportOptions{}
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write the keys record to a file for a safe, encrypted with age",
+		Long: "export writes everything that the keys record holds to a file that the age program opens\n" +
+			"with an identity of one of the recipients. Inside it is the record in clear.",
+		Example: "  vault-bootstrap keys export --to=age:age1… --out=keys.age",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.exportKeys(cmd.Context(), options)
+		},
+	}
+	registerStore(cmd.Flags(), &options.store)
+	cmd.Flags().StringSliceVar(&options.to, "to", nil, "who can open the file, as age:RECIPIENT; may be repeated")
+	cmd.Flags().StringVar(&options.file, "out", "", "file to write, which must not exist, or - for standard output")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", 20*time.Second, "how long to wait for an answer")
+	return cmd
+}
+
+func (p *program) exportKeys(ctx context.Context, options *exportOptions) error {
+	if err := options.store.NeedsKeys("keys export"); err != nil {
+		return err
+	}
+	if options.file == "" {
+		return fault.Misuse(errors.New("--out is missing"), "Name a file, or - for standard output.")
+	}
+	records, _, err := options.store.Open(p.env)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	content, err := job.Export(ctx, records, options.to)
+	if err != nil {
+		return err
+	}
+	if options.file == "-" {
+		_, err = p.stdout.Write(content)
+		return err
+	}
+	file, err := os.OpenFile(options.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fault.Misuse(fmt.Errorf("--out: %w", err), "Name a file that does not exist, in a directory that may be written.")
+	}
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("writing the export: %w", err)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s holds the keys record. Try to open it where its recipients are: age --decrypt --identity=FILE %s\n", options.file, options.file)
+	return err
+}
+
+func (p *program) keysImportCommand() *cobra.Command {
+	options := &recoverOptions{}
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Store an exported keys record where no keys are",
+		Long: "import opens a file that keys export has written, with an identity of --keys-identity, and\n" +
+			"stores what it holds. A record that holds keys already is not replaced. With --keys-to the\n" +
+			"record is encrypted.",
+		Example: "  vault-bootstrap keys import --from=keys.age --keys-identity=identity.txt --keys-to=awskms:ARN",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.importKeys(cmd.Context(), options)
+		},
+	}
+	registerStore(cmd.Flags(), &options.store)
+	cmd.Flags().StringVar(&options.from, "from", "", "file that was exported, or - for standard input")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
+	return cmd
+}
+
+func (p *program) importKeys(ctx context.Context, options *recoverOptions) error {
+	if err := options.store.NeedsKeys("keys import"); err != nil {
+		return err
+	}
+	file, err := p.input().Read("--from", options.from)
+	if err != nil {
+		return err
+	}
+	identities := options.store.Encrypt.Identities
+	if len(options.store.Encrypt.To) == 0 { // they open the file only
+		options.store.Encrypt.Identities = nil
+	}
+	records, _, err := options.store.Open(p.env)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	session, _, err := p.beginPlain(ctx, records)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	if err := job.Import(session.Context(), session, file, identities); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err
 }
