@@ -53,7 +53,7 @@ func opened(t *testing.T, dir string, options RecipientOptions) (store.Store, *f
 func TestRecipientsAreRefused(t *testing.T) {
 	ours, file, _ := identity(t)
 	open := filepath.Join(t.TempDir(), "open.txt")
-	check(t, os.WriteFile(open, []byte("x"), 0o644)) //nolint:gosec // others can read it, which is the point
+	check(t, os.WriteFile(open, []byte("x"), 0o644))
 	empty := filepath.Join(t.TempDir(), "empty")
 	check(t, os.WriteFile(empty, nil, 0o600))
 	for name, test := range map[string]struct {
