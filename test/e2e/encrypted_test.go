@@ -265,6 +265,9 @@ func TestReseal(t *testing.T) {
 	if lost := p.must(64, "keys reseal", "--to="+newPerson(t).recipient); !strings.Contains(lost.Stderr, "nothing here could open them again") {
 		t.Errorf("to an escrow alone: %s", lost)
 	}
+	if more := p.must(0, "run", "--keys-to="+next.recipient); !strings.Contains(more.Stderr, "other recipients than --keys-to names") {
+		t.Errorf("with a recipient more: %s", more)
+	}
 	reseal := []string{"--to=" + next.recipient, "--keys-identity=" + next.file}
 	p.stopped("reseal.prepared", "keys reseal", reseal...).Kill()
 	p.must(0, "run")

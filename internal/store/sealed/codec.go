@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -28,6 +29,8 @@ type Codec struct {
 	known map[string]secret.Value
 	// last is how the record was encrypted when it was last read or prepared; nil if it was not.
 	last *store.Sealing
+	// present are the names of those to whom the record was encrypted when it was last read.
+	present []string
 	// clear is whether the record was last read in clear, with secrets, and moved whether it was
 	// encrypted then.
 	clear, moved bool
@@ -90,6 +93,9 @@ func (c *Codec) Outline(data []byte, o wire.Object) (store.Keys, error) {
 	}
 	keys.Sealing = record.sealing()
 	keys.Sealing.Stored = data
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.present = record.recipients()
 	return keys, nil
 }
 
@@ -107,9 +113,10 @@ func (c *Codec) saw(keys store.Keys) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear = keys.Sealing == nil && keys.Secret()
-	if keys.Sealing == nil {
+	if c.present = nil; keys.Sealing == nil {
 		return
 	}
+	c.present = recipientsOf(*keys.Sealing)
 	if c.last == nil || c.last.DataKey != keys.Sealing.DataKey || c.last.Generation < keys.Sealing.Generation {
 		c.last = keys.Sealing
 	}
@@ -122,17 +129,16 @@ func (c *Codec) Moved() bool {
 	return c.moved
 }
 
-// Recipients returns the names of those to whom the record was encrypted when it was last opened or
-// written, and of those that this process was given.
+// Recipients returns the names of those to whom the record was encrypted when it was last read, and of
+// those that this process was given, both sorted.
 func (c *Codec) Recipients() (present, given []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last != nil {
-		present = recipientsOf(*c.last)
-	}
+	present = slices.Sorted(slices.Values(c.present))
 	for _, recipient := range c.ring.Recipients {
 		given = append(given, recipient.Name())
 	}
+	slices.Sort(given)
 	return present, given
 }
 

@@ -42,7 +42,7 @@ type Ring struct {
 }
 
 // callTime limits a call of a recipient.
-const callTime = 10 * time.Second
+const callTime = 8 * time.Second
 
 // dataKey returns the data key of a record: the known one, or that of the first recipient that
 // unwraps it. Only one goroutine asks at a time, so that one answer serves all.
