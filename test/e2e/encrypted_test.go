@@ -14,7 +14,6 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/agekey"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/filestore"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
@@ -35,29 +34,26 @@ func newPerson(t *testing.T) person {
 	return p
 }
 
-// opened returns a function that opens the keys record in a directory as a person can, and returns
-// it in version 1, so that the suite knows the secrets in it; nothing if it does not open.
-func (p person) opened(t *testing.T, dir string) func() []byte {
+// opens returns a function that opens what raw returns as the person can, and returns it in version 1,
+// so that the suite knows the secrets in it; nothing if it does not open.
+func (p person) opens(t *testing.T, raw func() []byte) func() []byte {
 	t.Helper()
 	form, err := keyring.Parse(p.recipient)
 	if err != nil {
 		t.Fatal(err)
 	}
+	identities, err := agekey.ReadIdentities([]string{p.file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipient, err := agekey.New(form, identities, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := sealed.New("vault-bootstrap")
+	codec.Use(sealed.Ring{Recipients: []sealed.Recipient{recipient}, NoIdentity: keyring.NoIdentity, Now: time.Now})
 	return func() []byte {
-		identities, err := agekey.ReadIdentities([]string{p.file}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		recipient, err := agekey.New(form, identities, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		records, err := filestore.Open(dir, "vault-bootstrap")
-		if err != nil {
-			t.Fatal(err)
-		}
-		records.Codec().Use(sealed.Ring{Recipients: []sealed.Recipient{recipient}, NoIdentity: keyring.NoIdentity, Now: time.Now})
-		keys, _, err := records.Keys(t.Context())
+		keys, err := codec.Decode(t.Context(), raw(), wire.Object{Name: "the record"})
 		if err != nil {
 			t.Errorf("the record does not open: %v", err)
 			return nil
@@ -171,7 +167,7 @@ func TestEncryptedToAnotherVault(t *testing.T) {
 	cluster, other, safe := testbed.VaultFor(t, testbed.VaultOptions{}), startRemote(t), newPerson(t)
 	seed, _ := exampleSeed(t)
 	p, dir := inFiles(t, cluster, append(other.flags, "--keys-to="+safe.recipient, "--seed="+seed)...)
-	p.keys = safe.opened(t, dir)
+	p.keys = safe.opens(t, p.keys)
 	p.must(0, "run")
 	wantNoSecrets(t, p, dir)
 	wantEvents(t, "rerun", p.must(0, "run").Events())
@@ -219,7 +215,7 @@ func TestEncryptedAndKilled(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			ours, safe := newPerson(t), newPerson(t)
 			p, dir := inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{}), "--keys-to="+safe.recipient, "--keys-to="+ours.recipient)
-			p.keys = ours.opened(t, dir)
+			p.keys = ours.opens(t, p.keys)
 			escrowed := *p
 			p.flags = append(p.flags, "--keys-identity="+ours.file)
 			killedAt(p, point)
@@ -241,6 +237,29 @@ func TestEncryptedAndKilled(t *testing.T) {
 	}
 }
 
+// TestEncryptedInKubernetes keeps encrypted records in Secrets, with nothing but the shipped rules.
+func TestEncryptedInKubernetes(t *testing.T) {
+	cluster, ours := testbed.VaultFor(t, testbed.VaultOptions{}), newPerson(t)
+	p, _, _ := inKubernetes(t, cluster, append(shortLease, "--keys-to="+ours.recipient, "--keys-identity="+ours.file)...)
+	raw := p.keys
+	p.keys = ours.opens(t, raw)
+	killedAt(p, "initialize.stored")
+	p.must(0, "run")
+	for _, secret := range testbed.SecretsIn(withoutAnswers(t, p.keys())) {
+		if strings.Contains(string(raw()), secret) {
+			t.Error("the Secret shows a secret of the keys record")
+		}
+	}
+	if err := cluster.Nodes[0].Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.must(0, "run")
+	if code := health(t, cluster.Nodes[0]); code != http.StatusOK {
+		t.Errorf("the health is %d", code)
+	}
+	wantEvents(t, "rerun", p.must(0, "run").Events())
+}
+
 // TestReseal encrypts a record that was in clear, and then to others.
 func TestReseal(t *testing.T) {
 	cluster, former, next := testbed.VaultFor(t, testbed.VaultOptions{}), newPerson(t), newPerson(t)
@@ -248,7 +267,7 @@ func TestReseal(t *testing.T) {
 	p.must(0, "run")
 	plain := *p
 	p.flags = append(p.flags, "--keys-to="+former.recipient, "--keys-identity="+former.file)
-	p.keys = former.opened(t, dir)
+	p.keys = former.opens(t, plain.keys)
 	if moved := p.must(0, "run"); !strings.Contains(moved.Stderr, "the keys record is encrypted now") {
 		t.Errorf("the run does not say that the keys were in clear: %s", moved)
 	}
@@ -271,7 +290,7 @@ func TestReseal(t *testing.T) {
 	reseal := []string{"--to=" + next.recipient, "--keys-identity=" + next.file}
 	p.stopped("reseal.prepared", "keys reseal", reseal...).Kill()
 	p.must(0, "run")
-	p.keys = next.opened(t, dir)
+	p.keys = next.opens(t, plain.keys)
 	p.stopped("reseal.stored", "keys reseal", reseal...).Kill()
 	if late := p.must(70, "run"); !strings.Contains(late.Stderr, "keys sealed to others") {
 		t.Errorf("the former recipient: %s", late)
@@ -279,7 +298,7 @@ func TestReseal(t *testing.T) {
 	p.must(0, "keys reseal", reseal...)
 	q := plain
 	q.flags = append(q.flags, "--keys-to="+next.recipient, "--keys-identity="+next.file)
-	q.keys = next.opened(t, dir)
+	q.keys = next.opens(t, plain.keys)
 	before := keysIn(t, &q)
 	q.must(0, "keys rotate")
 	wantNoSecrets(t, &q, dir)
