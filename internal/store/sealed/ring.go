@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,10 +40,17 @@ type Ring struct {
 	NoIdentity error
 	// Now is the time.
 	Now func() time.Time
+	// Patience limits each call of a recipient; 0 is callTime.
+	Patience time.Duration
 }
 
-// callTime limits a call of a recipient.
+// callTime limits a call of a recipient: a run says within 10 s which one does not answer.
 const callTime = 8 * time.Second
+
+// limited returns the context of one call.
+func (r Ring) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(r.Patience, callTime))
+}
 
 // dataKey returns the data key of a record: the known one, or that of the first recipient that
 // unwraps it. Only one goroutine asks at a time, so that one answer serves all.
@@ -98,7 +106,7 @@ func (c *Codec) about(id string) map[string]string {
 
 // unwrap returns the data key with an ID from a wrap of it.
 func (c *Codec) unwrap(ctx context.Context, from Recipient, wrapped []byte, id string) (secret.Value, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := c.ring.limited(ctx)
 	defer cancel()
 	key, err := from.Unwrap(ctx, wrapped, c.about(id))
 	if err != nil {
@@ -143,7 +151,7 @@ func (c *Codec) make(ctx context.Context, keys store.Keys) (*store.Sealing, erro
 	sealing := &store.Sealing{DataKey: id}
 	opens := false
 	for _, recipient := range c.ring.Recipients {
-		err := elsewhere(ctx, recipient, keys)
+		err := c.elsewhere(ctx, recipient, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -164,14 +172,14 @@ func (c *Codec) make(ctx context.Context, keys store.Keys) (*store.Sealing, erro
 
 // elsewhere fails if a recipient is a server of the cluster that the keys unseal: sealed, it could not
 // open them.
-func elsewhere(ctx context.Context, recipient Recipient, keys store.Keys) error {
+func (c *Codec) elsewhere(ctx context.Context, recipient Recipient, keys store.Keys) error {
 	server, ok := recipient.(interface {
 		ClusterID(ctx context.Context) (string, error)
 	})
 	if !ok || keys.Set == nil || keys.Set.ClusterID == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := c.ring.limited(ctx)
 	defer cancel()
 	id, err := server.ClusterID(ctx)
 	if err != nil {
@@ -207,7 +215,7 @@ func (c *Codec) Escrow(err error) bool {
 
 // wrap has a recipient wrap a data key, and unwrap it again unless it is an escrow.
 func (c *Codec) wrap(ctx context.Context, recipient Recipient, key secret.Value, id string) (store.Wrap, error) {
-	calls, cancel := context.WithTimeout(ctx, callTime)
+	calls, cancel := c.ring.limited(ctx)
 	defer cancel()
 	wrapped, version, err := recipient.Wrap(calls, key, c.about(id))
 	if err != nil {

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/storetest"
@@ -160,4 +162,24 @@ func TestTry(t *testing.T) {
 	if len(results) != 3 || results["kms"] != nil || results["away"] == nil || other.Escrow(results["away"]) || !other.Escrow(results["safe"]) {
 		t.Errorf("tried: %v", results)
 	}
+}
+
+// hanging is a recipient that does not answer before the call ends.
+type hanging struct{ *storetest.Recipient }
+
+func (h hanging) Unwrap(ctx context.Context, _ []byte, _ map[string]string) (secret.Value, error) {
+	<-ctx.Done()
+	return secret.Value{}, fmt.Errorf("with %q: %w", h.Name(), ctx.Err())
+}
+
+func TestARecipientThatHangs(t *testing.T) {
+	kms, second := storetest.NewRecipient("kms"), storetest.NewRecipient("second")
+	data := encode(t, codec(t, kms, second), sample(t))
+	c := sealed.New("x")
+	c.Use(sealed.Ring{Recipients: []sealed.Recipient{hanging{kms}}, Patience: time.Millisecond})
+	if _, err := c.Decode(t.Context(), data, object); fault.NameOf(err) != sealed.KeysUnreachable || !strings.Contains(err.Error(), `"kms"`) {
+		t.Errorf("alone: %v", err)
+	}
+	c.Use(sealed.Ring{Recipients: []sealed.Recipient{hanging{kms}, second}, Patience: time.Millisecond})
+	decode(t, c, data)
 }
