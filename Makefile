@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # The suites with a target of their own that differs in nothing but the name.
-SUITES := fuzz binary testbed store seed prop chart e2e watch verify node
+SUITES := fuzz binary testbed store keyring seed prop chart e2e watch verify node
 
 .PHONY: help demo test test-all unit image-test crash mutate leaks bench $(SUITES) tools tools-path build install lint check-generated generate field-table image clean
 
@@ -21,7 +21,7 @@ test: ## everything, on a real Vault and a real API server; about 20 minutes on 
 	@test/run
 
 test-all: ## the long form of everything, benchmarks and made-up faults as well: hours
-	@LONG=1 test/run tools unit fuzz binary image testbed store seed prop chart e2e watch verify node crash mutate bench leaks
+	@LONG=1 test/run tools unit fuzz binary image testbed store keyring seed prop chart e2e watch verify node crash mutate bench leaks
 
 unit: ## tests that need no server (this one and those below: RUN=TestName for one test)
 	go test -race $(if $(RUN),-run '$(RUN)') ./...
@@ -32,6 +32,7 @@ image-test: ## the container image, as 'make image' makes it (root)
 	@test/run image
 testbed: ## the test bed itself
 store: ## the records, on a real API server
+keyring: ## the recipients of the keys: a Vault, age, a KMS emulator, an HSM in software
 seed: ## seeds, on a real Vault
 prop: ## made-up seeds, N of them (6; FROM, SEED, or ONLY=17 for one), made smaller where one fails
 chart: ## the Helm chart, on a real API server

@@ -34,6 +34,9 @@ func Locate(o Observation) (State, error) {
 	case SpooledAnswer:
 		return "", answerNotStored(o)
 	case OpenIntent:
+		if o.Trouble != nil { // nothing is called lost that could not be read
+			return "", o.Trouble
+		}
 		if o.Maker.Grace > 0 {
 			return "", waitForMaker(o)
 		}
@@ -95,6 +98,9 @@ func locateEmpty(o Observation) (State, error) {
 	case SpooledAnswer:
 		return "", answerNotStored(o)
 	case OpenIntent:
+		if o.Trouble != nil {
+			return "", o.Trouble
+		}
 		if o.UninitializedFor < SettleTime {
 			return "", fault.Wait(fmt.Errorf("an earlier attempt to initialize is on record, and the replicas have been uninitialized for only %s",
 				o.UninitializedFor.Round(time.Second)),

@@ -75,6 +75,8 @@ func locateRows() []located {
 		{"intent, settled", Observation{Replicas: replicas(NotInitialized), Keys: OpenIntent, UninitializedFor: SettleTime}, Uninitialized, 0, ""},
 		// open intent, nothing to recover | initialized
 		{"keys lost, sealed", Observation{Replicas: replicas(Sealed, NotInitialized), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
+		{"intent that cannot be read, sealed", Observation{Replicas: replicas(Sealed), Keys: OpenIntent, Trouble: fault.Wait(errors.New("locked"), "wait")}, "", fault.Transient, "locked"},
+		{"intent that cannot be read, empty", Observation{Replicas: replicas(NotInitialized), Keys: OpenIntent, UninitializedFor: SettleTime, Trouble: fault.Wait(errors.New("locked"), "wait")}, "", fault.Transient, "locked"},
 		{"keys lost, a replica silent", Observation{Replicas: replicas(Sealed, NoAnswer), Keys: OpenIntent}, "", fault.Terminal, NameKeysLost},
 		{"intent, and its maker may still bring the keys", Observation{Replicas: replicas(Sealed), Keys: OpenIntent, Maker: Maker{Name: "pod-1", Grace: time.Minute}}, "", fault.Transient, "pod-1"},
 		// open intent, its answer is spooled | any

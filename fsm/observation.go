@@ -20,8 +20,9 @@ type Observation struct {
 	Login LoginStatus
 	// LoginAnswer is what Vault answered to a login that failed.
 	LoginAnswer string
-	// Trouble is why an active node could not be examined; nil if it was. The cluster is unsealed
-	// then, and no more is known. With MissingKeys it is the error that says which record is gone.
+	// Trouble is why an active node could not be examined, or why the stored keys could not be opened;
+	// nil if neither is so. An active cluster is unsealed then, and no more is known. With MissingKeys
+	// it is the error that says which record is gone.
 	Trouble error
 	// Plan is whether the seed is applied.
 	Plan PlanStatus
@@ -59,7 +60,8 @@ const (
 	NoKeys KeyStatus = iota
 	// OpenIntent: an attempt was started, and its answer is stored nowhere.
 	OpenIntent
-	// SpooledAnswer: an attempt was started, and its answer is spooled but not stored yet.
+	// SpooledAnswer: an attempt was started, and its answer is spooled but not stored yet, or stored
+	// but not opened yet.
 	SpooledAnswer
 	// StoredKeys: the keys are stored.
 	StoredKeys

@@ -252,10 +252,23 @@ func variableRead(t *testing.T, path string) string {
 // Packages that are not listed may import none.
 var within = map[string][]string{
 	"internal/store/wire":      {"internal/store"},
+	"internal/store/sealed":    {"internal/store", "internal/store/wire"},
 	"internal/store/fencing":   {"internal/store", "internal/store/wire"},
-	"internal/store/filestore": {"internal/store", "internal/store/wire"},
-	"internal/store/kubestore": {"internal/store", "internal/store/wire"},
-	"internal/store/storetest": {"internal/store", "internal/store/fencing", "internal/store/wire"},
+	"internal/store/filestore": {"internal/store", "internal/store/sealed", "internal/store/wire"},
+	"internal/store/kubestore": {"internal/store", "internal/store/sealed", "internal/store/wire"},
+	"internal/store/storetest": {"internal/store", "internal/store/fencing", "internal/store/sealed", "internal/store/wire"},
+
+	"internal/keyring/agekey":      {"internal/keyring"},
+	"internal/keyring/awskms":      {"internal/keyring"},
+	"internal/keyring/azurekv":     {"internal/keyring", "internal/keyring/rest"},
+	"internal/keyring/gcpkms":      {"internal/keyring", "internal/keyring/rest"},
+	"internal/keyring/kmsplugin":   {"internal/keyring"},
+	"internal/keyring/transit":     {"internal/keyring"},
+	"internal/keyring/keyringtest": {"internal/keyring"},
+	"internal/keyring/recipients": {
+		"internal/keyring", "internal/keyring/agekey", "internal/keyring/awskms", "internal/keyring/azurekv",
+		"internal/keyring/gcpkms", "internal/keyring/kmsplugin", "internal/keyring/transit",
+	},
 }
 
 // allowedWithin says whether a package may import another one of the same room.
@@ -264,13 +277,16 @@ func allowedWithin(room, from, to string) bool {
 	return !below(from) || !below(to) || slices.Contains(within[from], to)
 }
 
-// TestStoreIsLayered holds the packages of the records to their order: what a record
-// is, its text, and those who keep and write it.
-func TestStoreIsLayered(t *testing.T) {
+// TestRoomsAreLayered holds the packages of the records to their order: what a record
+// is, its text, and those who keep and write it. Recipients of the keys do not know each other, so
+// that the client of one service is not linked for the sake of another.
+func TestRoomsAreLayered(t *testing.T) {
 	imports(t, func(folder, file, path string) {
 		to, ours := strings.CutPrefix(path, module)
-		if ours && !strings.HasSuffix(file, "_test.go") && !allowedWithin("internal/store", folder, to) {
-			t.Errorf("%s imports %s", file, to)
+		for _, room := range []string{"internal/store", "internal/keyring"} {
+			if ours && to != folder && !strings.HasSuffix(file, "_test.go") && !allowedWithin(room, folder, to) {
+				t.Errorf("%s imports %s", file, to)
+			}
 		}
 	})
 	for _, test := range []struct {
@@ -283,8 +299,15 @@ func TestStoreIsLayered(t *testing.T) {
 		{"internal/store", "internal/store/wire", false},
 		{"internal/store/wire", "internal/store/fencing", false},
 		{"cmd/vault-bootstrap", "internal/store/wire", true}, // not in this room
+		{"internal/keyring/gcpkms", "internal/keyring/rest", true},
+		{"internal/keyring/gcpkms", "internal/keyring/awskms", false},
+		{"internal/keyring", "internal/keyring/recipients", false},
 	} {
-		if got := allowedWithin("internal/store", test.from, test.to); got != test.want {
+		room := "internal/store"
+		if strings.HasPrefix(test.from, "internal/keyring") {
+			room = "internal/keyring"
+		}
+		if got := allowedWithin(room, test.from, test.to); got != test.want {
 			t.Errorf("allowedWithin(%q, %q) = %v", test.from, test.to, got)
 		}
 	}

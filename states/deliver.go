@@ -82,15 +82,16 @@ func (d *Delivery) deliver(ctx context.Context, entry spool.Entry) error {
 var errUnknownAttempt = errors.New("the attempt that the answer belongs to is not on record")
 
 // store keeps the answer in the attempt that it belongs to and, where no keys are stored yet, opens
-// it and makes it the set in force, all in one compare-and-swap. No answer is refused: a process
+// it and makes it the set in force, all in one compare-and-swap. If the record cannot be opened, the
+// answer is kept as it came: it is ciphertext, and needs nobody to store it. No answer is refused: a process
 // that was cut off may deliver after another one has begun its own attempt, and only unsealing
 // shows which of the two opens this Vault. It is not fenced, since the answer is the only copy of
 // the keys.
 func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
 	err := d.records.Deliver(ctx, func(keys *store.Keys) error {
-		attempt := d.attemptOf(keys, entry.Attempt)
-		if attempt == nil {
-			return errUnknownAttempt
+		attempt, err := d.attemptOf(keys, entry.Attempt)
+		if err != nil {
+			return err
 		}
 		if attempt.Status == store.AttemptStored && attempt.Answer == nil {
 			return nil // it was no longer needed, and was dropped
@@ -100,6 +101,11 @@ func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
 			Shares: entry.Shares, Root: entry.Root, Recovery: entry.Recovery, Threshold: entry.Threshold, Custody: entry.Custody,
 		}
 		if keys.Set != nil || attempt.Emptied != nil {
+			return nil
+		}
+		if keys.Locked() {
+			attempt.Status = store.AttemptUnopened
+			d.log.Warn("the init response is stored, and cannot be opened yet", "attempt_id", attempt.ID)
 			return nil
 		}
 		set, root, err := d.responses.open(*attempt, entry)
@@ -118,9 +124,14 @@ func (d *Delivery) store(ctx context.Context, entry spool.Entry) error {
 // attemptOf returns the attempt on record. If this process made it and it is no longer on record,
 // because somebody removed the record or restored an older one, it is put on record again: what we
 // remember of it is all there is.
-func (d *Delivery) attemptOf(keys *store.Keys, id string) *store.Attempt {
-	if attempt := keys.AttemptOf(id); attempt != nil || d.attempt == nil || d.attempt.ID != id {
-		return attempt
+func (d *Delivery) attemptOf(keys *store.Keys, id string) (*store.Attempt, error) {
+	switch attempt := keys.AttemptOf(id); {
+	case attempt != nil:
+		return attempt, nil
+	case d.attempt == nil || d.attempt.ID != id:
+		return nil, errUnknownAttempt
+	case keys.Locked():
+		return nil, fmt.Errorf("the attempt %q is no longer on record, and its private key cannot be added: %w", id, store.ErrLocked)
 	}
 	if keys.HashKey.Empty() {
 		keys.HashKey = newSecret()
@@ -128,20 +139,20 @@ func (d *Delivery) attemptOf(keys *store.Keys, id string) *store.Attempt {
 	remembered := *d.attempt
 	if keys.Attempt == nil {
 		keys.Attempt = &remembered
-		return keys.Attempt
+		return keys.Attempt, nil
 	}
 	keys.Past = append(keys.Past, remembered)
-	return &keys.Past[len(keys.Past)-1]
+	return &keys.Past[len(keys.Past)-1], nil
 }
 
 // readBack makes sure that what was stored can be read and is what was sent.
 func (d *Delivery) readBack(ctx context.Context, entry spool.Entry) error {
-	keys, err := d.records.Keys(ctx)
+	keys, err := d.records.Outline(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the stored keys back: %w", err)
 	}
 	attempt := keys.AttemptOf(entry.Attempt)
-	if attempt != nil && attempt.Status == store.AttemptStored && (attempt.Answer == nil || slices.Equal(attempt.Answer.Shares, entry.Shares)) {
+	if attempt != nil && (attempt.Status == store.AttemptStored || attempt.Status == store.AttemptUnopened) && (attempt.Answer == nil || slices.Equal(attempt.Answer.Shares, entry.Shares)) {
 		return nil
 	}
 	return errors.New("reading the stored keys back: they are not there, or differ")
@@ -153,7 +164,7 @@ func (d *Delivery) Recover(ctx context.Context, text []byte) error {
 	if err != nil {
 		return fault.Misuse(err, "Give the content of a .spool file, or the termination message of the pod that initialized Vault.")
 	}
-	keys, err := d.records.Keys(ctx)
+	keys, err := d.records.Outline(ctx)
 	if err != nil {
 		return err
 	}

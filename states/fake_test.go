@@ -38,6 +38,7 @@ type memory struct {
 }
 
 func (m *memory) Keys(context.Context) (store.Keys, error)             { return m.keys, nil }
+func (m *memory) Outline(context.Context) (store.Keys, error)          { return m.keys, nil }
 func (m *memory) Checkpoint(context.Context) (store.Checkpoint, error) { return m.checkpoint, nil }
 func (m *memory) Epoch() int64                                         { return 1 }
 

@@ -39,6 +39,9 @@ type initializing struct {
 // being lost: every spool location and the store are tested first, and the key that opens the
 // answer is stored, since nothing may fail after sys/init that could have failed before.
 func (i *initializing) act(ctx context.Context, look *Look) error {
+	if look.Locked != nil {
+		return look.Locked
+	}
 	target := i.cluster.At(look.Observation.Replicas[0].Address)
 	status, err := target.SealStatus(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package states
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -27,6 +28,9 @@ type Look struct {
 	// Records as they were read for this look.
 	StoredKeys store.Keys
 	Checkpoint store.Checkpoint
+	// Locked is why the keys record could not be opened; nil if it was, or is in clear. The secrets in
+	// StoredKeys are withheld then.
+	Locked error
 	// Unsettled is what the holder of the Lease has to end first.
 	Unsettled Unsettled
 	// Plan is the difference between Vault and the seed; nil if it could not be made.
@@ -48,6 +52,9 @@ type Look struct {
 type Unsettled struct {
 	// Answers are spooled answers to sys/init that are not on record.
 	Answers []spool.Entry
+	// Unopened is the ID of an attempt whose answer is stored as it came; empty if there is none, or
+	// if there is a set of keys.
+	Unopened string
 	// Refused is the ID of an attempt of this process that Vault has refused.
 	Refused string
 	// Opens is the ID of the attempt whose answer opens this Vault while the answer of another one
@@ -64,7 +71,7 @@ type Unsettled struct {
 }
 
 func (u Unsettled) none() bool {
-	return len(u.Answers) == 0 && u.Refused == "" && u.Opens == "" && !u.BreakGlass && !u.Rotation && u.Accessor == "" && u.Open == nil
+	return len(u.Answers) == 0 && u.Unopened == "" && u.Refused == "" && u.Opens == "" && !u.BreakGlass && !u.Rotation && u.Accessor == "" && u.Open == nil
 }
 
 // Observed returns the observation that decides the state.
@@ -143,6 +150,9 @@ func (o *Observer) Look(ctx context.Context) (*Look, error) {
 	if !found || foreign || look.StoredKeys.Set == nil && !o.setting.Keyless {
 		return look, nil // nothing secret is shown to a server that is not ours
 	}
+	if look.Locked != nil {
+		return look, nil // what it takes to look inside is in the record
+	}
 	// Even if nothing inside can be read, the replicas of the cluster are ours to unseal.
 	look.Observation.Trouble = o.lookInside(ctx, active.Address, look)
 	return look, nil
@@ -156,9 +166,10 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	}
 	look := &Look{}
 	look.Observation.Replicas = replicas
-	if look.StoredKeys, err = o.records.Keys(ctx); err != nil {
+	if look.StoredKeys, look.Locked, err = readKeys(ctx, o.records); err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
+	look.Observation.Trouble = look.Locked
 	if look.Checkpoint, err = o.records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
@@ -187,6 +198,18 @@ func (o *Observer) lookAtRecords(ctx context.Context, look *Look) error {
 	}
 	o.lookAtSet(look)
 	return nil
+}
+
+// readKeys reads the keys record. If it is encrypted and cannot be opened, it returns what is known
+// without that, and why.
+func readKeys(ctx context.Context, records RecordReader) (keys store.Keys, locked, err error) {
+	keys, err = records.Keys(ctx)
+	if !errors.Is(err, store.ErrLocked) {
+		return keys, nil, err
+	}
+	locked = err
+	keys, err = records.Outline(ctx)
+	return keys, locked, err
 }
 
 // RefuseKeys fails if the keys record of a Vault whose keys are not ours holds something that opens

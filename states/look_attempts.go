@@ -51,6 +51,9 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	case len(look.Unsettled.Answers) > 0:
 		look.Observation.Keys = fsm.SpooledAnswer
 		return nil
+	case unopened(keys) != nil:
+		look.Observation.Keys, look.Unsettled.Unopened = fsm.SpooledAnswer, unopened(keys).ID
+		return nil
 	case keys.Attempt == nil:
 		look.Observation.Keys = fsm.NoKeys
 		if keysMissing(keys, look.Checkpoint) {
@@ -67,12 +70,23 @@ func (a *attempts) look(ctx context.Context, look *Look) error {
 	return err
 }
 
+// unopened returns the latest attempt whose answer is stored as it came; nil if there is none.
+func unopened(keys store.Keys) *store.Attempt {
+	for _, attempt := range slices.Backward(keys.Attempts()) {
+		if attempt.Status == store.AttemptUnopened && attempt.Answer != nil {
+			return attempt
+		}
+	}
+	return nil
+}
+
 // keysMissing reports whether the keys record holds nothing at all, although the checkpoint knows a
 // Vault whose keys were stored. With --keys=none the record holds a key for hashes from the first
-// seed on, and keys that were put away stay in it: neither is missing.
+// seed on, and keys that were put away stay in it: neither is missing. Of a record that cannot be
+// opened nobody knows.
 func keysMissing(keys store.Keys, checkpoint store.Checkpoint) bool {
 	known := checkpoint.ClusterID != "" || fsm.Uninitialized.Before(fsm.State(checkpoint.State))
-	return known && len(keys.Opens()) == 0 && keys.HashKey.Empty()
+	return known && !keys.Locked() && len(keys.Opens()) == 0 && keys.HashKey.Empty()
 }
 
 // RefuseMissing returns the error of a run whose keys record is gone while the checkpoint beside it

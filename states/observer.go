@@ -50,6 +50,8 @@ type ownLogin struct {
 // RecordReader reads the records.
 type RecordReader interface {
 	Keys(ctx context.Context) (store.Keys, error)
+	// Outline returns the keys without opening their record: see store.Store.
+	Outline(ctx context.Context) (store.Keys, error)
 	Checkpoint(ctx context.Context) (store.Checkpoint, error)
 }
 

@@ -16,7 +16,7 @@ func TestObserverCannotWrite(t *testing.T) {
 	want := map[string][]string{
 		"Servers":      {"Awaited", "Refresh", "Servers"},
 		"Server":       {"Address", "Glimpse", "Health", "Leader", "Rekey", "RootAttempt", "SealStatus"},
-		"RecordReader": {"Checkpoint", "Keys"},
+		"RecordReader": {"Checkpoint", "Keys", "Outline"},
 		"AnswerSource": {"Name", "Read"},
 		"PodReader":    {"Ended", "Life"},
 		"opener":       {"Accepted", "Close", "Flags", "Hint", "Lapse", "OnlyReads", "Ours", "RefusedPermanently", "Try", "With"},

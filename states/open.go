@@ -65,6 +65,9 @@ func (o *Opener) openOne(ctx context.Context, replica cluster.Replica, keys stor
 
 // OpenSealed opens the sealed replicas of a look without the Lease, and writes no record.
 func (o *Opener) OpenSealed(ctx context.Context, look *Look) error {
+	if look.Locked != nil {
+		return look.Locked
+	}
 	if look.StoredKeys.Set == nil {
 		return errors.New("no keys are stored")
 	}
@@ -127,6 +130,9 @@ type unsealing struct {
 // act opens all sealed replicas at once. It also brings back a standby of a running cluster.
 func (u *unsealing) act(ctx context.Context, look *Look) error {
 	keys := look.StoredKeys
+	if look.Locked != nil {
+		return look.Locked
+	}
 	if keys.Set == nil {
 		return errors.New("no keys are stored")
 	}

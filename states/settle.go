@@ -31,6 +31,7 @@ func (s *settling) settle(ctx context.Context, look *Look) (changed bool, err er
 		do  func(ctx context.Context, look *Look) (changed bool, err error)
 	}{
 		{len(left.Answers) > 0, s.settleAnswers},
+		{left.Unopened != "", s.settleUnopened},
 		{left.Refused != "", s.settleRefusal},
 		{left.Open != nil, s.settleLives},
 		{left.Opens != "", s.settleSet},
@@ -76,6 +77,15 @@ func (s *settling) settleAnswer(ctx context.Context, entry spool.Entry) error {
 	point.Reach("settle.stored")
 	s.delivery.unspool(entry.Attempt)
 	return nil
+}
+
+// settleUnopened opens an answer that was stored while nobody could open the record.
+func (s *settling) settleUnopened(ctx context.Context, look *Look) (bool, error) {
+	if look.Locked != nil {
+		return false, look.Locked
+	}
+	attempt := look.StoredKeys.AttemptOf(look.Unsettled.Unopened)
+	return true, s.delivery.store(ctx, entryOf(*attempt))
 }
 
 // settleRefusal records that Vault has refused an attempt, now that Vault was found empty

@@ -66,6 +66,7 @@ func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Name, "name", "vault-bootstrap", "name of the records, of the policy and of the role that later runs log in with")
 	flags.StringVar(&o.Store, "store", "", "where the records are: 'kubernetes' or 'file:DIR' (default: kubernetes inside a cluster, as a plugin of kubectl, or with --kubeconfig, --context or --namespace, otherwise file: in the user's state directory)")
 	registerKeys(flags, o)
+	registerRecipients(flags, &o.Encrypt)
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Kubernetes namespace of the records (default: the pod's, otherwise the kubeconfig's)")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the pod's service account, otherwise as kubectl)")
 	flags.StringVar(&o.Context, "context", "", "context of the kubeconfig (default: its current one)")
@@ -73,6 +74,13 @@ func registerStore(flags *pflag.FlagSet, o *job.StoreOptions) {
 
 func registerKeys(flags *pflag.FlagSet, o *job.StoreOptions) {
 	flags.StringVar(&o.Keys, "keys", job.StoredKeys, "whose the keys of Vault are: 'stored', ours, in the keys record; or 'none', somebody else's: it is configured once others have initialized and unsealed it, and nothing that opens it is stored")
+}
+
+func registerRecipients(flags *pflag.FlagSet, o *job.RecipientOptions) {
+	flags.StringSliceVar(&o.To, "keys-to", nil, "who can open the keys record, which is encrypted to them; repeat it, since one alone may be lost: transit:https://HOST:PORT/MOUNT/KEY, age:RECIPIENT, awskms:ARN, gcpkms:NAME, azurekv:URL or kms-plugin:unix:PATH")
+	flags.StringSliceVar(&o.Identities, "keys-identity", nil, "file with the identity of an age recipient; may be repeated. A recipient without one is an escrow: others can open the record")
+	flags.StringVar(&o.TokenFile, "keys-token-file", "", "file with a token of the server of a transit recipient, which may use MOUNT/encrypt/KEY and MOUNT/decrypt/KEY; it is read for each call")
+	flags.StringVar(&o.CA, "keys-ca", "", "PEM file with the CA of that server's certificate (default: those of the system)")
 }
 
 func registerVault(flags *pflag.FlagSet, o *job.VaultOptions) {

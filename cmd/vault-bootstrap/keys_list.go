@@ -20,7 +20,8 @@ func (p *program) keysListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "Show which keys are stored and who holds them, never a value",
 		Long: "list shows what the keys record holds: the kind and number of the key shares, who can\n" +
-			"open them, earlier sets, and whether a root token is stored. It shows no value.",
+			"open them, earlier sets, and whether a root token is stored. It shows no value, and a record\n" +
+			"that is encrypted need not be opened for it.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.listKeys(cmd.Context(), options)
@@ -48,7 +49,7 @@ func (p *program) listKeys(ctx context.Context, options *keysListOptions) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	keys, _, err := records.Keys(ctx)
+	keys, _, err := records.Outline(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}

@@ -58,7 +58,7 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
 	flags.IntVar(&o.threshold, "key-threshold", 0, "number of new shares needed (default: as many as now)")
 	flags.StringSliceVar(&o.pgpKeys, "pgp-keys", nil, "PGP public keys of the operators who will hold the new shares, a file for each")
-	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record, unencrypted, if operators hold the present ones")
+	flags.BoolVar(&o.storeShares, "store-shares", false, "keep the new shares in the keys record if operators hold the present ones")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a token for the endpoints that exchange key shares, or - for standard input (default: our own login, where the server wants a token)")
 }
 
@@ -100,6 +100,9 @@ func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error 
 	}
 	if _, err := ceremony.RenewCredential(ctx, held.Administrator, login.NewCeremony(options.store.Name)); err != nil {
 		held.log.Warn("the credential for ceremonies was not exchanged, the former one stays", "error", err.Error())
+	}
+	if err := job.RenewDataKey(ctx, held.records, held.session); err != nil {
+		held.log.Warn("the keys record keeps its data key", "error", err.Error(), "remedy", "'vault-bootstrap keys reseal' makes a new one.")
 	}
 	_, err = fmt.Fprintf(p.stdout, "New %s keys are in force, %d of %d are needed. They are stored in %s; take a new copy to a safe place.\n",
 		set.Kind, set.Threshold, max(len(set.Shares), len(set.Custody)), held.records.Location().Keys)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
@@ -18,7 +19,8 @@ func (p *program) keysTestCommand() *cobra.Command {
 		Short: "Try the stored keys and credentials against Vault",
 		Long: "test has Vault check the stored key shares, by a rekey that is cancelled before it\n" +
 			"changes anything, and tries our own login and the credential for ceremonies, if there\n" +
-			"is one. It changes nothing in Vault or in the records.",
+			"is one. Of an encrypted record, it has each recipient of --keys-to unwrap the data key.\n" +
+			"It changes nothing in Vault or in the records.",
 		Example: "  vault-bootstrap keys test --namespace=vault --vault-service=vault-internal --replicas=3",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,6 +44,11 @@ func (p *program) testKeys(ctx context.Context, options *ceremonyOptions) error 
 	if err != nil {
 		return err
 	}
+	opened, err := tryRecipients(ctx, held)
+	if err != nil {
+		return err
+	}
+	trials = append(trials, opened...)
 	var failed []error
 	for _, trial := range trials {
 		result := "works"
@@ -60,4 +67,32 @@ func (p *program) testKeys(ctx context.Context, options *ceremonyOptions) error 
 		return fault.Stop("keys fail their test", err, "Nothing was changed. Look at each that fails: docs/runbook.md, 'keys fail their test'.")
 	}
 	return nil
+}
+
+// tryRecipients has each recipient of an encrypted record unwrap its data key, as another process
+// would have it do.
+func tryRecipients(ctx context.Context, held *heldKeys) ([]ceremony.Trial, error) {
+	keys, err := held.session.Keys(ctx)
+	if err != nil || keys.Sealing == nil {
+		return nil, err
+	}
+	codec, err := job.Codec(held.records)
+	if err != nil {
+		return nil, err
+	}
+	results := codec.Try(ctx, *keys.Sealing)
+	var trials []ceremony.Trial
+	for _, wrap := range keys.Sealing.Wraps {
+		trial := ceremony.Trial{Name: wrap.Recipient}
+		switch err, tried := results[wrap.Recipient]; {
+		case !tried:
+			trial.Skipped = "--keys-to does not name it"
+		case codec.Escrow(err):
+			trial.Skipped = "its identity is not here"
+		default:
+			trial.Err = err
+		}
+		trials = append(trials, trial)
+	}
+	return trials, nil
 }

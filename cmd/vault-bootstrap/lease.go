@@ -36,6 +36,9 @@ func (p *program) beginHeld(ctx context.Context, wait time.Duration, records sto
 		Holder: job.Identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
 	})
+	if err == nil {
+		job.WarnOfEncryption(log, records)
+	}
 	return session, log, err
 }
 

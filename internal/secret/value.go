@@ -37,6 +37,16 @@ func New(text string) Value {
 	return Value{text: &text}
 }
 
+// withheld is the text of every withheld value: the address counts, not the text.
+var withheld = new(string)
+
+// Withheld stands for a secret that exists, and that this process cannot read: it is not empty, and
+// has no text. Whoever may get one asks IsWithheld before Reveal.
+func Withheld() Value { return Value{text: withheld} }
+
+// IsWithheld reports whether v stands for a secret that cannot be read.
+func (v Value) IsWithheld() bool { return v.text == withheld }
+
 // Values wraps each of texts.
 func Values(texts []string) []Value {
 	values := make([]Value, len(texts))
@@ -47,7 +57,7 @@ func Values(texts []string) []Value {
 }
 
 // Reveal returns the text. The result must go to Vault, to the store or to the person who asked for
-// it, and nowhere else.
+// it, and nowhere else. It is empty for a withheld secret.
 func (v Value) Reveal() string {
 	if v.text == nil {
 		return ""
@@ -67,8 +77,12 @@ func Reveal(values []Value) []string {
 // Empty reports whether there is no text inside.
 func (v Value) Empty() bool { return v.text == nil }
 
-// Equal compares in time that does not depend on where the texts differ.
+// Equal compares in time that does not depend on where the texts differ. A withheld secret equals
+// none, itself included: nobody knows.
 func (v Value) Equal(other Value) bool {
+	if v.IsWithheld() || other.IsWithheld() {
+		return false
+	}
 	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(other.Reveal())) == 1
 }
 

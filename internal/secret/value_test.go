@@ -108,3 +108,17 @@ func TestValuesOfTexts(t *testing.T) {
 		t.Error("a value is shown")
 	}
 }
+
+func TestWithheld(t *testing.T) {
+	v := secret.Withheld()
+	switch {
+	case v.Empty() || !v.IsWithheld() || v.Reveal() != "":
+		t.Error("a withheld secret is empty, or has a text")
+	case v.Equal(secret.Withheld()) || v.Equal(secret.New("")) || secret.New("a").Equal(v):
+		t.Error("a withheld secret equals something")
+	case secret.New("").IsWithheld() || secret.New("a").IsWithheld() || (secret.Value{}).IsWithheld():
+		t.Error("another value counts as withheld")
+	case fmt.Sprintf("%+v", v) != secret.Redacted:
+		t.Errorf("it is shown as %+v", v)
+	}
+}

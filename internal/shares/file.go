@@ -40,6 +40,8 @@ type initJSON struct {
 	Root *struct {
 		Token string `json:"token"`
 	} `json:"root"`
+	// Sealing is what an encrypted keys record has.
+	Sealing json.RawMessage `json:"sealing"`
 }
 
 func readJSON(content []byte) (Material, error) {
@@ -47,6 +49,9 @@ func readJSON(content []byte) (Material, error) {
 	if err := json.Unmarshal(content, &said); err != nil {
 		// The decoder's error may quote what it read.
 		return Material{}, errors.New("it looks like JSON, but cannot be parsed")
+	}
+	if said.Sealing != nil {
+		return Material{}, errors.New("it is an encrypted keys record of ours, and only a process that has one of its recipients opens it")
 	}
 	unseal, recovery, root := append(said.CLIUnseal, said.APIUnseal...), append(said.CLIRecovery, said.APIRecovery...), said.RootToken
 	if set := said.Set; set != nil {

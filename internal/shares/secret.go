@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ourData is the data key of a keys record of ours; the others are bank-vaults', as
+// ourData is where a keys record of ours is in a Secret; the others are bank-vaults', as
 // its Kubernetes key store names them: each share is in hex.
 const (
 	ourData      = "keys.json"

@@ -96,18 +96,19 @@ func TestFromSecret(t *testing.T) {
 func TestRefused(t *testing.T) {
 	five, others := split(5, 3), split(5, 4)
 	for name, test := range map[string]struct{ content, says string }{
-		"empty":        {" \n", "empty"},
-		"no share":     {"correct horse battery staple", "not a key share"},
-		"too short":    {inHex(five[0])[:20], "not a key share"},
-		"encrypted":    {strings.Repeat(five[0], 6), "decrypt it first"},
-		"broken JSON":  {`{"unseal_keys_b64":["` + five[0], "cannot be parsed"},
-		"other JSON":   {`{"a":1}`, "no key shares"},
-		"custody":      {`{"set":{"kind":"unseal","custody":[{}]}}`, "operators' own PGP keys"},
-		"too few":      {strings.Join(five[:2], "\n"), "2 shares are given, and this Vault asks for 3"},
-		"twice":        {strings.Join([]string{five[0], five[1], inHex(five[0])}, "\n"), "share 3 is the same as share 1"},
-		"a wrong one":  {strings.Join(append(five[:4:4], others[4]), "\n"), "share 5 does not belong"},
-		"same number":  {strings.Join(append(five[:4:4], others[3]), "\n"), "same number"},
-		"unsplit keys": {strings.Join([]string{five[0], five[1], base64.StdEncoding.EncodeToString(make([]byte, 32))}, "\n"), "not as long"},
+		"empty":                 {" \n", "empty"},
+		"no share":              {"correct horse battery staple", "not a key share"},
+		"too short":             {inHex(five[0])[:20], "not a key share"},
+		"encrypted":             {strings.Repeat(five[0], 6), "decrypt it first"},
+		"broken JSON":           {`{"unseal_keys_b64":["` + five[0], "cannot be parsed"},
+		"other JSON":            {`{"a":1}`, "no key shares"},
+		"our record, encrypted": {`{"version":2,"header":{"set":{"kind":"unseal","shares":["sealed"]}},"sealing":{}}`, "an encrypted keys record of ours"},
+		"custody":               {`{"set":{"kind":"unseal","custody":[{}]}}`, "operators' own PGP keys"},
+		"too few":               {strings.Join(five[:2], "\n"), "2 shares are given, and this Vault asks for 3"},
+		"twice":                 {strings.Join([]string{five[0], five[1], inHex(five[0])}, "\n"), "share 3 is the same as share 1"},
+		"a wrong one":           {strings.Join(append(five[:4:4], others[4]), "\n"), "share 5 does not belong"},
+		"same number":           {strings.Join(append(five[:4:4], others[3]), "\n"), "same number"},
+		"unsplit keys":          {strings.Join([]string{five[0], five[1], base64.StdEncoding.EncodeToString(make([]byte, 32))}, "\n"), "not as long"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			material, err := Read([]byte(test.content))

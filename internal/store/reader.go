@@ -11,6 +11,12 @@ func (r Reader) Keys(ctx context.Context) (Keys, error) {
 	return keys, err
 }
 
+// Outline reads the keys record without opening it.
+func (r Reader) Outline(ctx context.Context) (Keys, error) {
+	keys, _, err := r.Store.Outline(ctx)
+	return keys, err
+}
+
 // Checkpoint reads the checkpoint.
 func (r Reader) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	checkpoint, _, err := r.Store.Checkpoint(ctx)

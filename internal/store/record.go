@@ -36,29 +36,8 @@ type Keys struct {
 	RootGrant *RootGrant
 	// Rotation is the exchange of the key shares that is in progress; nil if none is.
 	Rotation *Rotation
-}
-
-// Opens names what in the record opens a Vault, or may do so once it is complete. It is empty for a
-// record that holds only the epoch and the key of the hashes.
-func (k Keys) Opens() []string {
-	var found []string
-	for _, each := range []struct {
-		what  string
-		there bool
-	}{
-		{"a set of keys", k.Set != nil},
-		{"sets of keys that were put away", len(k.Old) > 0},
-		{"an attempt to initialize", k.Attempt != nil || len(k.Past) > 0},
-		{"a root token", k.Root != nil},
-		{"a break-glass", k.RootGrant != nil},
-		{"a rotation of keys", k.Rotation != nil},
-		{"the secret ID of an AppRole", k.AppRole != nil},
-	} {
-		if each.there {
-			found = append(found, each.what)
-		}
-	}
-	return found
+	// Sealing says how the record is encrypted; nil for one in clear.
+	Sealing *Sealing
 }
 
 // Attempt is one attempt at sys/init.
@@ -131,6 +110,8 @@ const (
 	AttemptRefused AttemptStatus = "refused"
 	// AttemptStored: the answer is stored.
 	AttemptStored AttemptStatus = "stored"
+	// AttemptUnopened: the answer is stored as it came, since the record could not be opened then.
+	AttemptUnopened AttemptStatus = "unopened"
 )
 
 // KeySet is one set of unseal or recovery keys.

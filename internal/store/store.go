@@ -79,6 +79,9 @@ type Store interface {
 	// Preflight checks, without changing any record, that everything the run will need from the
 	// store is permitted and possible, and names what is not.
 	//
+	// If there are recipients and the keys record is not encrypted yet, it makes a data key, has
+	// each recipient wrap it, and unwraps it again.
+	//
 	// If no keys are stored and none can be on their way, it also refuses what Concerns reports. If
 	// a record is immutable and all else is well, it returns ErrImmutable.
 	Preflight(ctx context.Context) error
@@ -101,9 +104,16 @@ type Store interface {
 	// LeaseMirror returns what the Lease shows; the zero Mirror when there is none.
 	LeaseMirror(ctx context.Context) (Mirror, error)
 	// Keys returns the keys record, or a zero one if there is none yet. A record that cannot be
-	// decoded is a terminal error, never a zero record.
+	// decoded is a terminal error, never a zero record. One that is encrypted is opened, which calls
+	// a recipient unless this process knows the data key; it fails with ErrLocked if none opens it.
 	Keys(ctx context.Context) (Keys, Revision, error)
-	// SaveKeys writes the keys record if it still is at revision, else fails with ErrConflict.
+	// Outline returns the keys record without opening it, and calls no recipient. If it is
+	// encrypted, its secrets are withheld: see Keys.Locked.
+	Outline(ctx context.Context) (Keys, Revision, error)
+	// SaveKeys writes the keys record if it still is at revision, else fails with ErrConflict. It
+	// encrypts it as its Sealing says, which this store must have returned, and calls no recipient.
+	// A record without a Sealing is encrypted as this process last saw it, or as Preflight has
+	// prepared it; otherwise it is written in clear.
 	SaveKeys(ctx context.Context, keys Keys, revision Revision) (Revision, error)
 	// Checkpoint returns the checkpoint, or a zero one, as Keys does.
 	Checkpoint(ctx context.Context) (Checkpoint, Revision, error)

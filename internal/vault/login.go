@@ -10,21 +10,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
-// Method is one of Vault's official login methods (hashicorp/vault/api/auth/*).
-type Method = api.AuthMethod
-
-// LoginBy logs in with an official method at the replica at address.
-func (c *Cluster) LoginBy(ctx context.Context, address string, method Method) (*Session, error) {
-	session, err := c.Session(address, secret.Value{})
-	if err != nil {
-		return nil, err
-	}
-	answer, err := session.repeat(ctx, func(ctx context.Context) (*api.Secret, error) {
-		return method.Login(ctx, session.client)
-	})
-	return c.admitted(address, answer, err)
-}
-
 // Login exchanges a credential for a session at the replica at address. path is the auth method's
 // mount and what follows it ("approle/login"); the credential's values go into the body only.
 func (c *Cluster) Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*Session, error) {

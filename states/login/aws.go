@@ -3,10 +3,9 @@ package login
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/httpstatus"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
@@ -19,8 +18,8 @@ type AWS struct {
 	Mount, RoleName string
 	// Principal is the ARN of the IAM role or user that may log in.
 	Principal string
-	// Make prepares the login.
-	Make func() (vault.Method, error)
+	// Sign returns a signed request to STS, as Vault takes it.
+	Sign func(ctx context.Context) (map[string]secret.Value, error)
 }
 
 // Name returns the method's name.
@@ -37,17 +36,22 @@ func (a AWS) Objects(policy string) []object.Object {
 	}
 }
 
-// Open logs in with the official client, which signs its own request.
-func (a AWS) Open(ctx context.Context, dialer Dialer, address string, _ store.Keys) (*vault.Session, error) {
-	official, err := a.Make()
+// Path returns the login's path.
+func (a AWS) Path() string { return a.Mount + "/login" }
+
+// Credential returns the role's name and a signed request.
+func (a AWS) Credential(ctx context.Context, _ store.Keys) (map[string]secret.Value, error) {
+	credential, err := a.Sign(ctx)
 	if err != nil {
 		return nil, err
 	}
-	session, err := dialer.LoginBy(ctx, address, official)
-	if httpstatus.Of(err) == 0 && err != nil && strings.Contains(strings.ToLower(err.Error()), "credential") {
-		err = fmt.Errorf("%w: %w", ErrNoCredential, err)
-	}
-	return session, err
+	credential["role"] = secret.New(a.RoleName)
+	return credential, nil
+}
+
+// Open logs in with a signed request.
+func (a AWS) Open(ctx context.Context, dialer Dialer, address string, keys store.Keys) (*vault.Session, error) {
+	return present(ctx, dialer, address, a, keys)
 }
 
 // Settles says how long a refusal must last.

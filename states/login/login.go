@@ -55,7 +55,6 @@ type (
 type Dialer interface {
 	Session(address string, token secret.Value) (*vault.Session, error)
 	Login(ctx context.Context, address, path string, credential map[string]secret.Value) (*vault.Session, error)
-	LoginBy(ctx context.Context, address string, method vault.Method) (*vault.Session, error)
 }
 
 // presenter is a method that logs in by writing a credential to a path.

@@ -34,10 +34,6 @@ func (r *recorder) Login(_ context.Context, _, path string, credential map[strin
 	return nil, r.err
 }
 
-func (r *recorder) LoginBy(context.Context, string, vault.Method) (*vault.Session, error) {
-	return nil, r.err
-}
-
 // TestMethods shows what each method sends, and which objects it needs.
 func TestMethods(t *testing.T) {
 	keys := store.Keys{AppRole: &store.AppRole{RoleID: "id", SecretID: secret.New("sid")}}
@@ -59,6 +55,7 @@ func TestMethods(t *testing.T) {
 		{Cert{Mount: "c", RoleName: "vb", CommonName: "vb"}, "cert", "c/login", map[string]string{"name": "vb"}, []string{"auth/c/certs/vb", "sys/auth/c"}, true},
 		{Identity{Method: "gcp", Mount: "g", RoleName: "vb", Fetch: fetch}, "gcp", "g/login", map[string]string{"role": "vb", "jwt": "j"}, []string{"auth/g/role/vb", "sys/auth/g"}, true},
 		{Identity{Method: "azure", Mount: "a", RoleName: "vb", Fetch: fetch}, "azure", "a/login", map[string]string{"role": "vb", "jwt": "j"}, []string{"auth/a/role/vb", "sys/auth/a"}, true},
+		{AWS{Mount: "w", RoleName: "vb", Sign: fetch}, "aws", "w/login", map[string]string{"role": "vb", "jwt": "j"}, []string{"auth/w/role/vb", "sys/auth/w"}, true},
 	} {
 		dialer := &recorder{}
 		_, err := test.method.Open(t.Context(), dialer, "here", keys)
@@ -93,13 +90,6 @@ func TestMethods(t *testing.T) {
 func TestNoCredential(t *testing.T) {
 	if _, err := (AppRole{}).Open(t.Context(), &recorder{}, "", store.Keys{}); !errors.Is(err, ErrNoCredential) {
 		t.Errorf("AppRole: %v", err)
-	}
-	aws := AWS{Mount: "aws", RoleName: "vb", Make: func() (vault.Method, error) { return nil, nil }}
-	if _, err := aws.Open(t.Context(), &recorder{err: errors.New("no valid credential sources found")}, "", store.Keys{}); !errors.Is(err, ErrNoCredential) {
-		t.Errorf("AWS: %v", err)
-	}
-	if objects := aws.Objects("p"); len(objects) != 2 || !strings.HasPrefix(aws.Flags(), "--login=aws") || aws.Reader().(AWS).RoleName != "vb-read" {
-		t.Errorf("AWS: %v", objects)
 	}
 }
 

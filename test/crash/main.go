@@ -50,6 +50,7 @@ func main() {
 	flag.DurationVar(&s.away, "away", 15*time.Second, "how long the API server is away")
 	flag.DurationVar(&s.refuse, "refuse", 5*time.Second, "how long Vault answers 400 to sys/init")
 	flag.DurationVar(&s.forbid, "forbid", 5*time.Second, "how long an admission policy refuses Secrets")
+	flag.BoolVar(&s.encrypted, "encrypted", false, "encrypt the keys record of every case to an age recipient")
 	flag.StringVar(&s.only, "only", "", "only cases whose verb, kind and point, as in the title, match this regular expression")
 	flag.Parse()
 	if err := s.run(ctx); err != nil {
@@ -66,6 +67,7 @@ type suite struct {
 	away           time.Duration
 	refuse, forbid time.Duration
 	only           string
+	encrypted      bool
 
 	dir               string
 	root              string // of the repository

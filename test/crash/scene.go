@@ -81,8 +81,16 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 		}
 		sc.lines = append(sc.lines, l)
 	}
-	if err := sc.keepRecords(ctx); err != nil || t.verb.stage == nil {
+	if err := sc.keepRecords(ctx); err != nil {
 		return sc, err
+	}
+	if s.encrypted {
+		if sc.records, err = encrypt(sc.records, sc.dir); err != nil {
+			return sc, err
+		}
+	}
+	if t.verb.stage == nil {
+		return sc, nil
 	}
 	return sc, t.verb.stage(ctx, sc)
 }

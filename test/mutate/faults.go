@@ -250,4 +250,29 @@ var faults = []fault{
 		Old:  "p.Forget = append(p.Forget, id)\n\t\t\tcontinue", New: "continue",
 		Package: "./test/prop", Run: "TestSeeds",
 	},
+	// What opens a wrap of the keys, and whose.
+	{
+		Name: "a wrap opens for another record, where the service has no additional data",
+		File: "internal/keyring/context.go",
+		Old:  "if subtle.ConstantTimeCompare(digest[:], []byte(content[:len(digest)])) != 1 {", New: "if len(digest) == 0 {",
+		Package: "./internal/keyring/agekey", Run: "TestRecipients",
+	},
+	{
+		Name: "a ciphertext of Google's that was changed on the way is stored",
+		File: "internal/keyring/gcpkms/gcpkms.go",
+		Old:  "keyring.CheckWrap(answer.Ciphertext) != nil || answer.CiphertextSum.String() != sum(answer.Ciphertext)", New: "keyring.CheckWrap(answer.Ciphertext) != nil",
+		Package: "./internal/keyring/gcpkms", Run: "TestChecksums",
+	},
+	{
+		Name: "the wrap of a key in somebody else's Azure Key Vault is stored",
+		File: "internal/keyring/azurekv/azurekv.go",
+		Old:  "!strings.EqualFold(id[:len(prefix)], prefix) || ", New: "",
+		Package: "./internal/keyring/azurekv", Run: "TestStrangeAnswers",
+	},
+	{
+		Name: "whoever can write the record has it opened with an AWS key of their own",
+		File: "internal/keyring/awskms/awskms.go",
+		Old:  "if got != want {", New: "if got == \"\" {",
+		Package: "./internal/keyring/awskms", Run: "TestAnotherKey",
+	},
 }

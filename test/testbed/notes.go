@@ -69,6 +69,9 @@ func SecretsIn(record []byte) []string {
 				walk(key, each)
 			}
 		case string:
+			if value == "sealed" { // which an encrypted record has in the place of a secret
+				return
+			}
 			switch strings.ToLower(strings.ReplaceAll(key, "_", "")) {
 			case "shares", "token", "secretid", "hashkey", "privatekey":
 				found = append(found, value)

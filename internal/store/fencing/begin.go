@@ -28,7 +28,8 @@ func Begin(ctx context.Context, records store.Store, options store.LeaseOptions)
 
 // allocate takes the epoch after the greatest in either record: one of them may have been removed
 // or restored from an earlier copy. Each is read at most once before it is first written, and that
-// write is conditional on the revision that was read.
+// write is conditional on the revision that was read. The keys are not opened for that: a run must be
+// able to take over while nobody can open them.
 func (s *Session) allocate(ctx context.Context) error {
 	checkpoint, revision, known := s.latestCheckpoint()
 	var err error
@@ -43,7 +44,7 @@ func (s *Session) allocate(ctx context.Context) error {
 		tried = true
 		if !known {
 			var err error
-			if keys, revision, err = s.store.Keys(ctx); err != nil {
+			if keys, revision, err = s.store.Outline(ctx); err != nil {
 				return err
 			}
 		}
@@ -74,7 +75,8 @@ func (s *Session) allocate(ctx context.Context) error {
 
 // recent is a store that remembers its records as it last read or wrote them. A session begins with
 // a write to both records: it starts from what is remembered, and reads only if the
-// compare-and-swap finds that they have changed. ok is false if nothing is remembered.
+// compare-and-swap finds that they have changed. ok is false if nothing is remembered. The keys are
+// as Outline returns them.
 type recent interface {
 	RecentKeys() (keys store.Keys, revision store.Revision, ok bool)
 	RecentCheckpoint() (checkpoint store.Checkpoint, revision store.Revision, ok bool)

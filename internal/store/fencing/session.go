@@ -79,7 +79,13 @@ func (s *Session) Show(ctx context.Context, mirror store.Mirror) error {
 	return s.held.Show(ctx, mirror)
 }
 
-// Keys reads the keys record.
+// Outline reads the keys record without opening it.
+func (s *Session) Outline(ctx context.Context) (store.Keys, error) {
+	keys, _, err := s.store.Outline(ctx)
+	return keys, err
+}
+
+// Keys reads the keys record, and opens it.
 func (s *Session) Keys(ctx context.Context) (store.Keys, error) {
 	keys, _, err := s.store.Keys(ctx)
 	return keys, err
@@ -112,10 +118,14 @@ func (s *Session) UpdateKeys(ctx context.Context, change func(*store.Keys) error
 // Deliver is UpdateKeys without the check of the epoch. It is for one thing only: keys that Vault
 // has just returned exist nowhere else, so even a late holder must store them. change must only add
 // what belongs to the holder's own attempt, and refuse a record in which that attempt is no longer
-// open. A record that was deleted meanwhile is created again, as this session's.
+// open. A record that was deleted meanwhile is created again, as this session's. One that cannot be
+// opened is handed to change as it is (store.Keys.Locked), which may then only add an answer.
 func (s *Session) Deliver(ctx context.Context, change func(*store.Keys) error) error {
 	err := retryConflicts(ctx, updateTries, func() error {
 		keys, revision, err := s.store.Keys(ctx)
+		if errors.Is(err, store.ErrLocked) {
+			keys, revision, err = s.store.Outline(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -203,12 +213,13 @@ func update[R any](
 	})
 }
 
-// asWritten remembers the keys in their encoded form, since change may modify any part of them.
+// asWritten remembers the keys in their encoded form, since change may modify any part of them. Their
+// Sealing is only ever replaced.
 func asWritten(before store.Keys) (unchanged func(store.Keys) (bool, error), err error) {
 	text, err := wire.EncodeKeys(before)
 	return func(after store.Keys) (bool, error) {
 		now, err := wire.EncodeKeys(after)
-		return bytes.Equal(text, now), err
+		return bytes.Equal(text, now) && after.Sealing == before.Sealing, err
 	}, err
 }
 

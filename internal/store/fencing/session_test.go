@@ -64,9 +64,9 @@ func (r *remembering) RecentCheckpoint() (store.Checkpoint, store.Revision, bool
 	return r.checkpoint, r.revision, true
 }
 
-func (r *remembering) Keys(ctx context.Context) (store.Keys, store.Revision, error) {
+func (r *remembering) Outline(ctx context.Context) (store.Keys, store.Revision, error) {
 	r.reads++
-	return r.Store.Keys(ctx)
+	return r.Store.Outline(ctx)
 }
 
 // A session starts from what its store remembers, and reads what has changed.

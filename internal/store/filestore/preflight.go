@@ -9,16 +9,23 @@ import (
 	"os"
 )
 
-// Preflight creates the directory, reads both records, and writes, syncs and removes a file of the
-// size that the keys can have.
+// Preflight creates the directory, reads both records, writes, syncs and removes a file of the size
+// that the keys can have, and prepares a data key if the keys are to be encrypted and are not yet.
 func (f *Store) Preflight(ctx context.Context) error {
-	if _, _, err := f.Keys(ctx); err != nil {
+	keys, _, err := f.Outline(ctx)
+	if err != nil {
 		return err
 	}
 	if _, _, err := f.Checkpoint(ctx); err != nil {
 		return err
 	}
-	return f.exclusively(ctx, func() error { return f.rehearse(wire.RehearsalSize) })
+	if err := f.exclusively(ctx, func() error { return f.rehearse(wire.RehearsalSize) }); err != nil {
+		return err
+	}
+	if keys.Sealing != nil {
+		return nil
+	}
+	return f.codec.Prepare(ctx, keys)
 }
 
 // rehearse writes, syncs and removes a file of a size. The caller holds the lock.
@@ -35,7 +42,7 @@ func (f *Store) rehearse(size int) error {
 
 // Rehearse writes, syncs and removes a file of the size of the keys record.
 func (f *Store) Rehearse(ctx context.Context, keys store.Keys, revision store.Revision) error {
-	data, err := wire.EncodeKeys(keys)
+	data, _, err := f.codec.Encode(keys)
 	if err != nil {
 		return err
 	}

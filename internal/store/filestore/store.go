@@ -17,6 +17,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
@@ -26,6 +27,7 @@ import (
 type Store struct {
 	files
 	ledgers *wire.Ledgers
+	codec   *sealed.Codec
 }
 
 // files knows where the files are, and the remedies for their errors.
@@ -46,7 +48,7 @@ func Open(dir, name string) (*Store, error) {
 	if err != nil {
 		return nil, fault.Misuse(fmt.Errorf("locating %q: %w", dir, err), "Give an absolute path: --store=file:DIR.")
 	}
-	return &Store{files{absolute, name}, &wire.Ledgers{}}, nil
+	return &Store{files{absolute, name}, &wire.Ledgers{}, sealed.New(name)}, nil
 }
 
 func (f files) path(suffix string) string { return filepath.Join(f.dir, f.name+suffix) }
@@ -75,23 +77,44 @@ func (f files) stateObject() wire.Object {
 	}
 }
 
-// Keys reads the keys record.
-func (f *Store) Keys(context.Context) (store.Keys, store.Revision, error) {
+// Codec returns what encrypts the keys record and opens it.
+func (f *Store) Codec() *sealed.Codec { return f.codec }
+
+// Keys reads the keys record, and opens it.
+func (f *Store) Keys(ctx context.Context) (store.Keys, store.Revision, error) {
 	data, revision, err := f.read(f.keysPath())
 	if err != nil || revision == "" {
 		return store.Keys{}, "", err
 	}
-	keys, err := wire.DecodeKeys(data, f.keysObject())
+	keys, err := f.codec.Decode(ctx, data, f.keysObject())
+	return keys, revision, err
+}
+
+// Outline reads the keys record without opening it.
+func (f *Store) Outline(context.Context) (store.Keys, store.Revision, error) {
+	data, revision, err := f.read(f.keysPath())
+	if err != nil || revision == "" {
+		return store.Keys{}, "", err
+	}
+	keys, err := f.codec.Outline(data, f.keysObject())
 	return keys, revision, err
 }
 
 // SaveKeys writes the keys record if it still is at revision.
 func (f *Store) SaveKeys(ctx context.Context, keys store.Keys, revision store.Revision) (store.Revision, error) {
-	data, err := wire.EncodeKeys(keys)
+	data, fresh, err := f.codec.Encode(keys)
 	if err != nil {
 		return "", err
 	}
-	return f.swap(ctx, f.keysPath(), data, revision)
+	revision, err = f.swap(ctx, f.keysPath(), data, revision)
+	if err != nil || !fresh {
+		return revision, err
+	}
+	stored, _, err := f.read(f.keysPath())
+	if err != nil {
+		return "", err
+	}
+	return revision, f.codec.Confirm(stored, keys, f.keysObject())
 }
 
 // Checkpoint reads the checkpoint.

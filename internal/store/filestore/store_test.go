@@ -88,46 +88,50 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 	_ = cmd.Wait()
 }
 
-func TestFileConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		dir := filepath.Join(t.TempDir(), "store")
-		path := func(record storetest.Record) string {
-			location := openFile(t, dir).Location()
-			if record == storetest.Keys {
-				return location.Keys
+func TestFileConformance(t *testing.T) { storetest.Run(t, empty) }
+
+func TestFileConformanceEncrypted(t *testing.T) { storetest.RunEncrypted(t, empty) }
+
+// empty returns records that are empty.
+func empty(t *testing.T) storetest.Backend {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "store")
+	path := func(record storetest.Record) string {
+		location := openFile(t, dir).Location()
+		if record == storetest.Keys {
+			return location.Keys
+		}
+		return location.Checkpoint
+	}
+	return storetest.Backend{
+		Open: func(t *testing.T) store.Store { return openFile(t, dir) },
+		Plant: func(t *testing.T, record storetest.Record, content []byte) {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
 			}
-			return location.Checkpoint
-		}
-		return storetest.Backend{
-			Open: func(t *testing.T) store.Store { return openFile(t, dir) },
-			Plant: func(t *testing.T, record storetest.Record, content []byte) {
-				if err := os.MkdirAll(dir, 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path(record), content, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			},
-			Planted: func(t *testing.T, record storetest.Record) []byte {
-				content, err := os.ReadFile(path(record))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return content
-			},
-			Remove: func(t *testing.T, record storetest.Record) {
-				if err := os.Remove(path(record)); err != nil {
-					t.Fatal(err)
-				}
-			},
-			Orphan: func(t *testing.T, _ store.LeaseOptions) { kill(t, startHolder(t, dir)) },
-			Rob: func(t *testing.T) {
-				if err := os.Remove(openFile(t, dir).Location().Lease); err != nil {
-					t.Fatal(err)
-				}
-			},
-		}
-	})
+			if err := os.WriteFile(path(record), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Planted: func(t *testing.T, record storetest.Record) []byte {
+			content, err := os.ReadFile(path(record))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return content
+		},
+		Remove: func(t *testing.T, record storetest.Record) {
+			if err := os.Remove(path(record)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Orphan: func(t *testing.T, _ store.LeaseOptions) { kill(t, startHolder(t, dir)) },
+		Rob: func(t *testing.T) {
+			if err := os.Remove(openFile(t, dir).Location().Lease); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
 }
 
 // The Lease excludes other processes, they see its holder, and the kernel releases it on kill -9.

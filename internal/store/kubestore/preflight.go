@@ -16,8 +16,9 @@ import (
 
 // Preflight asks the API server whether we have every permission that the store needs, reads both
 // records, and rehearses creating each object, the records at the size that they can have, so that
-// an obstructing quota or policy is found before Vault is touched. It records what endangers the
-// records, and fails because of that if no keys are stored yet. It changes nothing.
+// an obstructing quota or policy is found before Vault is touched. It prepares a data key if the
+// keys are to be encrypted and are not yet. It records what endangers the records, and fails because
+// of that if no keys are stored yet. It changes nothing.
 func (k *Store) Preflight(ctx context.Context) error {
 	missing, err := k.in.Missing(ctx)
 	if err != nil {
@@ -26,7 +27,7 @@ func (k *Store) Preflight(ctx context.Context) error {
 	if len(missing) > 0 {
 		return k.in.Denied(missing)
 	}
-	keys, _, err := k.Keys(ctx)
+	keys, _, err := k.Outline(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,6 +43,11 @@ func (k *Store) Preflight(ctx context.Context) error {
 	}
 	if err := k.nothingToLose(ctx, keys); err != nil {
 		return err
+	}
+	if keys.Sealing == nil {
+		if err := k.codec.Prepare(ctx, keys); err != nil {
+			return err
+		}
 	}
 	// Last, so that a caller who can go on without writing knows that all else is well.
 	return immutable

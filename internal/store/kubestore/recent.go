@@ -56,13 +56,13 @@ func (r *recentObjects) free(name string) *coordinationv1.Lease {
 	return lease
 }
 
-// RecentKeys returns the keys as they were last read or written, if at all.
+// RecentKeys returns the keys as they were last read or written, if at all, without opening them.
 func (k *Store) RecentKeys() (store.Keys, store.Revision, bool) {
 	last := k.recent.get(k.keysName())
 	if last.data == nil {
 		return store.Keys{}, "", false
 	}
-	keys, err := wire.DecodeKeys(last.data, k.keysObject())
+	keys, err := k.codec.Outline(last.data, k.keysObject())
 	return keys, last.revision, err == nil
 }
 

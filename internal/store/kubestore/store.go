@@ -15,6 +15,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
 )
 
@@ -25,6 +26,7 @@ type Store struct {
 	leases  leases
 	pieces  *pieces
 	ledgers *wire.Ledgers
+	codec   *sealed.Codec
 }
 
 var _ store.Store = (*Store)(nil)
@@ -53,7 +55,7 @@ func open(config *rest.Config, namespace, name string, rules []kube.Rule) (*Stor
 	in := kube.Namespace{Client: client, Name: namespace, Rules: rules}
 	at, recent := site{in: in, name: name, seen: &seenObjects{}}, &recentObjects{}
 	records := secrets{at, recent}
-	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}, &wire.Ledgers{}}, nil
+	return &Store{records, leases{at, recent, time.Now}, &pieces{secrets: records, book: &pieceBook{}}, &wire.Ledgers{}, sealed.New(name)}, nil
 }
 
 // Namespace returns the namespace of the records, for others that need its API.
@@ -70,28 +72,49 @@ func (k *Store) Location() store.Location {
 	}
 }
 
-// Keys reads the keys record.
+// Codec returns what encrypts the keys record and opens it.
+func (k *Store) Codec() *sealed.Codec { return k.codec }
+
+// Keys reads the keys record, and opens it.
 func (k *Store) Keys(ctx context.Context) (store.Keys, store.Revision, error) {
 	data, revision, err := k.read(ctx, k.keysName(), keysData)
 	if err != nil || data == nil {
 		return store.Keys{}, revision, err
 	}
-	keys, err := wire.DecodeKeys(data, k.keysObject())
+	keys, err := k.codec.Decode(ctx, data, k.keysObject())
+	return keys, revision, err
+}
+
+// Outline reads the keys record without opening it.
+func (k *Store) Outline(ctx context.Context) (store.Keys, store.Revision, error) {
+	data, revision, err := k.read(ctx, k.keysName(), keysData)
+	if err != nil || data == nil {
+		return store.Keys{}, revision, err
+	}
+	keys, err := k.codec.Outline(data, k.keysObject())
 	return keys, revision, err
 }
 
 // SaveKeys writes the keys record if it is still at revision.
 func (k *Store) SaveKeys(ctx context.Context, keys store.Keys, revision store.Revision) (store.Revision, error) {
-	data, err := wire.EncodeKeys(keys)
+	data, fresh, err := k.codec.Encode(keys)
 	if err != nil {
 		return "", err
 	}
-	return k.swap(ctx, write{name: k.keysName(), key: keysData, data: data, revision: revision})
+	revision, err = k.swap(ctx, write{name: k.keysName(), key: keysData, data: data, revision: revision})
+	if err != nil || !fresh {
+		return revision, err
+	}
+	stored, _, err := k.read(ctx, k.keysName(), keysData)
+	if err != nil {
+		return "", err
+	}
+	return revision, k.codec.Confirm(stored, keys, k.keysObject())
 }
 
 // Rehearse has the API server do everything that SaveKeys does, except storing it.
 func (k *Store) Rehearse(ctx context.Context, keys store.Keys, revision store.Revision) error {
-	data, err := wire.EncodeKeys(keys)
+	data, _, err := k.codec.Encode(keys)
 	if err != nil {
 		return err
 	}

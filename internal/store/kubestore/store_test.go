@@ -52,25 +52,29 @@ func secretWith(name, key, content string) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string][]byte{key: []byte(content)}}
 }
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { storetest.RunQuick(t, empty) }
+
+func TestConformanceEncrypted(t *testing.T) { storetest.RunEncrypted(t, empty) }
+
+// empty returns records that are empty.
+func empty(t *testing.T) storetest.Backend {
+	t.Helper()
 	names := map[storetest.Record][2]string{storetest.Keys: {keysSecret, "keys.json"}, storetest.Checkpoint: {stateSecret, "state.json"}}
-	storetest.RunQuick(t, func(t *testing.T) storetest.Backend {
-		server := kubetest.Start(t)
-		return storetest.Backend{
-			Open: func(t *testing.T) store.Store { return open(t, server) },
-			Plant: func(_ *testing.T, record storetest.Record, content []byte) {
-				server.Put("secrets", secretWith(names[record][0], names[record][1], string(content)))
-			},
-			Planted: func(t *testing.T, record storetest.Record) []byte {
-				var found corev1.Secret
-				if !server.Get("secrets", names[record][0], &found) {
-					t.Fatalf("there is no %s", names[record][0])
-				}
-				return found.Data[names[record][1]]
-			},
-			Remove: func(_ *testing.T, record storetest.Record) { server.Remove("secrets", names[record][0]) },
-		}
-	})
+	server := kubetest.Start(t)
+	return storetest.Backend{
+		Open: func(t *testing.T) store.Store { return open(t, server) },
+		Plant: func(_ *testing.T, record storetest.Record, content []byte) {
+			server.Put("secrets", secretWith(names[record][0], names[record][1], string(content)))
+		},
+		Planted: func(t *testing.T, record storetest.Record) []byte {
+			var found corev1.Secret
+			if !server.Get("secrets", names[record][0], &found) {
+				t.Fatalf("there is no %s", names[record][0])
+			}
+			return found.Data[names[record][1]]
+		},
+		Remove: func(_ *testing.T, record storetest.Record) { server.Remove("secrets", names[record][0]) },
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

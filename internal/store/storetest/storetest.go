@@ -196,6 +196,7 @@ func readCheckpoint(t *testing.T, s store.Store) (store.Checkpoint, store.Revisi
 func wantKeys(t *testing.T, s store.Store, want store.Keys) store.Revision {
 	t.Helper()
 	keys, revision := readKeys(t, s)
+	keys.Sealing = nil // how it is encrypted is not what these tests are about
 	if !reflect.DeepEqual(keys, want) {
 		t.Errorf("the keys record is %+v, want %+v (or a secret in it differs)", keys, want)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 )
 
-// Version is the version of the records that this program writes. A record
-// of a later version is refused, not guessed at: dropping a field that we do not
-// know could drop a key.
+// Version is the version of the checkpoints, and of the keys in clear, that this program writes. A
+// record of a later version is refused, not guessed at: dropping a field that we do not know could
+// drop a key.
 const Version = 1
 
 // Names of the faults that a record can have.
@@ -54,18 +54,31 @@ func Encode(wire any) ([]byte, error) {
 // understood is a terminal error and never dropped: a field that a later version
 // added may hold a key, and writing the record back would lose it.
 func Decode(data []byte, wire any, o Object) error {
+	if _, err := VersionOf(data, Version, o); err != nil {
+		return err
+	}
+	return Strictly(data, wire, o)
+}
+
+// VersionOf returns the version of a record, and refuses one later than newest.
+func VersionOf(data []byte, newest int, o Object) (int, error) {
 	var header struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &header); err != nil {
-		return Corrupt(o, err)
+		return 0, Corrupt(o, err)
 	}
 	switch {
-	case header.Version > Version:
-		return later(fmt.Errorf("%s has version %d, this program knows %d", o.Name, header.Version, Version))
+	case header.Version > newest:
+		return 0, later(fmt.Errorf("%s has version %d, this program knows %d", o.Name, header.Version, newest))
 	case header.Version < 1:
-		return Corrupt(o, errors.New("it has no version"))
+		return 0, Corrupt(o, errors.New("it has no version"))
 	}
+	return header.Version, nil
+}
+
+// Strictly is Decode of a record whose version is known.
+func Strictly(data []byte, wire any, o Object) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(wire); err != nil {

@@ -33,6 +33,8 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		v.SetString(fmt.Sprintf("text %d", *n))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n))
+	case reflect.Uint8:
+		v.SetUint(uint64(*n % 256))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:
@@ -70,6 +72,7 @@ func filled[T any](t *testing.T) T {
 
 func TestEveryFieldSurvives(t *testing.T) {
 	keys := filled[store.Keys](t)
+	keys.Sealing = nil // it is not part of a record in clear
 	data, err := EncodeKeys(keys)
 	if err != nil {
 		t.Fatal(err)

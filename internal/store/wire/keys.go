@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -101,10 +102,20 @@ func fromWireAppRole(a wireAppRole) store.AppRole {
 	return store.AppRole{RoleID: a.RoleID, SecretID: secret.New(a.SecretID)}
 }
 
-// EncodeKeys returns the stored form of keys. It refuses a secret that is not
-// UTF-8: JSON would replace its bytes, and the replacement opens nothing.
-func EncodeKeys(keys store.Keys) ([]byte, error) {
-	e := &revealer{}
+// EncodeKeys returns the stored form of keys, in clear: their Sealing is not part of it. It refuses
+// a secret that is not UTF-8: JSON would replace its bytes, and the replacement opens nothing. It
+// also refuses one that is withheld.
+func EncodeKeys(keys store.Keys) ([]byte, error) { return encodeKeys(keys, &revealer{}) }
+
+// EncodeOutline returns keys as EncodeKeys does, with Placeholder for every secret.
+func EncodeOutline(keys store.Keys) ([]byte, error) {
+	return encodeKeys(keys, &revealer{outline: true})
+}
+
+// Placeholder is written instead of a secret where only its existence may be known.
+const Placeholder = "sealed"
+
+func encodeKeys(keys store.Keys, e *revealer) ([]byte, error) {
 	wire := wireKeys{
 		Version: Version,
 		Epoch:   keys.Epoch,
@@ -159,10 +170,43 @@ func DecodeKeys(data []byte, o Object) (store.Keys, error) {
 	return keys, nil
 }
 
-// revealer turns secrets into text, and keeps an error if JSON cannot carry one.
-type revealer struct{ err error }
+// DecodeOutline is the inverse of EncodeOutline: every secret is withheld. A text that is not
+// Placeholder is refused, since it could be a secret.
+func DecodeOutline(data []byte, o Object) (store.Keys, error) {
+	keys, err := DecodeKeys(data, o)
+	if err != nil {
+		return store.Keys{}, err
+	}
+	revealed := false
+	keys.EachSecret(func(s *secret.Value) {
+		if s.Empty() {
+			return
+		}
+		revealed = revealed || s.Reveal() != Placeholder
+		*s = secret.Withheld()
+	})
+	if revealed {
+		return store.Keys{}, Corrupt(o, fmt.Errorf("its header has something else than %q in the place of a secret", Placeholder))
+	}
+	return keys, nil
+}
+
+// revealer turns secrets into text, and keeps an error if JSON cannot carry one. For an outline it
+// reveals none.
+type revealer struct {
+	outline bool
+	err     error
+}
 
 func (e *revealer) text(v secret.Value) string {
+	switch {
+	case e.outline && v.Empty():
+		return ""
+	case e.outline:
+		return Placeholder
+	case v.IsWithheld() && e.err == nil:
+		e.err = errors.New("encoding the keys: a secret was not read and would be lost by storing the record")
+	}
 	text := v.Reveal()
 	if !utf8.ValidString(text) && e.err == nil {
 		e.err = errors.New("encoding the keys: a secret is not UTF-8 text and would be changed by storing it")

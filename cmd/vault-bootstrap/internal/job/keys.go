@@ -65,7 +65,7 @@ func (o *StoreOptions) RefuseKeys(ctx context.Context, records store.Store) erro
 	if !o.Keyless() {
 		return nil
 	}
-	keys, _, err := records.Keys(ctx)
+	keys, _, err := records.Outline(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/cloud"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 )
@@ -109,8 +110,10 @@ func (o credentials) files(env Lookup) ownFiles {
 		add("a credential that this program logs in with", variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_SHARED_CREDENTIALS_FILE"))
 	}
 	if o.logsInBy("azure") {
-		add("a credential that this program logs in with", variable(azureTokenFile))
+		add("a credential that this program logs in with", variable(cloud.AzureTokenFile))
 	}
+	add("an identity that opens the keys record", o.store.Encrypt.Identities...)
+	add("a token that opens the keys record", o.store.Encrypt.TokenFile)
 	add("the kubeconfig of this program", o.store.Kubeconfig)
 	add("the kubeconfig of this program", filepath.SplitList(variable(clientcmd.RecommendedConfigPathEnvVar))...)
 	if home := variable("HOME"); home != "" {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/vault-bootstrap/vault-bootstrap/internal/cloud"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 )
 
@@ -79,7 +80,7 @@ func TestFederatedTokenIsOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := func(name string) (string, bool) {
-		if name != azureTokenFile {
+		if name != cloud.AzureTokenFile {
 			return "", false
 		}
 		return file, true

@@ -39,6 +39,8 @@ type StoreOptions struct {
 	Name, Store, Namespace, Kubeconfig, Context string
 	// Keys says whose the keys of Vault are: StoredKeys or NoKeys.
 	Keys string
+	// Encrypt says to whom the keys record is encrypted.
+	Encrypt RecipientOptions
 	// Wrap, if not nil, sees every request to the Kubernetes API.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -88,8 +90,16 @@ func stateDirectory(env Lookup) (string, error) {
 	return "", fault.Misuse(errors.New("neither XDG_STATE_HOME nor HOME is set"), "Say where the records are with --store=file:DIR.")
 }
 
-// Open opens the store that the options name.
+// Open opens the store that the options name, with their recipients.
 func (o *StoreOptions) Open(env Lookup) (store.Store, StoreKind, error) {
+	records, kind, err := o.open(env)
+	if err != nil {
+		return nil, kind, err
+	}
+	return records, kind, o.encryptTo(env, records)
+}
+
+func (o *StoreOptions) open(env Lookup) (store.Store, StoreKind, error) {
 	if err := o.CheckKeys(); err != nil {
 		return nil, 0, err
 	}

@@ -33,6 +33,21 @@ type Keys struct {
 	Ceremony bool `json:"ceremony"`
 	// Keyless is whether the keys of Vault are not ours.
 	Keyless bool `json:"keyless,omitempty"`
+	// Encryption says to whom the record is encrypted; nil if it is in clear.
+	Encryption *encryptionReport `json:"encryption,omitempty"`
+}
+
+type encryptionReport struct {
+	DataKey    string            `json:"data_key"`
+	Recipients []recipientReport `json:"recipients"`
+}
+
+type recipientReport struct {
+	Name       string    `json:"name"`
+	KeyVersion string    `json:"key_version,omitempty"`
+	Since      time.Time `json:"since"`
+	// Escrow is whether it could not be used where the keys were encrypted to it.
+	Escrow bool `json:"escrow,omitempty"`
 }
 
 type setReport struct {
@@ -73,9 +88,13 @@ type attemptReport struct {
 	Status  string    `json:"status"`
 }
 
-// NewKeys returns what the keys record holds; record is its location.
+// NewKeys returns what the keys record holds, which need not be opened for that; record is its
+// location.
 func NewKeys(keys store.Keys, record string) Keys {
 	report := Keys{Record: record, Sets: []setReport{}, Attempts: []attemptReport{}, RootToken: keys.Root != nil, AppRole: keys.AppRole != nil, Ceremony: keys.Ceremony != nil}
+	if keys.Sealing != nil {
+		report.Encryption = newEncryptionReport(*keys.Sealing)
+	}
 	report.addPresent(keys)
 	for _, date := range slices.Backward(slices.Sorted(maps.Keys(keys.Old))) {
 		old := newSetReport("earlier", keys.Old[date])
@@ -93,6 +112,26 @@ func NewKeys(keys store.Keys, record string) Keys {
 		report.Attempts = append(report.Attempts, attemptReport{attempt.ID, attempt.Holder, attempt.Started, string(attempt.Status)})
 	}
 	return report
+}
+
+func newEncryptionReport(sealing store.Sealing) *encryptionReport {
+	report := &encryptionReport{DataKey: sealing.DataKey}
+	for _, wrap := range sealing.Wraps {
+		report.Recipients = append(report.Recipients, recipientReport{wrap.Recipient, wrap.Version, wrap.Made, wrap.Escrow})
+	}
+	return report
+}
+
+// text names the recipients.
+func (r *encryptionReport) text() string {
+	if r == nil {
+		return "none"
+	}
+	var names []string
+	for _, recipient := range r.Recipients {
+		names = append(names, recipient.Name+yesNo(recipient.Escrow, " (escrow)", ""))
+	}
+	return "to " + strings.Join(names, ", ")
 }
 
 // addPresent adds the sets that are, or may be, in force.
@@ -141,6 +180,9 @@ func (r Keys) table() string {
 	facts.AppendRow(table.Row{"record", r.Record})
 	if r.Keyless {
 		facts.AppendRow(table.Row{"keys", notOurs})
+	}
+	if len(r.Sets) > 0 || r.Encryption != nil {
+		facts.AppendRow(table.Row{"encryption", r.Encryption.text()})
 	}
 	facts.AppendRow(table.Row{"root token", yesNo(r.RootToken, "stored", "none")})
 	facts.AppendRow(table.Row{"login", yesNo(r.AppRole, "an AppRole credential is stored", "no credential is stored")})

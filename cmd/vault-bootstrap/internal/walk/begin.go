@@ -40,6 +40,7 @@ func (w *Walk) begin(ctx, leased context.Context, reporter report.Reporter) (ses
 	}
 	if err == nil {
 		job.WarnOfConcerns(ctx, reporter.Log(), w.Job.Store)
+		job.WarnOfEncryption(reporter.Log(), w.Job.Store)
 		w.Job.WarnOfGrace(ctx, reporter.Log())
 	}
 	return session, err

@@ -1,4 +1,4 @@
-package job
+package cloud
 
 import (
 	"context"
@@ -13,33 +13,27 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
-	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
-// azureDefault is the resource that a token is for if --login-audience names none.
-const azureDefault = "https://management.azure.com/"
-
-// azure asks for a token of our identity: by AKS' Workload Identity where the webhook has given the
-// pod a federated token, else, or if that fails, the machine for its managed identity.
-func (o *LoginOptions) azure(ctx context.Context) (map[string]secret.Value, error) {
-	resource := o.Audience
-	if resource == "" || resource == defaultAudience {
-		resource = azureDefault
-	}
-	token, unfederated := o.azureFederated(ctx, resource)
+// AzureToken returns a token for a resource: by AKS' Workload Identity where the webhook has given
+// the pod a federated token, else, or if that fails, for the managed identity of the machine.
+// managed says which it was.
+func (m Machine) AzureToken(ctx context.Context, resource string) (token secret.Value, managed bool, err error) {
+	token, unfederated := m.azureFederated(ctx, resource)
 	if unfederated == nil {
-		return map[string]secret.Value{"jwt": token}, nil
+		return token, false, nil
 	}
-	found, err := o.azureMachine(ctx, resource)
-	if err != nil {
-		return nil, fmt.Errorf("%w: no identity in Azure: Workload Identity: %w; managed identity: %w", login.ErrNoCredential, unfederated, err)
+	if token, err = m.azureManaged(ctx, resource); err != nil {
+		return secret.Value{}, false, fmt.Errorf("%w: in Azure: Workload Identity: %w; managed identity: %w", ErrNoIdentity, unfederated, err)
 	}
-	return found, nil
+	return token, true, nil
 }
 
-// The variables that AKS' webhook for Workload Identity sets, as in Azure's own libraries.
+// AzureTokenFile is the variable that names the file with the federated token.
+const AzureTokenFile = "AZURE_FEDERATED_TOKEN_FILE"
+
+// The other variables that AKS' webhook for Workload Identity sets, as in Azure's own libraries.
 const (
-	azureTokenFile = "AZURE_FEDERATED_TOKEN_FILE"
 	azureClientID  = "AZURE_CLIENT_ID"
 	azureTenantID  = "AZURE_TENANT_ID"
 	azureAuthority = "AZURE_AUTHORITY_HOST"
@@ -47,18 +41,18 @@ const (
 
 // azureFederated exchanges the pod's federated token at Entra's token endpoint for one that is for
 // the resource. Its errors reveal neither.
-func (o *LoginOptions) azureFederated(ctx context.Context, resource string) (secret.Value, error) {
+func (m Machine) azureFederated(ctx context.Context, resource string) (secret.Value, error) {
 	values := map[string]string{}
-	for _, name := range []string{azureTokenFile, azureClientID, azureTenantID} {
-		if values[name] = o.variable(name); values[name] == "" {
+	for _, name := range []string{AzureTokenFile, azureClientID, azureTenantID} {
+		if values[name] = m.Variable(name); values[name] == "" {
 			return secret.Value{}, fmt.Errorf("%s is not set", name)
 		}
 	}
-	assertion, err := os.ReadFile(values[azureTokenFile]) // the kubelet renews it
+	assertion, err := os.ReadFile(values[AzureTokenFile]) // the kubelet renews it
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("reading the federated token: %w", err)
 	}
-	host := o.variable(azureAuthority)
+	host := m.Variable(azureAuthority)
 	if host == "" {
 		host = "https://login.microsoftonline.com/"
 	}
@@ -99,7 +93,7 @@ func exchange(ctx context.Context, endpoint string, form url.Values) (secret.Val
 		Error  string `json:"error"`
 		Codes  []int  `json:"error_codes"`
 	}
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxMetadata))
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("asking for a token: %w", err)
 	}
@@ -114,42 +108,46 @@ func exchange(ctx context.Context, endpoint string, form url.Values) (secret.Val
 	return secret.New(said.Access), nil
 }
 
-// azureMachine asks the instance metadata service for a managed identity's token, and for the
-// machine's resource IDs, which Vault compares. AZURE_POD_IDENTITY_AUTHORITY_HOST sets its address,
+// azureHost is the instance metadata service. AZURE_POD_IDENTITY_AUTHORITY_HOST sets its address,
 // as in Azure's own libraries.
-func (o *LoginOptions) azureMachine(ctx context.Context, resource string) (map[string]secret.Value, error) {
-	host := o.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST")
-	if host == "" {
-		host = "http://169.254.169.254"
+func (m Machine) azureHost() string {
+	if host := m.Variable("AZURE_POD_IDENTITY_AUTHORITY_HOST"); host != "" {
+		return strings.TrimSuffix(host, "/")
 	}
+	return "http://169.254.169.254"
+}
+
+// azureManaged asks the instance metadata service for a managed identity's token.
+func (m Machine) azureManaged(ctx context.Context, resource string) (secret.Value, error) {
 	query := url.Values{"api-version": {"2018-02-01"}, "resource": {resource}}
-	answer, err := metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/identity/oauth2/token?"+query.Encode(), "Metadata", "true")
+	answer, err := metadata(ctx, m.azureHost()+"/metadata/identity/oauth2/token?"+query.Encode(), "Metadata", "true")
 	if err != nil {
-		return nil, err
+		return secret.Value{}, err
 	}
-	var token struct {
-		Access string `json:"access_token"`
+	token := accessToken(answer)
+	if token.Empty() {
+		return secret.Value{}, errors.New("the metadata service of Azure answers without a token")
 	}
-	if json.Unmarshal(answer, &token) != nil || token.Access == "" {
-		return nil, errors.New("the metadata service of Azure answers without a token")
-	}
-	answer, err = metadata(ctx, strings.TrimSuffix(host, "/")+"/metadata/instance?api-version=2021-02-01", "Metadata", "true")
+	return token, nil
+}
+
+// AzureMachine are the resource IDs of a machine. VM and ScaleSet may be empty.
+type AzureMachine struct {
+	VM           string `json:"name"`
+	ScaleSet     string `json:"vmScaleSetName"`
+	Group        string `json:"resourceGroupName"`
+	Subscription string `json:"subscriptionId"`
+}
+
+// AzureMachine asks the instance metadata service for the machine's resource IDs.
+func (m Machine) AzureMachine(ctx context.Context) (AzureMachine, error) {
+	answer, err := metadata(ctx, m.azureHost()+"/metadata/instance?api-version=2021-02-01", "Metadata", "true")
 	if err != nil {
-		return nil, err
+		return AzureMachine{}, err
 	}
-	var machine struct {
-		Compute struct {
-			VM           string `json:"name"`
-			ScaleSet     string `json:"vmScaleSetName"`
-			Group        string `json:"resourceGroupName"`
-			Subscription string `json:"subscriptionId"`
-		} `json:"compute"`
-	}
+	var machine struct{ Compute AzureMachine }
 	if json.Unmarshal(answer, &machine) != nil {
-		return nil, errors.New("the metadata service of Azure answers without the machine's resource IDs")
+		return AzureMachine{}, fmt.Errorf("%w: the metadata service of Azure answers without the machine's resource IDs", ErrNoIdentity)
 	}
-	return map[string]secret.Value{
-		"jwt": secret.New(token.Access), "subscription_id": secret.New(machine.Compute.Subscription),
-		"resource_group_name": secret.New(machine.Compute.Group), "vm_name": secret.New(machine.Compute.VM), "vmss_name": secret.New(machine.Compute.ScaleSet),
-	}, nil
+	return machine.Compute, nil
 }
