@@ -96,7 +96,7 @@ func New(config Config) *Bootstrap {
 		seeding:      &seeding{setting: setting, records: records, sessions: sessions, observer: observer, hardening: hardening},
 		hardening:    hardening,
 		settling:     &settling{setting, records, sessions, admin, delivery},
-		recording:    &recording{setting, records, observer},
+		recording:    &recording{setting: setting, records: records, observer: observer},
 		resetting:    &resetting{setting, records, config.Loss, observer.attempts},
 	}
 }

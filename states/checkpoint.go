@@ -17,6 +17,8 @@ type recording struct {
 	setting  *Setting
 	records  *held
 	observer *Observer
+	// root is what rootSince has just returned to NameRoot, for finish, which follows.
+	root *time.Time
 }
 
 // enter saves the checkpoint and mirrors it onto the Lease.
@@ -86,7 +88,10 @@ func NameRoot(ctx context.Context, b *Bootstrap, failure error) error {
 		return failure
 	}
 	since, err := b.recording.rootSince(ctx)
-	if err != nil || since.IsZero() {
+	if err != nil {
+		return failure
+	}
+	if b.recording.root = &since; since.IsZero() {
 		return failure
 	}
 	b.setting.Log.Warn("the root token is stored", "since", since.Format(time.RFC3339), "remedy", "A run revokes it as soon as our own login is proven: remove what the error names, and run again.")
@@ -102,7 +107,13 @@ func (r *recording) finish(ctx context.Context, failure error, applied bool) err
 	if failure == nil && applied {
 		digest = r.observer.desired.digest()
 	}
-	root, rootErr := r.rootSince(ctx)
+	var root time.Time
+	var rootErr error
+	if known := r.root; known != nil {
+		root, r.root = *known, nil
+	} else {
+		root, rootErr = r.rootSince(ctx)
+	}
 	var another *store.Mirror // what the Lease is to show of another seed
 	err := r.records.UpdateCheckpoint(ctx, func(c *store.Checkpoint) error {
 		if rootErr == nil {
