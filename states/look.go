@@ -18,7 +18,6 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
-	"github.com/vault-bootstrap/vault-bootstrap/states/login"
 )
 
 // Look is what one look at the world has shown. It is all that an act knows about the world.
@@ -288,33 +287,6 @@ func (o *Observer) lookWith(ctx context.Context, view vault.View, look *Look) er
 	}
 	o.lookAtControls(ctx, look)
 	return nil
-}
-
-// lookAtLogin returns a view with our own login, or none when it is refused permanently.
-func (o *Observer) lookAtLogin(ctx context.Context, address string, look *Look) (view vault.View, fresh bool, err error) {
-	view, fresh, err = o.access.Ours(ctx, address, look.StoredKeys)
-	switch {
-	case err == nil:
-		o.access.Accepted()
-		look.Observation.Login = fsm.LoginWorks
-		return view, fresh, nil
-	case login.Refused(err):
-		if !o.access.RefusedPermanently() {
-			return vault.View{}, false, login.Wait(err)
-		}
-		look.Observation.Login, look.Observation.LoginAnswer = fsm.LoginRefused, err.Error()
-		return vault.View{}, false, nil
-	default: // Vault did not answer that, so the refusals before it were not in a row
-		o.access.Accepted()
-		return vault.View{}, false, err
-	}
-}
-
-// ownLogin tries our own login at address.
-func (o *Observer) ownLogin(ctx context.Context, address string, keys store.Keys) (works bool, answer string, err error) {
-	look := &Look{StoredKeys: keys}
-	view, _, err := o.lookAtLogin(ctx, address, look)
-	return !view.None(), look.Observation.LoginAnswer, err
 }
 
 // lookAtReplicas asks all replicas for their health, and notes which life each answer comes from.

@@ -96,7 +96,7 @@ func (c *Codec) locked(recipients []string, problems []error, away bool, o wire.
 		err = fmt.Errorf("%w: it is encrypted to %s, and --keys-to names none of these", err, strings.Join(recipients, ", "))
 	}
 	return fault.Stop(KeysSealedToOthers, err,
-		"The keys are stored, and were not changed. Name a recipient that can open them here with --keys-to, and for age the file with its identity with --keys-identity. They are encrypted to "+strings.Join(recipients, ", ")+".")
+		"The keys are stored, and were not changed: they are encrypted to "+strings.Join(recipients, ", ")+". Name one of these that can open them here with --keys-to, and for age the file with its identity with --keys-identity.")
 }
 
 // about is what every wrap of a data key is bound to.
