@@ -119,7 +119,7 @@ var faults = []fault{
 	{
 		Name: "the root token goes before it is proven that our own login suffices",
 		File: "states/harden_prove.go",
-		Old:  "if len(missing) > 0 {", New: "if len(missing) > 0 && err != nil {",
+		Old:  "if len(seen.missing) > 0 {", New: "if len(seen.missing) > 0 && err != nil {",
 		Package: "./states", Run: "TestHarden",
 	},
 	{
