@@ -1,6 +1,8 @@
 package seed_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
@@ -24,5 +26,25 @@ func TestRequestWithAnAnswerIsSentOnce(t *testing.T) {
 	memory.Hashes = result.Hashes
 	if p := plan(t, w, objects, memory); !p.Empty() {
 		t.Error("it is to be sent again")
+	}
+}
+
+// TestAnswersWithinANamespace holds that a reference to an answer is to a request of the same
+// namespace, also where another namespace has one of that name.
+func TestAnswersWithinANamespace(t *testing.T) {
+	const two = "requests: [{name: a, path: x}%s]"
+	const referring = `, {name: b, path: y, data: {c: '${ answer "a" "f" }'}}`
+	load := func(inRoot, inTeam string) error {
+		_, err := seed.Load([]string{write(t, "s.yaml", "namespaces: [{path: team, "+fmt.Sprintf(two, inTeam)+"}]\n"+fmt.Sprintf(two, inRoot)+"\n")})
+		return err
+	}
+	for _, each := range [][2]string{{"", referring}, {referring, ""}, {referring, referring}} {
+		if err := load(each[0], each[1]); err != nil {
+			t.Errorf("in the root %q, in team %q: %v", each[0], each[1], err)
+		}
+	}
+	_, err := seed.Load([]string{write(t, "s.yaml", "namespaces: [{path: team, requests: [{name: b, path: y, data: {c: '${ answer \"a\" \"f\" }'}}]}]\nrequests: [{name: a, path: x}]\n")})
+	if err == nil || !strings.Contains(err.Error(), `there is no request "a"`) {
+		t.Errorf("a request of another namespace: %v", err)
 	}
 }

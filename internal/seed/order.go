@@ -73,12 +73,12 @@ func reportCycle(objects []object.Object, cycle []int, problems *value.Problems)
 	problems.Add(first.Position, "references form a cycle: %s", path)
 }
 
-// checkAnswers checks that references to answers are to earlier requests.
+// checkAnswers checks that references to answers are to earlier requests of the same namespace.
 func (b *builder) checkAnswers(problems *value.Problems) {
 	requests := map[string]object.Object{}
 	for _, o := range b.objects {
 		if o.IsRequest() {
-			requests[strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = o
+			requests[o.Namespace+strings.TrimPrefix(string(o.ID), o.Namespace+"request:")] = o
 		}
 	}
 	for _, o := range b.objects {
@@ -86,7 +86,7 @@ func (b *builder) checkAnswers(problems *value.Problems) {
 			if p.Call != value.CallAnswer {
 				return
 			}
-			asked, there := requests[p.Args[0]]
+			asked, there := requests[o.Namespace+p.Args[0]]
 			switch {
 			case !o.IsRequest():
 				problems.Add(at, "only requests can refer to the answer of a request")
