@@ -90,17 +90,23 @@ func Parse(text string) (Form, error) {
 // shown returns a text that was not understood as errors show it: without what could be a secret,
 // which is an age identity in place of its recipient, or a password in an address.
 func shown(text string) string {
-	if i := strings.Index(strings.ToUpper(text), "AGE-SECRET-KEY-"); i >= 0 {
-		return text[:i] + "AGE-SECRET-KEY-…"
-	}
-	if i := strings.Index(strings.ToUpper(text), "AGE-PLUGIN-"); i >= 0 {
-		return text[:i] + "AGE-PLUGIN-…"
+	for _, secret := range []*regexp.Regexp{identity, pluginIdentity} {
+		if at := secret.FindStringIndex(text); at != nil {
+			return text[:at[1]] + "…"
+		}
 	}
 	if i := strings.LastIndex(text, "@"); i >= 0 {
 		return "…" + text[i:]
 	}
 	return text
 }
+
+// How age's identities begin, in either case. Changing the case of a text that is no UTF-8 would
+// change its length.
+var (
+	identity       = regexp.MustCompile(`(?i)AGE-SECRET-KEY-`)
+	pluginIdentity = regexp.MustCompile(`(?i)AGE-PLUGIN-`)
+)
 
 var errUserinfo = errors.New("the address has a user name or password in it")
 

@@ -39,7 +39,7 @@ func (s *suite) startScene(ctx context.Context, dir string) (*scene, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "seed"), 0o700); err != nil {
 		return nil, err
 	}
-	sc := &scene{binary: s.binary, dir: dir, audit: filepath.Join(dir, "probe.log"), note: s.note}
+	sc := &scene{binary: s.binary, dir: dir, audit: filepath.Join(dir, "audit.raw"), note: s.note}
 	var err error
 	sc.vault, err = testbed.StartVault(ctx, testbed.VaultOptions{Storage: "inmem", Dir: filepath.Join(dir, "vault"), ExtraConfig: fmt.Sprintf("plugin_directory = %q\n", s.plugins)})
 	if err != nil {

@@ -170,7 +170,7 @@ func (s *suite) attend(t *testing.T, number int, began time.Time) {
 	}
 	fmt.Printf("prop: %4.0fs case %d: %d objects, %d edits, %d by hand, %d pruned: %s (%d calls, %.1f s)\n", time.Since(began).Seconds(), number,
 		len(c.base), len(c.edits), len(c.meddling), len(c.pruned), word, calls, time.Since(start).Seconds())
-	driver.NoteTokens(t, filepath.Join(dir, "probe.log"))
+	driver.NoteTokens(t, filepath.Join(dir, "audit.raw"))
 	if found, is := errors.AsType[*violation](err); is {
 		if like := s.like(number, found); like != number {
 			t.Errorf("case %d fails as case %d does: %s\nagain: make prop ONLY=%d SEED=%d", number, like, found.property, number, s.seed)

@@ -53,9 +53,9 @@ func TestKeysMissing(t *testing.T) {
 func TestKeysMissingIsAnEvent(t *testing.T) {
 	in, namespace := installInKubernetes(t, testbed.VaultFor(t, testbed.VaultOptions{}))
 	in.start("run").Exits(0)
-	copied := in.file(string(keysOf(t, namespace)))
+	copied := placed(t, string(keysOf(t, namespace)))
 	kubectl(t, "delete", "secret", "vault-bootstrap-keys", "-n", namespace)
-	message := in.file("")
+	message := placed(t, "")
 	in.start("run", "--termination-log="+message).Exits(70)
 	eventually(t, "the Event", 10*time.Second, func(context.Context) error {
 		if got := strings.Join(told(t, namespace, "Job"), "; "); !strings.Contains(got, "Warning KeysMissing") {
@@ -69,6 +69,16 @@ func TestKeysMissingIsAnEvent(t *testing.T) {
 
 	// As docs/runbook.md has it.
 	restored := kubectl(t, "create", "secret", "generic", "vault-bootstrap-keys", "-n", namespace, "--from-file=keys.json="+copied, "--dry-run=client", "-o", "yaml")
-	kubectl(t, "apply", "--server-side", "--force-conflicts", "-n", namespace, "-f", in.file(restored))
+	kubectl(t, "apply", "--server-side", "--force-conflicts", "-n", namespace, "-f", placed(t, restored))
 	in.start("run").Exits(0)
+}
+
+// placed writes a text to a file of its own.
+func placed(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
