@@ -95,7 +95,11 @@ func (g *generator) aliases(ns string) {
 		if owner.ns != ns || owner.mount != "" || of == "" || of == "group" && (kind == nil || kind.text != "external") || !g.chance(2) {
 			continue
 		}
-		g.alias(owner, of, mounts[g.rng.IntN(len(mounts))])
+		mount := mounts[g.rng.IntN(len(mounts))]
+		if of == "group" && mount.field("local") != nil { // "mount accessor … is a local mount" (400)
+			continue
+		}
+		g.alias(owner, of, mount)
 	}
 }
 
