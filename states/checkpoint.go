@@ -82,14 +82,18 @@ func (r *recording) noteGrowth(c *store.Checkpoint) {
 	}
 }
 
-// NameRoot adds to the failure of a run that a root token is stored, and since when.
-func NameRoot(ctx context.Context, b *Bootstrap, failure error) error {
+// NameRoot adds to the failure of a run that a root token is stored, and since when. seen is the last
+// look of the run; nil if there was none.
+func NameRoot(ctx context.Context, b *Bootstrap, seen *Look, failure error) error {
 	if kind := fault.KindOf(failure); failure == nil || b.setting.Keyless || kind == fault.Busy {
 		return failure
 	}
-	since, err := b.recording.rootSince(ctx)
-	if err != nil {
-		return failure
+	var since time.Time // only what stores keys stores a root token
+	if seen == nil || seen.StoredKeys.Set == nil || seen.StoredKeys.Root != nil {
+		var err error
+		if since, err = b.recording.rootSince(ctx); err != nil {
+			return failure
+		}
 	}
 	if b.recording.root = &since; since.IsZero() {
 		return failure

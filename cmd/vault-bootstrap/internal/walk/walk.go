@@ -97,7 +97,7 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	err := OrLost(session.Context(), w.drive(working, &permissions{Reporter: reporter, giveUp: lose}))
 	interrupted := errors.Is(ctx.Err(), context.Canceled) // what is left of our time belongs to the Lease
 	if !interrupted && !errors.Is(err, ErrGaveWay) && !errors.Is(err, store.ErrLeaseLost) {
-		err = states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, err)
+		err = states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, w.Seen, err)
 	}
 	w.Changes = report.Changes(w.Job.Bootstrap.Done())
 	// What did not open in time is not called unsealed.
