@@ -88,8 +88,10 @@ func NameRoot(ctx context.Context, b *Bootstrap, seen *Look, failure error) erro
 	if kind := fault.KindOf(failure); failure == nil || b.setting.Keyless || kind == fault.Busy {
 		return failure
 	}
-	var since time.Time // only what stores keys stores a root token
-	if seen == nil || seen.StoredKeys.Set == nil || seen.StoredKeys.Root != nil {
+	var since time.Time
+	if seen != nil && seen.StoredKeys.Set != nil && !b.setting.done.revoked() {
+		since = seen.StoredKeys.RootSince() // which is so still: only what stores keys stores a root token
+	} else {
 		var err error
 		if since, err = b.recording.rootSince(ctx); err != nil {
 			return failure

@@ -49,7 +49,7 @@ func (g *generator) passwordPolicy(ns string) *item {
 // device makes an audit device on a file of its own. Vault changes none.
 func (g *generator) device() *item {
 	path := g.name("audit", []string{"log", "deep/log", "Second", "x-y"})
-	file := filepath.Join(g.dir, strings.NewReplacer("/", "-").Replace(path)+".log")
+	file := filepath.Join(g.dir, strings.NewReplacer("/", "-").Replace(path)+".raw")
 	specs := []spec{
 		{name: "type", make: fixedTo(nameOf("file")), must: true, fixed: true},
 		{name: "path", make: fixedTo(nameOf(path)), must: true, fixed: true},
