@@ -19,6 +19,8 @@ type recording struct {
 	observer *Observer
 	// root is what rootSince has just returned to NameRoot, for finish, which follows.
 	root *time.Time
+	// warned is the time in the latest warning that a root token is stored.
+	warned time.Time
 }
 
 // enter saves the checkpoint and mirrors it onto the Lease.
@@ -100,7 +102,10 @@ func NameRoot(ctx context.Context, b *Bootstrap, seen *Look, failure error) erro
 	if b.recording.root = &since; since.IsZero() {
 		return failure
 	}
-	b.setting.Log.Warn("the root token is stored", "since", since.Format(time.RFC3339), "remedy", "A run revokes it as soon as our own login is proven: remove what the error names, and run again.")
+	if !since.Equal(b.recording.warned) {
+		b.recording.warned = since
+		b.setting.Log.Warn("the root token is stored", "since", since.Format(time.RFC3339), "remedy", "A run revokes it as soon as our own login is proven: remove what the error names, and run again.")
+	}
 	return fmt.Errorf("%w; the root token is stored since %s, until our own login is proven", failure, since.Format(time.RFC3339))
 }
 

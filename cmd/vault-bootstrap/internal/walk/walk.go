@@ -55,6 +55,9 @@ type Walk struct {
 	Outcome fsm.Outcome
 	// Changes are what the latest run has changed.
 	Changes report.Changes
+	// Repeats is whether this is one of many walks: their failures are compared with those of looks,
+	// and have nothing in them that a look does not know.
+	Repeats bool
 	// Seen is the latest look; nil before the first.
 	Seen *states.Look
 }
@@ -97,7 +100,9 @@ func (w *Walk) Act(ctx context.Context, reporter report.Reporter, session *fenci
 	err := OrLost(session.Context(), w.drive(working, &permissions{Reporter: reporter, giveUp: lose}))
 	interrupted := errors.Is(ctx.Err(), context.Canceled) // what is left of our time belongs to the Lease
 	if !interrupted && !errors.Is(err, ErrGaveWay) && !errors.Is(err, store.ErrLeaseLost) {
-		err = states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, w.Seen, err)
+		if named := states.NameRoot(context.WithoutCancel(ctx), w.Job.Bootstrap, w.Seen, err); !w.Repeats {
+			err = named
+		}
 	}
 	w.Changes = report.Changes(w.Job.Bootstrap.Done())
 	// What did not open in time is not called unsealed.

@@ -60,6 +60,7 @@ func Prepare(ctx context.Context, env job.Lookup, version string, stderr io.Writ
 		return nil, err
 	}
 	walked := walk.New(prepared)
+	walked.Repeats = true
 	walked.KeepsLogin = true
 	// It keeps looking at the goal anyway, so it need not wait for replicas that are down.
 	options.Run.Patience = 0
