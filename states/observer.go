@@ -105,13 +105,15 @@ type Sources struct {
 	Desired *Desired
 	// Around, if not nil, reads the Kubernetes cluster around Vault.
 	Around func(ctx context.Context) *harden.Kubernetes
+	// Record returns what the controls judge of a keys record; nil if none of them is judged.
+	Record func(ctx context.Context, keys store.Keys) harden.Record
 }
 
 // NewObserver returns an Observer that reads sources, and nothing else.
 func NewObserver(sources Sources) *Observer {
 	return &Observer{
 		setting: sources.Setting, servers: sources.Cluster, records: sources.Records, access: sources.Access, grant: noRoot{}, desired: sources.Desired,
-		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Around},
+		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Around, sources.Record},
 		attempts:     &attempts{setting: sources.Setting}, seals: &seals{setting: sources.Setting}, recall: &recall{}, fixes: &fixes{},
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
@@ -20,6 +21,8 @@ type surroundings struct {
 	servers cluster.Servers
 	// around reads the Kubernetes cluster; nil outside one.
 	around func(ctx context.Context) *harden.Kubernetes
+	// record judges a keys record; nil where nobody wants it judged.
+	record func(ctx context.Context, keys store.Keys) harden.Record
 }
 
 // newFacts returns facts before anything is known but what is desired and the active node.
@@ -41,6 +44,14 @@ func (s *surroundings) look(ctx context.Context, groups []harden.Group, facts *h
 	if slices.Contains(groups, harden.GroupKubernetes) && s.around != nil {
 		facts.Kubernetes = s.around(ctx)
 	}
+}
+
+// lookAtRecord returns what is judged of the keys record, which need not be opened for that.
+func (s *surroundings) lookAtRecord(ctx context.Context, groups []harden.Group, keys store.Keys) harden.Fact[harden.Record] {
+	if s.record == nil || !slices.Contains(groups, harden.GroupRecord) {
+		return harden.Fact[harden.Record]{}
+	}
+	return harden.Known(s.record(ctx, keys))
 }
 
 // lookAtSeal asks the replicas, one after another, until one reports its seal.

@@ -53,6 +53,25 @@ func (s Sealing) Proven(names []string, at time.Time) *Sealing {
 	return &s
 }
 
+// LongestUntried returns when the recipient that was not proven for longest was last proven; zero for
+// a record in clear. One that never was counts from when its wrap was made.
+func (k Keys) LongestUntried() time.Time {
+	var longest time.Time
+	if k.Sealing == nil {
+		return longest
+	}
+	for _, wrap := range k.Sealing.Wraps {
+		last := wrap.Made
+		if wrap.Proven.After(last) {
+			last = wrap.Proven
+		}
+		if longest.IsZero() || last.Before(longest) {
+			longest = last
+		}
+	}
+	return longest
+}
+
 // Locked reports whether the record was read without opening it: every secret in it is withheld,
 // and only the epoch and the statuses and init responses of attempts can be changed.
 func (k Keys) Locked() bool { return k.Sealing != nil && k.Sealing.Stored != nil }

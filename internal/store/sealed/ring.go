@@ -35,6 +35,8 @@ type Recipient interface {
 // Ring holds the recipients of a record, in the order in which they are asked.
 type Ring struct {
 	Recipients []Recipient
+	// Some is whether these are only some of the record's recipients, on purpose.
+	Some bool
 	// NoIdentity is in the chain of an error of Unwrap if a recipient is an escrow here: somebody
 	// else has what it takes to unwrap.
 	NoIdentity error
