@@ -103,9 +103,14 @@ type Sources struct {
 	Records RecordReader
 	Access  *login.Access
 	Desired *Desired
+	Outside Outside
+}
+
+// Outside is what the controls judge that no server shows.
+type Outside struct {
 	// Around, if not nil, reads the Kubernetes cluster around Vault.
 	Around func(ctx context.Context) *harden.Kubernetes
-	// Record returns what the controls judge of a keys record; nil if none of them is judged.
+	// Record returns what is judged of a keys record. It is not read if this is nil.
 	Record func(ctx context.Context, keys store.Keys) harden.Record
 }
 
@@ -113,7 +118,7 @@ type Sources struct {
 func NewObserver(sources Sources) *Observer {
 	return &Observer{
 		setting: sources.Setting, servers: sources.Cluster, records: sources.Records, access: sources.Access, grant: noRoot{}, desired: sources.Desired,
-		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Around, sources.Record},
+		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Outside},
 		attempts:     &attempts{setting: sources.Setting}, seals: &seals{setting: sources.Setting}, recall: &recall{}, fixes: &fixes{},
 	}
 }

@@ -130,8 +130,13 @@ func (i *identities) fileBeside(ctx context.Context, file string) harden.Fact[bo
 	return i.mounted(ctx, pods, at)
 }
 
+// objectFinder knows which objects the files of a pod come from.
+type objectFinder interface {
+	Object(ctx context.Context, pod, path string) (string, error)
+}
+
 // mounted reports whether a file comes from an object in the namespace of our pod.
-func (i *identities) mounted(ctx context.Context, pods *workload.Pods, file string) harden.Fact[bool] {
+func (i *identities) mounted(ctx context.Context, pods objectFinder, file string) harden.Fact[bool] {
 	name, _ := i.env("POD_NAME")
 	if name == "" {
 		return harden.NotKnown[bool]("POD_NAME is not set: where " + file + " comes from is not known")

@@ -2,6 +2,8 @@ package job
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,15 +11,10 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/kube/kubetest"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/kubestore"
 )
 
 // held returns keys with shares.
@@ -69,17 +66,19 @@ func wantBeside(t *testing.T, record harden.Record, want string) {
 	}
 }
 
+// mounts are the objects that files come from, by pod and path.
+type mounts map[string]string
+
+func (m mounts) Object(_ context.Context, pod, path string) (string, error) {
+	object, known := m[pod+" "+path]
+	if !known {
+		return "", errors.New("no such pod")
+	}
+	return object, nil
+}
+
 // TestIdentityFromASecret finds an identity that a pod has from an object of its namespace.
 func TestIdentityFromASecret(t *testing.T) {
-	server := kubetest.Start(t)
-	records, err := kubestore.New(server.Config(), kubetest.Namespace, "x")
-	check(t, err)
-	_, file, _ := identity(t)
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "us"}, Spec: corev1.PodSpec{
-		Containers: []corev1.Container{{Name: "us", VolumeMounts: []corev1.VolumeMount{{Name: "identity", MountPath: filepath.Dir(file)}}}},
-		Volumes:    []corev1.Volume{{Name: "identity", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "identity"}}}},
-	}}
-	server.Put("pods", pod)
 	named := func(pairs ...string) Lookup {
 		return func(name string) (string, bool) {
 			for i := 0; i < len(pairs); i += 2 {
@@ -91,23 +90,19 @@ func TestIdentityFromASecret(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		env   Lookup
-		known bool
-		want  bool
+		env         Lookup
+		file        string
+		known, want bool
 	}{
-		"no pod name":     {named(), false, false},
-		"from the Secret": {named("POD_NAME", "us"), true, true},
-		"another pod":     {named("POD_NAME", "gone"), false, false},
+		"no pod name":     {named(), "/identity/key.txt", false, false},
+		"from the Secret": {named("POD_NAME", "us"), "/identity/key.txt", true, true},
+		"from elsewhere":  {named("POD_NAME", "us"), "/csi/key.txt", true, false},
+		"another pod":     {named("POD_NAME", "gone"), "/identity/key.txt", false, false},
 	} {
-		i := &identities{env: test.env, records: records}
-		got := i.mounted(t.Context(), Pods(records), file)
+		got := (&identities{env: test.env}).mounted(t.Context(), mounts{"us /identity/key.txt": `Secret "ns/identity"`, "us /csi/key.txt": ""}, test.file)
 		if is, known := got.Get(); is != test.want || known != test.known {
 			t.Errorf("%s: %v, %v (%s)", name, is, known, got.Why())
 		}
-	}
-	outside := &identities{env: named(), records: records}
-	if is, known := outside.fileBeside(t.Context(), file).Get(); is || !known {
-		t.Errorf("on a machine outside the cluster: %v, %v", is, known)
 	}
 }
 

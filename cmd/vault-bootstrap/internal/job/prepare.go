@@ -113,10 +113,10 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	config.Sources = servers.Sources(setting, methods, records, desired)
-	config.Record = job.atRest.record
+	config.Outside.Record = job.atRest.record
 	config.Access.FromSeed = options.Login.declaredBy(resolved.login)
 	if resolved.rules.NamesKubernetes() {
-		config.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
+		config.Outside.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
 	}
 	job.Bootstrap = states.New(config)
 	return job, nil
