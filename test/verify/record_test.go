@@ -42,6 +42,15 @@ func (p *program) opensWith(t *testing.T, recipient, file string) {
 	}
 }
 
+// encrypts adds two recipients to the flags, one of them an escrow, as the profile production wants it.
+func (p *program) encrypts(t *testing.T) {
+	t.Helper()
+	ours, file := newIdentity(t, t.TempDir())
+	safe, _ := newIdentity(t, t.TempDir())
+	p.opensWith(t, ours, file)
+	p.flags = append(p.flags, "--keys-to="+ours, "--keys-to="+safe, "--keys-identity="+file)
+}
+
 // keysVerb runs a verb that works with the keys, which takes no seed.
 func (p *program) keysVerb(t *testing.T, verb string, flags ...string) {
 	t.Helper()

@@ -42,10 +42,7 @@ harden:
   limits: {certificate-left: 1h}
 `, dir)
 	p := inFiles(t, cluster, seed, "--replica-patience=3m")
-	ours, file := newIdentity(t, t.TempDir())
-	safe, _ := newIdentity(t, t.TempDir())
-	p.opensWith(t, ours, file)
-	p.flags = append(p.flags, "--keys-to="+ours, "--keys-to="+safe, "--keys-identity="+file)
+	p.encrypts(t)
 	// The standbys join, and autopilot waits until they are stable: that is not what this is about.
 	early := write(t, filepath.Join(t.TempDir(), "seed.yaml"), strings.Replace(seed, "profile: production", "profile: baseline", 1))
 	p.must(t, 0, "run", "--seed="+early)
