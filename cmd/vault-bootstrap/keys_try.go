@@ -111,7 +111,7 @@ func (p *program) showTrials(trials []ceremony.Trial) error {
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
-		return fault.Stop("keys fail their test", err, "Nothing was changed. Look at each that fails: docs/runbook.md, 'keys fail their test'.")
+		return fault.Stop("keys fail their test", err, "Nothing was changed in Vault. Look at each that fails: docs/runbook.md, 'keys fail their test'.")
 	}
 	return nil
 }

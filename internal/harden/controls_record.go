@@ -61,7 +61,7 @@ func recordControls() []Control {
 			Why: "In clear, whoever reads the keys record is root: people with access to Secrets, to etcd, to its backups, to the API server's audit log.",
 			How: "Reading the keys record: key shares, tokens, private keys and secret IDs must be encrypted to recipients, and key shares may be to operators. " +
 				"An age identity (--keys-identity) that lies in the records' directory, or comes from an object in their namespace, encrypts nothing from those who read there.",
-			Remedy: "'vault-bootstrap keys reseal --keys-to=RECIPIENT' encrypts them, to a key of a KMS or to an identity that lies elsewhere; every later run takes the same flag. " +
+			Remedy: "'vault-bootstrap keys reseal --keys-to=RECIPIENT' encrypts them, to a key of a KMS or to an identity that lies elsewhere (of a record that is encrypted already, --keys-to=PRESENT --to=RECIPIENT); every later run takes it with --keys-to. " +
 				"Who could read them before may have copied them: 'vault-bootstrap keys rotate' exchanges them.",
 			Source: kubeDocs + "concepts/security/secrets-good-practices/",
 			Check:  record(encrypted),
@@ -70,7 +70,7 @@ func recordControls() []Control {
 			ID: "keys-second-recipient", Name: "The keys have a second recipient", Severity: High, Profile: Production, Groups: groups,
 			Why: "If a key of a KMS is deleted, what only it opens is lost, and with it everything in a Vault that is sealed.",
 			How: "Counting the recipients in the keys record. An escrow, whose identity lies elsewhere, is one of them.",
-			Remedy: "'vault-bootstrap keys reseal --to=PRESENT --to=age:RECIPIENT', with the flags of a run, adds one whose identity may lie in a safe. " +
+			Remedy: "'vault-bootstrap keys reseal --keys-to=PRESENT --to=PRESENT --to=age:RECIPIENT' adds one whose identity may lie in a safe. " +
 				"Give every later run both with --keys-to.",
 			Source: docs + "concepts/seal#seal-high-availability",
 			Check: record(func(record Record, _ Facts, _ Limits) Finding {
@@ -91,7 +91,7 @@ func recordControls() []Control {
 			ID: "recipients-proven", Name: "Every recipient of the keys was tried within the limit", Severity: Medium, Profile: Production, Groups: groups,
 			Why:    "That an identity is gone from its safe, or that a key may no longer decrypt, is otherwise found when it is the last one that could help.",
 			How:    "Reading in the keys record when each recipient last unwrapped a data key, and comparing that with the limit 'proof-age'. Of one that never did, it counts since when there is one.",
-			Remedy: "'vault-bootstrap keys test', with the flags of a run, tries those that work there and records when. Whoever keeps the identity of an escrow does so with 'vault-bootstrap keys test --keys-identity=FILE --recipients-only'.",
+			Remedy: "'vault-bootstrap keys test', with the --keys-to of the runs, tries those that can be used there and records when. Whoever keeps the identity of an escrow does so with 'vault-bootstrap keys test --keys-identity=FILE --recipients-only'.",
 			Source: docs + "concepts/production-hardening",
 			Check: record(func(record Record, facts Facts, limits Limits) Finding {
 				if len(record.Recipients) == 0 {

@@ -164,6 +164,22 @@ func sealingOf(t *testing.T, record []byte) string {
 	return shown.DataKey + " " + string(shown.Wraps) + " " + shown.Box
 }
 
+// TestProvenInKubernetes records proofs in a Secret, with nothing but the shipped rules.
+func TestProvenInKubernetes(t *testing.T) {
+	ours, safe := newPerson(t), newPerson(t)
+	p, _, _ := inKubernetes(t, testbed.VaultFor(t, testbed.VaultOptions{}))
+	wantAtRest(t, "first run", p.must(0, "run"), 1, "vault-bootstrap-keys")
+	p.flags = append(p.flags, "--keys-to="+ours.recipient, "--keys-to="+safe.recipient, "--keys-identity="+ours.file)
+	p.keys = ours.opens(t, p.keys)
+	wantAtRest(t, "with recipients", p.must(0, "run"), 0)
+	before := recipients(p)
+	p.must(0, "keys test", "--keys-identity="+safe.file, "--recipients-only")
+	after := recipients(p)
+	if len(before) != 2 || before[0].Proven.IsZero() || !before[1].Proven.IsZero() || !after[0].Proven.After(before[0].Proven) || !after[1].Proven.After(before[0].Proven) {
+		t.Errorf("before keys test %+v, after it %+v", before, after)
+	}
+}
+
 // TestProductionWantsEncryption has a run of the profile production stop at keys in clear, once, and
 // accept them by an exception.
 func TestProductionWantsEncryption(t *testing.T) {
