@@ -236,6 +236,7 @@ func (o *Observer) gatherFacts(ctx context.Context, view vault.View, look *Look)
 	active, _ := look.Observation.Replicas.Active()
 	look.Facts = o.surroundings.newFacts(o.desired, active)
 	look.Facts.RootStored, look.Facts.Login = harden.Known(look.StoredKeys.Root != nil), harden.Known(look.Observation.Login == fsm.LoginWorks)
+	look.Facts.Record = o.surroundings.lookAtRecord(ctx, o.desired.runGroups(), look.StoredKeys)
 	if err := gather.Vault(ctx, view, o.desired.runGroups(), o.setting.Reads, &look.Facts); err != nil {
 		return fmt.Errorf("reading the controls: %w", err)
 	}

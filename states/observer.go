@@ -103,15 +103,22 @@ type Sources struct {
 	Records RecordReader
 	Access  *login.Access
 	Desired *Desired
+	Outside Outside
+}
+
+// Outside is what the controls judge that no server shows.
+type Outside struct {
 	// Around, if not nil, reads the Kubernetes cluster around Vault.
 	Around func(ctx context.Context) *harden.Kubernetes
+	// Record returns what is judged of a keys record. It is not read if this is nil.
+	Record func(ctx context.Context, keys store.Keys) harden.Record
 }
 
 // NewObserver returns an Observer that reads sources, and nothing else.
 func NewObserver(sources Sources) *Observer {
 	return &Observer{
 		setting: sources.Setting, servers: sources.Cluster, records: sources.Records, access: sources.Access, grant: noRoot{}, desired: sources.Desired,
-		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Around},
+		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Outside},
 		attempts:     &attempts{setting: sources.Setting}, seals: &seals{setting: sources.Setting}, recall: &recall{}, fixes: &fixes{},
 	}
 }

@@ -25,7 +25,7 @@ func TestObserverCannotWrite(t *testing.T) {
 		// Open logs in by a Dialer, which an Observer does not have.
 		"Method": {"Denied", "Flags", "Hint", "Name", "Objects", "Open", "Settles"},
 		// What is given as a function.
-		"func": {"Digest", "Now", "around"},
+		"func": {"Around", "Digest", "Now", "Record"},
 	}
 	got := map[string][]string{}
 	note := func(kind reflect.Type) {

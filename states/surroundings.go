@@ -10,6 +10,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states/cluster"
 )
 
@@ -18,8 +19,7 @@ import (
 type surroundings struct {
 	setting *Setting
 	servers cluster.Servers
-	// around reads the Kubernetes cluster; nil outside one.
-	around func(ctx context.Context) *harden.Kubernetes
+	outside Outside
 }
 
 // newFacts returns facts before anything is known but what is desired and the active node.
@@ -38,9 +38,17 @@ func (s *surroundings) look(ctx context.Context, groups []harden.Group, facts *h
 	if slices.Contains(groups, harden.GroupSeal) {
 		facts.Seal = s.lookAtSeal(ctx)
 	}
-	if slices.Contains(groups, harden.GroupKubernetes) && s.around != nil {
-		facts.Kubernetes = s.around(ctx)
+	if slices.Contains(groups, harden.GroupKubernetes) && s.outside.Around != nil {
+		facts.Kubernetes = s.outside.Around(ctx)
 	}
+}
+
+// lookAtRecord returns what is judged of the keys record, which need not be opened for that.
+func (s *surroundings) lookAtRecord(ctx context.Context, groups []harden.Group, keys store.Keys) harden.Fact[harden.Record] {
+	if s.outside.Record == nil || !slices.Contains(groups, harden.GroupRecord) {
+		return harden.Fact[harden.Record]{}
+	}
+	return harden.Known(s.outside.Record(ctx, keys))
 }
 
 // lookAtSeal asks the replicas, one after another, until one reports its seal.

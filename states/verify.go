@@ -56,7 +56,21 @@ func (o *Observer) Verify(ctx context.Context, keys harden.Fact[store.Keys], dee
 		}
 	}
 	o.surroundings.look(ctx, groups, &facts)
+	facts.Record = o.outlineOf(ctx, groups, keys)
 	return Verified{Results: harden.Judge(facts, o.desired.declaration.Rules, deep), Address: active.Address, ClusterID: active.ClusterID, Facts: facts}, ctx.Err()
+}
+
+// outlineOf returns what is judged of the keys record. Where it could not be opened, its header shows
+// that as well.
+func (o *Observer) outlineOf(ctx context.Context, groups []harden.Group, keys harden.Fact[store.Keys]) harden.Fact[harden.Record] {
+	record, known := keys.Get()
+	if !known {
+		var err error
+		if record, err = o.records.Outline(ctx); err != nil {
+			return harden.NotKnown[harden.Record](keys.Why())
+		}
+	}
+	return o.surroundings.lookAtRecord(ctx, groups, record)
 }
 
 func readable(groups []harden.Group, deep bool) []harden.Group {

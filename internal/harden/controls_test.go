@@ -44,7 +44,11 @@ func hardened() harden.Facts {
 		Loggers:  harden.Known(map[string]string{"core": "info"}),
 		Replicas: harden.Known([]harden.Replica{{Address: "https://vault-0", Product: running(product.Vault, "1.21.1"), TLS: true, Expires: now.AddDate(1, 0, 0)}}),
 		Roles:    harden.Known([]harden.Role{{Path: "kubernetes/role/app"}}),
-		Tokens:   harden.Known([]harden.Token{{Accessor: "a", Path: "auth/kubernetes/login", Policies: []string{"app"}, TTL: time.Hour}}),
+		Record: harden.Known(harden.Record{Stored: true, Shares: true, Recipients: []harden.Recipient{
+			{Name: "awskms:arn", Beside: harden.Known(false), Since: now.AddDate(-2, 0, 0), Proven: now.AddDate(0, -1, 0)},
+			{Name: "age:age1x", Beside: harden.Known(false), Since: now.AddDate(0, -6, 0)},
+		}}),
+		Tokens: harden.Known([]harden.Token{{Accessor: "a", Path: "auth/kubernetes/login", Policies: []string{"app"}, TTL: time.Hour}}),
 		Kubernetes: &harden.Kubernetes{
 			Readers: harden.Known([]string{}), Asked: 5, Owners: harden.Known([]string{}), Dangers: harden.Known([]string{}),
 			Pods: harden.Known([]string{}), PodsSeen: 1, Uncovered: harden.Known([]string{}),
@@ -87,6 +91,7 @@ func weak() harden.Facts {
 		{Address: "https://vault-1", Product: running(product.Vault, "1.21.1"), TLS: true, Expires: now.Add(time.Hour)},
 	})
 	facts.Roles = harden.Known([]harden.Role{{Path: "kubernetes/role/app", Open: "any service account of any namespace"}})
+	facts.Record = harden.Known(harden.Record{Stored: true, Shares: true, Recipients: []harden.Recipient{{Name: "age:age1x", Beside: harden.Known(true), Since: now.AddDate(-2, 0, 0)}}})
 	facts.Tokens = harden.Known([]harden.Token{
 		{Accessor: "r", Path: "auth/token/root", Policies: []string{"root"}, Orphan: true},
 		{Accessor: "p", Path: "auth/token/create", Policies: []string{"app"}, Orphan: true, Periodic: true, TTL: 90000 * time.Hour},

@@ -50,6 +50,8 @@ type Facts struct {
 	// RootStored is whether a root token is in our keys record, and Login whether the login of
 	// later runs works.
 	RootStored, Login Fact[bool]
+	// Record is our keys record.
+	Record Fact[Record]
 
 	Audit         Fact[[]AuditDevice]
 	Auth, Secrets Fact[[]Mount]

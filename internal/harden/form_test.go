@@ -64,6 +64,9 @@ func situations() map[string]harden.Facts {
 	})
 	change("no TLS", func(f *harden.Facts) { f.Replicas = harden.Known([]harden.Replica{{Address: "http://a"}}) })
 	change("keyless", func(f *harden.Facts) { f.Keyless, f.RootStored = true, harden.Known(false) })
+	for name, record := range records() {
+		change(name, func(f *harden.Facts) { f.Record = harden.Known(record) })
+	}
 	change("no Kubernetes", func(f *harden.Facts) { f.Kubernetes = nil })
 	return all
 }

@@ -28,6 +28,7 @@ const (
 	GroupReplicas   Group = "replicas"
 	GroupRoles      Group = "roles"
 	GroupTokens     Group = "tokens"
+	GroupRecord     Group = "record"
 	GroupKubernetes Group = "kubernetes"
 )
 
@@ -97,5 +98,5 @@ func WithoutServer(groups []Group) []Group {
 // AllGroups returns every group there is.
 func AllGroups() []Group {
 	return []Group{GroupOwn, GroupAudit, GroupMounts, GroupServer, GroupCORS, GroupHeaders, GroupPolicies, GroupPasswords, GroupQuotas,
-		GroupAttempts, GroupKey, GroupSeal, GroupRaft, GroupLoggers, GroupReplicas, GroupRoles, GroupTokens, GroupKubernetes}
+		GroupAttempts, GroupKey, GroupSeal, GroupRaft, GroupLoggers, GroupReplicas, GroupRoles, GroupTokens, GroupRecord, GroupKubernetes}
 }

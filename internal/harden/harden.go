@@ -130,7 +130,7 @@ type Control struct {
 func Controls() []Control {
 	var all []Control
 	for _, some := range [][]Control{accessControls(), tokenControls(), auditControls(), mountControls(), frontControls(),
-		serverControls(), keyControls(), clusterControls(), kubernetesControls()} {
+		serverControls(), keyControls(), recordControls(), clusterControls(), kubernetesControls()} {
 		all = append(all, some...)
 	}
 	return all

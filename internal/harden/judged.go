@@ -34,7 +34,7 @@ func judgedFields() map[string]Judged {
 		return "sys/mounts/" + name
 	}
 	none := func(why string) Judged { return Judged{Why: why} }
-	const server, surroundings, absent = "it is in the server's configuration", "it is outside Vault", "a seed adds what is missing, and cannot declare that it is missing"
+	const records, server, surroundings, absent = "it is in our records", "it is in the server's configuration", "it is outside Vault", "a seed adds what is missing, and cannot declare that it is missing"
 	return map[string]Judged{
 		"default-policy":    {Fields: []string{"policy"}, Where: "`policies`, of the name `default`: `rules`", Whole: true, at: func(string) string { return policy("default") }},
 		"wildcard-policies": {Fields: []string{"policy"}, Where: "`policies`: `rules`", Whole: true, at: policy},
@@ -50,12 +50,13 @@ func judgedFields() map[string]Judged {
 		"ui-headers":        {Fields: []string{"values"}, Where: "`ui-headers`", Whole: true, at: func(name string) string { return uiHeaders + strings.ToLower(name) }},
 
 		"own-login":       none("our login is made by the program"),
-		"root-token-gone": none("it is in our records"), "root-tokens": none("tokens are issued, not declared"), "lasting-tokens": none("tokens are issued, not declared"),
+		"root-token-gone": none(records), "root-tokens": none("tokens are issued, not declared"), "lasting-tokens": none("tokens are issued, not declared"),
 		"audit-device": none(absent), "second-audit-device": none(absent), "rate-limit": none(absent),
 		"server-lease-ttl": none(server), "ui-exposure": none(server), "open-endpoints": none(server), "tls-listeners": none(server), "raw-storage-endpoint": none(server),
 		"introspection": none(server), "mlock": none(server), "seal-type": none(server),
 		"log-level": none("no section of a seed declares it"), "key-rotation": none("no section of a seed declares it"),
 		"generate-root-idle": none("it is an operation"), "rekey-idle": none("it is an operation"), "key-age": none("it is a matter of time"),
+		"keys-encrypted": none(records), "keys-second-recipient": none(records), "recipients-proven": none(records),
 		"tls-certificate": none(surroundings), "version": none(surroundings), "clock-skew": none(surroundings),
 		"raft-autopilot": none(surroundings), "raft-quorum": none(surroundings), "raft-dead-peers": none(surroundings),
 		"keys-secret-readers": none(surroundings), "keys-secret-owner": none(surroundings), "records-in-danger": none(surroundings),

@@ -24,7 +24,7 @@ func byHand() []Manual {
 		{"Nothing else runs beside Vault", "The processes of each machine, or the node's pods."},
 		{"The storage is backed up, and a restore was tried", "The date of the last restore; vault operator raft snapshot save makes a backup."},
 		{"Audit logs are shipped, kept and watched", "The rules of the log system; an alert for every use of a root token."},
-		{"Key shares are with different people, or their Secret is encrypted at rest", "The custodians; on Kubernetes, --encryption-provider-config of the API server."},
+		{"Key shares that operators hold are with different people", "The custodians: vault-bootstrap keys list names them."},
 		{"The standbys are configured as the active node is", "Compare their configuration files: the API shows the active node's."},
 		{"The server's own user_lockout stanza is not disabled", "Look for disable_lockout in the configuration files: the API does not show it."},
 		{"Users, other than service accounts, cannot read the keys Secret", "kubectl auth can-i get secret/NAME-keys --as=USER for those who use the cluster."},

@@ -67,6 +67,8 @@ type Limits struct {
 	CertificateLeft time.Duration
 	// PasswordLength is the least length of generated passwords.
 	PasswordLength int
+	// ProofAge is for how long a recipient of the keys may go untried.
+	ProofAge time.Duration
 	// Voters is the least number of raft voters.
 	Voters int
 	// Version is the oldest version of Vault; empty means any that is not known to be out
@@ -78,7 +80,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		KeyAge: 365 * 24 * time.Hour, ClockSkew: 5 * time.Second, LeaseTTL: vaultTTL, CertificateLeft: 14 * 24 * time.Hour,
-		PasswordLength: 16, Voters: 3,
+		PasswordLength: 16, ProofAge: 365 * 24 * time.Hour, Voters: 3,
 	}
 }
 
@@ -87,7 +89,7 @@ const vaultTTL = 768 * time.Hour
 
 // LimitNames are the names of the limits in a seed.
 func LimitNames() []string {
-	return []string{"key-age", "clock-skew", "lease-ttl", "certificate-left", "password-length", "raft-voters", "version"}
+	return []string{"key-age", "clock-skew", "lease-ttl", "certificate-left", "password-length", "proof-age", "raft-voters", "version"}
 }
 
 // DefaultRules returns the rules without a seed: a profile and nothing else.
@@ -170,7 +172,7 @@ func newException(spec ExceptionSpec) (Exception, error) {
 }
 
 func (l *Limits) set(name, value string) error {
-	durations := map[string]*time.Duration{"key-age": &l.KeyAge, "clock-skew": &l.ClockSkew, "lease-ttl": &l.LeaseTTL, "certificate-left": &l.CertificateLeft}
+	durations := map[string]*time.Duration{"key-age": &l.KeyAge, "clock-skew": &l.ClockSkew, "lease-ttl": &l.LeaseTTL, "certificate-left": &l.CertificateLeft, "proof-age": &l.ProofAge}
 	numbers := map[string]*int{"password-length": &l.PasswordLength, "raft-voters": &l.Voters}
 	switch {
 	case durations[name] != nil:

@@ -21,6 +21,7 @@ type Metrics struct {
 
 	leader                          prometheus.Gauge
 	drift, plan, sealed, success    *optional
+	proven                          *optional
 	state, terminal, replicas, goal *labelled
 	transitions, failures           *prometheus.CounterVec
 	apiErrors, rounds               *prometheus.CounterVec
@@ -68,6 +69,7 @@ func New(version string, names Names) *Metrics {
 		plan:        newOptional("plan_changes", "How many objects the last look would have written."),
 		sealed:      newOptional("sealed_replicas", "Replicas that say that they are sealed."),
 		success:     newOptional("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
+		proven:      newOptional("recipient_proven_timestamp_seconds", "When the recipient of the keys that was not tried for longest was last proven."),
 		state:       newLabelled("state", "1 for the state in which Vault was found last.", "state"),
 		goal:        newLabelled("goal", "1 for the states that meet the goal: it, and those after it.", "state"),
 		terminal:    newLabelled("terminal_error", "1 while a person is needed.", "name"),
@@ -87,7 +89,7 @@ func New(version string, names Names) *Metrics {
 	m.goal.replace(names.meeting())
 	prometheus.WrapRegistererWith(prometheus.Labels{"bootstrap": names.Bootstrap}, m.registry).MustRegister(
 		m.leader, m.drift, m.plan, m.sealed, m.state, m.goal, m.terminal, m.replicas, m.transitions, m.failures,
-		m.apiErrors, m.rounds, m.logins, m.success, m.acts, build,
+		m.apiErrors, m.rounds, m.logins, m.success, m.proven, m.acts, build,
 	)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.prime()
@@ -130,6 +132,7 @@ func (m *Metrics) Lead(leads bool) {
 	m.State("")
 	m.Recovered()
 	m.Unplanned()
+	m.Recipients(time.Time{})
 }
 
 // State records the state in which Vault was found; "" for unknown, which no series says.
@@ -148,6 +151,16 @@ func (m *Metrics) oneOf(found string) map[string]float64 {
 		values[state] = flag(state == found)
 	}
 	return values
+}
+
+// Recipients records when the recipient of the keys that was not tried for longest was last proven;
+// zero if the keys are not encrypted.
+func (m *Metrics) Recipients(proven time.Time) {
+	if proven.IsZero() {
+		m.proven.forget()
+		return
+	}
+	m.proven.set(float64(proven.Unix()))
 }
 
 // Plan records how many objects would have to be written.

@@ -27,6 +27,7 @@ func filled() *Metrics {
 	m.Lead(true)
 	m.State("hardened")
 	m.Plan(2)
+	m.Recipients(time.Unix(1700000000, 0))
 	m.Replicas(map[string]int{"active": 1, "sealed": 2}, "no answer", "sealed")
 	m.Transition("unsealed", "seed", "hardened", time.Second)
 	m.ActFailed("seed", "transient")
@@ -58,6 +59,7 @@ func TestSeries(t *testing.T) {
 		`vault_bootstrap_state{state="unsealed"} 0`,
 		`vault_bootstrap_drift 1`,
 		`vault_bootstrap_plan_changes 2`,
+		`vault_bootstrap_recipient_proven_timestamp_seconds 1.7e+09`,
 		`vault_bootstrap_sealed_replicas 2`,
 		`vault_bootstrap_replicas{health="active"} 1`,
 		`vault_bootstrap_transitions_total{event="seed",from="unsealed",to="hardened"} 1`,
@@ -76,7 +78,7 @@ func TestSeries(t *testing.T) {
 	}
 	m.Lead(false)
 	text = scrape(m)
-	for _, gone := range []string{"terminal_error{", "\nvault_bootstrap_state{", "\nvault_bootstrap_drift ", "\nvault_bootstrap_plan_changes "} {
+	for _, gone := range []string{"terminal_error{", "\nvault_bootstrap_state{", "\nvault_bootstrap_drift ", "\nvault_bootstrap_plan_changes ", "\nvault_bootstrap_recipient_proven_timestamp_seconds "} {
 		if strings.Contains(text, gone) {
 			t.Errorf("one that does not lead still shows %q", gone)
 		}

@@ -22,3 +22,38 @@ func (k Keys) Opens() []string {
 	}
 	return found
 }
+
+// InClear names what in the record opens a Vault, or a part of it, and can be read without any key;
+// nil if that is nothing, as in a record that is encrypted. Key shares that are encrypted to
+// operators are not among it, and the key of the hashes opens nothing.
+func (k Keys) InClear() []string {
+	if k.Sealing != nil {
+		return nil
+	}
+	shares := k.Set != nil && len(k.Set.Shares) > 0
+	for _, old := range k.Old {
+		shares = shares || len(old.Shares) > 0
+	}
+	private := false
+	for _, attempt := range k.Attempts() {
+		private = private || !attempt.PrivateKey.Empty()
+	}
+	root := k.Root != nil && !k.Root.Token.Empty()
+	if k.RootGrant != nil {
+		root, private = root || !k.RootGrant.Token.Empty(), private || !k.RootGrant.PrivateKey.Empty()
+	}
+	if k.Rotation != nil {
+		shares, private = shares || k.Rotation.Set != nil && len(k.Rotation.Set.Shares) > 0, private || !k.Rotation.PrivateKey.Empty()
+	}
+	credential := k.AppRole != nil && !k.AppRole.SecretID.Empty() || k.Ceremony != nil && !k.Ceremony.SecretID.Empty()
+	var found []string
+	for _, each := range []struct {
+		what  string
+		there bool
+	}{{"key shares", shares}, {"root token", root}, {"private key of an answer", private}, {"secret ID", credential}} {
+		if each.there {
+			found = append(found, each.what)
+		}
+	}
+	return found
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -34,8 +35,41 @@ type Wrap struct {
 	Wrapped []byte
 	// Made is when it was made, in UTC.
 	Made time.Time
+	// Proven is when the recipient was last seen to unwrap a data key of this record, in UTC; zero if
+	// it never was, as with an escrow that nobody has tried.
+	Proven time.Time
 	// Escrow is whether the recipient could not unwrap it where it was made.
 	Escrow bool
+}
+
+// Proven returns a copy of s in which the recipients of these names were proven at a time.
+func (s Sealing) Proven(names []string, at time.Time) *Sealing {
+	s.Wraps = slices.Clone(s.Wraps)
+	for i := range s.Wraps {
+		if slices.Contains(names, s.Wraps[i].Recipient) {
+			s.Wraps[i].Proven = at.UTC()
+		}
+	}
+	return &s
+}
+
+// LongestUntried returns when the recipient that was not proven for longest was last proven; zero for
+// a record in clear. One that never was counts from when its wrap was made.
+func (k Keys) LongestUntried() time.Time {
+	var longest time.Time
+	if k.Sealing == nil {
+		return longest
+	}
+	for _, wrap := range k.Sealing.Wraps {
+		last := wrap.Made
+		if wrap.Proven.After(last) {
+			last = wrap.Proven
+		}
+		if longest.IsZero() || last.Before(longest) {
+			longest = last
+		}
+	}
+	return longest
 }
 
 // Locked reports whether the record was read without opening it: every secret in it is withheld,

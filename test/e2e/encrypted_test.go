@@ -8,14 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"filippo.io/age"
 
-	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/agekey"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
-	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -38,32 +34,8 @@ func newPerson(t *testing.T) person {
 // so that the suite knows the secrets in it; nothing if it does not open.
 func (p person) opens(t *testing.T, raw func() []byte) func() []byte {
 	t.Helper()
-	form, err := keyring.Parse(p.recipient)
-	if err != nil {
-		t.Fatal(err)
-	}
-	identities, err := agekey.ReadIdentities([]string{p.file}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	recipient, err := agekey.New(form, identities, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	codec := sealed.New("vault-bootstrap")
-	codec.Use(sealed.Ring{Recipients: []sealed.Recipient{recipient}, NoIdentity: keyring.NoIdentity, Now: time.Now})
-	return func() []byte {
-		keys, err := codec.Decode(t.Context(), raw(), wire.Object{Name: "the record"})
-		if err != nil {
-			t.Errorf("the record does not open: %v", err)
-			return nil
-		}
-		text, err := wire.EncodeKeys(keys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
+	opened := driver.OpenedFor(t, p.recipient, p.file)
+	return func() []byte { return opened(raw()) }
 }
 
 // wantNoSecrets checks that no file below a directory holds a secret of the keys record as it is

@@ -236,6 +236,9 @@ func readsWithoutKeys(t *testing.T, k *keyless) {
 	if !strings.Contains(r.Stdout, "none ever was") {
 		t.Errorf("verify does not say what it can see of root tokens: %s", r)
 	}
+	if r := k.run("verify", append(k.reading(false), "--profile=production")...); strings.Count(r.Stdout, "No keys are stored: --keys=none") != 3 {
+		t.Errorf("verify does not say why nothing is demanded of keys at rest: %s", r)
+	}
 	if r := k.must(0, "keys list"); !strings.Contains(r.Stdout, "not ours (--keys=none)") {
 		t.Errorf("keys list: %s", r)
 	}

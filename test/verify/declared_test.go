@@ -14,7 +14,7 @@ import (
 
 // longLeases is the seed of the suite with a mount that has long leases on purpose.
 func longLeases(dir, rules string) string {
-	return strings.NewReplacer("{type: kv, path: team}", "{type: kv, path: team, config: {max_lease_ttl: 9000h}}", "profile: baseline", "profile: production\n  advise: [mlock]").
+	return strings.NewReplacer("{type: kv, path: team}", "{type: kv, path: team, config: {max_lease_ttl: 9000h}}", "profile: baseline", "profile: production\n  advise: [mlock, keys-encrypted]").
 		Replace(goodSeed(dir, rules))
 }
 

@@ -20,6 +20,8 @@ func TestVerdicts(t *testing.T) {
 		options.ExtraConfig, bad, words = "introspection_endpoint = true", "introspection", "introspection: The introspection endpoint is on"
 	}
 	b := hardened(t, options, "")
+	b.encrypts(t)
+	b.keysVerb(t, "keys reseal")
 	day := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
 	exception := func(expires string) []string {
 		return []string{"exceptions:\n", "exceptions:\n    - {control: " + bad + ", reason: the bed, expires: " + expires + "}\n"}

@@ -42,6 +42,7 @@ harden:
   limits: {certificate-left: 1h}
 `, dir)
 	p := inFiles(t, cluster, seed, "--replica-patience=3m")
+	p.encrypts(t)
 	// The standbys join, and autopilot waits until they are stable: that is not what this is about.
 	early := write(t, filepath.Join(t.TempDir(), "seed.yaml"), strings.Replace(seed, "profile: production", "profile: baseline", 1))
 	p.must(t, 0, "run", "--seed="+early)

@@ -108,7 +108,7 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 	if err := keyring.CheckWrap(wrapped); err != nil {
 		return secret.Value{}, keyring.Failed(r.Name(), doing, keyring.CannotDecrypt, err, damaged)
 	}
-	if !r.identities.mayOpen(r.form.Key) {
+	if !r.identities.MayOpen(r.form.Key) {
 		return secret.Value{}, keyring.Failed(r.Name(), doing, keyring.NoIdentity, nil, "Name the file with its identity with --keys-identity, on the machine of who keeps it.")
 	}
 	content, err := r.within(ctx, func() ([]byte, error) { return decrypt(wrapped, r.identities.all) })

@@ -114,8 +114,8 @@ func (i *Identities) parse(line string, person Person) error {
 	return nil
 }
 
-// mayOpen reports whether one of the identities is that of the recipient, or may be: an identity of
+// MayOpen reports whether one of the identities is that of the recipient, or may be: an identity of
 // a plugin does not say.
-func (i *Identities) mayOpen(recipient string) bool {
+func (i *Identities) MayOpen(recipient string) bool {
 	return i != nil && (i.recipients[recipient] || i.plugins[pluginOf(recipient)] || tagged(recipient) && len(i.plugins) > 0)
 }

@@ -130,11 +130,14 @@ func (c *Codec) Moved() bool {
 }
 
 // Recipients returns the names of those to whom the record was encrypted when it was last read, and of
-// those that this process was given, both sorted.
+// those that this process was given, both sorted; given is nil if those are only some on purpose.
 func (c *Codec) Recipients() (present, given []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	present = slices.Sorted(slices.Values(c.present))
+	if c.ring.Some {
+		return present, nil
+	}
 	for _, recipient := range c.ring.Recipients {
 		given = append(given, recipient.Name())
 	}

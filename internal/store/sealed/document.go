@@ -36,6 +36,7 @@ type wireWrap struct {
 	Version   string    `json:"key_version,omitempty"`
 	Wrapped   []byte    `json:"wrapped"`
 	Made      time.Time `json:"made"`
+	Proven    time.Time `json:"proven,omitzero"`
 	Escrow    bool      `json:"escrow,omitempty"`
 }
 
@@ -64,7 +65,11 @@ func read(data []byte, o wire.Object) (*document, error) {
 func (d *document) sealing() *store.Sealing {
 	s := &store.Sealing{DataKey: d.Sealing.DataKey, Generation: d.Sealing.Generation}
 	for _, w := range d.Sealing.Wraps {
-		w.Made = wire.UTC(w.Made)
+		w.Made, w.Proven = wire.UTC(w.Made), wire.UTC(w.Proven)
+		if w.Proven.IsZero() && !w.Escrow {
+			// Written before there was a date: whoever is no escrow unwrapped it when it was made.
+			w.Proven = w.Made
+		}
 		s.Wraps = append(s.Wraps, store.Wrap(w))
 	}
 	return s
@@ -84,7 +89,7 @@ func recipientsOf(s store.Sealing) []string {
 func seal(name string, keys store.Keys, sealing store.Sealing, key secret.Value) ([]byte, error) {
 	d := document{Version: Version, Name: name, Sealing: wireSealing{DataKey: sealing.DataKey, Generation: sealing.Generation + 1}}
 	for _, w := range sealing.Wraps {
-		w.Made = wire.UTC(w.Made)
+		w.Made, w.Proven = wire.UTC(w.Made), wire.UTC(w.Proven)
 		d.Sealing.Wraps = append(d.Sealing.Wraps, wireWrap(w))
 	}
 	var err error

@@ -35,6 +35,8 @@ type Recipient interface {
 // Ring holds the recipients of a record, in the order in which they are asked.
 type Ring struct {
 	Recipients []Recipient
+	// Some is whether these are only some of the record's recipients, on purpose.
+	Some bool
 	// NoIdentity is in the chain of an error of Unwrap if a recipient is an escrow here: somebody
 	// else has what it takes to unwrap.
 	NoIdentity error
@@ -160,6 +162,9 @@ func (c *Codec) make(ctx context.Context, keys store.Keys) (*store.Sealing, erro
 			return nil, refused(err)
 		}
 		opens = opens || !wrap.Escrow
+		if wrap.Escrow {
+			wrap.Proven = provenIn(keys, wrap.Recipient)
+		}
 		sealing.Wraps = append(sealing.Wraps, wrap)
 	}
 	if !opens {
@@ -168,6 +173,21 @@ func (c *Codec) make(ctx context.Context, keys store.Keys) (*store.Sealing, erro
 	}
 	c.known[id] = key
 	return sealing, nil
+}
+
+// provenIn returns when the record shows a recipient to have been proven; zero if it does not. The
+// proof is of the recipient, not of the data key: an escrow whose identity was tried before a new data
+// key was made is still there afterwards.
+func provenIn(keys store.Keys, recipient string) time.Time {
+	if keys.Sealing == nil {
+		return time.Time{}
+	}
+	for _, wrap := range keys.Sealing.Wraps {
+		if wrap.Recipient == recipient {
+			return wrap.Proven
+		}
+	}
+	return time.Time{}
 }
 
 // elsewhere fails if a recipient is a server of the cluster that the keys unseal: sealed, it could not
@@ -224,8 +244,10 @@ func (c *Codec) wrap(ctx context.Context, recipient Recipient, key secret.Value,
 	wrap := store.Wrap{Recipient: recipient.Name(), Version: version, Wrapped: wrapped, Made: c.ring.Now().UTC()}
 	_, err = c.unwrap(ctx, recipient, wrapped, id)
 	if c.Escrow(err) {
-		wrap.Escrow, err = true, nil
+		wrap.Escrow = true
+		return wrap, nil
 	}
+	wrap.Proven = wrap.Made
 	return wrap, err
 }
 

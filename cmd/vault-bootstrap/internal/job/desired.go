@@ -116,6 +116,7 @@ func (j *Job) reassign(ctx context.Context, r resolved) error {
 		return err
 	}
 	b.Desire(desired)
+	j.atRest.rules = r.rules
 	if same {
 		return nil
 	}

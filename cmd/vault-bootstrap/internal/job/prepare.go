@@ -46,6 +46,7 @@ type Job struct {
 	renewCertificates func() error
 	// declaredLogin is what the seed says about the current login.
 	declaredLogin []seed.LoginMethod
+	atRest        atRest
 }
 
 // Prepare returns a job with the options. verb becomes a part of this process's name on record.
@@ -86,6 +87,7 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 	}
 	job.declaredLogin = resolved.login
 	job.warnings = warningsOf(resolved.declared, resolved.rules)
+	job.atRest = atRest{identities: options.Store.newIdentities(env, records), rules: resolved.rules}
 	job.Risks, job.Guard = append(servers.risks(), job.warnings...), servers.Cluster.Guard
 	pod, _ := env("POD_NAME")
 	setting := &states.Setting{
@@ -111,9 +113,10 @@ func Prepare(ctx context.Context, env Lookup, verb string, options *RunOptions) 
 		return nil, err
 	}
 	config.Sources = servers.Sources(setting, methods, records, desired)
+	config.Outside.Record = job.atRest.record
 	config.Access.FromSeed = options.Login.declaredBy(resolved.login)
 	if resolved.rules.NamesKubernetes() {
-		config.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
+		config.Outside.Around = lookAround(records, options.Store.Name, DefaultPodLabels)
 	}
 	job.Bootstrap = states.New(config)
 	return job, nil

@@ -26,6 +26,8 @@ import (
 type RecipientOptions struct {
 	// To are the recipients, and Identities files with age's.
 	To, Identities []string
+	// some is whether To are only some of the record's recipients, on purpose.
+	some bool
 	// TokenFile has a token of the servers of transit recipients, and CA the CA of their certificates.
 	TokenFile, CA string
 }
@@ -37,7 +39,7 @@ func (o *RecipientOptions) given() bool {
 
 // Ring returns the recipients that the options name. It asks none of them.
 func (o *RecipientOptions) Ring(env Lookup) (sealed.Ring, error) {
-	ring := sealed.Ring{NoIdentity: keyring.NoIdentity, Now: time.Now}
+	ring := sealed.Ring{Some: o.some, NoIdentity: keyring.NoIdentity, Now: time.Now}
 	if len(o.To) == 0 {
 		if o.given() {
 			return ring, fault.Misuse(errors.New("--keys-identity, --keys-token-file and --keys-ca are for the recipients of --keys-to, and there are none"), "Name the recipients with --keys-to, or omit the others.")

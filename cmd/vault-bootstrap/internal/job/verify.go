@@ -85,7 +85,8 @@ func (o *VerifyOptions) Verifier(ctx context.Context, env Lookup, log *slog.Logg
 		return nil, err
 	}
 	sources := servers.Sources(setting, chain, records, desired)
-	sources.Around, sources.Access.ReadsOnly = lookAround(records, o.Store.Name, o.PodLabels), true
+	sources.Outside.Around, sources.Access.ReadsOnly = lookAround(records, o.Store.Name, o.PodLabels), true
+	sources.Outside.Record = o.Store.newIdentities(env, records).record
 	return &Verifier{sources, rules, records, servers}, nil
 }
 

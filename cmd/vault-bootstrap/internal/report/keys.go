@@ -43,11 +43,15 @@ type encryptionReport struct {
 }
 
 type recipientReport struct {
-	Name       string    `json:"name"`
+	Name string `json:"name"`
+	// Kind is what the name begins with, such as 'age'.
+	Kind       string    `json:"kind"`
 	KeyVersion string    `json:"key_version,omitempty"`
 	Since      time.Time `json:"since"`
 	// Escrow is whether it could not be used where the keys were encrypted to it.
 	Escrow bool `json:"escrow,omitempty"`
+	// Proven is when it was last seen to open the record; absent if it never was.
+	Proven time.Time `json:"last_proven,omitzero"`
 }
 
 type setReport struct {
@@ -117,7 +121,8 @@ func NewKeys(keys store.Keys, record string) Keys {
 func newEncryptionReport(sealing store.Sealing) *encryptionReport {
 	report := &encryptionReport{DataKey: sealing.DataKey}
 	for _, wrap := range sealing.Wraps {
-		report.Recipients = append(report.Recipients, recipientReport{wrap.Recipient, wrap.Version, wrap.Made, wrap.Escrow})
+		kind, _, _ := strings.Cut(wrap.Recipient, ":")
+		report.Recipients = append(report.Recipients, recipientReport{wrap.Recipient, kind, wrap.Version, wrap.Made, wrap.Escrow, wrap.Proven})
 	}
 	return report
 }
@@ -132,6 +137,23 @@ func (r *encryptionReport) text() string {
 		names = append(names, recipient.Name+yesNo(recipient.Escrow, " (escrow)", ""))
 	}
 	return "to " + strings.Join(names, ", ")
+}
+
+// table lists the recipients, each with when it was last proven.
+func (r *encryptionReport) table() string {
+	if r == nil {
+		return ""
+	}
+	rows := newTable()
+	rows.AppendHeader(table.Row{"recipient", "kind", "key version", "since", "last proven"})
+	for _, recipient := range r.Recipients {
+		proven := "never"
+		if !recipient.Proven.IsZero() {
+			proven = recipient.Proven.Format(time.RFC3339)
+		}
+		rows.AppendRow(table.Row{recipient.Name, recipient.Kind + yesNo(recipient.Escrow, ", escrow", ""), recipient.KeyVersion, recipient.Since.Format(time.RFC3339), proven})
+	}
+	return "\n\n" + rows.Render()
 }
 
 // addPresent adds the sets that are, or may be, in force.
@@ -200,7 +222,7 @@ func (r Keys) table() string {
 		facts.AppendRow(table.Row{"rotation", text})
 	}
 	if len(r.Sets) == 0 {
-		return facts.Render() + "\n\nNo keys are stored."
+		return facts.Render() + r.Encryption.table() + "\n\nNo keys are stored."
 	}
 	sets := newTable()
 	sets.AppendHeader(table.Row{"use", "kind", "shares", "held by", "since"})
@@ -219,7 +241,7 @@ func (r Keys) table() string {
 		}
 		sets.AppendRow(table.Row{set.Use, set.Kind, shares, holders, set.Created.Format(time.RFC3339)})
 	}
-	return facts.Render() + "\n\n" + sets.Render()
+	return facts.Render() + r.Encryption.table() + "\n\n" + sets.Render()
 }
 
 func yesNo(condition bool, yes, no string) string {

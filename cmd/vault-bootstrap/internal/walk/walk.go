@@ -171,6 +171,7 @@ func (w *Walk) look(ctx context.Context) (*states.Look, error) {
 		w.Job.Bootstrap.Setting().Log.Warn("no seed given: the objects of the seed on record stay as they are, and are not compared", "seed_digest", look.Checkpoint.SeedDigest)
 	}
 	w.Seen = look
+	w.Job.WarnOfExposure(ctx, w.Job.Bootstrap.Setting().Log, look.StoredKeys, !w.Repeats)
 	return look, nil
 }
 

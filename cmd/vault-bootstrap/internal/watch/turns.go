@@ -138,6 +138,7 @@ func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verd
 		return nil, verdict, false, err
 	}
 	w.count(look.Observation.Replicas)
+	w.metrics.Recipients(look.StoredKeys.LongestUntried())
 	if look.Plan == nil {
 		w.metrics.Unplanned()
 	} else {
