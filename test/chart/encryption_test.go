@@ -155,6 +155,7 @@ func TestEncryptionRefused(t *testing.T) {
 			t.Errorf("%q: %v", where, err)
 		}
 	}
+	refused(t, "podSecurityContext: {fsGroup: null}\nkeys: {encryption: {recipients: ['"+escrow+"'], age: {secret: identities}}}", "keys.encryption.age.secret needs podSecurityContext.fsGroup")
 	// What the chart has no value for comes by the program's flags.
 	for _, values := range []string{
 		"run: {extraArgs: [--keys-identity=/csi/identity.txt]}\nkeys: {encryption: {recipients: ['" + escrow + "']}}",

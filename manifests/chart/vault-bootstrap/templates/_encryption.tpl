@@ -161,6 +161,9 @@
 {{- if and (eq (join " " $kinds) "age") (not $e.age.secret) (not (contains "--keys-identity" $extra)) -}}
 {{- fail "keys.encryption.recipients has escrows only: nothing here could open the keys again. Add the key of a KMS, or put an age identity into a Secret and name that in keys.encryption.age.secret" -}}
 {{- end -}}
+{{- if and $e.age.secret (not (include "vault-bootstrap.fileMode" .)) -}}
+{{- fail "keys.encryption.age.secret needs podSecurityContext.fsGroup: without it everybody in the container could read the identity, and the program refuses that. Set it to our user's group" -}}
+{{- end -}}
 {{- if and (has "transit" $kinds) (not $e.transit.tokenSecret) (not (contains "--keys-token-file" $extra)) -}}
 {{- fail "keys.encryption.recipients has a key of transit, and its server wants a token. Put one into a Secret and name that in keys.encryption.transit.tokenSecret" -}}
 {{- end -}}
