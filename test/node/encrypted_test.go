@@ -19,7 +19,7 @@ import (
 )
 
 // identity makes an age identity, puts it into the Secret that manifests/examples/encryption/age.yaml
-// mounts, and returns values by which a release encrypts to it.
+// mounts, and returns its recipient.
 func (s *site) identity() string {
 	s.t.Helper()
 	identity, err := age.GenerateX25519Identity()
@@ -33,7 +33,12 @@ func (s *site) identity() string {
 	}
 	// No manifest on a command line or in a log: kubectl reads the file.
 	s.kubectl("create", "secret", "generic", "vault-bootstrap-identity", "--from-file="+file)
-	return fmt.Sprintf("\nkeys: {encryption: {recipients: ['age:%s'], age: {secret: vault-bootstrap-identity}}}\n", identity.Recipient())
+	return "age:" + identity.Recipient().String()
+}
+
+// encryptedTo are values by which a release encrypts to the identity of a recipient.
+func encryptedTo(recipient string) string {
+	return fmt.Sprintf("\nkeys: {encryption: {recipients: ['%s'], age: {secret: vault-bootstrap-identity}}}\n", recipient)
 }
 
 // keysRecord returns the text of the keys record, and its version.
@@ -73,7 +78,7 @@ func TestEncryptedFromTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.installVault(plainVault())
-	s.release("install", chartValues("hook", "first")+s.identity(), "--wait")
+	s.release("install", chartValues("hook", "first")+encryptedTo(s.identity()), "--wait")
 	s.wantHardened(3)
 	s.wantEncrypted()
 	s.helm("test", "bootstrap", "--timeout=3m")
@@ -99,7 +104,7 @@ func TestEncryptedByUpgrade(t *testing.T) {
 	if _, version := s.keysRecord(); version != 1 || len(former) != 5 {
 		t.Fatalf("the keys record has version %d and %d shares", version, len(former))
 	}
-	encrypted := clear + s.identity()
+	encrypted := clear + encryptedTo(s.identity())
 	s.release("upgrade", encrypted, flags...)
 	s.wantHardened(3)
 	s.wantEncrypted(former...)
@@ -147,4 +152,30 @@ func (s *site) wantSealedToOthers() {
 	if logs := s.kubectl("logs", pod); !strings.Contains(logs, "keys sealed to others") || !strings.Contains(logs, "--keys-to") {
 		s.t.Errorf("it says %s", logs)
 	}
+}
+
+// TestEncryptedInVaultPods has Vault's containers unseal themselves with what docs/keys-at-rest.md
+// gives them.
+func TestEncryptedInVaultPods(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	page, err := os.ReadFile(shipped("docs/keys-at-rest.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, below, found := strings.Cut(string(page), "So, for `post-start` with age:\n\n")
+	added, _, ended := strings.Cut(below, "\n\n")
+	if !found || !ended {
+		t.Fatal("docs/keys-at-rest.md has no values for post-start")
+	}
+	example, err := os.ReadFile(shipped("manifests/examples/poststart/vault.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipient := s.identity()
+	s.installVault(plainVault(), string(example), strings.ReplaceAll(added, "age:RECIPIENT", recipient))
+	s.release("install", chartValues("job", "first")+"\nrbac: {unsealers: [vault]}\n"+encryptedTo(recipient), "--wait", "--wait-for-jobs", "--set=keys.encryption.inVaultPods=true")
+	s.wantHardened(3)
+	s.wantEncrypted()
+	s.wantUnsealedAfterDeletion(1)
 }
