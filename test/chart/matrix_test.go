@@ -39,14 +39,21 @@ networkPolicy: {enabled: true, vaultNamespaceSelector: {}, apiServerCIDRs: [10.0
 watch: {replicas: 2, podDisruptionBudget: {enabled: true}}
 mesh: {sidecar: quit}
 monitoring: {podMonitor: true, prometheusRule: true}
-`
+` + encrypted
 
 // oddities are legal values out of the ordinary, where those of their type are not: see odd.
 var oddities = map[string][]any{
 	"mode":  {}, // every combination is rendered in each
 	"name":  {"123", strings.Repeat("a", 40), "0x1f"},
-	"keys":  {}, // goes with few others: TestWithoutKeys
 	"plain": {true},
+
+	"keys.mode": {}, // goes with few others: TestWithoutKeys
+	"keys.encryption.recipients": {[]any{"kms-plugin:unix:///run/kms/123", "age:age1yubikey1qqqqqq", "age:age1qqqqqqqq", "transit:https://[fd00::1]:123/a/b/123",
+		"awskms:arn:aws-cn:kms:cn-north-1:111122223333:alias/123", "azurekv:https://ours.managedhsm.azure.net/keys/123", "gcpkms:projects/1/locations/global/keyRings/2/cryptoKeys/3"}},
+	"keys.encryption.age.secret": {"123", "1e3"}, "keys.encryption.age.keys": {[]any{"0123", "no"}},
+	"keys.encryption.transit.tokenSecret": {"123"}, "keys.encryption.transit.tokenKey": {"0123"},
+	"keys.encryption.transit.ca.secret": {"1e3"}, "keys.encryption.transit.ca.configMap": {"1.10"}, "keys.encryption.transit.ca.key": {"0123"},
+	"keys.encryption.aws.endpoint": {"http://127.0.0.1:4566", "https://[fd00::1]:8443/a"}, "keys.encryption.plugin.hostPath": {"/123", "/a b: {}"},
 
 	"image.repository": {"registry.example:5000/a/b", "123"}, "image.tag": {"1.10", "0123"}, "image.pullPolicy": {"Always"},
 	"image.digest": {"sha256:" + strings.Repeat("0", 64)}, "image.pullSecrets": {[]any{map[string]any{"name": "123"}}},
@@ -79,7 +86,7 @@ var oddities = map[string][]any{
 	"tokenReview.serviceAccount": {"123"}, "tokenReview.namespace": {"123"},
 	"networkPolicy.vaultPodSelector":       {map[string]any{"matchExpressions": []any{map[string]any{"key": "a", "operator": "In", "values": []any{"1"}}}}},
 	"networkPolicy.vaultNamespaceSelector": {map[string]any{}, map[string]any{"matchLabels": map[string]any{"123": "456"}}},
-	"networkPolicy.apiServerCIDRs":         {[]any{"0.0.0.0/0", "::/0"}}, "networkPolicy.vaultCIDRs": {[]any{"fd00::/8"}},
+	"networkPolicy.apiServerCIDRs":         {[]any{"0.0.0.0/0", "::/0"}}, "networkPolicy.vaultCIDRs": {[]any{"fd00::/8"}}, "networkPolicy.recipientCIDRs": {[]any{"fd00::/8", "192.0.2.0/24"}},
 	"networkPolicy.dnsPorts": {[]any{1053}}, "networkPolicy.apiServerPorts": {[]any{65535}}, "networkPolicy.vaultPort": {65535},
 	"networkPolicy.metricsFrom": {[]any{map[string]any{"ipBlock": map[string]any{"cidr": "10.0.0.0/8", "except": []any{"10.1.0.0/16"}}}}},
 	"networkPolicy.extraEgress": {[]any{map[string]any{}, map[string]any{"ports": []any{map[string]any{"port": 1, "endPort": 65535}}, "to": []any{map[string]any{"podSelector": map[string]any{}}}}}},

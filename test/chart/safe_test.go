@@ -318,6 +318,7 @@ func TestDigitsStayText(t *testing.T) {
 			values += fmt.Sprintf("seed: {files: {'%[1]s.yaml': '%[1]s'}, configMaps: ['%[1]s'], secrets: ['%[1]s'], revision: '%[1]s'}\n", odd)
 			values += fmt.Sprintf("run: {storageVolume: '%[1]s', onKeysLost: reset, pgpKeys: {configMap: '%[1]s', unseal: ['%[1]s'], recovery: ['%[1]s']}, extraArgs: ['%[1]s']}\n", odd)
 			values += fmt.Sprintf("commonLabels: {'%[1]s': '%[1]s'}\npodLabels: {p: '%[1]s'}\npodAnnotations: {'%[1]s': '%[1]s'}\nnodeSelector: {'%[1]s': '%[1]s'}\npriorityClassName: '%[1]s'\nextraEnv: [{name: A, value: '%[1]s'}]\n", odd)
+			values += fmt.Sprintf("keys: {encryption: {recipients: ['transit:https://%[1]s.example/%[1]s/%[1]s', 'age:age1%[1]s'], age: {secret: '%[1]s', keys: ['%[1]s']}, transit: {tokenSecret: '%[1]s', tokenKey: '%[1]s', ca: {configMap: '%[1]s', key: '%[1]s'}}, inVaultPods: true}}\n", odd)
 			values += "monitoring: {podMonitor: true, prometheusRule: true}\n"
 			merged := last(t, values)
 			cmd := command(t.Context(), t, os.DevNull, "template", odd, chartDir, "--namespace="+odd, "--values=-")

@@ -10,28 +10,29 @@ import (
 // TestWrongValuesAreRefused looks at what a person reads who has mistaken a value.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, want := range map[string][]string{
-		"mode: cron":                                                  {"/mode", "'hook', 'job', 'argocd', 'watch', 'none'"},
-		"vault: {replica: 3}":                                         {"/vault", "'replica' not allowed"},
-		"vault: {replicas: three}":                                    {"/vault/replicas", "integer"},
-		"vault: {scheme: tcp}":                                        {"/vault/scheme", "'https', 'http'"},
-		"vault: {addresses: [vault-0:8200]}":                          {"/vault/addresses/0"},
-		"image: {digest: latest}":                                     {"/image/digest", "sha256"},
-		"name: Vault_Bootstrap":                                       {"/name"},
-		"run: {until: done}":                                          {"/run/until", "'hardened'"},
-		"run: {keyShares: 0}":                                         {"/run/keyShares", "minimum"},
-		"run: {onKeysLost: reset}\nvault: {replicas: 0}":              {"/vault/replicas", "minimum"},
-		"run: {pgpKeys: {unseal: [a.asc]}}":                           {"/run/pgpKeys/configMap"},
-		"seed: {files: {notes.txt: hello}}":                           {"notes.txt"},
-		"keys: mine":                                                  {"/keys", "'stored', 'none'"},
-		"keys: none\nrun: {onKeysLost: reset}":                        {"/run/onKeysLost"},
-		"keys: none\nrun: {keyShares: 3}":                             {"/run/keyShares"},
-		"keys: none\nrun: {respectSeal: true}":                        {"/run/respectSeal"},
-		"keys: none\nrun: {pgpKeys: {configMap: a, unseal: [a.asc]}}": {"/run/pgpKeys/unseal"},
-		"keys: none\nrbac: {unsealers: [vault]}":                      {"/rbac/unsealers"},
-		"keys: none\nlogin: {method: 'kubernetes,approle'}":           {"/login/method"},
-		"job: {timeout: 5}":                                           {"/job/timeout", "string"},
-		"mesh: {sidecar: istio}":                                      {"/mesh/sidecar", "'native'"},
-		"tolerations: {}":                                             {"/tolerations", "array"},
+		"mode: cron":                                     {"/mode", "'hook', 'job', 'argocd', 'watch', 'none'"},
+		"vault: {replica: 3}":                            {"/vault", "'replica' not allowed"},
+		"vault: {replicas: three}":                       {"/vault/replicas", "integer"},
+		"vault: {scheme: tcp}":                           {"/vault/scheme", "'https', 'http'"},
+		"vault: {addresses: [vault-0:8200]}":             {"/vault/addresses/0"},
+		"image: {digest: latest}":                        {"/image/digest", "sha256"},
+		"name: Vault_Bootstrap":                          {"/name"},
+		"run: {until: done}":                             {"/run/until", "'hardened'"},
+		"run: {keyShares: 0}":                            {"/run/keyShares", "minimum"},
+		"run: {onKeysLost: reset}\nvault: {replicas: 0}": {"/vault/replicas", "minimum"},
+		"run: {pgpKeys: {unseal: [a.asc]}}":              {"/run/pgpKeys/configMap"},
+		"seed: {files: {notes.txt: hello}}":              {"notes.txt"},
+		"keys: {mode: mine}":                             {"/keys/mode", "'stored', 'none'"},
+		"keys: none":                                     {"/keys", "keys.mode", "keys.encryption"},
+		"keys: {mode: none}\nrun: {onKeysLost: reset}":   {"/run/onKeysLost"},
+		"keys: {mode: none}\nrun: {keyShares: 3}":        {"/run/keyShares"},
+		"keys: {mode: none}\nrun: {respectSeal: true}":   {"/run/respectSeal"},
+		"keys: {mode: none}\nrun: {pgpKeys: {configMap: a, unseal: [a.asc]}}": {"/run/pgpKeys/unseal"},
+		"keys: {mode: none}\nrbac: {unsealers: [vault]}":                      {"/rbac/unsealers"},
+		"keys: {mode: none}\nlogin: {method: 'kubernetes,approle'}":           {"/login/method"},
+		"job: {timeout: 5}":      {"/job/timeout", "string"},
+		"mesh: {sidecar: istio}": {"/mesh/sidecar", "'native'"},
+		"tolerations: {}":        {"/tolerations", "array"},
 	} {
 		_, err := template(t, values)
 		if err == nil {
@@ -62,9 +63,9 @@ func TestFlags(t *testing.T) {
 		"run: {policy: fixed}":                                          {"--policy=fixed"},
 		"run: {ceremonies: never, ceremonyCredential: true}":            {"--ceremonies=never", "--ceremony-credential"},
 		"login: {method: approle, path: p, audience: a}":                {"--login=approle", "--login-path=p", "--login-audience=a"},
-		"keys: none":               {"--keys=none"},
-		"run: {recoveryShares: 0}": {"--recovery-shares=0"},
-		"mesh: {sidecar: quit}":    {"--quit-sidecar=http://127.0.0.1:15020/quitquitquit"},
+		"keys: {mode: none}":                                            {"--keys=none"},
+		"run: {recoveryShares: 0}":                                      {"--recovery-shares=0"},
+		"mesh: {sidecar: quit}":                                         {"--quit-sidecar=http://127.0.0.1:15020/quitquitquit"},
 	} {
 		got := args(t, render(t, values).one(t, "Job"))
 		for _, each := range want {
@@ -123,7 +124,7 @@ func TestJobNameFollowsWhatItIs(t *testing.T) {
 // TestWithoutKeys looks at a release for a Vault whose keys are not ours: nothing in it is for keys.
 func TestWithoutKeys(t *testing.T) {
 	for _, mode := range []string{"hook", "job", "argocd", "watch"} {
-		found := render(t, "keys: none\nmode: "+mode)
+		found := render(t, "keys: {mode: none}\nmode: "+mode)
 		kind := "Job"
 		if mode == "watch" {
 			kind = "Deployment"

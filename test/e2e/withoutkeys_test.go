@@ -402,7 +402,7 @@ func TestWithoutKeysInKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	role, err := exec.CommandContext(t.Context(), helm, "template", "--namespace="+namespace, "x", "../../manifests/chart/vault-bootstrap", "--set=keys=none", "--show-only=templates/role.yaml").Output()
+	role, err := exec.CommandContext(t.Context(), helm, "template", "--namespace="+namespace, "x", "../../manifests/chart/vault-bootstrap", "--set=keys.mode=none", "--show-only=templates/role.yaml").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@
   (list "parallelism" (int $r.parallelism) 16)
   (list "policy" $r.policy "grow")
   (list "log-level" $r.logLevel "info") -}}
-{{- if eq .Values.keys "none" }}
+{{- if eq .Values.keys.mode "none" }}
 - --keys=none
 {{- else }}
 - --spool-dir=/spool
@@ -118,7 +118,7 @@
 {{- define "vault-bootstrap.args" -}}
 - --store=kubernetes
 - {{ printf "--name=%s" .Values.name | quote }}
-{{- range list "seed" "vault" "login" "run" }}
+{{- range list "seed" "vault" "login" "run" "encryption" }}
 {{- with include (printf "vault-bootstrap.args.%s" .) $ | trim }}
 {{ . }}
 {{- end }}

@@ -9,6 +9,10 @@
 {{- if eq $v.mesh.sidecar "off" -}}
 {{- $_ := set $labels "sidecar.istio.io/inject" "false" -}}
 {{- end -}}
+{{- /* Azure's webhook looks at pods with this label only, and then at the annotation. */ -}}
+{{- if get ($v.serviceAccount.annotations | default dict) "azure.workload.identity/client-id" -}}
+{{- $_ := set $labels "azure.workload.identity/use" "true" -}}
+{{- end -}}
 labels:
   {{- mergeOverwrite $labels ($v.commonLabels | default dict) ($v.podLabels | default dict) | toYaml | nindent 2 }}
 {{- with include "vault-bootstrap.pod.annotations" .root | fromYaml }}
@@ -114,6 +118,9 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.uid
+  {{- with include "vault-bootstrap.encryption.env" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with $v.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

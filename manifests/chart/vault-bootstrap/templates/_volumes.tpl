@@ -1,4 +1,5 @@
-{{/* Volumes and where they are mounted, in the same order. */}}
+{{/* Volumes and where they are mounted, in the same order. Who only waits (.waits) opens no keys,
+     and gets nothing that would. */}}
 
 {{/* vault-bootstrap.fileMode is for what only we read: the group of the files is the pods'
      fsGroup. Without one they would be root's, and our user could not read them. */}}
@@ -12,7 +13,7 @@ defaultMode: 0440
 {{- define "vault-bootstrap.volumes" -}}
 {{- $v := .Values -}}
 {{- $mode := include "vault-bootstrap.fileMode" . -}}
-{{- if ne $v.keys "none" -}}
+{{- if ne $v.keys.mode "none" -}}
 # Keeps Vault's answer to the initialization, encrypted, until it is stored.
 - name: spool
   emptyDir:
@@ -91,6 +92,11 @@ defaultMode: 0440
     name: {{ . | quote }}
     {{- with $mode }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
+{{- if not .waits }}
+{{- with include "vault-bootstrap.encryption.volumes" . | trim }}
+{{ . }}
+{{- end }}
+{{- end }}
 {{- with $v.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -98,7 +104,7 @@ defaultMode: 0440
 
 {{- define "vault-bootstrap.volumeMounts" -}}
 {{- $v := .Values -}}
-{{- if ne $v.keys "none" -}}
+{{- if ne $v.keys.mode "none" -}}
 - name: spool
   mountPath: /spool
 {{ end -}}
@@ -137,6 +143,11 @@ defaultMode: 0440
 - name: pgp
   mountPath: /pgp
   readOnly: true
+{{- end }}
+{{- if not .waits }}
+{{- with include "vault-bootstrap.encryption.volumeMounts" . | trim }}
+{{ . }}
+{{- end }}
 {{- end }}
 {{- with $v.extraVolumeMounts }}
 {{ toYaml . }}
