@@ -66,7 +66,7 @@ func (sc *scene) outlived(ctx context.Context, late *driver.Process, resume func
 		}
 	}
 	// Where nothing was left to do, nobody has waited for the Lease.
-	if err := pause(ctx, time.Until(stopped.Add(leaseDuration+time.Second))); err != nil {
+	if err := pause(ctx, time.Until(stopped.Add(sc.verb.lease()+time.Second))); err != nil {
 		return err
 	}
 	before, err := sc.revisions(ctx)
@@ -116,7 +116,7 @@ func (sc *scene) wentOn(ctx context.Context, late *driver.Process) (driver.Resul
 // fronted has the verb's process be seen by taps of its own.
 func (sc *scene) fronted(o options) (options, error) {
 	var err error
-	o.addresses, err = sc.front()
+	o.addresses, err = sc.tapped()
 	return o, err
 }
 
