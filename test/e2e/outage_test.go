@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/long"
@@ -63,7 +67,7 @@ func TestKMSAwayAfterInit(t *testing.T) {
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 			front, flags := testbed.FrontFor(t, kms, "after-init")
 			safe := newPerson(t)
-			p, _, _ := inKubernetes(t, cluster, append(append(shortLease, "--keys-to="+safe.recipient), flags...)...)
+			p, _, _ := inKubernetes(t, cluster, append(append(shortLease, "--keys-to="+safe.recipient, "--spool-dir="+t.TempDir()), flags...)...)
 			raw := p.keys
 			p.keys = safe.opens(t, raw)
 			first := p.stopped("initialize.spooled", "run")
@@ -91,8 +95,8 @@ func TestKMSAwayAfterInit(t *testing.T) {
 			var id string
 			away(t, front, func() {
 				keys := keysIn(t, p)
-				if !driver.Encrypted(raw()) || len(keys.Attempts()) != 1 || keys.Attempts()[0].Answer == nil {
-					t.Errorf("the record holds %d attempts, encrypted: %t", len(keys.Attempts()), driver.Encrypted(raw()))
+				if !driver.Encrypted(raw()) || len(keys.Attempts()) != 1 || killed && keys.Attempts()[0].Answer == nil || !killed && keys.Set == nil {
+					t.Fatalf("the record is encrypted (%t), and holds %+v", driver.Encrypted(raw()), keys.Attempts())
 				}
 				if id == "" {
 					id = keys.Attempts()[0].ID
@@ -104,7 +108,7 @@ func TestKMSAwayAfterInit(t *testing.T) {
 					t.Errorf("keys list: %s", list)
 				}
 				p.must(0, "wait", "--for=initialized", "--timeout=20s")
-				if state := fmt.Sprint(status(p)["state"]); state == "" || state == "uninitialized" {
+				if state := fmt.Sprint(status(p)["state"]); !killed && state != "hardened" {
 					t.Errorf("status says %q", state)
 				}
 				if got := health(t, cluster.Nodes[0]); killed && got != http.StatusServiceUnavailable || !killed && got != http.StatusOK {
@@ -197,4 +201,52 @@ func TestTwoSilentRecipients(t *testing.T) {
 	}
 	check(t, other.Back())
 	run.Exits(0)
+}
+
+// TestLateHolderKeepsTheDataKey stops a holder before it writes a new data key, for longer than its
+// Lease lives: nobody has taken over, and it writes nothing all the same.
+func TestLateHolderKeepsTheDataKey(t *testing.T) {
+	for verb, stop := range map[string]struct {
+		point string
+		code  int
+	}{"keys rotate": {"rotate.done", 0}, "keys reseal": {"reseal.prepared", 75}} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			ours := newPerson(t)
+			p, namespace, _ := inKubernetes(t, testbed.VaultFor(t, testbed.VaultOptions{}), append(shortLease, "--keys-to="+ours.recipient, "--keys-identity="+ours.file)...)
+			raw := p.keys
+			p.keys = ours.opens(t, raw)
+			p.must(0, "run")
+			late := p.stopped(stop.point, verb)
+			before := string(raw())
+			expired(t, namespace)
+			check(t, late.Resume(t.Context(), stop.point))
+			if end := late.Exits(stop.code); !strings.Contains(end.Stderr, "lease") {
+				t.Errorf("it does not say that it has lost the Lease: %s", end)
+			}
+			if string(raw()) != before {
+				t.Error("the resumed process has written the record")
+			}
+			p.must(0, "run")
+		})
+	}
+}
+
+// expired waits until the Lease of a stopped holder has expired.
+func expired(t *testing.T, namespace string) {
+	t.Helper()
+	plane := kubernetes(t)
+	check(t, testbed.Poll(t.Context(), 500*time.Millisecond, "the Lease to expire", func(ctx context.Context) error {
+		lease, err := plane.Client.CoordinationV1().Leases(namespace).Get(ctx, "vault-bootstrap", metav1.GetOptions{})
+		if err != nil {
+			return testbed.GiveUp(err)
+		}
+		if lease.Spec.RenewTime == nil || lease.Spec.LeaseDurationSeconds == nil {
+			return errors.New("nobody holds it")
+		}
+		if left := time.Until(lease.Spec.RenewTime.Add(time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second)); left > -time.Second {
+			return fmt.Errorf("it has %s left", left)
+		}
+		return nil
+	}))
 }
