@@ -95,8 +95,13 @@ func exported(ctx context.Context, sc *scene) error {
 
 func imports(sc *scene) []string { return []string{"keys", "import", "--from=" + sc.offer} }
 
-// pointRenewed is where a record with a new data key was stored, and not read back yet.
-const pointRenewed = "record.stored"
+// The points at which a record with a new data key is about to be stored, and was stored and not read
+// back yet.
+const (
+	pointRecord    = "record."
+	pointEncrypted = pointRecord + "encrypted"
+	pointRenewed   = pointRecord + "stored"
+)
 
 // atStep checks what the record opens for where a process was stopped that encrypts it: for its former
 // recipients until it is stored, and from then on for the next ones only.

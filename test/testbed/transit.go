@@ -57,6 +57,11 @@ func (k *Transit) Put(ctx context.Context, path string, in, out any) error {
 	return k.Nodes[0].Call(ctx, http.MethodPut, path, k.keys.RootToken, in, out)
 }
 
+// Get reads from the server as root.
+func (k *Transit) Get(ctx context.Context, path string, out any) error {
+	return k.Nodes[0].Call(ctx, http.MethodGet, path, k.keys.RootToken, nil, out)
+}
+
 // Delete deletes a path of the server as root.
 func (k *Transit) Delete(ctx context.Context, path string) error {
 	return k.Nodes[0].Call(ctx, http.MethodDelete, path, k.keys.RootToken, nil, nil)
