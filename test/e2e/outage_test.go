@@ -18,7 +18,7 @@ import (
 
 // outageTries is how often a process asks the KMS in vain in the short form of an outage: often enough
 // that its waits are the longest that there are.
-const outageTries = 6
+const outageTries = 5
 
 // away has a KMS be away until its users have had every reason to give up: in the long form for ten
 // minutes, refusing and then hanging; in the short one until it was asked in vain so often.
@@ -64,6 +64,7 @@ func TestKMSAwayAfterInit(t *testing.T) {
 	kms := testbed.TransitFor(t)
 	for name, killed := range map[string]bool{"the run goes on": false, "the run is killed": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cluster := testbed.VaultFor(t, testbed.VaultOptions{})
 			front, flags := testbed.FrontFor(t, kms, "after-init")
 			safe := newPerson(t)
@@ -127,7 +128,7 @@ func TestKMSAwayAfterInit(t *testing.T) {
 			if keys := keysIn(t, p); keys.Root != nil || keys.Set == nil || len(keys.Attempts()) != 1 {
 				t.Error("the record is not that of one finished run")
 			}
-			if n := count(history(p), "initialize"); n != 1 {
+			if n := count(history(p), "initialize"); n > 1 || n == 0 && !killed { // who finds an answer has made none
 				t.Errorf("the history has %d initializations", n)
 			}
 			testbed.NoteSecrets(t, testbed.SecretsIn(p.keys())...)
@@ -147,6 +148,7 @@ func count(list []string, what string) (n int) {
 // TestOneCallForAProcess counts what a run asks of the KMS: three calls when the record gets its first
 // data key, and one for each later process.
 func TestOneCallForAProcess(t *testing.T) {
+	t.Parallel()
 	kms, cluster := testbed.TransitFor(t), testbed.VaultFor(t, testbed.VaultOptions{})
 	front, flags := testbed.FrontFor(t, kms, "counted")
 	safe := newPerson(t)
@@ -175,6 +177,7 @@ func TestOneCallForAProcess(t *testing.T) {
 // TestTwoSilentRecipients has two recipients that both accept connections and never answer: a run
 // says so in time, and names both.
 func TestTwoSilentRecipients(t *testing.T) {
+	t.Parallel()
 	kms, cluster := testbed.TransitFor(t), testbed.VaultFor(t, testbed.VaultOptions{})
 	one, flags := testbed.FrontFor(t, kms, "both")
 	other, _ := testbed.FrontFor(t, kms, "both")
