@@ -62,9 +62,10 @@ func (r *recording) enter(ctx context.Context, look *Look, t fsm.Transition) err
 	return nil
 }
 
-// rootSince returns since when the root token of the first run is stored; zero if it is not.
+// rootSince returns since when the root token of the first run is stored; zero if it is not. That takes
+// no key: who can open the record may be away.
 func (r *recording) rootSince(ctx context.Context) (time.Time, error) {
-	keys, err := r.records.Keys(ctx)
+	keys, err := r.records.Outline(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading the keys: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
@@ -85,7 +86,7 @@ func (p *program) recoverKeys(ctx context.Context, options *recoverOptions) erro
 		return err
 	}
 	if err := states.NewDelivery(&states.Setting{Log: log, Now: time.Now}, session, locations, split, recovery).Recover(session.Context(), text); err != nil {
-		return err
+		return walk.OrLost(session.Context(), err)
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err
@@ -152,7 +153,7 @@ func (p *program) resealKeys(ctx context.Context, options *resealOptions) error 
 	defer func() { _ = session.Close() }()
 	sealing, err := job.Reseal(session.Context(), records, session, ring, open)
 	if err != nil {
-		return err
+		return walk.OrLost(session.Context(), err)
 	}
 	names := make([]string, len(sealing.Wraps))
 	for i, wrap := range sealing.Wraps {
@@ -266,7 +267,7 @@ func (p *program) importKeys(ctx context.Context, options *recoverOptions) error
 	}
 	defer func() { _ = session.Close() }()
 	if err := job.Import(session.Context(), session, file, identities); err != nil {
-		return err
+		return walk.OrLost(session.Context(), err)
 	}
 	_, err = fmt.Fprintf(p.stdout, "The keys are stored in %s. Continue with 'vault-bootstrap run'.\n", records.Location().Keys)
 	return err

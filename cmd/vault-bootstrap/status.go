@@ -84,7 +84,7 @@ func (p *program) status(ctx context.Context, options *statusOptions) error {
 	if options.exitCode {
 		return p.foresee(ctx, options, shown, servers)
 	}
-	keys, _, err := records.Keys(ctx)
+	keys, _, err := records.Outline(ctx)
 	keysRead := err == nil && !shown.Keyless // not everybody may read it
 	var replicas fsm.Replicas
 	// From outside a cluster, its Vault is not at the default address.

@@ -149,7 +149,7 @@ func (sc *scene) settled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := sc.again(ctx); err != nil || sc.verb != verbRotate {
+	if err := sc.again(ctx); err != nil || !sc.verb.rotates {
 		return errors.Join(err, sc.nothingUnderway(ctx))
 	}
 	after, err := sc.keys(ctx)

@@ -15,6 +15,9 @@
 // What is checked is read from Vault's API and from the records, not through the program
 // under test.
 //
+// Some cases encrypt the keys record, and have the KMS that opens it be away. Such a record is read by
+// a decoder that shares no code with the program, at every step.
+//
 // Other cases spoil the network, the store, the spool's disk or Vault itself, cut a holder
 // off while it initializes, put older records back, have Vault or an admission policy refuse
 // for a while, or have the records' objects or their namespace be deleted.
@@ -50,7 +53,7 @@ func main() {
 	flag.DurationVar(&s.away, "away", 15*time.Second, "how long the API server is away")
 	flag.DurationVar(&s.refuse, "refuse", 5*time.Second, "how long Vault answers 400 to sys/init")
 	flag.DurationVar(&s.forbid, "forbid", 5*time.Second, "how long an admission policy refuses Secrets")
-	flag.BoolVar(&s.encrypted, "encrypted", false, "encrypt the keys record of every case to an age recipient")
+	flag.BoolVar(&s.encrypted, "encrypted", false, "encrypt the keys record of every case, to an age recipient where it has no others")
 	flag.StringVar(&s.only, "only", "", "only cases whose verb, kind and point, as in the title, match this regular expression")
 	flag.Parse()
 	if err := s.run(ctx); err != nil {
@@ -74,6 +77,7 @@ type suite struct {
 	binary, stoppable string
 	points            []string
 	kube              *kubernetes
+	remote            *kms
 	// clean is how long a verb takes that nothing disturbs, by its name and the storage.
 	clean map[string]time.Duration
 	// whole is whether there is room for every case that is not at random.
@@ -89,8 +93,9 @@ func (s *suite) run(ctx context.Context) (err error) {
 		return err
 	}
 	s.kube = &kubernetes{dir: filepath.Join(s.dir, "kubernetes"), rules: filepath.Join(s.root, "manifests", "rbac.yaml")}
+	s.remote = &kms{dir: filepath.Join(s.dir, "kms")}
 	defer func() {
-		err = errors.Join(err, s.kube.close())
+		err = errors.Join(err, s.kube.close(), s.remote.close())
 		if os.Getenv(dirVariable) == "" {
 			err = errors.Join(err, os.RemoveAll(s.dir))
 		}

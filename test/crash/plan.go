@@ -22,6 +22,8 @@ type trial struct {
 	// alone is whether the API server goes away, so that no other case may need it.
 	alone bool
 	verb  *verb
+	// recipients are those of the keys record, if the verb says nothing.
+	recipients recipients
 	// extra is how much longer than others the case may take.
 	extra time.Duration
 	rng   *rand.Rand
@@ -48,6 +50,9 @@ func (t trial) place() string {
 	if t.guarded {
 		place += ", guards"
 	}
+	if t.recipients == byKMS {
+		place += ", KMS"
+	}
 	if t.inKube {
 		return place + ", Kubernetes"
 	}
@@ -62,6 +67,7 @@ func plan(s *suite) []trial {
 	every, points := singles(), inRounds(rng, atPoints(s.passed))
 	every = append(every, s.scenes()...)
 	rng.Shuffle(len(every), func(i, j int) { every[i], every[j] = every[j], every[i] })
+	every = someKMSScenes(every, rng.IntN)
 	var trials []trial
 	s.whole = s.count >= len(every)+len(points) && s.only == ""
 	fmt.Printf("crash: %d cases at every point of every verb, %d of other kinds; %d are chosen\n", len(points), len(every), s.count)
@@ -183,7 +189,7 @@ func atPoints(passed map[*verb][]string) []trial {
 				trial{verb: v, kind: kindSIGKILL, point: point, inKube: even, act: killAt(point)},
 				trial{verb: v, kind: kindSIGTERM, point: point, inKube: !even, act: termAt(point)},
 				trial{verb: v, kind: kindSIGSTOP, point: point, inKube: true, act: stoppedAt(point)})
-			if v == verbRotate {
+			if v.rotates {
 				trials = append(trials, trial{verb: v, kind: kindRestarted, point: point, act: thenRestarted(killAt(point))})
 			}
 		}

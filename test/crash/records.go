@@ -27,6 +27,8 @@ type records interface {
 	read(ctx context.Context, record string) (content []byte, revision string, err error)
 	// putBack replaces a record's content.
 	putBack(ctx context.Context, record string, content []byte) error
+	// remove removes a record.
+	remove(ctx context.Context, record string) error
 }
 
 // fileRecords are files in a directory.
@@ -41,6 +43,10 @@ func (f fileRecords) read(_ context.Context, record string) ([]byte, string, err
 	}
 	sum := sha256.Sum256(content)
 	return content, hex.EncodeToString(sum[:]), err
+}
+
+func (f fileRecords) remove(_ context.Context, record string) error {
+	return os.Remove(driver.RecordFile(string(f), record))
 }
 
 // kubeRecords are Secrets in a namespace.
@@ -61,6 +67,10 @@ func (k kubeRecords) read(ctx context.Context, record string) ([]byte, string, e
 		return nil, "", err
 	}
 	return found.Data[record+".json"], found.ResourceVersion, nil
+}
+
+func (k kubeRecords) remove(ctx context.Context, record string) error {
+	return k.kube.plane.Client.CoreV1().Secrets(k.namespace).Delete(ctx, "vault-bootstrap-"+record, metav1.DeleteOptions{})
 }
 
 // answered reports whether anything that Vault has answered to sys/init is on record.

@@ -25,6 +25,9 @@ type scene struct {
 	records                     records
 	api                         *testbed.HTTPProxy // in front of the API server; nil with files
 	fronts                      []*tap
+	// front is the way to the KMS, and kmsRecipient the key there; nil without one.
+	front        *testbed.KMSFront
+	kmsRecipient string
 	// offer is a file with the keys that somebody else made; empty unless 'adopt' is
 	// the verb.
 	offer string
@@ -84,15 +87,25 @@ func (s *suite) stage(ctx context.Context, t trial) (*scene, error) {
 	if err := sc.keepRecords(ctx); err != nil {
 		return sc, err
 	}
-	if s.encrypted {
-		if sc.records, err = encrypt(sc.records, sc.dir); err != nil {
-			return sc, err
-		}
+	if err := sc.encryptRecords(ctx); err != nil {
+		return sc, err
 	}
 	if t.verb.stage == nil {
 		return sc, nil
 	}
 	return sc, t.verb.stage(ctx, sc)
+}
+
+// encryptRecords has the keys record be encrypted, if it is to be.
+func (sc *scene) encryptRecords(ctx context.Context) (err error) {
+	to := max(sc.recipients, sc.verb.recipients)
+	switch {
+	case to == byKMS:
+		return sc.encryptByKMS(ctx)
+	case to == byPerson || sc.suite.encrypted:
+		sc.records, err = encrypt(sc.records, sc.dir)
+	}
+	return err
 }
 
 func (sc *scene) keepRecords(ctx context.Context) error {
@@ -157,6 +170,9 @@ func (sc *scene) start(ctx context.Context, o options) (*driver.Process, error) 
 			o.addresses = append(o.addresses, l.url())
 		}
 	}
+	if o.verb.offline {
+		o.addresses = nil
+	}
 	for _, address := range o.addresses {
 		args = append(args, "--vault-addr="+address)
 	}
@@ -203,12 +219,15 @@ func (sc *scene) atStop(ctx context.Context, p *driver.Process, point string) er
 		return err
 	}
 	sc.board.reached(point)
+	if err := sc.atStep(ctx, point); err != nil {
+		return err
+	}
 	_, err := sc.keys(ctx) // a root token is in it for a while only
 	return err
 }
 
-// front starts taps before the lines, which see the requests of one run.
-func (sc *scene) front() (addresses []string, err error) {
+// tapped starts taps before the lines, which see the requests of one run.
+func (sc *scene) tapped() (addresses []string, err error) {
 	for _, l := range sc.lines {
 		t, err := startTap(l.http.URL)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // scenes are cases that a single signal does not make.
 func (s *suite) scenes() []trial {
-	return []trial{
+	return append(kmsScenes(), []trial{
 		{kind: "holder partitioned", point: "before sys/init", inKube: true, act: partitionedBefore},
 		{kind: "holder partitioned", point: "before the successor's", inKube: true, act: partitionedBeforeSuccessor},
 		{kind: "holder partitioned", point: "in sys/init", inKube: true, act: partitionedInInit},
@@ -31,7 +31,7 @@ func (s *suite) scenes() []trial {
 		{kind: "namespace ends", point: "at start", inKube: true, act: spoiltBefore(namespaceEnds, "namespace is being deleted")},
 		{kind: "namespace ends, records there", point: "at start", inKube: true, act: spoiltBefore(recordsAndNamespaceEnd, "namespace is being deleted")},
 		{kind: "namespace ends", point: pointSpooled, inKube: true, act: spoiltAt(pointSpooled, namespaceEnds)},
-	}
+	}...)
 }
 
 // safeEnd judges the end of a run whose records were spoilt: a terminal error, or one of

@@ -107,6 +107,11 @@ func (sc *scene) mend(ctx context.Context) error {
 	if sc.api != nil {
 		sc.api.Clear()
 	}
+	if sc.front != nil {
+		if err := sc.front.Back(); err != nil {
+			return err
+		}
+	}
 	for len(sc.repairs) > 0 {
 		repair := sc.repairs[0]
 		sc.repairs = sc.repairs[1:]

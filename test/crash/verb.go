@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
@@ -27,6 +28,12 @@ type verb struct {
 	// exchanges is whether it makes keys or root tokens of a hardened Vault: cut off in the
 	// orderly way, it leaves nothing half made.
 	exchanges bool
+	// rotates is whether it exchanges the key shares.
+	rotates bool
+	// offline verbs ask no server.
+	offline bool
+	// recipients are those of the verb's records.
+	recipients recipients
 	// unfinished reports whether a user has to start the same verb again: 'run' and 'watch'
 	// cannot go on from what it has left.
 	unfinished func(keys driver.KeysRecord) bool
@@ -58,7 +65,7 @@ var (
 	verbSidecar   = &verb{name: "sidecar", arguments: besides, walks: true, endless: true, company: frozen, stage: sealed}
 	verbPostStart = &verb{name: "post-start", arguments: words("post-start"), stage: sealed}
 	verbAdopt     = &verb{name: "adopt", arguments: adopts, walks: true, stage: initialized, unfinished: noKeys}
-	verbRotate    = &verb{name: "keys rotate", arguments: words("keys rotate --timeout=100s"), stage: hardened, exchanges: true}
+	verbRotate    = &verb{name: "keys rotate", arguments: words("keys rotate --timeout=100s"), stage: hardened, exchanges: true, rotates: true}
 	verbRetire    = &verb{name: "keys retire", arguments: words("keys retire"), stage: emptied, unfinished: someKeys}
 	verbGlassRun  = &verb{name: "break-glass run", arguments: glass("run"), walks: true, stage: hardened, exchanges: true}
 	verbGlassExec = &verb{name: "break-glass exec", arguments: glass("exec"), command: []string{"/bin/sleep", "0.2"}, stage: hardened, exchanges: true}
@@ -76,10 +83,10 @@ var (
 
 // verbs are all of them.
 func verbs() []*verb {
-	return []*verb{
+	return append([]*verb{
 		verbRun, verbWatch, verbLeader, verbStands, verbSidecar, verbPostStart, verbAdopt, verbRotate, verbRetire, verbGlassRun, verbGlassExec,
 		verbRunGrown, verbRunBack, verbRunShrunk, verbRunRefused, verbRunSpooled, verbWatchSpooled, verbRunGlass,
-	}
+	}, encryptingVerbs()...)
 }
 
 // pointGlass is where a break-glass has a root token on record.
@@ -104,6 +111,14 @@ func adopts(sc *scene) []string {
 
 func glass(kind string) func(*scene) []string {
 	return func(*scene) []string { return []string{"break-glass", kind, "--reason=CRASH-1: the suite"} }
+}
+
+// lease is how long the Lease of the verb's process lives.
+func (v *verb) lease() time.Duration {
+	if v.walks {
+		return leaseDuration
+	}
+	return 15 * time.Second // it takes no flag for that
 }
 
 func noKeys(keys driver.KeysRecord) bool   { return keys.Set == nil }

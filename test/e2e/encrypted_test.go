@@ -34,7 +34,7 @@ func newPerson(t *testing.T) person {
 // so that the suite knows the secrets in it; nothing if it does not open.
 func (p person) opens(t *testing.T, raw func() []byte) func() []byte {
 	t.Helper()
-	opened := driver.OpenedFor(t, p.recipient, p.file)
+	opened := driver.OpenedFor(t, p.file)
 	return func() []byte { return opened(raw()) }
 }
 

@@ -26,6 +26,7 @@ type HTTPProxy struct {
 	server *http.Server
 	mu     sync.Mutex
 	faults []*Fault
+	seen   map[string]int
 }
 
 // HTTPProxyOptions says what to pass requests to, and how.
@@ -77,7 +78,7 @@ func StartHTTPProxy(o HTTPProxyOptions) (*HTTPProxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting an HTTP proxy: %w", err)
 	}
-	p := &HTTPProxy{URL: "http://" + l.Addr().String()}
+	p := &HTTPProxy{URL: "http://" + l.Addr().String(), seen: map[string]int{}}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
 	if o.CA != nil {
@@ -120,6 +121,21 @@ func (p *HTTPProxy) Inject(f Fault) (hits func() int) {
 	}
 }
 
+// Requests returns how many requests with a path, or with a beginning of it that ends with '*', have
+// come, those that suffered included.
+func (p *HTTPProxy) Requests(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	count := 0
+	for each, times := range p.seen {
+		prefix, any := strings.CutSuffix(path, "*")
+		if each == path || any && strings.HasPrefix(each, prefix) {
+			count += times
+		}
+	}
+	return count
+}
+
 // Clear removes all faults.
 func (p *HTTPProxy) Clear() {
 	p.mu.Lock()
@@ -134,6 +150,7 @@ func (p *HTTPProxy) Close() error { return p.server.Close() }
 func (p *HTTPProxy) take(r *http.Request) (Fault, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.seen[r.URL.Path]++
 	for _, f := range p.faults {
 		if f.fits(r) && (f.Times == 0 || f.hits < f.Times) {
 			f.hits++

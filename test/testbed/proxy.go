@@ -15,15 +15,17 @@ type Proxy struct {
 	// Addr is host:port on this machine, for clients to connect to.
 	Addr string
 
-	target   string
-	listener net.Listener
-	serving  sync.WaitGroup
+	target  string
+	serving sync.WaitGroup
 
-	mu    sync.Mutex
-	pairs map[*pair]struct{}
-	cut   bool
-	delay time.Duration
-	flow  chan struct{} // closed while bytes may pass
+	mu       sync.Mutex
+	listener net.Listener
+	// refusing holds the port while connections are refused; nil else.
+	refusing func() error
+	pairs    map[*pair]struct{}
+	cut      bool
+	delay    time.Duration
+	flow     chan struct{} // closed while bytes may pass
 }
 
 // StartProxy listens on a free loopback port, and passes connections to the target
@@ -40,7 +42,7 @@ func startProxy(host, target string) (*Proxy, error) {
 		pairs: map[*pair]struct{}{}, flow: make(chan struct{}),
 	}
 	close(p.flow)
-	p.serving.Go(p.serve)
+	p.serving.Go(func() { p.serve(l) })
 	return p, nil
 }
 
@@ -52,6 +54,45 @@ func (p *Proxy) Cut() {
 	for c := range p.pairs {
 		c.reset()
 	}
+}
+
+// Refuse resets all connections, and has the kernel refuse every new one, as it does while no server
+// listens. Nobody else gets the port meanwhile.
+func (p *Proxy) Refuse() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refusing != nil {
+		return nil
+	}
+	err := p.listener.Close()
+	if err == nil {
+		p.refusing, err = holdPort(p.Addr)
+	}
+	for c := range p.pairs {
+		c.reset()
+	}
+	if err != nil {
+		return fmt.Errorf("refusing connections: %w", err)
+	}
+	return nil
+}
+
+// listenAgain ends Refuse. The caller holds the lock.
+func (p *Proxy) listenAgain() error {
+	if p.refusing == nil {
+		return nil
+	}
+	err := p.refusing()
+	p.refusing = nil
+	if err == nil {
+		p.listener, err = net.Listen("tcp4", p.Addr)
+	}
+	if err != nil {
+		return fmt.Errorf("listening again: %w", err)
+	}
+	l := p.listener
+	p.serving.Go(func() { p.serve(l) })
+	return nil
 }
 
 // Hold lets no bytes through in either direction. Connections stay open and new
@@ -86,17 +127,31 @@ func (p *Proxy) Restore() {
 	}
 }
 
+// Accept ends Refuse.
+func (p *Proxy) Accept() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.listenAgain()
+}
+
 // Close ends the proxy and all connections through it.
 func (p *Proxy) Close() error {
-	err := p.listener.Close()
+	p.mu.Lock()
+	var err error
+	if p.refusing != nil {
+		err, p.refusing = p.refusing(), nil
+	} else {
+		err = p.listener.Close()
+	}
+	p.mu.Unlock()
 	p.Cut()
 	p.serving.Wait()
 	return err
 }
 
-func (p *Proxy) serve() {
+func (p *Proxy) serve(l net.Listener) {
 	for {
-		client, err := p.listener.Accept()
+		client, err := l.Accept()
 		if err != nil {
 			return // closed
 		}

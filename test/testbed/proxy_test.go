@@ -2,12 +2,14 @@ package testbed_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,5 +156,33 @@ func TestHTTPProxy(t *testing.T) {
 		if got, _, err := get(client, p.URL+"/v1/sys/init"); got != want {
 			t.Errorf("a fault for one request: got %d, %v, want %d", got, err, want)
 		}
+	}
+}
+
+// TestProxyRefuses has the kernel refuse connections, and accepts them again at the same address.
+func TestProxyRefuses(t *testing.T) {
+	server, _ := echo(t)
+	p, err := testbed.StartProxy(strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	client := clientTrusting(nil)
+	for range 2 {
+		if status, _, err := get(client, "http://"+p.Addr+"/a"); status != http.StatusOK {
+			t.Fatalf("%d, %v", status, err)
+		}
+		if err := p.Refuse(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := get(client, "http://"+p.Addr+"/a"); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("while it refuses: %v", err)
+		}
+		if err := p.Accept(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Refuse(); err != nil {
+		t.Fatal(err)
 	}
 }

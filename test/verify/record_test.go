@@ -33,7 +33,7 @@ func newIdentity(t *testing.T, dir string) (recipient, file string) {
 // opensWith has the suite know the secrets of a record that is encrypted.
 func (p *program) opensWith(t *testing.T, recipient, file string) {
 	t.Helper()
-	raw, opened := p.keys, driver.OpenedFor(t, recipient, file)
+	raw, opened := p.keys, driver.OpenedFor(t, file)
 	p.keys = func(t *testing.T) []byte {
 		if record := raw(t); len(record) > 0 {
 			return opened(record)

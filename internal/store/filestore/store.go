@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
@@ -106,10 +107,14 @@ func (f *Store) SaveKeys(ctx context.Context, keys store.Keys, revision store.Re
 	if err != nil {
 		return "", err
 	}
+	if fresh {
+		point.Reach("record.encrypted")
+	}
 	revision, err = f.swap(ctx, f.keysPath(), data, revision)
 	if err != nil || !fresh {
 		return revision, err
 	}
+	point.Reach("record.stored")
 	stored, _, err := f.read(f.keysPath())
 	if err != nil {
 		return "", err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/kube"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store/wire"
@@ -101,10 +102,14 @@ func (k *Store) SaveKeys(ctx context.Context, keys store.Keys, revision store.Re
 	if err != nil {
 		return "", err
 	}
+	if fresh {
+		point.Reach("record.encrypted")
+	}
 	revision, err = k.swap(ctx, write{name: k.keysName(), key: keysData, data: data, revision: revision})
 	if err != nil || !fresh {
 		return revision, err
 	}
+	point.Reach("record.stored")
 	stored, _, err := k.read(ctx, k.keysName(), keysData)
 	if err != nil {
 		return "", err

@@ -42,11 +42,12 @@ type Ring struct {
 	NoIdentity error
 	// Now is the time.
 	Now func() time.Time
-	// Patience limits each call of a recipient; 0 is callTime.
+	// Patience is the time for a call of a recipient; 0 is callTime.
 	Patience time.Duration
 }
 
-// callTime limits a call of a recipient: a run says within 10 s which one does not answer.
+// callTime limits a call of a recipient, and those of all together when a record is opened: a run says
+// within 10 s which of them do not answer.
 const callTime = 8 * time.Second
 
 // limited returns the context of one call.
@@ -54,39 +55,13 @@ func (r Ring) limited(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, cmp.Or(r.Patience, callTime))
 }
 
-// dataKey returns the data key of a record: the known one, or that of the first recipient that
-// unwraps it. Only one goroutine asks at a time, so that one answer serves all.
-func (c *Codec) dataKey(ctx context.Context, record *document, o wire.Object) (secret.Value, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id := record.Sealing.DataKey
-	if key, known := c.known[id]; known {
-		return key, nil
-	}
-	var problems []error
-	away := false
-	for _, recipient := range c.ring.Recipients {
-		for _, wrap := range record.Sealing.Wraps {
-			if wrap.Recipient != recipient.Name() {
-				continue
-			}
-			key, err := c.unwrap(ctx, recipient, wrap.Wrapped, id)
-			if err == nil {
-				c.known[id] = key
-				return key, nil
-			}
-			problems = append(problems, err)
-			away = away || fault.KindOf(err) == fault.Transient
-		}
-	}
-	return secret.Value{}, c.locked(record.recipients(), problems, away, o)
-}
-
 // locked returns the error of a record that no recipient opens.
-func (c *Codec) locked(recipients []string, problems []error, away bool, o wire.Object) error {
+func (c *Codec) locked(recipients []string, problems []error, o wire.Object) error {
 	err := fmt.Errorf("%s: %w", o.Name, store.ErrLocked)
+	away := false
 	for _, problem := range problems {
 		err = fmt.Errorf("%w; %w", err, problem)
+		away = away || fault.KindOf(problem) == fault.Transient
 	}
 	if away {
 		return &fault.Error{

@@ -64,6 +64,6 @@ func Import(ctx context.Context, session Updater, file []byte, identities []stri
 		epoch, sealing := keys.Epoch, keys.Sealing
 		*keys = imported
 		keys.Epoch, keys.Sealing = epoch, sealing
-		return nil
+		return session.Alive()
 	})
 }

@@ -176,7 +176,7 @@ func Reseal(ctx context.Context, records store.Store, session Updater, ring seal
 		return nil, err
 	}
 	point.Reach("reseal.prepared")
-	if err := session.UpdateKeys(ctx, func(keys *store.Keys) error { keys.Sealing = renewed; return nil }); err != nil {
+	if err := reencrypt(ctx, session, renewed); err != nil {
 		return nil, err
 	}
 	point.Reach("reseal.stored")
@@ -225,11 +225,23 @@ func RenewDataKey(ctx context.Context, records store.Store, session Updater) err
 	if err != nil {
 		return err
 	}
-	return session.UpdateKeys(ctx, func(keys *store.Keys) error { keys.Sealing = renewed; return nil })
+	return reencrypt(ctx, session, renewed)
+}
+
+// reencrypt has the record be encrypted with a new data key. A session would write after the end of its
+// Lease as long as nobody has taken over, as it must for keys that Vault has just returned: this can
+// wait.
+func reencrypt(ctx context.Context, session Updater, renewed *store.Sealing) error {
+	return session.UpdateKeys(ctx, func(keys *store.Keys) error {
+		keys.Sealing = renewed
+		return session.Alive()
+	})
 }
 
 // Updater is a session that can write the keys.
 type Updater interface {
 	Keys(ctx context.Context) (store.Keys, error)
 	UpdateKeys(ctx context.Context, change func(*store.Keys) error) error
+	// Alive fails if the Lease is no longer held.
+	Alive() error
 }

@@ -88,7 +88,7 @@ func (w *Watcher) keepLeading(ctx context.Context) error {
 			w.report.Waiting(err, 1)
 		}
 		// Records that cannot be reached are no reason not to know how the replicas are.
-		standing, over := context.WithTimeout(ctx, pause.Next())
+		standing, over := context.WithTimeout(ctx, soon(err, pause.Next()))
 		w.standBy(standing)
 		over()
 	}

@@ -41,7 +41,7 @@ func (w *Watcher) standBy(ctx context.Context) {
 		if err == nil && look.StoredKeys.Set != nil {
 			err = w.job.Bootstrap.OpenSealed(ctx, look)
 		}
-		due = time.Now().Add(tries.Next())
+		due = time.Now().Add(soon(err, tries.Next()))
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
 			w.report.Log().Info("a replica stays sealed while another one leads or holds the lease", "reason", logged, "remedy", fault.RemedyOf(err))

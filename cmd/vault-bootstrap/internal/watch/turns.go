@@ -12,6 +12,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/fsm"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/sealed"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 )
 
@@ -63,11 +64,23 @@ func (w *Watcher) takeTurn(ctx context.Context) time.Duration {
 		// inside.
 		return min(max(turn.rest, w.options.HealthInterval), pace.Spread(w.options.Interval))
 	case turn.err != nil:
-		return w.past.pace.Next()
+		return soon(turn.err, w.past.pace.Next())
 	default:
 		w.past.pace.Reset()
 		return pace.Spread(w.options.Interval)
 	}
+}
+
+// keysPause is the longest wait while nobody can open the keys record: no change of a replica or of a
+// record shows that a KMS is back, and replicas stay sealed until somebody asks it.
+const keysPause = 5 * time.Second
+
+// soon returns the wait after a failure, which is to be pause.
+func soon(failure error, pause time.Duration) time.Duration {
+	if fault.NameOf(failure) == sealed.KeysUnreachable {
+		return min(pause, pace.Spread(keysPause))
+	}
+	return pause
 }
 
 // The results of a turn.
