@@ -36,17 +36,16 @@ func FromEntries(data map[string][]byte, open func(name string, content []byte) 
 	if err != nil {
 		return Material{}, err
 	}
-	if open == nil {
-		open = func(_ string, content []byte) (secret.Value, error) { return secret.New(string(content)), nil }
-	}
 	take := func(name string) (text string, found bool, err error) {
 		content, found := data[prefix+name]
 		if !found {
 			return "", false, nil
 		}
-		value, err := open(prefix+name, content)
-		if err != nil {
-			return "", true, fmt.Errorf("%q: %w", prefix+name, err)
+		value := secret.New(string(content))
+		if open != nil {
+			if value, err = open(prefix+name, content); err != nil {
+				return "", true, fmt.Errorf("%q: %w", prefix+name, err)
+			}
 		}
 		return strings.TrimSpace(value.Reveal()), true, nil
 	}
