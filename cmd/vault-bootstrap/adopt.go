@@ -52,6 +52,8 @@ type adoptOptions struct {
 	run         job.RunOptions
 	fromSecret  string
 	files       []string
+	dir         string
+	decrypt     job.DecryptOptions
 	tokenFile   string
 	revokeToken bool
 	// newKeys has the server make its keys.
@@ -65,6 +67,9 @@ func (o *adoptOptions) register(flags *pflag.FlagSet) {
 	// Nothing is initialized here: the flags for that keep their defaults.
 	registerInit(pflag.NewFlagSet("", pflag.ContinueOnError), &o.run)
 	flags.StringVar(&o.fromSecret, "keys-from-secret", "", "Secret in the namespace of the records with the keys: a keys record of ours, or bank-vaults' layout (vault-unseal-0, vault-recovery-0, vault-root)")
+	flags.StringVar(&o.dir, "keys-dir", "", "directory with the keys in bank-vaults' layout, a file for each, with any prefix: what its file store holds, or a copy of its bucket")
+	flags.StringVar(&o.decrypt.By, "keys-decrypt-by", "", "KMS key that has encrypted what --keys-dir or --keys-from-secret holds: awskms:ARN or gcpkms:NAME")
+	flags.StringArrayVar(&o.decrypt.Context, "keys-decrypt-context", []string{"Tool=bank-vaults"}, "with --keys-decrypt-by=awskms:ARN: encryption context, as NAME=VALUE; may be repeated; empty for none")
 	flags.StringArrayVar(&o.files, "keys-file", nil, "file with the keys, or - for standard input; may be repeated: a share on each line in base64 or hex, or the JSON of 'vault operator init -format=json', or a keys record of ours")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with a root token for the first login, or - for standard input; it takes precedence over one in the Secret or the JSON, and may be omitted if our own login works already")
 	flags.BoolVar(&o.newKeys, "new-keys", false, "have a server that unseals itself and has no recovery keys, as an OpenBao that initialized itself, make some; needs --token-file with a token that may do everything")
@@ -117,6 +122,12 @@ func (o *adoptOptions) check() error {
 	if o.tokenFile != "" {
 		inputs = append([]string{o.tokenFile}, inputs...)
 	}
+	sources := 0
+	for _, given := range []bool{o.fromSecret != "", len(o.files) > 0, o.dir != ""} {
+		if given {
+			sources++
+		}
+	}
 	standard := 0
 	for _, input := range inputs {
 		if input == "-" {
@@ -124,8 +135,8 @@ func (o *adoptOptions) check() error {
 		}
 	}
 	switch {
-	case o.newKeys && (o.fromSecret != "" || len(o.files) > 0):
-		return fault.Misuse(errors.New("--new-keys excludes --keys-from-secret and --keys-file"), "A server that has keys is adopted with these; one that has none makes them.")
+	case o.newKeys && sources > 0:
+		return fault.Misuse(errors.New("--new-keys excludes --keys-from-secret, --keys-file and --keys-dir"), "A server that has keys is adopted with these; one that has none makes them.")
 	case o.newKeys && o.tokenFile == "":
 		return fault.Misuse(errors.New("--new-keys needs --token-file"), "The server asks for a token that may do everything: one of an administrator. It is stored nowhere, and not revoked.")
 	case o.newKeys && o.revokeToken:
@@ -134,10 +145,12 @@ func (o *adoptOptions) check() error {
 		return fault.Misuse(errors.New("--new-keys needs at least one recovery key"), "Without keys, configure it: 'vault-bootstrap run --keys=none'.")
 	case o.newKeys:
 		return nil
-	case o.fromSecret == "" && len(o.files) == 0:
-		return fault.Misuse(errors.New("no keys are given"), "Say where they are: --keys-from-secret or --keys-file.")
-	case o.fromSecret != "" && len(o.files) > 0:
-		return fault.Misuse(errors.New("--keys-from-secret and --keys-file exclude each other"), "Give one or the other.")
+	case sources == 0:
+		return fault.Misuse(errors.New("no keys are given"), "Say where they are: --keys-from-secret, --keys-file or --keys-dir.")
+	case sources > 1:
+		return fault.Misuse(errors.New("--keys-from-secret, --keys-file and --keys-dir exclude each other"), "Give one of them.")
+	case o.decrypt.By != "" && len(o.files) > 0:
+		return fault.Misuse(errors.New("--keys-decrypt-by is for --keys-from-secret and --keys-dir"), "Put the files into a directory, named vault-unseal-0, vault-unseal-1 and so on.")
 	case standard > 1:
 		return fault.Misuse(errors.New("standard input is named more than once"), "Give one of them as a file.")
 	}
@@ -174,8 +187,8 @@ func (p *program) offered(ctx context.Context, options *adoptOptions, records st
 			return offer, fault.Misuse(errors.New("the file that --token-file names is empty"), "It must hold a root token. Omit the flag if our own login works already.")
 		}
 	}
-	if options.fromSecret != "" {
-		found, err := fromSecret(ctx, options, records)
+	if options.fromSecret != "" || options.dir != "" {
+		found, err := p.fromEntries(ctx, options, records)
 		return offer.Join(found), err
 	}
 	for _, file := range options.files {
@@ -198,22 +211,41 @@ type secretReader interface {
 	ForeignSecret(ctx context.Context, name string) (map[string][]byte, error)
 }
 
-func fromSecret(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
-	kube, ok := records.(secretReader)
-	if !ok {
-		return shares.Material{}, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
-			"Choose them with --store=kubernetes, or give the keys with --keys-file.")
-	}
+// fromEntries reads keys that are entries of a Secret or files of a directory.
+func (p *program) fromEntries(ctx context.Context, options *adoptOptions, records store.Store) (shares.Material, error) {
 	ctx, cancel := context.WithTimeout(ctx, options.run.Timeout)
 	defer cancel()
-	data, err := kube.ForeignSecret(ctx, options.fromSecret)
+	open, err := options.decrypt.Opener(ctx, p.env)
 	if err != nil {
 		return shares.Material{}, err
 	}
-	found, err := shares.FromSecret(data)
-	if err != nil {
-		return found, fault.Misuse(fmt.Errorf("reading the keys in the Secret %q: %w", options.fromSecret, err),
-			"It must be a keys record of ours, or in bank-vaults' layout. Give keys that are kept in another form with --keys-file.")
+	where := fmt.Sprintf("the directory %q", options.dir)
+	var data map[string][]byte
+	if options.dir != "" {
+		data, err = p.input().Directory("--keys-dir", options.dir, shares.IsEntry)
+	} else {
+		where = fmt.Sprintf("the Secret %q", options.fromSecret)
+		data, err = foreignSecret(ctx, options.fromSecret, records)
 	}
-	return found, nil
+	if err != nil {
+		return shares.Material{}, err
+	}
+	found, err := shares.FromEntries(data, open)
+	if err == nil {
+		return found, nil
+	}
+	err = fmt.Errorf("reading the keys in %s: %w", where, err)
+	if fault.RemedyOf(err) != "" { // a recipient's
+		return found, err
+	}
+	return found, fault.Misuse(err, "It must be a keys record of ours, or in bank-vaults' layout; what a KMS has encrypted there needs --keys-decrypt-by. Give keys that are kept in another form with --keys-file.")
+}
+
+func foreignSecret(ctx context.Context, name string, records store.Store) (map[string][]byte, error) {
+	kube, ok := records.(secretReader)
+	if !ok {
+		return nil, fault.Misuse(errors.New("--keys-from-secret needs the records in Kubernetes"),
+			"Choose them with --store=kubernetes, or give the keys with --keys-file or --keys-dir.")
+	}
+	return kube.ForeignSecret(ctx, name)
 }

@@ -11,8 +11,8 @@ import (
 const program = "vault-bootstrap"
 
 // tools are programs of others: what they take is theirs to say.
-var tools = strings.Fields("apt-get awk bank-vaults base64 buildah cat chmod cp curl docker echo git go gpg grep " +
-	"helm install jq kubectl mkdir mv openssl printf ps rm sed swapon terraform ulimit umask vault xargs")
+var tools = strings.Fields("aliyun apt-get awk aws az bank-vaults base64 buildah cat chmod cp curl docker echo gcloud git go " +
+	"gpg grep helm install jq kubectl mkdir mv oci openssl pkcs11-tool printf ps rm sed swapon terraform ulimit umask vault xargs")
 
 var (
 	flag     = regexp.MustCompile(`(?:^|[\s(\[,'"|/])(--[a-z][a-z0-9-]*)`)

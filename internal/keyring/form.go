@@ -38,9 +38,13 @@ type Form struct {
 	Key string
 	// Region is the one in an ARN of AWS.
 	Region string
+	// Options say how the server of Transit is reached, in canonical form; see Settings. Who the
+	// recipient is does not depend on them.
+	Options string
 }
 
-// String returns the form in canonical form: two that mean the same recipient are the same text.
+// String returns the form in canonical form, without options: two that mean the same recipient are the
+// same text.
 func (f Form) String() string {
 	switch f.Kind {
 	case Transit:
@@ -60,7 +64,7 @@ var formats = []struct {
 	written string
 	read    func(rest string) (Form, error)
 }{
-	{Transit, "transit:https://HOST:PORT/MOUNT/KEY", readTransit},
+	{Transit, "transit:https://HOST:PORT/MOUNT/KEY[?NAME=VALUE&…]", readTransit},
 	{Age, "age:age1…", readAge},
 	{AWS, "awskms:arn:aws:kms:REGION:ACCOUNT:key/ID", readAWS},
 	{Google, "gcpkms:projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY", readGoogle},
@@ -88,14 +92,21 @@ func Parse(text string) (Form, error) {
 }
 
 // shown returns a text that was not understood as errors show it: without what could be a secret,
-// which is an age identity in place of its recipient, or a password in an address.
+// which is an age identity in place of its recipient, a password in an address, or an option.
 func shown(text string) string {
 	for _, secret := range []*regexp.Regexp{identity, pluginIdentity} {
 		if at := secret.FindStringIndex(text); at != nil {
 			return text[:at[1]] + "…"
 		}
 	}
-	if i := strings.LastIndex(text, "@"); i >= 0 {
+	before, _, options := strings.Cut(text, "?")
+	i := strings.LastIndex(text, "@")
+	switch {
+	case options && i >= 0:
+		return "…?…"
+	case options:
+		return before + "?…"
+	case i >= 0:
 		return "…" + text[i:]
 	}
 	return text
@@ -131,6 +142,11 @@ func address(text string) (server *url.URL, below string, err error) {
 var segment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 func readTransit(rest string) (Form, error) {
+	rest, query, _ := strings.Cut(rest, "?")
+	options, err := readOptions(query)
+	if err != nil {
+		return Form{}, err
+	}
 	server, below, err := address(rest)
 	if err != nil {
 		return Form{}, err
@@ -151,7 +167,7 @@ func readTransit(rest string) (Form, error) {
 		return Form{}, errors.New("the path begins with v1, which is of the API and not of the mount")
 	}
 	last := len(parts) - 1
-	return Form{Server: server.String(), Mount: path.Join(parts[:last]...), Key: parts[last]}, nil
+	return Form{Server: server.String(), Mount: path.Join(parts[:last]...), Key: parts[last], Options: options}, nil
 }
 
 // loopback reports whether a host is the machine itself.

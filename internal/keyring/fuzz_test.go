@@ -19,6 +19,7 @@ func FuzzParse(f *testing.F) {
 		"transit:https://vault:8200/a/transit/k", "transit:http://[::1]/t/k", "age:age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
 		"age:AGE-SECRET-KEY-1QQ", "awskms:arn:aws:kms:eu-central-1:111122223333:key/mrk-1", "gcpkms:projects/p/locations/l/keyRings/r/cryptoKeys/k",
 		"azurekv:https://ours.vault.azure.net/keys/k", "kms-plugin:unix:///run/kms.sock", "kms-plugin:unix:/", "transit:https://a:b@c/d/e", "::",
+		"transit:https://vault/t/k?login=jwt&token-file=%2Fx&role=r", "transit:https://vault/t/k?token=x&token=y",
 	} {
 		f.Add(text)
 	}
@@ -31,6 +32,10 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+		if with, err := keyring.Parse(form.String() + "?" + form.Options); form.Options != "" && (err != nil || with != form) {
+			t.Errorf("%q has the options %q, which are read as %+v: %v", text, form.Options, with, err)
+		}
+		form.Options = ""
 		again, err := keyring.Parse(form.String())
 		if err != nil || again != form || again.String() != form.String() {
 			t.Errorf("%q is %q, which is %+v: %v", text, form, again, err)

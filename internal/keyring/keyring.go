@@ -48,6 +48,15 @@ type Server interface {
 	ClusterID(ctx context.Context) (string, error)
 }
 
+// Decrypter is a recipient whose key may have encrypted what other programs keep.
+type Decrypter interface {
+	Recipient
+	// Decrypt decrypts what another program has had the same key encrypt, in the format of the service:
+	// at most MaxWrap bytes. about is the service's own encryption context of it, which a service
+	// without one does not take. Its errors are those of Unwrap.
+	Decrypt(ctx context.Context, ciphertext []byte, about Context) (secret.Value, error)
+}
+
 const (
 	// MaxKey is the most bytes that a key to be wrapped may have. An RSA key of 2048 bits, the
 	// smallest of Azure Key Vault, takes no more beside the digest of the context.

@@ -24,6 +24,9 @@ func TestParse(t *testing.T) {
 		"transit:http://127.0.0.1:8200/transit/k/": {
 			keyring.Form{Kind: keyring.Transit, Server: "http://127.0.0.1:8200", Mount: "transit", Key: "k"}, "transit:http://127.0.0.1:8200/transit/k",
 		},
+		"transit:https://vault:8200/transit/k?role=vb&login=kubernetes&token-file=%2frun/t": {
+			keyring.Form{Kind: keyring.Transit, Server: "https://vault:8200", Mount: "transit", Key: "k", Options: "login=kubernetes&role=vb&token-file=%2Frun%2Ft"}, "transit:https://vault:8200/transit/k",
+		},
 		"transit:https://[::1]:8200/transit/k": {
 			keyring.Form{Kind: keyring.Transit, Server: "https://[::1]:8200", Mount: "transit", Key: "k"}, "",
 		},
@@ -53,6 +56,7 @@ func TestParse(t *testing.T) {
 		if err != nil || form != want.form || form.String() != want.canonical {
 			t.Errorf("%s: %+v, %v", text, form, err)
 		}
+		form.Options = "" // which is not of the name
 		if again, err := keyring.Parse(form.String()); err != nil || again != form {
 			t.Errorf("%s, read again: %+v, %v", form, again, err)
 		}
@@ -71,7 +75,12 @@ func TestParseRefuses(t *testing.T) {
 		"transit:https://vault:8200/v1/transit/k":                                   "of the API",
 		"transit:https://vault/transit/../k":                                        "\"..\"",
 		"transit:https://vault/transit//k":                                          "\"\"",
-		"transit:https://vault/transit/k?x=y":                                       "query",
+		"transit:https://vault/transit/k?x=hunter2&x=y":                             "the option \"x\" is given twice",
+		"transit:https://vault/transit/k?token=":                                    "the option \"token\" has no value",
+		"transit:https://vault/k?token=hunter2":                                     "does not name a mount and a key",
+		"transit:https://u:hunt?er2@vault/transit/k":                                "an option whose name",
+		"transit:https://vault/transit/k?x=%zzhunter2":                              "NAME=VALUE",
+		"azurekv:https://abc.vault.azure.net/keys/k?x=y":                            "query",
 		"transit:https://u:hunter2@vault/transit/k":                                 "a user name or password",
 		"transit:https://u:hunter2@va ult/x/k":                                      "not a URL",
 		"age:AGE-SECRET-KEY-1HUNTER2":                                               "which is secret",

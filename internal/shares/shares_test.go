@@ -73,23 +73,69 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestFromSecret(t *testing.T) {
-	data := map[string][]byte{"vault-root": []byte("hvs.x"), "vault-test": []byte("x")}
-	for i, share := range split(12, 3) {
-		data[fmt.Sprintf("vault-recovery-%d", i)] = []byte(inHex(share))
+func TestFromEntries(t *testing.T) {
+	for _, prefix := range []string{"", "prod-", "vault-unseal-0-"} {
+		data := map[string][]byte{prefix + "vault-root": []byte("hvs.x"), prefix + "vault-test": []byte("x"), "other": []byte("y")}
+		for i, share := range split(12, 3) {
+			data[fmt.Sprintf("%svault-recovery-%d", prefix, i)] = []byte(inHex(share) + "\n")
+		}
+		material, err := FromEntries(data, nil)
+		if err != nil || len(material.Recovery) != 12 || material.Root.Reveal() != "hvs.x" {
+			t.Fatalf("%d shares, %v", len(material.Recovery), err)
+		}
+		if _, err := material.For(true, 3); err != nil {
+			t.Error(err)
+		}
+		if _, err := material.For(false, 3); err == nil || !strings.Contains(err.Error(), "these are recovery keys") {
+			t.Errorf("as unseal keys: %v", err)
+		}
+		for name := range data {
+			if IsEntry(name) != (name != "other" && !strings.HasSuffix(name, "-test")) {
+				t.Errorf("IsEntry(%q)", name)
+			}
+		}
 	}
-	material, err := FromSecret(data)
-	if err != nil || len(material.Recovery) != 12 || material.Root.Reveal() != "hvs.x" {
-		t.Fatalf("%d shares, %v", len(material.Recovery), err)
+}
+
+// TestFromEncryptedEntries decrypts what is bank-vaults' and nothing else.
+func TestFromEncryptedEntries(t *testing.T) {
+	data := map[string][]byte{"a-vault-root": []byte("~hvs.x"), "a-vault-test": []byte("x"), "keys.json": []byte("{}")}
+	for i, share := range split(5, 3) {
+		data[fmt.Sprintf("a-vault-unseal-%d", i)] = []byte("~" + inHex(share))
 	}
-	if _, err := material.For(true, 3); err != nil {
+	open := func(name string, content []byte) (secret.Value, error) {
+		text, ok := strings.CutPrefix(string(content), "~")
+		if !ok {
+			return secret.Value{}, fmt.Errorf("%s is not encrypted", name)
+		}
+		return secret.New(text), nil
+	}
+	material, err := FromEntries(data, open)
+	if err != nil || len(material.Unseal) != 5 || material.Root.Reveal() != "hvs.x" {
+		t.Fatalf("%d shares, %v", len(material.Unseal), err)
+	}
+	if _, err := FromEntries(data, nil); err == nil || strings.Contains(err.Error(), "hvs.x") {
+		t.Errorf("undecrypted: %v", err)
+	}
+	data["a-vault-unseal-3"] = []byte("plain")
+	if _, err := FromEntries(data, open); err == nil || !strings.Contains(err.Error(), "a-vault-unseal-3 is not encrypted") {
 		t.Error(err)
 	}
-	if _, err := material.For(false, 3); err == nil || !strings.Contains(err.Error(), "these are recovery keys") {
-		t.Errorf("as unseal keys: %v", err)
-	}
-	if _, err := FromSecret(map[string][]byte{"password": nil}); err == nil {
-		t.Error("another Secret was taken")
+}
+
+func TestEntriesAreRefused(t *testing.T) {
+	share := []byte(inHex(split(5, 3)[0]))
+	for says, data := range map[string]map[string][]byte{
+		"it holds neither":                  {"password": nil, "vault-root": share},
+		"vault-unseal-1 is missing":         {"vault-unseal-0": share, "vault-unseal-2": share},
+		"x-vault-recovery-0 is missing":     {"x-vault-recovery-1": share},
+		`with the prefixes ["" "x-"]`:       {"vault-unseal-0": share, "x-vault-unseal-0": share},
+		"it holds neither keys.json":        {"vault-unseal-01": share},
+		"share 1 of 1: it is not a key sha": {"vault-unseal-0": []byte("vault-test")},
+	} {
+		if _, err := FromEntries(data, nil); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), string(share)) {
+			t.Errorf("%s: %v", says, err)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func New(form keyring.Form, access Access) *Recipient { return &Recipient{form, 
 const (
 	wrapping   = "wrapping the key"
 	unwrapping = "unwrapping the key"
+	decrypting = "decrypting"
 )
 
 // Name returns the recipient as it is written on the command line.
@@ -88,9 +89,31 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 	if err != nil {
 		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.CannotDecrypt, err, remedies[keyring.CannotDecrypt])
 	}
-	client, err := r.client(ctx, unwrapping)
+	plain, err := r.decrypt(ctx, unwrapping, blob, about)
 	if err != nil {
 		return secret.Value{}, err
+	}
+	key := secret.New(string(plain))
+	if err := keyring.CheckKey(key); err != nil {
+		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.Corrupted, errors.New("KMS answers without a key"), remedies[keyring.Corrupted])
+	}
+	return key, nil
+}
+
+// Decrypt decrypts a ciphertext blob that another program has had, with its encryption context.
+func (r *Recipient) Decrypt(ctx context.Context, ciphertext []byte, about keyring.Context) (secret.Value, error) {
+	if err := keyring.CheckWrap(ciphertext); err != nil {
+		return secret.Value{}, keyring.Failed(r.Name(), decrypting, keyring.CannotDecrypt, err, notOfKey)
+	}
+	plain, err := r.decrypt(ctx, decrypting, ciphertext, about)
+	return secret.New(string(plain)), err
+}
+
+// decrypt calls kms:Decrypt.
+func (r *Recipient) decrypt(ctx context.Context, doing string, blob []byte, about keyring.Context) ([]byte, error) {
+	client, err := r.client(ctx, doing)
+	if err != nil {
+		return nil, err
 	}
 	input := &kms.DecryptInput{CiphertextBlob: blob, EncryptionContext: about}
 	if !r.alias() { // an alias may lead to another key by now; the blob names the one that it was
@@ -98,17 +121,13 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 	}
 	answer, err := client.Decrypt(ctx, input)
 	if err != nil {
-		return secret.Value{}, r.failed(unwrapping, err)
+		return nil, r.failed(doing, err)
 	}
 	// Otherwise whoever can write the record could have a key of their own in it.
 	if err := r.same(answer.KeyId); err != nil {
-		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.CannotDecrypt, err, remedies[keyring.CannotDecrypt])
+		return nil, keyring.Failed(r.Name(), doing, keyring.CannotDecrypt, err, remedyOf(doing, keyring.CannotDecrypt))
 	}
-	key := secret.New(string(answer.Plaintext))
-	if err := keyring.CheckKey(key); err != nil {
-		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.Corrupted, errors.New("KMS answers without a key"), remedies[keyring.Corrupted])
-	}
-	return key, nil
+	return answer.Plaintext, nil
 }
 
 // client returns a client with credentials that were just looked at, so that an error of theirs is

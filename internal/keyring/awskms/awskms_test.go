@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -94,4 +95,25 @@ func TestAnotherKey(t *testing.T) {
 		s.answer = test.answer
 		keyringtest.UnwrapFails(t, recipient, test.answer+" for "+test.key, wrapped, keyring.CannotDecrypt, "hunter2")
 	}
+}
+
+// TestDecrypt decrypts what another program has had encrypted: the blob as it is, with its context.
+func TestDecrypt(t *testing.T) {
+	s := &stub{answer: arn}
+	recipient := s.open(t, arn)
+	got, err := recipient.Decrypt(t.Context(), []byte("ciphertext"), map[string]string{"Tool": "bank-vaults"})
+	if err != nil || got.Reveal() != keyringtest.Key.Reveal() || len(s.asked) != 1 {
+		t.Fatalf("%v after %d requests", err, len(s.asked))
+	}
+	want := map[string]any{
+		"target": "TrentService.Decrypt", "KeyId": arn, "CiphertextBlob": "Y2lwaGVydGV4dA==", "EncryptionContext": map[string]any{"Tool": "bank-vaults"},
+	}
+	if !reflect.DeepEqual(s.asked[0], want) {
+		t.Errorf("it is asked %v", s.asked[0])
+	}
+	s.answer = account + "key/other"
+	got, err = recipient.Decrypt(t.Context(), []byte("ciphertext"), nil)
+	keyringtest.Fails(t, "another key", got, err, keyring.CannotDecrypt, "hunter2")
+	got, err = recipient.Decrypt(t.Context(), nil, nil)
+	keyringtest.Fails(t, "nothing", got, err, keyring.CannotDecrypt)
 }

@@ -54,10 +54,20 @@ func (r *Recipient) failed(doing string, err error) error {
 		reason = keyring.KeyDeleted
 	case strings.Contains(message, "Invalid arn"), strings.Contains(message, "scoped to a valid region"), strings.Contains(message, "scoped to correct region"):
 		reason = keyring.WrongRegion
-	case reason == keyring.CannotDecrypt && doing != unwrapping:
+	case reason == keyring.CannotDecrypt && doing == wrapping:
 		reason = keyring.KeyUnsuitable
 	}
-	return keyring.Failed(r.Name(), doing, reason, errors.New(keyring.Said(answer.ErrorCode()+": "+message)), remedies[reason])
+	return keyring.Failed(r.Name(), doing, reason, errors.New(keyring.Said(answer.ErrorCode()+": "+message)), remedyOf(doing, reason))
+}
+
+// notOfKey is the remedy for what another program has had encrypted.
+const notOfKey = "It was changed, or another key has encrypted it, or the encryption context is not the one that it was encrypted with."
+
+func remedyOf(doing string, reason keyring.Reason) string {
+	if doing == decrypting && reason == keyring.CannotDecrypt {
+		return notOfKey
+	}
+	return remedies[reason]
 }
 
 // unauthenticated says what an error about credentials means, as far as AWS' client knows; else "".

@@ -53,7 +53,14 @@ func (r *Recipient) failed(doing string, err error, token string, sent request) 
 	if message != "" {
 		cause = errors.New(keyring.Said(said.Error.Status+": "+message, token, base64.StdEncoding.EncodeToString(sent.Plaintext)))
 	}
-	return keyring.Failed(r.Name(), doing, reason, cause, remedies[reason])
+	return keyring.Failed(r.Name(), doing, reason, cause, remedyOf(doing, reason))
+}
+
+func remedyOf(doing string, reason keyring.Reason) string {
+	if doing == decrypting && reason == keyring.CannotDecrypt {
+		return "It was changed, or another key has encrypted it, or it was encrypted with additional data."
+	}
+	return remedies[reason]
 }
 
 func reasonOf(code int, status, message, doing string) keyring.Reason {
@@ -73,7 +80,7 @@ func reasonOf(code int, status, message, doing string) keyring.Reason {
 		return keyring.KeyDisabled
 	case code == http.StatusBadRequest && has("checksum"):
 		return keyring.Corrupted
-	case code == http.StatusBadRequest && doing == unwrapping:
+	case code == http.StatusBadRequest && doing != wrapping:
 		return keyring.CannotDecrypt
 	case code == http.StatusBadRequest:
 		return keyring.KeyUnsuitable

@@ -59,6 +59,7 @@ func (r *Recipient) Name() string { return r.form.String() }
 const (
 	wrapping   = "wrapping the key"
 	unwrapping = "unwrapping the key"
+	decrypting = "decrypting"
 )
 
 // request and response are those of both methods. In JSON, bytes are base64, and checksums are
@@ -121,15 +122,35 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 	if err != nil {
 		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.CannotDecrypt, err, remedies[keyring.CannotDecrypt])
 	}
-	answer, err := r.call(ctx, unwrapping, "decrypt", request{Ciphertext: wrapped, CiphertextSum: sum(wrapped)}, additional)
+	key, err := r.decrypt(ctx, unwrapping, wrapped, additional)
+	if err == nil && keyring.CheckKey(key) != nil {
+		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.Corrupted, errors.New("KMS answers without a key"), remedies[keyring.Corrupted])
+	}
+	return key, err
+}
+
+// Decrypt decrypts what another program has had encrypted. about must be empty: how others write
+// additional data is not known.
+func (r *Recipient) Decrypt(ctx context.Context, ciphertext []byte, about keyring.Context) (secret.Value, error) {
+	err := keyring.CheckWrap(ciphertext)
+	if err == nil && len(about) > 0 {
+		err = errors.New("a context is not for a key of Google Cloud KMS")
+	}
+	if err != nil {
+		return secret.Value{}, keyring.Failed(r.Name(), decrypting, keyring.CannotDecrypt, err, remedyOf(decrypting, keyring.CannotDecrypt))
+	}
+	return r.decrypt(ctx, decrypting, ciphertext, nil)
+}
+
+func (r *Recipient) decrypt(ctx context.Context, doing string, ciphertext, additional []byte) (secret.Value, error) {
+	answer, err := r.call(ctx, doing, "decrypt", request{Ciphertext: ciphertext, CiphertextSum: sum(ciphertext)}, additional)
 	if err != nil {
 		return secret.Value{}, err
 	}
-	key := secret.New(string(answer.Plaintext))
-	if keyring.CheckKey(key) != nil || answer.PlaintextSum.String() != sum(answer.Plaintext) {
-		return secret.Value{}, keyring.Failed(r.Name(), unwrapping, keyring.Corrupted, errors.New("the checksum of the key is not its own"), remedies[keyring.Corrupted])
+	if answer.PlaintextSum.String() != sum(answer.Plaintext) {
+		return secret.Value{}, keyring.Failed(r.Name(), doing, keyring.Corrupted, errors.New("the checksum of the answer is not its own"), remedies[keyring.Corrupted])
 	}
-	return key, nil
+	return secret.New(string(answer.Plaintext)), nil
 }
 
 // castagnoli is the polynomial of CRC32C.

@@ -246,3 +246,20 @@ func TestTokens(t *testing.T) {
 		t.Errorf("it is called %q", recipient.Name())
 	}
 }
+
+// TestDecrypt decrypts what another program has had encrypted, without additional data.
+func TestDecrypt(t *testing.T) {
+	s := start(t)
+	nonce := make([]byte, s.aead.NonceSize())
+	const theirs = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01, longer than any key of ours"
+	sealed := s.aead.Seal(nonce, nonce, []byte(theirs), nil)
+	if got, err := s.recipient().Decrypt(t.Context(), sealed, nil); err != nil || got.Reveal() != theirs {
+		t.Errorf("%q, %v", got.Reveal(), err)
+	}
+	for what, bad := range map[string][]byte{"flipped": append(sealed[:len(sealed)-1:len(sealed)-1], sealed[len(sealed)-1]^1), "nothing": nil, "too long": make([]byte, keyring.MaxWrap+1)} {
+		got, err := s.recipient().Decrypt(t.Context(), bad, nil)
+		keyringtest.Fails(t, what, got, err, keyring.CannotDecrypt)
+	}
+	got, err := s.recipient().Decrypt(t.Context(), sealed, keyringtest.About)
+	keyringtest.Fails(t, "with a context", got, err, keyring.CannotDecrypt)
+}

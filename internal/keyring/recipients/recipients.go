@@ -4,7 +4,6 @@ package recipients
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,10 +22,9 @@ import (
 // Means are what recipients need besides their forms. A kind is refused without its own; those of
 // kinds that are not used may be left out.
 type Means struct {
-	// TransitToken returns a token of the server that a form of kind keyring.Transit names.
-	TransitToken func(ctx context.Context, form keyring.Form) (secret.Value, error)
-	// TransitAuthorities verify the certificates of these servers; nil means those of the system.
-	TransitAuthorities *x509.CertPool
+	// Transit returns how the server is reached that a form of kind keyring.Transit names. Its errors
+	// are of kind fault.Usage.
+	Transit func(form keyring.Form) (transit.Access, error)
 	// Identities are the private keys of age that this process has; nil is none.
 	Identities *agekey.Identities
 	// Person answers what plugins of age ask; nil is nobody.
@@ -47,11 +45,12 @@ func Open(form keyring.Form, with Means) (keyring.Recipient, error) {
 	var missing string
 	switch form.Kind {
 	case keyring.Transit:
-		if with.TransitToken != nil {
-			return transit.New(form, transit.Access{
-				Authorities: with.TransitAuthorities,
-				Token:       func(ctx context.Context) (secret.Value, error) { return with.TransitToken(ctx, form) },
-			})
+		if with.Transit != nil {
+			access, err := with.Transit(form)
+			if err != nil {
+				return nil, err
+			}
+			return transit.New(form, access)
 		}
 		missing = "a login for that server"
 	case keyring.Age:

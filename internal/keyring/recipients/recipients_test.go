@@ -2,6 +2,7 @@ package recipients_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/recipients"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/transit"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 )
 
@@ -18,8 +20,8 @@ import (
 func TestOpen(t *testing.T) {
 	token := func(context.Context) (secret.Value, error) { return secret.New("t"), nil }
 	all := recipients.Means{
-		TransitToken: func(context.Context, keyring.Form) (secret.Value, error) { return secret.New("t"), nil },
-		AWS:          func(context.Context, string) (aws.Config, error) { return aws.Config{}, nil }, GoogleToken: token,
+		Transit: func(keyring.Form) (transit.Access, error) { return transit.Access{Token: token}, nil },
+		AWS:     func(context.Context, string) (aws.Config, error) { return aws.Config{}, nil }, GoogleToken: token,
 		AzureToken: func(context.Context, string) (secret.Value, error) { return secret.New("t"), nil },
 	}
 	for text, alone := range map[string]bool{ // whether it opens without means
@@ -40,6 +42,13 @@ func TestOpen(t *testing.T) {
 		if _, err := recipients.Open(form, recipients.Means{}); (err == nil) != alone || err != nil && (fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), text)) {
 			t.Errorf("%s without means: %v", text, err)
 		}
+	}
+	all.Transit = func(form keyring.Form) (transit.Access, error) {
+		return transit.Access{}, fault.Misuse(errors.New(form.Options), "")
+	}
+	form, _ := keyring.Parse("transit:https://vault.example:8200/transit/k?login=x")
+	if _, err := recipients.Open(form, all); err == nil || err.Error() != "login=x" {
+		t.Error(err)
 	}
 	if _, err := recipients.Open(keyring.Form{Kind: "unknown"}, all); fault.KindOf(err) != fault.Usage {
 		t.Error(err)

@@ -14,7 +14,7 @@ import (
 var remedies = map[keyring.Reason]string{
 	keyring.Unreachable:   "Check that the server is up and unsealed, that it can be reached from here, and which authority has signed its certificate.",
 	keyring.Refused:       "Grant update on MOUNT/encrypt/KEY and on MOUNT/decrypt/KEY to the policy of our token. OpenBao says the same of a token that is expired: then renew it.",
-	keyring.NoCredential:  "Check the login or the token file for this server.",
+	keyring.NoCredential:  "Check the file that the recipient's options or --keys-token-file name for this server, or the identity that the platform gives us.",
 	keyring.Expired:       "Log in again, or renew what the token file holds.",
 	keyring.KeyUnknown:    "Check the mount and the name of the key, and in which namespace they are. A key that was deleted cannot be restored, except from a backup of that server.",
 	keyring.KeyDeleted:    "Restore the key with MOUNT/keys/KEY/soft-delete-restore.",

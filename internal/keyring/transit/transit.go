@@ -2,7 +2,8 @@
 //
 // A wrap is the ciphertext of the engine, as text. The context is its associated data, so the key
 // must be of a type that has those; a key with derivation gets it as its derivation context, too. The
-// package must not know how a token is had, nor which server it is.
+// package knows how to log in with a credential, and must not know where that comes from, nor which
+// server it is.
 package transit
 
 import (
@@ -14,6 +15,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 
@@ -24,13 +27,17 @@ import (
 // Access is how the server is reached.
 type Access struct {
 	// Token returns a token that may use the key: update on MOUNT/encrypt/KEY and
-	// MOUNT/decrypt/KEY. It is asked for each call, and keeps what it has itself. An error of it
-	// is NoCredential unless it has another keyring.Reason in its chain.
+	// MOUNT/decrypt/KEY. It is asked for each Wrap and Unwrap, and keeps what it has itself. An error
+	// of it is NoCredential unless it has another keyring.Reason in its chain.
 	Token func(ctx context.Context) (secret.Value, error)
+	// Login, if it is not nil, replaces Token.
+	Login *Login
 	// Authorities verify the server's certificate; nil means those of the system.
 	Authorities *x509.CertPool
 	// ServerName is the name to verify in place of the address's host, unless it is empty.
 	ServerName string
+	// Certificate, if it is not nil, returns our certificate for a connection.
+	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 }
 
 // Recipient is a key of a transit secrets engine.
@@ -38,6 +45,12 @@ type Recipient struct {
 	form   keyring.Form
 	access Access
 	client *api.Client
+
+	mu sync.Mutex
+	// refusedSince is the time of the first refused login since one was let in; zero if there is none.
+	refusedSince time.Time
+	// unrevoked says why the token of a login could not be revoked.
+	unrevoked string
 }
 
 // New returns the recipient of a form of kind keyring.Transit. It asks nothing yet.
@@ -47,7 +60,9 @@ func New(form keyring.Form, access Access) (*Recipient, error) {
 		return nil, fmt.Errorf("the default transport is a %T", http.DefaultTransport)
 	}
 	transport = transport.Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: access.Authorities, ServerName: access.ServerName}
+	transport.TLSClientConfig = &tls.Config{
+		MinVersion: tls.VersionTLS12, RootCAs: access.Authorities, ServerName: access.ServerName, GetClientCertificate: access.Certificate,
+	}
 	// Not the settings of VAULT_*: they are about the server that is bootstrapped.
 	client, err := api.NewClient(&api.Config{Address: form.Server, HttpClient: &http.Client{Transport: transport}})
 	if err != nil {
@@ -72,13 +87,18 @@ func (r *Recipient) Wrap(ctx context.Context, key secret.Value, about keyring.Co
 	if err != nil {
 		return nil, "", keyring.Failed(r.Name(), doing, keyring.KeyUnsuitable, err, "This is a defect of this program: please report it.")
 	}
+	token, release, err := r.admitted(ctx, doing)
+	if err != nil {
+		return nil, "", err
+	}
+	defer release()
 	// Encrypting makes a key that does not exist, if the token may create one. Decrypting does not,
 	// so that is tried first, with what no key can decrypt.
-	if _, err := r.call(ctx, doing, "decrypt", map[string]any{"ciphertext": absent}, additional); missing(err) {
+	if _, err := r.call(ctx, doing, token, "decrypt", map[string]any{"ciphertext": absent}, additional); missing(err) {
 		return nil, "", err
 	}
 	sent := base64.StdEncoding.EncodeToString([]byte(key.Reveal()))
-	answer, err := r.call(ctx, doing, "encrypt", map[string]any{"plaintext": sent}, additional)
+	answer, err := r.call(ctx, doing, token, "encrypt", map[string]any{"plaintext": sent}, additional)
 	if err != nil {
 		return nil, "", err
 	}
@@ -110,7 +130,12 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 	if err = errors.Join(err, bad); err != nil {
 		return secret.Value{}, keyring.Failed(r.Name(), doing, keyring.CannotDecrypt, err, remedies[keyring.CannotDecrypt])
 	}
-	answer, err := r.call(ctx, doing, "decrypt", map[string]any{"ciphertext": string(wrapped)}, additional)
+	token, release, err := r.admitted(ctx, doing)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer release()
+	answer, err := r.call(ctx, doing, token, "decrypt", map[string]any{"ciphertext": string(wrapped)}, additional)
 	if err != nil {
 		return secret.Value{}, err
 	}
@@ -124,11 +149,7 @@ func (r *Recipient) Unwrap(ctx context.Context, wrapped []byte, about keyring.Co
 }
 
 // call asks the engine to encrypt or decrypt, and returns the data of its answer.
-func (r *Recipient) call(ctx context.Context, doing, operation string, body map[string]any, additional []byte) (map[string]any, error) {
-	token, err := r.access.Token(ctx)
-	if err != nil {
-		return nil, keyring.Unauthenticated(r.Name(), doing, err, remedies[keyring.NoCredential])
-	}
+func (r *Recipient) call(ctx context.Context, doing string, token secret.Value, operation string, body map[string]any, additional []byte) (map[string]any, error) {
 	client, err := r.client.Clone() // which has one token
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client for %q: %w", r.form, err)

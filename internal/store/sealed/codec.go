@@ -145,6 +145,19 @@ func (c *Codec) Recipients() (present, given []string) {
 	return present, given
 }
 
+// Warnings returns what recipients report that stopped nothing and that a person should know.
+func (c *Codec) Warnings() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []string
+	for _, recipient := range c.ring.Recipients {
+		if warns, ok := recipient.(interface{ Warning() string }); ok && warns.Warning() != "" {
+			all = append(all, warns.Warning())
+		}
+	}
+	return all
+}
+
 // Encode returns the stored form of keys. It asks no recipient: see store.Store.SaveKeys. What it
 // returns was opened again and is equal to keys. fresh is whether the data key is new, so that what
 // was stored should be read back.

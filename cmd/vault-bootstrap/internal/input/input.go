@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -44,6 +45,24 @@ func (s Source) Read(flag, name string) ([]byte, error) {
 		return nil, fault.Misuse(fmt.Errorf("reading the file that %s names: %w", flag, err), "Give a file that can be read, or - for standard input.")
 	}
 	return text, nil
+}
+
+// Directory reads the files of a directory whose names are wanted.
+func (s Source) Directory(flag, name string, wanted func(file string) bool) (map[string][]byte, error) {
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, fault.Misuse(fmt.Errorf("reading the directory that %s names: %w", flag, err), "Give a directory that can be read.")
+	}
+	found := map[string][]byte{}
+	for _, entry := range entries {
+		if entry.IsDir() || !wanted(entry.Name()) {
+			continue
+		}
+		if found[entry.Name()], err = s.Read(flag, filepath.Join(name, entry.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // Token reads a token from a file; it returns an empty one if no file is named.

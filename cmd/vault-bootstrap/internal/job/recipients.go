@@ -2,11 +2,9 @@ package job
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/agekey"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/recipients"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/keyring/transit"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
@@ -28,7 +27,8 @@ type RecipientOptions struct {
 	To, Identities []string
 	// some is whether To are only some of the record's recipients, on purpose.
 	some bool
-	// TokenFile has a token of the servers of transit recipients, and CA the CA of their certificates.
+	// TokenFile has a token of the servers of transit recipients whose form says no login, and CA the CA
+	// of their certificates, unless the form names another.
 	TokenFile, CA string
 }
 
@@ -55,9 +55,6 @@ func (o *RecipientOptions) Ring(env Lookup) (sealed.Ring, error) {
 		if err != nil {
 			return ring, fmt.Errorf("--keys-to: %w", err)
 		}
-		if form.Kind == keyring.Transit && o.TokenFile == "" {
-			return ring, fault.Misuse(fmt.Errorf("--keys-to=%s needs a token of that server", form), "Name the file that holds it with --keys-token-file. It may use MOUNT/encrypt/KEY and MOUNT/decrypt/KEY, and nothing else.")
-		}
 		recipient, err := recipients.Open(form, means)
 		if err != nil {
 			return ring, fmt.Errorf("--keys-to: %w", err)
@@ -79,37 +76,16 @@ func (o *RecipientOptions) means(env Lookup) (recipients.Means, error) {
 			token, _, err := machine.AzureToken(ctx, resource)
 			return token, err
 		},
-		TransitToken: func(context.Context, keyring.Form) (secret.Value, error) { return o.token() },
+		Transit: func(form keyring.Form) (transit.Access, error) { return o.transit(env, form) },
+	}
+	if _, err := o.authorities(""); err != nil {
+		return means, err
 	}
 	var err error
 	if means.Identities, err = agekey.ReadIdentities(o.Identities, nil); err != nil {
 		return means, fmt.Errorf("--keys-identity: %w", err)
 	}
-	if o.CA == "" {
-		return means, nil
-	}
-	content, err := os.ReadFile(o.CA)
-	if err != nil {
-		return means, fault.Misuse(fmt.Errorf("--keys-ca: %w", err), "Name a PEM file with certificates.")
-	}
-	means.TransitAuthorities = x509.NewCertPool()
-	if !means.TransitAuthorities.AppendCertsFromPEM(content) {
-		return means, fault.Misuse(fmt.Errorf("--keys-ca: there is no certificate in %s", o.CA), "Name a PEM file with certificates.")
-	}
 	return means, nil
-}
-
-// token reads the token anew for each call: an agent may renew it.
-func (o *RecipientOptions) token() (secret.Value, error) {
-	content, err := os.ReadFile(o.TokenFile)
-	if err != nil {
-		return secret.Value{}, fmt.Errorf("reading the file that --keys-token-file names: %w", err)
-	}
-	token := strings.TrimSpace(string(content))
-	if token == "" {
-		return secret.Value{}, errors.New("the file that --keys-token-file names is empty")
-	}
-	return secret.New(token), nil
 }
 
 // encrypter is a store that can encrypt the keys record.
@@ -140,12 +116,15 @@ func (o *StoreOptions) encryptTo(env Lookup, records store.Store) error {
 	return err
 }
 
-// WarnOfEncryption warns if the keys were in clear until now, or are encrypted to others than those
+// WarnOfEncryption logs the warnings of recipients, and warns if the keys were in clear until now, or are encrypted to others than those
 // that the options name.
 func WarnOfEncryption(log *slog.Logger, records store.Store) {
 	codec, err := Codec(records)
 	if err != nil {
 		return
+	}
+	for _, warning := range codec.Warnings() {
+		log.Warn(warning)
 	}
 	if codec.Moved() {
 		log.Warn("the keys record is encrypted now; the keys were in clear before, and are so in backups and in the history of the store", "remedy", "Exchange them: 'vault-bootstrap keys rotate'.")

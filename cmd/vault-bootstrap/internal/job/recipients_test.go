@@ -56,6 +56,7 @@ func TestRecipientsAreRefused(t *testing.T) {
 	check(t, os.WriteFile(open, []byte("x"), 0o644))
 	empty := filepath.Join(t.TempDir(), "empty")
 	check(t, os.WriteFile(empty, nil, 0o600))
+	const server = "transit:https://vault:8200/transit/x?"
 	for name, test := range map[string]struct {
 		options RecipientOptions
 		says    string
@@ -67,6 +68,15 @@ func TestRecipientsAreRefused(t *testing.T) {
 		"a file that all can read":   {RecipientOptions{To: []string{ours}, Identities: []string{open}}, "others can read"},
 		"no certificate":             {RecipientOptions{To: []string{ours}, CA: empty}, "no certificate"},
 		"a CA that is not there":     {RecipientOptions{To: []string{ours}, CA: file + "x"}, "--keys-ca"},
+		"a method that there is not": {RecipientOptions{To: []string{server + "login=ldap"}}, "login=ldap"},
+		"another method's option":    {RecipientOptions{To: []string{server + "login=kubernetes&role=r&user=me"}}, "\"user\""},
+		"a login without its role":   {RecipientOptions{To: []string{server + "login=jwt&token-file=/x"}}, "needs the option role"},
+		"a secret among the options": {RecipientOptions{To: []string{server + "login=approle&role-id=r&secret-id=AGE-SECRET-KEY-1QQQ"}}, "secret-id"},
+		"options without a login":    {RecipientOptions{To: []string{server + "ca=" + file}}, "needs a login"},
+		"a role without a login":     {RecipientOptions{To: []string{server + "role=r"}, TokenFile: file}, "\"role\""},
+		"a certificate, and no key":  {RecipientOptions{To: []string{server + "client-cert=" + file}, TokenFile: file}, "belong together"},
+		"a server's CA not there":    {RecipientOptions{To: []string{server + "ca=" + file + "x"}, TokenFile: file}, "the option ca"},
+		"one server twice":           {RecipientOptions{To: []string{server + "login=gcp&role=r", server + "login=gcp&role=s"}}, "twice"},
 		"an identity as recipient":   {RecipientOptions{To: []string{"age:AGE-SECRET-KEY-1QQQ"}}, "--keys-to"},
 		"an identity not there":      {RecipientOptions{To: []string{ours}, Identities: []string{file + "x"}}, "--keys-identity"},
 		"an ARN that is no key":      {RecipientOptions{To: []string{"awskms:arn:aws:s3:::bucket"}}, "awskms:"},
