@@ -34,6 +34,16 @@ func recipes() []recipe {
 			cut: "  - name: kv-operators", deleted: "delete sys/policies/acl/kv-operators", use: useKubernetesApp,
 		},
 		{
+			file: "baseline", old: `"sys/metrics" {
+        capabilities = ["read"]`, new: `"sys/metrics" {
+        capabilities = ["read", "list"]`, write: "update sys/policies/acl/monitoring",
+			cut: "  - name: reviewers", deleted: "delete sys/policies/acl/reviewers",
+		},
+		{
+			file: "quotas", old: "rate: 2000", new: "rate: 2500", write: "update sys/quotas/rate-limit/everything",
+			cut: "    - name: batch-logins", deleted: "delete sys/quotas/rate-limit/batch-logins",
+		},
+		{
 			file: "pki", old: "max_ttl: 720h", new: "max_ttl: 700h", write: "create pki/roles/web",
 			cut: "        - name: internal\n          allowed", deleted: "delete pki/roles/internal", use: usePKI,
 		},

@@ -18,7 +18,7 @@ var onPurpose = map[string]map[string]struct {
 	status harden.Status
 	at     string
 }{
-	"approle-ci": nil, "database": nil, "jwt": nil, "kubernetes-app": nil, "ssh-ca": nil, "transit": nil, "two-teams": nil, "vault-config-operator": nil,
+	"approle-ci": nil, "baseline": nil, "quotas": nil, "database": nil, "jwt": nil, "kubernetes-app": nil, "ssh-ca": nil, "transit": nil, "two-teams": nil, "vault-config-operator": nil,
 	"aws-audit":       {"audit-raw": {status: harden.Accepted}}, // which 'strict' accepts by an exception only
 	"identity-groups": {"sudo-policies": {harden.Declared, "- name: platform"}},
 	"oidc-groups":     {"listed-mounts": {harden.Declared, "- type: oidc"}},
