@@ -71,6 +71,7 @@ type examination struct {
 	refused    error
 	checkpoint store.Checkpoint
 	servers    *job.Servers
+	unusable   error // why the certificates that are given are no good
 	answers    []answer
 	// skew is by how much the clock of a server is ahead of ours, and skewed its address.
 	skew   time.Duration

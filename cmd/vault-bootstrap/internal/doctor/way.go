@@ -21,7 +21,11 @@ import (
 func (e *examination) lookAtNames(ctx context.Context) finding {
 	var err error
 	if e.servers, err = e.Options.Vault.Open(e.Env, job.Pods(e.records)); err != nil {
-		return wrong(err)
+		// Names and addresses can be looked at without certificates, and may be at fault as well.
+		e.unusable = err
+		if e.servers, err = e.withoutFiles(); err != nil {
+			return wrong(e.unusable)
+		}
 	}
 	members := e.servers.Members()
 	err = job.Permitted(ctx, members.Refresh)
@@ -51,6 +55,19 @@ func (e *examination) lookAtNames(ctx context.Context) finding {
 		return ok("no name has to be resolved")
 	}
 	return ok(fmt.Sprintf("%s resolves", strings.Join(names, ", ")))
+}
+
+// withoutFiles opens the servers without the certificates that are given.
+func (e *examination) withoutFiles() (*job.Servers, error) {
+	options := e.Options.Vault
+	options.CACert, options.CAPath, options.ClientCert, options.ClientKey = "", "", "", ""
+	return options.Open(func(name string) (string, bool) {
+		switch name {
+		case "VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY":
+			return "", false
+		}
+		return e.Env(name)
+	}, job.Pods(e.records))
 }
 
 // dialTime is how long a connection may take to be made.
@@ -109,6 +126,9 @@ func aboutTLS(err error) bool {
 
 // lookAtTLS says with whom TLS fails, and why.
 func (e *examination) lookAtTLS(ctx context.Context) finding {
+	if e.unusable != nil {
+		return wrong(e.unusable)
+	}
 	plain := 0
 	for _, each := range e.answers {
 		if !strings.HasPrefix(each.address, "https:") {
