@@ -266,6 +266,14 @@ func TestDoctorBeforeARun(t *testing.T) {
 		in.t = t
 		in.examine(t, broken{first: "seal", code: 70, says: "development server", does: "docs/tutorial.md"})
 		wantFailure(t, in.run("run"), 70, "development server", "vault server -dev")
+		testbed.NoteSecrets(t, keys.RootToken, "a-password-for-trying")
+		token, password := filepath.Join(t.TempDir(), "token"), filepath.Join(t.TempDir(), "password")
+		write(t, token, keys.RootToken)
+		write(t, password, "a-password-for-trying")
+		keyless := with(dev, dir+"-keyless") // as the remedy says
+		keyless.t, keyless.keys = t, nil
+		keyless.must(0, "run", "--keys=none", "--token-file="+token, "--login=userpass", "--login-password-file="+password)
+		keyless.examine(t, broken{flags: []string{"--keys=none", "--login=userpass", "--login-password-file=" + password}})
 	})
 	t.Run("the certificate has expired", func(t *testing.T) {
 		ca, err := testbed.NewCA(t.TempDir(), "ca")

@@ -14,25 +14,25 @@ const maxSkew = time.Minute
 
 // lookAtClocks compares the clocks of the servers with ours.
 func (e *examination) lookAtClocks(context.Context) finding {
-	for _, each := range e.answers {
+	for _, each := range e.way.answers {
 		if each.err == nil {
-			e.compare(each.address, each.health.ServerTime)
+			e.way.compare(each.address, each.health.ServerTime, e.Now())
 		}
 	}
 	switch {
-	case e.skew > maxSkew || e.skew < -maxSkew:
-		return wrong(fault.Wait(fmt.Errorf("the clock of %s is %s ours, which says %s", e.skewed, apart(e.skew), e.Now().UTC().Format(time.RFC3339)),
+	case e.way.skew > maxSkew || e.way.skew < -maxSkew:
+		return wrong(fault.Wait(fmt.Errorf("the clock of %s is %s ours, which says %s", e.way.skewed, apart(e.way.skew), e.Now().UTC().Format(time.RFC3339)),
 			"Set both clocks by NTP: tokens and certificates are judged by them."))
-	case e.skewed == "" && e.answered() == 0:
+	case e.way.skewed == "" && e.way.answered() == 0:
 		return notChecked("no server has answered")
 	}
 	return ok("the servers' clocks and ours agree")
 }
 
 // answered returns how many servers have answered.
-func (e *examination) answered() int {
+func (w *way) answered() int {
 	n := 0
-	for _, each := range e.answers {
+	for _, each := range w.answers {
 		if each.err == nil {
 			n++
 		}
@@ -41,10 +41,10 @@ func (e *examination) answered() int {
 }
 
 // compare notes by how much a server's clock is ahead of ours, if it is the most so far.
-func (e *examination) compare(address string, its time.Time) {
-	ahead := its.Sub(e.Now()).Round(time.Second)
-	if ahead.Abs() > e.skew.Abs() {
-		e.skew, e.skewed = ahead, address
+func (w *way) compare(address string, its, ours time.Time) {
+	ahead := its.Sub(ours).Round(time.Second)
+	if ahead.Abs() > w.skew.Abs() {
+		w.skew, w.skewed = ahead, address
 	}
 }
 
@@ -58,12 +58,12 @@ func apart(ahead time.Duration) string {
 // outOfTime is about a certificate that is not valid by our clock. It asks the server for its own time,
 // without any trust: if that differs, the clocks are to blame.
 func (e *examination) outOfTime(ctx context.Context, a answer, certificate *x509.Certificate) (finding, bool) {
-	its, err := e.servers.UntrustedClock(ctx, a.address)
+	its, err := e.way.servers.UntrustedClock(ctx, a.address)
 	if err != nil {
 		return finding{}, false
 	}
-	e.compare(a.address, its)
-	if e.skew.Abs() <= maxSkew || its.Before(certificate.NotBefore) || its.After(certificate.NotAfter) {
+	e.way.compare(a.address, its, e.Now())
+	if e.way.skew.Abs() <= maxSkew || its.Before(certificate.NotBefore) || its.After(certificate.NotAfter) {
 		return finding{}, false
 	}
 	return notChecked("the certificate is valid by the server's clock, and not by ours: see 'clock'"), true

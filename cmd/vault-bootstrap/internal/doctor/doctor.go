@@ -70,16 +70,25 @@ type examination struct {
 	// refused is why the records are no good to a run although they can be read.
 	refused    error
 	checkpoint store.Checkpoint
-	servers    *job.Servers
-	unusable   error // why the certificates that are given are no good
-	answers    []answer
+	way        way
+	inside     inside
+}
+
+// way is what was found on the way to Vault.
+type way struct {
+	servers  *job.Servers
+	unusable error // why the certificates that are given are no good
+	answers  []answer
 	// skew is by how much the clock of a server is ahead of ours, and skewed its address.
 	skew   time.Duration
 	skewed string
+}
 
+// inside is what was found in Vault.
+type inside struct {
 	job      *job.Job
 	look     *states.Look
-	outside  fsm.Observation // without what is inside Vault
+	outside  fsm.Observation // without what only a login shows
 	login    error           // why our login cannot be made
 	seed     error           // why the seed cannot be read
 	prepared bool
@@ -129,8 +138,8 @@ func (e *examination) take(ctx context.Context, before report.Diagnosis, s step)
 
 // close ends our login, if there is one.
 func (e *examination) close(ctx context.Context) {
-	if e.job != nil {
-		e.job.Bootstrap.Close(context.WithoutCancel(ctx))
+	if e.inside.job != nil {
+		e.inside.job.Bootstrap.Close(context.WithoutCancel(ctx))
 	}
 }
 

@@ -17,27 +17,27 @@ import (
 // prepare makes the job of a run. Where its seed or its login is not to be had, it makes one without:
 // the records and the seal can be judged all the same.
 func (e *examination) prepare(ctx context.Context) error {
-	if e.prepared {
+	if e.inside.prepared {
 		return nil
 	}
-	e.prepared = true
+	e.inside.prepared = true
 	options := *e.Options
 	var err error
-	if e.job, err = job.Prepare(ctx, e.Env, "doctor", &options); err == nil {
+	if e.inside.job, err = job.Prepare(ctx, e.Env, "doctor", &options); err == nil {
 		return nil
 	}
 	if fault.KindOf(err) == fault.Seed {
-		e.seed, options.Seed = err, nil
-		if e.job, err = job.Prepare(ctx, e.Env, "doctor", &options); err == nil {
+		e.inside.seed, options.Seed = err, nil
+		if e.inside.job, err = job.Prepare(ctx, e.Env, "doctor", &options); err == nil {
 			return nil
 		}
 	}
-	e.login = err
+	e.inside.login = err
 	options.Login = job.LoginOptions{Methods: []string{"approle"}} // which needs nothing that could be missing
 	if options.Store.Keyless() {
 		return err
 	}
-	e.job, err = job.Prepare(ctx, e.Env, "doctor", &options)
+	e.inside.job, err = job.Prepare(ctx, e.Env, "doctor", &options)
 	return err
 }
 
@@ -50,8 +50,8 @@ func (e *examination) lookAtSeal(ctx context.Context) finding {
 	if err != nil {
 		return wrong(err)
 	}
-	e.look, e.outside = look, look.Observation
-	o := &e.outside
+	e.inside.look, e.inside.outside = look, look.Observation
+	o := &e.inside.outside
 	o.Login, o.LoginAnswer, o.Root, o.Plan, o.Controls, o.Trouble = fsm.LoginNotTried, "", fsm.NoRoot, fsm.PlanUnknown, fsm.ControlsUnknown, look.Locked
 	forecast := fsm.Foresee(*o, fsm.Hardened)
 	now := report.NowOf(o.Replicas, "")
@@ -70,10 +70,10 @@ func (e *examination) lookAtSeal(ctx context.Context) finding {
 
 // lookOnce takes the look of a run, or one from outside only if there is no login.
 func (e *examination) lookOnce(ctx context.Context) (*states.Look, error) {
-	if e.login != nil {
-		return e.job.Bootstrap.LookOutside(ctx)
+	if e.inside.login != nil {
+		return e.inside.job.Bootstrap.LookOutside(ctx)
 	}
-	return e.job.Bootstrap.Look(ctx)
+	return e.inside.job.Bootstrap.Look(ctx)
 }
 
 // lookAtSeed reads the seed, if one is given.
@@ -82,26 +82,26 @@ func (e *examination) lookAtSeed(ctx context.Context) finding {
 		return ok("none is given")
 	}
 	_ = e.prepare(ctx) // what else is wrong is for other checks
-	if e.seed != nil {
-		return wrong(e.seed)
+	if e.inside.seed != nil {
+		return wrong(e.inside.seed)
 	}
 	return ok("it can be read")
 }
 
 // lookAtLogin says whether our login works.
 func (e *examination) lookAtLogin(context.Context) finding {
-	o := e.look.Observation
+	o := e.inside.look.Observation
 	switch {
-	case e.outside.Replicas.LeastState() == fsm.Uninitialized:
+	case e.inside.outside.Replicas.LeastState() == fsm.Uninitialized:
 		return notChecked("nothing is initialized yet")
-	case e.login != nil && e.elsewhere(e.login):
-		return notChecked("the credential of a run is not here: " + e.login.Error())
-	case e.login != nil:
-		return wrong(e.login)
+	case e.inside.login != nil && e.elsewhere(e.inside.login):
+		return notChecked("the credential of a run is not here: " + e.inside.login.Error())
+	case e.inside.login != nil:
+		return wrong(e.inside.login)
 	case o.Root == fsm.LiveRoot:
 		return notChecked("the first run is not finished: the next one goes on with the stored root token, which ends then")
 	case o.Login == fsm.LoginWorks:
-		return ok("it works, by " + e.job.Bootstrap.Access().Methods.Name())
+		return ok("it works, by " + e.inside.job.Bootstrap.Access().Methods.Name())
 	}
 	if refused := o.Trouble; refused != nil && login.Refused(refused) {
 		// Whether it counts a run finds out by asking for a while.
@@ -132,7 +132,7 @@ func innermost(err error) error {
 
 // lookAtPolicy says whether our login may do what a run needs.
 func (e *examination) lookAtPolicy(context.Context) finding {
-	trouble := e.look.Observation.Trouble
+	trouble := e.inside.look.Observation.Trouble
 	switch {
 	case trouble == nil && len(e.Options.Seed) == 0:
 		return ok("our login may do what a run without a seed needs")
@@ -146,9 +146,9 @@ func (e *examination) lookAtPolicy(context.Context) finding {
 
 // lookAhead says what a run would do.
 func (e *examination) lookAhead(context.Context) finding {
-	forecast := states.PlannerFor(e.job.Bootstrap).Foresee(e.look, e.job.Goal)
+	forecast := states.PlannerFor(e.inside.job.Bootstrap).Foresee(e.inside.look, e.inside.job.Goal)
 	if forecast.Err != nil {
 		return wrong(forecast.Err)
 	}
-	return ok(fmt.Sprint(report.NextOf(forecast, e.look.Observation.Replicas, true).Text))
+	return ok(fmt.Sprint(report.NextOf(forecast, e.inside.look.Observation.Replicas, true).Text))
 }

@@ -49,19 +49,19 @@ func (e *examination) lookAtStore(ctx context.Context) finding {
 	case err != nil:
 		return wrong(err)
 	case e.Options.Store.Keyless():
-		return ok(at.Checkpoint + ": the keys are not ours (--keys=none)" + e.recorded())
+		return ok(at.Checkpoint + ": the keys are not ours (--keys=none)" + recorded(e.checkpoint))
 	case keys.Set == nil:
-		return ok(at.Keys + ": no keys are stored" + e.recorded())
+		return ok(at.Keys + ": no keys are stored" + recorded(e.checkpoint))
 	}
-	return ok(at.Keys + ": keys are stored" + e.recorded())
+	return ok(at.Keys + ": keys are stored" + recorded(e.checkpoint))
 }
 
 // recorded says which state is on record.
-func (e *examination) recorded() string {
-	if e.checkpoint.State == "" {
+func recorded(c store.Checkpoint) string {
+	if c.State == "" {
 		return ""
 	}
-	return fmt.Sprintf("; on record as %s since %s", e.checkpoint.State, e.checkpoint.Since.Format(time.RFC3339))
+	return fmt.Sprintf("; on record as %s since %s", c.State, c.Since.Format(time.RFC3339))
 }
 
 // errNothingYet means that there is no place yet in which anything could be written.

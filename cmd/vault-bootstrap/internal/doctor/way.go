@@ -20,14 +20,14 @@ import (
 // lookAtNames finds the servers, and resolves their names.
 func (e *examination) lookAtNames(ctx context.Context) finding {
 	var err error
-	if e.servers, err = e.Options.Vault.Open(e.Env, job.Pods(e.records)); err != nil {
+	if e.way.servers, err = e.Options.Vault.Open(e.Env, job.Pods(e.records)); err != nil {
 		// Names and addresses can be looked at without certificates, and may be at fault as well.
-		e.unusable = err
-		if e.servers, err = e.withoutFiles(); err != nil {
-			return wrong(e.unusable)
+		e.way.unusable = err
+		if e.way.servers, err = e.withoutFiles(); err != nil {
+			return wrong(e.way.unusable)
 		}
 	}
-	members := e.servers.Members()
+	members := e.way.servers.Members()
 	err = job.Permitted(ctx, members.Refresh)
 	if err != nil {
 		return wrong(err)
@@ -75,34 +75,34 @@ const dialTime = 5 * time.Second
 
 // lookAtNetwork connects to the servers, and asks each for its health.
 func (e *examination) lookAtNetwork(ctx context.Context) finding {
-	replicas := e.servers.Cluster.Replicas()
-	e.answers = make([]answer, len(replicas))
+	replicas := e.way.servers.Cluster.Replicas()
+	e.way.answers = make([]answer, len(replicas))
 	servers := make([]cluster.Server, len(replicas))
 	for i, replica := range replicas {
 		servers[i] = replica
 	}
 	cluster.Each(servers, func(i int, server cluster.Server) {
 		health, err := server.Health(ctx)
-		e.answers[i] = answer{server.Address(), health, err}
+		e.way.answers[i] = answer{server.Address(), health, err}
 	})
 	var silent []answer
-	for _, each := range e.answers {
+	for _, each := range e.way.answers {
 		if each.err != nil && !aboutTLS(each.err) {
 			silent = append(silent, each)
 		}
 	}
 	if len(silent) == 0 {
-		return ok(fmt.Sprintf("%d of %d servers can be reached", len(e.answers), len(e.answers)))
+		return ok(fmt.Sprintf("%d of %d servers can be reached", len(e.way.answers), len(e.way.answers)))
 	}
-	return finding{err: e.unreached(ctx, silent), partly: len(silent) < len(e.answers)}
+	return finding{err: e.unreached(ctx, silent), partly: len(silent) < len(e.way.answers)}
 }
 
 // unreached says why servers do not answer.
 func (e *examination) unreached(ctx context.Context, silent []answer) error {
 	first := silent[0]
 	what := fmt.Errorf("%s does not answer: %s", first.address, cluster.Brief(first.err))
-	if len(e.answers) > 1 {
-		what = fmt.Errorf("%d of %d servers do not answer, %s among them: %s", len(silent), len(e.answers), first.address, cluster.Brief(first.err))
+	if len(e.way.answers) > 1 {
+		what = fmt.Errorf("%d of %d servers do not answer, %s among them: %s", len(silent), len(e.way.answers), first.address, cluster.Brief(first.err))
 	}
 	if proxy := e.proxied(first.address); proxy != "" {
 		return fault.Misuse(fmt.Errorf("%w (requests go through the proxy %s)", what, proxy),
@@ -126,11 +126,11 @@ func aboutTLS(err error) bool {
 
 // lookAtTLS says with whom TLS fails, and why.
 func (e *examination) lookAtTLS(ctx context.Context) finding {
-	if e.unusable != nil {
-		return wrong(e.unusable)
+	if e.way.unusable != nil {
+		return wrong(e.way.unusable)
 	}
 	plain := 0
-	for _, each := range e.answers {
+	for _, each := range e.way.answers {
 		if !strings.HasPrefix(each.address, "https:") {
 			plain++
 		}
@@ -146,7 +146,7 @@ func (e *examination) lookAtTLS(ctx context.Context) finding {
 		return wrong(untrusted(each, invalid.Cert))
 	}
 	switch {
-	case plain == len(e.answers):
+	case plain == len(e.way.answers):
 		return ok("not in use: the address begins with http://, and whoever is in between can read the keys")
 	case e.Options.Vault.SkipVerify:
 		return ok("the certificate is not verified (--tls-skip-verify)")
