@@ -40,7 +40,7 @@ func recipe(t *testing.T, name, dir string) string {
 		t.Fatal(err)
 	}
 	seed := strings.NewReplacer(
-		"/vault/audit/hashed.log", dir+"/one.log", "/vault/audit", dir,
+		"/vault/audit/hashed.log", dir+"/one.log", "/vault/audit", dir, "file_path: stdout", "file_path: "+dir+"/one.log",
 		host, host+"      disable_local_ca_jwt: true\n      kubernetes_ca_cert: "+strconv.Quote(string(ca))+"\n",
 		issuer, "jwt_validation_pubkeys: ["+strconv.Quote(publicKey(t))+"]",
 		"oidc_discovery_url: https://login.example.org", "oidc_discovery_url: "+people(t),
