@@ -85,7 +85,7 @@ func TestText(t *testing.T) {
 	}
 	for _, want := range []string{
 		"'vault-bootstrap init --with=oidc,pki'", "#   OIDC_CLIENT_SECRET\n", "# oidc:\n#   People log in at your OpenID Connect provider", "  # pki\n  - type: pki\n    path: pki-root\n",
-		"  # The intermediate's key is made in Vault",
+		"  # A group of the provider becomes one of Vault by its alias",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it lacks %q:\n%s", want, text)
