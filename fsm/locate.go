@@ -28,7 +28,7 @@ func Locate(o Observation) (State, error) {
 	}
 	switch o.Keys {
 	case NoKeys:
-		return "", NotOurs(initialized)
+		return "", unknownVault(initialized)
 	case MissingKeys:
 		return "", keysMissing(o, initialized)
 	case SpooledAnswer:

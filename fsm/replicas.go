@@ -19,6 +19,9 @@ type Replica struct {
 	// OnPurpose is whether a sealed replica was unsealed before, and its server was not restarted
 	// since: then somebody has sealed it. It is set only if seals are to be respected.
 	OnPurpose bool
+	// InMemory is whether the server keeps its data in memory, as 'vault server -dev' does. It is set
+	// only where nothing of ours is on record.
+	InMemory bool
 }
 
 // Health is what a replica reports on sys/health.

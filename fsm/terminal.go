@@ -16,6 +16,7 @@ const (
 	NameKeysWithoutVault = "keys without a Vault"
 	NameKeysMissing      = "keys missing"
 	NameNotOurs          = "not ours"
+	NameDevelopment      = "development server"
 	NameForeignCluster   = "foreign cluster"
 	NameAuditBlocks      = "audit blocks unseal"
 	NameLockedOut        = "locked out"
@@ -93,6 +94,20 @@ func NotOurs(replicas Replicas) error {
 		fmt.Errorf("this Vault is initialized, but not by us: no keys are stored (%s)", describe(replicas)),
 		"If the keys are stored elsewhere, say where with --store, --name and --namespace; if somebody else holds them, take this Vault over with 'vault-bootstrap adopt' (docs/runbook.md, 'not ours'). "+
 			"If its keys are to stay where they are, or if nobody has any, configure it without them: --keys=none (docs/without-keys.md).")
+}
+
+// unknownVault is about a Vault that somebody else has initialized, or that has initialized itself in
+// memory.
+func unknownVault(replicas Replicas) error {
+	for _, replica := range replicas {
+		if !replica.InMemory {
+			return NotOurs(replicas)
+		}
+	}
+	return fault.Stop(NameDevelopment,
+		fmt.Errorf("this server keeps its data in memory and was open from its start, as 'vault server -dev' is (%s): it has nothing to be initialized or unsealed, and forgets everything when it stops", describe(replicas)),
+		"To try out what this program does, start a server that keeps its data: docs/tutorial.md has one in a few lines. "+
+			"To apply a seed to this one all the same, give its root token, and a login that needs nothing stored: 'vault-bootstrap run --keys=none --token-file=FILE --login=userpass --login-password-file=FILE'.")
 }
 
 // ForeignShares is about a sealed Vault that the stored keys do not open.

@@ -41,6 +41,7 @@ var parts = map[string][]string{
 	"input":  {"states"},
 	"pace":   nil,
 	"report": nil,
+	"doctor": {"job", "report", "states"},
 	"job":    {"states"},
 	"wait":   {"job", "pace"},
 	"walk":   {"job", "report", "states"},

@@ -192,6 +192,9 @@ func (o *Observer) lookAtRecords(ctx context.Context, look *Look) error {
 	if err := o.attempts.look(ctx, look); err != nil {
 		return err
 	}
+	if look.Observation.Keys == fsm.NoKeys {
+		cluster.LookAtStorage(ctx, o.servers, look.Observation.Replicas)
+	}
 	if err := o.seals.look(ctx, look); err != nil {
 		return fmt.Errorf("finding out which replicas were restarted: %w", err)
 	}

@@ -72,7 +72,8 @@ func (p *program) root() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.verifyCommand(), p.seedCommand(), p.breakGlassCommand(), p.keysCommand(),
-		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand())
+		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand(),
+		p.initCommand(), p.doctorCommand())
 	return root
 }
 

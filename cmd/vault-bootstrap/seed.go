@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
+	"github.com/vault-bootstrap/vault-bootstrap/docs/cookbook"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/scaffold"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
@@ -184,4 +190,95 @@ func policyParts(desired *states.Desired, part string, readOnly bool, name, meth
 
 func errNoSeed(verb string) error {
 	return fault.Misuse(errors.New("no seed file is named"), fmt.Sprintf("Write 'vault-bootstrap seed %s FILE'.", verb))
+}
+
+func (p *program) initCommand() *cobra.Command {
+	options := &initOptions{}
+	cmd := &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a first seed, with comments",
+		Long: "init writes a seed to begin with, of parts that are seeds of the cookbook: FILE is\n" +
+			"seed.yaml by default, and - is standard output. A file that exists is kept, except with\n" +
+			"--force. At a terminal it asks which parts to take, unless --with names them.\n\n" +
+			"The parts are:\n" + listed(scaffold.Parts()),
+		Example: "  vault-bootstrap init --with=kubernetes,pki\n" +
+			"  vault-bootstrap init --with=oidc -",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fault.Misuse(fmt.Errorf("%s takes one file, but got %d arguments", cmd.CommandPath(), len(args)), fmt.Sprintf("See '%s --help'.", cmd.CommandPath()))
+			}
+			options.file, options.chosen = "seed.yaml", cmd.Flags().Changed("with")
+			if len(args) == 1 {
+				options.file = args[0]
+			}
+			return p.init(cmd.Context(), options)
+		},
+	}
+	cmd.Flags().StringSliceVar(&options.with, "with", nil, "parts to take, separated by commas; empty for none but what every Vault needs")
+	cmd.Flags().BoolVar(&options.force, "force", false, "replace the file if it exists")
+	return cmd
+}
+
+type initOptions struct {
+	file string
+	with []string
+	// chosen is whether the parts are given.
+	chosen, force bool
+}
+
+// listed returns the parts, a line each.
+func listed(parts []scaffold.Part) string {
+	text := ""
+	for _, part := range parts {
+		text += fmt.Sprintf("  %-11s %s\n", part.Name, part.About)
+	}
+	return strings.TrimSuffix(text, "\n")
+}
+
+// init writes a first seed.
+func (p *program) init(ctx context.Context, options *initOptions) error {
+	if !options.force && options.file != "-" {
+		if _, err := os.Stat(options.file); err == nil { // before anything is asked
+			return errExists(options.file)
+		}
+	}
+	if !options.chosen {
+		answer, err := p.input().Ask(ctx, "The parts are:\n"+listed(scaffold.Parts())+"\nWhich of them, separated by commas? ", "Name the parts with --with, as in --with=kubernetes,pki.")
+		if err != nil {
+			return err
+		}
+		options.with = strings.FieldsFunc(answer, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	text, err := scaffold.Compose(cookbook.Seeds, options.with)
+	if errors.Is(err, scaffold.ErrUnknown) {
+		return fault.Misuse(err, "'vault-bootstrap init --help' lists the parts.")
+	}
+	if err != nil {
+		return err
+	}
+	if options.file == "-" {
+		_, err := io.WriteString(p.stdout, text)
+		return err
+	}
+	flag := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if options.force {
+		flag = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	file, err := os.OpenFile(options.file, flag, 0o644) //nolint:gosec // a seed holds no secret
+	if errors.Is(err, fs.ErrExist) {
+		return errExists(options.file)
+	}
+	if err != nil {
+		return fault.Misuse(fmt.Errorf("writing the seed: %w", err), "Name a file in a directory that exists, or - for standard output.")
+	}
+	_, err = file.WriteString(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("writing the seed: %w", err)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s is written. Change what is yours in it, then:\n  vault-bootstrap seed validate %[1]s\n  vault-bootstrap plan --seed=%[1]s\n  vault-bootstrap run --seed=%[1]s\n", options.file)
+	return err
+}
+
+func errExists(file string) error {
+	return fault.Misuse(fmt.Errorf("%s exists, and is not replaced", file), "Name another file, or replace it with --force.")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/doctor"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
@@ -129,4 +130,43 @@ func (p *program) ends(options *statusOptions, shown report.Status, forecast fsm
 	}
 	p.reported = true
 	return forecast.Err
+}
+
+func (p *program) doctorCommand() *cobra.Command {
+	options := &statusOptions{}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find out what is wrong first, and what to do about it",
+		Long: "doctor looks at what a run needs, in this order: the records and the rights to them, the\n" +
+			"Lease, the names and the network, TLS, the clocks, the seal, the seed, our login, its policy,\n" +
+			"and what a run would do. Each check is a line: ok, wrong, or why it was not made. What is\n" +
+			"wrong first comes last, with what to do, and decides the exit code.\n\n" +
+			"It takes the flags of the run that it is about, and needs no more rights than that. It\n" +
+			"changes neither Vault nor a record. Outside of the pod of a run it leaves out what only\n" +
+			"the pod has.",
+		Example: "  vault-bootstrap doctor --vault-addr=https://vault.example:8200 --seed=seed.yaml\n" +
+			"  kubectl exec POD -- /vault-bootstrap doctor",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.doctor(cmd.Context(), options)
+		},
+	}
+	registerForecast(cmd.Flags(), &options.run)
+	cmd.Flags().StringVarP(&options.output, "output", "o", "table", "table or json")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to look in all")
+	return cmd
+}
+
+func (p *program) doctor(ctx context.Context, options *statusOptions) error {
+	if options.output != "table" && options.output != "json" {
+		return fault.Misuse(fmt.Errorf("%w: %q", errNoOutput, options.output), "Write -o table or -o json.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	found := (&doctor.Doctor{Options: &options.run, Env: p.env, Now: time.Now}).Examine(ctx)
+	if err := found.Write(p.stdout, options.output); err != nil {
+		return err
+	}
+	p.reported = true
+	return found.Err()
 }

@@ -160,6 +160,7 @@ func (b *builder) secrets(r lang.Record, problems *value.Problems) {
 	mount := object.SecretsMount(path, kind, fields)
 	b.add(mount, r.At, problems)
 	b.children(r, path, mount.Type, path, object.SecretsChild, problems)
+	b.intermediate(r, path, mount.Type, problems)
 }
 
 // mountType returns the type of a mount, which for a plugin is the plugin's name.

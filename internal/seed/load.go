@@ -176,6 +176,10 @@ type builder struct {
 	ns string
 	// requests counts them over all files, since their order matters.
 	requests int
+	// issuers are the pki engines that others sign, by their paths: whether their requests are added.
+	issuers map[string]bool
+	// signings counts those requests.
+	signings int
 	// values are read last, since they need all engines.
 	values []func(problems *value.Problems)
 	// warnings name what is probably not meant.

@@ -75,6 +75,20 @@ func findCutOff(ctx context.Context, servers []Server, found fsm.Replicas) {
 	})
 }
 
+// LookAtStorage finds out which open servers keep their data in memory. What does not answer counts as
+// one that does not.
+func LookAtStorage(ctx context.Context, among Servers, replicas fsm.Replicas) {
+	for i, replica := range replicas {
+		server := ServerAt(among, replica.Address)
+		if server == nil || !replica.Health.Unsealed() {
+			continue
+		}
+		if seal, err := server.SealStatus(ctx); err == nil {
+			replicas[i].InMemory = strings.HasPrefix(seal.Storage, "inmem") // also with the ending _ha
+		}
+	}
+}
+
 func seen(address string, health vault.Health, err error) fsm.Replica {
 	if err != nil {
 		return fsm.Replica{Address: address, Health: fsm.NoAnswer, Answer: Brief(err)}

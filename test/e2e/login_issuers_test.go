@@ -31,6 +31,7 @@ type issuer struct {
 type claimSet struct {
 	subject, audience string
 	expired, forged   bool
+	early             bool // not valid yet
 }
 
 func newIssuer(t *testing.T) *issuer {
@@ -64,6 +65,9 @@ func (i *issuer) token(file string, c claimSet) {
 	now, ends := time.Now(), time.Now().Add(time.Hour)
 	if c.expired {
 		now, ends = now.Add(-2*time.Hour), now.Add(-time.Hour)
+	}
+	if c.early {
+		now, ends = now.Add(time.Hour), ends.Add(time.Hour)
 	}
 	header, _ := json.Marshal(map[string]string{"alg": "ES256", "kid": "k"})
 	claims, _ := json.Marshal(map[string]any{"sub": c.subject, "aud": []string{c.audience}, "iat": now.Unix(), "nbf": now.Unix(), "exp": ends.Unix()})

@@ -81,6 +81,9 @@ func (p *program) flagsFor(verb string) []string {
 		return p.flags
 	}
 	left := runOnly
+	if verb == "doctor" { // which looks at what a run needs
+		left = []string{"--ceremon", "--lease", "--key-", "--recovery-"}
+	}
 	if slices.Contains([]string{"keys list", "keys reseal", "keys export", "keys import"}, verb) { // which ask no server
 		left = append(slices.Clone(runOnly), "--vault-", "--ca-cert")
 	}

@@ -25,6 +25,7 @@ var notMade = []struct{ row, only, why string }{
 	{"auth > configuration > rotate", "", "no auth method has a credential that is rotated below it without a call to others"},
 	{"auth > configuration > save_to", "", "no auth method answers a write with values that are worth keeping, and reads them at the same path"},
 	{"secrets > configuration > rotate", "", "the server would call a cloud or a database; the cookbook's test has a real one"},
+	{"secrets > intermediate", "", "it takes two engines of one kind in their order; the cookbook's test has them, and uses what they issue"},
 	{"quotas > lease-counts", "", "a feature of Vault Enterprise"},
 	{"startupSecrets > data > secretKeyRef", "", "the records of a case are in files, so that there is no cluster; e2e has one"},
 	{"login > token_file", "", "our own login is one here; e2e has the others, with their issuers"},

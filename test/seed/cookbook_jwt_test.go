@@ -69,10 +69,10 @@ func useJWT(t *testing.T, b *bed) {
 		"iss": b.issuer.server.URL, "aud": "https://vault.example.org", "sub": "job-7", "project": "shop", "ref_protected": "true",
 		"iat": time.Now().Unix(), "nbf": time.Now().Unix() - 5, "exp": time.Now().Add(time.Hour).Unix(),
 	}
-	_, auth := b.login(t, "auth/ci/login", m{"role": "deploy", "jwt": b.issuer.token(t, claims)})
+	_, auth := b.login(t, "auth/jwt/login", m{"role": "deploy", "jwt": b.issuer.token(t, claims)})
 	holdsPolicy(t, auth, "policies", "ci-deploy")
 	claims["project"] = "elsewhere"
-	err := b.Call(t.Context(), "POST", "auth/ci/login", "", m{"role": "deploy", "jwt": b.issuer.token(t, claims)}, nil)
+	err := b.Call(t.Context(), "POST", "auth/jwt/login", "", m{"role": "deploy", "jwt": b.issuer.token(t, claims)}, nil)
 	if err == nil {
 		t.Error("a job of another project may deploy")
 	}

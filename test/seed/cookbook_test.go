@@ -31,7 +31,17 @@ func recipes() []recipe {
 	return []recipe{
 		{
 			file: "kubernetes-app", edits: outsideOfPods, old: "token_ttl: 20m", new: "token_ttl: 25m", write: "update auth/kubernetes/role/shop",
-			cut: "  - name: operators", deleted: "delete sys/policies/acl/operators", use: useKubernetesApp,
+			cut: "  - name: kv-operators", deleted: "delete sys/policies/acl/kv-operators", use: useKubernetesApp,
+		},
+		{
+			file: "baseline", old: `"sys/metrics" {
+        capabilities = ["read"]`, new: `"sys/metrics" {
+        capabilities = ["read", "list"]`, write: "update sys/policies/acl/monitoring",
+			cut: "  - name: reviewers", deleted: "delete sys/policies/acl/reviewers",
+		},
+		{
+			file: "quotas", old: "rate: 2000", new: "rate: 2500", write: "update sys/quotas/rate-limit/everything",
+			cut: "    - name: batch-logins", deleted: "delete sys/quotas/rate-limit/batch-logins",
 		},
 		{
 			file: "pki", old: "max_ttl: 720h", new: "max_ttl: 700h", write: "create pki/roles/web",
@@ -50,8 +60,8 @@ func recipes() []recipe {
 			cut: "      - name: audit", deleted: "delete auth/aws/role/audit", use: useAWS,
 		},
 		{
-			file: "jwt", edits: startIssuer, old: "token_ttl: 10m", new: "token_ttl: 11m", write: "update auth/ci/role/deploy",
-			cut: "      - name: build", deleted: "delete auth/ci/role/build", use: useJWT,
+			file: "jwt", edits: startIssuer, old: "token_ttl: 10m", new: "token_ttl: 11m", write: "update auth/jwt/role/deploy",
+			cut: "      - name: build", deleted: "delete auth/jwt/role/build", use: useJWT,
 		},
 		{
 			file: "oidc-groups", edits: startProvider, old: "token_ttl: 1h", new: "token_ttl: 2h", write: "update auth/oidc/role/people",

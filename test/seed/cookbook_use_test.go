@@ -3,7 +3,9 @@ package seed_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"slices"
@@ -45,6 +47,21 @@ func usePKI(t *testing.T, b *bed) {
 	chain, _ := answer["ca_chain"].([]any)
 	if len(chain) != 2 || !strings.Contains(fmt.Sprint(answer["certificate"]), "BEGIN CERTIFICATE") {
 		t.Errorf("a chain of %d", len(chain))
+	}
+	var subjects []string
+	for _, each := range chain {
+		block, _ := pem.Decode([]byte(fmt.Sprint(each)))
+		if block == nil {
+			t.Fatalf("the chain holds %v", each)
+		}
+		issuer, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subjects = append(subjects, issuer.Subject.CommonName)
+	}
+	if want := []string{"Example Intermediate", "Example Root"}; !slices.Equal(subjects, want) {
+		t.Errorf("the chain is of %v, want %v", subjects, want)
 	}
 }
 

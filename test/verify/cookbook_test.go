@@ -18,7 +18,7 @@ var onPurpose = map[string]map[string]struct {
 	status harden.Status
 	at     string
 }{
-	"approle-ci": nil, "database": nil, "jwt": nil, "kubernetes-app": nil, "ssh-ca": nil, "transit": nil, "two-teams": nil, "vault-config-operator": nil,
+	"approle-ci": nil, "baseline": nil, "quotas": nil, "database": nil, "jwt": nil, "kubernetes-app": nil, "ssh-ca": nil, "transit": nil, "two-teams": nil, "vault-config-operator": nil,
 	"aws-audit":       {"audit-raw": {status: harden.Accepted}}, // which 'strict' accepts by an exception only
 	"identity-groups": {"sudo-policies": {harden.Declared, "- name: platform"}},
 	"oidc-groups":     {"listed-mounts": {harden.Declared, "- type: oidc"}},
@@ -40,7 +40,7 @@ func recipe(t *testing.T, name, dir string) string {
 		t.Fatal(err)
 	}
 	seed := strings.NewReplacer(
-		"/vault/audit/hashed.log", dir+"/one.log", "/vault/audit", dir,
+		"/vault/audit/hashed.log", dir+"/one.log", "/vault/audit", dir, "file_path: stdout", "file_path: "+dir+"/one.log",
 		host, host+"      disable_local_ca_jwt: true\n      kubernetes_ca_cert: "+strconv.Quote(string(ca))+"\n",
 		issuer, "jwt_validation_pubkeys: ["+strconv.Quote(publicKey(t))+"]",
 		"oidc_discovery_url: https://login.example.org", "oidc_discovery_url: "+people(t),

@@ -158,7 +158,17 @@ func secretsKeys() []key {
 		{name: "plugin_version", kind: text, about: "version of the plugin"},
 		{name: "options", kind: free, about: "the engine's options, such as version for kv", example: "{version: 2}"},
 		{name: "config", kind: one, fields: tuningKeys(false), about: "the mount's settings, such as max_lease_ttl"},
+		{name: "intermediate", kind: one, open: true, fields: intermediateKeys(), about: "of pki: the engine's issuer, which another engine signs; made if there is none. Other keys, such as key_type, are fields of the signing request", example: "{signed_by: pki-root, common_name: Example Intermediate, key_type: ec, ttl: 8760h}"},
 		{name: "configuration", kind: children, fields: childKeys(), about: "what is below PATH: child → list of mappings with a name, or one mapping", example: "{roles: [{name: web, allowed_domains: [example.org]}]}"},
+	}
+}
+
+func intermediateKeys() []key {
+	return []key{
+		{name: "signed_by", kind: text, required: true, about: "path of the pki engine that signs it, which the seed declares", example: "pki-root"},
+		{name: "common_name", kind: prose, required: true, about: "name of the issuer"},
+		{name: "ttl", kind: duration, about: "how long the certificate is valid; the engine's default otherwise", example: "8760h"},
+		{name: "max_path_length", kind: text, about: "how many issuers may be below it"},
 	}
 }
 

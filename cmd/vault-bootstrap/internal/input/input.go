@@ -4,6 +4,7 @@
 package input
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -79,4 +80,16 @@ func (s Source) Token(file string) (secret.Value, error) {
 		return token, fault.Misuse(errors.New("the file that --token-file names is empty"), "It must hold a token.")
 	}
 	return token, nil
+}
+
+// Ask returns the line that a person types in answer to a question, which is shown as it is typed. Away
+// from a terminal it fails with the remedy.
+func (s Source) Ask(ctx context.Context, question, remedy string) (string, error) {
+	file, ok := s.terminal()
+	if !ok {
+		return "", fault.Misuse(errors.New("nobody can be asked: standard input is not a terminal"), remedy)
+	}
+	_, _ = fmt.Fprint(s.Prompts, question)
+	line, err := readLine(ctx, file, "an answer")
+	return strings.TrimSpace(line), err
 }

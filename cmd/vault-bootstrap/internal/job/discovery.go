@@ -206,3 +206,16 @@ func (o *DiscoveryOptions) headless() (discovery.Service, error) {
 	}
 	return service, nil
 }
+
+// UntrustedClock returns the time of the server at address, whoever that is: its certificate is not
+// verified. It sends nothing but a question for the health.
+func (s *Servers) UntrustedClock(ctx context.Context, address string) (time.Time, error) {
+	config := s.config
+	config.Addresses, config.Discovered, config.SkipVerify = []string{address}, false, true
+	stranger, err := vault.New(config)
+	if err != nil {
+		return time.Time{}, err
+	}
+	health, err := stranger.Replicas()[0].Health(ctx)
+	return health.ServerTime, err
+}
