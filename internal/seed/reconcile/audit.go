@@ -114,9 +114,8 @@ func (r Refusal) replaced(made bool) Refusal {
 			"send them SIGHUP, and remove the old device by hand. Or change the seed to its present settings."
 		return r
 	}
-	r.Remedy = "Change the seed to its present settings. Or remove its stanza from the configuration of every server and send each of them SIGHUP, which disables it; " +
-		"then add the stanza below and send SIGHUP again. Not in one step: OpenBao refuses a changed stanza, and a server that restarts with one does not unseal. " +
-		"Another device records what happens in between."
+	r.Remedy = "Change the seed to its present settings, or remove its stanza from the configuration of every server, send each of them SIGHUP, " +
+		"and only then add the stanza below and send SIGHUP again. Not in one step: OpenBao refuses a changed stanza, and a server that restarts with one does not unseal."
 	return r
 }
 
