@@ -135,9 +135,11 @@ func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verd
 	}
 	if look == nil {
 		w.metrics.Unplanned()
+		w.metrics.RootUnknown()
 		return nil, verdict, false, err
 	}
 	w.count(look.Observation.Replicas)
+	w.metrics.RootStored(look.StoredKeys.Root != nil)
 	if look.Plan == nil {
 		w.metrics.Unplanned()
 	} else {
