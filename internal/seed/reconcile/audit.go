@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -145,8 +146,21 @@ func (p *Plan) auditRefused() error {
 	return refused(refusals)
 }
 
+// RefusedError is in the error of a plan that is not applied at all, or not beyond its audit devices,
+// since only a person can settle what it refuses.
+type RefusedError struct{ reasons []string }
+
+// Error returns a line for each refusal.
+func (e *RefusedError) Error() string { return strings.Join(e.reasons, "\n") }
+
+// Refused reports whether err is about what a plan refuses.
+func Refused(err error) bool {
+	_, refused := errors.AsType[*RefusedError](err)
+	return refused
+}
+
 // refused returns the error of refusals, which name what a person has to do; nil if there are
-// none.
+// none. It holds a *RefusedError.
 func refused(refusals []Refusal) error {
 	if len(refusals) == 0 {
 		return nil
@@ -167,7 +181,7 @@ func refused(refusals []Refusal) error {
 			stanzas = append(stanzas, stanza)
 		}
 	}
-	cause := fmt.Errorf("%s", strings.Join(lines, "\n"))
+	cause := &RefusedError{lines}
 	remedy := strings.Join(ways, " ")
 	if len(stanzas) > 0 {
 		remedy += "\n" + strings.TrimSuffix(strings.Join(stanzas, ""), "\n")
