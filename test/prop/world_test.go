@@ -218,7 +218,9 @@ func (w *world) remove(id string) {
 		if each == id || in {
 			delete(w.live, each)
 			delete(w.ours, each)
+			continue
 		}
+		live.leave(id)
 	}
 }
 
