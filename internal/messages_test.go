@@ -23,7 +23,7 @@ var (
 )
 
 // TestMessages holds what people are shown to its length and to its words: the messages and remedies of
-// all faults, and what is logged. A part that is known only at run time counts as one word.
+// all faults and controls, and what is logged. A part that is known only at run time counts as one word.
 func TestMessages(t *testing.T) {
 	seen := 0
 	for _, m := range messages(t) {
@@ -75,7 +75,7 @@ func messages(t *testing.T) []message {
 		if err != nil {
 			return err
 		}
-		found = append(found, messagesOf(t, files, entry.Name() != "harden")...)
+		found = append(found, messagesOf(t, files)...)
 		return nil
 	})
 	if err != nil {
@@ -84,9 +84,8 @@ func messages(t *testing.T) []message {
 	return found
 }
 
-// messagesOf returns the texts of one package. Those of the controls are a report, and no messages:
-// without the remedies of literals, they are left out.
-func messagesOf(t *testing.T, files []string, literals bool) []message {
+// messagesOf returns the texts of one package.
+func messagesOf(t *testing.T, files []string) []message {
 	t.Helper()
 	positions, names := token.NewFileSet(), map[string]string{}
 	var parsed []*ast.File
@@ -111,9 +110,6 @@ func messagesOf(t *testing.T, files []string, literals bool) []message {
 	var found []message
 	for _, file := range parsed {
 		ast.Inspect(file, func(node ast.Node) bool {
-			if _, literal := node.(*ast.KeyValueExpr); literal && !literals {
-				return true
-			}
 			for _, shown := range shownBy(node) {
 				found = append(found, message{positions.Position(shown.Pos()).String(), textOf(shown, names)})
 			}
@@ -123,11 +119,20 @@ func messagesOf(t *testing.T, files []string, literals bool) []message {
 	return found
 }
 
+// remedies are the fields that hold one: the second is that of a control.
+var remedies = []string{"Remedy", "OnOpenBao"}
+
 // shownBy returns the expressions of a node that are shown to people.
 func shownBy(node ast.Node) []ast.Expr {
-	if pair, ok := node.(*ast.KeyValueExpr); ok {
-		if name, ok := pair.Key.(*ast.Ident); ok && name.Name == "Remedy" {
-			return []ast.Expr{pair.Value}
+	switch node := node.(type) {
+	case *ast.KeyValueExpr:
+		if name, ok := node.Key.(*ast.Ident); ok && slices.Contains(remedies, name.Name) {
+			return []ast.Expr{node.Value}
+		}
+		return nil
+	case *ast.AssignStmt:
+		if field, ok := node.Lhs[0].(*ast.SelectorExpr); ok && len(node.Lhs) == 1 && slices.Contains(remedies, field.Sel.Name) {
+			return node.Rhs
 		}
 		return nil
 	}

@@ -92,9 +92,9 @@ func NameRoot(ctx context.Context, b *Bootstrap, seen *Look, failure error) erro
 		return failure
 	}
 	var since time.Time
-	if seen != nil && seen.StoredKeys.Set != nil && !b.setting.done.revoked() {
-		since = seen.StoredKeys.RootSince() // which is so still: only what stores keys stores a root token
-	} else {
+	// Where keys are stored without a root token, no act stores one. One that was stored may have been
+	// forgotten since, as by an act that has found it dead.
+	if seen == nil || seen.StoredKeys.Set == nil || seen.StoredKeys.Root != nil {
 		var err error
 		if since, err = b.recording.rootSince(ctx); err != nil {
 			return failure

@@ -9,6 +9,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/internal/point"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/object"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/reconcile"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/vault"
 )
 
@@ -16,17 +17,20 @@ import (
 // returns what the login sees of the seed.
 //
 // An audit device that is refused is a part of the seed: it holds up neither the login nor the end
-// of root, and our login tries again.
+// of root, and our login tries again. Where the server takes it from its configuration only, the run
+// ends once root has gone.
 func (s *seeding) handOver(ctx context.Context, look *Look, root *vault.Session, hashKey secret.Value) (*Look, error) {
 	if err := s.enterNamespace(ctx, root); err != nil {
 		return nil, err
 	}
-	_, err := s.apply(ctx, root, look, look.Plan.Only(object.Object.IsAudit), hashKey)
-	if kind := fault.KindOf(err); err != nil && (kind == fault.Terminal || ctx.Err() != nil) {
-		return nil, err
+	_, unaudited := s.apply(ctx, root, look, look.Plan.Only(object.Object.IsAudit), hashKey)
+	stops := fault.KindOf(unaudited) == fault.Terminal
+	if unaudited != nil && (stops && !reconcile.Refused(unaudited) || ctx.Err() != nil) {
+		return nil, unaudited
 	}
 	point.Reach("login.audited")
-	if look, err = s.reread(ctx, look); err != nil {
+	look, err := s.reread(ctx, look)
+	if err != nil {
 		return nil, err
 	}
 	byRoot := func(o object.Object) bool {
@@ -41,6 +45,9 @@ func (s *seeding) handOver(ctx context.Context, look *Look, root *vault.Session,
 	}
 	s.observer.own.rootEnded = true
 	point.Reach("login.alone")
+	if stops {
+		return nil, unaudited
+	}
 	return s.lookAgain(ctx, look)
 }
 

@@ -98,15 +98,19 @@ func (h *hardening) forgetRoot(ctx context.Context, look *Look) error {
 
 // unmet names the required controls that no run can repair.
 func unmet(controls []harden.Result) error {
-	var names, remedies []string
-	for _, result := range harden.Failed(controls, true) {
-		names = append(names, result.Message())
-		remedies = append(remedies, result.Remedy)
-	}
-	if len(names) == 0 {
+	failed := harden.Failed(controls, true)
+	if len(failed) == 0 {
 		return nil
 	}
-	return fault.Stop("control fails", fmt.Errorf("required controls do not hold: %s", strings.Join(names, "; ")), strings.Join(remedies, " "))
+	remedy := failed[0].Remedy
+	if len(failed) > 1 {
+		remedy = "Run 'vault-bootstrap verify' with this seed: it says for each of them what to do."
+	}
+	names := make([]string, len(failed))
+	for i, result := range failed {
+		names[i] = result.Message()
+	}
+	return fault.Stop("control fails", fmt.Errorf("required controls do not hold: %s", strings.Join(names, "; ")), remedy)
 }
 
 // fixes are the controls that a run has tried to fix, by their IDs.

@@ -118,6 +118,13 @@ func TestUnmetControls(t *testing.T) {
 	if fault.NameOf(err) != "control fails" || !strings.Contains(err.Error(), "x: It is not so (1 of 2 required)") || fault.RemedyOf(err) != "mend it" {
 		t.Errorf("ends with %v", err)
 	}
+	// The remedies of several would be a wall of text.
+	look.Controls = append(look.Controls, look.Controls[0])
+	look.Controls[1].ID, look.Controls[1].Remedy = "y", "mend that, too"
+	err = s.Acts()[fsm.Harden](t.Context(), look)
+	if !strings.Contains(err.Error(), "y: It is not so") || strings.Contains(fault.RemedyOf(err), "mend") || !strings.Contains(fault.RemedyOf(err), "'vault-bootstrap verify'") {
+		t.Errorf("several end with %v: %s", err, fault.RemedyOf(err))
+	}
 }
 
 func TestLookAtLogin(t *testing.T) {

@@ -49,15 +49,21 @@ func (o *Observer) lookAtSeed(ctx context.Context, view vault.View, look *Look) 
 }
 
 // planAsRoot plans with another token than that of our own login. Where the seed as a whole cannot be
-// planned, what root is there for can: then our login finds out the rest, without root.
+// planned, what root is there for can: then our login finds out the rest, without root. That is the
+// login alone where the server refuses the audit devices.
 func (l *Look) planAsRoot(ctx context.Context, o *Observer, view vault.View) error {
 	objects := o.desired.objectsFor(l.StoredKeys, l.Checkpoint)
 	err := l.planFor(ctx, o, view, objects, o.desired.declaration.Prune)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	byRoot := slices.DeleteFunc(slices.Clone(objects), func(each object.Object) bool { return !each.IsAudit() && !o.desired.ofLogin(each) })
-	if l.planFor(ctx, o, view, byRoot, object.Prune{}) != nil {
+	login := slices.DeleteFunc(slices.Clone(objects), func(each object.Object) bool { return !o.desired.ofLogin(each) })
+	audited := slices.DeleteFunc(slices.Clone(objects), func(each object.Object) bool { return !each.IsAudit() && !o.desired.ofLogin(each) })
+	less := l.planFor(ctx, o, view, audited, object.Prune{})
+	if reconcile.Refused(less) {
+		less = l.planFor(ctx, o, view, login, object.Prune{})
+	}
+	if less != nil {
 		return err
 	}
 	l.Observation.Plan = fsm.PlanChanges

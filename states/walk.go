@@ -88,13 +88,6 @@ func (d *done) note(list func(*Changes) *[]string, name string) {
 	*to = append(*to, name)
 }
 
-// revoked reports whether a token was revoked.
-func (d *done) revoked() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.changes.Revoked) > 0
-}
-
 // take returns what was collected, and begins anew.
 func (d *done) take() Changes {
 	if d == nil {

@@ -21,7 +21,7 @@ type Metrics struct {
 
 	leader                          prometheus.Gauge
 	drift, plan, sealed, success    *optional
-	proven                          *optional
+	root, proven                    *optional
 	state, terminal, replicas, goal *labelled
 	transitions, failures           *prometheus.CounterVec
 	apiErrors, rounds               *prometheus.CounterVec
@@ -68,6 +68,7 @@ func New(version string, names Names) *Metrics {
 		drift:       newOptional("drift", "1 if the last look found something of the seed to write."),
 		plan:        newOptional("plan_changes", "How many objects the last look would have written."),
 		sealed:      newOptional("sealed_replicas", "Replicas that say that they are sealed."),
+		root:        newOptional("root_token_stored", "1 if the keys record holds the root token of the first run."),
 		success:     newOptional("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
 		proven:      newOptional("recipient_proven_timestamp_seconds", "When the recipient of the keys that was not tried for longest was last proven."),
 		state:       newLabelled("state", "1 for the state in which Vault was found last.", "state"),
@@ -89,7 +90,7 @@ func New(version string, names Names) *Metrics {
 	m.goal.replace(names.meeting())
 	prometheus.WrapRegistererWith(prometheus.Labels{"bootstrap": names.Bootstrap}, m.registry).MustRegister(
 		m.leader, m.drift, m.plan, m.sealed, m.state, m.goal, m.terminal, m.replicas, m.transitions, m.failures,
-		m.apiErrors, m.rounds, m.logins, m.success, m.proven, m.acts, build,
+		m.apiErrors, m.rounds, m.logins, m.root, m.success, m.proven, m.acts, build,
 	)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.prime()
@@ -133,6 +134,7 @@ func (m *Metrics) Lead(leads bool) {
 	m.Recovered()
 	m.Unplanned()
 	m.Recipients(time.Time{})
+	m.RootUnknown()
 }
 
 // State records the state in which Vault was found; "" for unknown, which no series says.
@@ -174,6 +176,12 @@ func (m *Metrics) Unplanned() {
 	m.plan.forget()
 	m.drift.forget()
 }
+
+// RootStored records whether a root token is stored.
+func (m *Metrics) RootStored(stored bool) { m.root.set(flag(stored)) }
+
+// RootUnknown records that it is not known whether a root token is stored.
+func (m *Metrics) RootUnknown() { m.root.forget() }
 
 // Replicas records how many replicas there are by health, of which silent ones do not answer and
 // others say that they are sealed. If nobody answers, it is not known how many are sealed.

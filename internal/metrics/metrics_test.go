@@ -28,6 +28,7 @@ func filled() *Metrics {
 	m.State("hardened")
 	m.Plan(2)
 	m.Recipients(time.Unix(1700000000, 0))
+	m.RootStored(true)
 	m.Replicas(map[string]int{"active": 1, "sealed": 2}, "no answer", "sealed")
 	m.Transition("unsealed", "seed", "hardened", time.Second)
 	m.ActFailed("seed", "transient")
@@ -60,6 +61,7 @@ func TestSeries(t *testing.T) {
 		`vault_bootstrap_drift 1`,
 		`vault_bootstrap_plan_changes 2`,
 		`vault_bootstrap_recipient_proven_timestamp_seconds 1.7e+09`,
+		`vault_bootstrap_root_token_stored 1`,
 		`vault_bootstrap_sealed_replicas 2`,
 		`vault_bootstrap_replicas{health="active"} 1`,
 		`vault_bootstrap_transitions_total{event="seed",from="unsealed",to="hardened"} 1`,
@@ -78,7 +80,7 @@ func TestSeries(t *testing.T) {
 	}
 	m.Lead(false)
 	text = scrape(m)
-	for _, gone := range []string{"terminal_error{", "\nvault_bootstrap_state{", "\nvault_bootstrap_drift ", "\nvault_bootstrap_plan_changes ", "\nvault_bootstrap_recipient_proven_timestamp_seconds "} {
+	for _, gone := range []string{"terminal_error{", "\nvault_bootstrap_state{", "\nvault_bootstrap_drift ", "\nvault_bootstrap_plan_changes ", "\nvault_bootstrap_recipient_proven_timestamp_seconds ", "\nvault_bootstrap_root_token_stored "} {
 		if strings.Contains(text, gone) {
 			t.Errorf("one that does not lead still shows %q", gone)
 		}
@@ -94,7 +96,7 @@ func TestSeries(t *testing.T) {
 // TestUnknownIsAbsent has nothing look well, or bad, that is not seen.
 func TestUnknownIsAbsent(t *testing.T) {
 	fresh := scrape(New("test", Names{States: []string{"hardened"}}))
-	for _, name := range []string{"state", "drift", "plan_changes", "sealed_replicas", "replicas", "terminal_error"} {
+	for _, name := range []string{"state", "drift", "plan_changes", "sealed_replicas", "root_token_stored", "replicas", "terminal_error"} {
 		if strings.Contains(fresh, "\nvault_bootstrap_"+name) {
 			t.Errorf("%s is shown before anything was seen", name)
 		}
@@ -102,9 +104,10 @@ func TestUnknownIsAbsent(t *testing.T) {
 	m := filled()
 	m.State("")
 	m.Unplanned()
+	m.RootUnknown()
 	m.Replicas(map[string]int{"no answer": 3}, "no answer", "sealed")
 	text := scrape(m)
-	for _, name := range []string{"state{", "drift ", "plan_changes ", "sealed_replicas ", `replicas{health="active"}`} {
+	for _, name := range []string{"state{", "drift ", "plan_changes ", "sealed_replicas ", "root_token_stored ", `replicas{health="active"}`} {
 		if strings.Contains(text, "\nvault_bootstrap_"+name) {
 			t.Errorf("%s is shown of replicas that do not answer", name)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/driver"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -24,6 +25,32 @@ type auditGuard struct {
 	// replace takes the stanza old away, which disables its device, and then adds another; nil where
 	// the configuration is emulated.
 	replace func(old, stanza string)
+}
+
+// root makes a root token from the stored shares.
+func (g *auditGuard) root(t *testing.T) string {
+	t.Helper()
+	root, err := g.node.GenerateRoot(t.Context(), keysIn(t, g.program).Set.Vault())
+	if err != nil {
+		t.Fatal(err)
+	}
+	testbed.NoteSecrets(t, root)
+	return root
+}
+
+// wantNothingButLogin looks at a run that a missing device has ended: it has set up our own login,
+// and has written nothing else of the seed. Root is gone.
+func (g *auditGuard) wantNothingButLogin(t *testing.T, r driver.Result) {
+	t.Helper()
+	for _, line := range r.Log("wrote") {
+		if object := line.Text("object"); !strings.Contains(object, "vault-bootstrap") && object != "sys/auth/approle" {
+			t.Errorf("it has written %s", object)
+		}
+	}
+	wantNoRootAlive(t, g.program, g.node)
+	if shown := status(g.program); shown["root_token_since"] != nil {
+		t.Errorf("the status is %v", shown)
+	}
 }
 
 // devices returns the audit devices that are enabled, as their paths.
@@ -60,11 +87,7 @@ func guardedServer(t *testing.T, seed string) *auditGuard {
 		reload(func(config string) string { return config + stanza })
 	}
 	g.replace = func(old, stanza string) {
-		root, err := g.node.GenerateRoot(t.Context(), keysIn(t, p).Set.Vault())
-		if err != nil {
-			t.Fatal(err)
-		}
-		testbed.NoteSecrets(t, root)
+		root := g.root(t)
 		reload(func(config string) string { return strings.Replace(config, old, "", 1) })
 		within(t, time.Minute, "the end of the device", func() bool { return g.devices(t, root)["trail/"] == nil })
 		g.configure(stanza)
@@ -98,7 +121,7 @@ func emulatedGuard(t *testing.T, seed string) *auditGuard {
 			}
 		}
 		device := map[string]any{"type": "file", "description": "all", "options": map[string]string{"file_path": file}}
-		if err := g.node.Call(t.Context(), http.MethodPut, "sys/audit/trail", keysIn(t, p).Root.Token, device, nil); err != nil {
+		if err := g.node.Call(t.Context(), http.MethodPut, "sys/audit/trail", g.root(t), device, nil); err != nil {
 			t.Fatal(err)
 		}
 		proxy.Clear()
@@ -114,8 +137,8 @@ func auditSeed(file, description string) string {
 }
 
 // TestAuditByConfiguration brings up a server that takes audit devices from its configuration only:
-// nothing is written before the device is there, plan says what to do, and the device that the
-// configuration makes is the seed's.
+// nothing but our own login is written before the device is there, which then ends root; plan says
+// what to do, and the device that the configuration makes is the seed's.
 func TestAuditByConfiguration(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -130,11 +153,11 @@ func TestAuditByConfiguration(t *testing.T) {
 	if remedy := first.Log("failed")[0].Text("remedy"); !strings.Contains(remedy, stanza) || !strings.Contains(remedy, "SIGHUP") {
 		t.Errorf("the remedy is\n%s", remedy)
 	}
-	if wrote := first.Log("wrote"); len(wrote) > 0 {
-		t.Errorf("it has written %v", wrote)
-	}
-	if keysIn(t, p).Root == nil {
-		t.Fatal("the root token is gone before anything else can log in")
+	g.wantNothingButLogin(t, first)
+	again := p.run("run")
+	wantFailure(t, again, 70, "audit by configuration")
+	if wrote := again.Log("wrote"); len(wrote) > 0 {
+		t.Errorf("the second run has written %v", wrote)
 	}
 
 	wantFailure(t, p.run("plan", "--seed="+seed), 70, "audit by configuration")
@@ -146,10 +169,9 @@ func TestAuditByConfiguration(t *testing.T) {
 		t.Fatalf("%v\n%s", err, machine)
 	}
 
+	root := g.root(t)
 	g.configure(plan.Refusals[0].Stanza)
-	within(t, time.Minute, "the device", func() bool {
-		return g.devices(t, keysIn(t, p).Root.Token)["trail/"] != nil
-	})
+	within(t, time.Minute, "the device", func() bool { return g.devices(t, root)["trail/"] != nil })
 	second := p.must(0, "run")
 	for _, line := range second.Log("wrote") {
 		if line.Text("object") == "sys/audit/trail" {
@@ -216,7 +238,7 @@ func TestAuditStanzaBlocksUnseal(t *testing.T) {
 		}
 	}
 	restart(string(before) + strings.Replace(stanza, "{", "{\n  description = \"another\"", 1))
-	wantFailure(t, g.program.run("run"), 70, "audit blocks unseal", "Put its stanza back as it was")
+	wantFailure(t, g.program.run("run"), 70, "audit blocks unseal", "put its stanza back as it was")
 	restart(string(before) + stanza)
 	g.program.must(0, "run")
 
@@ -264,8 +286,35 @@ func TestAuditRefused(t *testing.T) {
 	g.program.flags[len(g.program.flags)-1] = "--vault-addr=" + proxy.URL
 	r := g.program.run("run")
 	wantFailure(t, r, 70, "audit by configuration", `audit \"file\" \"trail\"`)
-	if wrote := r.Log("wrote"); len(wrote) > 0 {
-		t.Errorf("it has written %v", wrote)
+	g.wantNothingButLogin(t, r)
+}
+
+// TestAuditConfiguredBefore has the configuration declare the devices from the start: with the same
+// in the seed, and with none there, the first run finishes.
+func TestAuditConfiguredBefore(t *testing.T) {
+	if testbed.FactsFor(t).AuditByAPI {
+		testbed.NotApplicable(t, "it has no audit devices in its configuration")
+	}
+	for name, seed := range map[string]func(file string) string{
+		"declared":     func(file string) string { return auditSeed(file, "all") },
+		"not declared": func(string) string { return "policies: []\n" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path, file := filepath.Join(t.TempDir(), "seed.yaml"), filepath.Join(t.TempDir(), "audit.log")
+			write(t, path, seed(file))
+			stanza := fmt.Sprintf("audit \"file\" \"trail\" {\n  description = \"all\"\n  options = {\n    file_path = %q\n  }\n}\n", file)
+			cluster := testbed.VaultFor(t, testbed.VaultOptions{Guarded: true, ExtraConfig: stanza})
+			p, _ := inFiles(t, cluster, "--seed="+path)
+			p.must(0, "run")
+			wantNoRootAlive(t, p, cluster.Nodes[0])
+			if shown := status(p); shown["state"] != "hardened" || shown["root_token_since"] != nil {
+				t.Errorf("the status is %v", shown)
+			}
+			if wrote := p.must(0, "run").Log("wrote"); len(wrote) > 0 {
+				t.Errorf("the rerun has written %v", wrote)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,9 @@
 package prop_test
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // metadata has texts that Vault keeps as they are. Its keys are ASCII: Vault answers 500 to others.
 func metadata(g *generator) value {
@@ -41,7 +44,7 @@ func (g *generator) group(ns string) *item {
 	}
 	it = g.object(ns, "identity/group/name/"+name, []string{"groups"}, "name", name, specs)
 	it.alone, it.folds, it.excluded = true, true, "groups"
-	for _, each := range []struct{ field, prefix string }{{"members", "identity/entity/name/"}, {"member_groups", "identity/group/name/"}} {
+	for _, each := range memberships {
 		if v := it.field(each.field); v != nil {
 			for _, member := range v.items {
 				it.needs = append(it.needs, ns+each.prefix+member.text)
@@ -49,6 +52,19 @@ func (g *generator) group(ns string) *item {
 		}
 	}
 	return it
+}
+
+// memberships are the fields of a group with members, and what the IDs of these begin with.
+var memberships = []struct{ field, prefix string }{{"members", "identity/entity/name/"}, {"member_groups", "identity/group/name/"}}
+
+// leave takes what was deleted out of a group that is left alone: one that is made again under the
+// same name is another member.
+func (it *item) leave(id string) {
+	for _, each := range memberships {
+		if v := it.field(each.field); v != nil && it.place[0] == "groups" {
+			v.items = slices.DeleteFunc(slices.Clone(v.items), func(member value) bool { return it.ns+each.prefix+member.text == id })
+		}
+	}
 }
 
 // named are the names of what is in a section.

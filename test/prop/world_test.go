@@ -218,14 +218,19 @@ func (w *world) remove(id string) {
 		if each == id || in {
 			delete(w.live, each)
 			delete(w.ours, each)
+			continue
 		}
+		live.leave(id)
 	}
 }
 
-// lost forgets what the seed no longer names, and went with an object that was deleted by hand.
+// lost forgets what the seed no longer names, and went with an object that was deleted by hand. A
+// group stays without its member.
 func (w *world) lost(items []*item, id string) {
 	for each, live := range w.live {
-		if !declared(items, live) && !live.request && (live.holder() == id || slices.Contains(live.needs, id)) {
+		live.leave(id)
+		refers := live.place[0] != "groups" && slices.Contains(live.needs, id)
+		if !declared(items, live) && !live.request && (live.holder() == id || refers) {
 			delete(w.live, each)
 			delete(w.ours, each)
 		}

@@ -54,3 +54,13 @@ func TestLoginOfTheSeedChanges(t *testing.T) {
 	w.shows(`vault_bootstrap_state{state="hardened"}`, 1)
 	w.Terminates()
 }
+
+// TestRootTokenShows has a watch stop before root goes, and a run beside it end root.
+func TestRootTokenShows(t *testing.T) {
+	t.Parallel()
+	in := install(t, testbed.VaultFor(t, testbed.VaultOptions{}))
+	w := in.watch("--until=unsealed")
+	w.shows("vault_bootstrap_root_token_stored", 1)
+	in.start("run").Exits(0)
+	w.shows("vault_bootstrap_root_token_stored", 0)
+}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -114,9 +115,8 @@ func (r Refusal) replaced(made bool) Refusal {
 			"send them SIGHUP, and remove the old device by hand. Or change the seed to its present settings."
 		return r
 	}
-	r.Remedy = "Change the seed to its present settings. Or remove its stanza from the configuration of every server and send each of them SIGHUP, which disables it; " +
-		"then add the stanza below and send SIGHUP again. Not in one step: OpenBao refuses a changed stanza, and a server that restarts with one does not unseal. " +
-		"Another device records what happens in between."
+	r.Remedy = "Change the seed to its present settings, or remove its stanza from the configuration of every server, send each of them SIGHUP, " +
+		"and only then add the stanza below and send SIGHUP again. Not in one step: OpenBao refuses a changed stanza, and a server that restarts with one does not unseal."
 	return r
 }
 
@@ -146,8 +146,21 @@ func (p *Plan) auditRefused() error {
 	return refused(refusals)
 }
 
+// RefusedError is in the error of a plan that is not applied at all, or not beyond its audit devices,
+// since only a person can settle what it refuses.
+type RefusedError struct{ reasons []string }
+
+// Error returns a line for each refusal.
+func (e *RefusedError) Error() string { return strings.Join(e.reasons, "\n") }
+
+// Refused reports whether err is about what a plan refuses.
+func Refused(err error) bool {
+	_, refused := errors.AsType[*RefusedError](err)
+	return refused
+}
+
 // refused returns the error of refusals, which name what a person has to do; nil if there are
-// none.
+// none. It holds a *RefusedError.
 func refused(refusals []Refusal) error {
 	if len(refusals) == 0 {
 		return nil
@@ -168,7 +181,7 @@ func refused(refusals []Refusal) error {
 			stanzas = append(stanzas, stanza)
 		}
 	}
-	cause := fmt.Errorf("%s", strings.Join(lines, "\n"))
+	cause := &RefusedError{lines}
 	remedy := strings.Join(ways, " ")
 	if len(stanzas) > 0 {
 		remedy += "\n" + strings.TrimSuffix(strings.Join(stanzas, ""), "\n")

@@ -148,10 +148,12 @@ func (w *Watcher) look(ctx context.Context) (look *states.Look, verdict fsm.Verd
 	}
 	if look == nil {
 		w.metrics.Unplanned()
+		w.metrics.RootUnknown()
 		return nil, verdict, false, err
 	}
 	w.count(look.Observation.Replicas)
 	w.metrics.Recipients(look.StoredKeys.LongestUntried())
+	w.metrics.RootStored(look.StoredKeys.Root != nil)
 	if look.Plan == nil {
 		w.metrics.Unplanned()
 	} else {
