@@ -129,6 +129,7 @@ func flagTopics(root *cobra.Command) explain.Topics {
 			visit(below)
 		}
 	}
+	root.InitDefaultVersionFlag()
 	visit(root)
 	var topics explain.Topics
 	for name, byUsage := range usages {

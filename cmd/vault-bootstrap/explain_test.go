@@ -182,3 +182,26 @@ func flagsOf(cmd *cobra.Command) [][2]string {
 	})
 	return all
 }
+
+// TestCompletionsAreTaken holds that the text of a flag names each value that is completed.
+func TestCompletionsAreTaken(t *testing.T) {
+	seen := 0
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			for _, value := range help.Values(cmd.Name(), flag.Name) {
+				seen++
+				if !strings.Contains(flag.Usage, value) && !slices.Contains(lang.LoginMethods(), value) && flag.Name != "ceremonies" {
+					t.Errorf("%s --%s is completed to %q, which its text does not name: %s", cmd.CommandPath(), flag.Name, value, flag.Usage)
+				}
+			}
+		})
+		for _, below := range cmd.Commands() {
+			visit(below)
+		}
+	}
+	visit((&program{}).root())
+	if seen < 50 {
+		t.Errorf("only %d values are completed: the test looks in the wrong place", seen)
+	}
+}

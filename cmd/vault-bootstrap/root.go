@@ -77,6 +77,7 @@ func (p *program) root() *cobra.Command {
 	root.Version = version
 	root.SetVersionTemplate(versionLine())
 	help.Install(root)
+	help.Complete(root)
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -30,6 +31,7 @@ type verifyOptions struct {
 	output, file, failOn          string
 	deep, list, revokeForeignRoot bool
 	timeout                       time.Duration
+	confirmed                     input.Confirmation
 }
 
 func (p *program) verifyCommand() *cobra.Command {
@@ -63,6 +65,7 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.job.Profile, "profile", "", "baseline, production or strict (default: the seed's, otherwise production)")
 	flags.BoolVar(&o.deep, "deep", false, "check every token, too: the more there are, the longer it takes")
 	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then verify")
+	registerConfirmation(flags, &o.confirmed)
 	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "also exit with 3 for advice of this severity or worse: low, medium, high or critical")
@@ -98,6 +101,11 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	least, err := options.check()
 	if err != nil {
 		return err
+	}
+	if options.revokeForeignRoot {
+		if err := p.input().Confirm(ctx, options.confirmed, "Every root token that is not ours is revoked, whoever works with it."); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()

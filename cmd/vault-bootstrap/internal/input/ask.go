@@ -104,14 +104,14 @@ func readLine(ctx context.Context, file *os.File) (string, error) {
 	select {
 	case got := <-typed:
 		if errors.Is(got.err, io.EOF) {
-			return "", fault.Misuse(errors.New("reading a share: the input has ended"), "Type as many shares as are asked for.")
+			return "", fault.Misuse(errors.New("reading the answer: the input has ended"), "Type what is asked for.")
 		}
 		if got.err != nil {
-			return "", fmt.Errorf("reading a share: %w", got.err)
+			return "", fmt.Errorf("reading the answer: %w", got.err)
 		}
 		return got.text, nil
 	case <-ctx.Done():
-		return "", fmt.Errorf("reading a share: %w", context.Cause(ctx))
+		return "", fmt.Errorf("reading the answer: %w", context.Cause(ctx))
 	}
 }
 
