@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -123,8 +124,10 @@ func TestExplainUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for wrong, right := range map[string]string{"auth.rols": "auth.roles", "key lost": "keys lost", "--keys-too": "--keys-to", "audit-rwa": "audit-raw"} {
-		if _, err := topics.Find(wrong); err == nil || !strings.Contains(fmt.Sprintf("%+v", err.(*explain.UnknownError).Near), right) {
-			t.Errorf("explain %s: %+v, want %s among the nearest", wrong, err, right)
+		_, err := topics.Find(wrong)
+		unknown, is := errors.AsType[*explain.UnknownError](err)
+		if !is || !slices.Contains(unknown.Near, right) {
+			t.Errorf("explain %s: %+v, want %s among the nearest", wrong, unknown, right)
 		}
 	}
 }

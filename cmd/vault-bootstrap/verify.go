@@ -135,6 +135,9 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 // show writes the report to where the options say.
 func (p *program) show(shown hardenreport.Report, options *verifyOptions) error {
 	if options.file == "" {
+		if options.output == "table" {
+			return shown.Write(p.painted(report.VerifyColours(), false), options.output)
+		}
 		return shown.Write(p.stdout, options.output)
 	}
 	text := &strings.Builder{}

@@ -59,7 +59,7 @@ func Page(cmd *cobra.Command) string {
 		about = cmd.Short + "."
 	}
 	b.WriteString(fill(about) + "\nUsage:\n")
-	if cmd.Runnable() && !(cmd.HasAvailableSubCommands() && cmd.HasParent()) {
+	if cmd.Runnable() && (!cmd.HasAvailableSubCommands() || !cmd.HasParent()) {
 		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
 	}
 	if cmd.HasAvailableSubCommands() {
