@@ -150,3 +150,53 @@ func flagTopics(root *cobra.Command) explain.Topics {
 	slices.SortFunc(topics, func(a, b explain.Topic) int { return strings.Compare(a.Name, b.Name) })
 	return topics
 }
+
+// withHelp has a command and all below it print pages of help.
+func withHelp(root *cobra.Command) {
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		_, _ = fmt.Fprint(cmd.OutOrStdout(), helpPage(cmd))
+	})
+}
+
+// helpPage returns the page of help of a command.
+func helpPage(cmd *cobra.Command) string {
+	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
+	page := help.Command{Path: cmd.CommandPath(), About: cmd.Long, Example: cmd.Example}
+	if page.About == "" {
+		page.About = cmd.Short + "."
+	}
+	if cmd.Runnable() && (!cmd.HasAvailableSubCommands() || !cmd.HasParent()) {
+		page.Usage = cmd.UseLine()
+	}
+	for _, below := range cmd.Commands() {
+		if below.IsAvailableCommand() || below.Name() == "help" {
+			page.Verbs = append(page.Verbs, [2]string{below.Name(), below.Short})
+		}
+	}
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		kind, usage := pflag.UnquoteUsage(flag)
+		if !flag.Hidden {
+			page.Flags = append(page.Flags, help.Flag{Name: flag.Name, Shorthand: flag.Shorthand, Kind: kind, Usage: usage, Default: flag.DefValue})
+		}
+	})
+	return help.Page(page)
+}
+
+// withCompletion has the shell complete the values of the flags of a command and of all below it.
+func withCompletion(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		values := help.Values(cmd.Name(), flag.Name)
+		if values == nil {
+			return
+		}
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if flag.Name == "store" { // file: goes on
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		_ = cmd.RegisterFlagCompletionFunc(flag.Name, cobra.FixedCompletions(values, directive)) // fails for a flag that is not there
+	})
+	for _, below := range cmd.Commands() {
+		withCompletion(below)
+	}
+}

@@ -151,7 +151,7 @@ func TestHelpPages(t *testing.T) {
 	known := map[string]bool{}
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
-		page := help.Page(cmd)
+		page := helpPage(cmd)
 		for line := range strings.Lines(page) {
 			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > help.Width {
 				t.Errorf("%s --help has a line of more than %d columns: %s", cmd.CommandPath(), help.Width, line)

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/help"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
@@ -76,8 +75,8 @@ func (p *program) root() *cobra.Command {
 		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.explainCommand(), p.versionCommand())
 	root.Version = version
 	root.SetVersionTemplate(versionLine())
-	help.Install(root)
-	help.Complete(root)
+	withHelp(root)
+	withCompletion(root)
 	return root
 }
 

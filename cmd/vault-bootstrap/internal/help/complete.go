@@ -3,9 +3,6 @@ package help
 import (
 	"strings"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	hardenreport "github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/lang"
@@ -43,22 +40,4 @@ func outputs(verb string) []string {
 		return []string{"text", "json"}
 	}
 	return []string{"table", "json"}
-}
-
-// Complete has the shell complete the values of the flags of a command and of all below it.
-func Complete(cmd *cobra.Command) {
-	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		values := Values(cmd.Name(), flag.Name)
-		if values == nil {
-			return
-		}
-		directive := cobra.ShellCompDirectiveNoFileComp
-		if flag.Name == "store" { // file: goes on
-			directive |= cobra.ShellCompDirectiveNoSpace
-		}
-		_ = cmd.RegisterFlagCompletionFunc(flag.Name, cobra.FixedCompletions(values, directive)) // fails for a flag that is not there
-	})
-	for _, below := range cmd.Commands() {
-		Complete(below)
-	}
 }

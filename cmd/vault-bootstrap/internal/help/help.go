@@ -6,12 +6,8 @@ package help
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Width is that of a page, in columns.
@@ -20,6 +16,7 @@ const Width = 80
 // The column at which the text of a flag begins, and how many flags need no heading of their own.
 const (
 	textColumn = 30
+	verbColumn = 15
 	fewFlags   = 12
 )
 
@@ -42,32 +39,36 @@ func groups() []group {
 	}
 }
 
-// Install has a command and all below it print pages of help.
-func Install(root *cobra.Command) {
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		cmd.InitDefaultHelpFlag()
-		cmd.InitDefaultVersionFlag()
-		_, _ = io.WriteString(cmd.OutOrStdout(), Page(cmd))
-	})
+// Flag is a flag of a command.
+type Flag struct {
+	Name, Shorthand string
+	// Kind is that of its value, empty for a truth.
+	Kind string
+	// Usage is its text, and Default what its value is without it.
+	Usage, Default string
+}
+
+// Command is what a page says of a command.
+type Command struct {
+	// Path is the command as it is written, and Usage that with its arguments; empty if it only groups.
+	Path, Usage    string
+	About, Example string
+	// Verbs are those below it, each with its text.
+	Verbs [][2]string
+	Flags []Flag
 }
 
 // Page returns the page of help of a command.
-func Page(cmd *cobra.Command) string {
+func Page(cmd Command) string {
 	var b strings.Builder
-	about := cmd.Long
-	if about == "" {
-		about = cmd.Short + "."
+	b.WriteString(fill(cmd.About) + "\nUsage:\n")
+	if cmd.Usage != "" {
+		fmt.Fprintf(&b, "  %s\n", cmd.Usage)
 	}
-	b.WriteString(fill(about) + "\nUsage:\n")
-	if cmd.Runnable() && (!cmd.HasAvailableSubCommands() || !cmd.HasParent()) {
-		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
-	}
-	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "  %s VERB\n\nVerbs:\n", cmd.CommandPath())
-		for _, below := range cmd.Commands() {
-			if below.IsAvailableCommand() || below.Name() == "help" {
-				entry(&b, "  "+below.Name(), below.Short, 15)
-			}
+	if len(cmd.Verbs) > 0 {
+		fmt.Fprintf(&b, "  %s VERB\n\nVerbs:\n", cmd.Path)
+		for _, below := range cmd.Verbs {
+			entry(&b, "  "+below[0], below[1], verbColumn)
 		}
 	}
 	if cmd.Example != "" {
@@ -76,23 +77,15 @@ func Page(cmd *cobra.Command) string {
 			b.WriteString(example(strings.TrimRight(line, "\n")))
 		}
 	}
-	flags(&b, cmd)
-	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\n'%s VERB --help' has the flags of a verb.\n", cmd.CommandPath())
+	flags(&b, cmd.Flags)
+	if len(cmd.Verbs) > 0 {
+		fmt.Fprintf(&b, "\n'%s VERB --help' has the flags of a verb.\n", cmd.Path)
 	}
 	return b.String()
 }
 
 // flags writes the flags of a command, in groups.
-func flags(b *strings.Builder, cmd *cobra.Command) {
-	left := map[string]*pflag.Flag{}
-	var order []string
-	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		if !flag.Hidden {
-			left[flag.Name] = flag
-			order = append(order, flag.Name)
-		}
-	})
+func flags(b *strings.Builder, all []Flag) {
 	shared := map[string]string{}
 	for _, each := range groups() {
 		for _, name := range strings.Fields(each.flags) {
@@ -101,20 +94,20 @@ func flags(b *strings.Builder, cmd *cobra.Command) {
 	}
 	write := func(heading string, belongs func(name string) bool) {
 		begun := false
-		for _, name := range order {
-			if !belongs(name) {
+		for _, flag := range all {
+			if !belongs(flag.Name) {
 				continue
 			}
 			if !begun {
 				fmt.Fprintf(b, "\n%s:\n", heading)
 				begun = true
 			}
-			name, usage := describe(left[name])
+			name, usage := describe(flag)
 			entry(b, name, usage, textColumn)
 		}
 	}
 	own := "Flags"
-	if len(order) > fewFlags {
+	if len(all) > fewFlags {
 		own = "Flags of this verb"
 	}
 	write(own, func(name string) bool { return shared[name] == "" })
@@ -124,20 +117,19 @@ func flags(b *strings.Builder, cmd *cobra.Command) {
 }
 
 // describe returns the name of a flag with the type of its value, and its text with the default.
-func describe(flag *pflag.Flag) (name, usage string) {
-	kind, usage := pflag.UnquoteUsage(flag)
-	name = "      --" + flag.Name
+func describe(flag Flag) (name, usage string) {
+	name, usage = "      --"+flag.Name, flag.Usage
 	if flag.Shorthand != "" {
 		name = "  -" + flag.Shorthand + ", --" + flag.Name
 	}
-	if kind != "" {
-		name += " " + kind
+	if flag.Kind != "" {
+		name += " " + flag.Kind
 	}
-	switch flag.DefValue {
+	switch flag.Default {
 	case "", "false", "[]", "0", "0s":
 	default:
 		if !strings.Contains(usage, "(default") {
-			usage += fmt.Sprintf(" (default %s)", flag.DefValue)
+			usage += fmt.Sprintf(" (default %s)", flag.Default)
 		}
 	}
 	return name, usage
