@@ -75,7 +75,7 @@ func (s Source) askAtTerminal(ctx context.Context, flag string, need ceremony.Sh
 	var lines []string
 	for i := range need.Count {
 		_, _ = fmt.Fprintf(s.Prompts, "share %d of %d: ", i+1, need.Count)
-		line, err := readLine(ctx, file)
+		line, err := readLine(ctx, file, "a share")
 		_, _ = fmt.Fprintln(s.Prompts)
 		if err != nil {
 			return nil, err
@@ -90,7 +90,7 @@ const longestLine = 4096
 
 // readLine reads one line from a terminal, and nothing after it: that is for the command that may
 // follow. A signal ends it.
-func readLine(ctx context.Context, file *os.File) (string, error) {
+func readLine(ctx context.Context, file *os.File, what string) (string, error) {
 	type answer struct {
 		text string
 		err  error
@@ -104,14 +104,14 @@ func readLine(ctx context.Context, file *os.File) (string, error) {
 	select {
 	case got := <-typed:
 		if errors.Is(got.err, io.EOF) {
-			return "", fault.Misuse(errors.New("reading the answer: the input has ended"), "Type what is asked for.")
+			return "", fault.Misuse(fmt.Errorf("reading %s: the input has ended", what), "Type what is asked for.")
 		}
 		if got.err != nil {
-			return "", fmt.Errorf("reading the answer: %w", got.err)
+			return "", fmt.Errorf("reading %s: %w", what, got.err)
 		}
 		return got.text, nil
 	case <-ctx.Done():
-		return "", fmt.Errorf("reading the answer: %w", context.Cause(ctx))
+		return "", fmt.Errorf("reading %s: %w", what, context.Cause(ctx))
 	}
 }
 

@@ -23,9 +23,9 @@ func (s Source) Confirm(ctx context.Context, given Confirmation, consequence str
 		return nil
 	}
 	_, _ = fmt.Fprintf(s.Prompts, "%s\nOnly 'yes' goes on: ", consequence)
-	answer, err := readLine(ctx, file)
+	answer, err := readLine(ctx, file, "the answer")
 	if err != nil {
-		return fmt.Errorf("asking for a confirmation: %w", err)
+		return err
 	}
 	if strings.TrimSpace(answer) != "yes" {
 		return fault.Misuse(errors.New("it was not confirmed, and nothing was changed"), "Answer 'yes', or give --yes.")
