@@ -10,7 +10,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY cmd cmd
-COPY docs/cookbook docs/cookbook
+COPY docs docs
 COPY fsm fsm
 COPY internal internal
 COPY states states

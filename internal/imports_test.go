@@ -38,14 +38,16 @@ const command = "cmd/vault-bootstrap"
 // parts says which of the others, and whether states, each package of the command may import.
 // All of them may import what is below states, and none of them the command.
 var parts = map[string][]string{
-	"input":  {"states"},
-	"pace":   nil,
-	"report": nil,
-	"doctor": {"job", "report", "states"},
-	"job":    {"states"},
-	"wait":   {"job", "pace"},
-	"walk":   {"job", "report", "states"},
-	"watch":  {"job", "pace", "report", "states", "walk"},
+	"doctor":  {"job", "report", "states"},
+	"explain": nil,
+	"help":    nil,
+	"input":   {"states"},
+	"pace":    nil,
+	"report":  nil,
+	"job":     {"states"},
+	"wait":    {"job", "pace"},
+	"walk":    {"job", "report", "states"},
+	"watch":   {"job", "pace", "report", "states", "walk"},
 }
 
 // rooms are packages that are divided further, each with the packages of ours that it imports,

@@ -120,6 +120,7 @@ func verbs() map[string][]string {
 	root := (&program{}).root()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultVersionFlag()
 	found := map[string][]string{}
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {

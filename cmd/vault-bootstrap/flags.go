@@ -157,6 +157,11 @@ func registerToken(flags *pflag.FlagSet, o *job.TokenOptions) {
 	flags.BoolVar(&o.Revoke, "revoke-token", false, "with --token-file: revoke that token when our own login is proven")
 }
 
+// registerConfirmation registers the flag of verbs that ask before they change what cannot be taken back.
+func registerConfirmation(flags *pflag.FlagSet, o *input.Confirmation) {
+	flags.BoolVar(&o.Yes, "yes", false, "do not ask for a confirmation; without a terminal nobody is asked")
+}
+
 func registerShares(flags *pflag.FlagSet, o *input.SharesOptions) {
 	o.Flag = "--shares-file"
 	flags.StringVar(&o.File, "shares-file", "", "file with the key shares, one on each line, or - for standard input; needed if operators hold them and nobody can be asked at a terminal")

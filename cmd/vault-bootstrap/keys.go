@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
@@ -110,6 +111,7 @@ func (p *program) keysResealCommand() *cobra.Command {
 	}
 	registerStore(cmd.Flags(), &options.store)
 	cmd.Flags().StringSliceVar(&options.to, "to", nil, "future recipients, as --keys-to takes them; may be repeated (default: those of --keys-to)")
+	registerConfirmation(cmd.Flags(), &options.confirmed)
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
 }
@@ -118,6 +120,8 @@ type resealOptions struct {
 	store   job.StoreOptions
 	to      []string
 	timeout time.Duration
+
+	confirmed input.Confirmation
 }
 
 func (p *program) resealKeys(ctx context.Context, options *resealOptions) error {
@@ -133,6 +137,9 @@ func (p *program) resealKeys(ctx context.Context, options *resealOptions) error 
 		err = fault.Misuse(errors.New("no recipients are named"), "Name them with --to, or with --keys-to.")
 	}
 	if err != nil {
+		return err
+	}
+	if err := p.input().Confirm(ctx, options.confirmed, "Only the new recipients open the keys record afterwards: "+strings.Join(future.To, ", ")+"."); err != nil {
 		return err
 	}
 	options.store.Encrypt.To = job.Union(options.store.Encrypt.To, future.To)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 )
 
@@ -28,6 +29,7 @@ func (p *program) keysRetireCommand() *cobra.Command {
 	}
 	registerStore(cmd.Flags(), &options.store)
 	registerVault(cmd.Flags(), &options.vault)
+	registerConfirmation(cmd.Flags(), &options.confirmed)
 	cmd.Flags().BoolVar(&options.forgetBreakGlass, "forget-break-glass", false, "forget the root token of a killed break-glass, although it is alive in any backup that was made meanwhile")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
@@ -39,10 +41,14 @@ type retireOptions struct {
 	timeout time.Duration
 
 	forgetBreakGlass bool
+	confirmed        input.Confirmation
 }
 
 func (p *program) retireKeys(ctx context.Context, options *retireOptions) error {
 	if err := options.store.NeedsKeys("keys retire"); err != nil {
+		return err
+	}
+	if err := p.input().Confirm(ctx, options.confirmed, "The stored keys are put away as those of a Vault that is gone; the next run initializes a new one."); err != nil {
 		return err
 	}
 	records, _, err := options.store.Open(p.env)

@@ -48,11 +48,13 @@ type rotateOptions struct {
 	pgpKeys           []string
 	storeShares       bool
 	tokenFile         string
+	confirmed         input.Confirmation
 }
 
 func (o *rotateOptions) register(flags *pflag.FlagSet) {
 	o.ceremonyOptions.register(flags, "how long to wait for the lease")
 	registerShares(flags, &o.present)
+	registerConfirmation(flags, &o.confirmed)
 	o.fresh.Flag = "--new-shares-file"
 	flags.StringVar(&o.fresh.File, "new-shares-file", "", "file with the new shares that operators have decrypted, one on each line, or - for standard input")
 	flags.IntVar(&o.shares, "key-shares", 0, "number of new shares (default: as many as now)")
@@ -64,6 +66,9 @@ func (o *rotateOptions) register(flags *pflag.FlagSet) {
 
 func (p *program) rotateKeys(ctx context.Context, options *rotateOptions) error {
 	if err := options.store.NeedsKeys("keys rotate"); err != nil {
+		return err
+	}
+	if err := p.input().Confirm(ctx, options.confirmed, "The present key shares of this Vault go out of force, and with them every copy of them."); err != nil {
 		return err
 	}
 	token, err := p.input().Token(options.tokenFile)

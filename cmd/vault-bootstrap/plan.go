@@ -65,11 +65,11 @@ func (p *program) plan(ctx context.Context, options *planOptions) error {
 		return err
 	}
 	plan.Ending = report.EndingOf(err)
-	show := plan.Print
+	show, to := plan.Print, p.painted(report.PlanColours(), true)
 	if options.output == "json" {
-		show = plan.PrintJSON
+		show, to = plan.PrintJSON, p.stdout
 	}
-	if printErr := show(p.stdout); printErr != nil || err != nil {
+	if printErr := show(to); printErr != nil || err != nil {
 		return errors.Join(err, printErr)
 	}
 	if options.detailed && !plan.Empty() {

@@ -72,23 +72,32 @@ func (p *program) root() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.verifyCommand(), p.seedCommand(), p.breakGlassCommand(), p.keysCommand(),
-		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.versionCommand(),
-		p.initCommand(), p.doctorCommand())
+		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.explainCommand(),
+		p.initCommand(), p.doctorCommand(), p.versionCommand())
+	root.Version = version
+	root.SetVersionTemplate(versionLine())
+	withHelp(root)
+	withCompletion(root)
 	return root
 }
 
 // prefix is that of the variables that set flags.
 const prefix = "VAULT_BOOTSTRAP_"
 
+// variable returns the name of the variable that sets a flag.
+func variable(flag string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
 // fromEnvironment sets the flags that are not on the command line from their
 // variables.
 func (p *program) fromEnvironment(flags *pflag.FlagSet) error {
 	var problem error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if flag.Changed || problem != nil || flag.Name == "help" {
+		if flag.Changed || problem != nil || flag.Name == "help" || flag.Name == "version" {
 			return
 		}
-		name := prefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		name := variable(flag.Name)
 		value, set := p.env(name)
 		if !set || value == "" { // templates render unset values as empty
 			return

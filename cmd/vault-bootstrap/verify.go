@@ -13,12 +13,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/input"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/job"
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/report"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	hardenreport "github.com/vault-bootstrap/vault-bootstrap/internal/harden/report"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
+	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
 
 // errFound means that controls were read and do not hold.
@@ -29,6 +31,7 @@ type verifyOptions struct {
 	output, file, failOn          string
 	deep, list, revokeForeignRoot bool
 	timeout                       time.Duration
+	confirmed                     input.Confirmation
 }
 
 func (p *program) verifyCommand() *cobra.Command {
@@ -62,6 +65,7 @@ func (o *verifyOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.job.Profile, "profile", "", "baseline, production or strict (default: the seed's, otherwise production)")
 	flags.BoolVar(&o.deep, "deep", false, "check every token, too: the more there are, the longer it takes")
 	flags.BoolVar(&o.revokeForeignRoot, "revoke-foreign-root", false, "with --deep, and under the lease: revoke every root token that is not ours, then verify")
+	registerConfirmation(flags, &o.confirmed)
 	flags.StringVarP(&o.output, "output", "o", "table", strings.Join(hardenreport.Formats(), ", "))
 	flags.StringVar(&o.file, "output-file", "", "write the report there instead of to standard output")
 	flags.StringVar(&o.failOn, "fail-on", "", "also exit with 3 for advice of this severity or worse: low, medium, high or critical")
@@ -98,6 +102,11 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	if options.revokeForeignRoot {
+		if err := p.input().Confirm(ctx, options.confirmed, "Every root token that is not ours is revoked, whoever works with it."); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
 	look, err := options.job.Verifier(ctx, p.env, p.warnings())
@@ -126,6 +135,9 @@ func (p *program) verify(ctx context.Context, options *verifyOptions) error {
 // show writes the report to where the options say.
 func (p *program) show(shown hardenreport.Report, options *verifyOptions) error {
 	if options.file == "" {
+		if options.output == "table" {
+			return shown.Write(p.painted(report.VerifyColours(), false), options.output)
+		}
 		return shown.Write(p.stdout, options.output)
 	}
 	text := &strings.Builder{}
@@ -151,4 +163,27 @@ func verdict(shown hardenreport.Report, least harden.Severity) error {
 	default:
 		return nil
 	}
+}
+
+// revokeForeignRoot revokes the root tokens that are not ours. It holds the lease, so that no
+// break-glass is running whose token could be among them.
+func (p *program) revokeForeignRoot(ctx context.Context, options *verifyOptions) error {
+	look, err := options.job.Verifier(ctx, p.env, p.warnings())
+	if err != nil {
+		return err
+	}
+	session, log, err := p.beginHeld(ctx, options.timeout, look.Records)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	look.Servers.Cluster.Guard(session.Alive)
+	look.Sources.Access.Log = log
+	administrator := look.Servers.Administrator(session, job.Identity(p.env), log)
+	administrator.Cluster = look.Sources.Cluster // its clocks help to explain a refusal of our login
+	dead, err := ceremony.NewBreakGlass(administrator, options.job.Parallelism).RevokeForeign(ctx, states.OrLockedOut(look.Sources.Access))
+	for _, token := range dead {
+		log.Warn("a root token that is not ours is revoked", "accessor", token.Accessor, "made_at", token.Path, "created", token.Created)
+	}
+	return err
 }

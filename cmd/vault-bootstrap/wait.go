@@ -18,12 +18,14 @@ func (p *program) waitCommand() *cobra.Command {
 		Short: "Wait until Vault is in a state, for init containers",
 		Long: "wait ends when the bootstrap has reached a state or one after it. It needs no keys, and\n" +
 			"changes nothing. It reads what the Lease shows, or Vault's own health, or both:\n\n" +
-			"  --via=lease   only the Lease: needs get on it, and watch to notice changes at once\n" +
-			"  --via=health  only Vault, and no privileges in Kubernetes. A server knows whether it is\n" +
-			"                initialized and unsealed, but not whether it is seeded or hardened, so\n" +
-			"                --for=seeded and --for=hardened are refused\n" +
-			"  --via=auto    the Lease for what only it shows, and Vault's health, if an address is\n" +
-			"                given, for whether Vault is open now",
+			"  --via=lease   only the Lease: needs get on it, and watch to notice changes\n" +
+			"                at once\n" +
+			"  --via=health  only Vault, and no privileges in Kubernetes. A server knows\n" +
+			"                whether it is initialized and unsealed, but not whether it\n" +
+			"                is seeded or hardened, so --for=seeded and --for=hardened\n" +
+			"                are refused\n" +
+			"  --via=auto    the Lease for what only it shows, and Vault's health, if an\n" +
+			"                address is given, for whether Vault is open now",
 		Example: "  vault-bootstrap wait --for=hardened --namespace=vault --vault-addr=http://vault-active.vault:8200\n" +
 			"  vault-bootstrap wait --for=unsealed --via=health --vault-addr=http://vault-active.vault:8200",
 		Args: noArguments,

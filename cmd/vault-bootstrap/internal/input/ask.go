@@ -104,7 +104,7 @@ func readLine(ctx context.Context, file *os.File, what string) (string, error) {
 	select {
 	case got := <-typed:
 		if errors.Is(got.err, io.EOF) {
-			return "", fault.Misuse(fmt.Errorf("reading %s: the input has ended", what), "Type what is asked for, and end the line.")
+			return "", fault.Misuse(fmt.Errorf("reading %s: the input has ended", what), "Type what is asked for.")
 		}
 		if got.err != nil {
 			return "", fmt.Errorf("reading %s: %w", what, got.err)

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -47,6 +49,14 @@ var reasons = map[fsm.Event]string{
 	fsm.Initialize: "Initialized", fsm.Unseal: "Unsealed", fsm.Seed: "Seeded", fsm.Harden: "Hardened",
 	fsm.Seal: "Sealed", fsm.Drift: "Drifted", fsm.Weaken: "Weakened", "": "Found",
 }
+
+// Reasons returns the reasons of Events that are not made of the name of an error.
+func Reasons() []string {
+	return append(slices.Sorted(maps.Values(reasons)), changeAsked, "Changed", "Failed")
+}
+
+// ReasonOf returns the reason of an Event about an error of a name.
+func ReasonOf(name string) string { return camelCase(name) }
 
 // changeAsked is the reason of an Event about a state that fell back because somebody asked for it.
 const changeAsked = "ChangeRequested"

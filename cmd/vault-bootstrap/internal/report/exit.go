@@ -14,6 +14,26 @@ const (
 	exitBusy      = 75
 )
 
+// Code is an exit code with its meaning.
+type Code struct {
+	Code    int
+	Meaning string
+}
+
+// Codes returns what each exit code means. The README says the same, with what a Job should do.
+func Codes() []Code {
+	return []Code{
+		{0, "done"},
+		{exitTransient, "transient: time ran out, or Vault refused a part of the seed and the rest is applied"},
+		{2, "never ours: a crash of the Go runtime"},
+		{3, "`plan --detailed-exitcode` found changes; `verify` found a required control that does not hold"},
+		{exitUsage, "usage or configuration error"},
+		{exitSeed, "the seed is invalid; nothing of it was written to Vault"},
+		{exitTerminal, "terminal: a person is needed, see [docs/runbook.md](docs/runbook.md)"},
+		{exitBusy, "another run is at work and did not finish in time, or took over"},
+	}
+}
+
 // ExitCode returns the exit code of a program that ends with a failure, by its kind.
 func ExitCode(failure error) int {
 	switch fault.KindOf(failure) {

@@ -164,8 +164,12 @@
 {{- if and $e.age.secret (not (include "vault-bootstrap.fileMode" .)) -}}
 {{- fail "keys.encryption.age.secret needs podSecurityContext.fsGroup: without it everybody in the container could read the identity, and the program refuses that. Set it to our user's group" -}}
 {{- end -}}
-{{- if and (has "transit" $kinds) (not $e.transit.tokenSecret) (not (contains "--keys-token-file" $extra)) -}}
-{{- fail "keys.encryption.recipients has a key of transit, and its server wants a token. Put one into a Secret and name that in keys.encryption.transit.tokenSecret" -}}
+{{- if not (or $e.transit.tokenSecret (contains "--keys-token-file" $extra)) -}}
+{{- range $e.recipients -}}
+{{- if and (hasPrefix "transit:" .) (not (regexMatch "[?&](login|token-file)=" .)) -}}
+{{- fail "keys.encryption.recipients has a key of transit, and its server wants a token. Add ?login=kubernetes&role=ROLE to that recipient, or put a token into a Secret and name that in keys.encryption.transit.tokenSecret" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if has "kms-plugin" $kinds -}}
 {{- $sockets := include "vault-bootstrap.encryption.sockets" . | splitList " " -}}
@@ -201,7 +205,7 @@
   "awskms" (list "awskms:arn:aws:kms:REGION:ACCOUNT:key/ID" "arn:aws(-[a-z-]+)?:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]+")
   "gcpkms" (list "gcpkms:projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY" "projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
   "azurekv" (list "azurekv:https://VAULT.vault.azure.net/keys/KEY" "https://[^/@?#]+/keys/[A-Za-z0-9-]+/?")
-  "transit" (list "transit:https://HOST:PORT/MOUNT/KEY" "(https://[^/@?#]+|http://(localhost|127[0-9.]+|\\[::1\\])(:[0-9]+)?)(/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}/?")
+  "transit" (list "transit:https://HOST:PORT/MOUNT/KEY" "(https://[^/@?#]+|http://(localhost|127[0-9.]+|\\[::1\\])(:[0-9]+)?)(/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}/?([?][^ #]+)?")
   "age" (list "age:age1…" "age1[a-z0-9+._-]+")
   "kms-plugin" (list "kms-plugin:unix:/PATH/OF/SOCKET" "unix:(//)?/[^ ]+") -}}
 {{- range $i, $recipient := .Values.keys.encryption.recipients -}}
