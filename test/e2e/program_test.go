@@ -81,7 +81,7 @@ func (p *program) flagsFor(verb string) []string {
 		return p.flags
 	}
 	left := runOnly
-	if verb == "keys list" || verb == "keys reseal" { // which ask no server
+	if slices.Contains([]string{"keys list", "keys reseal", "keys export", "keys import"}, verb) { // which ask no server
 		left = append(slices.Clone(runOnly), "--vault-", "--ca-cert")
 	}
 	return slices.DeleteFunc(slices.Clone(p.flags), func(flag string) bool {
