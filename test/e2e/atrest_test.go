@@ -107,7 +107,8 @@ func TestNothingAtRestOpensAnything(t *testing.T) {
 		secrets.learn(t, p)
 		p.must(0, "keys rotate")
 		secrets.learn(t, p)
-		p.must(0, "keys reseal", "--to="+next.recipient)
+		p.keys = nil
+		p.must(0, "keys reseal", "--to="+next.recipient, "--keys-identity="+next.file)
 		to(next)
 		p.stopped("breakglass.stored", "break-glass run", because).Kill()
 		secrets.learn(t, p)

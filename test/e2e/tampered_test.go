@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
@@ -33,42 +32,34 @@ func sealingOf(t *testing.T, record []byte) (sealing map[string]any) {
 	return sealing
 }
 
-// TestPublicKeyIsSwapped swaps the public key of an attempt before Vault is asked: by a run that
-// knows its own, nothing is encrypted to the other one, and by the next run Vault is not asked.
+// TestPublicKeyIsSwapped swaps the public key of an attempt before Vault is asked: the next run does
+// not ask Vault, and one that knows its own key has nothing encrypted to the other one.
 func TestPublicKeyIsSwapped(t *testing.T) {
-	cluster, ours := testbed.VaultFor(t, testbed.VaultOptions{}), newPerson(t)
-	p, namespace, _ := inKubernetes(t, cluster, append(shortLease, "--keys-to="+ours.recipient, "--keys-identity="+ours.file)...)
-	raw := p.keys
-	p.keys = nil
-	first := p.stopped("initialize.intended", "run")
-	intended := raw()
-	swapped := tampered(t, intended, func(header, _ map[string]any) {
-		header["attempt"].(map[string]any)["public_key"] = "dGhlaXJz"
-	})
-	putBack(t, namespace, "vault-bootstrap-keys", "keys.json", swapped)
-	wantFailure(t, p.run("run", "--timeout=20s", "--lease-duration=1s"), 70, "record corrupt", "attempt.public_key")
-	wantUninitialized(t, cluster)
-
-	// The run that was at work asks Vault all the same, for an answer to its own key. It cannot store
-	// it in this record: it is in the spool until the record is whole again.
-	spooled := "--spool-dir=" + t.TempDir()
-	first.Kill()
-	putBack(t, namespace, "vault-bootstrap-keys", "keys.json", intended)
-	second := p.stopped("initialize.intended", "run", spooled)
-	intended = raw()
-	swapped = tampered(t, intended, func(header, _ map[string]any) {
-		header["attempt"].(map[string]any)["public_key"] = "dGhlaXJz"
-	})
-	putBack(t, namespace, "vault-bootstrap-keys", "keys.json", swapped)
-	second.Send(sigcont)
-	if r := second.Wait(); r.Code == 0 || !strings.Contains(r.Stderr, "attempt.public_key") {
-		t.Errorf("the run at work: %s", r)
-	}
-	p.keys = ours.opens(t, raw)
-	putBack(t, namespace, "vault-bootstrap-keys", "keys.json", intended)
-	p.must(0, "run", spooled)
-	if keysIn(t, p).Set == nil {
-		t.Error("the keys are lost")
+	for name, goesOn := range map[string]bool{"before a run": false, "during a run": true} {
+		t.Run(name, func(t *testing.T) {
+			cluster, ours := testbed.VaultFor(t, testbed.VaultOptions{}), newPerson(t)
+			p, dir := inFiles(t, cluster, "--keys-to="+ours.recipient, "--keys-identity="+ours.file, "--spool-dir="+t.TempDir())
+			raw := p.keys
+			p.keys = nil
+			first := p.stopped("initialize.intended", "run")
+			intended := raw()
+			write(t, dir+"/vault-bootstrap-keys.json", string(tampered(t, intended, func(header, _ map[string]any) {
+				header["attempt"].(map[string]any)["public_key"] = "dGhlaXJz"
+			})))
+			if goesOn {
+				// It has Vault's answer to its own key, and stores it when the record is whole again.
+				first.Send(sigcont)
+				first.Says("attempt.public_key", 1)
+				write(t, dir+"/vault-bootstrap-keys.json", string(intended))
+				first.Exits(0)
+				p.keys = ours.opens(t, raw)
+				wantEvents(t, "afterwards", p.must(0, "run").Events())
+				return
+			}
+			first.Kill()
+			wantFailure(t, p.run("run"), 70, "record corrupt", "attempt.public_key")
+			wantUninitialized(t, cluster)
+		})
 	}
 }
 
@@ -88,7 +79,8 @@ func TestRecordIsSpliced(t *testing.T) {
 	to(former)
 	p.must(0, "run")
 	formers := raw()
-	p.must(0, "keys reseal", "--to="+ours.recipient)
+	p.keys = nil
+	p.must(0, "keys reseal", "--to="+ours.recipient, "--keys-identity="+ours.file)
 	to(ours)
 	p.must(0, "run")
 	resealed := raw()
@@ -150,7 +142,7 @@ func TestOlderRecordIsAccepted(t *testing.T) {
 	p, dir := inFiles(t, cluster)
 	raw, flags := p.keys, p.flags
 	p.flags = append(append([]string{}, flags...), "--keys-to="+former.recipient, "--keys-identity="+former.file)
-	p.keys = former.opens(t, raw)
+	p.keys = nil // it changes who opens it
 	p.must(0, "run")
 	backup := raw()
 	p.must(0, "keys reseal", "--to="+ours.recipient, "--keys-identity="+ours.file)
