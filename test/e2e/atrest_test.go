@@ -92,7 +92,7 @@ func TestNothingAtRestOpensAnything(t *testing.T) {
 			p.keys = who.opens(t, plain.keys)
 		}
 		to(former)
-		for _, point := range []string{"initialize.intended", "initialize.stored", "login.made"} {
+		for _, point := range []string{"initialize.stored", "login.made"} {
 			killedAt(p, point)
 			secrets.learn(t, p)
 		}
