@@ -120,7 +120,7 @@ func TestNothingAtRestOpensAnything(t *testing.T) {
 		p.must(0, "keys import", "--from="+safe)
 		p.must(0, "run")
 		watch := p.start("watch", "--listen=127.0.0.1:0")
-		watch.Says(`"hardened"`, 1)
+		watch.Says(`"listening"`, 1)
 		watch.Terminates()
 		secrets.learn(t, p)
 		secrets.learnTokens(t, vaultLog)
