@@ -35,6 +35,7 @@ var larger = map[string]bool{
 	"internal/store/kubestore.leases":    true,
 	"internal/store/kubestore.pieces":    true,
 	"internal/store/kubestore.secrets":   true,
+	"internal/store/wire.Checkpoint":     true,
 }
 
 // declared is what the source says of a type.

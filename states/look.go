@@ -3,7 +3,6 @@ package states
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -172,6 +171,9 @@ func (o *Observer) LookOutside(ctx context.Context) (*Look, error) {
 	if look.Checkpoint, err = o.records.Checkpoint(ctx); err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
+	if err := o.refusePutBack(ctx, look); err != nil {
+		return nil, fmt.Errorf("reading the keys: %w", err)
+	}
 	if err := o.lookAtRecords(ctx, look); err != nil {
 		return nil, err
 	}
@@ -200,18 +202,6 @@ func (o *Observer) lookAtRecords(ctx context.Context, look *Look) error {
 	}
 	o.lookAtSet(look)
 	return nil
-}
-
-// readKeys reads the keys record. If it is encrypted and cannot be opened, it returns what is known
-// without that, and why.
-func readKeys(ctx context.Context, records RecordReader) (keys store.Keys, locked, err error) {
-	keys, err = records.Keys(ctx)
-	if !errors.Is(err, store.ErrLocked) {
-		return keys, nil, err
-	}
-	locked = err
-	keys, err = records.Outline(ctx)
-	return keys, locked, err
 }
 
 // RefuseKeys fails if the keys record of a Vault whose keys are not ours holds something that opens

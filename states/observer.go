@@ -2,6 +2,7 @@ package states
 
 import (
 	"context"
+	"errors"
 
 	"github.com/vault-bootstrap/vault-bootstrap/internal/harden"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/secret"
@@ -121,4 +122,31 @@ func NewObserver(sources Sources) *Observer {
 		surroundings: &surroundings{sources.Setting, sources.Cluster, sources.Outside},
 		attempts:     &attempts{setting: sources.Setting}, seals: &seals{setting: sources.Setting}, recall: &recall{}, fixes: &fixes{},
 	}
+}
+
+// readKeys reads the keys record. If it is encrypted and cannot be opened, it returns what is known
+// without that, and why.
+func readKeys(ctx context.Context, records RecordReader) (keys store.Keys, locked, err error) {
+	keys, err = records.Keys(ctx)
+	if !errors.Is(err, store.ErrLocked) {
+		return keys, nil, err
+	}
+	locked = err
+	keys, err = records.Outline(ctx)
+	return keys, locked, err
+}
+
+// refusePutBack fails if the keys record is older than the checkpoint knows it. Both were read without
+// the Lease, the keys first: a run may have written both in between, so that they are read once more
+// before they are blamed.
+func (o *Observer) refusePutBack(ctx context.Context, look *Look) error {
+	if !look.StoredKeys.OlderThan(look.Checkpoint.HighWater) {
+		return nil
+	}
+	var err error
+	if look.StoredKeys, look.Locked, err = readKeys(ctx, o.records); err != nil {
+		return err
+	}
+	look.Observation.Trouble = look.Locked
+	return store.RefuseOlder(keysRecord(o.setting.Name), look.StoredKeys, look.Checkpoint.HighWater)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/cmd/vault-bootstrap/internal/walk"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/fault"
 	"github.com/vault-bootstrap/vault-bootstrap/internal/store"
+	"github.com/vault-bootstrap/vault-bootstrap/internal/store/fencing"
 	"github.com/vault-bootstrap/vault-bootstrap/states"
 	"github.com/vault-bootstrap/vault-bootstrap/states/ceremony"
 )
@@ -102,7 +103,8 @@ func (p *program) keysResealCommand() *cobra.Command {
 			"that flag, unwraps it again, and encrypts the record with it in one write. Whoever is no\n" +
 			"longer a recipient opens nothing that is written later; what they could read before they\n" +
 			"may have read, so exchange the keys as well: keys rotate. The record as it is must open\n" +
-			"with --keys-to or --to.",
+			"with --keys-to or --to. A copy from an earlier time that was put back is refused unless\n" +
+			"--accept-older says that it is the one to go on with.",
 		Example: "  vault-bootstrap keys reseal --keys-to=age:age1… --keys-identity=old.txt --to=awskms:ARN --to=age:age1…",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,6 +114,7 @@ func (p *program) keysResealCommand() *cobra.Command {
 	registerStore(cmd.Flags(), &options.store)
 	cmd.Flags().StringSliceVar(&options.to, "to", nil, "future recipients, as --keys-to takes them; may be repeated (default: those of --keys-to)")
 	registerConfirmation(cmd.Flags(), &options.confirmed)
+	cmd.Flags().BoolVar(&options.older, "accept-older", false, "go on with a keys record that is older than one that was seen before, such as a restored backup")
 	cmd.Flags().DurationVar(&options.timeout, "timeout", time.Minute, "how long to wait and retry in all")
 	return cmd
 }
@@ -119,6 +122,7 @@ func (p *program) keysResealCommand() *cobra.Command {
 type resealOptions struct {
 	store   job.StoreOptions
 	to      []string
+	older   bool
 	timeout time.Duration
 
 	confirmed input.Confirmation
@@ -153,7 +157,11 @@ func (p *program) resealKeys(ctx context.Context, options *resealOptions) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
-	session, _, err := p.beginPlain(ctx, records)
+	begin := fencing.Begin
+	if options.older {
+		begin = fencing.BeginWithOlder
+	}
+	session, _, err := p.beginWith(ctx, 0, records, begin)
 	if err != nil {
 		return err
 	}

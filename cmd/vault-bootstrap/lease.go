@@ -22,6 +22,14 @@ func (p *program) beginPlain(ctx context.Context, records store.Store) (*fencing
 // beginHeld is beginPlain for a verb that may take longer than the wait for the Lease:
 // the session outlives the wait, and ends with Close.
 func (p *program) beginHeld(ctx context.Context, wait time.Duration, records store.Store) (*fencing.Session, *slog.Logger, error) {
+	return p.beginWith(ctx, wait, records, fencing.Begin)
+}
+
+// begins takes the Lease and an epoch.
+type begins func(context.Context, store.Store, store.LeaseOptions) (*fencing.Session, error)
+
+// beginWith is beginHeld for a verb that says how its session begins.
+func (p *program) beginWith(ctx context.Context, wait time.Duration, records store.Store, begin begins) (*fencing.Session, *slog.Logger, error) {
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
 	if wait > 0 {
 		waiting, hold, release := walk.WaitThenHold(ctx)
@@ -32,7 +40,7 @@ func (p *program) beginHeld(ctx context.Context, wait time.Duration, records sto
 	if err := records.Preflight(ctx); err != nil {
 		return nil, log, err
 	}
-	session, err := fencing.Begin(ctx, records, store.LeaseOptions{
+	session, err := begin(ctx, records, store.LeaseOptions{
 		Holder: job.Identity(p.env), Duration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		Waiting: func(holder string) { log.Warn("another run holds the lease, waiting for it", "holder", holder) },
 	})

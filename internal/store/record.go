@@ -199,6 +199,9 @@ type Checkpoint struct {
 	// Open holds the life in which each replica was last seen unsealed: address → a name that
 	// changes with each restart, at most OpenLimit. It is kept only if seals are to be respected.
 	Open map[string]string
+	// HighWater is the latest encryption of the keys record that was opened; nil if it was never
+	// encrypted. A copy from before that is refused.
+	HighWater *HighWater
 	// LastError is the failure that ended the latest run; nil after a success.
 	LastError *Failure
 	// History holds the latest transitions, oldest first, HistoryLimit at most.

@@ -14,6 +14,10 @@ func (c Checkpoint) Clone() Checkpoint {
 		hashes[id] = maps.Clone(fields)
 	}
 	c.Hashes = hashes
+	if c.HighWater != nil {
+		mark := *c.HighWater
+		c.HighWater = &mark
+	}
 	if c.LastError != nil {
 		failure := *c.LastError
 		c.LastError = &failure

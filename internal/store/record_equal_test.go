@@ -11,7 +11,7 @@ func TestCheckpointClone(t *testing.T) {
 	full := Checkpoint{
 		Epoch: 1, State: "seeded", Since: at, ClusterID: "c", RootSince: at, SeedDigest: "d", Namespace: "n", Ledger: map[string]Ownership{"a": Created},
 		Hashes: map[string]map[string]string{"a": {"x": "1"}}, Open: map[string]string{"r": "life"},
-		LastError: &Failure{Name: "n", At: at}, History: []Transition{{At: at, To: "seeded"}},
+		HighWater: &HighWater{"k", 1}, LastError: &Failure{Name: "n", At: at}, History: []Transition{{At: at, To: "seeded"}},
 	}
 	for i := range reflect.TypeFor[Checkpoint]().NumField() {
 		if reflect.ValueOf(full).Field(i).IsZero() {
@@ -25,6 +25,7 @@ func TestCheckpointClone(t *testing.T) {
 		"digest": func(c *Checkpoint) { c.SeedDigest = "" }, "namespace": func(c *Checkpoint) { c.Namespace = "" }, "ledger, an entry": func(c *Checkpoint) { c.Ledger["a"] = Intended },
 		"ledger, one more": func(c *Checkpoint) { c.Ledger["b"] = Created }, "hashes, a field": func(c *Checkpoint) { c.Hashes["a"]["x"] = "2" },
 		"hashes, an object": func(c *Checkpoint) { delete(c.Hashes, "a") }, "open": func(c *Checkpoint) { c.Open["r"] = "another" },
+		"high-water mark": func(c *Checkpoint) { c.HighWater.Generation++ },
 		"error, in place": func(c *Checkpoint) { c.LastError.Name = "m" }, "error": func(c *Checkpoint) { c.LastError = nil },
 		"history, in place": func(c *Checkpoint) { c.History[0].To = "x" }, "history": func(c *Checkpoint) { c.Remember(Transition{}) },
 	}

@@ -77,6 +77,18 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
+// TestTransitLogin renders a recipient that logs in by itself: it takes no Secret with a token.
+func TestTransitLogin(t *testing.T) {
+	const recipient = "transit:https://vault.other.svc:8300/transit/k?login=kubernetes&role=r"
+	var found bool
+	for _, each := range render(t, "keys: {encryption: {recipients: ['"+recipient+"']}}") {
+		found = found || each.GetKind() == "Job" && slices.Contains(args(t, each), "--keys-to="+recipient)
+	}
+	if !found {
+		t.Errorf("no Job has --keys-to=%s", recipient)
+	}
+}
+
 // podSpec returns the pod of an object in Kubernetes' own types.
 func podSpec(t *testing.T, o *object) corev1.PodSpec {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,8 +16,14 @@ import (
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
+// ownPlanes are the control planes of tests that do not share one, by their names.
+var ownPlanes sync.Map
+
 func kubernetes(t *testing.T) *testbed.ControlPlane {
 	t.Helper()
+	if own, ok := ownPlanes.Load(t.Name()); ok {
+		return own.(*testbed.ControlPlane)
+	}
 	return suite.Kubernetes(t)
 }
 

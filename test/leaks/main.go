@@ -1,11 +1,11 @@
 // Command leaks looks for secrets where none may be. It takes the notes of the
 // suites, which hold every secret that was made and everything that programs under
-// test have shown, and a directory of servers' logs.
+// test have shown, and a directory of servers' logs. Secrets of runs that encrypt
+// their keys must not be in what those servers have stored, either.
 package main
 
 import (
-	"encoding/base64"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-bootstrap/vault-bootstrap/test/leaks/needle"
 	"github.com/vault-bootstrap/vault-bootstrap/test/testbed"
 )
 
@@ -22,14 +23,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: leaks NOTES BEDS [LOG...]")
 		os.Exit(64)
 	}
-	if err := search(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
+	if err := errors.Join(search(os.Args[1], os.Args[2], os.Args[3:]), atRest(os.Args[1], os.Args[2])); err != nil {
 		fmt.Fprintln(os.Stderr, "leaks:", err)
 		os.Exit(1)
 	}
 }
-
-// shortest is the length below which a text is too common to be looked for.
-const shortest = 8
 
 // serviceToken is the form of every token that Vault makes: one in an output is a
 // leak, also if no suite has noted it.
@@ -51,7 +49,7 @@ func search(notes, beds string, outputs []string) error {
 	if len(secrets) == 0 || len(shown) == 0 || len(logs) == 0 {
 		return fmt.Errorf("nothing to compare: %d secrets, %d outputs, %d logs; did the suites run?", len(secrets), len(shown), len(logs))
 	}
-	size, found, needles := 0, 0, needlesOf(secrets)
+	size, found, needles := 0, 0, needle.Of(secrets)
 	for _, path := range slices.Concat(shown, logs, outputs) {
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -62,9 +60,9 @@ func search(notes, beds string, outputs []string) error {
 			found++
 			fmt.Printf("%s: a token of Vault's at byte %d\n", path, at[0])
 		}
-		needles.search(content, func(n needle, at int) {
+		needles.Search(content, func(n needle.Needle, at int) {
 			found++
-			fmt.Printf("%s: a secret (%s, %d characters) at byte %d: …%q\n", path, n.form, n.length, at, content[max(0, at-60):at])
+			fmt.Printf("%s: a secret (%s, %d characters) at byte %d: …%q\n", path, n.Form, n.Length, at, content[max(0, at-60):at])
 		})
 	}
 	fmt.Printf("leaks: %d found; looked for %d secrets in %d outputs and %d logs, %d bytes\n", found, len(secrets), len(shown), len(logs), size)
@@ -72,20 +70,6 @@ func search(notes, beds string, outputs []string) error {
 		return fmt.Errorf("%d secrets are shown", found)
 	}
 	return nil
-}
-
-// forms are the ways in which a secret could be shown.
-func forms(secret string) map[string]string {
-	all := map[string]string{
-		"as it is": secret,
-		"base64":   strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
-		"hex":      hex.EncodeToString([]byte(secret)),
-	}
-	// Key shares are base64, and Vault takes them in hex, too.
-	if raw, err := base64.StdEncoding.DecodeString(secret); err == nil && len(raw) >= shortest {
-		all["hex of what it encodes"] = hex.EncodeToString(raw)
-	}
-	return all
 }
 
 func secretsIn(dir string) ([]string, error) {
@@ -102,7 +86,7 @@ func secretsIn(dir string) ([]string, error) {
 		}
 		for line := range strings.Lines(string(content)) {
 			secret := strings.TrimSpace(line)
-			if len(secret) >= shortest && !seen[secret] {
+			if len(secret) >= needle.Shortest && !seen[secret] {
 				seen[secret] = true
 				secrets = append(secrets, secret)
 			}

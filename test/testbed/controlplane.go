@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +36,9 @@ type ControlPlaneOptions struct {
 	// it the API server listens on every interface, and the Service 'kubernetes'
 	// leads to it; without it, loopback only and a Service without endpoints.
 	AdvertiseAddress string
+	// AuditBodies has the audit log show what is sent and answered, at the level RequestResponse.
+	// It then is in the file AuditBodiesFile, which holds whatever the records hold.
+	AuditBodies bool
 	// APIServerArgs are added to the API server's arguments.
 	APIServerArgs []string
 }
@@ -53,7 +57,7 @@ type ControlPlane struct {
 	// AdminKubeconfig is a kubeconfig of a member of system:masters.
 	AdminKubeconfig string
 	// AuditLog has a JSON line for every request that the API server answered, at
-	// level Metadata: who, what, when, the status, no bodies.
+	// level Metadata, unless bodies were asked for: who, what, when, the status.
 	AuditLog string
 	// ServiceAccountKeyFile is the public key of service account tokens, PEM.
 	ServiceAccountKeyFile string
@@ -112,7 +116,12 @@ func newControlPlane(o ControlPlaneOptions) (*ControlPlane, error) {
 	if err := writeKeyPair(c.serviceAccountSigningKey(), c.ServiceAccountKeyFile); err != nil {
 		return nil, fmt.Errorf("making the service accounts' key: %w", err)
 	}
-	if err := os.WriteFile(c.auditPolicy(), []byte(auditPolicy), 0o600); err != nil {
+	policy := auditPolicy
+	if o.AuditBodies {
+		c.AuditLog = filepath.Join(dir, AuditBodiesFile)
+		policy = strings.Replace(policy, auditRest, auditBodies, 1)
+	}
+	if err := os.WriteFile(c.auditPolicy(), []byte(policy), 0o600); err != nil {
 		return nil, err
 	}
 	c.ready = &http.Client{Transport: &http.Transport{

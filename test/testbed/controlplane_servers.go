@@ -30,8 +30,19 @@ rules:
   userGroups: ["system:serviceaccounts:kube-system"]
 - level: None
   nonResourceURLs: ["/readyz*", "/livez*", "/healthz*"]
-- level: Metadata
+` + auditRest
+
+const (
+	// AuditBodiesFile is the name of an audit log with bodies. It does not end as other logs do: in
+	// those no secret may be.
+	AuditBodiesFile = "audit-with-bodies.jsonl"
+	auditRest       = "- level: Metadata\n"
+	// auditBodies shows whatever is stored, and no token that is requested.
+	auditBodies = `- level: Metadata
+  resources: [{resources: [serviceaccounts/token, tokenreviews]}, {group: authentication.k8s.io}]
+- level: RequestResponse
 `
+)
 
 func (c *ControlPlane) auditPolicy() string { return filepath.Join(c.Dir, "audit-policy.yaml") }
 

@@ -16,15 +16,34 @@ const NotesVariable = "TESTBED_NOTES"
 const (
 	NotedOutput  = "output"
 	NotedSecrets = "secrets"
+	// NotedEncrypted holds the secrets of runs that encrypt their keys: nothing stored may hold them,
+	// either. NotedClear holds those of runs that do not, where the servers' files are searched.
+	NotedEncrypted = "encrypted"
+	NotedClear     = "clear"
 )
 
 // NoteOutput notes what a program has shown.
 func NoteOutput(t TB, text string) { note(t, NotedOutput, text) }
 
 // NoteSecrets notes texts that no output may hold.
-func NoteSecrets(t TB, secrets ...string) {
-	if len(secrets) > 0 {
-		note(t, NotedSecrets, strings.Join(secrets, "\n")+"\n")
+func NoteSecrets(t TB, secrets ...string) { noteLines(t, NotedSecrets, secrets) }
+
+// NoteEncrypted notes texts that neither an output nor what servers have stored may hold.
+func NoteEncrypted(t TB, secrets ...string) {
+	noteLines(t, NotedSecrets, secrets)
+	noteLines(t, NotedEncrypted, secrets)
+}
+
+// NoteClear notes texts that no output may hold, and that the servers of a test have stored.
+func NoteClear(t TB, secrets ...string) {
+	noteLines(t, NotedSecrets, secrets)
+	noteLines(t, NotedClear, secrets)
+}
+
+func noteLines(t TB, folder string, lines []string) {
+	t.Helper()
+	if len(lines) > 0 {
+		note(t, folder, strings.Join(lines, "\n")+"\n")
 	}
 }
 

@@ -13,13 +13,23 @@ import (
 const epochTries = 100
 
 // Begin waits for the Lease and allocates the next epoch: by compare-and-swap in the keys record,
-// then in the checkpoint. From then on no earlier session can write to either.
+// then in the checkpoint. From then on no earlier session can write to either. It fails, and writes
+// nothing, if the keys record is a copy from an earlier time.
 func Begin(ctx context.Context, records store.Store, options store.LeaseOptions) (*Session, error) {
+	return begin(ctx, records, options, false)
+}
+
+// BeginWithOlder is Begin for somebody who goes on with an earlier copy of the keys record.
+func BeginWithOlder(ctx context.Context, records store.Store, options store.LeaseOptions) (*Session, error) {
+	return begin(ctx, records, options, true)
+}
+
+func begin(ctx context.Context, records store.Store, options store.LeaseOptions, older bool) (*Session, error) {
 	held, err := records.Acquire(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{store: records, held: held}
+	s := &Session{store: records, held: held, high: highWater{record: records.Location().Keys, accepts: older}}
 	if err := s.allocate(held.Context()); err != nil {
 		return nil, errors.Join(fmt.Errorf("allocating an epoch: %w", err), s.Close())
 	}
@@ -38,6 +48,7 @@ func (s *Session) allocate(ctx context.Context) error {
 			return err
 		}
 	}
+	s.high.raise(checkpoint.HighWater)
 	tried := false
 	err = retryConflicts(ctx, epochTries, func() error {
 		keys, revision, known := s.latestKeys(tried)
@@ -47,6 +58,11 @@ func (s *Session) allocate(ctx context.Context) error {
 			if keys, revision, err = s.store.Outline(ctx); err != nil {
 				return err
 			}
+		}
+		if err := s.high.check(keys); err != nil && known {
+			return store.ErrConflict // what is remembered may be older than the record is
+		} else if err != nil {
+			return err
 		}
 		s.epoch = max(keys.Epoch, checkpoint.Epoch) + 1
 		keys.Epoch = s.epoch

@@ -41,6 +41,7 @@ type Session struct {
 	keys, checkpoint sync.Mutex
 	// written are the revisions of our latest writes of the checkpoint.
 	written revisions
+	high    highWater
 }
 
 // RecordDeleted is the name of the fault that the keys record was deleted during a session, and
@@ -85,9 +86,9 @@ func (s *Session) Outline(ctx context.Context) (store.Keys, error) {
 	return keys, err
 }
 
-// Keys reads the keys record, and opens it.
+// Keys reads the keys record, and opens it. It fails if that is older than what was seen of it.
 func (s *Session) Keys(ctx context.Context) (store.Keys, error) {
-	keys, _, err := s.store.Keys(ctx)
+	keys, _, err := s.opened(ctx)
 	return keys, err
 }
 
@@ -108,7 +109,16 @@ func (s *Session) Checkpoint(ctx context.Context) (store.Checkpoint, error) {
 func (s *Session) UpdateKeys(ctx context.Context, change func(*store.Keys) error) error {
 	s.keys.Lock()
 	defer s.keys.Unlock()
-	err := update(ctx, s, s.store.Keys, s.store.SaveKeys, asWritten, func(k *store.Keys) *int64 { return &k.Epoch }, change)
+	var before bool // whether the record held anything
+	read := func(ctx context.Context) (store.Keys, store.Revision, error) {
+		keys, revision, err := s.opened(ctx)
+		before = keys.Sealing != nil || keys.Secret()
+		return keys, revision, err
+	}
+	save := func(ctx context.Context, keys store.Keys, revision store.Revision) (store.Revision, error) {
+		return s.saveKeys(ctx, keys, revision, before)
+	}
+	err := update(ctx, s, read, save, asWritten, func(k *store.Keys) *int64 { return &k.Epoch }, change)
 	if err != nil {
 		return fmt.Errorf("updating the keys record: %w", err)
 	}
@@ -136,7 +146,7 @@ func (s *Session) Deliver(ctx context.Context, change func(*store.Keys) error) e
 		if removed {
 			keys.Epoch = s.epoch
 		}
-		_, err = s.store.SaveKeys(ctx, keys, revision)
+		_, err = s.saveKeys(ctx, keys, revision, !removed)
 		return err
 	})
 	if err != nil {
@@ -149,7 +159,11 @@ func (s *Session) Deliver(ctx context.Context, change func(*store.Keys) error) e
 func (s *Session) UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error {
 	s.checkpoint.Lock()
 	defer s.checkpoint.Unlock()
-	err := update(ctx, s, s.store.Checkpoint, s.saveCheckpoint, asHeld, func(c *store.Checkpoint) *int64 { return &c.Epoch }, change)
+	err := update(ctx, s, s.store.Checkpoint, s.saveCheckpoint, asHeld, func(c *store.Checkpoint) *int64 { return &c.Epoch }, func(c *store.Checkpoint) error {
+		err := change(c)
+		s.high.into(c)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("updating the checkpoint: %w", err)
 	}

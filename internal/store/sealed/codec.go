@@ -25,8 +25,10 @@ type Codec struct {
 	mu sync.Mutex
 	// ring holds the recipients that this process was given.
 	ring Ring
-	// known holds the data keys that this process has made or unwrapped, by their IDs.
-	known map[string]secret.Value
+	// known holds the data keys that this process has made or unwrapped, by their IDs, and unread
+	// the IDs of those that it has made and not yet seen in a record.
+	known  map[string]secret.Value
+	unread map[string]bool
 	// last is how the record was encrypted when it was last read or prepared; nil if it was not.
 	last *store.Sealing
 	// present are the names of those to whom the record was encrypted when it was last read.
@@ -37,7 +39,9 @@ type Codec struct {
 }
 
 // New returns a Codec for the records of a name. It opens and encrypts nothing before Use.
-func New(name string) *Codec { return &Codec{name: name, known: map[string]secret.Value{}} }
+func New(name string) *Codec {
+	return &Codec{name: name, known: map[string]secret.Value{}, unread: map[string]bool{}}
+}
 
 // Use gives the Codec its recipients.
 func (c *Codec) Use(ring Ring) {
@@ -117,6 +121,7 @@ func (c *Codec) saw(keys store.Keys) {
 		return
 	}
 	c.present = recipientsOf(*keys.Sealing)
+	delete(c.unread, keys.Sealing.DataKey)
 	if c.last == nil || c.last.DataKey != keys.Sealing.DataKey || c.last.Generation < keys.Sealing.Generation {
 		c.last = keys.Sealing
 	}
@@ -176,6 +181,7 @@ func (c *Codec) Encode(keys store.Keys) (data []byte, fresh bool, err error) {
 	}
 	c.mu.Lock()
 	key, known := c.known[sealing.DataKey]
+	fresh = c.unread[sealing.DataKey]
 	c.mu.Unlock()
 	if !known {
 		return nil, false, fmt.Errorf("encrypting the keys: the data key %s is not known", sealing.DataKey)
@@ -183,7 +189,7 @@ func (c *Codec) Encode(keys store.Keys) (data []byte, fresh bool, err error) {
 	if data, err = seal(c.name, keys, *sealing, key); err != nil {
 		return nil, false, fmt.Errorf("encrypting the keys: %w", err)
 	}
-	return data, sealing.Generation == 0, c.proveOpens(data, keys, key)
+	return data, fresh, c.proveOpens(data, keys, key)
 }
 
 // sealingFor returns how to encrypt keys; nil for a record in clear.

@@ -347,7 +347,7 @@ func TestRenew(t *testing.T) {
 	before := encode(t, c, sample(t))
 	c.Use(storetest.NewRing(kms))
 	keys := decode(t, c, before)
-	renewed, err := c.Renew(t.Context(), keys)
+	renewed, err := c.Renew(t.Context(), keys, nil)
 	check(t, err)
 	if keys.Sealing.DataKey == renewed.DataKey {
 		t.Error("the data key is the same")

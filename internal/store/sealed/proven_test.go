@@ -56,7 +56,7 @@ func TestProven(t *testing.T) {
 	}
 
 	// With a new data key, an escrow keeps the date of its own last proof.
-	renewed, err := c.Renew(t.Context(), decode(t, c, stored))
+	renewed, err := c.Renew(t.Context(), decode(t, c, stored), nil)
 	check(t, err)
 	if got := wrapOf(t, renewed, "safe"); !got.Proven.Equal(provenAt) || !got.Escrow {
 		t.Errorf("after a new data key: %+v", got)

@@ -110,11 +110,22 @@ func (c *Codec) Prepare(ctx context.Context, keys store.Keys) error {
 }
 
 // Renew makes a new data key for the recipients, for a record that is encrypted to others or with
-// an earlier one. The keys are encrypted with it once they have this Sealing.
-func (c *Codec) Renew(ctx context.Context, keys store.Keys) (*store.Sealing, error) {
+// an earlier one. The keys are encrypted with it once they have this Sealing, in a generation after
+// theirs and after mark, which may be nil.
+func (c *Codec) Renew(ctx context.Context, keys store.Keys, mark *store.HighWater) (*store.Sealing, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.make(ctx, keys)
+	sealing, err := c.make(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if keys.Sealing != nil {
+		sealing.Generation = keys.Sealing.Generation
+	}
+	if mark != nil {
+		sealing.Generation = max(sealing.Generation, mark.Generation)
+	}
+	return sealing, nil
 }
 
 // make makes a data key, has each recipient wrap it, and unwraps it again: a recipient that may
@@ -146,7 +157,7 @@ func (c *Codec) make(ctx context.Context, keys store.Keys) (*store.Sealing, erro
 		return nil, fault.Misuse(fmt.Errorf("the keys would be encrypted to %s only, and nothing here could open them again", strings.Join(recipientsOf(*sealing), ", ")),
 			"Nothing was changed. Add a recipient with --keys-to that this process can use, or name the file with the identity of one with --keys-identity.")
 	}
-	c.known[id] = key
+	c.known[id], c.unread[id] = key, true
 	return sealing, nil
 }
 

@@ -43,6 +43,8 @@ var encrypted = []test{
 	{"encrypted: to others", encryptedToOthers},
 	{"encrypted: other recipients", otherRecipients},
 	{"encrypted: removed", encryptedAndRemoved},
+	{"encrypted: put back", putBack},
+	{"encrypted: stored after removal", storedAfterRemoval},
 }
 
 // with opens a store that encrypts to recipients.
@@ -161,7 +163,7 @@ func otherRecipients(t *testing.T, b Backend) {
 	session := begin(t, s, "holder")
 	check(t, session.UpdateKeys(within(t), setHashKey("h")))
 	s.Codec().Use(NewRing(next))
-	renewed, err := s.Codec().Renew(within(t), store.Keys{})
+	renewed, err := s.Codec().Renew(within(t), store.Keys{}, nil)
 	check(t, err)
 	check(t, session.UpdateKeys(within(t), func(k *store.Keys) error { k.Sealing = renewed; return nil }))
 	if keys, _ := readKeys(t, with(t, b.Open, next)); keys.HashKey.Reveal() != "h" {

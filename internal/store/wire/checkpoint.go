@@ -22,8 +22,14 @@ type Checkpoint struct {
 	Packed    []byte            `json:"packed,omitempty"`
 	Pieces    *Pieces           `json:"pieces,omitempty"`
 	Open      map[string]string `json:"open,omitempty"`
+	HighWater *wireHighWater    `json:"keys_high_water,omitempty"`
 	LastError *wireFailure      `json:"last_error,omitempty"`
 	History   []wireTransition  `json:"history,omitempty"`
+}
+
+type wireHighWater struct {
+	DataKey    string `json:"data_key"`
+	Generation int64  `json:"generation"`
 }
 
 type wireFailure struct {
@@ -83,6 +89,7 @@ func plain(c store.Checkpoint) Checkpoint {
 		Ledger:     c.Ledger,
 		Hashes:     c.Hashes,
 		Open:       c.Open,
+		HighWater:  maybe(c.HighWater, func(h store.HighWater) wireHighWater { return wireHighWater(h) }),
 		LastError: maybe(c.LastError, func(f store.Failure) wireFailure {
 			return wireFailure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: UTC(f.At)}
 		}),
@@ -122,6 +129,7 @@ func (l *Ledgers) Record(wire Checkpoint, o Object) (store.Checkpoint, error) {
 		Ledger:     wire.Ledger,
 		Hashes:     wire.Hashes,
 		Open:       wire.Open,
+		HighWater:  maybe(wire.HighWater, func(h wireHighWater) store.HighWater { return store.HighWater(h) }),
 		LastError: maybe(wire.LastError, func(f wireFailure) store.Failure {
 			return store.Failure{Kind: f.Kind, Name: f.Name, Message: f.Message, Remedy: f.Remedy, At: UTC(f.At)}
 		}),

@@ -150,7 +150,7 @@ func Reseal(ctx context.Context, records store.Store, session Updater, ring seal
 		return nil, fault.Misuse(errors.New("there is nothing in the keys record to encrypt"), "Check --store, --name and --namespace. A run with --keys-to encrypts what it stores.")
 	}
 	codec.Use(ring)
-	renewed, err := codec.Renew(ctx, keys)
+	renewed, err := codec.Renew(ctx, keys, session.HighWater())
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,16 @@ func Reseal(ctx context.Context, records store.Store, session Updater, ring seal
 	if _, _, err := again.Keys(ctx); err != nil {
 		return nil, fmt.Errorf("opening the record again: %w", err)
 	}
-	return renewed, nil
+	return renewed, remember(ctx, session)
+}
+
+// remember has the checkpoint say how the keys record is encrypted now, so that no earlier copy is
+// taken for it.
+func remember(ctx context.Context, session Updater) error {
+	if _, err := session.Keys(ctx); err != nil {
+		return err
+	}
+	return session.UpdateCheckpoint(ctx, func(*store.Checkpoint) error { return nil })
 }
 
 // Union returns the recipients in either list, once each.
@@ -200,11 +209,14 @@ func RenewDataKey(ctx context.Context, records store.Store, session Updater) err
 	if !slices.Equal(present, given) {
 		return errors.New("it is encrypted to other recipients than --keys-to names")
 	}
-	renewed, err := codec.Renew(ctx, keys)
+	renewed, err := codec.Renew(ctx, keys, session.HighWater())
 	if err != nil {
 		return err
 	}
-	return reencrypt(ctx, session, renewed)
+	if err := reencrypt(ctx, session, renewed); err != nil {
+		return err
+	}
+	return remember(ctx, session)
 }
 
 // reencrypt has the record be encrypted with a new data key. A session would write after the end of its
@@ -217,10 +229,12 @@ func reencrypt(ctx context.Context, session Updater, renewed *store.Sealing) err
 	})
 }
 
-// Updater is a session that can write the keys.
+// Updater is a session that can write the records.
 type Updater interface {
 	Keys(ctx context.Context) (store.Keys, error)
 	UpdateKeys(ctx context.Context, change func(*store.Keys) error) error
 	// Alive fails if the Lease is no longer held.
 	Alive() error
+	UpdateCheckpoint(ctx context.Context, change func(*store.Checkpoint) error) error
+	HighWater() *store.HighWater
 }
