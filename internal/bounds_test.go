@@ -29,7 +29,6 @@ var larger = map[string]bool{
 	"internal/harden.Facts":              true,
 	"internal/harden.Result":             true,
 	"internal/harden/report.controlJSON": true,
-	"internal/metrics.Metrics":           true,
 	"internal/store/filestore.Store":     true,
 	"internal/store/kubestore.Store":     true,
 	"internal/store/kubestore.leases":    true,

@@ -77,7 +77,7 @@ func registerKeys(flags *pflag.FlagSet, o *job.StoreOptions) {
 }
 
 func registerRecipients(flags *pflag.FlagSet, o *job.RecipientOptions) {
-	flags.StringSliceVar(&o.To, "keys-to", nil, "who can open the keys record, which is encrypted to them; repeat it, since one alone may be lost: transit:https://HOST:PORT/MOUNT/KEY[?login=METHOD&role=ROLE…], age:RECIPIENT, awskms:ARN, gcpkms:NAME, azurekv:URL or kms-plugin:unix:PATH")
+	flags.StringSliceVar(&o.To, "keys-to", nil, "who can open the keys record, which is encrypted to them; repeat it, since one alone may be lost: transit:https://HOST/MOUNT/KEY[?login=METHOD&…], age:RECIPIENT, awskms:ARN, gcpkms:NAME, azurekv:URL or kms-plugin:unix:PATH")
 	flags.StringSliceVar(&o.Identities, "keys-identity", nil, "file with the identity of an age recipient; may be repeated. A recipient without one is an escrow: others can open the record")
 	flags.StringVar(&o.TokenFile, "keys-token-file", "", "file with a token of the server of transit recipients that say no login, which may use MOUNT/encrypt/KEY and MOUNT/decrypt/KEY; it is read for each call")
 	flags.StringVar(&o.CA, "keys-ca", "", "PEM file with the CA of the certificates of transit recipients' servers that name none (default: those of the system)")

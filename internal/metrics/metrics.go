@@ -20,13 +20,17 @@ type Metrics struct {
 	names    Names
 
 	leader                          prometheus.Gauge
-	drift, plan, sealed, success    *optional
-	root, proven                    *optional
+	found                           findings
 	state, terminal, replicas, goal *labelled
 	transitions, failures           *prometheus.CounterVec
 	apiErrors, rounds               *prometheus.CounterVec
 	logins                          prometheus.Counter
 	acts                            *prometheus.HistogramVec
+}
+
+// findings are series about what the last look found. One that it could not find out is not exported.
+type findings struct {
+	drift, plan, sealed, root, success, proven *optional
 }
 
 // Names are the closed sets that labels have their values from. All counters are there from the
@@ -64,13 +68,15 @@ func New(version string, names Names) *Metrics {
 	}
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), names: names,
-		leader:      gauge("leader", "1 if this watch leads, else 0."),
-		drift:       newOptional("drift", "1 if the last look found something of the seed to write."),
-		plan:        newOptional("plan_changes", "How many objects the last look would have written."),
-		sealed:      newOptional("sealed_replicas", "Replicas that say that they are sealed."),
-		root:        newOptional("root_token_stored", "1 if the keys record holds the root token of the first run."),
-		success:     newOptional("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
-		proven:      newOptional("recipient_proven_timestamp_seconds", "When the recipient of the keys that was not tried for longest was last proven."),
+		leader: gauge("leader", "1 if this watch leads, else 0."),
+		found: findings{
+			drift:   newOptional("drift", "1 if the last look found something of the seed to write."),
+			plan:    newOptional("plan_changes", "How many objects the last look would have written."),
+			sealed:  newOptional("sealed_replicas", "Replicas that say that they are sealed."),
+			root:    newOptional("root_token_stored", "1 if the keys record holds the root token of the first run."),
+			success: newOptional("last_success_timestamp_seconds", "When Vault was last found at the goal with nothing to do."),
+			proven:  newOptional("recipient_proven_timestamp_seconds", "When the recipient of the keys that was not tried for longest was last proven."),
+		},
 		state:       newLabelled("state", "1 for the state in which Vault was found last.", "state"),
 		goal:        newLabelled("goal", "1 for the states that meet the goal: it, and those after it.", "state"),
 		terminal:    newLabelled("terminal_error", "1 while a person is needed.", "name"),
@@ -89,8 +95,8 @@ func New(version string, names Names) *Metrics {
 	build.replace(map[string]float64{version: 1})
 	m.goal.replace(names.meeting())
 	prometheus.WrapRegistererWith(prometheus.Labels{"bootstrap": names.Bootstrap}, m.registry).MustRegister(
-		m.leader, m.drift, m.plan, m.sealed, m.state, m.goal, m.terminal, m.replicas, m.transitions, m.failures,
-		m.apiErrors, m.rounds, m.logins, m.root, m.success, m.proven, m.acts, build,
+		m.leader, m.found.drift, m.found.plan, m.found.sealed, m.state, m.goal, m.terminal, m.replicas, m.transitions, m.failures,
+		m.apiErrors, m.rounds, m.logins, m.found.root, m.found.success, m.found.proven, m.acts, build,
 	)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.prime()
@@ -159,29 +165,29 @@ func (m *Metrics) oneOf(found string) map[string]float64 {
 // zero if the keys are not encrypted.
 func (m *Metrics) Recipients(proven time.Time) {
 	if proven.IsZero() {
-		m.proven.forget()
+		m.found.proven.forget()
 		return
 	}
-	m.proven.set(float64(proven.Unix()))
+	m.found.proven.set(float64(proven.Unix()))
 }
 
 // Plan records how many objects would have to be written.
 func (m *Metrics) Plan(changes int) {
-	m.plan.set(float64(changes))
-	m.drift.set(flag(changes > 0))
+	m.found.plan.set(float64(changes))
+	m.found.drift.set(flag(changes > 0))
 }
 
 // Unplanned records that it is not known how many objects would have to be written.
 func (m *Metrics) Unplanned() {
-	m.plan.forget()
-	m.drift.forget()
+	m.found.plan.forget()
+	m.found.drift.forget()
 }
 
 // RootStored records whether a root token is stored.
-func (m *Metrics) RootStored(stored bool) { m.root.set(flag(stored)) }
+func (m *Metrics) RootStored(stored bool) { m.found.root.set(flag(stored)) }
 
 // RootUnknown records that it is not known whether a root token is stored.
-func (m *Metrics) RootUnknown() { m.root.forget() }
+func (m *Metrics) RootUnknown() { m.found.root.forget() }
 
 // Replicas records how many replicas there are by health, of which silent ones do not answer and
 // others say that they are sealed. If nobody answers, it is not known how many are sealed.
@@ -193,10 +199,10 @@ func (m *Metrics) Replicas(health map[string]int, silent, sealed string) {
 	}
 	m.replicas.replace(values)
 	if total == health[silent] {
-		m.sealed.forget()
+		m.found.sealed.forget()
 		return
 	}
-	m.sealed.set(float64(health[sealed]))
+	m.found.sealed.set(float64(health[sealed]))
 }
 
 // Transition counts a transition, and records how long its act took.
@@ -225,7 +231,7 @@ func (m *Metrics) Terminal(name string) {
 func (m *Metrics) Recovered() { m.terminal.replace(nil) }
 
 // Succeeded records that Vault is at the goal and nothing is left to do.
-func (m *Metrics) Succeeded(at time.Time) { m.success.set(float64(at.UnixMilli()) / 1000) }
+func (m *Metrics) Succeeded(at time.Time) { m.found.success.set(float64(at.UnixMilli()) / 1000) }
 
 func flag(on bool) float64 {
 	if on {

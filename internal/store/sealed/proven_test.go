@@ -63,7 +63,7 @@ func TestProven(t *testing.T) {
 	}
 	// Somebody with its identity who makes the data key proves it.
 	person := opener(storetest.NewRecipient("safe"))
-	renewed, err = person.Renew(t.Context(), decode(t, person, stored))
+	renewed, err = person.Renew(t.Context(), decode(t, person, stored), nil)
 	check(t, err)
 	if got := wrapOf(t, renewed, "safe"); !got.Proven.Equal(got.Made) || got.Escrow {
 		t.Errorf("made by who has the identity: %+v", got)
