@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,9 +102,9 @@ func TestKeysAtRest(t *testing.T) {
 		t.Errorf("keys list: %s", list)
 	}
 	// A rerun changes the epoch only.
-	stored := sealingOf(t, raw())
+	stored := encryptionOf(t, raw())
 	wantEvents(t, "rerun", p.must(0, "run").Events())
-	if got := sealingOf(t, raw()); got != stored {
+	if got := encryptionOf(t, raw()); got != stored {
 		t.Errorf("a rerun has changed how the record is encrypted:\n%s\n%s", stored, got)
 	}
 
@@ -146,22 +147,11 @@ func TestKeysAtRest(t *testing.T) {
 	}
 }
 
-// sealingOf returns how a record is encrypted.
-func sealingOf(t *testing.T, record []byte) string {
+// encryptionOf returns to whom a record is encrypted, and what.
+func encryptionOf(t *testing.T, record []byte) string {
 	t.Helper()
-	var stored struct{ Sealing json.RawMessage }
-	if err := json.Unmarshal(record, &stored); err != nil || len(stored.Sealing) == 0 {
-		t.Fatalf("the record is not encrypted: %v", err)
-	}
-	var shown struct {
-		DataKey string          `json:"data_key"`
-		Wraps   json.RawMessage `json:"wraps"`
-		Box     string          `json:"box"`
-	}
-	if err := json.Unmarshal(stored.Sealing, &shown); err != nil {
-		t.Fatal(err)
-	}
-	return shown.DataKey + " " + string(shown.Wraps) + " " + shown.Box
+	sealing := sealingOf(t, record)
+	return fmt.Sprint(sealing["data_key"], sealing["wraps"], sealing["box"])
 }
 
 // TestProvenInKubernetes records proofs in a Secret, with nothing but the shipped rules.
