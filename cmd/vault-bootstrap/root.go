@@ -55,9 +55,15 @@ func (p *program) root() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if versions, _ := cmd.Flags().GetBool("version"); versions {
+				_, err := io.WriteString(p.stdout, versionLine())
+				return err
+			}
 			return cmd.Help()
 		},
 	}
+	// Cobra's own flag takes a template to print anything else, which would link five megabytes.
+	root.Flags().BoolP("version", "v", false, "print the version")
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetIn(p.stdin)
@@ -74,8 +80,6 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(p.runCommand(), p.planCommand(), p.adoptCommand(), p.statusCommand(), p.verifyCommand(), p.seedCommand(), p.breakGlassCommand(), p.keysCommand(),
 		p.watchCommand(), p.postStartCommand(), p.waitCommand(), p.installCommand(), p.graphCommand(), p.explainCommand(),
 		p.initCommand(), p.doctorCommand(), p.versionCommand())
-	root.Version = version
-	root.SetVersionTemplate(versionLine())
 	withHelp(root)
 	withCompletion(root)
 	return root
