@@ -112,10 +112,21 @@ func (s *terminal) start(p *program, verb string, flags ...string) *driver.Drive
 	return p.drive(command)
 }
 
+// ended is what no program shows.
+const ended = "\x1e"
+
 // end waits for the end of a verb, and notes the screen for the search for secrets.
 func (s *terminal) end(run *driver.Driven) int {
 	s.t.Helper()
 	code := run.Wait().Code
+	// What is written now comes behind all that the program has shown.
+	if _, err := s.line.WriteString(ended); err != nil {
+		s.t.Fatal(err)
+	}
+	s.waitFor(ended)
+	s.mu.Lock()
+	s.screen.Truncate(s.screen.Len() - len(ended))
+	s.mu.Unlock()
 	testbed.NoteOutput(s.t, s.shown())
 	return code
 }

@@ -61,7 +61,7 @@ func TestTutorial(t *testing.T) {
 	for _, want := range []string{
 		`"did":["initialize","unseal","seed","harden"]`, "hardened", "root token  none", // the first run
 		`"did":[]`, "0 to create, 1 to update", `"did":["drift","seed"]`, // the next ones
-		`"did":["seal","unseal"]`, "tls-listeners", "mlock", "2 required controls of the profile",
+		`"did":["seal","unseal"]`, "tls-listeners", "keys-encrypted", "mlock", "3 required controls of the profile",
 	} {
 		_, after, found := strings.Cut(rest, want)
 		if !found {
