@@ -69,8 +69,11 @@ func stored(beds string) (etcd, logs []string, err error) {
 			logs = append(logs, path)
 		case entry.IsDir() && entry.Name() == "member": // of etcd, by its layout
 			files, err := filesIn(path, "")
+			if err != nil {
+				return err
+			}
 			etcd = append(etcd, files...)
-			return errors.Join(err, fs.SkipDir)
+			return fs.SkipDir
 		}
 		return err
 	})
