@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -68,8 +69,10 @@ func (s *stub) recipient() *azurekv.Recipient {
 		s.Fatal(err)
 	}
 	client := rest.NewClient()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(s.Certificate())
 	client.Transport = &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the stub has no certificate of that name
+		TLSClientConfig: &tls.Config{RootCAs: trusted, ServerName: "example.com"}, // which the stub's certificate is for
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
 		},

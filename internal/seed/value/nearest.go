@@ -10,15 +10,15 @@ func Nearest(word string, names []string) string {
 		if len(name)-len(word) >= distance || len(word)-len(name) >= distance {
 			continue // each letter more or less is an edit
 		}
-		if d := edits(word, name); d < distance {
+		if d := Edits(word, name); d < distance {
 			best, distance = name, d
 		}
 	}
 	return best
 }
 
-// edits returns how many insertions, deletions and substitutions turn a into b.
-func edits(a, b string) int {
+// Edits returns how many insertions, deletions and substitutions turn a into b.
+func Edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -54,16 +54,12 @@ func (c *Codec) Use(ring Ring) {
 // for it, one after another until one answers. It fails with store.ErrLocked if none opens it. o
 // names the record in errors.
 func (c *Codec) Decode(ctx context.Context, data []byte, o wire.Object) (store.Keys, error) {
-	version, err := wire.VersionOf(data, Version, o)
+	record, encrypted, err := readAny(data, o)
 	if err != nil {
 		return store.Keys{}, err
 	}
-	if version == wire.Version {
+	if !encrypted {
 		return c.decodeClear(data, o)
-	}
-	record, err := read(data, o)
-	if err != nil {
-		return store.Keys{}, err
 	}
 	key, err := c.dataKey(ctx, record, o)
 	if err != nil {
@@ -80,16 +76,12 @@ func (c *Codec) Decode(ctx context.Context, data []byte, o wire.Object) (store.K
 
 // Outline returns a record without opening it.
 func (c *Codec) Outline(data []byte, o wire.Object) (store.Keys, error) {
-	version, err := wire.VersionOf(data, Version, o)
+	record, encrypted, err := readAny(data, o)
 	if err != nil {
 		return store.Keys{}, err
 	}
-	if version == wire.Version {
+	if !encrypted {
 		return c.decodeClear(data, o)
-	}
-	record, err := read(data, o)
-	if err != nil {
-		return store.Keys{}, err
 	}
 	keys, err := wire.DecodeOutline(record.Header, o)
 	if err != nil {

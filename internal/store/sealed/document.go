@@ -47,6 +47,16 @@ type content struct {
 	Record json.RawMessage `json:"record"`
 }
 
+// readAny decodes the document of a record that may be in clear: of such a one it returns nothing.
+func readAny(data []byte, o wire.Object) (record *document, encrypted bool, err error) {
+	version, err := wire.VersionOf(data, Version, o)
+	if err != nil || version == wire.Version {
+		return nil, false, err
+	}
+	record, err = read(data, o)
+	return record, err == nil, err
+}
+
 // read decodes the document of a record whose version is known.
 func read(data []byte, o wire.Object) (*document, error) {
 	record := &document{}

@@ -12,6 +12,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/vault-bootstrap/vault-bootstrap/internal/seed/value"
 )
 
 // Topic is a name with what it means.
@@ -105,7 +107,7 @@ func (t Topics) near(name string) []string {
 	var all []candidate
 	for _, each := range t.Names() {
 		other := normal(each)
-		d := distance(name, other)
+		d := value.Edits(name, other)
 		last := other[strings.LastIndexByte(other, '.')+1:]
 		if last == name || strings.HasPrefix(other, name) {
 			d = 1
@@ -120,27 +122,6 @@ func (t Topics) near(name string) []string {
 		names = append(names, each.name)
 	}
 	return names
-}
-
-// distance returns how many bytes must be inserted, removed or replaced to make one text of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // Write prints the topics: of a few all that is known, in lines of at most width columns.
