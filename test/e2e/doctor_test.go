@@ -318,12 +318,7 @@ func TestDoctorBeforeARun(t *testing.T) {
 
 // TestDoctorByJWT has a token that Vault does not take, each time for another reason.
 func TestDoctorByJWT(t *testing.T) {
-	issuer := newIssuer(t)
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	file := filepath.Join(t.TempDir(), "jwt")
-	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
-	p, _ := inFiles(t, cluster, "--login=jwt", "--login-token-file="+file,
-		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", issuer.url)))
+	p, issuer, file := byJWT(t, "jwt")
 	p.must(0, "run")
 	for _, test := range []struct {
 		broken

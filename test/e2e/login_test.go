@@ -95,15 +95,20 @@ func TestLoginByTokenFile(t *testing.T) {
 	}
 }
 
+// byJWT returns a program whose login begins with the token in a file, which an issuer of its own makes.
+func byJWT(t *testing.T, methods string) (p *program, from *issuer, file string) {
+	t.Helper()
+	from, file = newIssuer(t), filepath.Join(t.TempDir(), "jwt")
+	from.token(file, claimSet{subject: "ci:main", audience: "vault"})
+	p, _ = inFiles(t, testbed.VaultFor(t, testbed.VaultOptions{}), "--login="+methods, "--login-token-file="+file,
+		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", from.url)))
+	return p, from, file
+}
+
 // TestLoginByJWT logs in with a token whose issuer's keys Vault fetches, and is refused
 // with a token of other keys, for another audience, or of another time.
 func TestLoginByJWT(t *testing.T) {
-	issuer := newIssuer(t)
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	file := filepath.Join(t.TempDir(), "jwt")
-	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
-	p, _ := inFiles(t, cluster, "--login=jwt", "--login-token-file="+file,
-		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", issuer.url)))
+	p, issuer, file := byJWT(t, "jwt")
 	wantLaterRuns(t, p)
 	for name, test := range map[string]struct {
 		claims claimSet
@@ -124,12 +129,7 @@ func TestLoginByJWT(t *testing.T) {
 
 // TestLoginFallsBack goes on to the next method when the first is refused.
 func TestLoginFallsBack(t *testing.T) {
-	issuer := newIssuer(t)
-	cluster := testbed.VaultFor(t, testbed.VaultOptions{})
-	file := filepath.Join(t.TempDir(), "jwt")
-	issuer.token(file, claimSet{subject: "ci:main", audience: "vault"})
-	p, _ := inFiles(t, cluster, "--login=jwt,approle", "--login-token-file="+file,
-		seeded(t, fmt.Sprintf("auth:\n  - type: jwt\n    config:\n      jwks_url: %s\n", issuer.url)))
+	p, issuer, file := byJWT(t, "jwt,approle")
 	// jwt works from the first run on, and AppRole's credential is made and tried all the
 	// same: it has to be there when jwt is refused.
 	done := p.must(0, "run")
